@@ -1,0 +1,15 @@
+/** The real clock, for production: `performance.now`, `Date.now`, `setTimeout` and `setImmediate` behind the port. */
+
+import type { Clock } from './clock.ts'
+
+export const createSystemClock = (): Clock => ({
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after: (ms, fn) => {
+    const timer = setTimeout(fn, ms)
+    return () => clearTimeout(timer)
+  },
+  defer: (fn) => {
+    setImmediate(fn)
+  },
+})

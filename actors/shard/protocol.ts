@@ -1,0 +1,68 @@
+/**
+ * What can be said to and by a shard: requests from connections, facts from its Raft member, completions from the snapshot store.
+ */
+
+import type { NodeId, ShardId } from '../../topology/ids.ts'
+import type { Entry, Index, ProposalRefusal, RaftRole, Term } from '../raft/protocol.ts'
+import type { Consistency, Operation, OperationResult } from './operation.ts'
+
+/** Where an actor is reached: `connection/raw`, `connection/<id>`, `shard/7`, `raft/7`, `node`. */
+export type Address = string
+
+/**
+ * How a request came, which decides who may answer what (DESIGN 3, "Who answers what").
+ * - `slot`: by the broker's routing; only a serving leader answers, everybody else is silent, OVERLOADED is indefinite.
+ * - `forward`: by a gateway node that knows the leader; `term` must match, otherwise NOT_LEADER, definite.
+ * - `direct`: an SDK batch addressed to this node alone; NOT_LEADER is definite.
+ */
+export type Policy = 'slot' | 'forward' | 'direct'
+
+/** Bus messages. */
+export type ShardMessage =
+  | { readonly type: 'shard.request'; readonly replyTo: Address; readonly batch: number; readonly policy: Policy
+      /** The leader's term as the sender knows it; 0 when it does not matter (slot, direct). */
+      readonly term: Term; readonly consistency: Consistency; readonly operations: readonly Operation[] }
+  /** One result per operation, in order. Silence (`results` empty) is never sent. */
+  | { readonly type: 'shard.reply'; readonly shard: ShardId; readonly batch: number; readonly results: readonly OperationResult[] }
+
+/** The sender, for an answer: a node and an actor there. */
+export interface Origin {
+  readonly node: NodeId
+  readonly address: Address
+}
+
+export type ShardLocalEvent =
+  | { readonly type: 'tick'; readonly now: number; readonly wallMs: number }
+  /** End of a turn: what was gathered becomes one entry and one read round. */
+  | { readonly type: 'shard.flush'; readonly now: number }
+  | { readonly type: 'raft.committed'; readonly entries: readonly Entry[] }
+  | { readonly type: 'raft.roleChanged'; readonly role: RaftRole; readonly term: Term; readonly leaderNode: NodeId | ''
+      readonly settled: boolean; readonly clockMs: number; readonly now: number }
+  | { readonly type: 'raft.proposed'; readonly proposal: number; readonly term: Term; readonly index: Index }
+  | { readonly type: 'raft.proposalRefused'; readonly proposal: number; readonly reason: ProposalRefusal }
+  | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
+  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }
+  | { readonly type: 'wal.spaceChanged'; readonly full: boolean }
+  /** A snapshot is wanted now (log budget, cold group, drain). */
+  | { readonly type: 'shard.snapshotWanted' }
+  | { readonly type: 'shard.snapshotWritten'; readonly index: Index; readonly term: Term; readonly totalBytes: number }
+  | { readonly type: 'shard.snapshotFailed'; readonly reason: string }
+  /** The chunks of a snapshot, read back in order, then `shard.restored`. */
+  | { readonly type: 'shard.restoreChunk'; readonly bytes: Uint8Array }
+  | { readonly type: 'shard.restored'; readonly index: Index; readonly term: Term }
+  | { readonly type: 'shard.drain' }
+
+export type ShardEvent = ShardLocalEvent | (Extract<ShardMessage, { type: 'shard.request' }> & { readonly origin: Origin; readonly now: number })
+
+export type ShardEffect =
+  | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[] }
+  | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }
+  | { readonly type: 'raft.read'; readonly read: number; readonly lease: boolean }
+  /** The shard gathered something: call `shard.flush` at the end of this turn. */
+  | { readonly type: 'shard.flushWanted' }
+  /** Serving: subscribe the slot; not serving any more: drop the subscription and every buffered copy with it. */
+  | { readonly type: 'shard.serving'; readonly serving: boolean; readonly term: Term }
+  /** Write this consistent cut; `chunks` yields the state in slices, lazily, so that no slice blocks the loop. */
+  | { readonly type: 'shard.writeSnapshot'; readonly index: Index; readonly term: Term; readonly chunks: Iterator<Uint8Array> }
+  /** Only when the cluster announces changes (`kv-changed.<key>`). */
+  | { readonly type: 'shard.changed'; readonly key: string; readonly revision: number; readonly code: number }

@@ -1,0 +1,76 @@
+/**
+ * What can be said to and by the node's log. Everything here is local: the log never speaks on the bus.
+ *
+ * One log for all groups of a node, so that one fsync serves them all (DESIGN 4, step 4).
+ */
+
+import type { ClusterId, GroupId, NodeId, ReplicaId } from '../../topology/ids.ts'
+import type { Configuration, Entry, HardState, Index, Term } from '../raft/protocol.ts'
+
+/** An installed or locally written snapshot that the log builds on: nothing at or below `index` is needed any more. */
+export interface SnapshotMark {
+  readonly index: Index
+  readonly term: Term
+}
+
+/** What one group finds in the log after a start. */
+export interface RecoveredGroup {
+  readonly group: GroupId
+  readonly hardState: HardState
+  /** The newest mark, or index 0 and term 0. */
+  readonly snapshot: SnapshotMark
+  /** Contiguous from snapshot.index + 1. */
+  readonly entries: readonly Entry[]
+  /** Set when damage was found that may have cost this group a promise, or a quarantine was recorded: it must not vote. */
+  readonly quarantined?: string
+}
+
+export interface RecoveryReport {
+  readonly groups: ReadonlyMap<GroupId, RecoveredGroup>
+  /** Bytes cut from a torn tail; 0 when the log ended cleanly. */
+  readonly tornBytes: number
+  /** One line a person can read for everything unusual that was found. */
+  readonly findings: readonly string[]
+}
+
+export type WalEvent =
+  | { readonly type: 'wal.open' }
+  /** See RaftEffect 'wal.append'. `reserved`: votes and no-ops may use the space kept back for them when the disk is full. */
+  | { readonly type: 'wal.append'; readonly group: GroupId; readonly ticket: number; readonly submittedTerm: Term
+      readonly hardState?: HardState; readonly entries: readonly Entry[]; readonly reserved: boolean }
+  /** A received snapshot takes force: replaces the group's log up to (and, where terms differ, beyond) the mark. Durable before it is answered. */
+  | { readonly type: 'wal.installSnapshot'; readonly group: GroupId; readonly ticket: number; readonly mark: SnapshotMark }
+  /** The group's own verified snapshot covers everything up to the mark. */
+  | { readonly type: 'wal.compact'; readonly group: GroupId; readonly mark: SnapshotMark }
+  | { readonly type: 'wal.quarantine'; readonly group: GroupId; readonly ticket: number; readonly reason: string }
+  /** Flush, seal, close; answered by `wal.closed`. */
+  | { readonly type: 'wal.close' }
+
+/** Facts the wal reports to its owner, who hands each to the group it names. */
+export type WalNotice =
+  | { readonly type: 'wal.recovered'; readonly report: RecoveryReport }
+  /** Everything submitted with this ticket, and everything submitted before it, is on disk. */
+  | { readonly type: 'wal.appended'; readonly group: GroupId; readonly ticket: number; readonly submittedTerm: Term; readonly lastIndex: Index }
+  | { readonly type: 'wal.snapshotMarked'; readonly group: GroupId; readonly ticket: number; readonly mark: SnapshotMark }
+  | { readonly type: 'wal.quarantined'; readonly group: GroupId; readonly ticket: number }
+  /** The disk is full (or has room again): new client writes are refused, votes, no-ops and reads go on. */
+  | { readonly type: 'wal.spaceChanged'; readonly full: boolean }
+  /** A group's live records pin the oldest segments: write a snapshot of it soon, so that they can go. */
+  | { readonly type: 'wal.snapshotWanted'; readonly group: GroupId }
+  | { readonly type: 'wal.closed' }
+  /** The process must end: fsync failed, or the directory is damaged beyond what one group's quarantine covers. */
+  | { readonly type: 'wal.failed'; readonly reason: string }
+
+/** The first record of a data directory, written once when the cluster is created (storage/genesis.ts). */
+export interface Genesis {
+  readonly cluster: ClusterId
+  readonly node: NodeId
+  readonly shardCount: number
+  /** Every initial node, sorted. */
+  readonly members: readonly NodeId[]
+  /** Initial replicas of each shard, in preference order: the first is the preferred leader. */
+  readonly replicas: readonly (readonly ReplicaId[])[]
+  readonly createdAtMs: number
+}
+
+export const initialConfiguration = (voters: readonly ReplicaId[]): Configuration => ({ voters, outgoing: [], learners: [] })

@@ -1,0 +1,36 @@
+/**
+ * The post: actor messages between nodes. Messages for one node leave together, once per turn of the event loop, in one NATS
+ * message (`skv.<cluster>.node.<to>.<from>`); messages for an actor of this process never touch the broker (DESIGN 3).
+ */
+
+import type { NodeId } from '../topology/ids.ts'
+import type { ActorMessage } from './messages.ts'
+
+export type Address = string
+
+export interface Parcel {
+  readonly from: NodeId
+  readonly to: Address
+  readonly message: ActorMessage
+}
+
+export type PostHandler = (parcel: Parcel) => void
+
+export interface PostCounters {
+  readonly framesSent: number
+  readonly messagesSent: number
+  readonly framesReceived: number
+  /** Dropped because the outbox of a destination was full (PARCEL_BYTES_IN_FLIGHT_MAX). */
+  readonly droppedFull: number
+  /** Refused on arrival, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+}
+
+export interface Post {
+  /** Local addresses are delivered at the end of the turn; remote ones are framed. Nothing is promised: the network loses. */
+  readonly send: (to: NodeId, address: Address, message: ActorMessage) => void
+  /** Sends what has gathered, now. Called by the post itself at the end of every turn in which something was sent. */
+  readonly flush: () => void
+  readonly counters: () => PostCounters
+  readonly close: () => void
+}

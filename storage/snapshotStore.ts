@@ -1,0 +1,40 @@
+/**
+ * The snapshot store port: files of one consistent cut of a group's state (format in docs/WAL_FORMAT.md, "Snapshots").
+ *
+ * A snapshot counts only when its whole file verifies. It is written to a temporary name, synced, verified, renamed, and the
+ * directory synced; the two newest of a group are kept. Implementation: storage/snapshotFiles.ts.
+ */
+
+import type { Configuration, Index, Term } from '../actors/raft/protocol.ts'
+import type { Cancel } from '../actors/kernel/clock.ts'
+import type { GroupId } from '../topology/ids.ts'
+import type { Done } from './fileSystem.ts'
+
+export interface SnapshotInfo {
+  readonly group: GroupId
+  readonly index: Index
+  readonly term: Term
+  /** The membership in force at `index`. */
+  readonly configuration: Configuration
+  /** Size of the file: what a transfer sends. */
+  readonly totalBytes: number
+}
+
+export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
+
+export interface SnapshotStore {
+  /** Pulls `chunks` one per turn of the loop, so that no slice blocks it. The result is verified and durable. */
+  readonly write: (header: SnapshotHeader, chunks: Iterator<Uint8Array>, done: Done<SnapshotInfo>) => Cancel
+  /** Raw bytes of a snapshot file, for a transfer. ENOENT when that snapshot is gone. */
+  readonly readRange: (group: GroupId, index: Index, term: Term, offset: number, lengthMax: number, done: Done<Uint8Array>) => void
+  /** Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew. The result is the contiguous length. */
+  readonly receive: (group: GroupId, index: Index, term: Term, offset: number, bytes: Uint8Array, done: Done<number>) => void
+  /** Verifies the received file whole, renames and syncs it. An error with code 'EDAMAGED' when it does not verify (the file is removed). */
+  readonly finishReceive: (group: GroupId, index: Index, term: Term, totalBytes: number, done: Done<SnapshotInfo>) => void
+  /** The chunks as they were given to `write`, in order, one per turn, then `done`. */
+  readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
+  /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
+  readonly list: (group: GroupId, done: Done<{ readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }>) => void
+  /** Removes every snapshot of the group older than the `keep` newest, and left-over temporary files. */
+  readonly prune: (group: GroupId, keep: number, done: Done) => void
+}
