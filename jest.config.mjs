@@ -1,7 +1,19 @@
+/**
+ * Lanes (SHARDKV_TEST_LANE, set by bin/test.mjs): `default` is `npm test`; `slow` is real processes for minutes; `all` is both, for a
+ * run that names its files.
+ */
+
+const slow = ['<rootDir>/test/e2e/', '<rootDir>/test/chaos/']
+const lane = process.env.SHARDKV_TEST_LANE ?? 'all'
+
+const gate = { lines: 90, branches: 90 }
+
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/test'],
+  roots: lane === 'slow' ? slow : ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', ...(lane === 'default' ? slow : [])],
+  setupFiles: ['<rootDir>/test/setup.mjs'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': ['@swc/jest', {
@@ -13,6 +25,9 @@ export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['{actors,bus,storage,topology}/**/*.ts'],
   coverageDirectory: 'coverage',
-  testTimeout: 30000,
+  coverageReporters: ['text-summary', 'json', 'lcovonly'],
+  coverageThreshold: { './actors/': gate, './bus/': gate, './storage/': gate, './topology/': gate },
+  testTimeout: 30_000,
+  maxWorkers: lane === 'slow' ? 1 : '100%',
   workerIdleMemoryLimit: '512MB',
 }

@@ -1,0 +1,61 @@
+/**
+ * What leaves at the end of a turn of the event loop, in stage order: connections gather requests, shards make them one entry, raft members
+ * replicate it, the post sends one frame per node. One deferred callback serves all stages, so that a request that arrived this
+ * turn is on the wire at its end.
+ *
+ * A flush may wake an earlier stage (a group of one commits at once and its answer frees a connection), so the stages are run
+ * again until nothing is left, at most PASSES_MAX times; what is left then waits for the next turn.
+ */
+
+import type { Clock } from './clock.ts'
+
+const PASSES_MAX = 8
+const STAGES = ['connection', 'shard', 'raft', 'post'] as const
+export type Stage = (typeof STAGES)[number]
+
+export interface Turn {
+  /** A `requestFlush` port for one actor: however often it asks within a turn, `flush` runs once. */
+  readonly member: (stage: Stage, flush: () => void) => () => void
+}
+
+export const createTurn = (clock: Clock): Turn => {
+  const waiting = new Map<Stage, (() => void)[]>(STAGES.map((stage) => [stage, []]))
+  let isScheduled = false
+
+  const runStage = (stage: Stage): boolean => {
+    const flushes = waiting.get(stage) ?? []
+    if (flushes.length === 0) return false
+    waiting.set(stage, [])
+    for (const flush of flushes) flush()
+    return true
+  }
+  const hasWork = (): boolean => STAGES.some((stage) => (waiting.get(stage)?.length ?? 0) > 0)
+  const run = (): void => {
+    for (let pass = 0; pass < PASSES_MAX && hasWork(); pass += 1) {
+      for (const stage of STAGES) runStage(stage)
+    }
+    isScheduled = false
+    if (hasWork()) schedule()
+  }
+  const schedule = (): void => {
+    if (isScheduled) return
+    isScheduled = true
+    clock.defer(run)
+  }
+
+  return {
+    member: (stage, flush) => {
+      let isWaiting = false
+      const runOnce = (): void => {
+        isWaiting = false
+        flush()
+      }
+      return () => {
+        if (isWaiting) return
+        isWaiting = true
+        waiting.get(stage)?.push(runOnce)
+        schedule()
+      }
+    },
+  }
+}

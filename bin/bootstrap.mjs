@@ -1,0 +1,143 @@
+/**
+ * What every command of this checkout does first, on a fresh clone with Node and nothing else: install the dependencies when they
+ * are missing or the lockfile changed, and build `dist` when a source is newer than the last build. Plain JavaScript without
+ * imports from node_modules, since there may be none yet.
+ *
+ * In an installed package (no tsconfig.build.json) both steps are nothing. Two commands started at once build once: the second
+ * waits for the first's lock, and takes over a lock whose owner is gone.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+const NODE_MIN = [20, 19]
+const LOCK_WAIT_MS = 180_000
+const LOCK_POLL_MS = 100
+
+const inRoot = (...parts) => join(root, ...parts)
+const say = (text) => process.stderr.write(`${text}\n`)
+
+const fail = (text) => {
+  say(text)
+  process.exit(1)
+}
+
+const isCheckout = () => existsSync(inRoot('tsconfig.build.json'))
+
+/** Installs what package-lock.json asks for unless it is there already. */
+export const ensureDependencies = () => {
+  checkNode()
+  if (!isCheckout()) return
+  withLock('install', () => {
+    const stamp = inRoot('node_modules', '.shardkv-lock-hash')
+    const wanted = createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
+    if (readIfThere(stamp) === wanted) return
+    if (!isInstalledByHand()) {
+      say('shardkv: installing dependencies (npm ci) ...')
+      run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+        'installing dependencies failed; run "npm ci --ignore-scripts" to see why')
+    }
+    writeFileSync(stamp, wanted)
+  })
+}
+
+/** Compiles the sources into `dist` unless they are what was compiled last. */
+export const ensureBuild = () => {
+  if (!isCheckout()) return
+  withLock('build', () => {
+    const stamp = inRoot('dist', '.shardkv-sources')
+    const wanted = sourcesStamp()
+    const built = readIfThere(stamp)
+    if (built === wanted) return
+    if (built === '' || pathsIn(built).some((path) => !existsSync(inRoot(path)))) rmSync(inRoot('dist'), { recursive: true, force: true })
+    say('shardkv: building ...')
+    run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+      'the build failed; the lines above say where')
+    writeFileSync(stamp, wanted)
+  })
+}
+
+/** Prepares the checkout, then goes on in this process with a module of `dist`. */
+export const runBuilt = async (module) => {
+  ensureDependencies()
+  ensureBuild()
+  return import(pathToFileURL(inRoot('dist', module)).href)
+}
+
+const checkNode = () => {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return
+  fail(`shardkv needs Node ${NODE_MIN.join('.')} or newer; this is ${process.versions.node}. Install a current one from https://nodejs.org`)
+}
+
+const readIfThere = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '')
+
+/** npm leaves a copy of the lockfile behind; when it is the newer of the two, somebody installed what the lockfile says. */
+const isInstalledByHand = () => {
+  const installed = inRoot('node_modules', '.package-lock.json')
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(inRoot('package-lock.json')).mtimeMs
+}
+
+/** One line per file that the build reads: path, size and time. */
+const sourcesStamp = () => {
+  const folders = JSON.parse(readFileSync(inRoot('tsconfig.json'), 'utf8')).include.filter((folder) => folder !== 'test')
+  const files = folders.filter((folder) => existsSync(inRoot(folder)))
+    .flatMap((folder) => readdirSync(inRoot(folder), { recursive: true }).map((name) => `${folder}/${name}`))
+    .filter((path) => path.endsWith('.ts'))
+  return ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', ...files.sort()].map((path) => {
+    const { size, mtimeMs } = statSync(inRoot(path))
+    return `${path}\t${size}\t${mtimeMs}\n`
+  }).join('')
+}
+
+const pathsIn = (stamp) => stamp.split('\n').filter((line) => line !== '').map((line) => line.split('\t')[0])
+
+const run = (command, args, onFailure) => {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] })
+  if (status !== 0) fail(`shardkv: ${onFailure}${error === undefined ? '' : ` (${error.message})`}`)
+}
+
+/** A directory is the lock: creating one is atomic everywhere. It lives beside node_modules' content, or beside what will be. */
+const withLock = (name, work) => {
+  const lock = inRoot(`.${name}.lock`)
+  const deadline = Date.now() + LOCK_WAIT_MS
+  while (!tryLock(lock)) {
+    if (Date.now() > deadline) fail(`shardkv: another command holds ${lock}; remove it if there is none`)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS)
+  }
+  const release = () => rmSync(lock, { recursive: true, force: true })
+  process.once('exit', release)
+  try {
+    work()
+  } finally {
+    release()
+    process.removeListener('exit', release)
+  }
+}
+
+const tryLock = (lock) => {
+  try {
+    mkdirSync(lock)
+    writeFileSync(join(lock, 'pid'), String(process.pid))
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+    const owner = Number(readIfThere(join(lock, 'pid')))
+    if (owner > 0 && !isAlive(owner)) rmSync(lock, { recursive: true, force: true })
+    return false
+  }
+}
+
+const isAlive = (pid) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}

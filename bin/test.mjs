@@ -1,0 +1,43 @@
+/**
+ * `npm test`: everything a contributor needs before a commit. Installs, builds and finds nats-server first, then runs jest.
+ *
+ *   npm test                     the default lane, with the coverage gate
+ *   npm test -- test/bus         only these, without the gate
+ *   npm test -- --lane=slow      what takes longer: real processes, the real file (test/e2e, test/chaos)
+ */
+
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ensureBuild, ensureDependencies, root } from './bootstrap.mjs'
+
+ensureDependencies()
+ensureBuild()
+
+const args = process.argv.slice(2)
+const lane = args.find((arg) => arg.startsWith('--lane='))?.slice('--lane='.length)
+const jestArgs = args.filter((arg) => !arg.startsWith('--lane='))
+const isPartial = jestArgs.some((arg) => !arg.startsWith('-'))
+const withCoverage = lane === undefined && !isPartial
+
+const { ensureNatsServer } = await import(pathToFileURL(join(root, 'dist/topology/launcher/main.js')).href)
+const server = await ensureNatsServer((line) => process.stderr.write(`${line}\n`))
+if (server.path === undefined) {
+  process.stderr.write(`${server.problem}\n`)
+  process.exit(1)
+}
+
+const jest = spawn(process.execPath, [
+  '--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'),
+  ...(withCoverage ? ['--coverage'] : []),
+  ...jestArgs,
+], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, SHARDKV_NATS_SERVER: server.path, SHARDKV_TEST_LANE: lane ?? (isPartial ? 'all' : 'default') },
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => jest.kill(signal))
+jest.on('exit', (code, signal) => {
+  process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0)
+})

@@ -1,0 +1,53 @@
+/**
+ * `/livez` and `/readyz` over HTTP, for people, the launcher and container platforms. Loopback unless told otherwise.
+ *
+ * Live: the process answers. Ready: the node serves, the broker is connected, and every replica it hosts knows a leader.
+ */
+
+import { createServer } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
+
+export interface Readiness {
+  readonly ready: boolean
+  /** What is missing, for a person; empty when ready. */
+  readonly waitingFor: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+export interface HealthOptions {
+  readonly host: string
+  /** 0 picks a free port. */
+  readonly port: number
+  readonly readiness: () => Readiness
+}
+
+const REQUEST_TIMEOUT_MS = 5_000
+
+/** Calls back with the port it listens on, or with the reason why it can not. */
+export const serveHealth = (options: HealthOptions, done: (error: Error | null, port: number) => void): { close: () => void } => {
+  const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const path = (request.url ?? '').split('?')[0]
+    if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, { error: 'use GET' })
+    else if (path === '/livez') answer(response, 200, { live: true })
+    else if (path === '/readyz') {
+      const readiness = options.readiness()
+      answer(response, readiness.ready ? 200 : 503, readiness)
+    } else answer(response, 404, { error: 'there are /livez and /readyz' })
+  })
+  server.once('error', (error) => done(error, 0))
+  server.listen(options.port, options.host, () => {
+    const address = server.address()
+    done(null, typeof address === 'object' && address !== null ? address.port : options.port)
+  })
+  return {
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+const answer = (response: ServerResponse, status: number, body: object): void => {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.end(`${JSON.stringify(body)}\n`)
+}

@@ -1,0 +1,100 @@
+/**
+ * The beacon: each node says once a second, and whenever its leaderships change, who it is and which shards it leads
+ * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
+ * and whether a twin runs under their own name.
+ *
+ * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data (P5).
+ * Of two processes with one name the younger stops (DESIGN 5); started at the same millisecond, the greater boot id does.
+ */
+
+import type { BootId, NodeId, ShardId } from './ids.ts'
+import type { NodeState } from './report.ts'
+
+/** How long a node counts as alive after its last beacon. */
+export const BEACON_INTERVAL_MS = 1_000
+const ALIVE_FOR_MS = 3 * BEACON_INTERVAL_MS
+
+export interface BeaconMessage {
+  readonly boot: BootId
+  readonly startedAtMs: number
+  readonly state: NodeState
+  /** [shard, term] pairs of what this node leads and serves. */
+  readonly leads: readonly (readonly [number, number])[]
+}
+
+export interface LeaderHint {
+  readonly node: NodeId
+  readonly term: number
+}
+
+interface Peer {
+  message: BeaconMessage
+  heardAt: number
+  firstHeardAt: number
+}
+
+export interface Beacon {
+  /** Takes a decoded beacon; `twin` when this process is the younger of two with one name and must stop. */
+  readonly heard: (from: NodeId, message: BeaconMessage, now: number) => 'noted' | 'twin'
+  /** Null when nobody is known, or who was known has been silent too long to be worth a forward. */
+  readonly leaderOf: (shard: ShardId, now: number) => LeaderHint | null
+  /** Serving, and heard for a while without a break: fit to be handed a leadership. */
+  readonly isSteady: (node: NodeId, now: number) => boolean
+}
+
+export interface BeaconSelf {
+  readonly node: NodeId
+  readonly boot: BootId
+  readonly startedAtMs: number
+}
+
+export const createBeacon = (self: BeaconSelf): Beacon => {
+  const peers = new Map<NodeId, Peer>()
+  const leaders = new Map<number, LeaderHint>()
+  const noteLeaders = (from: NodeId, message: BeaconMessage): void => {
+    const leads = new Map(message.leads)
+    for (const [shard, hint] of leaders) if (hint.node === from && !leads.has(shard)) leaders.delete(shard)
+    for (const [shard, term] of leads) {
+      const known = leaders.get(shard)
+      if (known === undefined || known.term <= term) leaders.set(shard, { node: from, term })
+    }
+  }
+  return {
+    heard: (from, message, now) => {
+      if (from === self.node) return isYounger(self, message) ? 'twin' : 'noted'
+      const known = peers.get(from)
+      const isNew = known === undefined || known.message.boot !== message.boot || now - known.heardAt > ALIVE_FOR_MS
+      peers.set(from, { message, heardAt: now, firstHeardAt: isNew ? now : known.firstHeardAt })
+      noteLeaders(from, message)
+      return 'noted'
+    },
+    leaderOf: (shard, now) => {
+      const hint = leaders.get(shard)
+      if (hint === undefined || now - (peers.get(hint.node)?.heardAt ?? 0) >= ALIVE_FOR_MS) return null
+      return hint
+    },
+    isSteady: (node, now) => {
+      const peer = peers.get(node)
+      if (peer === undefined || peer.message.state !== 'serving') return false
+      return now - peer.heardAt < ALIVE_FOR_MS && now - peer.firstHeardAt >= ALIVE_FOR_MS
+    },
+  }
+}
+
+const isYounger = (self: BeaconSelf, other: BeaconMessage): boolean => {
+  if (other.boot === self.boot) return false
+  if (self.startedAtMs !== other.startedAtMs) return self.startedAtMs > other.startedAtMs
+  return self.boot > other.boot
+}
+
+/** Checks the shape of a decoded beacon; null when it is none. */
+export const beaconOf = (value: unknown): BeaconMessage | null => {
+  if (typeof value !== 'object' || value === null) return null
+  const { boot, startedAtMs, state, leads } = value as Record<string, unknown>
+  if (typeof boot !== 'string' || typeof startedAtMs !== 'number' || typeof state !== 'string') return null
+  if (!Array.isArray(leads) || !leads.every(isLead)) return null
+  return { boot: boot as BootId, startedAtMs, state: state as NodeState, leads }
+}
+
+const isLead = (pair: unknown): pair is [number, number] =>
+  Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isSafeInteger(n) && n >= 0)

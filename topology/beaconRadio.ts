@@ -1,0 +1,57 @@
+/**
+ * Sends this node's beacon and hears the others' over the control connection (topology/beacon.ts says what they mean).
+ */
+
+import { decodeControl, encodeControl } from '../bus/codec/control.ts'
+import { mapSubject, mapWildcard, senderOf } from '../bus/subjects.ts'
+import { BEACON_INTERVAL_MS, beaconOf } from './beacon.ts'
+import { isNodeId } from './ids.ts'
+import type { Bus } from '../bus/port.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Beacon, BeaconMessage } from './beacon.ts'
+import type { ClusterId, NodeId } from './ids.ts'
+
+export interface BeaconRadio {
+  /** Called on every tick: sends when the interval has passed or something changed. */
+  readonly onTick: (now: number) => void
+  /** What this node leads has changed: tell the others with the next tick. */
+  readonly changed: () => void
+  readonly stop: () => void
+}
+
+export interface BeaconRadioOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly cluster: ClusterId
+  readonly self: NodeId
+  readonly members: readonly NodeId[]
+  readonly beacon: Beacon
+  readonly message: () => BeaconMessage
+  /** An older process with this node's name is alive: this one must stop. */
+  readonly onTwin: () => void
+}
+
+export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
+  const { bus, clock, cluster, self, members, beacon } = options
+  const subject = mapSubject(cluster, self)
+  let sentAt = Number.NEGATIVE_INFINITY
+  let hasChanged = false
+  const subscription = bus.subscribe(mapWildcard(cluster), (inbound) => {
+    const from = senderOf(inbound.subject)
+    if (!isNodeId(from) || !members.includes(from)) return
+    const message = beaconOf(decodeControl(inbound.data))
+    if (message !== null && beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
+  })
+  return {
+    onTick: (now) => {
+      if (!hasChanged && now - sentAt < BEACON_INTERVAL_MS) return
+      hasChanged = false
+      sentAt = now
+      bus.publish(subject, encodeControl(options.message()))
+    },
+    changed: () => {
+      hasChanged = true
+    },
+    stop: () => subscription.unsubscribe(),
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What a node is given: its genesis, its ports and its settings. Nothing in a node reads the environment, the clock or the disk by itself.
+ */
+
+import type { RaftLimits } from '../actors/raft/limits.ts'
+import type { RaftTiming } from '../actors/raft/timing.ts'
+import type { ShardLimits } from '../actors/shard/limits.ts'
+import type { WalConfig } from '../actors/wal/config.ts'
+import type { ConnectionLimits } from '../actors/connection/limits.ts'
+import type { Genesis } from '../actors/wal/protocol.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { Bus } from '../bus/port.ts'
+import type { FileSystem } from '../storage/fileSystem.ts'
+import type { BootId } from './ids.ts'
+
+export interface NodeSettings {
+  /** The public prefix, one token: `kv`. */
+  readonly prefix: string
+  /** Replies go only to subjects under this prefix (RELIABILITY T22): `_INBOX.`. */
+  readonly inboxPrefix: string
+  /** Length of a tick in milliseconds; election and heartbeat times are counted in ticks. */
+  readonly tickMs: number
+  /** Announce committed changes on `kv-changed.<key>`, at most once each. */
+  readonly announceChanges: boolean
+  readonly raftTiming?: Partial<RaftTiming>
+  readonly raftLimits?: Partial<RaftLimits>
+  readonly shardLimits?: Partial<ShardLimits>
+  readonly connectionLimits?: Partial<ConnectionLimits>
+  readonly wal?: Partial<WalConfig>
+}
+
+/**
+ * Tick 50 ms, election after 10-20 ticks (500-1,000 ms): a killed leader is missed after at most 1 s, and pre-vote, vote and the
+ * first fsync take tens of milliseconds, so the next acknowledgement comes well within 2 s even when one round of votes splits.
+ * Shorter timeouts make a busy two-core machine (garbage collection, a slow fsync, a stolen core) look like a dead leader.
+ */
+export const defaultSettings: NodeSettings = {
+  prefix: 'kv',
+  inboxPrefix: '_INBOX.',
+  tickMs: 50,
+  announceChanges: false,
+}
+
+export interface NodePorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly fileSystem: FileSystem
+  /** The data path: frames, requests, replies. CheckQuorum counts what travels here. */
+  readonly bus: Bus
+  /** A second connection for status, beacons and probes, so that a dead data path can not hide behind a healthy control path. */
+  readonly controlBus: Bus
+  readonly log: Logger
+}
+
+export interface NodeOptions {
+  readonly genesis: Genesis
+  readonly boot: BootId
+  readonly pid: number
+  readonly startedAtMs: number
+  readonly ports: NodePorts
+  readonly settings: NodeSettings
+  /** Called once, when the node has stopped by itself: 0 drained, EXIT_FAILURE, EXIT_REFUSED. */
+  readonly onExit: (code: number, reason: string) => void
+}

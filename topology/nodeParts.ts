@@ -1,0 +1,188 @@
+/**
+ * The parts of a running node and the wires between them: who hands what to whom. Decides nothing.
+ *
+ *   client ─▶ gateway ─▶ connection ─▶ shard ─▶ raft ─▶ wal
+ *                            │           │        │
+ *                            └───────────┴────────┴──▶ post ─▶ other nodes' shards and raft members
+ *
+ * A message for an actor of this node goes straight to it; only what is for another node becomes a parcel.
+ */
+
+import { createConnection } from '../actors/connection/actor.ts'
+import { createTurn } from '../actors/kernel/turn.ts'
+import { ENTRY_OVERHEAD_BYTES } from '../actors/shard/operation.ts'
+import { createWal } from '../actors/wal/actor.ts'
+import { createPost } from '../bus/postOffice.ts'
+import { createNatsGateway } from '../gateway/nats.ts'
+import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
+import { createBeacon } from './beacon.ts'
+import { createDiskWatch } from './diskWatch.ts'
+import { createReplicaHost } from './replicaHost.ts'
+import { nodeOf } from './ids.ts'
+import type { Connection } from '../actors/connection/actor.ts'
+import type { Turn } from '../actors/kernel/turn.ts'
+import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
+import type { Wal } from '../actors/wal/actor.ts'
+import type { WalEvent, WalNotice } from '../actors/wal/protocol.ts'
+import type { Parcel, Post } from '../bus/post.ts'
+import type { NatsGateway } from '../gateway/nats.ts'
+import type { Beacon, LeaderHint } from './beacon.ts'
+import type { ClusterMap } from './clusterMap.ts'
+import type { DiskWatch } from './diskWatch.ts'
+import type { NodeOptions } from './nodeOptions.ts'
+import type { ReplicaHost } from './replicaHost.ts'
+import type { NodeId, ShardId } from './ids.ts'
+
+const RAW_CONNECTION = 'connection/raw'
+
+export interface NodeParts {
+  readonly turn: Turn
+  readonly wal: Wal
+  readonly diskWatch: DiskWatch
+  readonly host: ReplicaHost
+  readonly post: Post
+  readonly raw: Connection
+  readonly gateway: NatsGateway
+  readonly beacon: Beacon
+  readonly leaderOf: (shard: ShardId) => LeaderHint | null
+  /** Parcels that named an actor this node does not have, or a replica it does not host. */
+  readonly misdirected: () => number
+}
+
+export interface PartsHooks {
+  readonly onWalNotice: (notice: WalNotice) => void
+  readonly onFailure: (error: unknown) => void
+  /** Delivers overdue ticks; called before anything from outside is looked at. */
+  readonly catchUp: () => void
+  readonly onLeadershipChanged: () => void
+}
+
+export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: PartsHooks): NodeParts => {
+  const { genesis, boot, ports, settings } = options
+  const { clock, log, bus } = ports
+  const self = genesis.node
+  const turn = createTurn(clock)
+  const diskWatch = createDiskWatch()
+  const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
+  let misdirected = 0
+
+  const wal = createWal({
+    fileSystem: ports.fileSystem,
+    clock,
+    log: log.child({ actor: 'wal' }),
+    ...(settings.wal === undefined ? {} : { config: settings.wal }),
+    onNotice: hooks.onWalNotice,
+    onFailure: hooks.onFailure,
+  })
+  const submit = (event: WalEvent): void => {
+    diskWatch.submitted(event, clock.now())
+    wal.send(event)
+  }
+
+  const deliver = ({ from, to, message }: Parcel): void => {
+    const now = clock.now()
+    if (message.type === 'raft') {
+      const replica = host.of(groupOf(to))
+      if (replica?.id !== message.to || nodeOf(message.from) !== from) misdirected += 1
+      else replica.raft.send({ ...message.message, from: message.from })
+    } else if (message.type === 'shard.request') {
+      const shard = host.of(groupOf(to))
+      if (shard === undefined) misdirected += 1
+      else shard.actor.send({ ...message, origin: { node: from, address: message.replyTo }, now })
+    } else if (to === RAW_CONNECTION) raw.send({ ...message, from, now })
+    else misdirected += 1
+  }
+  const post = createPost({
+    bus,
+    cluster: genesis.cluster,
+    self,
+    bootId: boot,
+    isMember: (node) => map.nodes.includes(node),
+    requestFlush: turn.member('post', () => post.flush()),
+    onParcel: (parcel) => {
+      hooks.catchUp()
+      deliver(parcel)
+    },
+    log: log.child({ actor: 'post' }),
+  })
+  const answer = (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>): void => {
+    if (to.node === self) deliver({ from: self, to: to.address, message })
+    else post.send(to.node, to.address, message)
+  }
+
+  const host = createReplicaHost({
+    node: self,
+    map,
+    clock,
+    random: ports.random,
+    log,
+    turn,
+    snapshots: createSnapshotFiles({ fileSystem: ports.fileSystem, clock }),
+    entryBytesMax: byteBudget(bus.status().maxPayloadBytes) + ENTRY_OVERHEAD_BYTES,
+    announceChanges: settings.announceChanges,
+    raftTiming: settings.raftTiming,
+    raftLimits: settings.raftLimits,
+    shardLimits: settings.shardLimits,
+    ports: {
+      mail: (group, from, to, message) => post.send(nodeOf(to), `raft/${group}`, { type: 'raft', from, to, message }),
+      wal: submit,
+      answer,
+      serving: (shard, isServing) => {
+        gateway.setServing(shard, isServing)
+        hooks.onLeadershipChanged()
+      },
+      changed: (key, revision, code) => gateway.announce(key, revision, code),
+    },
+    onFailure: hooks.onFailure,
+  })
+
+  const leaderOf = (shard: ShardId): LeaderHint | null => {
+    const hint = beacon.leaderOf(shard, clock.now())
+    const status = host.of(shard)?.raft.status()
+    if (status === undefined || status.leader === '') return hint
+    if (hint !== null && hint.term > status.term) return hint
+    return { node: nodeOf(status.leader), term: status.term }
+  }
+
+  const send = (shard: ShardId, to: NodeId | '', message: Extract<ShardMessage, { type: 'shard.request' }>): void => {
+    if (to === '' || to === self) deliver({ from: self, to: `shard/${shard}`, message: { ...message, replyTo: RAW_CONNECTION } })
+    else post.send(to, `shard/${shard}`, { ...message, replyTo: RAW_CONNECTION })
+  }
+  const raw: Connection = createConnection({
+    id: 'raw',
+    kind: 'raw',
+    clock,
+    log: log.child({ actor: 'connection', conn_id: 'raw' }),
+    now: clock.now(),
+    ...(settings.connectionLimits === undefined ? {} : { limits: settings.connectionLimits }),
+    leaderOf,
+    ports: {
+      answer: (ticket, shard, result) => gateway.answer(ticket, shard, result),
+      forget: (ticket) => gateway.forget(ticket),
+      send,
+      closed: () => {},
+      requestFlush: turn.member('connection', () => raw.send({ type: 'connection.flush', now: clock.now() })),
+    },
+    onFailure: hooks.onFailure,
+  })
+
+  const gateway: NatsGateway = createNatsGateway({
+    bus,
+    log: log.child({ actor: 'gateway' }),
+    prefix: settings.prefix,
+    inboxPrefix: settings.inboxPrefix,
+    shardCount: map.shardCount,
+    valueBytesMax: byteBudget(bus.status().maxPayloadBytes),
+    clock,
+    catchUp: hooks.catchUp,
+    submit: (request) => raw.send({ type: 'connection.request', request, now: clock.now() }),
+    map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
+  })
+
+  return { turn, wal, diskWatch, host, post, raw, gateway, beacon, leaderOf, misdirected: () => misdirected }
+}
+
+/** Half of what the broker accepts in one message: the bound of every value, and with an allowance of every entry and frame (DESIGN 3). */
+export const byteBudget = (maxPayloadBytes: number): number => Math.floor(maxPayloadBytes / 2)
+
+const groupOf = (address: string): number => Number(address.slice(address.indexOf('/') + 1))

@@ -1,0 +1,71 @@
+/** Builds a node's report of itself (topology/report.ts) from the parts it is made of. */
+
+import { generationOf, nodeOf } from './ids.ts'
+import type { ClusterMap } from './clusterMap.ts'
+import type { NodeOptions } from './nodeOptions.ts'
+import type { HostedReplica } from './replicaHost.ts'
+import type { NodeReport, NodeState, ReplicaReport, Routing } from './report.ts'
+
+export interface ReportInput {
+  readonly options: NodeOptions
+  readonly map: ClusterMap
+  readonly state: NodeState
+  readonly routing: Routing
+  readonly replicas: readonly HostedReplica[]
+  readonly walBytes: number
+  readonly diskFull: boolean
+  readonly counters: Readonly<Record<string, number>>
+}
+
+export const reportNode = (input: ReportInput): NodeReport => {
+  const { options, map } = input
+  const server = options.ports.bus.status().server
+  return {
+    cluster: map.cluster,
+    epoch: map.epoch,
+    shardCount: map.shardCount,
+    members: map.nodes,
+    broker: { url: server.url, version: server.version, routing: input.routing },
+    node: {
+      id: options.genesis.node,
+      pid: options.pid,
+      state: input.state,
+      bootId: options.boot,
+      startedAtMs: options.startedAtMs,
+      diskFull: input.diskFull,
+      walBytes: input.walBytes,
+      counters: input.counters,
+    },
+    replicas: input.replicas.map(reportReplica),
+  }
+}
+
+const reportReplica = ({ shard, raft, actor }: HostedReplica): ReplicaReport => {
+  const status = raft.status()
+  const state = actor.status()
+  return {
+    shard,
+    role: status.role,
+    state: actor.state(),
+    term: status.term,
+    leader: status.leader === '' ? '' : nodeOf(status.leader),
+    commitIndex: status.commitIndex,
+    appliedIndex: state.appliedIndex,
+    keys: state.keys,
+    revision: state.revision,
+    ...(status.quarantined === undefined ? {} : { quarantined: status.quarantined }),
+    ...(status.role === 'leader' ? { matchIndex: matchesOf(status.matchIndex) } : {}),
+  }
+}
+
+const matchesOf = (matches: ReadonlyMap<Parameters<typeof nodeOf>[0], number>): Record<string, number> => {
+  const byNode: Record<string, number> = {}
+  const newest = new Map<string, number>()
+  for (const [replica, index] of matches) {
+    const node = nodeOf(replica)
+    if ((newest.get(node) ?? 0) > generationOf(replica)) continue
+    newest.set(node, generationOf(replica))
+    byNode[node] = index
+  }
+  return byNode
+}
