@@ -7,7 +7,7 @@
  * Errors are Node's (`code` is 'ENOSPC', 'EIO', 'ENOENT', ...). Paths use `/` and are relative to the data directory.
  */
 
-export type FileError = Error & { readonly code?: string }
+export type FileError = Error & { readonly code?: string | undefined }
 export type Done<T = void> = (error: FileError | null, result: T) => void
 
 export interface File {

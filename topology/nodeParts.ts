@@ -157,7 +157,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     ...(settings.connectionLimits === undefined ? {} : { limits: settings.connectionLimits }),
     leaderOf,
     ports: {
-      answer: (ticket, shard, result) => gateway.answer(ticket, shard, result),
+      answer: (ticket, _shard, result) => gateway.answer(ticket, result),
       forget: (ticket) => gateway.forget(ticket),
       send,
       closed: () => {},

@@ -2,7 +2,9 @@
 
 import { generationOf, nodeOf } from './ids.ts'
 import type { ClusterMap } from './clusterMap.ts'
+import type { Readiness } from '../gateway/health.ts'
 import type { NodeOptions } from './nodeOptions.ts'
+import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './replicaHost.ts'
 import type { NodeReport, NodeState, ReplicaReport, Routing } from './report.ts'
 
@@ -68,4 +70,28 @@ const matchesOf = (matches: ReadonlyMap<Parameters<typeof nodeOf>[0], number>): 
     byNode[node] = index
   }
   return byNode
+}
+
+export const countersOf = (parts: NodeParts): Record<string, number> => {
+  const { framesSent, messagesSent, framesReceived, droppedFull, refused } = parts.post.counters()
+  const counters: Record<string, number> = { framesSent, messagesSent, framesReceived, droppedFull, misdirected: parts.misdirected() }
+  for (const [reason, count] of Object.entries(refused)) counters[`post.refused.${reason}`] = count
+  for (const [name, count] of Object.entries(parts.gateway.counters())) counters[`gateway.${name}`] = count
+  return counters
+}
+
+/** Ready when the node serves, the broker is there, and every replica that may know a leader knows one. */
+export const readinessOf = (report: NodeReport, isConnected: boolean): Readiness => {
+  const waitingFor: string[] = []
+  const warnings: string[] = []
+  const leaderless = report.replicas.filter((replica) => replica.leader === '' && replica.quarantined === undefined)
+  if (!isConnected) waitingFor.push('the broker')
+  if (report.node.state !== 'serving') waitingFor.push(`the node to serve (it is ${report.node.state})`)
+  if (leaderless.length > 0) waitingFor.push(`a leader of shards ${leaderless.map(({ shard }) => shard).join(', ')}`)
+  if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
+  if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')
+  for (const { shard, quarantined } of report.replicas) {
+    if (quarantined !== undefined) warnings.push(`shard ${shard} is quarantined: ${quarantined}`)
+  }
+  return { ready: waitingFor.length === 0, waitingFor, warnings }
 }

@@ -82,6 +82,8 @@ export type Consistency = 'linearizable' | 'lease' | 'stale'
 export const KEY_BYTES_MAX = 1_024
 export const VALUE_BYTES_MAX = 512 * 1_024
 export const REQUEST_ID_BYTES_MAX = 64
+/** Ten years of 365 days: the longest time to live, in milliseconds. */
+export const TTL_MS_MAX = 315_360_000_000
 export const BATCH_OPERATIONS_MAX = 4_096
 /** Added to the byte budget (half of the broker's payload) for keys, headers and framing: budget bounds values. */
 export const ENTRY_OVERHEAD_BYTES = 16 * 1_024

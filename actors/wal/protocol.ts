@@ -27,6 +27,11 @@ export interface RecoveredGroup {
 
 export interface RecoveryReport {
   readonly groups: ReadonlyMap<GroupId, RecoveredGroup>
+  /**
+   * Set when damage was found that can not be pinned to one group: every replica of this node is quarantined, those without
+   * a record in `groups` included. Says what was found.
+   */
+  readonly damagedNode?: string
   /** Bytes cut from a torn tail; 0 when the log ended cleanly. */
   readonly tornBytes: number
   /** One line a person can read for everything unusual that was found. */

@@ -1,0 +1,150 @@
+/**
+ * The shell of one shard replica: carries out what the core decides, through ports. It holds no state of the shard; the snapshot being
+ * written is the one thing it remembers, to cancel it on stop.
+ */
+
+import { createShell } from '../kernel/shell.ts'
+import { nodeOf } from '../../topology/ids.ts'
+import { createShardCore } from './core.ts'
+import { defaultShardLimits } from './limits.ts'
+import { shardMachine } from './machine.ts'
+import { hashState } from './stateHash.ts'
+import type { Cancel, Clock } from '../kernel/clock.ts'
+import type { Logger } from '../kernel/log.ts'
+import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
+import type { ReplicaId, ShardId } from '../../topology/ids.ts'
+import type { SnapshotStore } from '../../storage/snapshotStore.ts'
+import type { ShardCounters } from './core.ts'
+import type { ShardLimits } from './limits.ts'
+import type { Origin, ShardEffect, ShardEvent, ShardMessage } from './protocol.ts'
+
+/** The newest, and one before it in case it turns out damaged (DESIGN 5). */
+const SNAPSHOTS_KEPT = 2
+
+export interface ShardPorts {
+  readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
+  readonly raft: (event: RaftLocalEvent) => void
+  readonly snapshots: SnapshotStore
+  /** The membership in force at the applied index. */
+  readonly configurationAt: () => Configuration
+  readonly serving: (serving: boolean, term: number) => void
+  readonly changed: (key: string, revision: number, code: number) => void
+  readonly requestFlush: () => void
+}
+
+export interface ShardOptions {
+  readonly shard: ShardId
+  readonly self: ReplicaId
+  readonly clock: Clock
+  readonly log: Logger
+  readonly limits?: Partial<ShardLimits>
+  /** The byte budget of one entry's payload, and of the values in one reply to another node. */
+  readonly entryBytesMax: number
+  readonly announceChanges: boolean
+  readonly ports: ShardPorts
+  readonly onFailure: (error: unknown) => void
+}
+
+export interface ShardStatus {
+  readonly appliedIndex: number
+  readonly appliedTerm: number
+  readonly revision: number
+  readonly keys: number
+  readonly serving: boolean
+  /** Log time in milliseconds. */
+  readonly timeMs: number
+  readonly sessions: number
+  readonly pendingOperations: number
+  readonly pendingBytes: number
+  readonly snapshotIndex: number
+  /** Committed payloads that did not decode: above 0 a version mix or a bug. */
+  readonly undecodable: number
+  readonly counters: Readonly<ShardCounters>
+}
+
+export interface ShardActor {
+  readonly send: (event: ShardEvent) => void
+  /** The chart's state, such as `leading.serving`. */
+  readonly state: () => string
+  readonly status: () => ShardStatus
+  /** Equal for replicas that applied the same entries; costs a pass over the state. */
+  readonly stateHash: () => string
+  readonly stop: () => void
+}
+
+export const createShard = (options: ShardOptions): ShardActor => {
+  const { shard, clock, log, ports } = options
+  const core = createShardCore({
+    shard,
+    node: nodeOf(options.self),
+    limits: { ...defaultShardLimits, ...options.limits },
+    entryBytesMax: options.entryBytesMax,
+    announceChanges: options.announceChanges,
+  })
+  let cancelSnapshot: Cancel = () => {}
+
+  const writeSnapshot = (effect: Extract<ShardEffect, { type: 'shard.writeSnapshot' }>): void => {
+    const { index, term } = effect
+    const header = { group: shard, index, term, configuration: ports.configurationAt() }
+    cancelSnapshot = ports.snapshots.write(header, effect.chunks, (error, info) => {
+      if (error !== null) {
+        log.warn({ index, term, error: error.message }, 'a snapshot could not be written; the log keeps growing until one is')
+        shell.send({ type: 'shard.snapshotFailed', reason: error.message })
+        return
+      }
+      const { totalBytes } = info
+      log.info({ index, term, bytes: totalBytes }, 'snapshot written')
+      ports.snapshots.prune(shard, SNAPSHOTS_KEPT, (pruneError) => {
+        if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
+        ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
+        shell.send({ type: 'shard.snapshotWritten', index, term, totalBytes })
+      })
+    })
+  }
+
+  const perform = (effect: ShardEffect): void => {
+    switch (effect.type) {
+      case 'shard.answer': ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results }); return
+      case 'raft.propose': ports.raft(effect); return
+      case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
+      case 'shard.flushWanted': ports.requestFlush(); return
+      case 'shard.serving': ports.serving(effect.serving, effect.term); return
+      case 'shard.writeSnapshot': writeSnapshot(effect); return
+      case 'shard.changed': ports.changed(effect.key, effect.revision, effect.code); return
+    }
+    effect satisfies never
+  }
+
+  const shell = createShell({
+    machine: shardMachine,
+    input: { core },
+    effects: core.effects,
+    perform,
+    onFailure: options.onFailure,
+    onState: (state) => log.info({ state, term: core.term, index: core.state.appliedIndex }, 'shard state'),
+  })
+
+  return {
+    send: shell.send,
+    state: shell.state,
+    status: () => ({
+      appliedIndex: core.state.appliedIndex,
+      appliedTerm: core.state.appliedTerm,
+      revision: core.state.revision,
+      keys: core.state.keys.size(),
+      serving: core.isServing,
+      timeMs: core.state.timeMs,
+      sessions: core.state.sessions.open.size,
+      pendingOperations: core.pendingOperations,
+      pendingBytes: core.pendingBytes,
+      snapshotIndex: core.snapshotIndex,
+      undecodable: core.state.undecodable,
+      counters: { ...core.counters },
+    }),
+    stateHash: () => hashState(core.state),
+    stop: () => {
+      cancelSnapshot()
+      shell.stop()
+    },
+  }
+}

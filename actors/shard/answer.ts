@@ -1,0 +1,90 @@
+/** How waiting operations leave: with a result, or with the silence that slot requests are owed by whoever is not certain. */
+
+import type { PendingOperation, RequestBatch, ShardCore } from './core.ts'
+import type { OperationResult } from './operation.ts'
+import type { Policy } from './protocol.ts'
+
+/** Nothing was done; another node may lead. */
+export const notLeader = (core: ShardCore): OperationResult => ({
+  status: 'NOT_LEADER',
+  revision: 0,
+  definite: true,
+  retryAfterMs: core.limits.retryAfterMs,
+  message: core.leaderNode === '' || core.leaderNode === core.node
+    ? 'This node does not serve the shard now: try again.'
+    : `Node ${core.leaderNode} leads the shard.`,
+})
+
+/** The write may yet commit under the next leader: retry with a request id, or read. */
+export const outcomeUnknown: OperationResult = {
+  status: 'NO_QUORUM', revision: 0, definite: false,
+  message: 'Leadership was lost before the write was confirmed: it may or may not have taken effect.',
+}
+
+/** On the slot path a leader that slept can not know that no successor executes the same copy, so its refusals are no promise. */
+const refusal = (core: ShardCore, policy: Policy, status: 'OVERLOADED' | 'NO_SPACE', message: string): OperationResult =>
+  ({ status, revision: 0, definite: policy !== 'slot', retryAfterMs: core.limits.retryAfterMs, message })
+
+export const overloaded = (core: ShardCore, policy: Policy): OperationResult =>
+  refusal(core, policy, 'OVERLOADED', 'The shard has as many requests as it can hold: slow down.')
+
+export const handingOff = (core: ShardCore, policy: Policy): OperationResult =>
+  refusal(core, policy, 'OVERLOADED', 'The node is leaving and hands the shard over: try again.')
+
+export const noSpace = (core: ShardCore, policy: Policy): OperationResult =>
+  refusal(core, policy, 'NO_SPACE', 'The disk of the leader is full: free space there. Reads go on.')
+
+export const answerAt = (core: ShardCore, batch: RequestBatch, at: { readonly position: number; readonly result: OperationResult }): void => {
+  batch.results[at.position] = at.result
+  batch.waiting -= 1
+  finishWhenComplete(core, batch)
+}
+
+/** No answer at all: not for this operation, and so not for the message it came in. */
+export const silenceAt = (core: ShardCore, batch: RequestBatch): void => {
+  batch.isSilent = true
+  batch.waiting -= 1
+  core.counters.silenced += 1
+}
+
+export const complete = (core: ShardCore, pending: PendingOperation, result: OperationResult): void => {
+  release(core, pending)
+  answerAt(core, pending.batch, { position: pending.position, result })
+}
+
+/** Answers with `result` where the sender asked this node alone; stays silent where another receiver may be serving the same copy. */
+export const completeUnlessSlot = (core: ShardCore, pending: PendingOperation, result: OperationResult): void => {
+  if (pending.batch.policy !== 'slot') {
+    complete(core, pending, result)
+    return
+  }
+  release(core, pending)
+  silenceAt(core, pending.batch)
+}
+
+const release = (core: ShardCore, pending: PendingOperation): void => {
+  core.pendingOperations -= 1
+  core.pendingBytes -= pending.bytes
+}
+
+const finishWhenComplete = (core: ShardCore, batch: RequestBatch): void => {
+  if (batch.waiting > 0 || batch.isSilent) return
+  const results = batch.to.node === core.node ? batch.results : withinReply(core, batch.results)
+  core.effects.push({ type: 'shard.answer', to: batch.to, batch: batch.number, results })
+}
+
+/** A reply to another node must fit one message: values beyond the byte budget are refused, not sent (RELIABILITY T23). */
+const withinReply = (core: ShardCore, results: readonly OperationResult[]): readonly OperationResult[] => {
+  let bytes = 0
+  return results.map((result) => {
+    const valueBytes = result.value?.length ?? 0
+    if (bytes + valueBytes <= core.entryBytesMax) {
+      bytes += valueBytes
+      return result
+    }
+    return {
+      status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0,
+      message: 'The values asked for together exceed one message: ask for fewer at a time.',
+    }
+  })
+}

@@ -1,0 +1,53 @@
+/**
+ * Bytes and binary strings without Buffer, so that the core also runs in a browser.
+ *
+ * Integers up to 2^53 - 1 are two little-endian 32-bit words, low first; the high word stays below 2^21.
+ */
+
+const HIGH_WORD = 0x1_0000_0000
+const HIGH_WORD_MAX = 0x1f_ffff
+
+/** Up to this many characters are made in one call; V8 limits the arguments of a call. */
+const CHARACTERS_PER_CALL_MAX = 1_024
+
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+export const writeSafeInteger = (view: DataView, offset: number, value: number): void => {
+  view.setUint32(offset, value % HIGH_WORD, true)
+  view.setUint32(offset + 4, Math.floor(value / HIGH_WORD), true)
+}
+
+/** The integer, or -1 when it is above 2^53 - 1. */
+export const readSafeInteger = (view: DataView, offset: number): number => {
+  const high = view.getUint32(offset + 4, true)
+  return high > HIGH_WORD_MAX ? -1 : high * HIGH_WORD + view.getUint32(offset, true)
+}
+
+/** One byte per character. Characters above 255 never come here: `checkOperation` refuses them. */
+export const writeBinaryString = (bytes: Uint8Array, offset: number, text: string): void => {
+  for (let i = 0; i < text.length; i += 1) bytes[offset + i] = text.charCodeAt(i)
+}
+
+export const readBinaryString = (bytes: Uint8Array, offset: number, length: number): string => {
+  let text = ''
+  for (let at = offset; at < offset + length; at += CHARACTERS_PER_CALL_MAX) {
+    const end = Math.min(at + CHARACTERS_PER_CALL_MAX, offset + length)
+    text += String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[])
+  }
+  return text
+}
+
+export const bytesOfText = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(text.length)
+  writeBinaryString(bytes, 0, text)
+  return bytes
+}
+
+/** Sixteen lower-case hex digits as eight bytes. */
+export const writeHex64 = (view: DataView, offset: number, hex: string): void => {
+  view.setUint32(offset, Number.parseInt(hex.slice(0, 8), 16))
+  view.setUint32(offset + 4, Number.parseInt(hex.slice(8), 16))
+}
+
+export const readHex64 = (view: DataView, offset: number): string =>
+  view.getUint32(offset).toString(16).padStart(8, '0') + view.getUint32(offset + 4).toString(16).padStart(8, '0')

@@ -1,0 +1,136 @@
+/**
+ * What the log brings: committed entries, and snapshots in both directions.
+ *
+ * A snapshot is due when the log since the last one outweighs the state (within limits), so that writing snapshots costs no more than
+ * the writes themselves, and a restart replays about as much as it loads.
+ */
+
+import { assert } from '../kernel/assert.ts'
+import { complete } from './answer.ts'
+import { applyEntry, ignoreChanges } from './apply.ts'
+import { leads } from './core.ts'
+import { isExpiryDue } from './expiry.ts'
+import { answerReadyReads, loseProposal, maybeProposeTick } from './flush.ts'
+import { logTimeAt } from './logTime.ts'
+import { openRestore } from './restore.ts'
+import { openSnapshot } from './snapshotCodec.ts'
+import type { Entry } from '../raft/protocol.ts'
+import type { ChangeObserver } from './expiry.ts'
+import type { ShardCore } from './core.ts'
+import type { OperationResult } from './operation.ts'
+import type { ShardLocalEvent } from './protocol.ts'
+
+type Local<Type extends ShardLocalEvent['type']> = Extract<ShardLocalEvent, { type: Type }>
+
+/** What an entry costs in the log beside its payload. */
+const ENTRY_LOG_BYTES = 64
+/** How long after a failed snapshot the next is tried. */
+const SNAPSHOT_RETRY_MS = 10_000
+
+export const handleCommitted = (core: ShardCore, { entries }: Local<'raft.committed'>): void => {
+  for (const entry of entries) takeEntry(core, entry)
+  answerReadyReads(core)
+  maybeSnapshot(core)
+  if (core.isServing && isExpiryDue(core.state, logTimeAt(core.logTime, core.now))) core.effects.push({ type: 'shard.flushWanted' })
+}
+
+const takeEntry = (core: ShardCore, entry: Entry): void => {
+  const next = core.state.appliedIndex + 1
+  if (entry.index < next) return
+  if (core.restore === null && entry.index === next) {
+    apply(core, entry)
+    return
+  }
+  core.held.push(entry)
+  core.heldBytes += entry.payload.length
+  assert(core.heldBytes <= core.limits.heldEntryBytesMax, `a shard holds at most ${core.limits.heldEntryBytesMax} bytes while it restores`)
+}
+
+const apply = (core: ShardCore, entry: Entry): void => {
+  const results = applyEntry(core.state, entry, observerOf(core, entry))
+  core.logBytes += entry.payload.length + ENTRY_LOG_BYTES
+  const proposal = core.inFlight.get(entry.index)
+  if (proposal === undefined) return
+  core.inFlight.delete(entry.index)
+  if (proposal.term !== entry.term) {
+    loseProposal(core, proposal)
+    return
+  }
+  proposal.operations.forEach((pending, i) => complete(core, pending, results[i] ?? notApplied))
+}
+
+const notApplied: OperationResult = {
+  status: 'INTERNAL', revision: 0, definite: true, message: 'The entry could not be read and was skipped on every replica: report this.',
+}
+
+/** Only entries of the own leadership are announced: each by one node at most. */
+const observerOf = (core: ShardCore, entry: Entry): ChangeObserver => {
+  if (!core.announceChanges || !leads(core, entry.term)) return ignoreChanges
+  return (key, revision, code) => {
+    if (core.changesThisTurn >= core.limits.changesPerTurnMax) {
+      core.counters.changesDropped += 1
+      return
+    }
+    if (core.changesThisTurn === 0) core.effects.push({ type: 'shard.flushWanted' })
+    core.changesThisTurn += 1
+    core.effects.push({ type: 'shard.changed', key, revision, code })
+  }
+}
+
+export const handleTick = (core: ShardCore, { now }: Local<'tick'>): void => {
+  core.now = now
+  maybeProposeTick(core)
+  maybeSnapshot(core)
+}
+
+export const handleSnapshotWanted = (core: ShardCore): void => {
+  core.isSnapshotWanted = true
+  maybeSnapshot(core)
+}
+
+const maybeSnapshot = (core: ShardCore): void => {
+  const { limits, state } = core
+  const budget = Math.max(limits.snapshotLogBytesMin, Math.min(state.keyBytes, limits.snapshotLogBytesMax))
+  const isDue = core.isSnapshotWanted || core.logBytes > budget
+  if (!isDue || core.isSnapshotting || core.restore !== null || core.now < core.snapshotNotBefore) return
+  if (state.appliedIndex === core.snapshotIndex) return
+  core.isSnapshotting = true
+  core.isSnapshotWanted = false
+  core.logBytes = 0
+  core.effects.push({ type: 'shard.writeSnapshot', index: state.appliedIndex, term: state.appliedTerm, chunks: openSnapshot(state) })
+}
+
+export const handleSnapshotWritten = (core: ShardCore, { index }: Local<'shard.snapshotWritten'>): void => {
+  core.isSnapshotting = false
+  core.snapshotIndex = Math.max(core.snapshotIndex, index)
+  maybeSnapshot(core)
+}
+
+export const handleSnapshotFailed = (core: ShardCore): void => {
+  core.isSnapshotting = false
+  core.isSnapshotWanted = true
+  core.snapshotNotBefore = core.now + SNAPSHOT_RETRY_MS
+}
+
+export const handleRestoreChunk = (core: ShardCore, { bytes }: Local<'shard.restoreChunk'>): void => {
+  core.restore ??= openRestore()
+  core.restore.push(bytes)
+}
+
+/** The snapshot replaces whatever was applied; entries that came meanwhile follow. */
+export const handleRestored = (core: ShardCore, { index, term }: Local<'shard.restored'>): void => {
+  const restored = (core.restore ?? openRestore()).finish()
+  assert('state' in restored, 'reason' in restored ? restored.reason : '')
+  const { state } = restored
+  assert(state.appliedIndex === index && state.appliedTerm === term,
+    `the snapshot of ${term}/${index} holds the state of ${state.appliedTerm}/${state.appliedIndex}`)
+  core.state = state
+  core.restore = null
+  core.snapshotIndex = index
+  core.logBytes = 0
+  const { held } = core
+  core.held = []
+  core.heldBytes = 0
+  for (const entry of held) takeEntry(core, entry)
+  maybeSnapshot(core)
+}

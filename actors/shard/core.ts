@@ -1,0 +1,156 @@
+/**
+ * The core of one shard replica: its replicated state, its leadership as Raft reports it, and what waits for an answer.
+ *
+ *   request ──▶ gathered ──flush──▶ proposals ──raft.proposed──▶ inFlight ──raft.committed──▶ answer
+ *                  │                                (by number)             (by index)
+ *                  └──flush──▶ rounds ──raft.readReady──▶ readyReads ──applied far enough──▶ answer
+ *
+ * Invariants:
+ * - A pending operation is in exactly one of these places, and leaves the last of them by `complete` or `silence`.
+ * - A write is answered with a result only when the entry at its index commits with the term it was proposed in.
+ * - When a leadership ends, everything that waited on it is resolved in that same event; nothing of it is answered later.
+ * - A request by slot is answered only by a leader; who is unsure stays silent (DESIGN 3, RELIABILITY T21).
+ */
+
+import { BATCH_HEADER_BYTES } from './batch.ts'
+import { createState } from './state.ts'
+import type { Entry, Index, RaftRole, Term } from '../raft/protocol.ts'
+import type { NodeId, ShardId } from '../../topology/ids.ts'
+import type { ShardLimits } from './limits.ts'
+import type { LogTime } from './logTime.ts'
+import type { Operation, OperationResult } from './operation.ts'
+import type { Origin, Policy, ShardEffect } from './protocol.ts'
+import type { Restore } from './restore.ts'
+import type { ShardState } from './state.ts'
+
+/** One request message. It is answered once, when every operation has a result; not at all when any had to be met with silence. */
+export interface RequestBatch {
+  readonly to: Origin
+  readonly number: number
+  readonly policy: Policy
+  readonly results: OperationResult[]
+  waiting: number
+  isSilent: boolean
+}
+
+export interface PendingOperation {
+  readonly batch: RequestBatch
+  readonly position: number
+  readonly operation: Operation
+  /** What it counts against the limit: its encoded length. */
+  readonly bytes: number
+}
+
+export interface Proposal {
+  readonly operations: readonly PendingOperation[]
+  /** 0 until Raft has taken it. */
+  term: Term
+}
+
+export interface ReadyReads {
+  readonly index: Index
+  readonly operations: readonly PendingOperation[]
+}
+
+export interface ShardCounters {
+  /** Requests met with silence because this replica could not be certain. */
+  silenced: number
+  overloaded: number
+  /** Change announcements beyond the limit of a turn. */
+  changesDropped: number
+}
+
+export interface ShardCoreOptions {
+  readonly shard: ShardId
+  readonly node: NodeId
+  readonly limits: ShardLimits
+  readonly entryBytesMax: number
+  readonly announceChanges: boolean
+}
+
+export interface ShardCore extends ShardCoreOptions {
+  readonly effects: ShardEffect[]
+  readonly operationBytesMax: number
+  state: ShardState
+  /** The latest monotonic time any event brought. */
+  now: number
+
+  role: RaftRole | 'unknown'
+  term: Term
+  leaderNode: NodeId | ''
+  isSettled: boolean
+  /** The median wall clock of the electors, and the monotonic time it came. */
+  electedClockMs: number
+  electedNow: number
+  logTime: LogTime
+  /** Announced by `shard.serving`. */
+  isServing: boolean
+  isDiskFull: boolean
+
+  gatheredWrites: PendingOperation[]
+  gatheredReads: PendingOperation[]
+  gatheredLeaseReads: PendingOperation[]
+  readonly proposals: Map<number, Proposal>
+  readonly inFlight: Map<Index, Proposal>
+  readonly rounds: Map<number, readonly PendingOperation[]>
+  readyReads: ReadyReads[]
+  lastProposal: number
+  lastRead: number
+  pendingOperations: number
+  pendingBytes: number
+
+  /** Payload bytes applied since the last snapshot began. */
+  logBytes: number
+  snapshotIndex: Index
+  isSnapshotting: boolean
+  isSnapshotWanted: boolean
+  snapshotNotBefore: number
+
+  restore: Restore | null
+  /** Committed entries that follow a snapshot which is not restored yet. */
+  held: Entry[]
+  heldBytes: number
+
+  changesThisTurn: number
+  readonly counters: ShardCounters
+}
+
+export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
+  ...options,
+  effects: [],
+  operationBytesMax: options.entryBytesMax - BATCH_HEADER_BYTES,
+  state: createState(),
+  now: 0,
+  role: 'unknown',
+  term: 0,
+  leaderNode: '',
+  isSettled: false,
+  electedClockMs: 0,
+  electedNow: 0,
+  logTime: { baseMs: 0, baseNow: 0, lastMs: 0 },
+  isServing: false,
+  isDiskFull: false,
+  gatheredWrites: [],
+  gatheredReads: [],
+  gatheredLeaseReads: [],
+  proposals: new Map(),
+  inFlight: new Map(),
+  rounds: new Map(),
+  readyReads: [],
+  lastProposal: 0,
+  lastRead: 0,
+  pendingOperations: 0,
+  pendingBytes: 0,
+  logBytes: 0,
+  snapshotIndex: 0,
+  isSnapshotting: false,
+  isSnapshotWanted: false,
+  snapshotNotBefore: 0,
+  restore: null,
+  held: [],
+  heldBytes: 0,
+  changesThisTurn: 0,
+  counters: { silenced: 0, overloaded: 0, changesDropped: 0 },
+})
+
+export const leads = (core: ShardCore, term: Term): boolean => core.role === 'leader' && core.term === term

@@ -1,0 +1,168 @@
+/**
+ * The chart of one shard replica.
+ *
+ *   recovering ──role known──▶ following ◀──────────▶ leading
+ *       ▲                        │                     settling ──own no-op applied──▶ serving
+ *       └── a snapshot arrives ──┘                        │                               │
+ *                                └──────── drain ─────────┴───────────┬───────────────────┘
+ *                                                                 handingOff
+ *   from every state: removed, when the Raft member has halted
+ *
+ * recovering   the state is being loaded, or no role is known yet: nothing is answered from it
+ * following    applies what commits; answers stale reads only
+ * settling     leads, but must not serve: entries of earlier terms may be unapplied (thesis 6.4)
+ * serving      the only state that takes reads and writes in; its slot is subscribed exactly as long
+ * handingOff   the node leaves: nothing new, what is in flight finishes, entries are still applied
+ * removed      takes no more part, and its state is not to be trusted
+ *
+ * What a state does with a request is one line; how is in requests.ts. Sources: DESIGN 3 ("Who answers what") and 4.
+ */
+
+import { setup } from 'xstate'
+import { createShardCore } from './core.ts'
+import {
+  handleCommitted, handleRestoreChunk, handleRestored, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, handleTick,
+} from './commits.ts'
+import { flush, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused } from './flush.ts'
+import { beginHandingOff, beginServing, handleRoleChanged, isSameLeadership, mayServe } from './leadership.ts'
+import { acceptRequest, refuseRequest, refuseWhileLeaving, refuseWithoutState } from './requests.ts'
+import type { ShardCore, ShardCoreOptions } from './core.ts'
+import type { ShardEvent } from './protocol.ts'
+
+interface ShardContext {
+  readonly core: ShardCore
+}
+
+interface Arguments {
+  readonly context: ShardContext
+  readonly event: ShardEvent
+}
+
+type EventOf<Type extends ShardEvent['type']> = Extract<ShardEvent, { type: Type }>
+
+/** Hands the core an event of the one type a handler is for. */
+const on = <Type extends ShardEvent['type']>(type: Type, handle: (core: ShardCore, event: EventOf<Type>) => void) =>
+  ({ context, event }: Arguments): void => {
+    if (event.type === type) handle(context.core, event as EventOf<Type>)
+  }
+
+const noteFull = (core: ShardCore, { full }: EventOf<'wal.spaceChanged'>): void => {
+  core.isDiskFull = full
+}
+
+export const shardMachine = setup({
+  types: { context: {} as ShardContext, input: {} as { readonly core: ShardCore }, events: {} as ShardEvent },
+  guards: {
+    isHalted: ({ event }) => event.type === 'raft.roleChanged' && event.role === 'halted',
+    becomesLeader: ({ event }) => event.type === 'raft.roleChanged' && event.role === 'leader',
+    isSameLeadership: ({ context, event }) => event.type === 'raft.roleChanged' && isSameLeadership(context.core, event),
+    isRestoring: ({ context }) => context.core.restore !== null,
+    isLeader: ({ context }) => context.core.role === 'leader',
+    hasRole: ({ context }) => context.core.role !== 'unknown',
+    mayServe: ({ context }) => mayServe(context.core),
+  },
+  actions: {
+    accept: on('shard.request', acceptRequest),
+    refuse: on('shard.request', refuseRequest),
+    refuseWithoutState: on('shard.request', refuseWithoutState),
+    refuseWhileLeaving: on('shard.request', refuseWhileLeaving),
+    flush: on('shard.flush', flush),
+    tick: on('tick', handleTick),
+    apply: on('raft.committed', handleCommitted),
+    noteRole: on('raft.roleChanged', handleRoleChanged),
+    noteProposed: on('raft.proposed', handleProposed),
+    noteProposalRefused: on('raft.proposalRefused', handleProposalRefused),
+    answerReads: on('raft.readReady', handleReadReady),
+    refuseReads: on('raft.readRefused', handleReadRefused),
+    noteSpace: on('wal.spaceChanged', noteFull),
+    maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
+    noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
+    noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
+    restoreChunk: on('shard.restoreChunk', handleRestoreChunk),
+    restored: on('shard.restored', handleRestored),
+    beginServing: ({ context }) => beginServing(context.core),
+    beginHandingOff: ({ context }) => beginHandingOff(context.core),
+  },
+}).createMachine({
+  id: 'shard',
+  context: ({ input }) => ({ core: input.core }),
+  initial: 'recovering',
+  on: {
+    tick: { actions: 'tick' },
+    'shard.flush': { actions: 'flush' },
+    'raft.committed': { actions: 'apply' },
+    'raft.roleChanged': [
+      { guard: 'isHalted', target: '.removed', actions: 'noteRole' },
+      { guard: 'becomesLeader', target: '.leading', actions: 'noteRole' },
+      { target: '.following', actions: 'noteRole' },
+    ],
+    'raft.proposed': { actions: 'noteProposed' },
+    'raft.proposalRefused': { actions: 'noteProposalRefused' },
+    'raft.readReady': { actions: 'answerReads' },
+    'raft.readRefused': { actions: 'refuseReads' },
+    'wal.spaceChanged': { actions: 'noteSpace' },
+    'shard.snapshotWanted': { actions: 'maybeSnapshot' },
+    'shard.snapshotWritten': { actions: 'noteSnapshot' },
+    'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
+    'shard.restoreChunk': { target: '.recovering', actions: 'restoreChunk' },
+    'shard.drain': { target: '.handingOff' },
+  },
+  states: {
+    recovering: {
+      on: {
+        'shard.request': { actions: 'refuseWithoutState' },
+        'shard.restoreChunk': { actions: 'restoreChunk' },
+        'shard.restored': { actions: 'restored' },
+        'raft.roleChanged': [
+          { guard: 'isHalted', target: 'removed', actions: 'noteRole' },
+          { guard: 'isRestoring', actions: 'noteRole' },
+          { guard: 'becomesLeader', target: 'leading', actions: 'noteRole' },
+          { target: 'following', actions: 'noteRole' },
+        ],
+      },
+      always: [
+        { guard: 'isRestoring', target: undefined },
+        { guard: 'isLeader', target: 'leading' },
+        { guard: 'hasRole', target: 'following' },
+      ],
+    },
+    following: {
+      on: { 'shard.request': { actions: 'refuse' } },
+    },
+    leading: {
+      initial: 'settling',
+      on: { 'raft.roleChanged': { guard: 'isSameLeadership', actions: 'noteRole' } },
+      states: {
+        settling: {
+          on: { 'shard.request': { actions: 'refuse' } },
+          always: { guard: 'mayServe', target: 'serving' },
+        },
+        serving: {
+          entry: 'beginServing',
+          on: { 'shard.request': { actions: 'accept' } },
+        },
+      },
+    },
+    handingOff: {
+      entry: 'beginHandingOff',
+      on: {
+        'shard.request': { actions: 'refuseWhileLeaving' },
+        'raft.roleChanged': [
+          { guard: 'isHalted', target: 'removed', actions: 'noteRole' },
+          { actions: 'noteRole' },
+        ],
+        'shard.restoreChunk': { actions: 'restoreChunk' },
+        'shard.restored': { actions: 'restored' },
+        'shard.drain': {},
+      },
+    },
+    removed: {
+      on: {
+        'shard.request': { actions: 'refuseWithoutState' },
+        'raft.roleChanged': { actions: 'noteRole' },
+        'shard.drain': {},
+      },
+    },
+  },
+})
+

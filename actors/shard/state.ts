@@ -1,0 +1,92 @@
+/**
+ * The replicated state of one shard: everything that entries decide, and nothing else.
+ *
+ * Two replicas that applied the same entries have equal states, to the byte of their snapshots (snapshotCodec.ts); what is not in a
+ * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies, so clones,
+ * answers and snapshots share them.
+ *
+ * A key past its deadline behaves as absent whether or not the sweep (expiry.ts) has reached it: ask `liveRecord`.
+ */
+
+import { deadlineKey } from './deadline.ts'
+import { createFifo } from './fifo.ts'
+import { createOrderedMap } from './orderedMap.ts'
+import { createSessionTable } from './sessions.ts'
+import type { Fifo } from './fifo.ts'
+import type { OperationResult } from './operation.ts'
+import type { OrderedMap } from './orderedMap.ts'
+import type { SessionTable } from './sessions.ts'
+
+/** Plain request ids remembered per shard: the whole of their guarantee (DESIGN 4, "Request ids"). */
+export const REQUEST_IDS_MAX = 65_536
+
+/** What a key costs beside its own bytes: record, tree slot, array header. Used to size the log budget, not to account memory. */
+const KEY_OVERHEAD_BYTES = 100
+
+export interface KeyRecord {
+  readonly value: Uint8Array
+  readonly revision: number
+  /** Log time in milliseconds; 0 when the key does not expire. */
+  readonly expiresAtMs: number
+}
+
+export interface ShardState {
+  appliedIndex: number
+  appliedTerm: number
+  /** Log time: the greatest time of any applied entry, in milliseconds. */
+  timeMs: number
+  /** Counts applied mutations. */
+  revision: number
+  /** Committed entries whose payload did not decode; each was a no-op everywhere. Above 0 it shows a version mix or a bug. */
+  undecodable: number
+  readonly keys: OrderedMap<KeyRecord>
+  /** One entry per key with a deadline, in order of deadline. */
+  readonly deadlines: OrderedMap<true>
+  /** Estimate of what the keys weigh, in bytes. */
+  keyBytes: number
+  readonly requests: Fifo<OperationResult>
+  readonly sessions: SessionTable
+}
+
+export const createState = (): ShardState => ({
+  appliedIndex: 0,
+  appliedTerm: 0,
+  timeMs: 0,
+  revision: 0,
+  undecodable: 0,
+  keys: createOrderedMap(),
+  deadlines: createOrderedMap(),
+  keyBytes: 0,
+  requests: createFifo(REQUEST_IDS_MAX),
+  sessions: createSessionTable(),
+})
+
+export const isLive = (record: KeyRecord, timeMs: number): boolean => record.expiresAtMs === 0 || record.expiresAtMs > timeMs
+
+/** The key's record at the state's log time. */
+export const liveRecord = (state: ShardState, key: string): KeyRecord | undefined => {
+  const record = state.keys.get(key)
+  return record !== undefined && isLive(record, state.timeMs) ? record : undefined
+}
+
+/** `previous` is what the map holds for the key now, live or not. */
+export const storeKey = (
+  state: ShardState,
+  key: string,
+  change: { readonly previous: KeyRecord | undefined; readonly record: KeyRecord },
+): void => {
+  const { previous, record } = change
+  state.keys.set(key, record)
+  if (previous === undefined) state.keyBytes += key.length + KEY_OVERHEAD_BYTES
+  state.keyBytes += record.value.length - (previous?.value.length ?? 0)
+  const before = previous?.expiresAtMs ?? 0
+  if (before === record.expiresAtMs) return
+  if (before !== 0) state.deadlines.delete(deadlineKey(before, key))
+  if (record.expiresAtMs !== 0) state.deadlines.set(deadlineKey(record.expiresAtMs, key), true)
+}
+
+export const removeKey = (state: ShardState, key: string, record: KeyRecord): void => {
+  state.keys.delete(key)
+  state.keyBytes -= key.length + KEY_OVERHEAD_BYTES + record.value.length
+  if (record.expiresAtMs !== 0) state.deadlines.delete(deadlineKey(record.expiresAtMs, key))
+}

@@ -1,0 +1,151 @@
+/**
+ * The headers of a request, read strictly, and the headers of an answer.
+ *
+ * A header that changes what a request means must never be overlooked: a compare-and-set whose header is misspelt would become a
+ * plain write. So names are matched in any case, an unknown `Kv-` name is refused, and so is one given twice. Headers without
+ * that prefix belong to others and are ignored; so is a malformed `traceparent` (W3C Trace Context, section 3.2: restart the trace).
+ */
+
+import { REQUEST_ID_BYTES_MAX } from '../actors/shard/operation.ts'
+import { isHex64 } from '../topology/ids.ts'
+import type { Consistency, OperationResult, SessionRequest } from '../actors/shard/operation.ts'
+import type { ShardId } from '../topology/ids.ts'
+import type { Headers } from './port.ts'
+
+export const TIMEOUT_MS_MAX = 60_000
+
+/** Where a request stands in a trace: lower-case hex, as in `traceparent`; `flags` is its last byte. */
+export interface TraceContext {
+  /** 32 digits. */
+  readonly traceId: string
+  /** 16 digits. */
+  readonly spanId: string
+  readonly flags: number
+}
+
+export interface RequestHeaders {
+  /** 0: the key must not exist. */
+  readonly ifRevision?: number
+  readonly ttlMs?: number
+  readonly session?: SessionRequest
+  readonly requestId?: string
+  readonly consistency?: Consistency
+  readonly timeoutMs?: number
+  readonly trace?: TraceContext
+}
+
+export type HeadersResult =
+  | { readonly ok: true; readonly headers: RequestHeaders }
+  | { readonly ok: false; readonly reason: string }
+
+type Draft = { -readonly [Name in keyof RequestHeaders]: RequestHeaders[Name] }
+
+const KNOWN = 'Kv-If-Revision, Kv-Ttl-Ms, Kv-Request-Id, Kv-Consistency, Kv-Timeout-Ms'
+const none: HeadersResult = { ok: true, headers: {} }
+const decimal = /^(?:0|[1-9][0-9]{0,14})$/
+const plainId = /^[\x21-\x39\x3b-\x7e]+$/
+const traceparent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
+
+/** The typed headers, or what is wrong with one of them: the caller gets INVALID with the reason. */
+export const parseRequestHeaders = (headers: Headers | undefined): HeadersResult => {
+  if (headers === undefined || headers.size === 0) return none
+  const draft: Draft = {}
+  const seen = new Set<string>()
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase()
+    if (lower === 'traceparent') {
+      const trace = parseTraceparent(value)
+      if (trace !== null) draft.trace = trace
+    }
+    if (!lower.startsWith('kv-')) continue
+    const reason = seen.has(lower) ? 'is given twice' : readHeader(lower, value, draft)
+    if (reason !== null) return { ok: false, reason: `header ${name.slice(0, 40)} ${reason}` }
+    seen.add(lower)
+  }
+  return { ok: true, headers: draft }
+}
+
+const readHeader = (name: string, value: string, draft: Draft): string | null => {
+  switch (name) {
+    case 'kv-if-revision': return readRevision(value, draft)
+    case 'kv-ttl-ms': return readTtl(value, draft)
+    case 'kv-request-id': return readRequestId(value, draft)
+    case 'kv-consistency': return readConsistency(value, draft)
+    case 'kv-timeout-ms': return readTimeout(value, draft)
+  }
+  return `is not known; the known ones are ${KNOWN}`
+}
+
+const readRevision = (value: string, draft: Draft): string | null => {
+  if (!decimal.test(value)) return notDecimal
+  draft.ifRevision = Number(value)
+  return null
+}
+
+const readTtl = (value: string, draft: Draft): string | null => {
+  if (!decimal.test(value)) return notDecimal
+  draft.ttlMs = Number(value)
+  return null
+}
+
+const readTimeout = (value: string, draft: Draft): string | null => {
+  const timeoutMs = decimal.test(value) ? Number(value) : 0
+  if (timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) return `is 1 to ${TIMEOUT_MS_MAX} milliseconds`
+  draft.timeoutMs = timeoutMs
+  return null
+}
+
+const readConsistency = (value: string, draft: Draft): string | null => {
+  if (value !== 'linearizable' && value !== 'lease' && value !== 'stale') return 'is linearizable, lease or stale'
+  draft.consistency = value
+  return null
+}
+
+/** A colon makes it a session's request: `<client>:<sequence>[:<first incomplete>]`. Without the mark nothing may be forgotten yet. */
+const readRequestId = (value: string, draft: Draft): string | null => {
+  if (!value.includes(':')) {
+    if (!plainId.test(value) || value.length > REQUEST_ID_BYTES_MAX) {
+      return `is 1 to ${REQUEST_ID_BYTES_MAX} printable ASCII characters without blanks, or a session's <16 hex>:<n>[:<first incomplete>]`
+    }
+    draft.requestId = value
+    return null
+  }
+  const [client = '', sequence = '', firstIncomplete = '1', ...more] = value.split(':')
+  if (more.length > 0 || !isHex64(client) || !isPositive(sequence) || !isPositive(firstIncomplete)) {
+    return 'with a colon is a session\'s <16 lower-case hex>:<n>[:<first incomplete>], both from 1'
+  }
+  if (Number(firstIncomplete) > Number(sequence)) return 'has a first incomplete request above its own number'
+  draft.session = { client, sequence: Number(sequence), firstIncomplete: Number(firstIncomplete) }
+  return null
+}
+
+const isPositive = (text: string): boolean => decimal.test(text) && text !== '0'
+
+const notDecimal = 'is a decimal number of at most 15 digits without sign or leading zero'
+
+const parseTraceparent = (value: string): TraceContext | null => {
+  const match = traceparent.exec(value)
+  const [, traceId = '', spanId = '', flags = ''] = match ?? []
+  if (match === null || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return null
+  return { traceId, spanId, flags: Number.parseInt(flags, 16) }
+}
+
+export interface ReplyContext {
+  readonly shard?: ShardId
+  /** What a read got (P1); left out for writes. */
+  readonly consistency?: Consistency
+}
+
+/** The headers of an answer. `Kv-Definite` stands on errors only and says whether the operation certainly had no effect (P7). */
+export const replyHeaders = (result: OperationResult, context: ReplyContext = {}): Headers => {
+  const headers = new Map<string, string>([['Kv-Status', result.status]])
+  if (hasRevision(result)) headers.set('Kv-Revision', String(result.revision))
+  if (context.shard !== undefined) headers.set('Kv-Shard', String(context.shard))
+  if (result.definite !== undefined) headers.set('Kv-Definite', String(result.definite))
+  if (result.retryAfterMs !== undefined) headers.set('Kv-Retry-After-Ms', String(result.retryAfterMs))
+  if (context.consistency !== undefined) headers.set('Kv-Consistency', context.consistency)
+  return headers
+}
+
+const hasRevision = ({ status, revision }: OperationResult): boolean =>
+  status === 'OK' || status === 'CONFLICT' || revision > 0

@@ -1,0 +1,175 @@
+/**
+ * The NATS front door: plain requests on `kv.<op>.<key>` and their relatives become operations for the node's raw connection, and
+ * results become replies with `Kv-*` headers. It parses, checks what needs no state, and remembers where each answer goes; it
+ * decides nothing about data.
+ *
+ * Who answers what (DESIGN 3). A slot subscription lives exactly as long as one leadership: dropping it drops every buffered copy, so
+ * a deposed leader executes no backlog. On the gateway subjects one member of the queue group answers, and forwards once. Replies
+ * go only to subjects under the inbox prefix, or a client could make this node publish bytes of its choice on an internal subject
+ * (RELIABILITY T22).
+ *
+ * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
+ */
+
+import { createRefusals } from '../actors/kernel/refusals.ts'
+import { replyHeaders } from '../bus/headers.ts'
+import { isRead } from '../actors/shard/operation.ts'
+import { changedSubject, gatewayWildcards, isReplyAllowed, parseSubject, slotWildcard } from '../bus/subjects.ts'
+import { ROUTING_CHECK_OP } from '../topology/routingCheck.ts'
+import { helpText } from './help.ts'
+import { readRequest } from './natsRequest.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
+import type { ClientRequest, RequestTicket } from '../actors/connection/protocol.ts'
+import type { OperationResult, StatusName } from '../actors/shard/operation.ts'
+import type { Policy } from '../actors/shard/protocol.ts'
+import type { ReplyContext } from '../bus/headers.ts'
+import type { Bus, Inbound, Subscription } from '../bus/port.ts'
+import type { ShardId } from '../topology/ids.ts'
+
+const PENDING_REPLIES_MAX = 65_536
+const RETRY_AFTER_MS = 100
+const QUEUE_GROUP = 'kv-gateway'
+
+/** Requests that span shards and are answered by every node itself, or not by a gateway at all. */
+const NOT_FOR_GATEWAYS: readonly string[] = ['status']
+
+interface PendingReply {
+  readonly to: string
+  readonly context: ReplyContext
+}
+
+export interface NatsGatewayOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Logger
+  readonly prefix: string
+  readonly inboxPrefix: string
+  readonly shardCount: number
+  readonly valueBytesMax: number
+  /** Delivers overdue ticks before anything that waited outside is looked at. */
+  readonly catchUp: () => void
+  readonly submit: (request: ClientRequest) => void
+  /** The cluster map with the leaders this node knows, as plain data: the answer to `kv.map`. */
+  readonly map: () => unknown
+}
+
+export interface NatsGateway {
+  /** Serves from now on: gateway subjects, and the slots of every shard that is served. */
+  readonly open: () => void
+  readonly setServing: (shard: ShardId, isServing: boolean) => void
+  readonly answer: (ticket: RequestTicket, result: OperationResult) => void
+  readonly forget: (ticket: RequestTicket) => void
+  readonly announce: (key: string, revision: number, code: number) => void
+  /** Takes no new requests on the gateway subjects; slots end with their leaderships. */
+  readonly drain: () => void
+  readonly close: () => void
+  readonly counters: () => Readonly<Record<string, number>>
+}
+
+export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
+  const { bus, prefix, log } = options
+  const refusals = createRefusals(options.clock, log)
+  const replies = new Map<RequestTicket, PendingReply>()
+  const served = new Map<ShardId, Subscription | null>()
+  let shared: Subscription[] = []
+  let isOpen = false
+  let nextTicket = 1
+
+  const reply = (to: string, context: ReplyContext, result: OperationResult): void => {
+    if (to === '') return
+    const sent = bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) })
+    if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
+  }
+  const refuse = (to: string, status: StatusName, message: string): void => {
+    refusals.note(status, message)
+    reply(to, {}, { status, revision: 0, definite: true, message })
+  }
+
+  const take = (policy: Policy, inbound: Inbound): void => {
+    options.catchUp()
+    const to = inbound.reply
+    if (to !== '' && !isReplyAllowed(to, options.inboxPrefix)) {
+      refusals.note('replySubject', `a request asks for its answer outside ${options.inboxPrefix}: it is dropped`)
+      return
+    }
+    const parsed = parseSubject(prefix, inbound.subject)
+    if (!parsed.ok) refuse(to, 'INVALID', parsed.reason)
+    else if (parsed.kind === 'spanning') answerSpanning(parsed.op, to)
+    else if (parsed.kind === 'key' && parsed.op !== ROUTING_CHECK_OP) {
+      const read = readRequest(parsed, inbound, options)
+      if (!read.ok) refuse(to, read.status, read.message)
+      else admit(policy, to, read.request)
+    }
+  }
+
+  const admit = (policy: Policy, to: string, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
+    const { shard, operation, consistency } = request
+    if (replies.size >= PENDING_REPLIES_MAX) {
+      refusals.note('OVERLOADED', 'too many requests wait for their answer')
+      reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
+      return
+    }
+    const ticket = nextTicket
+    nextTicket += 1
+    replies.set(ticket, { to, context: isRead(operation.code) ? { shard, consistency } : { shard } })
+    options.submit({ ...request, ticket, policy })
+  }
+
+  const answerSpanning = (op: string, to: string): void => {
+    if (NOT_FOR_GATEWAYS.includes(op) || to === '') return
+    const headers = new Map([['Kv-Status', 'OK']])
+    if (op === 'map') bus.publish(to, encode(JSON.stringify(options.map())), { headers })
+    else if (op === 'help') bus.publish(to, encode(helpText(prefix)), { headers })
+    else refuse(to, 'INVALID', `"${op}" needs a key, or is not an operation: publish to ${prefix}.help for the list`)
+  }
+
+  const subscribeSlot = (shard: ShardId): Subscription =>
+    bus.subscribe(slotWildcard(prefix, shard), (inbound) => take('slot', inbound))
+  const closeShared = (): void => {
+    for (const subscription of shared) subscription.unsubscribe()
+    shared = []
+  }
+
+  return {
+    open: () => {
+      isOpen = true
+      for (const [shard, subscription] of served) if (subscription === null) served.set(shard, subscribeSlot(shard))
+      shared = gatewayWildcards(prefix).map((subject) =>
+        bus.subscribe(subject, (inbound) => take('forward', inbound), { queue: QUEUE_GROUP }))
+    },
+    setServing: (shard, isServing) => {
+      served.get(shard)?.unsubscribe()
+      served.delete(shard)
+      if (isServing) served.set(shard, isOpen ? subscribeSlot(shard) : null)
+    },
+    answer: (ticket, result) => {
+      const pending = replies.get(ticket)
+      replies.delete(ticket)
+      if (pending !== undefined) reply(pending.to, pending.context, result)
+    },
+    forget: (ticket) => {
+      replies.delete(ticket)
+    },
+    announce: (key, revision, code) => {
+      const subject = changedSubject(prefix, key)
+      if (subject === null) return
+      bus.publish(subject, new Uint8Array(0), { headers: new Map([['Kv-Revision', String(revision)], ['Kv-Op', String(code)]]) })
+    },
+    drain: closeShared,
+    close: () => {
+      isOpen = false
+      closeShared()
+      for (const subscription of served.values()) subscription?.unsubscribe()
+      served.clear()
+      replies.clear()
+    },
+    counters: () => refusals.counts(),
+  }
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** The value of a success, the sentence of an error. */
+const bodyOf = (result: OperationResult): Uint8Array =>
+  result.value ?? (result.message === undefined ? new Uint8Array(0) : encode(result.message))

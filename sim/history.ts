@@ -1,0 +1,59 @@
+/**
+ * What clients saw: one record per logical operation, from its first invocation to its last completion.
+ *
+ * Three outcomes. `answered`: the cluster decided and said so (also "not found" and "conflict": those are decisions). `failed`: the cluster
+ * said that the operation certainly had no effect. `unknown`: anything else; it may take effect at any time after its invocation.
+ * A retry with the same request id belongs to the same record; without one it would be another operation.
+ */
+
+export type Call =
+  | { readonly kind: 'get' }
+  | { readonly kind: 'put'; readonly value: string }
+  /** Compare-and-set; `ifRevision` 0 means that the key must not exist. */
+  | { readonly kind: 'cas'; readonly value: string; readonly ifRevision: number }
+  | { readonly kind: 'incr'; readonly amount: number }
+  | { readonly kind: 'del' }
+
+export type Outcome =
+  | { readonly kind: 'answered'; readonly status: 'OK' | 'NOT_FOUND' | 'CONFLICT' | 'INVALID'; readonly revision: number
+      readonly value?: string }
+  | { readonly kind: 'failed'; readonly status: string }
+  | { readonly kind: 'unknown' }
+
+export interface HistoryOperation {
+  readonly id: number
+  readonly client: number
+  /** Full name of the key. */
+  readonly key: string
+  readonly call: Call
+  readonly requestId?: string
+  readonly consistency: 'linearizable' | 'lease' | 'stale'
+  /** Virtual milliseconds. */
+  readonly invokedAt: number
+  /** Infinity while unknown. */
+  readonly completedAt: number
+  readonly outcome: Outcome
+}
+
+export const isMutation = ({ kind }: Call): boolean => kind !== 'get'
+
+export const describeOperation = (operation: HistoryOperation): string => {
+  const { call, outcome } = operation
+  const result = outcome.kind === 'answered'
+    ? `${outcome.status} revision=${outcome.revision}${outcome.value === undefined ? '' : ` value=${outcome.value}`}`
+    : outcome.kind === 'failed' ? `failed ${outcome.status}` : 'unknown'
+  const end = Number.isFinite(operation.completedAt) ? operation.completedAt.toFixed(2) : 'never'
+  return `#${operation.id} client ${operation.client} [${operation.invokedAt.toFixed(2)}, ${end}] ${describeCall(call)}`
+    + ` ${operation.key}${operation.requestId === undefined ? '' : ` id=${operation.requestId}`} -> ${result}`
+}
+
+const describeCall = (call: Call): string => {
+  switch (call.kind) {
+    case 'get':
+    case 'del': return call.kind
+    case 'put': return `put ${call.value}`
+    case 'cas': return `cas ${call.ifRevision}->${call.value}`
+    case 'incr': return `incr ${call.amount}`
+  }
+  call satisfies never
+}

@@ -1,0 +1,259 @@
+/**
+ * Is there an order of these operations, consistent with real time, in which every answer is right?
+ *
+ * Wing and Gong's search ("Testing and Verifying Concurrent Objects", 1993) with Lowe's memory of configurations already tried ("Testing for
+ * linearizability", 2017), per key: keys are independent registers, so a history is linearizable exactly when each key's is
+ * (Herlihy and Wing 1990, locality). The shape of the loop follows Horn and Kroening (2015), as Porcupine does.
+ *
+ * The model of one key: absent, or a value with a revision. A revision is larger than every earlier one of its key; a reader and a
+ * compare see it exactly. After an operation of unknown outcome the revision is not known until somebody sees it.
+ *
+ * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which is the same as never.
+ * The search gives up after `stepsMax` steps: that is a failure of the check, never a pass.
+ */
+
+import type { HistoryOperation } from './history.ts'
+
+export type Verdict =
+  | { readonly kind: 'linearizable'; readonly operations: number }
+  | { readonly kind: 'violation'; readonly key: string; readonly operations: readonly HistoryOperation[] }
+  | { readonly kind: 'tooHard'; readonly key: string; readonly steps: number }
+
+const STEPS_MAX = 4_000_000
+/** How many operations of a violation are shown: those around the first answer that no order explains. */
+const SHOWN_MAX = 24
+
+export const checkLinearizability = (history: readonly HistoryOperation[], stepsMax = STEPS_MAX): Verdict => {
+  let operations = 0
+  for (const [key, ofKey] of partitionByKey(history)) {
+    const result = checkKey(ofKey, stepsMax)
+    operations += ofKey.length
+    if (result.kind === 'tooHard') return { kind: 'tooHard', key, steps: stepsMax }
+    if (result.kind === 'violation') return { kind: 'violation', key, operations: around(ofKey, result.deepest) }
+  }
+  return { kind: 'linearizable', operations }
+}
+
+const partitionByKey = (history: readonly HistoryOperation[]): Map<string, HistoryOperation[]> => {
+  const byKey = new Map<string, HistoryOperation[]>()
+  for (const operation of history) {
+    if (operation.outcome.kind === 'failed' || isUselessRead(operation)) continue
+    const known = byKey.get(operation.key)
+    if (known === undefined) byKey.set(operation.key, [operation])
+    else known.push(operation)
+  }
+  return byKey
+}
+
+/** A read without an answer says nothing, and a stale one promises nothing. */
+const isUselessRead = ({ call, outcome, consistency }: HistoryOperation): boolean =>
+  call.kind === 'get' && (outcome.kind === 'unknown' || consistency === 'stale')
+
+const around = (operations: readonly HistoryOperation[], at: number): HistoryOperation[] =>
+  operations.filter(({ invokedAt, completedAt }) => invokedAt <= at && completedAt >= at - 2_000).slice(-SHOWN_MAX)
+
+interface KeyState {
+  /** Null when absent. */
+  readonly value: string | null
+  /** The key's revision; UNSEEN when an unknown outcome set it. */
+  readonly revision: number
+  /** Every later revision is larger. */
+  readonly floor: number
+}
+
+const UNSEEN = -1
+const absent: KeyState = { value: null, revision: 0, floor: 0 }
+
+/** The state after `operation` in `state`, or null when its answer would be wrong there. */
+const step = (state: KeyState, operation: HistoryOperation): KeyState | null => {
+  const { call, outcome } = operation
+  if (outcome.kind === 'unknown') return stepUnknown(state, operation)
+  if (outcome.kind === 'failed') return state
+  if (outcome.status === 'CONFLICT') return call.kind === 'cas' ? stepConflict(state, call.ifRevision, outcome.revision) : null
+  switch (call.kind) {
+    case 'get': return outcome.status === 'NOT_FOUND' ? ifAbsent(state) : stepSeen(state, outcome)
+    case 'put': return written(state, call.value, outcome.revision)
+    case 'cas': return hasRevision(state, call.ifRevision) ? written(state, call.value, outcome.revision) : null
+    case 'del': return outcome.status === 'NOT_FOUND' ? ifAbsent(state) : stepDeleted(state, outcome.revision)
+    case 'incr': {
+      const sum = sumOf(state, call.amount)
+      if (outcome.status === 'INVALID') return sum === null ? state : null
+      return sum !== null && sum === outcome.value ? written(state, sum, outcome.revision) : null
+    }
+  }
+  call satisfies never
+  return null
+}
+
+const stepUnknown = (state: KeyState, { call }: HistoryOperation): KeyState => {
+  switch (call.kind) {
+    case 'get': return state
+    case 'put': return { value: call.value, revision: UNSEEN, floor: state.floor }
+    case 'cas':
+      return hasRevision(state, call.ifRevision) ? { value: call.value, revision: UNSEEN, floor: state.floor } : state
+    case 'del': return { value: null, revision: 0, floor: state.floor }
+    case 'incr': {
+      const sum = sumOf(state, call.amount)
+      return sum === null ? state : { value: sum, revision: UNSEEN, floor: state.floor }
+    }
+  }
+  call satisfies never
+  return state
+}
+
+const ifAbsent = (state: KeyState): KeyState | null => (state.value === null ? state : null)
+
+const stepSeen = (state: KeyState, seen: { readonly value?: string; readonly revision: number }): KeyState | null => {
+  if (state.value === null || state.value !== seen.value || !hasRevision(state, seen.revision)) return null
+  return { value: state.value, revision: seen.revision, floor: Math.max(state.floor, seen.revision) }
+}
+
+const stepConflict = (state: KeyState, wanted: number, found: number): KeyState | null => {
+  if (found === wanted || !hasRevision(state, found)) return null
+  return state.value === null ? state : { value: state.value, revision: found, floor: Math.max(state.floor, found) }
+}
+
+const stepDeleted = (state: KeyState, revision: number): KeyState | null =>
+  (state.value === null || revision <= state.floor ? null : { value: null, revision: 0, floor: revision })
+
+const written = (state: KeyState, value: string, revision: number): KeyState | null =>
+  (revision > state.floor ? { value, revision, floor: revision } : null)
+
+/** Whether the key's revision (0: absent) is, or may be, this one. */
+const hasRevision = (state: KeyState, revision: number): boolean => {
+  if (state.value === null) return revision === 0
+  return state.revision === UNSEEN ? revision > state.floor : state.revision === revision
+}
+
+const sumOf = (state: KeyState, amount: number): string | null => {
+  if (state.value === null) return String(amount)
+  return /^-?\d+$/.test(state.value) ? String(Number(state.value) + amount) : null
+}
+
+/** An invocation or a completion in a doubly linked list in time order. */
+interface Mark {
+  readonly operation: HistoryOperation
+  readonly number: number
+  /** The completion of an invocation; null in a completion. */
+  readonly completion: Mark | null
+  previous: Mark | null
+  next: Mark | null
+}
+
+type KeyResult = { readonly kind: 'linearizable' } | { readonly kind: 'tooHard' }
+  | { readonly kind: 'violation'; readonly deepest: number }
+
+const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): KeyResult => {
+  const head = linkMarks(operations)
+  const tried = createMemory(operations.length)
+  const path: { readonly invocation: Mark; readonly before: KeyState }[] = []
+  let state = absent
+  let deepest = 0
+  let mark = head.next
+  for (let steps = 0; mark !== null; steps += 1) {
+    if (steps > stepsMax) return { kind: 'tooHard' }
+    if (mark.completion !== null) {
+      const after = step(state, mark.operation)
+      if (after !== null && tried.isNew(mark.number, after)) {
+        path.push({ invocation: mark, before: state })
+        state = after
+        lift(mark, mark.completion)
+        mark = head.next
+      } else mark = mark.next
+      continue
+    }
+    if (mark.operation.completedAt === Number.POSITIVE_INFINITY) return { kind: 'linearizable' }
+    deepest = Math.max(deepest, mark.operation.completedAt)
+    const last = path.pop()
+    if (last === undefined) return { kind: 'violation', deepest }
+    state = last.before
+    tried.leave(last.invocation.number)
+    unlift(last.invocation)
+    mark = last.invocation.next
+  }
+  return { kind: 'linearizable' }
+}
+
+/** Invocations before completions at one instant: then the two operations count as concurrent, which allows more, never less. */
+const linkMarks = (operations: readonly HistoryOperation[]): { next: Mark | null } => {
+  const marks: { readonly at: number; readonly rank: number; readonly mark: Mark }[] = []
+  operations.forEach((operation, number) => {
+    const completion: Mark = { operation, number, completion: null, previous: null, next: null }
+    const invocation: Mark = { operation, number, completion, previous: null, next: null }
+    marks.push({ at: operation.invokedAt, rank: 0, mark: invocation }, { at: operation.completedAt, rank: 1, mark: completion })
+  })
+  // Infinity minus Infinity is not a number: compare, do not subtract.
+  marks.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.rank - b.rank || a.mark.number - b.mark.number))
+  const head = { operation: null, next: null as Mark | null }
+  let previous = head as unknown as Mark
+  for (const { mark } of marks) {
+    mark.previous = previous
+    previous.next = mark
+    previous = mark
+  }
+  return head
+}
+
+const unlink = (mark: Mark): void => {
+  if (mark.previous !== null) mark.previous.next = mark.next
+  if (mark.next !== null) mark.next.previous = mark.previous
+}
+
+const relink = (mark: Mark): void => {
+  if (mark.previous !== null) mark.previous.next = mark
+  if (mark.next !== null) mark.next.previous = mark
+}
+
+const lift = (invocation: Mark, completion: Mark): void => {
+  unlink(invocation)
+  unlink(completion)
+}
+
+const unlift = (invocation: Mark): void => {
+  if (invocation.completion !== null) relink(invocation.completion)
+  relink(invocation)
+}
+
+interface Memory {
+  /** Adds the operation to the set placed so far; false, and nothing changes, when set and state were tried before. */
+  readonly isNew: (number: number, state: KeyState) => boolean
+  readonly leave: (number: number) => void
+}
+
+/** Configurations (set of operations placed, state) already tried. Exact: a hash only chooses where to look. */
+const createMemory = (operations: number): Memory => {
+  const placed = new Uint32Array(Math.ceil(operations / 32) + 1)
+  const tried = new Map<number, { readonly placed: Uint32Array; readonly state: KeyState }[]>()
+  const toggle = (number: number): void => {
+    const word = number >>> 5
+    placed[word] = (placed[word] ?? 0) ^ (1 << (number & 31))
+  }
+  const hashOf = (): number => {
+    let hash = 0x811c9dc5
+    for (const word of placed) hash = Math.imul(hash ^ word, 0x01000193) ^ (hash >>> 15)
+    return hash
+  }
+  return {
+    isNew: (number, state) => {
+      toggle(number)
+      const hash = hashOf()
+      const bucket = tried.get(hash) ?? []
+      if (bucket.some((entry) => isSameState(entry.state, state) && isSameSet(entry.placed, placed))) {
+        toggle(number)
+        return false
+      }
+      bucket.push({ placed: placed.slice(), state })
+      tried.set(hash, bucket)
+      return true
+    },
+    leave: toggle,
+  }
+}
+
+const isSameState = (a: KeyState, b: KeyState): boolean =>
+  a.value === b.value && a.revision === b.revision && a.floor === b.floor
+
+const isSameSet = (a: Uint32Array, b: Uint32Array): boolean => {
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
+  return true
+}

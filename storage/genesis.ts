@@ -1,0 +1,133 @@
+/**
+ * The genesis file: who this data directory belongs to, written once when the cluster is created.
+ *
+ * `genesis.json` is one line of JSON, `{"crc32":n,"genesis":{...}}`, the CRC over the JSON text of `genesis`. It is written to a temporary
+ * name, synced, renamed, and the directory synced. A directory that holds anything else but no valid genesis is refused and
+ * left exactly as it is (DESIGN 5): what looks empty may be a failed mount, and what looks foreign may be all that is left.
+ */
+
+import type { Genesis } from '../actors/wal/protocol.ts'
+import { crc32 } from './crc.ts'
+import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+
+export type GenesisRefusal = 'missing' | 'damaged' | 'unreadable'
+
+export type GenesisResult =
+  | { readonly kind: 'found'; readonly genesis: Genesis }
+  /** The directory is empty or absent: a new cluster may be created in it. */
+  | { readonly kind: 'none' }
+  /** Nothing was changed. `message` says what to do. */
+  | { readonly kind: 'refused'; readonly reason: GenesisRefusal; readonly message: string }
+
+const GENESIS_FILE = 'genesis.json'
+const TEMPORARY_FILE = 'genesis.json.tmp'
+const GENESIS_BYTES_MAX = 1_048_576
+/** What a directory may hold before there is a genesis: an interrupted write of it, and locks (directoryLock.ts). */
+const isAllowedBefore = (name: string): boolean => name === TEMPORARY_FILE || name.startsWith('lock-')
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const refusal = (reason: GenesisRefusal, what: string): GenesisResult => ({
+  kind: 'refused', reason,
+  message: `${what}. Nothing was changed. Check that the right directory is mounted; restore ${GENESIS_FILE} from a copy of this `
+    + 'same directory, or start this node with an empty directory so that it is replaced from its peers',
+})
+
+export const readGenesis = (fileSystem: FileSystem, done: (result: GenesisResult) => void): void => {
+  fileSystem.list('', (error, names) => {
+    if (error?.code === 'ENOENT') done({ kind: 'none' })
+    else if (error !== null) done(refusal('unreadable', `the data directory can not be read (${error.message})`))
+    else if (names.includes(GENESIS_FILE)) readFile(fileSystem, done)
+    else done(withoutGenesis(names))
+  })
+}
+
+const withoutGenesis = (names: readonly string[]): GenesisResult => {
+  const others = names.filter((name) => !isAllowedBefore(name))
+  if (others.length === 0) return { kind: 'none' }
+  return refusal('missing', `the data directory holds ${others.slice(0, 5).join(', ')} but no ${GENESIS_FILE}`)
+}
+
+const readFile = (fileSystem: FileSystem, done: (result: GenesisResult) => void): void => {
+  const unreadable = (error: FileError): void =>
+    done(refusal('unreadable', `${GENESIS_FILE} can not be read (${error.message})`))
+  fileSystem.open(GENESIS_FILE, 'read', (openError, file) => {
+    if (openError !== null) {
+      unreadable(openError)
+      return
+    }
+    file.read(0, GENESIS_BYTES_MAX, (readError, bytes) => {
+      file.close(() => {
+        if (readError !== null) unreadable(readError)
+        else done(parse(bytes))
+      })
+    })
+  })
+}
+
+const parse = (bytes: Uint8Array): GenesisResult => {
+  const damaged = refusal('damaged', `${GENESIS_FILE} is damaged: its checksum does not match`)
+  try {
+    const outer = JSON.parse(decoder.decode(bytes)) as { readonly crc32?: number; readonly genesis?: Genesis }
+    if (outer.genesis === undefined || outer.crc32 !== checksumOf(outer.genesis)) return damaged
+    return { kind: 'found', genesis: outer.genesis }
+  } catch {
+    return damaged
+  }
+}
+
+const checksumOf = (genesis: Genesis): number => crc32(encoder.encode(JSON.stringify(genesis)))
+
+/** Fails with EEXIST when a genesis is there already: it is never replaced. */
+export const writeGenesis = (fileSystem: FileSystem, genesis: Genesis, done: Done): void => {
+  const bytes = encoder.encode(`${JSON.stringify({ crc32: checksumOf(genesis), genesis })}\n`)
+  fileSystem.makeDirectory('', (makeError) => {
+    if (makeError !== null) {
+      done(makeError)
+      return
+    }
+    readGenesis(fileSystem, (found) => {
+      if (found.kind !== 'none') done(Object.assign(new Error('the data directory is not empty'), { code: 'EEXIST' }))
+      else removeTemporary(fileSystem, (error) => (error === null ? writeNew(fileSystem, bytes, done) : done(error)))
+    })
+  })
+}
+
+const removeTemporary = (fileSystem: FileSystem, done: Done): void => {
+  fileSystem.remove(TEMPORARY_FILE, (error) => done(error?.code === 'ENOENT' ? null : error))
+}
+
+const writeNew = (fileSystem: FileSystem, bytes: Uint8Array, done: Done): void => {
+  fileSystem.open(TEMPORARY_FILE, 'create', (openError, file) => {
+    if (openError !== null) {
+      done(openError)
+      return
+    }
+    writeAndSync(file, bytes, (writeError) => {
+      file.close((closeError) => {
+        const error = writeError ?? closeError
+        if (error !== null) done(error)
+        else publish(fileSystem, done)
+      })
+    })
+  })
+}
+
+const writeAndSync = (file: File, bytes: Uint8Array, done: Done): void => {
+  const writeMore = (written: number): void => {
+    file.writev([bytes.subarray(written)], written, (error, count) => {
+      if (error !== null) done(error)
+      else if (written + count < bytes.length) writeMore(written + count)
+      else file.datasync(done)
+    })
+  }
+  writeMore(0)
+}
+
+const publish = (fileSystem: FileSystem, done: Done): void => {
+  fileSystem.rename(TEMPORARY_FILE, GENESIS_FILE, (error) => {
+    if (error !== null) done(error)
+    else fileSystem.syncDirectory('', done)
+  })
+}

@@ -1,0 +1,113 @@
+/**
+ * Plain files for the launcher and the CLI: settings, logs, checkpoints, input. A port like FileSystem, but with promises and absolute
+ * paths: nothing here runs in the simulator, and no promise of durability to a client rests on it.
+ *
+ * A missing file is an answer (null, an empty list), every other failure is thrown as Node's own error.
+ */
+
+import { constants, createReadStream } from 'node:fs'
+import { access, chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+const STREAM_CHUNK_BYTES = 256 * 1024
+
+export interface FileFacts {
+  readonly sizeBytes: number
+  readonly modifiedMs: number
+}
+
+/** An open file a child process writes to; close it in the parent once the child has it. */
+export interface AppendFile {
+  readonly descriptor: number
+  readonly close: () => Promise<void>
+}
+
+export interface LocalFiles {
+  readonly readText: (path: string) => Promise<string | null>
+  /** Whole or not at all, also across a power failure: written beside, synced, renamed, the directory synced. */
+  readonly writeAtomically: (path: string, content: string | Uint8Array, mode?: number) => Promise<void>
+  /** With parents; no error when it exists. */
+  readonly makeDirectory: (path: string) => Promise<void>
+  /** Sorted names; empty when the directory is missing. */
+  readonly list: (path: string) => Promise<readonly string[]>
+  readonly facts: (path: string) => Promise<FileFacts | null>
+  readonly isExecutable: (path: string) => Promise<boolean>
+  readonly makeExecutable: (path: string) => Promise<void>
+  readonly rename: (from: string, to: string) => Promise<void>
+  /** A file or a whole directory; no error when it is missing. */
+  readonly remove: (path: string) => Promise<void>
+  readonly openAppend: (path: string) => Promise<AppendFile>
+  /** Up to `lengthMax` bytes from `position`; empty at the end or when the file is missing. */
+  readonly readRange: (path: string, position: number, lengthMax: number) => Promise<Uint8Array>
+  /** The whole file in chunks, never more than one ahead of the reader. */
+  readonly stream: (path: string) => AsyncIterable<Uint8Array>
+}
+
+export const createLocalFiles = (): LocalFiles => ({
+  readText: (path) => orIfMissing(readFile(path, 'utf8'), null),
+  writeAtomically,
+  makeDirectory: async (path) => {
+    await mkdir(path, { recursive: true })
+  },
+  list: async (path) => (await orIfMissing(readdir(path), [])).sort(),
+  facts: async (path) => {
+    const found = await orIfMissing(stat(path), null)
+    return found === null ? null : { sizeBytes: found.size, modifiedMs: found.mtimeMs }
+  },
+  isExecutable: async (path) => {
+    try {
+      await access(path, constants.X_OK)
+      return (await stat(path)).isFile()
+    } catch {
+      return false
+    }
+  },
+  makeExecutable: (path) => chmod(path, 0o755),
+  rename,
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  openAppend: async (path) => {
+    const file = await open(path, 'a')
+    return { descriptor: file.fd, close: () => file.close() }
+  },
+  readRange,
+  stream: (path) => createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES }),
+})
+
+const writeAtomically = async (path: string, content: string | Uint8Array, mode = 0o644): Promise<void> => {
+  const beside = `${path}.${process.pid}.new`
+  const file = await open(beside, 'w', mode)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(beside, path)
+  const directory = await open(dirname(path), 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+const readRange = async (path: string, position: number, lengthMax: number): Promise<Uint8Array> => {
+  const file = await orIfMissing(open(path, 'r'), null)
+  if (file === null) return new Uint8Array(0)
+  try {
+    const buffer = new Uint8Array(lengthMax)
+    const { bytesRead } = await file.read(buffer, 0, lengthMax, position)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}
+
+const orIfMissing = async <T, U>(work: Promise<T>, otherwise: U): Promise<T | U> => {
+  try {
+    return await work
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return otherwise
+    throw error
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The file-system port on `node:fs`, rooted at a data directory. No call blocks the loop.
+ *
+ * A path never leaves the root: absolute paths and `..` are refused before anything is opened.
+ */
+
+import * as fs from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+
+type Failure = NodeJS.ErrnoException | null
+
+const refused = (path: string): FileError =>
+  Object.assign(new Error(`path "${path}" leaves the data directory; use a relative path without ".."`), { code: 'EINVAL' })
+
+const isInside = (path: string): boolean => !path.startsWith('/') && !path.split('/').includes('..')
+
+const flags = { read: 'r', write: 'r+', create: 'wx+' } as const
+
+/** Reads until `length` bytes or the end of the file. */
+const readFully = (fd: number, options: { readonly position: number; readonly length: number }, done: Done<Uint8Array>): void => {
+  const bytes = new Uint8Array(options.length)
+  const readMore = (filled: number): void => {
+    fs.read(fd, bytes, filled, options.length - filled, options.position + filled, (error, count) => {
+      if (error !== null) done(error, bytes)
+      else if (count === 0 || filled + count === options.length) done(null, bytes.subarray(0, filled + count))
+      else readMore(filled + count)
+    })
+  }
+  readMore(0)
+}
+
+const fileOf = (fd: number): File => ({
+  writev: (buffers, position, done) => fs.writev(fd, buffers, position, done),
+  read: (position, length, done) => readFully(fd, { position, length }, done),
+  datasync: (done) => fs.fdatasync(fd, (error) => done(error)),
+  size: (done) => fs.fstat(fd, (error: Failure, stats) => done(error, error === null ? stats.size : 0)),
+  truncate: (length, done) => fs.ftruncate(fd, length, (error) => done(error)),
+  close: (done) => fs.close(fd, (error) => done(error ?? null)),
+})
+
+const syncDirectory = (path: string, done: Done): void => {
+  fs.open(path, 'r', (error, fd) => {
+    if (error !== null) {
+      done(error)
+      return
+    }
+    fs.fsync(fd, (syncError) => fs.close(fd, (closeError) => done(syncError ?? closeError ?? null)))
+  })
+}
+
+/** Creates `path` below an existing ancestor, syncing each parent that gained a directory. */
+const makeDirectory = (path: string, done: Done): void => {
+  fs.mkdir(path, (error) => {
+    if (error === null) syncDirectory(dirname(path), done)
+    else if (error.code === 'EEXIST') done(null)
+    else if (error.code !== 'ENOENT') done(error)
+    else makeDirectory(dirname(path), (parentError) => (parentError === null ? makeDirectory(path, done) : done(parentError)))
+  })
+}
+
+export const createNodeFileSystem = (root: string): FileSystem => {
+  /** Runs `run` with the full path, or fails later: a callback is never called before the function has returned. */
+  const within = (path: string, done: (error: FileError) => void, run: (full: string) => void): void => {
+    if (isInside(path)) run(join(root, path))
+    else setImmediate(() => done(refused(path)))
+  }
+  const fail = (done: Done<File>) => (error: FileError): void => (done as (error: FileError) => void)(error)
+  return {
+    open: (path, mode, done) => within(path, fail(done), (full) => {
+      fs.open(full, flags[mode], (error, fd) => (error === null ? done(null, fileOf(fd)) : fail(done)(error)))
+    }),
+    makeDirectory: (path, done) => within(path, done, (full) => makeDirectory(full, done)),
+    list: (path, done) => within(path, (error) => done(error, []), (full) => {
+      fs.readdir(full, (error, names) => done(error, error === null ? names.sort() : []))
+    }),
+    rename: (from, to, done) => within(from, done, (fullFrom) => {
+      within(to, done, (fullTo) => fs.rename(fullFrom, fullTo, (error) => done(error)))
+    }),
+    remove: (path, done) => within(path, done, (full) => fs.unlink(full, (error) => done(error))),
+    syncDirectory: (path, done) => within(path, done, (full) => syncDirectory(full, done)),
+  }
+}

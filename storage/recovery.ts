@@ -1,0 +1,302 @@
+/**
+ * From the segments of a log to what it holds: the decision table of DESIGN 5, pure.
+ *
+ *   a bad group, and nothing later proves that it was synced      torn: the log ends before it; the bytes after are zeroed
+ *   a bad payload under a good record header, proven synced       that Raft group is quarantined, unless a later record makes up for it
+ *   any other bad place proven synced, a segment missing or out   damage: every group of the node is quarantined, no byte is changed,
+ *   of order, a begun segment shorter than it was made            and the log goes on in a new segment
+ *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
+ *   a segment without a header that nothing proves synced         made ahead of its use: not part of the log
+ *
+ * A segment is loaded one at a time, in the order `next` asks for, so that memory holds one image, the newest one, and the live entries.
+ */
+
+import { assert, must } from '../actors/kernel/assert.ts'
+import type { RecoveredGroup, RecoveryReport } from '../actors/wal/protocol.ts'
+import type { GroupId } from '../topology/ids.ts'
+import { createGroupLedger } from './groupLedger.ts'
+import type { GroupLedger, GroupUsage } from './groupLedger.ts'
+import { isBefore } from './group.ts'
+import type { Position } from './group.ts'
+import { endOfData } from './bytes.ts'
+import { decodeSegmentHeader } from './segment.ts'
+import type { SegmentHeader } from './segment.ts'
+import { provesHeader, readSegment } from './segmentReader.ts'
+import type { SegmentReading } from './segmentReader.ts'
+
+export interface SegmentHead {
+  readonly segment: number
+  readonly sizeBytes: number
+  /** The first block of the file, or less when the file is shorter. */
+  readonly block: Uint8Array
+}
+
+/** Where and how the writer goes on. */
+export interface LogTail {
+  readonly end: Position
+  readonly chain: number
+  readonly salt: number
+  /** False: the next group opens a new segment, `nextSegment`. */
+  readonly continues: boolean
+  readonly isSealed: boolean
+  readonly nextSegment: number
+  readonly firstSegment: number
+}
+
+/** What must be done, and synced, before the log is used. */
+export type Repair =
+  | { readonly kind: 'zero'; readonly segment: number; readonly from: number; readonly to: number }
+  | { readonly kind: 'remove'; readonly segment: number }
+  /** What was read may still be in the page cache alone. */
+  | { readonly kind: 'sync'; readonly segment: number }
+
+export interface LogRecovery {
+  readonly report: RecoveryReport
+  readonly tail: LogTail
+  readonly repairs: readonly Repair[]
+  readonly usages: readonly GroupUsage[]
+  /** Begun segments that stay, ascending. */
+  readonly segments: readonly { readonly segment: number; readonly sizeBytes: number }[]
+  /** The segment made ahead of its use, if there is one. */
+  readonly prepared: { readonly segment: number; readonly sizeBytes: number } | undefined
+  /** A later version of ShardKV wrote this log: it must not be touched. */
+  readonly isNewer: boolean
+}
+
+export interface Recovery {
+  /** The segment to load next, or undefined when `finish` may be called. */
+  readonly next: () => number | undefined
+  readonly load: (segment: number, image: Uint8Array) => void
+  readonly finish: () => LogRecovery
+}
+
+interface State {
+  readonly heads: ReadonlyMap<number, SegmentHead>
+  readonly headers: ReadonlyMap<number, SegmentHeader>
+  readonly isNewer: boolean
+  /** Newest segment with a valid header; 0 when there is none. */
+  readonly top: number
+  readonly salt: number | undefined
+  readonly ledgers: Map<GroupId, GroupLedger>
+  readonly findings: string[]
+  readonly repairs: Repair[]
+  damagedNode: string | undefined
+  firstSegment: number
+  topImage: Uint8Array | undefined
+  topReading: SegmentReading | undefined
+  /** The chain at the end of the segment read last, when all of it was good. */
+  lastChain: number | undefined
+  tornBytes: number
+  /** Segments still to be loaded. */
+  headless: number[]
+  body: number[] | undefined
+}
+
+export const createRecovery = (heads: readonly SegmentHead[]): Recovery => {
+  const state = survey(heads)
+  return {
+    next: () => nextSegment(state),
+    load: (segment, image) => {
+      assert(nextSegment(state) === segment, 'segments are loaded in the order recovery asks for them')
+      if (state.headless[0] === segment) {
+        state.headless.shift()
+        loadHeadless(state, segment, image)
+      } else if (state.topReading === undefined) loadTop(state, image)
+      else {
+        state.body?.shift()
+        replay(state, segment, readingOf(state, segment, image))
+      }
+    },
+    finish: () => finish(state),
+  }
+}
+
+/** The same over whole images at once: for tests and tools. */
+export const recoverLog = (images: ReadonlyMap<number, Uint8Array>): LogRecovery => {
+  const heads = [...images].map(([segment, bytes]) => ({ segment, sizeBytes: bytes.length, block: bytes.subarray(0, 4_096) }))
+  const recovery = createRecovery(heads)
+  for (let segment = recovery.next(); segment !== undefined; segment = recovery.next()) {
+    recovery.load(segment, must(images.get(segment), 'recovery asks for segments that exist'))
+  }
+  return recovery.finish()
+}
+
+const survey = (unsorted: readonly SegmentHead[]): State => {
+  const heads = [...unsorted].sort((a, b) => a.segment - b.segment)
+  const headers = new Map<number, SegmentHeader>()
+  const findings: string[] = []
+  let damagedNode: string | undefined
+  let isNewer = false
+  for (const { segment, block } of heads) {
+    const header = decodeSegmentHeader(block)
+    if (header === 'newer') isNewer = true
+    else if (header !== undefined && header.segment !== segment) {
+      damagedNode = `segment ${segment} holds what was written as segment ${header.segment}`
+      findings.push(damagedNode)
+    } else if (header !== undefined) headers.set(segment, header)
+  }
+  const numbers = [...headers.keys()]
+  const top = numbers.at(-1) ?? 0
+  const salt = headers.get(top)?.salt
+  for (const segment of numbers) if (headers.get(segment)?.salt !== salt) headers.delete(segment)
+  return {
+    heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
+    damagedNode, firstSegment: headers.get(top)?.firstSegment ?? 0, topImage: undefined, topReading: undefined, lastChain: undefined,
+    tornBytes: 0, headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
+  }
+}
+
+const nextSegment = (state: State): number | undefined => {
+  if (state.isNewer) return undefined
+  const headless = state.headless[0]
+  if (headless !== undefined) return headless
+  if (state.top === 0) return undefined
+  if (state.topReading === undefined) return state.top
+  return state.body?.[0]
+}
+
+const reportDamage = (state: State, what: string): void => {
+  state.damagedNode ??= what
+  state.findings.push(what)
+}
+
+/** A file above the newest valid header: made ahead, torn while being begun, or begun and damaged since. */
+const loadHeadless = (state: State, segment: number, image: Uint8Array): void => {
+  if (provesHeader(segment, image, state.salt)) {
+    reportDamage(state, `segment ${segment}: its header had been synced and is damaged`)
+    if (state.top === 0) replay(state, segment, readSegment({ segment, image, chain: undefined, salt: undefined, limit: undefined }))
+    return
+  }
+  const dataEnd = endOfData(image, 0)
+  if (dataEnd === 0) return
+  state.tornBytes += dataEnd
+  state.findings.push(`segment ${segment}: begun and never synced; its ${dataEnd} bytes were never acknowledged and are dropped`)
+  state.repairs.push({ kind: 'zero', segment, from: 0, to: dataEnd })
+}
+
+/** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
+const loadTop = (state: State, image: Uint8Array): void => {
+  state.topImage = image
+  state.topReading = readingOf(state, state.top, image)
+  for (const { header } of state.topReading.groups) state.firstSegment = Math.max(state.firstSegment, header.firstSegment)
+  const needed: number[] = []
+  for (let segment = state.firstSegment; segment < state.top; segment += 1) {
+    if (state.heads.has(segment)) needed.push(segment)
+    else reportDamage(state, `segment ${segment} is missing`)
+  }
+  state.body = needed
+  if (needed.length === 0) state.lastChain = undefined
+}
+
+const readingOf = (state: State, segment: number, image: Uint8Array): SegmentReading => {
+  const header = state.headers.get(segment)
+  const successor = [...state.headers.values()].find(({ previous }) => previous.segment === segment)
+  return readSegment({ segment, image, chain: header?.checksum, salt: state.salt, limit: successor?.previous.offset })
+}
+
+const replay = (state: State, segment: number, reading: SegmentReading): void => {
+  checkSegment(state, segment, reading)
+  for (const place of reading.damages) {
+    reportDamage(state, `segment ${segment}: what was synced at offset ${place.offset} does not read back`)
+  }
+  for (const group of reading.groups) {
+    for (const { header, record } of group.records) {
+      const ledger = ledgerOf(state, header.group)
+      if (record !== undefined) ledger.apply(record, segment)
+      else {
+        state.findings.push(`segment ${segment}: a ${header.kind} record of group ${header.group} (index ${header.index}) is damaged`)
+        ledger.applyDamaged(header)
+      }
+    }
+  }
+  state.lastChain = reading.damages.length === 0 ? reading.chain : undefined
+}
+
+const checkSegment = (state: State, segment: number, reading: SegmentReading): void => {
+  const header = state.headers.get(segment)
+  const size = state.heads.get(segment)?.sizeBytes ?? 0
+  if (header === undefined) {
+    if (segment < state.top) reportDamage(state, `segment ${segment}: its header is damaged`)
+    return
+  }
+  const successor = state.headers.get(segment + 1)
+  if (size < header.sizeBytes && successor === undefined) {
+    reportDamage(state, `segment ${segment} was made with ${header.sizeBytes} bytes and has ${size}`)
+  }
+  if (state.lastChain !== undefined && segment > state.firstSegment && header.chain !== state.lastChain) {
+    reportDamage(state, `segment ${segment} does not follow the end of segment ${segment - 1}`)
+  }
+  if (successor !== undefined && reading.damages.length === 0 && isBefore(reading.end, successor.previous)) {
+    reportDamage(state, `segment ${segment} ends before the place where segment ${segment + 1} took over`)
+  }
+}
+
+const ledgerOf = (state: State, group: GroupId): GroupLedger => {
+  const known = state.ledgers.get(group)
+  if (known !== undefined) return known
+  const ledger = createGroupLedger(group)
+  state.ledgers.set(group, ledger)
+  return ledger
+}
+
+const finish = (state: State): LogRecovery => {
+  const { topReading } = state
+  if (topReading !== undefined) {
+    replay(state, state.top, topReading)
+    if (topReading.dataEnd > topReading.end.offset) noteTornTail(state, topReading)
+    else if (state.damagedNode === undefined) state.repairs.push({ kind: 'sync', segment: state.top })
+  }
+  const isDamaged = state.damagedNode !== undefined
+  const groups = recoveredGroups(state)
+  const base = { groups, tornBytes: isDamaged ? 0 : state.tornBytes, findings: state.findings }
+  return {
+    report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
+    tail: tailOf(state), repairs: isDamaged ? [] : [...state.repairs, ...removals(state)],
+    usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
+    segments: begunSegments(state), prepared: preparedSegment(state), isNewer: state.isNewer,
+  }
+}
+
+const noteTornTail = (state: State, reading: SegmentReading): void => {
+  const bytes = reading.dataEnd - reading.end.offset
+  state.tornBytes += bytes
+  state.findings.push(`segment ${state.top}: a torn group at offset ${reading.end.offset} was never acknowledged; ${bytes} bytes cut`)
+  state.repairs.push({ kind: 'zero', segment: state.top, from: reading.end.offset, to: reading.dataEnd })
+}
+
+const recoveredGroups = (state: State): ReadonlyMap<GroupId, RecoveredGroup> => {
+  const groups = new Map<GroupId, RecoveredGroup>()
+  for (const [id, ledger] of state.ledgers) {
+    const group = ledger.finish()
+    const reason = group.quarantined ?? state.damagedNode
+    groups.set(id, reason === undefined ? group : { ...group, quarantined: reason })
+    if (group.quarantined !== undefined) state.findings.push(`group ${id} is quarantined: ${group.quarantined}`)
+  }
+  return groups
+}
+
+const removals = (state: State): Repair[] =>
+  [...state.heads.keys()].filter((segment) => segment < state.firstSegment).map((segment) => ({ kind: 'remove', segment }))
+
+const begunSegments = (state: State): { readonly segment: number; readonly sizeBytes: number }[] =>
+  [...state.heads.values()]
+    .filter(({ segment }) => (segment >= state.firstSegment || state.damagedNode !== undefined) && segment <= state.top)
+    .map(({ segment, sizeBytes }) => ({ segment, sizeBytes }))
+
+/** Of the files above the log's end the lowest is used next; a damaged log uses none of them but goes above all. */
+const preparedSegment = (state: State): { readonly segment: number; readonly sizeBytes: number } | undefined => {
+  if (state.damagedNode !== undefined) return undefined
+  const head = state.heads.get(state.top + 1)
+  return head === undefined ? undefined : { segment: head.segment, sizeBytes: head.sizeBytes }
+}
+
+const tailOf = (state: State): LogTail => {
+  const highest = Math.max(0, ...state.heads.keys())
+  const isDamaged = state.damagedNode !== undefined
+  const reading = state.topReading
+  return {
+    end: reading?.end ?? { segment: 0, offset: 0 }, chain: reading?.chain ?? 0, salt: state.salt ?? 0,
+    continues: reading !== undefined && !isDamaged, isSealed: reading?.isSealed ?? true,
+    nextSegment: (isDamaged ? highest : state.top) + 1, firstSegment: Math.max(1, state.firstSegment),
+  }
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from '@jest/globals'
+import { beaconOf, createBeacon } from '../../topology/beacon.ts'
+import { bootId, nodeId, shardId } from '../../topology/ids.ts'
+import type { BeaconMessage } from '../../topology/beacon.ts'
+
+const boot = (n: number) => bootId(n.toString(16).padStart(16, '0'))
+const n1 = nodeId('n1')
+const n2 = nodeId('n2')
+const n3 = nodeId('n3')
+const message = (over: Partial<BeaconMessage> = {}): BeaconMessage =>
+  ({ boot: boot(2), startedAtMs: 1_000, state: 'serving', leads: [], ...over })
+const open = () => createBeacon({ node: n1, boot: boot(1), startedAtMs: 1_000 })
+
+describe('the beacon', () => {
+  test('of two claims to one shard the newer term wins, whatever order they arrive in', () => {
+    const beacon = open()
+    beacon.heard(n2, message({ leads: [[7, 5]] }), 0)
+    beacon.heard(n3, message({ leads: [[7, 4]] }), 1)
+    expect(beacon.leaderOf(shardId(7), 2)).toEqual({ node: n2, term: 5 })
+    beacon.heard(n3, message({ leads: [[7, 6]] }), 2)
+    expect(beacon.leaderOf(shardId(7), 3)).toEqual({ node: n3, term: 6 })
+  })
+
+  test('forgets a leadership that its node no longer claims, and one whose node has gone silent', () => {
+    const beacon = open()
+    beacon.heard(n2, message({ leads: [[7, 5], [8, 2]] }), 0)
+    beacon.heard(n2, message({ leads: [[8, 2]] }), 10)
+    expect(beacon.leaderOf(shardId(7), 11)).toBeNull()
+    expect(beacon.leaderOf(shardId(8), 3_009)).toEqual({ node: n2, term: 2 })
+    expect(beacon.leaderOf(shardId(8), 3_010)).toBeNull()
+    expect(beacon.leaderOf(shardId(9), 11)).toBeNull()
+  })
+
+  test('calls a node steady only after it served for three beacons without a break or a restart', () => {
+    const beacon = open()
+    for (const at of [0, 1_000, 2_000]) beacon.heard(n2, message(), at)
+    expect(beacon.isSteady(n2, 2_999)).toBe(false)
+    beacon.heard(n2, message(), 3_000)
+    expect(beacon.isSteady(n2, 3_000)).toBe(true)
+    expect(beacon.isSteady(n2, 6_000)).toBe(false)
+    beacon.heard(n2, message({ boot: boot(9) }), 6_100)
+    expect(beacon.isSteady(n2, 6_200)).toBe(false)
+    expect(beacon.isSteady(n3, 6_200)).toBe(false)
+  })
+
+  test('does not call a draining node steady', () => {
+    const beacon = open()
+    for (const at of [0, 1_000, 2_000, 3_000]) beacon.heard(n2, message({ state: 'draining' }), at)
+    expect(beacon.isSteady(n2, 3_000)).toBe(false)
+  })
+
+  test.each([
+    ['an older process with this name', message({ startedAtMs: 999 }), 'twin'],
+    ['a younger process with this name', message({ startedAtMs: 1_001 }), 'noted'],
+    ['one of the same millisecond and a smaller boot id', message({ boot: boot(0) }), 'twin'],
+    ['one of the same millisecond and a greater boot id', message({ boot: boot(2) }), 'noted'],
+    ['this very process', message({ boot: boot(1), startedAtMs: 5 }), 'noted'],
+  ] as const)('hears %s', (_name, heard, verdict) => {
+    expect(open().heard(n1, heard, 0)).toBe(verdict)
+  })
+
+  test.each([
+    [null], ['text'], [{}], [{ ...message(), boot: 1 }], [{ ...message(), leads: 'x' }], [{ ...message(), leads: [[1]] }],
+    [{ ...message(), leads: [[1, -1]] }], [{ ...message(), startedAtMs: 'now' }],
+  ])('takes %j for no beacon', (value) => {
+    expect(beaconOf(value)).toBeNull()
+  })
+
+  test('takes a well-formed one as it is', () => {
+    expect(beaconOf({ ...message({ leads: [[3, 4]] }) })).toEqual(message({ leads: [[3, 4]] }))
+  })
+})

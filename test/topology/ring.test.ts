@@ -1,0 +1,83 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { nodeId } from '../../topology/ids.ts'
+import { place } from '../../topology/ring.ts'
+import type { PlacementInput, RingNode } from '../../topology/ring.ts'
+
+const nodesArb = fc.uniqueArray(fc.record({ n: fc.integer({ min: 0, max: 400 }), weight: fc.integer({ min: 1, max: 3 }) }),
+  { minLength: 1, maxLength: 12, selector: ({ n }) => n })
+  .map((drawn) => drawn.map(({ n, weight }): RingNode => ({ id: nodeId(`n${n}`), weight })))
+
+const inputArb: fc.Arbitrary<PlacementInput> = fc.record({
+  nodes: nodesArb,
+  shardCount: fc.integer({ min: 1, max: 128 }),
+  replicationFactor: fc.constantFrom(1, 3, 5),
+})
+
+const pairs = (placement: ReturnType<typeof place>): Set<string> =>
+  new Set(placement.replicas.flatMap((nodes, shard) => nodes.map((node) => `${shard}@${node}`)))
+
+const countBy = (items: readonly string[]): Map<string, number> => {
+  const counts = new Map<string, number>()
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1)
+  return counts
+}
+
+describe('the ring', () => {
+  test('places every shard on as many distinct nodes as wanted or available', () => {
+    fc.assert(fc.property(inputArb, (input) => {
+      const { replicas } = place(input)
+      expect(replicas).toHaveLength(input.shardCount)
+      for (const nodes of replicas) {
+        expect(new Set(nodes).size).toBe(Math.min(input.replicationFactor, input.nodes.length))
+      }
+    }))
+  })
+
+  test('is a pure function of the set of nodes: their order does not matter', () => {
+    fc.assert(fc.property(inputArb, (input) => {
+      expect(place({ ...input, nodes: [...input.nodes].reverse() })).toEqual(place(input))
+    }))
+  })
+
+  test('keeps every node of equal weight within its load bound', () => {
+    fc.assert(fc.property(inputArb, (drawn) => {
+      const input = { ...drawn, nodes: drawn.nodes.map(({ id }) => ({ id, weight: 1 })) }
+      const copies = Math.min(input.replicationFactor, input.nodes.length)
+      const bound = Math.ceil((input.shardCount * copies / input.nodes.length) * 1.15)
+      // The last shards may find only full nodes and then ignore the bound: one more round of copies at most.
+      for (const count of countBy(place(input).replicas.flat()).values()) expect(count).toBeLessThanOrEqual(bound + copies)
+    }))
+  })
+
+  test('spreads preferred leaders within one of even when every node has every shard', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 5 }), (shardCount, size) => {
+      const nodes = Array.from({ length: size }, (_, i) => ({ id: nodeId(`n${i}`), weight: 1 }))
+      const leaders = countBy(place({ nodes, shardCount, replicationFactor: 5 }).replicas.map((shard) => shard[0] ?? ''))
+      const counts = nodes.map(({ id }) => leaders.get(id) ?? 0)
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+    }))
+  })
+
+  test('moves about the share of a node that joins, and leaves most of the rest where it is', () => {
+    const nodes = Array.from({ length: 6 }, (_, i) => ({ id: nodeId(`n${i + 1}`), weight: 1 }))
+    const before = pairs(place({ nodes: nodes.slice(0, 5), shardCount: 256, replicationFactor: 3 }))
+    const after = pairs(place({ nodes, shardCount: 256, replicationFactor: 3 }))
+    const moved = [...after].filter((pair) => !before.has(pair))
+    const fairShare = 256 * 3 / 6
+    expect(moved.length).toBeGreaterThan(fairShare * 0.5)
+    expect(moved.length).toBeLessThan(fairShare * 2)
+  })
+
+  test('gives a node of twice the weight about twice the replicas', () => {
+    const nodes = [1, 1, 1, 1, 2].map((weight, i) => ({ id: nodeId(`n${i + 1}`), weight }))
+    const counts = countBy(place({ nodes, shardCount: 512, replicationFactor: 1 }).replicas.flat())
+    const heavy = counts.get('n5') ?? 0
+    expect(heavy).toBeGreaterThan(1.4 * 512 / 6)
+    expect(heavy).toBeLessThan(2.4 * 512 / 6)
+  })
+
+  test('refuses an empty cluster', () => {
+    expect(() => place({ nodes: [], shardCount: 4, replicationFactor: 3 })).toThrow('at least one node')
+  })
+})

@@ -1,0 +1,49 @@
+/** The launcher with the real machine behind its ports. */
+
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { createSystemClock } from '../../actors/kernel/systemClock.ts'
+import { serverConfig } from '../../bus/natsConfig.ts'
+import { versionWarning } from '../../bus/nats.ts'
+import { readGenesis, writeGenesis } from '../../storage/genesis.ts'
+import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
+import { createMachineHost } from './machineHost.ts'
+import { findNatsServer } from './natsServer.ts'
+import { isReady, isTaken } from './probes.ts'
+import { createProcesses } from './processes.ts'
+import { startCluster } from './startCluster.ts'
+import type { FoundServer, Say } from './natsServer.ts'
+import type { StartOptions, StartPorts, StartedCluster } from './startCluster.ts'
+
+const HOST = '127.0.0.1'
+const CLUSTER_ID_BYTES = 8
+
+/** Finds or installs nats-server, with progress lines. */
+export const ensureNatsServer = (say: Say): Promise<FoundServer> => findNatsServer(createMachineHost(), say)
+
+export const startLocalCluster = (options: StartOptions, say: Say): Promise<StartedCluster> => startCluster(options, realPorts(say))
+
+const realPorts = (say: Say): StartPorts => {
+  const host = createMachineHost()
+  return {
+    say,
+    files: host.files,
+    env: host.env,
+    clock: createSystemClock(),
+    wallMs: () => Date.now(),
+    processes: createProcesses(host.files),
+    findServer: () => findNatsServer(host, say),
+    versionWarning: (version) => versionWarning(version) ?? undefined,
+    brokerConfig: serverConfig,
+    isReady: (port) => isReady(HOST, port),
+    isTaken: (port) => isTaken(HOST, port),
+    newClusterId: () => randomBytes(CLUSTER_ID_BYTES).toString('hex'),
+    writeGenesis: (directory, genesis) =>
+      new Promise((resolve) => { writeGenesis(createNodeFileSystem(directory), genesis, (error) => { resolve(error) }) }),
+    readGenesis: (directory) =>
+      new Promise((resolve) => {
+        readGenesis(createNodeFileSystem(directory), (result) => { resolve(result.kind === 'found' ? result.genesis : null) })
+      }),
+    cliCommand: [process.execPath, fileURLToPath(new URL('../../cli/entry.js', import.meta.url))],
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Child processes of the launcher. Each is the leader of a process group of its own, so that a Ctrl-C in the terminal reaches the
+ * launcher alone, which then drains them in order. Each writes its output straight into its log file: nothing is lost when the
+ * launcher is gone, and nobody blocks on a pipe that nobody reads.
+ *
+ * No orphans, also when the launcher is killed with -9: a node's standard input is a pipe from the launcher, and a node that sees
+ * it end drains by itself (supervised.ts). The broker can not be taught that, so a guard watches for it: `sh` that waits for the end of its
+ * own standard input, gives the nodes BROKER_GRACE_TENTHS to drain, and then stops the broker.
+ */
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import type { LocalFiles } from '../../storage/localFiles.ts'
+
+export interface ProcessSpec {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly logPath: string
+  /** Stop it when this process is gone, though it does not watch its standard input. */
+  readonly isGuarded: boolean
+}
+
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface RunningProcess {
+  /** Undefined when it could not be started. */
+  readonly pid: number | undefined
+  readonly signal: (signal: 'SIGTERM' | 'SIGKILL') => void
+}
+
+export interface Processes {
+  /** `onExit` is called once, also when the program could not be started. */
+  readonly start: (spec: ProcessSpec, onExit: (exit: ProcessExit) => void) => Promise<RunningProcess>
+}
+
+/** Set for every child; with it, a node ends when its standard input does. */
+export const SUPERVISED_ENV = 'SHARDKV_SUPERVISED'
+
+const BROKER_GRACE_TENTHS = 150
+
+/** `$1` is the broker; standard input carries the pids of nodes, one a line, and ends with the launcher. */
+const guardScript = `
+nodes=$(cat)
+tenths=0
+while [ $tenths -lt ${BROKER_GRACE_TENTHS} ]; do
+  alive=0
+  for node in $nodes; do kill -0 "$node" 2>/dev/null && alive=1; done
+  [ $alive -eq 0 ] && break
+  sleep 0.1
+  tenths=$((tenths + 1))
+done
+kill -TERM "$1" 2>/dev/null
+`
+
+export const createProcesses = (files: LocalFiles): Processes => {
+  const guards = new Set<ChildProcess>()
+  const livingNodes = new Set<number>()
+  const tellGuards = (pid: number): void => {
+    for (const guard of guards) guard.stdin?.write(`${pid}\n`)
+  }
+  const guard = (pid: number): (() => void) => {
+    const watcher = spawn('sh', ['-c', guardScript, 'shardkv-broker-guard', String(pid)], {
+      stdio: ['pipe', 'ignore', 'ignore'], detached: true,
+    })
+    watcher.on('error', () => guards.delete(watcher))
+    watcher.stdin?.on('error', () => guards.delete(watcher))
+    guards.add(watcher)
+    for (const node of livingNodes) watcher.stdin?.write(`${node}\n`)
+    return () => {
+      guards.delete(watcher)
+      watcher.kill('SIGKILL')
+    }
+  }
+  return {
+    start: async (spec, onExit) => {
+      const log = await files.openAppend(spec.logPath)
+      const child = spawn(spec.program, spec.args, {
+        stdio: ['pipe', log.descriptor, log.descriptor],
+        detached: true,
+        env: { ...spec.env, [SUPERVISED_ENV]: '1' },
+      })
+      child.stdin?.on('error', () => {})
+      const { pid } = child
+      const release = spec.isGuarded && pid !== undefined ? guard(pid) : () => {}
+      if (!spec.isGuarded && pid !== undefined) {
+        livingNodes.add(pid)
+        tellGuards(pid)
+      }
+      onceEnded(child, (exit) => {
+        if (pid !== undefined) livingNodes.delete(pid)
+        release()
+        onExit(exit)
+      })
+      await log.close()
+      return { pid, signal: (signal) => { child.kill(signal) } }
+    },
+  }
+}
+
+/** `exit`, or `error` when the program never ran. */
+const onceEnded = (child: ChildProcess, onExit: (exit: ProcessExit) => void): void => {
+  let hasEnded = false
+  const end = (exit: ProcessExit): void => {
+    if (hasEnded) return
+    hasEnded = true
+    onExit(exit)
+  }
+  child.once('exit', (code, signal) => end({ code, signal }))
+  child.once('error', () => {
+    if (child.pid === undefined) end({ code: 127, signal: null })
+  })
+}

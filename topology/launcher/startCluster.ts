@@ -1,0 +1,133 @@
+/**
+ * From options to a launch plan: the directory and its cluster, a broker, and the command line of every process.
+ *
+ * A previous run that was killed may still be draining when the next one starts; so a port that is taken is waited for, for
+ * PORT_WAIT_MS, before it counts as somebody else's.
+ */
+
+import { join, resolve } from 'node:path'
+import { openCluster } from './clusterFile.ts'
+import { launch } from './launcher.ts'
+import type { ClusterPorts, ClusterRecord } from './clusterFile.ts'
+import type { ChildPlan, Launcher, LauncherPorts } from './launcher.ts'
+import type { FoundServer } from './natsServer.ts'
+
+export interface StartOptions {
+  readonly directory: string
+  readonly nodes?: number | undefined
+  readonly shards?: number | undefined
+  readonly natsPort: number
+  /** Node i serves its health on this plus i. */
+  readonly httpPort: number
+  /** A broker that runs already; undefined: start one. */
+  readonly natsUrl?: string | undefined
+  readonly logLevel: string
+}
+
+export interface StartPorts extends LauncherPorts, ClusterPorts {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly findServer: () => Promise<FoundServer>
+  readonly versionWarning: (version: string) => string | undefined
+  readonly brokerConfig: (options: { readonly host: string; readonly port: number; readonly shardCount: number }) => string
+  readonly isTaken: (port: number) => Promise<boolean>
+  /** Program and first arguments that run the CLI. */
+  readonly cliCommand: readonly [string, ...string[]]
+}
+
+export type StartedCluster = Launcher | { readonly problem: string }
+
+const HOST = '127.0.0.1'
+const PORT_WAIT_MS = 20_000
+const PORT_POLL_MS = 200
+
+export const startCluster = async (options: StartOptions, ports: StartPorts): Promise<StartedCluster> => {
+  const directory = resolve(options.directory)
+  const opened = await openCluster(ports, { directory, nodes: options.nodes, shards: options.shards })
+  if (opened.record === undefined) return { problem: opened.problem }
+  const { record } = opened
+  ports.say(`cluster ${record.cluster}: ${record.members.length} nodes, ${record.shardCount} shards, ${opened.isNew ? 'new' : 'resumed'} in ${directory}`)
+  const problem = await waitForPorts(options, ports, record)
+  if (problem !== null) return { problem }
+  await ports.files.makeDirectory(join(directory, 'logs'))
+  const broker = options.natsUrl === undefined ? await planBroker(options, ports, { directory, record }) : null
+  if (broker !== null && 'problem' in broker) return broker
+  const url = options.natsUrl ?? `nats://${HOST}:${options.natsPort}`
+  const nodes = record.members.map((_, i) => planNode(options, ports, { directory, record, url, index: i }))
+  return launch({
+    children: broker === null ? nodes : [broker, ...nodes],
+    alsoThere: broker === null ? [{ name: 'broker', address: url }] : [],
+    directory,
+  }, ports)
+}
+
+interface Place {
+  readonly directory: string
+  readonly record: ClusterRecord
+}
+
+const planBroker = async (options: StartOptions, ports: StartPorts, place: Place): Promise<ChildPlan | { readonly problem: string }> => {
+  const server = await ports.findServer()
+  if (server.path === undefined) return { problem: server.problem }
+  const warning = ports.versionWarning(server.version)
+  ports.say(`broker: nats-server ${server.version} (${server.path})`)
+  if (warning !== undefined) ports.say(`warning: ${warning}`)
+  const configPath = join(place.directory, 'nats.conf')
+  const config = ports.brokerConfig({ host: HOST, port: options.natsPort, shardCount: place.record.shardCount })
+  await ports.files.writeAtomically(configPath, config)
+  return {
+    name: 'nats-server',
+    kind: 'broker',
+    address: `nats://${HOST}:${options.natsPort}`,
+    process: {
+      program: server.path,
+      args: ['-c', configPath],
+      env: ports.env,
+      logPath: join(place.directory, 'logs', 'nats-server.log'),
+      isGuarded: true,
+    },
+  }
+}
+
+const planNode = (options: StartOptions, ports: StartPorts, place: Place & { readonly url: string; readonly index: number }): ChildPlan => {
+  const name = place.record.members[place.index] ?? ''
+  const port = options.httpPort + place.index + 1
+  const [program, ...first] = ports.cliCommand
+  return {
+    name,
+    kind: 'node',
+    address: `http://${HOST}:${port}/readyz`,
+    healthPort: port,
+    process: {
+      program,
+      args: [
+        ...first, 'node', '--id', name, '--dir', join(place.directory, name), '--servers', place.url,
+        '--http-port', String(port), '--log-level', options.logLevel,
+      ],
+      env: ports.env,
+      logPath: join(place.directory, 'logs', `${name}.log`),
+      isGuarded: false,
+    },
+  }
+}
+
+/** Null when every port is free, otherwise what to do. */
+const waitForPorts = async (options: StartOptions, ports: StartPorts, record: ClusterRecord): Promise<string | null> => {
+  const wanted = [
+    ...(options.natsUrl === undefined ? [{ port: options.natsPort, flag: '--nats-port' }] : []),
+    ...record.members.map((_, i) => ({ port: options.httpPort + i + 1, flag: '--http-port' })),
+  ]
+  const deadline = ports.clock.now() + PORT_WAIT_MS
+  for (const { port, flag } of wanted) {
+    let hasSaidSo = false
+    while (await ports.isTaken(port)) {
+      if (ports.clock.now() >= deadline) {
+        const orElse = flag === '--nats-port' ? ', or use the broker that runs there with --nats' : ''
+        return `port ${port} is taken by another process; choose another ${flag}${orElse}`
+      }
+      if (!hasSaidSo) ports.say(`port ${port} is taken; waiting for it, in case a previous run is still stopping`)
+      hasSaidSo = true
+      await new Promise<void>((wake) => { ports.clock.after(PORT_POLL_MS, wake) })
+    }
+  }
+  return null
+}
