@@ -22,6 +22,10 @@ export interface PostCounters {
   readonly framesReceived: number
   /** Dropped because the outbox of a destination was full (PARCEL_BYTES_IN_FLIGHT_MAX). */
   readonly droppedFull: number
+  /** Dropped because the connection to the broker was down. */
+  readonly droppedDisconnected: number
+  /** Dropped because no frame can carry them: a bug of the sender, since the byte budget is checked at the door. */
+  readonly droppedTooLarge: number
   /** Refused on arrival, by reason. */
   readonly refused: Readonly<Record<string, number>>
 }

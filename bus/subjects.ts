@@ -23,6 +23,11 @@ import type { ClusterId, NodeId, ShardId } from '../topology/ids.ts'
 export const SUBJECT_BYTES_MAX = 3 * 1_024
 
 const INTERNAL_ROOT = 'skv'
+/** Answered by every serving node, each for itself. */
+export const STATUS_OP = 'status'
+/** Published by nodes to learn how the broker routes; ignored by everybody else (topology/routingCheck.ts). */
+export const ROUTING_CHECK_OP = 'routing-check'
+
 const RESERVED_OPS: readonly string[] = ['slot', 'to']
 const opPattern = /^[a-z][a-z0-9-]{0,31}$/
 const prefixPattern = /^[a-z][a-z0-9-]{0,31}$/

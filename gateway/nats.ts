@@ -11,8 +11,8 @@
  * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
  */
 
-import { createRefusals } from '../actors/kernel/refusals.ts'
 import { replyHeaders } from '../bus/headers.ts'
+import { createRefusalLog } from '../bus/refusalLog.ts'
 import { isRead } from '../actors/shard/operation.ts'
 import { changedSubject, gatewayWildcards, isReplyAllowed, parseSubject, slotWildcard } from '../bus/subjects.ts'
 import { ROUTING_CHECK_OP } from '../topology/routingCheck.ts'
@@ -69,7 +69,7 @@ export interface NatsGateway {
 
 export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   const { bus, prefix, log } = options
-  const refusals = createRefusals(options.clock, log)
+  const refusals = createRefusalLog(options.clock, log, 'a request was refused')
   const replies = new Map<RequestTicket, PendingReply>()
   const served = new Map<ShardId, Subscription | null>()
   let shared: Subscription[] = []

@@ -42,6 +42,8 @@ export interface Timeline {
   /** Virtual milliseconds since the start of the run. */
   readonly now: () => number
   readonly schedule: (delayMs: number, run: () => void, options?: ScheduleOptions) => Cancel
+  /** Hands something to a process now, as part of the running event; kept while it is paused, dropped when it is dead. */
+  readonly arrive: (process: Process, run: () => void) => void
   /** Runs every event up to and including virtual time `atMs`, then stands there. Stops early when `stop` was called. */
   readonly runUntil: (atMs: number) => void
   readonly stop: () => void
@@ -65,6 +67,8 @@ export const createTimeline = (): Timeline => {
   let sequence = 0
   let events = 0
   let isStopped = false
+  /** Whose code the running event has entered. */
+  let entered: Process | null = null
 
   const schedule = (delayMs: number, run: () => void, options: ScheduleOptions = {}): Cancel => {
     sequence += 1
@@ -86,8 +90,9 @@ export const createTimeline = (): Timeline => {
     }
     pending.run = null
     events += 1
+    entered = process
     run()
-    for (const listener of listeners) listener(process)
+    for (const listener of listeners) listener(entered)
   }
 
   const wake = (process: Process): void => {
@@ -103,6 +108,16 @@ export const createTimeline = (): Timeline => {
   return {
     now: () => now,
     schedule,
+    arrive: (process, run) => {
+      if (process.state === 'dead') return
+      if (process.state === 'paused') {
+        sequence += 1
+        process.held.push({ at: now, sequence, process, kind: 'arrival', run })
+        return
+      }
+      entered = process
+      run()
+    },
     runUntil: (atMs) => {
       for (let next = heap.peek(); next !== undefined && next.at <= atMs && !isStopped; next = heap.peek()) {
         heap.pop()

@@ -9,6 +9,7 @@
 import type { Genesis } from '../actors/wal/protocol.ts'
 import { crc32 } from './crc.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+import { writeFully } from './fileWriter.ts'
 
 export type GenesisRefusal = 'missing' | 'damaged' | 'unreadable'
 
@@ -115,14 +116,7 @@ const writeNew = (fileSystem: FileSystem, bytes: Uint8Array, done: Done): void =
 }
 
 const writeAndSync = (file: File, bytes: Uint8Array, done: Done): void => {
-  const writeMore = (written: number): void => {
-    file.writev([bytes.subarray(written)], written, (error, count) => {
-      if (error !== null) done(error)
-      else if (written + count < bytes.length) writeMore(written + count)
-      else file.datasync(done)
-    })
-  }
-  writeMore(0)
+  writeFully(file, { bytes, position: 0 }, (error) => (error === null ? file.datasync(done) : done(error)))
 }
 
 const publish = (fileSystem: FileSystem, done: Done): void => {

@@ -8,7 +8,7 @@
  *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
  *   a segment without a header that nothing proves synced         made ahead of its use: not part of the log
  *
- * A segment is loaded one at a time, in the order `next` asks for, so that memory holds one image, the newest one, and the live entries.
+ * A segment is loaded one at a time, in the order `next` asks for, so that memory holds one image, the newest segment's records, and the live entries.
  */
 
 import { assert, must } from '../actors/kernel/assert.ts'
@@ -16,7 +16,6 @@ import type { RecoveredGroup, RecoveryReport } from '../actors/wal/protocol.ts'
 import type { GroupId } from '../topology/ids.ts'
 import { createGroupLedger } from './groupLedger.ts'
 import type { GroupLedger, GroupUsage } from './groupLedger.ts'
-import { isBefore } from './group.ts'
 import type { Position } from './group.ts'
 import { endOfData } from './bytes.ts'
 import { decodeSegmentHeader } from './segment.ts'
@@ -57,8 +56,6 @@ export interface LogRecovery {
   readonly usages: readonly GroupUsage[]
   /** Begun segments that stay, ascending. */
   readonly segments: readonly { readonly segment: number; readonly sizeBytes: number }[]
-  /** The segment made ahead of its use, if there is one. */
-  readonly prepared: { readonly segment: number; readonly sizeBytes: number } | undefined
   /** A later version of ShardKV wrote this log: it must not be touched. */
   readonly isNewer: boolean
 }
@@ -82,11 +79,13 @@ interface State {
   readonly repairs: Repair[]
   damagedNode: string | undefined
   firstSegment: number
-  topImage: Uint8Array | undefined
   topReading: SegmentReading | undefined
   /** The chain at the end of the segment read last, when all of it was good. */
   lastChain: number | undefined
   tornBytes: number
+  /** Segments above `top` that are all zeros, and those that lost a header which had been synced. */
+  readonly blank: number[]
+  readonly loose: { readonly segment: number; readonly reading: SegmentReading }[]
   /** Segments still to be loaded. */
   headless: number[]
   body: number[] | undefined
@@ -101,7 +100,7 @@ export const createRecovery = (heads: readonly SegmentHead[]): Recovery => {
       if (state.headless[0] === segment) {
         state.headless.shift()
         loadHeadless(state, segment, image)
-      } else if (state.topReading === undefined) loadTop(state, image)
+      } else if (state.body === undefined) loadTop(state, image)
       else {
         state.body?.shift()
         replay(state, segment, readingOf(state, segment, image))
@@ -138,11 +137,16 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   const numbers = [...headers.keys()]
   const top = numbers.at(-1) ?? 0
   const salt = headers.get(top)?.salt
-  for (const segment of numbers) if (headers.get(segment)?.salt !== salt) headers.delete(segment)
+  for (const segment of numbers) {
+    if (headers.get(segment)?.salt === salt) continue
+    headers.delete(segment)
+    damagedNode ??= `segment ${segment} belongs to another log than segment ${top}`
+    findings.push(damagedNode)
+  }
   return {
     heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
-    damagedNode, firstSegment: headers.get(top)?.firstSegment ?? 0, topImage: undefined, topReading: undefined, lastChain: undefined,
-    tornBytes: 0, headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
+    damagedNode, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, lastChain: undefined,
+    tornBytes: 0, blank: [], loose: [], headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
   }
 }
 
@@ -151,7 +155,7 @@ const nextSegment = (state: State): number | undefined => {
   const headless = state.headless[0]
   if (headless !== undefined) return headless
   if (state.top === 0) return undefined
-  if (state.topReading === undefined) return state.top
+  if (state.body === undefined) return state.top
   return state.body?.[0]
 }
 
@@ -164,11 +168,15 @@ const reportDamage = (state: State, what: string): void => {
 const loadHeadless = (state: State, segment: number, image: Uint8Array): void => {
   if (provesHeader(segment, image, state.salt)) {
     reportDamage(state, `segment ${segment}: its header had been synced and is damaged`)
-    if (state.top === 0) replay(state, segment, readSegment({ segment, image, chain: undefined, salt: undefined, limit: undefined }))
+    const reading = readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
+    state.loose.push({ segment, reading })
     return
   }
   const dataEnd = endOfData(image, 0)
-  if (dataEnd === 0) return
+  if (dataEnd === 0) {
+    state.blank.push(segment)
+    return
+  }
   state.tornBytes += dataEnd
   state.findings.push(`segment ${segment}: begun and never synced; its ${dataEnd} bytes were never acknowledged and are dropped`)
   state.repairs.push({ kind: 'zero', segment, from: 0, to: dataEnd })
@@ -176,7 +184,6 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
 
 /** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
 const loadTop = (state: State, image: Uint8Array): void => {
-  state.topImage = image
   state.topReading = readingOf(state, state.top, image)
   for (const { header } of state.topReading.groups) state.firstSegment = Math.max(state.firstSegment, header.firstSegment)
   const needed: number[] = []
@@ -185,7 +192,6 @@ const loadTop = (state: State, image: Uint8Array): void => {
     else reportDamage(state, `segment ${segment} is missing`)
   }
   state.body = needed
-  if (needed.length === 0) state.lastChain = undefined
 }
 
 const readingOf = (state: State, segment: number, image: Uint8Array): SegmentReading => {
@@ -195,7 +201,7 @@ const readingOf = (state: State, segment: number, image: Uint8Array): SegmentRea
 }
 
 const replay = (state: State, segment: number, reading: SegmentReading): void => {
-  checkSegment(state, segment, reading)
+  checkSegment(state, segment)
   for (const place of reading.damages) {
     reportDamage(state, `segment ${segment}: what was synced at offset ${place.offset} does not read back`)
   }
@@ -212,7 +218,7 @@ const replay = (state: State, segment: number, reading: SegmentReading): void =>
   state.lastChain = reading.damages.length === 0 ? reading.chain : undefined
 }
 
-const checkSegment = (state: State, segment: number, reading: SegmentReading): void => {
+const checkSegment = (state: State, segment: number): void => {
   const header = state.headers.get(segment)
   const size = state.heads.get(segment)?.sizeBytes ?? 0
   if (header === undefined) {
@@ -225,9 +231,6 @@ const checkSegment = (state: State, segment: number, reading: SegmentReading): v
   }
   if (state.lastChain !== undefined && segment > state.firstSegment && header.chain !== state.lastChain) {
     reportDamage(state, `segment ${segment} does not follow the end of segment ${segment - 1}`)
-  }
-  if (successor !== undefined && reading.damages.length === 0 && isBefore(reading.end, successor.previous)) {
-    reportDamage(state, `segment ${segment} ends before the place where segment ${segment + 1} took over`)
   }
 }
 
@@ -246,6 +249,7 @@ const finish = (state: State): LogRecovery => {
     if (topReading.dataEnd > topReading.end.offset) noteTornTail(state, topReading)
     else if (state.damagedNode === undefined) state.repairs.push({ kind: 'sync', segment: state.top })
   }
+  for (const { segment, reading } of state.loose) replay(state, segment, reading)
   const isDamaged = state.damagedNode !== undefined
   const groups = recoveredGroups(state)
   const base = { groups, tornBytes: isDamaged ? 0 : state.tornBytes, findings: state.findings }
@@ -253,7 +257,7 @@ const finish = (state: State): LogRecovery => {
     report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
     tail: tailOf(state), repairs: isDamaged ? [] : [...state.repairs, ...removals(state)],
     usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
-    segments: begunSegments(state), prepared: preparedSegment(state), isNewer: state.isNewer,
+    segments: begunSegments(state), isNewer: state.isNewer,
   }
 }
 
@@ -283,15 +287,9 @@ const begunSegments = (state: State): { readonly segment: number; readonly sizeB
     .filter(({ segment }) => (segment >= state.firstSegment || state.damagedNode !== undefined) && segment <= state.top)
     .map(({ segment, sizeBytes }) => ({ segment, sizeBytes }))
 
-/** Of the files above the log's end the lowest is used next; a damaged log uses none of them but goes above all. */
-const preparedSegment = (state: State): { readonly segment: number; readonly sizeBytes: number } | undefined => {
-  if (state.damagedNode !== undefined) return undefined
-  const head = state.heads.get(state.top + 1)
-  return head === undefined ? undefined : { segment: head.segment, sizeBytes: head.sizeBytes }
-}
-
 const tailOf = (state: State): LogTail => {
-  const highest = Math.max(0, ...state.heads.keys())
+  const used = [...state.heads.keys()].filter((segment) => !state.blank.includes(segment))
+  const highest = Math.max(0, ...used)
   const isDamaged = state.damagedNode !== undefined
   const reading = state.topReading
   return {

@@ -1,7 +1,215 @@
-import type { Clock } from '../actors/kernel/clock.ts'
-import type { FileSystem } from './fileSystem.ts'
-import type { SnapshotStore } from './snapshotStore.ts'
+/**
+ * Snapshots as files: `snapshots/<group>/<index>-<term>.snap` (format in storage/snapshotFormat.ts).
+ *
+ *   write:    <name>.part ──chunks, one a turn──▶ sync ──▶ read back and verify ──▶ rename ──▶ sync the directory ──▶ answered
+ *   receive:  <name>.receive, as pieces arrive ──▶ the same from "sync" on
+ *
+ * A file under its final name was verified before it got it. What was interrupted is a temporary file, which `prune` removes. A damaged
+ * snapshot is named, never deleted by itself: it goes when enough good ones are newer than it.
+ */
 
-export const createSnapshotFiles = (options: { readonly fileSystem: FileSystem; readonly clock: Clock }): SnapshotStore => {
-  throw new Error(`under construction ${typeof options}`)
+import { assert } from '../actors/kernel/assert.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { GroupId } from '../topology/ids.ts'
+import { crc32 } from './crc.ts'
+import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+import { writeFully } from './fileWriter.ts'
+import { createReceives } from './snapshotReceives.ts'
+import { createSerial } from './serial.ts'
+import {
+  encodeChunkHeader, encodeSnapshotHeader, encodeTrailer, parseSnapshotName, snapshotName, SNAPSHOT_CHUNK_BYTES_MAX,
+} from './snapshotFormat.ts'
+import { damagedError, verifySnapshot } from './snapshotReader.ts'
+import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from './snapshotStore.ts'
+
+const ROOT = 'snapshots'
+const WRITE_SUFFIX = '.part'
+const RECEIVE_SUFFIX = '.receive'
+
+const directoryOf = (group: GroupId): string => `${ROOT}/${group}`
+
+export interface SnapshotFilesOptions { readonly fileSystem: FileSystem; readonly clock: Clock }
+
+export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions): SnapshotStore => {
+  /** Temporary files in use by this process: `prune` leaves them. */
+  const inUse = new Set<string>()
+  /** Snapshots this process has verified, by path. */
+  const verified = new Map<string, SnapshotInfo>()
+
+  const verify = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
+    verifySnapshot({ clock, path, onChunk, open: (opened) => fileSystem.open(path, 'read', opened) }, done)
+  }
+  const removeQuietly = (path: string, done: () => void): void => fileSystem.remove(path, () => done())
+
+  /** Verifies a complete, synced temporary file and gives it its final name. */
+  const publish = (temporary: string, expected: SnapshotHeader | Identity, done: Done<SnapshotInfo>): void => {
+    const { group, index, term } = expected
+    const path = `${directoryOf(group)}/${snapshotName(index, term)}`
+    verify(temporary, () => {}, (error, info) => {
+      if (error !== null) {
+        done(error, info)
+        return
+      }
+      if (!isSame(info, expected)) {
+        done(damagedError(temporary), info)
+        return
+      }
+      fileSystem.rename(temporary, path, (renameError) => {
+        if (renameError !== null) {
+          done(renameError, info)
+          return
+        }
+        verified.set(path, info)
+        fileSystem.syncDirectory(directoryOf(group), (syncError) => done(syncError, info))
+      })
+    })
+  }
+
+  const receives = createReceives({
+    fileSystem, inUse, publish,
+    pathOf: ({ group, index, term }) => ({
+      directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}`,
+    }),
+  })
+
+  const write: SnapshotStore['write'] = (header, chunks, done) => {
+    const temporary = `${directoryOf(header.group)}/${snapshotName(header.index, header.term)}${WRITE_SUFFIX}`
+    let isCancelled = false
+    inUse.add(temporary)
+    const finish = (error: FileError | null, info: SnapshotInfo): void => {
+      inUse.delete(temporary)
+      if (error === null) done(null, info)
+      else removeQuietly(temporary, () => { if (!isCancelled) done(error, info) })
+    }
+    const pending: SnapshotInfo = { ...header, totalBytes: 0 }
+    const serial = createSerial<undefined>(undefined, (error) => (error === null ? publish(temporary, header, finish) : finish(error, pending)))
+    serial.step((_, next) => fileSystem.makeDirectory(directoryOf(header.group), (error) => next(error, undefined)))
+    serial.step((_, next) => removeQuietly(temporary, () => next(null, undefined)))
+    serial.step((_, next) => fileSystem.open(temporary, 'create', (openError, file) => {
+      if (openError !== null) next(openError, undefined)
+      else writeChunks({ file, header, chunks, clock, isCancelled: () => isCancelled },
+        (error) => file.close((closeError) => next(error ?? closeError, undefined)))
+    }))
+    serial.run()
+    return () => { isCancelled = true }
+  }
+
+  const verifyNamed = (group: GroupId, name: string, done: (info: SnapshotInfo | undefined) => void): void => {
+    const path = `${directoryOf(group)}/${name}`
+    verify(path, () => {}, (error, info) => {
+      const isGood = error === null && info.group === group && snapshotName(info.index, info.term) === name
+      if (isGood) verified.set(path, info)
+      else verified.delete(path)
+      done(isGood ? info : undefined)
+    })
+  }
+  const namesOf = (group: GroupId, done: Done<readonly string[]>): void => {
+    fileSystem.list(directoryOf(group), (error, names) => (error?.code === 'ENOENT' ? done(null, []) : done(error, names)))
+  }
+
+  const list: SnapshotStore['list'] = (group, done) => {
+    const good: SnapshotInfo[] = []
+    const damaged: string[] = []
+    namesOf(group, (listError, names) => {
+      const serial = createSerial<undefined>(undefined, (error) => done(error, { good: newestFirst(good), damaged }))
+      serial.step((_, next) => next(listError, undefined))
+      for (const name of names.filter((each) => parseSnapshotName(each) !== undefined)) {
+        serial.step((_, next) => verifyNamed(group, name, (info) => {
+          if (info === undefined) damaged.push(name)
+          else good.push(info)
+          next(null, undefined)
+        }))
+      }
+      serial.run()
+    })
+  }
+
+  const prune: SnapshotStore['prune'] = (group, keep, done) => {
+    namesOf(group, (listError, names) => {
+      if (listError !== null) {
+        done(listError)
+        return
+      }
+      const serial = createSerial<undefined>(undefined, (error) => done(error))
+      const remove = (name: string): void => serial.step((_, next) => {
+        verified.delete(`${directoryOf(group)}/${name}`)
+        fileSystem.remove(`${directoryOf(group)}/${name}`, (error) => next(error?.code === 'ENOENT' ? null : error, undefined))
+      })
+      const known = names.map((name) => verified.get(`${directoryOf(group)}/${name}`)).filter((info) => info !== undefined)
+      const oldestKept = newestFirst(known)[keep - 1]
+      for (const name of names) {
+        const isTemporary = name.endsWith(WRITE_SUFFIX) || name.endsWith(RECEIVE_SUFFIX)
+        if (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) remove(name)
+        if (isOlder(name, oldestKept)) remove(name)
+      }
+      if (names.length > 0) serial.step((_, next) => fileSystem.syncDirectory(directoryOf(group), (error) => next(error, undefined)))
+      serial.run()
+    })
+  }
+
+  return {
+    write, list, prune,
+    receive: (group, index, term, offset, bytes, done) => receives.receive({ group, index, term }, { offset, bytes }, done),
+    finishReceive: (group, index, term, totalBytes, done) => receives.finish({ group, index, term }, totalBytes, done),
+    readRange: (group, index, term, offset, lengthMax, done) => {
+      fileSystem.open(`${directoryOf(group)}/${snapshotName(index, term)}`, 'read', (openError, file) => {
+        if (openError !== null) done(openError, new Uint8Array(0))
+        else file.read(offset, lengthMax, (error, bytes) => file.close((closeError) => done(error ?? closeError, bytes)))
+      })
+    },
+    load: (info, onChunk, done) => {
+      verify(`${directoryOf(info.group)}/${snapshotName(info.index, info.term)}`, onChunk, (error) => done(error))
+    },
+  }
+}
+
+export interface Identity { readonly group: GroupId; readonly index: number; readonly term: number }
+
+const isSame = (info: Identity, expected: Identity): boolean =>
+  info.group === expected.group && info.index === expected.index && info.term === expected.term
+
+const newestFirst = (infos: readonly SnapshotInfo[]): SnapshotInfo[] =>
+  [...infos].sort((a, b) => b.index - a.index || b.term - a.term)
+
+const isOlder = (name: string, than: SnapshotInfo | undefined): boolean => {
+  const parsed = parseSnapshotName(name)
+  if (parsed === undefined || than === undefined) return false
+  return parsed.index < than.index || (parsed.index === than.index && parsed.term < than.term)
+}
+
+interface WriteJob {
+  readonly file: File
+  readonly header: SnapshotHeader
+  readonly chunks: Iterator<Uint8Array>
+  readonly clock: Clock
+  readonly isCancelled: () => boolean
+}
+
+/** Header, chunks one a turn, trailer, sync. */
+const writeChunks = ({ file, header, chunks, clock, isCancelled }: WriteJob, done: Done): void => {
+  let position = 0
+  let whole = 0
+  let count = 0
+  const put = (bytes: Uint8Array, then: () => void): void => {
+    const at = position
+    position += bytes.length
+    whole = crc32(bytes, whole)
+    writeFully(file, { bytes, position: at }, (error) => (error === null ? then() : done(error)))
+  }
+  const turn = (): void => {
+    if (isCancelled()) {
+      done(Object.assign(new Error('the snapshot was cancelled'), { code: 'ECANCELED' }))
+      return
+    }
+    const next = chunks.next()
+    if (next.done === true) {
+      put(encodeTrailer(whole, count), () => file.datasync(done))
+      return
+    }
+    const chunk = next.value
+    assert(chunk.length <= SNAPSHOT_CHUNK_BYTES_MAX, `a snapshot's chunk holds at most ${SNAPSHOT_CHUNK_BYTES_MAX} bytes`)
+    count += 1
+    put(encodeChunkHeader(chunk), () => put(chunk, () => clock.defer(turn)))
+  }
+  put(encodeSnapshotHeader(header), turn)
 }

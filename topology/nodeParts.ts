@@ -10,8 +10,8 @@
 
 import { createConnection } from '../actors/connection/actor.ts'
 import { createTurn } from '../actors/kernel/turn.ts'
-import { ENTRY_OVERHEAD_BYTES } from '../actors/shard/operation.ts'
 import { createWal } from '../actors/wal/actor.ts'
+import { byteBudget } from '../bus/budget.ts'
 import { createPost } from '../bus/postOffice.ts'
 import { createNatsGateway } from '../gateway/nats.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
@@ -64,6 +64,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const turn = createTurn(clock)
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
+  const budget = byteBudget(bus.status().maxPayloadBytes)
   let misdirected = 0
 
   const wal = createWal({
@@ -94,6 +95,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   }
   const post = createPost({
     bus,
+    clock,
     cluster: genesis.cluster,
     self,
     bootId: boot,
@@ -118,7 +120,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     log,
     turn,
     snapshots: createSnapshotFiles({ fileSystem: ports.fileSystem, clock }),
-    entryBytesMax: byteBudget(bus.status().maxPayloadBytes) + ENTRY_OVERHEAD_BYTES,
+    entryBytesMax: budget.frameBytesMax,
     announceChanges: settings.announceChanges,
     raftTiming: settings.raftTiming,
     raftLimits: settings.raftLimits,
@@ -172,7 +174,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     prefix: settings.prefix,
     inboxPrefix: settings.inboxPrefix,
     shardCount: map.shardCount,
-    valueBytesMax: byteBudget(bus.status().maxPayloadBytes),
+    valueBytesMax: budget.valueBytesMax,
     clock,
     catchUp: hooks.catchUp,
     submit: (request) => raw.send({ type: 'connection.request', request, now: clock.now() }),
@@ -181,8 +183,5 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
 
   return { turn, wal, diskWatch, host, post, raw, gateway, beacon, leaderOf, misdirected: () => misdirected }
 }
-
-/** Half of what the broker accepts in one message: the bound of every value, and with an allowance of every entry and frame (DESIGN 3). */
-export const byteBudget = (maxPayloadBytes: number): number => Math.floor(maxPayloadBytes / 2)
 
 const groupOf = (address: string): number => Number(address.slice(address.indexOf('/') + 1))

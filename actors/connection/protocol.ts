@@ -35,8 +35,9 @@ export type ConnectionEffect =
   | { readonly type: 'connection.answer'; readonly ticket: RequestTicket; readonly shard: ShardId; readonly result: OperationResult }
   /** Nobody is told: on the slot path silence is the rule. The gateway forgets the ticket. */
   | { readonly type: 'connection.forget'; readonly ticket: RequestTicket }
-  /** `to` empty: the shard on this node; the shell asks the router for the leader otherwise. */
-  | { readonly type: 'connection.send'; readonly shard: ShardId; readonly to: NodeId; readonly message: Extract<ShardMessage, { type: 'shard.request' }> }
+  /** `to` empty: the shard on this node. */
+  | { readonly type: 'connection.send'; readonly shard: ShardId; readonly to: NodeId | ''
+      readonly message: Extract<ShardMessage, { type: 'shard.request' }> }
   | { readonly type: 'connection.flushWanted' }
   | { readonly type: 'connection.closed'; readonly reason: string }
 

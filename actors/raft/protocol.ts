@@ -48,6 +48,8 @@ export interface HardState {
 
 /** What was durable when a replica started; what a member presents to its peers. */
 export interface Presentation {
+  /** Drawn at every start, 32 bits: an answer to an earlier start is never taken for an answer to this one. */
+  readonly incarnation: number
   readonly term: Term
   readonly vote: ReplicaId | ''
   readonly lastTerm: Term
@@ -87,9 +89,9 @@ export type RaftMessage =
   | { readonly type: 'raft.timeoutNow'; readonly term: Term }
   /** Sent after every start, until each peer has answered or one maximum election timeout has passed. */
   | ({ readonly type: 'raft.present' } & Presentation)
-  | { readonly type: 'raft.presentAccepted' }
+  | { readonly type: 'raft.presentAccepted'; readonly incarnation: number }
   /** The sender presented less than it once promised to this peer: `term` and `index` are what it had promised. It halts. */
-  | { readonly type: 'raft.presentRefused'; readonly term: Term; readonly index: Index }
+  | { readonly type: 'raft.presentRefused'; readonly incarnation: number; readonly term: Term; readonly index: Index }
 
 /** A message in its envelope inside the process: both ends named, so that a removed or replaced replica is never mistaken. */
 export interface RaftMail {
@@ -124,6 +126,8 @@ export type RaftLocalEvent =
   | { readonly type: 'raft.snapshotInstalled'; readonly index: Index; readonly term: Term; readonly totalBytes: number
       readonly configuration: Configuration }
   | { readonly type: 'raft.snapshotDamaged'; readonly snapshotIndex: Index; readonly reason: 'damaged' | 'noSpace' }
+  /** The state of the snapshot that `raft.restore` named is loaded: committed entries may follow. */
+  | { readonly type: 'raft.restored'; readonly index: Index }
   /** This replica is corrupt or presented less than it promised: it never votes or acknowledges again under its id. */
   | { readonly type: 'raft.halt'; readonly reason: string }
 
@@ -132,6 +136,8 @@ export type RaftEvent = RaftLocalEvent | (RaftMessage & { readonly from: Replica
 export type RaftRole = 'learner' | 'follower' | 'preCandidate' | 'candidate' | 'leader' | 'halted'
 
 export type RaftEffect =
+  /** Something was gathered that leaves at the end of this turn: bring a `raft.flush`. */
+  | { readonly type: 'raft.flushWanted' }
   | { readonly type: 'raft.send'; readonly to: ReplicaId; readonly message: RaftMessage }
   /**
    * Make durable, in this order: the hard state when present, then the entries. An entry at or below the log's last index
@@ -158,7 +164,7 @@ export type RaftEffect =
       readonly totalBytes: number; readonly bytes: Uint8Array }
   /** All bytes are in the temporary file: verify, rename, sync, write the snapshot record, then report `raft.snapshotInstalled`. */
   | { readonly type: 'raft.installSnapshot'; readonly snapshotIndex: Index; readonly snapshotTerm: Term; readonly totalBytes: number }
-  /** Load the state from the installed snapshot; what was applied before is replaced. */
+  /** Load the state from the snapshot, then report `raft.restored`; what was applied before is replaced. */
   | { readonly type: 'raft.restore'; readonly index: Index; readonly term: Term }
   /** Durable mark: this replica never votes again under its id. */
   | { readonly type: 'raft.quarantine'; readonly reason: string }

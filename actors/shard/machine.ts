@@ -19,14 +19,13 @@
  */
 
 import { setup } from 'xstate'
-import { createShardCore } from './core.ts'
 import {
   handleCommitted, handleRestoreChunk, handleRestored, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, handleTick,
 } from './commits.ts'
 import { flush, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused } from './flush.ts'
 import { beginHandingOff, beginServing, handleRoleChanged, isSameLeadership, mayServe } from './leadership.ts'
 import { acceptRequest, refuseRequest, refuseWhileLeaving, refuseWithoutState } from './requests.ts'
-import type { ShardCore, ShardCoreOptions } from './core.ts'
+import type { ShardCore } from './core.ts'
 import type { ShardEvent } from './protocol.ts'
 
 interface ShardContext {
@@ -56,9 +55,8 @@ export const shardMachine = setup({
     isHalted: ({ event }) => event.type === 'raft.roleChanged' && event.role === 'halted',
     becomesLeader: ({ event }) => event.type === 'raft.roleChanged' && event.role === 'leader',
     isSameLeadership: ({ context, event }) => event.type === 'raft.roleChanged' && isSameLeadership(context.core, event),
-    isRestoring: ({ context }) => context.core.restore !== null,
-    isLeader: ({ context }) => context.core.role === 'leader',
-    hasRole: ({ context }) => context.core.role !== 'unknown',
+    isReadyToLead: ({ context: { core } }) => core.restore === null && core.role === 'leader',
+    isReadyToFollow: ({ context: { core } }) => core.restore === null && core.role !== 'unknown',
     mayServe: ({ context }) => mayServe(context.core),
   },
   actions: {
@@ -115,15 +113,12 @@ export const shardMachine = setup({
         'shard.restored': { actions: 'restored' },
         'raft.roleChanged': [
           { guard: 'isHalted', target: 'removed', actions: 'noteRole' },
-          { guard: 'isRestoring', actions: 'noteRole' },
-          { guard: 'becomesLeader', target: 'leading', actions: 'noteRole' },
-          { target: 'following', actions: 'noteRole' },
+          { actions: 'noteRole' },
         ],
       },
       always: [
-        { guard: 'isRestoring', target: undefined },
-        { guard: 'isLeader', target: 'leading' },
-        { guard: 'hasRole', target: 'following' },
+        { guard: 'isReadyToLead', target: 'leading' },
+        { guard: 'isReadyToFollow', target: 'following' },
       ],
     },
     following: {
@@ -160,6 +155,8 @@ export const shardMachine = setup({
       on: {
         'shard.request': { actions: 'refuseWithoutState' },
         'raft.roleChanged': { actions: 'noteRole' },
+        'shard.restoreChunk': { actions: 'restoreChunk' },
+        'shard.restored': { actions: 'restored' },
         'shard.drain': {},
       },
     },

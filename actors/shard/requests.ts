@@ -88,11 +88,14 @@ const take = (core: ShardCore, request: Request, pending: PendingOperation): Ope
     core.counters.overloaded += 1
     return overloaded(core, request.policy)
   }
+  if (!hasGathered(core)) core.effects.push({ type: 'shard.flushWanted' })
   core.pendingOperations += 1
   core.pendingBytes += pending.bytes
   if (isWrite) core.gatheredWrites.push(pending)
   else if (request.consistency === 'lease') core.gatheredLeaseReads.push(pending)
   else core.gatheredReads.push(pending)
-  core.effects.push({ type: 'shard.flushWanted' })
   return 'taken'
 }
+
+const hasGathered = (core: ShardCore): boolean =>
+  core.gatheredWrites.length + core.gatheredReads.length + core.gatheredLeaseReads.length > 0

@@ -1,8 +1,25 @@
+/**
+ * The log's shell: carries out what the core asks for through the log's files and the clock, and reports completions.
+ *
+ * Durable before visible: every notice that promises something is an effect of the completion of a sync, never of a submission.
+ */
+
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
-import type { FileSystem } from '../../storage/fileSystem.ts'
+import { createShell } from '../kernel/shell.ts'
+import { crc32 } from '../../storage/crc.ts'
+import type { FileError, FileSystem } from '../../storage/fileSystem.ts'
+import { GROUP_HEADER_BYTES } from '../../storage/group.ts'
+import { createLogFiles } from '../../storage/logFiles.ts'
+import type { LogFiles, WriteFailure } from '../../storage/logFiles.ts'
+import { recordBytes } from '../../storage/record.ts'
+import { BLOCK_BYTES, SEGMENT_DATA_OFFSET } from '../../storage/segment.ts'
+import { walConfigDefaults } from './config.ts'
 import type { WalConfig } from './config.ts'
-import type { WalEvent, WalNotice } from './protocol.ts'
+import { logBytes } from './core.ts'
+import type { WalEffect, WalInput } from './core.ts'
+import { createWalInput, walMachine } from './machine.ts'
+import type { RecoveryReport, WalEvent, WalNotice } from './protocol.ts'
 
 export interface WalOptions {
   readonly fileSystem: FileSystem
@@ -26,4 +43,121 @@ export interface Wal {
   readonly stop: () => void
 }
 
-export const createWal = (options: WalOptions): Wal => { throw new Error(`under construction ${typeof options}`) }
+const DIRECTORY = 'wal'
+const RESERVE_FRACTION = 0.25
+
+export const createWal = (options: WalOptions): Wal => {
+  const { clock, log, onNotice } = options
+  const wanted = { ...walConfigDefaults, ...options.config }
+  const config: WalConfig = { ...wanted, reserveBytes: Math.min(wanted.reserveBytes, wanted.segmentBytes * RESERVE_FRACTION) }
+  const files = createLogFiles({ fileSystem: options.fileSystem, directory: DIRECTORY, newSalt: newSalt(clock) })
+  const effects: WalEffect[] = []
+  const layout = {
+    blockBytes: BLOCK_BYTES, dataOffset: SEGMENT_DATA_OFFSET, groupHeaderBytes: GROUP_HEADER_BYTES, recordBytes,
+  }
+  const core = createWalInput({ config, layout, effects })
+  let isStopped = false
+  const report = (event: WalInput): void => {
+    if (!isStopped) shell.send(event)
+  }
+  const shell = createShell<typeof walMachine, WalEffect>({
+    machine: walMachine, input: core, effects, onFailure: options.onFailure,
+    perform: (effect) => perform(effect, { files, clock, report, tell }),
+    onState: (state) => log.trace({ actor: 'wal', state }, 'log state'),
+  })
+  function tell(notice: WalNotice): void {
+    logNotice(log, notice)
+    onNotice(notice)
+  }
+  return {
+    send: report,
+    state: shell.state,
+    bytes: () => logBytes(core),
+    isFull: () => core.isFull,
+    backlogBytes: () => core.backlogBytes,
+    isOverloaded: () => core.backlogBytes >= config.walBacklogBytesMax,
+    stop: () => {
+      isStopped = true
+      shell.stop()
+    },
+  }
+}
+
+/** Not a secret from whoever reads the disk, but nothing a client can know. Never 0, which means none. */
+const newSalt = (clock: Clock): number => {
+  const moment = new Float64Array([clock.wall(), clock.now()])
+  return crc32(new Uint8Array(moment.buffer)) || 1
+}
+
+interface Ports {
+  readonly files: LogFiles
+  readonly clock: Clock
+  readonly report: (event: WalInput) => void
+  readonly tell: (notice: WalNotice) => void
+}
+
+const perform = (effect: WalEffect, ports: Ports): void => {
+  const { files, clock, report, tell } = ports
+  switch (effect.type) {
+    case 'wal.scan': return openLog(ports)
+    case 'wal.requestFlush': return clock.defer(() => report({ type: 'wal.flush' }))
+    case 'wal.writeGroup': return files.write(effect.plan, (failure) => report(written(failure)))
+    case 'wal.retryWrite': return files.retry((failure) => report(written(failure)))
+    case 'wal.prepareSegment': return prepareSegment(ports, effect)
+    case 'wal.removeSegments':
+      return files.remove(effect.segments, (error) => report(error === null ? { type: 'wal.segmentsRemoved' } : failed('remove', error)))
+    case 'wal.readEntries':
+      return files.readEntries(effect.segment, (error, records) =>
+        report(error === null ? { type: 'wal.entriesRead', segment: effect.segment, records } : failed('read', error)))
+    case 'wal.delay':
+      clock.after(effect.ms, () => report({ type: effect.event }))
+      return undefined
+    case 'wal.closeFiles':
+      return files.close((error) => report(error === null ? { type: 'wal.filesClosed' } : failed('close', error)))
+    case 'wal.notify': return tell(effect.notice)
+  }
+  effect satisfies never
+}
+
+const openLog = ({ files, report }: Ports): void => {
+  files.open(() => report({ type: 'wal.scanned' }), (error, recovery) => {
+    if (error !== null || recovery === undefined) report(failed('recovery', error))
+    else if (recovery.isNewer) {
+      report({ type: 'wal.diskFailed', reason: 'a newer version of ShardKV wrote this log; start that version or a later one' })
+    } else report({ type: 'wal.replayed', recovery })
+  })
+}
+
+const prepareSegment = ({ files, report }: Ports, wanted: { readonly segment: number; readonly sizeBytes: number }): void => {
+  const { segment, sizeBytes } = wanted
+  files.prepare(segment, sizeBytes, (error) => {
+    if (error === null) report({ type: 'wal.segmentPrepared', segment, sizeBytes })
+    else if (isDiskFull(error)) report({ type: 'wal.prepareStarved' })
+    else report(failed('prepare', error))
+  })
+}
+
+const written = (failure: WriteFailure | undefined): WalInput => {
+  if (failure === undefined) return { type: 'wal.written' }
+  if (!failure.isSync && isDiskFull(failure.error)) return { type: 'wal.writeStarved' }
+  return failed(failure.isSync ? 'fsync' : 'write', failure.error)
+}
+
+const isDiskFull = (error: FileError): boolean => error.code === 'ENOSPC' || error.code === 'EDQUOT'
+
+const failed = (what: string, error: FileError | null): WalInput => ({
+  type: 'wal.diskFailed',
+  reason: `the log's ${what} failed (${error?.message ?? 'unknown'}); nothing more is acknowledged. Check the disk, then start the node again`,
+})
+
+const logNotice = (log: Logger, notice: WalNotice): void => {
+  if (notice.type === 'wal.recovered') logRecovery(log, notice.report)
+  else if (notice.type === 'wal.spaceChanged') {
+    log.warn({ actor: 'wal', full: notice.full }, notice.full ? 'the disk is full: new writes are refused' : 'the disk has room again')
+  } else if (notice.type === 'wal.failed') log.error({ actor: 'wal' }, notice.reason)
+}
+
+const logRecovery = (log: Logger, report: RecoveryReport): void => {
+  for (const finding of report.findings) log.warn({ actor: 'wal' }, finding)
+  log.info({ actor: 'wal', groups: report.groups.size, tornBytes: report.tornBytes }, 'log recovered')
+}

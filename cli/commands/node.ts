@@ -6,17 +6,136 @@
  * process holds the directory or the name, the directory is not this node's, another cluster answers on the prefix.
  */
 
+import { randomBytes } from 'node:crypto'
+import { createRandom } from '../../actors/kernel/random.ts'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
-import { createRandom, hex64 } from '../../actors/kernel/random.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
-import { connectNats, versionWarning } from '../../bus/nats.ts'
+import { versionWarning } from '../../bus/brokerVersion.ts'
+import { connectNats } from '../../bus/nats.ts'
 import { serveHealth } from '../../gateway/health.ts'
 import { createProcessLog } from '../../observe/log.ts'
 import { acquireLock } from '../../storage/directoryLock.ts'
 import { readGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
-import { createNode } from '../../topology/node.ts'
-import { defaultSettings } from '../../topology/nodeOptions.ts'
 import { bootId } from '../../topology/ids.ts'
 import { watchSupervisor } from '../../topology/launcher/supervised.ts'
-import { randomBytes } from 'node:crypto'
+import { createNode } from '../../topology/node.ts'
+import { defaultSettings } from '../../topology/nodeOptions.ts'
+import type { Logger } from '../../actors/kernel/log.ts'
+import type { Genesis } from '../../actors/wal/protocol.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { Node } from '../../topology/node.ts'
+
+/** Below it, an entry with its allowance for keys and framing would not fit a message. */
+const MAX_PAYLOAD_BYTES_MIN = 65_536
+
+export interface NodeCommandOptions {
+  readonly id: string
+  readonly dir: string
+  readonly servers: string
+  readonly httpHost: string
+  readonly httpPort: number
+  readonly logLevel: string
+}
+
+/** A start that must not be tried again as it is: the exit code is 78. */
+class StartRefused extends Error {
+  override readonly name = 'StartRefused'
+}
+
+/** Resolves with the exit code when the node has ended. The process should exit then. */
+export const runNode = async (options: NodeCommandOptions): Promise<number> => {
+  const { log, flush } = createProcessLog({ level: options.logLevel, node: options.id })
+  try {
+    const release = await lock(options.dir)
+    const genesis = await ownGenesis(options)
+    const buses = await connectBoth(options, log)
+    const code = await serveUntilEnd(options, genesis, { log, buses })
+    await Promise.all(buses.map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) })))
+    await new Promise<void>((resolve) => { release(resolve) })
+    return code
+  } catch (error) {
+    const refused = error instanceof StartRefused
+    log.error({ actor: 'node', err: error }, refused ? 'this node refuses to start' : 'this node can not start')
+    return refused ? EXIT_REFUSED : EXIT_FAILURE
+  } finally {
+    flush()
+  }
+}
+
+const lock = (directory: string): Promise<(done: () => void) => void> => new Promise((resolve, reject) => {
+  acquireLock(directory, (error, release) => {
+    if (error === null) resolve(release)
+    else reject(error.code === 'ELOCKED' ? new StartRefused(error.message) : error)
+  })
+})
+
+const ownGenesis = (options: NodeCommandOptions): Promise<Genesis> => new Promise((resolve, reject) => {
+  readGenesis(createNodeFileSystem(options.dir), (result) => {
+    if (result.kind === 'refused') reject(new StartRefused(result.message))
+    else if (result.kind === 'none') {
+      reject(new StartRefused(`${options.dir} belongs to no cluster; "shardkv start" creates one`))
+    } else if (result.genesis.node !== options.id) {
+      reject(new StartRefused(`${options.dir} belongs to node ${result.genesis.node}, not ${options.id}`))
+    } else resolve(result.genesis)
+  })
+})
+
+const connectBoth = async (options: NodeCommandOptions, log: Logger): Promise<readonly [Bus, Bus]> => {
+  const open = (suffix: string): Promise<Bus> =>
+    connectNats({ servers: options.servers.split(','), name: `shardkv/${options.id}/${suffix}`, waitForServer: true })
+  const buses = [await open('data'), await open('control')] as const
+  const { server, maxPayloadBytes } = buses[0].status()
+  const warning = versionWarning(server.version)
+  log.info({ actor: 'bus', broker: server, maxPayloadBytes }, 'connected')
+  if (maxPayloadBytes < MAX_PAYLOAD_BYTES_MIN) {
+    throw new StartRefused(`the broker's max_payload is ${maxPayloadBytes} bytes: it must be at least ${MAX_PAYLOAD_BYTES_MIN}`)
+  }
+  if (warning !== null) log.warn({ actor: 'bus' }, warning)
+  return buses
+}
+
+interface Surroundings {
+  readonly log: Logger
+  readonly buses: readonly [Bus, Bus]
+}
+
+const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { log, buses }: Surroundings): Promise<number> => {
+  const [bus, controlBus] = buses
+  const boot = randomBytes(8).toString('hex')
+  let node: Node | null = null
+  const health = await new Promise<{ close: () => void }>((resolve, reject) => {
+    const server = serveHealth({
+      host: options.httpHost,
+      port: options.httpPort,
+      readiness: () => node?.readiness() ?? { ready: false, waitingFor: ['the node to be built'], warnings: [] },
+    }, (error) => (error === null ? resolve(server) : reject(error)))
+  })
+  return new Promise<number>((resolve) => {
+    const started = createNode({
+      genesis,
+      boot: bootId(boot),
+      pid: process.pid,
+      startedAtMs: Date.now(),
+      ports: {
+        clock: createSystemClock(),
+        random: createRandom(Number.parseInt(boot.slice(0, 12), 16)),
+        fileSystem: createNodeFileSystem(options.dir),
+        bus,
+        controlBus,
+        log,
+      },
+      settings: defaultSettings,
+      onExit: (code, reason) => {
+        log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
+        health.close()
+        resolve(code)
+      },
+    })
+    node = started
+    const drain = (): void => started.drain()
+    process.once('SIGTERM', drain)
+    process.once('SIGINT', drain)
+    watchSupervisor(process.env, process.stdin, drain)
+  })
+}

@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
+import { versionWarning } from '../../bus/brokerVersion.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
-import { versionWarning } from '../../bus/nats.ts'
 import { readGenesis, writeGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { createMachineHost } from './machineHost.ts'
@@ -16,6 +16,8 @@ import type { FoundServer, Say } from './natsServer.ts'
 import type { StartOptions, StartPorts, StartedCluster } from './startCluster.ts'
 
 const HOST = '127.0.0.1'
+/** The public prefix of what `shardkv start` runs: the default of `shardkv node`. */
+const PREFIX = 'kv'
 const CLUSTER_ID_BYTES = 8
 
 /** Finds or installs nats-server, with progress lines. */
@@ -34,7 +36,7 @@ const realPorts = (say: Say): StartPorts => {
     processes: createProcesses(host.files),
     findServer: () => findNatsServer(host, say),
     versionWarning: (version) => versionWarning(version) ?? undefined,
-    brokerConfig: serverConfig,
+    brokerConfig: (broker) => serverConfig({ ...broker, prefix: PREFIX }),
     isReady: (port) => isReady(HOST, port),
     isTaken: (port) => isTaken(HOST, port),
     newClusterId: () => randomBytes(CLUSTER_ID_BYTES).toString('hex'),

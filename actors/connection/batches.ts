@@ -1,0 +1,125 @@
+/** Batches on their way: the end of a turn sends them, replies and deadlines resolve them. The rules are in core.ts's header. */
+
+import { BATCH_OPERATIONS_MAX, isRead } from '../shard/operation.ts'
+import { answer, release } from './core.ts'
+import type { NodeId } from '../../topology/ids.ts'
+import type { OperationResult } from '../shard/operation.ts'
+import type { ConnectionCore, EventOf, InFlight } from './core.ts'
+
+/** Batch numbers are 32-bit and wrap. */
+const BATCH_NUMBERS = 0x1_0000_0000
+
+export const flush = (core: ConnectionCore): void => {
+  const groups = new Map<string, InFlight[]>()
+  for (const inFlight of core.gathered) {
+    if (inFlight.isDone) continue
+    const group = groups.get(groupOf(inFlight))
+    if (group === undefined) groups.set(groupOf(inFlight), [inFlight])
+    else group.push(inFlight)
+  }
+  core.gathered = []
+  for (const group of groups.values()) sendGroup(core, group)
+}
+
+const groupOf = ({ request: { shard, policy, consistency, operation } }: InFlight): string =>
+  `${shard} ${policy} ${consistency} ${isRead(operation.code) ? 'read' : 'write'}`
+
+/** Cuts the group so that every message fits the broker's payload. */
+const sendGroup = (core: ConnectionCore, group: readonly InFlight[]): void => {
+  let batch: InFlight[] = []
+  let bytes = 0
+  for (const inFlight of group) {
+    const isFull = batch.length === BATCH_OPERATIONS_MAX || bytes + inFlight.bytes > core.limits.batchBytesMax
+    if (isFull && batch.length > 0) {
+      sendBatch(core, batch)
+      batch = []
+      bytes = 0
+    }
+    batch.push(inFlight)
+    bytes += inFlight.bytes
+  }
+  sendBatch(core, batch)
+}
+
+const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void => {
+  const first = requests[0]
+  if (first === undefined) return
+  const { shard, policy, consistency } = first.request
+  const leader = policy === 'forward' ? core.leaderOf(shard) : { node: '' as const, term: 0 }
+  if (leader === null || (policy === 'forward' && leader.term === 0)) {
+    for (const inFlight of requests) finish(core, inFlight, nobodyLeads(core))
+    return
+  }
+  const number = core.nextBatch
+  core.nextBatch = (number + 1) % BATCH_NUMBERS
+  core.batches.set(number, { shard, to: leader.node, requests, waiting: requests.length })
+  for (const inFlight of requests) inFlight.batch = number
+  core.effects.push({
+    type: 'connection.send',
+    shard,
+    to: leader.node,
+    message: {
+      type: 'shard.request', replyTo: `connection/${core.id}`, batch: number, policy, term: leader.term, consistency,
+      operations: requests.map(({ request }) => request.operation),
+    },
+  })
+}
+
+/** Nothing was sent: an election is under way, or this node is cut off. */
+const nobodyLeads = (core: ConnectionCore): OperationResult => ({
+  status: 'NO_QUORUM', revision: 0, definite: true, retryAfterMs: core.limits.retryAfterMs,
+  message: 'No leader of the shard is known here now: try again.',
+})
+
+export const handleReply = (core: ConnectionCore, reply: EventOf<'shard.reply'>): void => {
+  const batch = core.batches.get(reply.batch)
+  const isExpected = batch !== undefined && batch.shard === reply.shard && batch.requests.length === reply.results.length
+    && isFrom(batch.to, reply.from)
+  if (!isExpected) {
+    core.counters.lateReplies += 1
+    return
+  }
+  core.batches.delete(reply.batch)
+  batch.requests.forEach((inFlight, i) => {
+    const result = reply.results[i]
+    if (result !== undefined && !inFlight.isDone) finish(core, inFlight, result)
+  })
+}
+
+const isFrom = (to: NodeId | '', from: NodeId): boolean => to === '' || to === from
+
+const finish = (core: ConnectionCore, inFlight: InFlight, result: OperationResult): void => {
+  core.deadlines.remove(inFlight, inFlight.deadline)
+  release(core, inFlight)
+  answer(core, inFlight.request, result)
+}
+
+export const handleTick = (core: ConnectionCore, { now }: EventOf<'tick'>): void => {
+  for (const inFlight of core.deadlines.takeDue(now)) {
+    release(core, inFlight)
+    leaveBatch(core, inFlight)
+    const { request } = inFlight
+    if (request.policy === 'slot') {
+      core.counters.forgotten += 1
+      core.effects.push({ type: 'connection.forget', ticket: request.ticket })
+    } else {
+      core.counters.timedOut += 1
+      answer(core, request, isRead(request.operation.code) ? readTimedOut : writeTimedOut)
+    }
+  }
+}
+
+const leaveBatch = (core: ConnectionCore, { batch: number }: InFlight): void => {
+  const batch = core.batches.get(number)
+  if (batch === undefined) return
+  batch.waiting -= 1
+  if (batch.waiting === 0) core.batches.delete(number)
+}
+
+const readTimedOut: OperationResult = {
+  status: 'TIMEOUT', revision: 0, definite: true, message: 'No answer in time: try again.',
+}
+const writeTimedOut: OperationResult = {
+  status: 'TIMEOUT', revision: 0, definite: false,
+  message: 'No answer in time: the write may or may not have taken effect. Retry with the same request id.',
+}

@@ -1,0 +1,40 @@
+/** The limits of one connection. At an in-flight maximum it is throttled, and refuses, until both are below
+ * LOW_WATER of their maximum again. */
+
+import { ENTRY_OVERHEAD_BYTES, VALUE_BYTES_MAX } from '../shard/operation.ts'
+
+export interface ConnectionLimits {
+  /** Requests taken in and not yet answered. Higher hides longer pauses from clients, with more memory and longer waits. */
+  readonly inFlightRequestsMax: number
+  /** Bytes of their keys and values; passed by one request at most. */
+  readonly inFlightBytesMax: number
+  /** Keys and values of one message to a shard. A message must fit the broker's payload: at most a little over half of it. */
+  readonly batchBytesMax: number
+  /** What a refused caller is told to wait, in milliseconds. */
+  readonly retryAfterMs: number
+  /** Requests a second, by a token bucket; 0 is off. */
+  readonly requestsPerSecondMax: number
+  /** Requests that may come at once after a pause; at least 1. */
+  readonly burstRequestsMax: number
+  /** From opening to authenticated, in milliseconds; sessions only. */
+  readonly handshakeMsMax: number
+  /** Silence after which a session is closed, in milliseconds. */
+  readonly idleMsMax: number
+}
+
+export const defaultConnectionLimits: ConnectionLimits = {
+  inFlightRequestsMax: 16_384,
+  inFlightBytesMax: 64 * 1_024 * 1_024,
+  batchBytesMax: VALUE_BYTES_MAX + ENTRY_OVERHEAD_BYTES,
+  retryAfterMs: 50,
+  requestsPerSecondMax: 0,
+  burstRequestsMax: 1_000,
+  handshakeMsMax: 10_000,
+  idleMsMax: 30_000,
+}
+
+/** The longest a request may wait, in milliseconds; longer wishes are cut to it. */
+export const TIMEOUT_MS_MAX = 60_000
+
+/** The fraction of its maximum at which a throttled connection takes requests again. */
+export const LOW_WATER = 0.75

@@ -1,0 +1,289 @@
+/**
+ * The log's decisions, part one: its state, and what submitting does to it.
+ *
+ * Two moments matter for every record. When it is *submitted*, the group's logical state changes (last index, terms, hard state, mark): that
+ * is what the log will say once all that waits is durable. When it is *placed* (plan.ts), its segment is known. Nothing is answered
+ * before a third moment, the completed sync of its group.
+ */
+
+import { assert } from '../kernel/assert.ts'
+import type { Entry, HardState, Index, Term } from '../raft/protocol.ts'
+import type { GroupId } from '../../topology/ids.ts'
+import type { GroupPlan } from '../../storage/logFiles.ts'
+import type { LogRecovery } from '../../storage/recovery.ts'
+import type { Position } from '../../storage/group.ts'
+import type { WalRecord } from '../../storage/record.ts'
+import type { WalConfig } from './config.ts'
+import type { SnapshotMark, WalEvent, WalNotice } from './protocol.ts'
+
+/** The disk's answers and the core's own delays: what the shell reports. No peer and no other actor can make them. */
+export type WalDiskEvent =
+  | { readonly type: 'wal.scanned' }
+  | { readonly type: 'wal.replayed'; readonly recovery: LogRecovery }
+  | { readonly type: 'wal.flush' }
+  | { readonly type: 'wal.written' }
+  /** The disk is full in the middle of a group: the rest is written when there is room. */
+  | { readonly type: 'wal.writeStarved' }
+  | { readonly type: 'wal.segmentPrepared'; readonly segment: number; readonly sizeBytes: number }
+  | { readonly type: 'wal.prepareStarved' }
+  | { readonly type: 'wal.segmentsRemoved' }
+  | { readonly type: 'wal.entriesRead'; readonly segment: number; readonly records: readonly WalRecord[] }
+  | { readonly type: 'wal.sealDue' }
+  | { readonly type: 'wal.spaceRetryDue' }
+  | { readonly type: 'wal.filesClosed' }
+  /** Nothing that follows can be trusted: a failed sync, an I/O error, an unreadable directory. */
+  | { readonly type: 'wal.diskFailed'; readonly reason: string }
+
+export type WalInput = WalEvent | WalDiskEvent
+
+export type WalEffect =
+  | { readonly type: 'wal.scan' }
+  | { readonly type: 'wal.requestFlush' }
+  | { readonly type: 'wal.writeGroup'; readonly plan: GroupPlan }
+  | { readonly type: 'wal.retryWrite' }
+  | { readonly type: 'wal.prepareSegment'; readonly segment: number; readonly sizeBytes: number }
+  | { readonly type: 'wal.removeSegments'; readonly segments: readonly number[] }
+  | { readonly type: 'wal.readEntries'; readonly segment: number }
+  | { readonly type: 'wal.delay'; readonly ms: number; readonly event: 'wal.sealDue' | 'wal.spaceRetryDue' }
+  | { readonly type: 'wal.closeFiles' }
+  | { readonly type: 'wal.notify'; readonly notice: WalNotice }
+
+/** Sizes of the format, injected: a core imports nothing from storage. */
+export interface WalLayout {
+  readonly blockBytes: number
+  readonly dataOffset: number
+  readonly groupHeaderBytes: number
+  readonly recordBytes: (record: WalRecord) => number
+}
+
+export interface Submission {
+  readonly group: GroupId
+  readonly records: readonly WalRecord[]
+  /** Records already placed in a group. */
+  placed: number
+  readonly bytes: number
+  readonly isReserved: boolean
+  readonly notice: WalNotice | undefined
+}
+
+export interface Row { bytes: number; indexMin: Index; indexMax: Index }
+
+export interface GroupState {
+  readonly group: GroupId
+  hardState: HardState | undefined
+  mark: SnapshotMark
+  quarantine: string | undefined
+  lastIndex: Index
+  /** Where each term begins, ascending; nothing at or below the mark. */
+  terms: { readonly index: Index; readonly term: Term }[]
+  hardStateSegment: number
+  markSegment: number
+  quarantineSegment: number
+  /** Entries that may be live, by segment. */
+  readonly rows: Map<number, Row>
+}
+
+export interface SegmentSize { readonly segment: number; readonly sizeBytes: number }
+
+export interface InFlight {
+  readonly plan: GroupPlan
+  readonly notices: readonly WalNotice[]
+  readonly bytes: number
+}
+
+export interface WalCore {
+  readonly config: WalConfig
+  readonly layout: WalLayout
+  readonly effects: WalEffect[]
+  readonly groups: Map<GroupId, GroupState>
+  /** Waits for a group; limited by the owner through `isOverloaded` (walBacklogBytesMax). */
+  queue: Submission[]
+  backlogBytes: number
+  /** Begun segments, ascending; the last is being written. */
+  segments: SegmentSize[]
+  removing: readonly SegmentSize[]
+  prepared: SegmentSize | undefined
+  preparing: SegmentSize | undefined
+  nextSegment: number
+  /** Whether the next group may stand in the last segment. */
+  continues: boolean
+  end: Position
+  firstSegment: number
+  inFlight: InFlight | undefined
+  isSealed: boolean
+  isFull: boolean
+  isStarved: boolean
+  isClosing: boolean
+  isFlushRequested: boolean
+  isSealTimerArmed: boolean
+  isRetryArmed: boolean
+  flushes: number
+  flushesAtSealTimer: number
+  /** A mark, a copy or a roll may have freed the oldest segment. */
+  mayFree: boolean
+  copyingSegment: number
+  /** Damage is in the log: no segment is ever removed. */
+  isDamaged: boolean
+}
+
+export interface WalCoreOptions {
+  readonly config: WalConfig
+  readonly layout: WalLayout
+  readonly effects: WalEffect[]
+}
+
+export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalCore => {
+  assert(config.segmentBytes >= 3 * layout.blockBytes && config.segmentBytes % layout.blockBytes === 0,
+    `segmentBytes is a multiple of ${layout.blockBytes} and at least three times that`)
+  return {
+    config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
+    preparing: undefined, nextSegment: 1, continues: false, end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
+    isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
+    isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isDamaged: false,
+  }
+}
+
+export const groupState = (core: WalCore, group: GroupId): GroupState => {
+  const known = core.groups.get(group)
+  if (known !== undefined) return known
+  const state: GroupState = {
+    group, hardState: undefined, mark: { index: 0, term: 0 }, quarantine: undefined, lastIndex: 0, terms: [],
+    hardStateSegment: 0, markSegment: 0, quarantineSegment: 0, rows: new Map(),
+  }
+  core.groups.set(group, state)
+  return state
+}
+
+/** The term of the group's entry at `index` as the log will be once all that waits is durable; undefined when it has none. */
+export const termAt = (state: GroupState, index: Index): Term | undefined => {
+  if (index === state.mark.index) return state.mark.term
+  if (index < state.mark.index || index > state.lastIndex) return undefined
+  for (let at = state.terms.length - 1; at >= 0; at -= 1) {
+    const run = state.terms[at]
+    if (run !== undefined && run.index <= index) return run.term
+  }
+  return undefined
+}
+
+export const notify = (core: WalCore, notice: WalNotice): void => {
+  core.effects.push({ type: 'wal.notify', notice })
+}
+
+export const requestFlush = (core: WalCore): void => {
+  if (core.isFlushRequested) return
+  core.isFlushRequested = true
+  core.effects.push({ type: 'wal.requestFlush' })
+}
+
+interface SubmissionOptions { readonly isReserved: boolean; readonly notice?: WalNotice }
+
+export const submit = (core: WalCore, group: GroupId, content: SubmissionOptions & { readonly records: readonly WalRecord[] }): void => {
+  let bytes = 0
+  for (const record of content.records) bytes += core.layout.recordBytes(record)
+  core.backlogBytes += bytes
+  core.queue.push({ group, records: content.records, placed: 0, bytes, isReserved: content.isReserved, notice: content.notice })
+  if (core.inFlight === undefined) requestFlush(core)
+}
+
+type EventOf<Type extends WalInput['type']> = Extract<WalInput, { readonly type: Type }>
+
+export const handleAppend = (core: WalCore, event: EventOf<'wal.append'>): void => {
+  const { group, hardState, entries } = event
+  const state = groupState(core, group)
+  const records: WalRecord[] = []
+  if (hardState !== undefined) {
+    state.hardState = hardState
+    records.push({ kind: 'hardState', group, hardState })
+  }
+  for (const entry of entries) {
+    addEntry(state, entry)
+    records.push({ kind: 'entry', group, entry })
+  }
+  submit(core, group, {
+    records, isReserved: event.reserved,
+    notice: { type: 'wal.appended', group, ticket: event.ticket, submittedTerm: event.submittedTerm, lastIndex: state.lastIndex },
+  })
+}
+
+const addEntry = (state: GroupState, entry: Entry): void => {
+  assert(entry.index > state.mark.index && entry.index <= state.lastIndex + 1,
+    `group ${state.group}: entry ${entry.index} follows the log, which reaches from ${state.mark.index} to ${state.lastIndex}`)
+  if (entry.index <= state.lastIndex) truncateFrom(state, entry.index)
+  if (state.terms.at(-1)?.term !== entry.term) state.terms.push({ index: entry.index, term: entry.term })
+  state.lastIndex = entry.index
+}
+
+const truncateFrom = (state: GroupState, index: Index): void => {
+  while ((state.terms.at(-1)?.index ?? 0) >= index) state.terms.pop()
+  state.lastIndex = index - 1
+  trimRows(state, { from: state.mark.index + 1, to: index - 1 })
+}
+
+/** Only entries in [from, to] stay live; a row's bytes shrink in proportion. */
+const trimRows = (state: GroupState, range: { readonly from: Index; readonly to: Index }): void => {
+  for (const [segment, row] of state.rows) {
+    const indexMin = Math.max(row.indexMin, range.from)
+    const indexMax = Math.min(row.indexMax, range.to)
+    if (indexMin > indexMax) {
+      state.rows.delete(segment)
+      continue
+    }
+    row.bytes = Math.ceil(row.bytes * (indexMax - indexMin + 1) / (row.indexMax - row.indexMin + 1))
+    row.indexMin = indexMin
+    row.indexMax = indexMax
+  }
+}
+
+export const handleInstallSnapshot = (core: WalCore, event: EventOf<'wal.installSnapshot'>): void => {
+  const { group, mark } = event
+  const state = groupState(core, group)
+  assert(mark.index >= state.mark.index, `group ${group}: an installed snapshot is never older than the log's mark`)
+  const keepsTail = termAt(state, mark.index) === mark.term
+  setMark(state, mark)
+  if (!keepsTail) {
+    state.terms = []
+    state.lastIndex = mark.index
+    state.rows.clear()
+  }
+  core.mayFree = true
+  submit(core, group, {
+    records: [{ kind: 'snapshotMark', group, mark, keepsTail }], isReserved: true,
+    notice: { type: 'wal.snapshotMarked', group, ticket: event.ticket, mark },
+  })
+}
+
+/** A mark that is not newer says nothing new. */
+export const handleCompact = (core: WalCore, event: EventOf<'wal.compact'>): void => {
+  const { group, mark } = event
+  const state = groupState(core, group)
+  if (mark.index <= state.mark.index) return
+  assert(mark.index <= state.lastIndex, `group ${group}: a compaction covers entries of the log`)
+  setMark(state, mark)
+  core.mayFree = true
+  submit(core, group, { records: [{ kind: 'compactMark', group, mark }], isReserved: true })
+}
+
+const setMark = (state: GroupState, mark: SnapshotMark): void => {
+  const next = termAt(state, mark.index + 1)
+  state.mark = mark
+  state.lastIndex = Math.max(state.lastIndex, mark.index)
+  const later = state.terms.filter((run) => run.index > mark.index + 1)
+  state.terms = next === undefined ? later : [{ index: mark.index + 1, term: next }, ...later]
+  trimRows(state, { from: mark.index + 1, to: state.lastIndex })
+}
+
+export const handleQuarantine = (core: WalCore, event: EventOf<'wal.quarantine'>): void => {
+  const { group, reason, ticket } = event
+  groupState(core, group).quarantine = reason
+  submit(core, group, {
+    records: [{ kind: 'quarantine', group, reason }], isReserved: true, notice: { type: 'wal.quarantined', group, ticket },
+  })
+}
+
+/** Bytes of every file of the log. */
+export const logBytes = (core: WalCore): number => {
+  let sum = core.prepared?.sizeBytes ?? 0
+  for (const { sizeBytes } of core.segments) sum += sizeBytes
+  for (const { sizeBytes } of core.removing) sum += sizeBytes
+  return sum
+}

@@ -1,0 +1,147 @@
+/**
+ * The life of a node's log.
+ *
+ *   opening ──scanned──▶ replaying ──replayed──▶ idle ◀──written, nothing waits── flushing ◀─┐ written, more waits:
+ *                                                 │ ▲                            ▲   │  └────┘ the next group starts
+ *                                                 │ └─ sealDue: an empty group ──┘   │ disk full in mid-group
+ *                                          close  │                        spaceRetryDue ◀─▶ blocked
+ *                                                 ▼
+ *                                              closing ──▶ closed          any failure ──▶ halted (the process ends)
+ *
+ * One group is under way at most; what arrives meanwhile collects in the core. A failed sync is never retried: Linux marks the pages clean
+ * after a failed write-back, so a second sync would succeed and lie.
+ */
+
+import { setup } from 'xstate'
+import {
+  createWalCore, handleAppend, handleCompact, handleInstallSnapshot, handleQuarantine, notify,
+} from './core.ts'
+import type { WalCore, WalCoreOptions, WalInput } from './core.ts'
+import {
+  abandonWrite, becomeClosing, canClose, canFlush, handleFlushWithoutRoom, handlePrepareStarved, handleReplayed, handleSegmentPrepared,
+  handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, mustFlushToClose, mustSealToClose, rearmSeal,
+  retryWrite, startFlush, startSeal,
+} from './plan.ts'
+import { copyForward } from './reclaim.ts'
+
+interface Args { readonly context: WalCore; readonly event: WalInput }
+
+/** Narrows the event once, instead of a cast in every handler. */
+const on = <Type extends WalInput['type']>(
+  type: Type, handle: (core: WalCore, event: Extract<WalInput, { readonly type: Type }>) => void,
+) => ({ context, event }: Args): void => {
+  if (event.type === type) handle(context, event as Extract<WalInput, { readonly type: Type }>)
+}
+
+const submissions = {
+  'wal.append': { actions: 'append' },
+  'wal.installSnapshot': { actions: 'installSnapshot' },
+  'wal.compact': { actions: 'compact' },
+  'wal.quarantine': { actions: 'quarantine' },
+} as const
+
+const background = {
+  'wal.segmentPrepared': { actions: 'segmentPrepared' },
+  'wal.prepareStarved': { actions: 'prepareStarved' },
+  'wal.segmentsRemoved': { actions: 'segmentsRemoved' },
+  'wal.entriesRead': { actions: 'copyForward' },
+} as const
+
+export const walMachine = setup({
+  types: { context: {} as WalCore, input: {} as WalCore, events: {} as WalInput },
+  guards: {
+    canFlush: ({ context }) => canFlush(context),
+    isSealDue: ({ context }) => isSealDue(context),
+    mustFlushToClose: ({ context }) => mustFlushToClose(context),
+    mustSealToClose: ({ context }) => mustSealToClose(context),
+    canClose: ({ context }) => canClose(context),
+  },
+  actions: {
+    scan: ({ context }) => { context.effects.push({ type: 'wal.scan' }) },
+    replayed: on('wal.replayed', (core, event) => handleReplayed(core, event.recovery)),
+    append: on('wal.append', handleAppend),
+    installSnapshot: on('wal.installSnapshot', handleInstallSnapshot),
+    compact: on('wal.compact', handleCompact),
+    quarantine: on('wal.quarantine', handleQuarantine),
+    startFlush: ({ context }) => startFlush(context),
+    flushWithoutRoom: ({ context }) => handleFlushWithoutRoom(context),
+    flushLater: ({ context }) => { context.isFlushRequested = false },
+    written: ({ context }) => handleWritten(context),
+    writtenThenFlush: ({ context }) => {
+      handleWritten(context)
+      startFlush(context)
+    },
+    writeStarved: ({ context }) => handleWriteStarved(context),
+    retryWrite: ({ context }) => retryWrite(context),
+    startSeal: ({ context }) => startSeal(context),
+    rearmSeal: ({ context }) => rearmSeal(context),
+    segmentPrepared: on('wal.segmentPrepared', (core, { segment, sizeBytes }) => handleSegmentPrepared(core, { segment, sizeBytes })),
+    prepareStarved: ({ context }) => handlePrepareStarved(context),
+    segmentsRemoved: ({ context }) => handleSegmentsRemoved(context),
+    spaceRetry: ({ context }) => handleSpaceRetry(context),
+    copyForward: on('wal.entriesRead', (core, { segment, records }) => copyForward(core, segment, records)),
+    becomeClosing: ({ context }) => becomeClosing(context),
+    abandonWrite: ({ context }) => abandonWrite(context),
+    closeFiles: ({ context }) => { context.effects.push({ type: 'wal.closeFiles' }) },
+    tellClosed: ({ context }) => notify(context, { type: 'wal.closed' }),
+    tellFailed: on('wal.diskFailed', (core, { reason }) => notify(core, { type: 'wal.failed', reason })),
+  },
+}).createMachine({
+  id: 'wal',
+  context: ({ input }) => input,
+  initial: 'opening',
+  on: { 'wal.diskFailed': { target: '.halted' } },
+  states: {
+    opening: {
+      on: { 'wal.open': { actions: 'scan' }, 'wal.scanned': 'replaying', 'wal.close': { actions: 'becomeClosing' } },
+    },
+    replaying: {
+      on: { 'wal.replayed': { target: 'idle', actions: 'replayed' }, 'wal.close': { actions: 'becomeClosing' } },
+    },
+    idle: {
+      always: [
+        { guard: 'mustFlushToClose', target: 'flushing', actions: 'startFlush' },
+        { guard: 'mustSealToClose', target: 'flushing', actions: 'startSeal' },
+        { guard: 'canClose', target: 'closing' },
+      ],
+      on: {
+        ...submissions,
+        ...background,
+        'wal.flush': [{ guard: 'canFlush', target: 'flushing', actions: 'startFlush' }, { actions: 'flushWithoutRoom' }],
+        'wal.sealDue': [{ guard: 'isSealDue', target: 'flushing', actions: 'startSeal' }, { actions: 'rearmSeal' }],
+        'wal.spaceRetryDue': { actions: 'spaceRetry' },
+        'wal.close': { actions: 'becomeClosing' },
+      },
+    },
+    flushing: {
+      on: {
+        ...submissions,
+        ...background,
+        'wal.flush': { actions: 'flushLater' },
+        'wal.written': [{ guard: 'canFlush', actions: 'writtenThenFlush' }, { target: 'idle', actions: 'written' }],
+        'wal.writeStarved': { target: 'blocked', actions: 'writeStarved' },
+        'wal.sealDue': { actions: 'rearmSeal' },
+        'wal.spaceRetryDue': { actions: 'spaceRetry' },
+        'wal.close': { actions: 'becomeClosing' },
+      },
+    },
+    blocked: {
+      on: {
+        ...submissions,
+        ...background,
+        'wal.flush': { actions: 'flushLater' },
+        'wal.sealDue': { actions: 'rearmSeal' },
+        'wal.spaceRetryDue': { target: 'flushing', actions: 'retryWrite' },
+        'wal.close': { target: 'idle', actions: ['becomeClosing', 'abandonWrite'] },
+      },
+    },
+    closing: {
+      entry: 'closeFiles',
+      on: { 'wal.filesClosed': 'closed' },
+    },
+    closed: { entry: 'tellClosed', on: { '*': {} } },
+    halted: { entry: 'tellFailed', on: { '*': {} } },
+  },
+})
+
+export const createWalInput = (options: WalCoreOptions): WalCore => createWalCore(options)

@@ -1,0 +1,368 @@
+/**
+ * The log's decisions, part two: what the next group holds and where it stands; segments ahead, seals, and a full disk.
+ *
+ * While one group is written and synced the next collects; a completion starts it. When the disk has no room for a segment ahead the
+ * log says so at once, and what is left of the last segment is kept for votes, no-ops and marks: `reserveBytes` of it is closed to client
+ * writes. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement vouches for them), so it takes them along.
+ */
+
+import { assert, must } from '../kernel/assert.ts'
+import type { GroupId } from '../../topology/ids.ts'
+import type { GroupPlan } from '../../storage/logFiles.ts'
+import type { LogRecovery } from '../../storage/recovery.ts'
+import type { WalRecord } from '../../storage/record.ts'
+import { groupState, notify, requestFlush, submit } from './core.ts'
+import type { SegmentSize, Submission, WalCore } from './core.ts'
+import type { WalNotice } from './protocol.ts'
+import { lowestNeededSegment, reclaim } from './reclaim.ts'
+
+interface Target {
+  readonly segment: SegmentSize
+  readonly offset: number
+  /** End of the space for groups: the last block is kept for a seal. */
+  readonly limit: number
+  /** The same for submissions that are not reserved. */
+  readonly plainLimit: number
+  readonly opens: boolean
+}
+
+export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
+  const { tail, report } = recovery
+  core.isDamaged = report.damagedNode !== undefined
+  core.segments = [...recovery.segments]
+  core.continues = tail.continues
+  core.end = tail.end
+  core.isSealed = tail.isSealed
+  core.nextSegment = tail.nextSegment
+  core.firstSegment = tail.firstSegment
+  core.mayFree = true
+  for (const group of report.groups.values()) {
+    const state = groupState(core, group.group)
+    state.hardState = group.hardState
+    state.mark = group.snapshot
+    state.quarantine = group.quarantined
+    state.lastIndex = group.snapshot.index + group.entries.length
+    for (const { index, term } of group.entries) {
+      if (state.terms.at(-1)?.term !== term) state.terms.push({ index, term })
+    }
+  }
+  for (const usage of recovery.usages) {
+    const state = groupState(core, usage.group)
+    state.hardStateSegment = usage.hardStateSegment
+    state.markSegment = usage.markSegment
+    state.quarantineSegment = usage.quarantineSegment
+    for (const [segment, row] of usage.rows) state.rows.set(segment, { ...row })
+  }
+  notify(core, { type: 'wal.recovered', report })
+  if (!core.isDamaged) recordQuarantines(core)
+  prepareAhead(core)
+  armSeal(core)
+}
+
+/** Damage that was found is written down, so that it is remembered when the damaged segment has gone. */
+const recordQuarantines = (core: WalCore): void => {
+  for (const { group, quarantine, quarantineSegment } of core.groups.values()) {
+    if (quarantine === undefined || quarantineSegment !== 0) continue
+    submit(core, group, { records: [{ kind: 'quarantine', group, reason: quarantine }], isReserved: true })
+  }
+}
+
+const currentTarget = (core: WalCore): Target | undefined => {
+  const segment = core.segments.at(-1)
+  if (segment === undefined || !core.continues) return undefined
+  const limit = segment.sizeBytes - core.layout.blockBytes
+  const isHeldBack = core.isFull && core.prepared === undefined
+  return { segment, offset: core.end.offset, limit, plainLimit: isHeldBack ? limit - core.config.reserveBytes : limit, opens: false }
+}
+
+const preparedTarget = (core: WalCore): Target | undefined => {
+  const segment = core.prepared
+  if (segment === undefined) return undefined
+  const limit = segment.sizeBytes - core.layout.blockBytes
+  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true }
+}
+
+/** Where something of what waits can go now. */
+const targetOf = (core: WalCore): Target | undefined => {
+  for (const target of [currentTarget(core), preparedTarget(core)]) {
+    if (target !== undefined && takeable(core, target, 1).length > 0) return target
+  }
+  return undefined
+}
+
+export const canFlush = (core: WalCore): boolean => targetOf(core) !== undefined
+
+interface Taken { readonly submission: Submission; readonly count: number; readonly bytes: number }
+
+/**
+ * What fits, in order. Past `submissionsMax` nothing more is looked at. Segments are freed by a group that leaves nothing waiting, so a log
+ * that holds far too many takes all it can.
+ */
+const takeable = (core: WalCore, target: Target, submissionsMax: number): Taken[] => {
+  const { layout, config, queue } = core
+  const mustCatchUp = core.mayFree && core.segments.length > 2 * config.segmentsWanted
+  const groupBytesMax = mustCatchUp ? Number.POSITIVE_INFINITY : config.groupBytesMax
+  const isHeldBack = target.plainLimit < target.limit
+  const mayReserve = isHeldBack ? groupsWithReserved(queue) : undefined
+  const passedOver = new Set<GroupId>()
+  const taken: Taken[] = []
+  let bytes = layout.groupHeaderBytes
+  for (const submission of queue) {
+    if (passedOver.has(submission.group)) continue
+    const limit = mayReserve?.has(submission.group) === true ? target.limit : target.plainLimit
+    const room = Math.min(limit - target.offset, Math.max(groupBytesMax, bytes))
+    const part = partThatFits(core, submission, { room, bytes, isFirst: taken.length === 0, hard: limit - target.offset })
+    if (part !== undefined) {
+      taken.push(part)
+      bytes += part.bytes
+    }
+    const isWhole = part !== undefined && submission.placed + part.count === submission.records.length
+    if (!isWhole && !isHeldBack) break
+    if (!isWhole) passedOver.add(submission.group)
+    if (taken.length >= submissionsMax) break
+  }
+  return taken
+}
+
+const groupsWithReserved = (queue: readonly Submission[]): ReadonlySet<GroupId> =>
+  new Set(queue.filter(({ isReserved }) => isReserved).map(({ group }) => group))
+
+interface Space { readonly room: number; readonly bytes: number; readonly isFirst: boolean; readonly hard: number }
+
+/** The next records of a submission that fit. The first record of a group may exceed the group's usual size, never the segment. */
+const partThatFits = (core: WalCore, submission: Submission, space: Space): Taken | undefined => {
+  let bytes = 0
+  let count = 0
+  for (let at = submission.placed; at < submission.records.length; at += 1) {
+    const size = core.layout.recordBytes(submission.records[at] as WalRecord)
+    const limit = space.isFirst && count === 0 ? space.hard : space.room
+    if (space.bytes + bytes + size > limit) break
+    bytes += size
+    count += 1
+  }
+  const isEmpty = submission.records.length === 0 && space.bytes <= space.room
+  return count > 0 || isEmpty ? { submission, count, bytes } : undefined
+}
+
+export const startFlush = (core: WalCore): void => {
+  core.isFlushRequested = false
+  const target = must(targetOf(core), 'a flush starts only when something fits')
+  const taken = takeable(core, target, Number.POSITIVE_INFINITY)
+  const records: WalRecord[] = []
+  const notices: WalNotice[] = []
+  let bytes = 0
+  for (const { submission, count, bytes: partBytes } of taken) {
+    for (let at = 0; at < count; at += 1) {
+      const record = submission.records[submission.placed + at] as WalRecord
+      place(core, record, target.segment.segment)
+      records.push(record)
+    }
+    submission.placed += count
+    bytes += partBytes
+    if (submission.placed === submission.records.length && submission.notice !== undefined) notices.push(submission.notice)
+  }
+  core.queue = core.queue.filter(({ placed, records: all }, at) =>
+    placed < all.length || (all.length === 0 && !taken.some(({ submission }) => submission === core.queue[at])))
+  launch(core, { target, records, notices, bytes, isSeal: false })
+}
+
+interface Launch {
+  readonly target: Target
+  readonly records: readonly WalRecord[]
+  readonly notices: readonly WalNotice[]
+  readonly bytes: number
+  readonly isSeal: boolean
+}
+
+const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Launch): void => {
+  const at = { segment: target.segment.segment, offset: target.offset }
+  const previous = core.end
+  if (target.opens) {
+    core.segments.push(target.segment)
+    core.prepared = undefined
+    core.nextSegment = at.segment + 1
+    core.continues = true
+    core.mayFree = true
+  }
+  if (core.mayFree && core.queue.length === 0) {
+    core.firstSegment = lowestNeededSegment(core)
+    core.mayFree = false
+  }
+  const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, records }
+  const plan: GroupPlan = target.opens ? { ...base, opens: { previous, sizeBytes: target.segment.sizeBytes } } : base
+  core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
+  core.isSealed = isSeal
+  core.inFlight = { plan, notices, bytes }
+  core.flushes += 1
+  core.effects.push({ type: 'wal.writeGroup', plan })
+  prepareAhead(core)
+}
+
+/** A record's segment is known now: the older one it stood in no longer needs it. */
+const place = (core: WalCore, record: WalRecord, segment: number): void => {
+  const state = groupState(core, record.group)
+  switch (record.kind) {
+    case 'entry':
+    case 'copiedEntry': {
+      const { index } = record.entry
+      const row = state.rows.get(segment) ?? { bytes: 0, indexMin: index, indexMax: index }
+      row.bytes += core.layout.recordBytes(record)
+      row.indexMin = Math.min(row.indexMin, index)
+      row.indexMax = Math.max(row.indexMax, index)
+      if (index > state.mark.index) state.rows.set(segment, row)
+      return
+    }
+    case 'hardState': state.hardStateSegment = segment; return
+    case 'snapshotMark':
+    case 'compactMark': state.markSegment = segment; return
+    case 'quarantine': state.quarantineSegment = segment; return
+  }
+  record satisfies never
+}
+
+export const needsSeal = (core: WalCore): boolean => !core.isSealed && core.continues
+
+/** An empty group in a block of its own: it proves that the last group had been synced, and shares no page with it. */
+export const startSeal = (core: WalCore): void => {
+  core.isSealTimerArmed = false
+  const segment = must(core.segments.at(-1), 'there is a segment to seal')
+  const offset = Math.ceil(core.end.offset / core.layout.blockBytes) * core.layout.blockBytes
+  assert(offset + core.layout.groupHeaderBytes <= segment.sizeBytes, 'the last block of a segment is kept for its seal')
+  const target: Target = { segment, offset, limit: segment.sizeBytes, plainLimit: segment.sizeBytes, opens: false }
+  launch(core, { target, records: [], notices: [], bytes: 0, isSeal: true })
+}
+
+export const becomeClosing = (core: WalCore): void => {
+  core.isClosing = true
+}
+
+/** Work under way that uses the files. */
+const isBusy = (core: WalCore): boolean =>
+  core.preparing !== undefined || core.copyingSegment !== 0 || core.removing.length > 0
+
+export const mustFlushToClose = (core: WalCore): boolean => core.isClosing && canFlush(core)
+
+export const mustSealToClose = (core: WalCore): boolean => core.isClosing && !isBusy(core) && needsSeal(core)
+
+export const canClose = (core: WalCore): boolean => core.isClosing && !isBusy(core) && !needsSeal(core)
+
+/** Closing a log that waits for space: what waits was never acknowledged. */
+export const abandonWrite = (core: WalCore): void => {
+  core.queue = []
+  core.inFlight = undefined
+  core.isSealed = true
+}
+
+export const handleWritten = (core: WalCore): void => {
+  const { plan, notices, bytes } = must(core.inFlight, 'a completion answers a group')
+  core.inFlight = undefined
+  core.backlogBytes -= bytes
+  core.isStarved = false
+  for (const notice of notices) notify(core, notice)
+  const gone = core.segments.filter(({ segment }) => segment < plan.firstSegment)
+  if (gone.length > 0 && core.removing.length === 0) {
+    core.segments = core.segments.filter(({ segment }) => segment >= plan.firstSegment)
+    core.removing = gone
+    core.effects.push({ type: 'wal.removeSegments', segments: gone.map(({ segment }) => segment) })
+  }
+  reviewSpace(core)
+  reclaim(core)
+  prepareAhead(core)
+  armSeal(core)
+}
+
+/** Asks for the segment ahead, or for a bigger one when the next record needs it. */
+export const prepareAhead = (core: WalCore): void => {
+  if (core.preparing !== undefined || core.isRetryArmed || (core.isClosing && core.queue.length === 0)) return
+  const sizeBytes = sizeNeeded(core)
+  if (core.prepared !== undefined && core.prepared.sizeBytes >= sizeBytes) return
+  core.preparing = { segment: core.nextSegment, sizeBytes }
+  core.prepared = undefined
+  core.effects.push({ type: 'wal.prepareSegment', ...core.preparing })
+}
+
+/** The usual size, unless a waiting record fits no usual segment. */
+const sizeNeeded = (core: WalCore): number => {
+  const { layout, config, queue } = core
+  const next = queue[0]?.records[queue[0].placed]
+  const record = next === undefined ? 0 : layout.recordBytes(next)
+  const bytes = layout.dataOffset + layout.groupHeaderBytes + record + layout.blockBytes
+  return Math.max(config.segmentBytes, Math.ceil(bytes / layout.blockBytes) * layout.blockBytes)
+}
+
+export const handleSegmentPrepared = (core: WalCore, prepared: SegmentSize): void => {
+  core.preparing = undefined
+  core.prepared = prepared
+  reviewSpace(core)
+  if (core.queue.length > 0) requestFlush(core)
+}
+
+/** Also when a flush was asked for and nothing fits: a segment that is big enough may have to be made. */
+export const handleFlushWithoutRoom = (core: WalCore): void => {
+  core.isFlushRequested = false
+  if (core.queue.length > 0) prepareAhead(core)
+}
+
+export const handlePrepareStarved = (core: WalCore): void => {
+  core.preparing = undefined
+  becomeFull(core)
+}
+
+export const handleWriteStarved = (core: WalCore): void => {
+  core.isStarved = true
+  becomeFull(core)
+}
+
+const becomeFull = (core: WalCore): void => {
+  if (!core.isFull) {
+    core.isFull = true
+    notify(core, { type: 'wal.spaceChanged', full: true })
+  }
+  armRetry(core)
+  reclaim(core)
+}
+
+const armRetry = (core: WalCore): void => {
+  if (core.isRetryArmed) return
+  core.isRetryArmed = true
+  core.effects.push({ type: 'wal.delay', ms: core.config.spaceRetryMs, event: 'wal.spaceRetryDue' })
+}
+
+/** The disk has room again once a segment stands ready ahead and no write waits for space. */
+const reviewSpace = (core: WalCore): void => {
+  if (!core.isFull || core.isStarved || core.prepared === undefined) return
+  core.isFull = false
+  notify(core, { type: 'wal.spaceChanged', full: false })
+}
+
+export const handleSpaceRetry = (core: WalCore): void => {
+  core.isRetryArmed = false
+  prepareAhead(core)
+}
+
+export const retryWrite = (core: WalCore): void => {
+  core.isRetryArmed = false
+  core.effects.push({ type: 'wal.retryWrite' })
+}
+
+export const handleSegmentsRemoved = (core: WalCore): void => {
+  core.removing = []
+  if (!core.isFull || core.isStarved) return
+  core.isRetryArmed = false
+  prepareAhead(core)
+}
+
+const armSeal = (core: WalCore): void => {
+  if (core.isSealTimerArmed || !needsSeal(core)) return
+  core.isSealTimerArmed = true
+  core.flushesAtSealTimer = core.flushes
+  core.effects.push({ type: 'wal.delay', ms: core.config.sealDelayMs, event: 'wal.sealDue' })
+}
+
+/** Idle since the timer was armed, and not sealed yet. */
+export const isSealDue = (core: WalCore): boolean => needsSeal(core) && core.flushes === core.flushesAtSealTimer
+
+export const rearmSeal = (core: WalCore): void => {
+  core.isSealTimerArmed = false
+  armSeal(core)
+}

@@ -1,0 +1,113 @@
+/**
+ * The log's decisions, part three: freeing the oldest segment.
+ *
+ * One log serves all groups, so one cold group could pin every segment (DESIGN 5). A segment is pinned by live entries, and by the newest
+ * hard state, mark or quarantine of a group. The latter are rewritten from memory; few live entries are read back and copied
+ * forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
+ *
+ * How a segment goes: the group that holds the last copy or mark carries the raised `firstSegment` in its header. Only when that
+ * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.
+ */
+
+import type { GroupId } from '../../topology/ids.ts'
+import type { WalRecord } from '../../storage/record.ts'
+import { notify, submit, termAt } from './core.ts'
+import type { GroupState, WalCore } from './core.ts'
+
+/** The lowest segment that holds anything live. */
+export const lowestNeededSegment = (core: WalCore): number => {
+  if (core.isDamaged) return core.firstSegment
+  for (const { segment } of core.segments) {
+    if (isPinned(core, segment)) return segment
+  }
+  return core.segments.at(-1)?.segment ?? core.firstSegment
+}
+
+const isPinned = (core: WalCore, segment: number): boolean => {
+  for (const state of core.groups.values()) {
+    if (state.rows.has(segment) || hasSmallState(state, segment)) return true
+  }
+  return false
+}
+
+const hasSmallState = (state: GroupState, segment: number): boolean =>
+  state.hardStateSegment === segment || state.markSegment === segment || state.quarantineSegment === segment
+
+/** Frees the oldest segment when the log holds more than it should, or the disk is full. One step at a time. */
+export const reclaim = (core: WalCore): void => {
+  const oldest = core.segments[0]?.segment
+  const hasEnough = core.segments.length <= (core.isFull ? 1 : core.config.segmentsWanted)
+  if (oldest === undefined || hasEnough || core.isDamaged || core.isClosing || core.copyingSegment !== 0) return
+  if (core.removing.length > 0 || oldest < core.firstSegment) return
+  const pins = pinningGroups(core, oldest)
+  let bytes = 0
+  for (const pin of pins) bytes += pin.bytes
+  if (bytes > core.config.copyForwardBytesMax) {
+    askForSnapshots(core, pins, bytes)
+    return
+  }
+  core.copyingSegment = oldest
+  if (pins.length > 0) core.effects.push({ type: 'wal.readEntries', segment: oldest })
+  else copyForward(core, oldest, [])
+}
+
+interface Pin { readonly group: GroupId; readonly bytes: number }
+
+const pinningGroups = (core: WalCore, segment: number): Pin[] => {
+  const pins: Pin[] = []
+  for (const { group, rows } of core.groups.values()) {
+    const row = rows.get(segment)
+    if (row !== undefined) pins.push({ group, bytes: row.bytes })
+  }
+  return pins
+}
+
+/** The biggest first, until the rest is small enough to be copied. */
+const askForSnapshots = (core: WalCore, pins: readonly Pin[], bytes: number): void => {
+  let rest = bytes
+  for (const pin of [...pins].sort((a, b) => b.bytes - a.bytes)) {
+    if (rest <= core.config.copyForwardBytesMax) return
+    rest -= pin.bytes
+    notify(core, { type: 'wal.snapshotWanted', group: pin.group })
+  }
+}
+
+/**
+ * Writes again what is live in the segment. What was read may be older than what was decided since, so each entry is compared
+ * with the log as it stands now: index and term name an entry for good. With nothing left to copy an empty group raises `firstSegment`.
+ */
+export const copyForward = (core: WalCore, segment: number, records: readonly WalRecord[]): void => {
+  core.copyingSegment = 0
+  core.mayFree = true
+  const byGroup = new Map<GroupId, WalRecord[]>()
+  for (const state of core.groups.values()) {
+    const small = smallState(state, segment)
+    if (small.length > 0) byGroup.set(state.group, small)
+  }
+  for (const record of records) {
+    const state = core.groups.get(record.group)
+    if (state === undefined || (record.kind !== 'entry' && record.kind !== 'copiedEntry')) continue
+    const { entry } = record
+    const isLive = entry.index > state.mark.index && termAt(state, entry.index) === entry.term && state.rows.has(segment)
+    if (!isLive) continue
+    const list = byGroup.get(record.group) ?? []
+    list.push({ kind: 'copiedEntry', group: record.group, entry })
+    byGroup.set(record.group, list)
+  }
+  for (const state of core.groups.values()) state.rows.delete(segment)
+  for (const [group, copies] of byGroup) submit(core, group, { records: copies, isReserved: true })
+  if (byGroup.size === 0) submit(core, 0, { records: [], isReserved: true })
+}
+
+const smallState = (state: GroupState, segment: number): WalRecord[] => {
+  const { group } = state
+  const records: WalRecord[] = []
+  if (state.hardStateSegment === segment && state.hardState !== undefined) {
+    records.push({ kind: 'hardState', group, hardState: state.hardState })
+  }
+  if (state.markSegment === segment) records.push({ kind: 'compactMark', group, mark: state.mark })
+  if (state.quarantineSegment === segment && state.quarantine !== undefined) {
+    records.push({ kind: 'quarantine', group, reason: state.quarantine })
+  }
+  return records
+}

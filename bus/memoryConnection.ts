@@ -1,0 +1,287 @@
+/**
+ * One client's end of the memory broker: the Bus port over a link that can be cut, held and mended (bus/memory.ts says what each does).
+ */
+
+import { isSubjectMatch } from './subjectTrie.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { SubjectTrie } from './subjectTrie.ts'
+import type {
+  Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, RequestFailure, RequestOptions,
+} from './port.ts'
+
+/** What is kept for a held connection; nats-server's default for a slow consumer is the same. */
+const HELD_BYTES_MAX = 64 * 1_024 * 1_024
+
+/** Allow lists of subjects with wildcards; everything else is denied. Publishing is checked on the mapped subject, as in NATS. */
+export interface Permissions {
+  readonly publish: readonly string[]
+  readonly subscribe: readonly string[]
+}
+
+export interface MemorySubscription {
+  readonly owner: MemoryConnection
+  readonly queue: string
+  readonly handler: InboundHandler
+  isOpen: boolean
+}
+
+export interface Outgoing {
+  readonly subject: string
+  readonly reply: string
+  readonly data: Uint8Array
+  readonly headers: Headers | undefined
+}
+
+/** What the broker offers its connections. */
+export interface Exchange {
+  readonly clock: Clock
+  readonly maxPayloadBytes: number
+  readonly interest: SubjectTrie<MemorySubscription>
+  /** What a subject becomes by the mappings. */
+  readonly mapped: (subject: string) => string
+  /** `subject` has been mapped. */
+  readonly route: (from: MemoryConnection, message: Outgoing) => void
+}
+
+export interface MemoryConnection {
+  readonly name: string
+  readonly bus: Bus
+  readonly isLinked: () => boolean
+  /** Grows with every cut: what left for an earlier epoch never arrives. */
+  readonly epoch: () => number
+  readonly receive: (subscription: MemorySubscription, message: Outgoing) => void
+  readonly cut: () => void
+  readonly mend: () => void
+  readonly hold: () => void
+  readonly release: () => void
+}
+
+interface Held {
+  readonly subscription: MemorySubscription
+  readonly message: Outgoing
+}
+
+interface Pending {
+  readonly done: (failure: RequestFailure | null, answer: Inbound | null) => void
+  readonly cancelTimer: () => void
+}
+
+const SERVER = { url: 'memory://broker', version: '0.0.0' }
+const SCRIBBLE = 0xdb
+const HEADER_LINE_BYTES = 4
+const HEADER_BLOCK_BYTES = 12
+
+export interface ConnectionOptions {
+  readonly name: string
+  /** Different for every connection of a broker: late answers to an earlier one of the same name find nobody. */
+  readonly number: number
+  readonly permissions: Permissions | undefined
+}
+
+export const createMemoryConnection = (exchange: Exchange, options: ConnectionOptions): MemoryConnection => {
+  const { name, permissions } = options
+  const link = createLink(exchange, name)
+  const subscriptions = new Map<MemorySubscription, string>()
+
+  const subscribe: Bus['subscribe'] = (subject, handler, options) => {
+    const subscription: MemorySubscription = { owner: connection, queue: options?.queue ?? '', handler, isOpen: true }
+    if (permissions !== undefined && !isAllowed(permissions.subscribe, subject)) {
+      link.deny('subscribe', subject)
+      return { unsubscribe: () => {} }
+    }
+    exchange.interest.add(subject, subscription)
+    subscriptions.set(subscription, subject)
+    return { unsubscribe: () => drop(subscription) }
+  }
+  const drop = (subscription: MemorySubscription): void => {
+    const subject = subscriptions.get(subscription)
+    subscription.isOpen = false
+    if (subject === undefined) return
+    subscriptions.delete(subscription)
+    exchange.interest.remove(subject, subscription)
+  }
+  const publish = (subject: string, data: Uint8Array, options?: PublishOptions): ReturnType<Bus['publish']> => {
+    if (!link.isUp()) return 'disconnected'
+    if (data.length + headerBytes(options?.headers) > exchange.maxPayloadBytes) return 'tooLarge'
+    const mapped = exchange.mapped(subject)
+    if (permissions !== undefined && !isAllowed(permissions.publish, mapped)) {
+      link.deny('publish', subject)
+      return 'sent'
+    }
+    exchange.route(connection, { subject: mapped, reply: options?.reply ?? '', data: data.slice(), headers: options?.headers })
+    return 'sent'
+  }
+  const requests = createRequests(exchange, `_INBOX.${options.number}`, { publish, subscribe })
+  const close = (): void => {
+    if (!link.close()) return
+    for (const subscription of [...subscriptions.keys()]) drop(subscription)
+    requests.close()
+  }
+  const bus: Bus = {
+    publish,
+    subscribe,
+    request: requests.request,
+    flush: (done) => exchange.clock.defer(() => done(link.isUp() ? null : new Error('not connected: nothing can be confirmed'))),
+    drain: (done) => {
+      for (const [subscription, subject] of subscriptions) exchange.interest.remove(subject, subscription)
+      exchange.clock.defer(() => {
+        close()
+        done()
+      })
+    },
+    close,
+    status: () => statusOf(link.isUp(), exchange.maxPayloadBytes),
+    onEvent: link.onEvent,
+  }
+  const connection: MemoryConnection = {
+    name, bus, isLinked: link.isUp, epoch: link.epoch, receive: link.receive, cut: link.cut, mend: link.mend, hold: link.hold, release: link.release,
+  }
+  return connection
+}
+
+const statusOf = (connected: boolean, maxPayloadBytes: number): BusStatus =>
+  ({ connected, outstandingBytes: 0, maxPayloadBytes, server: SERVER, roundTripMs: 0 })
+
+/** `NATS/1.0`, a line for each header, and an empty line: they count towards the payload. */
+const headerBytes = (headers: Headers | undefined): number => {
+  if (headers === undefined) return 0
+  let bytes = HEADER_BLOCK_BYTES
+  for (const [header, value] of headers) bytes += header.length + value.length + HEADER_LINE_BYTES
+  return bytes
+}
+
+const isAllowed = (patterns: readonly string[], subject: string): boolean => patterns.some((pattern) => isSubjectMatch(pattern, subject))
+
+interface Link {
+  readonly isUp: () => boolean
+  readonly epoch: () => number
+  readonly receive: MemoryConnection['receive']
+  readonly cut: () => void
+  readonly mend: () => void
+  readonly hold: () => void
+  readonly release: () => void
+  readonly deny: (operation: 'publish' | 'subscribe', subject: string) => void
+  readonly onEvent: (listener: (event: BusEvent) => void) => void
+  /** False when it was closed before. */
+  readonly close: () => boolean
+}
+
+const createLink = ({ clock }: Exchange, name: string): Link => {
+  const listeners: ((event: BusEvent) => void)[] = []
+  let state: 'up' | 'cut' | 'closed' = 'up'
+  let epoch = 0
+  let isHeld = false
+  let held: Held[] = []
+  let heldBytes = 0
+
+  const emit = (event: BusEvent): void => clock.defer(() => {
+    for (const listener of listeners) listener(event)
+  })
+  const hand = (subscription: MemorySubscription, message: Outgoing): void => {
+    if (!subscription.isOpen) return
+    const inbound = inboundOf(message)
+    subscription.handler(inbound)
+    inbound.data.fill(SCRIBBLE)
+  }
+  const keep = (subscription: MemorySubscription, message: Outgoing): void => {
+    if (heldBytes + message.data.length > HELD_BYTES_MAX) {
+      emit({ type: 'bus.slowConsumer', subject: message.subject })
+      return
+    }
+    heldBytes += message.data.length
+    held.push({ subscription, message })
+  }
+  const forget = (): void => {
+    held = []
+    heldBytes = 0
+  }
+  return {
+    isUp: () => state === 'up',
+    epoch: () => epoch,
+    receive: (subscription, message) => {
+      if (state !== 'up') return
+      if (isHeld) keep(subscription, message)
+      else hand(subscription, message)
+    },
+    cut: () => {
+      if (state !== 'up') return
+      state = 'cut'
+      epoch += 1
+      forget()
+      emit({ type: 'bus.disconnected' })
+    },
+    mend: () => {
+      if (state !== 'cut') return
+      state = 'up'
+      emit({ type: 'bus.connected' })
+    },
+    hold: () => {
+      isHeld = true
+    },
+    release: () => {
+      isHeld = false
+      const burst = held
+      forget()
+      for (const { subscription, message } of burst) clock.defer(() => state === 'up' && hand(subscription, message))
+    },
+    deny: (operation, subject) => emit({ type: 'bus.permissionDenied', operation, subject }),
+    onEvent: (listener) => {
+      listeners.push(listener)
+    },
+    close: () => {
+      if (state === 'closed') return false
+      state = 'closed'
+      forget()
+      emit({ type: 'bus.closed', reason: `${name} closed` })
+      return true
+    },
+  }
+}
+
+interface Requests {
+  readonly request: Bus['request']
+  readonly close: () => void
+}
+
+/** All requests of a connection share one inbox subscription, made with the first of them. */
+const createRequests = (exchange: Exchange, inboxRoot: string, port: Pick<Bus, 'publish' | 'subscribe'>): Requests => {
+  const { clock } = exchange
+  const waiting = new Map<string, Pending>()
+  let sequence = 0
+  let isOpen = true
+
+  const finish = (inbox: string, failure: RequestFailure | null, answer: Inbound | null): void => {
+    const pending = waiting.get(inbox)
+    if (pending === undefined) return
+    waiting.delete(inbox)
+    pending.cancelTimer()
+    pending.done(failure, answer)
+  }
+  const onAnswer = (answer: Inbound): void => {
+    if (answer.headers?.get('Status') === '503' && answer.data.length === 0) finish(answer.subject, 'noResponders', null)
+    else finish(answer.subject, null, answer)
+  }
+  const request = (subject: string, data: Uint8Array, options: RequestOptions, done: Pending['done']): void => {
+    if (sequence === 0 && isOpen) port.subscribe(`${inboxRoot}.*`, onAnswer)
+    sequence += 1
+    const inbox = `${inboxRoot}.${sequence}`
+    waiting.set(inbox, { done, cancelTimer: clock.after(options.timeoutMs, () => finish(inbox, 'timeout', null)) })
+    const headers = options.headers === undefined ? {} : { headers: options.headers }
+    if (!isOpen || port.publish(subject, data, { reply: inbox, ...headers }) !== 'sent') clock.defer(() => finish(inbox, 'closed', null))
+  }
+  return {
+    request,
+    close: () => {
+      isOpen = false
+      for (const inbox of [...waiting.keys()]) clock.defer(() => finish(inbox, 'closed', null))
+    },
+  }
+}
+
+/** A delivery as the handler sees it. The bytes are the handler's for the time of the call. */
+const inboundOf = (message: Outgoing): Inbound => ({
+  subject: message.subject,
+  reply: message.reply,
+  data: message.data.slice(),
+  ...(message.headers === undefined ? {} : { headers: message.headers }),
+})

@@ -1,0 +1,272 @@
+/**
+ * The bus over NATS: the only file that imports `nats`.
+ *
+ * What nats.js does not do, and this file does:
+ * - It buffers without bound while disconnected, and while the broker does not read. Here a publish without a connection is
+ *   refused at once, and bytes that no ping has confirmed yet are bounded by `outboxBytesMax` (DESIGN 3).
+ * - It keeps the caller's array until the next microtask. Here it is copied, since the port promises that.
+ * - It prints and forgets an error thrown by a handler. Here it ends the process (DESIGN 2, fail-stop).
+ * - It hands out permission errors in three places. Here they are one BusEvent.
+ */
+
+import { createOutbox } from './outbox.ts'
+import { connect, headers as createHeaders, nkeyAuthenticator } from 'nats'
+import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsError, Status, TlsOptions } from 'nats'
+import type { Outbox } from './outbox.ts'
+import type {
+  Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, RequestFailure, RequestOptions, Subscription,
+} from './port.ts'
+
+/** Protocol line and line ends of one message, roughly. */
+const MESSAGE_OVERHEAD_BYTES = 32
+export { versionWarning } from './brokerVersion.ts'
+
+const CONNECT_TIMEOUT_MS = 5_000
+const RECONNECT_WAIT_MS = 200
+const PING_INTERVAL_MS = 1_500
+const PINGS_OUT_MAX = 2
+
+export interface NatsOptions {
+  readonly servers: readonly string[]
+  /** Shown by the broker's monitoring: `shardkv/n1/data`. */
+  readonly name: string
+  readonly user?: string
+  readonly pass?: string
+  readonly token?: string
+  readonly nkeySeed?: string
+  readonly tls?: TlsOptions
+  /** Without the final dot: `_INBOX`. */
+  readonly inboxPrefix?: string
+  readonly pingIntervalMs?: number
+  readonly outboxBytesMax?: number
+  /** Keep trying until a server answers, instead of failing when none does. */
+  readonly waitForServer?: boolean
+  /** Called with what a handler threw; by default the process ends. */
+  readonly onHandlerError?: (error: unknown) => void
+}
+
+/** Rejects when no server accepts the connection (unless `waitForServer`) or the credentials are refused. */
+export const connectNats = async (options: NatsOptions): Promise<Bus> => busOf(await connect(connectionOptions(options)), options)
+
+const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
+  servers: [...options.servers],
+  name: options.name,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: RECONNECT_WAIT_MS,
+  reconnectJitter: RECONNECT_WAIT_MS,
+  pingInterval: options.pingIntervalMs ?? PING_INTERVAL_MS,
+  maxPingOut: PINGS_OUT_MAX,
+  timeout: CONNECT_TIMEOUT_MS,
+  noEcho: true,
+  waitOnFirstConnect: options.waitForServer === true,
+  ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+  ...(options.user === undefined ? {} : { user: options.user }),
+  ...(options.pass === undefined ? {} : { pass: options.pass }),
+  ...(options.token === undefined ? {} : { token: options.token }),
+  ...(options.tls === undefined ? {} : { tls: options.tls }),
+  ...(options.nkeySeed === undefined ? {} : { authenticator: nkeyAuthenticator(new TextEncoder().encode(options.nkeySeed)) }),
+})
+
+const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
+  const outbox = createOutbox(() => connection.flush(), options.outboxBytesMax)
+  const events = createEvents(connection, outbox)
+  const failHandler = options.onHandlerError ?? throwLater
+  let maxPayloadBytes = connection.info?.max_payload ?? 0
+  let server = serverOf(connection)
+
+  const publish = (subject: string, data: Uint8Array, publishOptions?: PublishOptions): ReturnType<Bus['publish']> => {
+    if (!events.isConnected()) return 'disconnected'
+    if (!outbox.hasRoom(data.length)) return 'full'
+    try {
+      connection.publish(subject, Buffer.from(data), natsPublishOptions(publishOptions))
+    } catch (error) {
+      return outcomeOf(error)
+    }
+    outbox.published(data.length + MESSAGE_OVERHEAD_BYTES)
+    return 'sent'
+  }
+  return {
+    publish,
+    subscribe: (subject, handler, subscribeOptions) =>
+      subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler }),
+    request: (subject, data, requestOptions, done) => request(connection, { subject, data, options: requestOptions, done: guard(done, failHandler) }),
+    flush: (done) => outbox.flush(guard(done, failHandler)),
+    drain: (done) => void connection.drain().catch(ignore).then(guard(done, failHandler)),
+    close: () => void connection.close().catch(ignore),
+    status: (): BusStatus => {
+      const connected = events.isConnected()
+      maxPayloadBytes = connection.info?.max_payload ?? maxPayloadBytes
+      if (connected && connection.info !== undefined) server = serverOf(connection)
+      const roundTripMs = outbox.roundTripMs()
+      return {
+        connected,
+        outstandingBytes: outbox.outstandingBytes(),
+        maxPayloadBytes,
+        server,
+        ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      }
+    },
+    onEvent: events.listen,
+  }
+}
+
+const serverOf = (connection: NatsConnection): BusStatus['server'] =>
+  ({ url: `nats://${connection.getServer()}`, version: connection.info?.version ?? 'unknown' })
+
+const ignore = (): void => {}
+
+/** Out of reach of the library's own catch: an uncaught exception ends the process with a stack. */
+const throwLater = (error: unknown): void => queueMicrotask(() => {
+  throw error
+})
+
+const guard = <Args extends readonly unknown[]>(fn: (...args: Args) => void, onThrown: (error: unknown) => void) =>
+  (...args: Args): void => {
+    try {
+      fn(...args)
+    } catch (error) {
+      onThrown(error)
+    }
+  }
+
+const outcomeOf = (error: unknown): 'tooLarge' | 'disconnected' => {
+  const code = (error as NatsError).code
+  if (code === 'MAX_PAYLOAD_EXCEEDED') return 'tooLarge'
+  if (code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DRAINING') return 'disconnected'
+  throw error
+}
+
+const natsPublishOptions = (options: PublishOptions | undefined): { reply?: string; headers?: MsgHdrs } => {
+  if (options === undefined) return {}
+  return {
+    ...(options.reply === undefined ? {} : { reply: options.reply }),
+    ...(options.headers === undefined ? {} : { headers: natsHeaders(options.headers) }),
+  }
+}
+
+const natsHeaders = (given: Headers): MsgHdrs => {
+  const result = createHeaders()
+  for (const [name, value] of given) result.append(name, value)
+  return result
+}
+
+interface SubscribeInput {
+  readonly subject: string
+  readonly queue: string | undefined
+  readonly handler: InboundHandler
+  readonly onThrown: (error: unknown) => void
+}
+
+const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscription => {
+  const { handler, onThrown } = input
+  let isOpen = true
+  const subscription = connection.subscribe(input.subject, {
+    ...(input.queue === undefined ? {} : { queue: input.queue }),
+    callback: (error, message) => {
+      // A refused subscription is reported here and as a status; the status becomes the event.
+      if (error !== null || !isOpen) return
+      try {
+        handler(inboundOf(message))
+      } catch (thrown) {
+        onThrown(thrown)
+      }
+    },
+  })
+  return {
+    unsubscribe: () => {
+      if (!isOpen) return
+      isOpen = false
+      subscription.unsubscribe()
+    },
+  }
+}
+
+const inboundOf = (message: Msg): Inbound => {
+  const headers = headersOf(message)
+  const inbound = { subject: message.subject, reply: message.reply ?? '', data: message.data }
+  return headers === undefined ? inbound : { ...inbound, headers }
+}
+
+/** A header given twice is one value with a comma, as in HTTP: whoever expects a number then refuses it. */
+const headersOf = (message: Msg): Headers | undefined => {
+  const given = message.headers
+  if (given === undefined) return undefined
+  const result = new Map<string, string>()
+  if (given.code > 0) result.set('Status', String(given.code))
+  for (const [name, values] of given) result.set(name, values.join(','))
+  return result
+}
+
+interface RequestInput {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly options: RequestOptions
+  readonly done: (failure: RequestFailure | null, answer: Inbound | null) => void
+}
+
+const request = (connection: NatsConnection, { subject, data, options, done }: RequestInput): void => {
+  const headers = options.headers === undefined ? {} : { headers: natsHeaders(options.headers) }
+  connection.request(subject, Buffer.from(data), { timeout: options.timeoutMs, ...headers }).then(
+    (answer) => done(null, inboundOf(answer)),
+    (error: NatsError) => done(failureOf(error), null),
+  )
+}
+
+/** A request the broker does not let through has reached nobody, just like one without a receiver. */
+const failureOf = ({ code }: NatsError): RequestFailure => {
+  if (code === '503' || code === 'PERMISSIONS_VIOLATION') return 'noResponders'
+  return code === 'TIMEOUT' ? 'timeout' : 'closed'
+}
+
+interface Events {
+  readonly isConnected: () => boolean
+  readonly listen: (listener: (event: BusEvent) => void) => void
+}
+
+const createEvents = (connection: NatsConnection, outbox: Outbox): Events => {
+  const listeners: ((event: BusEvent) => void)[] = []
+  let connected = true
+  const emit = (event: BusEvent): void => {
+    if (event.type === 'bus.connected') connected = true
+    if (event.type === 'bus.disconnected') {
+      connected = false
+      outbox.reset()
+    }
+    for (const listener of listeners) listener(event)
+  }
+  const follow = async (): Promise<void> => {
+    for await (const status of connection.status()) {
+      const event = eventOf(status)
+      if (event !== null) emit(event)
+    }
+  }
+  follow().catch(throwLater)
+  connection.closed().then((reason) => {
+    connected = false
+    outbox.stop()
+    emit(reason instanceof Error ? { type: 'bus.closed', reason: reason.message } : { type: 'bus.closed' })
+  }).catch(throwLater)
+  return {
+    isConnected: () => connected,
+    listen: (listener) => {
+      listeners.push(listener)
+    },
+  }
+}
+
+const eventOf = (status: Status): BusEvent | null => {
+  switch (status.type as string) {
+    case 'reconnect': return { type: 'bus.connected' }
+    case 'disconnect': return { type: 'bus.disconnected' }
+    case 'ldm': return { type: 'bus.lameDuck' }
+    case 'error': return deniedOf(status)
+  }
+  return null
+}
+
+const deniedOf = (status: Status): BusEvent | null => {
+  const { permissionContext } = status
+  if (permissionContext === undefined) return null
+  const operation = permissionContext.operation === 'publish' ? 'publish' : 'subscribe'
+  return { type: 'bus.permissionDenied', operation, subject: permissionContext.subject }
+}

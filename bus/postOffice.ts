@@ -1,0 +1,232 @@
+/**
+ * The post: gathers messages for other nodes during a turn and sends one frame per node at its end.
+ *
+ *   send ─▶ frame encoder of the node ─▶ flush ─▶ skv.<cluster>.node.<to>.<self>
+ *   skv.<cluster>.node.<self>.* ─▶ sender? member? cluster? boot? ─▶ decode ─▶ onParcel
+ *
+ * - Outgoing bytes are bounded per destination: what the broker has not confirmed counts as in flight, and above
+ *   PARCEL_BYTES_IN_FLIGHT_MAX messages are dropped and counted. Raft repeats what matters. The broker is asked for a
+ *   confirmation only once a quarter of the limit is in flight: below that nothing depends on the answer.
+ * - Incoming frames are refused, never half taken, unless everything about them is right. A sender's boot id that is new
+ *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice (DESIGN 5).
+ * - Every refusal is counted by reason and logged at most once a second per reason.
+ */
+
+import { byteBudget } from './budget.ts'
+import { clusterHashOf, openEnvelope } from './envelope.ts'
+import { createFrameEncoder, decodeFrame } from './codec/frame.ts'
+import { createRefusalLog } from './refusalLog.ts'
+import { nodeSubject, nodeWildcard, senderOf } from './subjects.ts'
+import { isNodeId } from '../topology/ids.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
+import type { BootId, ClusterId, NodeId } from '../topology/ids.ts'
+import type { FrameEncoder, FrameMessage } from './codec/frame.ts'
+import type { Bus, Inbound } from './port.ts'
+import type { Parcel, Post, PostCounters, PostHandler } from './post.ts'
+
+/** Bytes on their way to one node that the broker has not confirmed: eight full frames of a broker with the default payload. */
+export const PARCEL_BYTES_IN_FLIGHT_MAX = 8 * 1_024 * 1_024
+/** Incarnations of one sender that are remembered as over. */
+const SUPERSEDED_BOOTS_MAX = 16
+
+export interface PostLimits {
+  readonly parcelBytesInFlightMax: number
+}
+
+export interface PostOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly cluster: ClusterId
+  readonly self: NodeId
+  readonly bootId: BootId
+  readonly isMember: (node: NodeId) => boolean
+  /** Asks for `flush` at the end of this turn. */
+  readonly requestFlush: () => void
+  readonly onParcel: PostHandler
+  readonly log: Logger
+  readonly limits?: Partial<PostLimits>
+}
+
+interface Destination {
+  readonly encoder: FrameEncoder
+  /** In the encoder, waiting for the flush. */
+  bytesGathered: number
+  /** Published and not confirmed by the broker. */
+  bytesInFlight: number
+}
+
+interface Sender {
+  boot: BootId
+  superseded: readonly BootId[]
+}
+
+type Counts = { -readonly [Name in keyof Omit<PostCounters, 'refused'>]: number }
+
+export const createPost = (options: PostOptions): Post => {
+  const { bus, self, onParcel } = options
+  const counts: Counts = {
+    framesSent: 0, messagesSent: 0, framesReceived: 0, droppedFull: 0, droppedDisconnected: 0, droppedTooLarge: 0,
+  }
+  const refusals = createRefusalLog(options.clock, options.log, 'a frame from another node was refused')
+  const drops = createRefusalLog(options.clock, options.log, 'messages to another node were dropped')
+  const outbox = createOutbox(options, counts, (reason, detail) => drops.note(reason, detail))
+  const checkFrame = createFrameCheck(options)
+  let local: Parcel[] = []
+
+  const deliverLocal = (): void => {
+    const parcels = local
+    local = []
+    for (const parcel of parcels) onParcel(parcel)
+  }
+  const subscription = bus.subscribe(nodeWildcard(options.cluster, self), (inbound) => {
+    const checked = checkFrame(inbound)
+    if (!checked.ok) {
+      refusals.note(checked.refusal, checked.detail)
+      return
+    }
+    counts.framesReceived += 1
+    for (const { to, message } of checked.messages) onParcel({ from: checked.from, to, message })
+  })
+
+  return {
+    send: (to, address, message) => {
+      if (to === self) local.push({ from: self, to: address, message })
+      else outbox.add(to, { to: address, message })
+      options.requestFlush()
+    },
+    flush: () => {
+      outbox.flush()
+      deliverLocal()
+    },
+    counters: () => ({ ...counts, refused: refusals.counts() }),
+    close: () => {
+      subscription.unsubscribe()
+      outbox.close()
+      local = []
+    },
+  }
+}
+
+interface Outbox {
+  readonly add: (to: NodeId, message: FrameMessage) => void
+  readonly flush: () => void
+  readonly close: () => void
+}
+
+const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: string, detail: string) => void): Outbox => {
+  const { bus } = options
+  const bytesMax = options.limits?.parcelBytesInFlightMax ?? PARCEL_BYTES_IN_FLIGHT_MAX
+  const destinations = new Map<NodeId, Destination>()
+  let isConfirming = false
+  let isClosed = false
+
+  const publish = (to: NodeId, frame: Uint8Array, messages: number): void => {
+    const destination = openDestination(to)
+    destination.bytesGathered = 0
+    const outcome = bus.publish(nodeSubject(options.cluster, to, options.self), frame)
+    if (outcome === 'sent') {
+      destination.bytesInFlight += frame.length
+      counts.framesSent += 1
+      counts.messagesSent += messages
+      return
+    }
+    if (outcome === 'disconnected') counts.droppedDisconnected += messages
+    else if (outcome === 'full') counts.droppedFull += messages
+    else counts.droppedTooLarge += messages
+    onDropped(outcome, `${frame.length} bytes for ${to}`)
+  }
+
+  const openDestination = (to: NodeId): Destination => {
+    const known = destinations.get(to)
+    if (known !== undefined) return known
+    const { maxPayloadBytes } = bus.status()
+    const encoder = createFrameEncoder({
+      from: options.self,
+      to,
+      envelope: { boot: options.bootId, clusterHash: clusterHashOf(options.cluster) },
+      bytesTarget: Math.min(byteBudget(maxPayloadBytes).frameBytesMax, maxPayloadBytes),
+      bytesMax: maxPayloadBytes,
+      onFrame: (frame, messages) => publish(to, frame, messages),
+    })
+    const destination: Destination = { encoder, bytesGathered: 0, bytesInFlight: 0 }
+    destinations.set(to, destination)
+    return destination
+  }
+
+  /** Every frame published before this call is off the books once the broker answers, or once the connection is lost with them. */
+  const confirm = (): void => {
+    if (isConfirming || isClosed) return
+    const asked = [...destinations.values()].map((destination) => [destination, destination.bytesInFlight] as const)
+    if (!asked.some(([, bytes]) => bytes > bytesMax / 4)) return
+    isConfirming = true
+    bus.flush(() => {
+      isConfirming = false
+      for (const [destination, bytes] of asked) destination.bytesInFlight = Math.max(0, destination.bytesInFlight - bytes)
+      confirm()
+    })
+  }
+
+  return {
+    add: (to, { to: address, message }) => {
+      const destination = openDestination(to)
+      const waiting = destination.bytesInFlight + destination.bytesGathered
+      if (waiting >= bytesMax) {
+        counts.droppedFull += 1
+        onDropped('full', `${waiting} bytes are in flight to ${to}`)
+        return
+      }
+      const bytes = destination.encoder.add(address, message)
+      if (bytes === 'tooLarge') {
+        counts.droppedTooLarge += 1
+        onDropped('tooLarge', `a ${message.type} for ${address} of ${to}`)
+        return
+      }
+      destination.bytesGathered += bytes
+    },
+    flush: () => {
+      for (const { encoder } of destinations.values()) encoder.seal()
+      confirm()
+    },
+    close: () => {
+      isClosed = true
+      destinations.clear()
+    },
+  }
+}
+
+type CheckedFrame =
+  | { readonly ok: true; readonly from: NodeId; readonly messages: readonly FrameMessage[] }
+  | { readonly ok: false; readonly refusal: string; readonly detail: string }
+
+const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFrame => {
+  const { self, isMember } = options
+  const clusterHash = clusterHashOf(options.cluster)
+  const senders = new Map<NodeId, Sender>()
+  return ({ subject, data }) => {
+    const from = senderOf(subject)
+    if (!isNodeId(from) || from === self || !isMember(from)) return refuse('sender', `${subject} does not end in another member's name`)
+    const opened = openEnvelope(data)
+    if (!opened.ok) return refuse(opened.refusal, `${from}: ${opened.detail}`)
+    if (opened.envelope.clusterHash !== clusterHash) return refuse('cluster', `${from} belongs to another cluster`)
+    const decoded = decodeFrame(opened.body, { from, self })
+    if (!decoded.ok) return refuse('malformed', `${from}: ${decoded.reason}`)
+    if (!isCurrentBoot(senders, from, opened.envelope.boot)) return refuse('supersededBoot', `${from} has restarted since it sent this`)
+    return { ok: true, from, messages: decoded.messages }
+  }
+}
+
+const isCurrentBoot = (senders: Map<NodeId, Sender>, from: NodeId, boot: BootId): boolean => {
+  const sender = senders.get(from)
+  if (sender === undefined) {
+    senders.set(from, { boot, superseded: [] })
+    return true
+  }
+  if (sender.boot === boot) return true
+  if (sender.superseded.includes(boot)) return false
+  sender.superseded = [sender.boot, ...sender.superseded].slice(0, SUPERSEDED_BOOTS_MAX)
+  sender.boot = boot
+  return true
+}
+
+const refuse = (refusal: string, detail: string): CheckedFrame => ({ ok: false, refusal, detail })

@@ -1,0 +1,136 @@
+/** `put`, `get`, `del` and `incr`: one request on one key each. */
+
+import { Command } from 'commander'
+import { createKvClient } from '../client.ts'
+import { answerOrThrow } from '../answers.ts'
+import { CliError, ExitCode } from '../exit.ts'
+import { flag, wholeNumber, withClusterFlags, withFormatFlag, withTimeoutFlag } from '../flags.ts'
+import { withBus } from '../session.ts'
+import { fullName } from '../keyName.ts'
+import type { KvAnswer, KvRequest } from '../client.ts'
+import type { ClusterFlags, OutputFormat } from '../flags.ts'
+import type { CliIo } from '../io.ts'
+
+const TTL_MS_MAX = Number.MAX_SAFE_INTEGER
+
+interface KeyFlags extends ClusterFlags {
+  readonly timeout: number
+  readonly partition?: string
+  readonly writeOut: OutputFormat
+  readonly requestId?: string
+}
+
+interface PutFlags extends KeyFlags {
+  readonly ttl?: number
+  readonly ifRevision?: number
+  readonly x?: boolean
+}
+
+interface GetFlags extends KeyFlags {
+  readonly consistency?: string
+}
+
+export const keyCommands = (io: CliIo): Command[] => [putCommand(io), getCommand(io), delCommand(io), incrCommand(io)]
+
+const putCommand = (io: CliIo): Command => keyCommand(io, 'put', 'writes a value and prints its revision')
+  .argument('<key>').argument('[value]')
+  .option('-x', 'read the value from standard input')
+  .addOption(flag('--ttl <ms>', 'expires after so many milliseconds').argParser(wholeNumber(1, TTL_MS_MAX)))
+  .addOption(ifRevisionFlag())
+  .addOption(requestIdFlag())
+  .addHelpText('after', '\nExamples:\n  $ shardkv put user42 Ada\n  $ shardkv put email ada@example.org --partition user42\n'
+    + '  $ shardkv put config -x < config.json\n  $ shardkv put lock me --if-revision 0 --ttl 30000')
+  .action(async (key: string, value: string | undefined, flags: PutFlags) => {
+    const data = await valueOf(io, value, flags.x === true)
+    await run(io, flags, {
+      op: 'put', key: fullName(key, flags.partition), value: data, requestId: flags.requestId ?? io.newId(),
+      headers: { ...ttlHeader(flags.ttl), ...revisionHeader(flags.ifRevision) },
+    }, (answer) => String(answer.revision))
+  })
+
+const getCommand = (io: CliIo): Command => keyCommand(io, 'get', 'prints the value of a key')
+  .argument('<key>')
+  .addOption(flag('--consistency <level>', 'how fresh the answer must be').choices(['linearizable', 'lease', 'stale']))
+  .addHelpText('after', '\nExamples:\n  $ shardkv get user42\n  $ shardkv get user42 -w json\n  $ shardkv get user42 --consistency stale')
+  .action(async (key: string, flags: GetFlags) => {
+    const headers = flags.consistency === undefined ? {} : { 'Kv-Consistency': flags.consistency }
+    await run(io, flags, { op: 'get', key: fullName(key, flags.partition), headers }, ({ value }) => value)
+  })
+
+const delCommand = (io: CliIo): Command => keyCommand(io, 'del', 'deletes a key')
+  .argument('<key>')
+  .addOption(ifRevisionFlag())
+  .addOption(requestIdFlag())
+  .addHelpText('after', '\nExample:\n  $ shardkv del user42')
+  .action(async (key: string, flags: PutFlags) => {
+    await run(io, flags, {
+      op: 'del', key: fullName(key, flags.partition), requestId: flags.requestId ?? io.newId(), headers: revisionHeader(flags.ifRevision),
+    }, (answer) => String(answer.revision))
+  })
+
+const incrCommand = (io: CliIo): Command => keyCommand(io, 'incr', 'adds to a number and prints the sum; a missing key counts as 0')
+  .argument('<key>').argument('[amount]', 'a whole number, also a negative one after --', '1')
+  .addOption(requestIdFlag())
+  .addHelpText('after', '\nExamples:\n  $ shardkv incr visits\n  $ shardkv incr visits 10\n  $ shardkv incr stock -- -3')
+  .action(async (key: string, amount: string, flags: KeyFlags) => {
+    if (!/^[+-]?\d{1,19}$/.test(amount)) throw new CliError(ExitCode.usage, `"${amount}" is no whole number; try: shardkv incr ${key} 1`)
+    await run(io, flags, {
+      op: 'incr', key: fullName(key, flags.partition), value: new TextEncoder().encode(amount), requestId: flags.requestId ?? io.newId(),
+    }, ({ value }) => value)
+  })
+
+const keyCommand = (io: CliIo, name: string, description: string): Command => {
+  const command = withFormatFlag(withTimeoutFlag(withClusterFlags(new Command(name), io.env)), ['raw', 'json'])
+  return command.description(description)
+    .addOption(flag('--partition <partition>', 'the partition of the key: all keys of one partition share a shard'))
+}
+
+const ifRevisionFlag = () => flag('--if-revision <revision>', 'only when the key is at this revision; 0: only when it does not exist')
+  .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
+
+const requestIdFlag = () => flag('--request-id <id>', 'repeat this command with the same id and it takes effect once (default: a fresh one)')
+
+const ttlHeader = (ttl: number | undefined): Record<string, string> => (ttl === undefined ? {} : { 'Kv-Ttl-Ms': String(ttl) })
+
+const revisionHeader = (revision: number | undefined): Record<string, string> =>
+  (revision === undefined ? {} : { 'Kv-If-Revision': String(revision) })
+
+const valueOf = async (io: CliIo, value: string | undefined, fromInput: boolean): Promise<Uint8Array> => {
+  if (fromInput && value !== undefined) throw new CliError(ExitCode.usage, 'give the value as an argument or with -x, not both')
+  if (fromInput) return await io.readInput()
+  if (value === undefined) throw new CliError(ExitCode.usage, 'the value is missing; give it after the key, or -x to read standard input')
+  return new TextEncoder().encode(value)
+}
+
+const run = async (
+  io: CliIo, flags: KeyFlags, request: KvRequest, rawOf: (answer: KvAnswer) => string | Uint8Array,
+): Promise<void> => {
+  await withBus(io, flags.servers, async (bus) => {
+    const client = createKvClient({ bus, clock: io.clock, prefix: flags.prefix, timeoutMs: flags.timeout })
+    const answer = answerOrThrow(await client.send(request))
+    if (flags.writeOut === 'json') await io.print(`${JSON.stringify(jsonOf(request, answer))}\n`)
+    else await printRaw(io, rawOf(answer))
+  })
+}
+
+/** A value's bytes go out unchanged; a line end is added for a person, and after a number. */
+const printRaw = async (io: CliIo, raw: string | Uint8Array): Promise<void> => {
+  await io.print(raw)
+  if (typeof raw === 'string' || io.isOutputTty) await io.print('\n')
+}
+
+const jsonOf = (request: KvRequest, answer: KvAnswer): object => {
+  const { revision, shard, value } = answer
+  const base = { key: Buffer.from(request.key, 'latin1').toString(), revision, shard }
+  if (request.op !== 'get' && request.op !== 'incr') return base
+  const text = textOf(value)
+  return text === null ? { ...base, valueBase64: Buffer.from(value).toString('base64') } : { ...base, value: text }
+}
+
+const textOf = (bytes: Uint8Array): string | null => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,57 @@
+/** `shardkv nats-config`: what a broker of your own needs so that it routes requests to leaders by itself. */
+
+import { Command } from 'commander'
+import { CliError, ExitCode } from '../exit.ts'
+import { flag, wholeNumber } from '../flags.ts'
+import { serverConfig } from '../../bus/natsConfig.ts'
+import { prefixProblem } from '../../bus/subjects.ts'
+import { SHARD_COUNT_MAX, isHex64, isNodeId } from '../../topology/ids.ts'
+import type { PermissionsInput } from '../../bus/natsConfig.ts'
+import type { ClusterId } from '../../topology/ids.ts'
+import type { CliIo } from '../io.ts'
+
+interface NatsConfigFlags {
+  readonly shards: number
+  readonly prefix: string
+  readonly host: string
+  readonly port: number
+  readonly cluster?: string
+  readonly nodes: string
+}
+
+export const natsConfigCommand = (io: CliIo): Command => new Command('nats-config')
+  .description('prints the configuration of a broker for a shard count: the routing, and what clients and nodes may do')
+  .addOption(flag('--shards <count>', 'shards of the cluster').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
+  .addOption(flag('--prefix <prefix>', 'the public subject prefix of the cluster').default('kv'))
+  .addOption(flag('--host <address>', 'where the broker listens').default('127.0.0.1'))
+  .addOption(flag('--port <port>', 'where the broker listens').argParser(wholeNumber(1, 65_535)).default(4222))
+  .addOption(flag('--cluster <id>', 'also print users and their permissions, for the cluster of this id ("shardkv status" shows it)'))
+  .addOption(flag('--nodes <names>', 'the nodes that get a user, separated by commas').default('n1,n2,n3'))
+  .addHelpText('after', '\nWith --cluster, passwords are taken from the broker\'s environment: $SHARDKV_N1_PASSWORD for node n1 and so on,\n'
+    + '$SHARDKV_CLIENT_PASSWORD for the user "client".\n'
+    + '\nExample:\n  $ shardkv nats-config --shards 32 > nats.conf && nats-server -c nats.conf')
+  .action(async (flags: NatsConfigFlags) => {
+    const problem = prefixProblem(flags.prefix)
+    if (problem !== null) throw new CliError(ExitCode.usage, problem)
+    const permissions = permissionsOf(flags)
+    await io.print(serverConfig({
+      host: flags.host, port: flags.port, shardCount: flags.shards, prefix: flags.prefix,
+      ...(permissions === undefined ? {} : { permissions }),
+    }))
+  })
+
+const permissionsOf = ({ cluster, nodes }: NatsConfigFlags): Omit<PermissionsInput, 'prefix'> | undefined => {
+  if (cluster === undefined) return undefined
+  if (!isHex64(cluster)) throw new CliError(ExitCode.usage, `"${cluster}" is no cluster id; "shardkv status -w json" shows it`)
+  const names = nodes.split(',').map((name) => name.trim())
+  return {
+    cluster: cluster as ClusterId,
+    nodes: names.map((node) => {
+      if (!isNodeId(node)) throw new CliError(ExitCode.usage, `"${node}" is no node name: 1-32 of a-z, 0-9 and -, starting with a letter`)
+      return { node, user: node, password: passwordVariable(node) }
+    }),
+    clients: [{ user: 'client', password: passwordVariable('client') }],
+  }
+}
+
+const passwordVariable = (user: string): string => `$SHARDKV_${user.replaceAll('-', '_').toUpperCase()}_PASSWORD`

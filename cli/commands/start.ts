@@ -1,0 +1,43 @@
+/** `shardkv start`: a cluster of processes on this machine, supervised until Ctrl-C. `npm start` is the same. */
+
+import { Command } from 'commander'
+import { CliError, ExitCode } from '../exit.ts'
+import { flag, wholeNumber } from '../flags.ts'
+import { SHARD_COUNT_MAX } from '../../topology/ids.ts'
+import type { CliIo } from '../io.ts'
+
+const NODES_MAX = 64
+const PORT_MAX = 65_535
+
+interface StartFlags {
+  readonly nodes?: number
+  readonly shards?: number
+  readonly dir: string
+  readonly natsPort: number
+  readonly httpPort: number
+  readonly nats?: string
+  readonly logLevel: string
+}
+
+export const startCommand = (io: CliIo): Command => new Command('start')
+  .description('runs a broker and nodes on this machine, restarts what dies, and drains everything on Ctrl-C')
+  .addOption(flag('--nodes <count>', 'node processes of a new cluster (default: 3)').argParser(wholeNumber(1, NODES_MAX)))
+  .addOption(flag('--shards <count>', 'shards of a new cluster, for good (default: 16)').argParser(wholeNumber(1, SHARD_COUNT_MAX)))
+  .addOption(flag('--dir <directory>', 'where data and logs are').default('./.shardkv'))
+  .addOption(flag('--nats-port <port>', 'port of the broker').argParser(wholeNumber(1, PORT_MAX)).default(4222))
+  .addOption(flag('--http-port <port>', 'node i serves /livez and /readyz on this plus i').argParser(wholeNumber(1, PORT_MAX - NODES_MAX)).default(8480))
+  .addOption(flag('--nats <url>', 'use a broker that runs already'))
+  .addOption(flag('--log-level <level>', 'what nodes log').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
+  .addHelpText('after', '\nExamples:\n  $ shardkv start\n  $ shardkv start --nodes 5 --shards 32 --dir ./data --nats-port 4333 --http-port 9480')
+  .action(async (flags: StartFlags) => {
+    const started = await io.startLocalCluster({ ...flags, directory: flags.dir, natsUrl: flags.nats }, (line) => io.say(`${line}\n`))
+    if ('problem' in started) throw new CliError(ExitCode.error, started.problem)
+    const release = io.onInterrupt((count) => {
+      io.say(count === 1 ? 'draining; once more kills at once\n' : 'killing\n')
+      started.stop()
+    })
+    const code = await started.ended
+    release()
+    if (code === 0) io.say('stopped\n')
+    else throw new CliError(ExitCode.error, 'the cluster has stopped')
+  })

@@ -1,0 +1,47 @@
+/**
+ * Flags shared by commands. Every flag is also an environment variable: `--http-port` is SHARDKV_HTTP_PORT; the flag wins.
+ * `--servers` falls back to NATS_URL, which other NATS tools use.
+ */
+
+import { InvalidArgumentError, Option } from 'commander'
+import type { Command } from 'commander'
+
+export const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
+const TIMEOUT_MS_DEFAULT = 5_000
+
+export type OutputFormat = 'raw' | 'json' | 'table'
+
+export interface ClusterFlags {
+  readonly servers: readonly string[]
+  readonly prefix: string
+}
+
+/** An option whose environment variable is derived from its name. */
+export const flag = (definition: string, description: string): Option => {
+  const option = new Option(definition, description)
+  return option.env(`SHARDKV_${(option.long ?? '').replace(/^--/, '').replaceAll('-', '_').toUpperCase()}`)
+}
+
+export const withClusterFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => command
+  .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
+    .argParser(serverList).default(serverList(env['NATS_URL'] ?? SERVERS_DEFAULT), env['NATS_URL'] ?? SERVERS_DEFAULT))
+  .addOption(flag('--prefix <prefix>', 'the public subject prefix of the cluster').default('kv'))
+
+export const withTimeoutFlag = (command: Command): Command => command
+  .addOption(flag('--timeout <ms>', 'how long to keep trying, in milliseconds').argParser(wholeNumber(1, 600_000)).default(TIMEOUT_MS_DEFAULT))
+
+export const withFormatFlag = (command: Command, choices: readonly OutputFormat[]): Command => command
+  .addOption(flag('-w, --write-out <format>', 'how to print the result').choices(choices).default(choices[0]))
+
+/** A parser for an integer in a range, both ends included. */
+export const wholeNumber = (min: number, max: number) => (text: string): number => {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
+  return value
+}
+
+const serverList = (text: string): readonly string[] => {
+  const servers = text.split(',').map((url) => url.trim()).filter((url) => url !== '')
+  if (servers.length === 0) throw new InvalidArgumentError(`It is a list of addresses such as ${SERVERS_DEFAULT}.`)
+  return servers
+}

@@ -1,0 +1,32 @@
+/** What the command line asks of its surroundings, as a port, so that every command runs in a test with a fake terminal and bus. */
+
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Bus } from '../bus/port.ts'
+import type { LocalFiles } from '../storage/localFiles.ts'
+import type { StartOptions, StartedCluster } from '../topology/launcher/startCluster.ts'
+import type { NodeCommandOptions } from './commands/node.ts'
+
+export interface CliIo {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Data. Resolves when the text was accepted: a slow pipe slows the command. */
+  readonly print: (data: string | Uint8Array) => Promise<void>
+  /** Messages for a person. */
+  readonly say: (text: string) => void
+  readonly isOutputTty: boolean
+  readonly isErrorTty: boolean
+  readonly readInput: () => Promise<Uint8Array>
+  /** Throws when no server accepts the connection in time. */
+  readonly connect: (servers: readonly string[]) => Promise<Bus>
+  readonly clock: Clock
+  /** 16 fresh hex digits. */
+  readonly newId: () => string
+  readonly files: LocalFiles
+  /** Calls back on Ctrl-C, SIGTERM and a closed terminal, with how many there were, in place of ending the process; the result takes that back. */
+  readonly onInterrupt: (handler: (count: number) => void) => () => void
+  readonly version: () => Promise<string>
+  /** What `shardkv start` and `shardkv node` run. */
+  readonly startLocalCluster: (options: StartOptions, say: (line: string) => void) => Promise<StartedCluster>
+  readonly runNode: (options: NodeCommandOptions) => Promise<number>
+}
+
+export const sleep = (clock: Clock, ms: number): Promise<void> => new Promise((wake) => { clock.after(ms, wake) })

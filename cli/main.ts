@@ -1,0 +1,76 @@
+/** The command line with the real terminal, broker and files behind its port. */
+
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createSystemClock } from '../actors/kernel/systemClock.ts'
+import { connectNats } from '../bus/nats.ts'
+import { createLocalFiles } from '../storage/localFiles.ts'
+import { runCli } from './program.ts'
+import type { LocalFiles } from '../storage/localFiles.ts'
+import type { CliIo } from './io.ts'
+
+const ID_BYTES = 8
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Runs one command line and ends the process with its exit code. */
+export const main = async (args: readonly string[]): Promise<void> => {
+  process.exitCode = await runCli(args, realIo())
+  process.exit()
+}
+
+const realIo = (): CliIo => {
+  const files = createLocalFiles()
+  return {
+    env: process.env,
+    files,
+    print,
+    say: (text) => { process.stderr.write(text) },
+    isOutputTty: process.stdout.isTTY === true,
+    isErrorTty: process.stderr.isTTY === true,
+    readInput,
+    connect: (servers) => connectNats({ servers, name: 'shardkv cli' }),
+    clock: createSystemClock(),
+    newId: () => randomBytes(ID_BYTES).toString('hex'),
+    onInterrupt,
+    version: () => readVersion(files),
+    // Loaded when asked for: `get` should not pay for the engine.
+    startLocalCluster: async (options, say) => (await import('../topology/launcher/main.ts')).startLocalCluster(options, say),
+    runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
+  }
+}
+
+const print = (data: string | Uint8Array): Promise<void> => new Promise((resolve, reject) => {
+  process.stdout.write(data, (error) => {
+    if (error === null || error === undefined) resolve()
+    else reject(error)
+  })
+})
+
+const readInput = async (): Promise<Uint8Array> => {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
+  return Buffer.concat(chunks)
+}
+
+const onInterrupt = (handler: (count: number) => void): (() => void) => {
+  let count = 0
+  const listener = (): void => {
+    count += 1
+    handler(count)
+  }
+  for (const signal of interrupts) process.on(signal, listener)
+  return () => {
+    for (const signal of interrupts) process.removeListener(signal, listener)
+  }
+}
+
+/** From the nearest package.json above this file: sources and build lie at different depths. */
+const readVersion = async (files: LocalFiles): Promise<string> => {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const text = await files.readText(join(folder, 'package.json'))
+    const found = text === null ? {} : JSON.parse(text) as { name?: string; version?: string }
+    if (found.name === 'shardkv' && found.version !== undefined) return found.version
+    if (folder === dirname(folder)) return 'unknown'
+  }
+}

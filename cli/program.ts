@@ -1,0 +1,56 @@
+/**
+ * The `shardkv` command: data on standard output, messages on standard error.
+ * Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 unavailable (`node` also 78: refuses to run).
+ */
+
+import { Command, CommanderError } from 'commander'
+import { keyCommands } from './commands/key.ts'
+import { loadCommand } from './commands/load.ts'
+import { natsConfigCommand } from './commands/natsConfig.ts'
+import { nodeCommand } from './commands/nodeCommand.ts'
+import { startCommand } from './commands/start.ts'
+import { statusCommand } from './commands/status.ts'
+import { versionCommand } from './commands/version.ts'
+import { CliError, ExitCode } from './exit.ts'
+import type { CliIo } from './io.ts'
+
+/** Runs one command line (without program names); resolves with the exit code, never rejects. */
+export const runCli = async (args: readonly string[], io: CliIo): Promise<number> => {
+  const printed: Promise<void>[] = []
+  try {
+    await buildProgram(io, printed).parseAsync([...args], { from: 'user' })
+    return ExitCode.ok
+  } catch (error) {
+    return reportFailure(io, error)
+  } finally {
+    await Promise.all(printed)
+  }
+}
+
+const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
+  const program = new Command('shardkv')
+    .description('a linearizable, durable, sharded key-value database on NATS subjects')
+    .addHelpText('after', '\nEvery flag is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
+      + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
+  const commands = [
+    ...keyCommands(io), statusCommand(io), loadCommand(io), natsConfigCommand(io), nodeCommand(io), startCommand(io), versionCommand(io),
+  ]
+  for (const command of commands) program.addCommand(command)
+  for (const command of [program, ...commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => { printed.push(io.print(text)) },
+      writeErr: (text) => io.say(text),
+    })
+  }
+  return program
+}
+
+const reportFailure = (io: CliIo, error: unknown): number => {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+  if (error instanceof CliError) {
+    io.say(`shardkv: ${error.message}\n`)
+    return error.exitCode
+  }
+  io.say(`shardkv: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
+  return ExitCode.error
+}

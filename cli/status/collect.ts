@@ -1,0 +1,60 @@
+/**
+ * Asks every node on `kv.status` and gathers the answers: until all members have answered, or COLLECT_MS_MAX have passed, so that
+ * `shardkv status` ends within 2 s while nodes are down. The question goes out again every ASK_AGAIN_MS, since core NATS delivers at
+ * most once; of two answers of one node the later counts.
+ */
+
+import { spanningSubject } from '../../bus/subjects.ts'
+import type { Clock } from '../../actors/kernel/clock.ts'
+import type { Bus, Inbound } from '../../bus/port.ts'
+import type { NodeReport } from '../../topology/report.ts'
+
+export const COLLECT_MS_MAX = 1_200
+const ASK_AGAIN_MS = 500
+
+export interface Collection {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly prefix: string
+  /** A subject that is only ours: under `_INBOX.`. */
+  readonly inbox: string
+}
+
+export const collectReports = ({ bus, clock, prefix, inbox }: Collection): Promise<readonly NodeReport[]> =>
+  new Promise((resolve) => {
+    const reports = new Map<string, NodeReport>()
+    const deadline = clock.now() + COLLECT_MS_MAX
+    let isDone = false
+    const finish = (): void => {
+      if (isDone) return
+      isDone = true
+      subscription.unsubscribe()
+      resolve([...reports.values()])
+    }
+    const subscription = bus.subscribe(inbox, (message) => {
+      const report = reportOf(message)
+      if (report === null) return
+      reports.set(report.node.id, report)
+      if (report.members.every((member) => reports.has(member))) finish()
+    })
+    const ask = (): void => {
+      if (isDone) return
+      bus.publish(spanningSubject(prefix, 'status'), new Uint8Array(0), { reply: inbox })
+      const left = deadline - clock.now()
+      if (left <= 0) finish()
+      else clock.after(Math.min(ASK_AGAIN_MS, left), ask)
+    }
+    ask()
+  })
+
+/** Null for anything that is no report, such as NATS' own "no responders". */
+const reportOf = (message: Inbound): NodeReport | null => {
+  try {
+    const report = JSON.parse(new TextDecoder().decode(message.data)) as Partial<NodeReport>
+    const isReport = typeof report.node?.id === 'string' && Array.isArray(report.members) && Array.isArray(report.replicas)
+      && Number.isInteger(report.shardCount) && report.broker !== undefined
+    return isReport ? report as NodeReport : null
+  } catch {
+    return null
+  }
+}

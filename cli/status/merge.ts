@@ -1,0 +1,122 @@
+/**
+ * Many nodes' reports as one picture of the cluster. A shard is described by the leader with the highest term among those that claim
+ * it, since a deposed leader may not know yet; without one, by the best informed replica. Members that stayed silent are shown as
+ * unreachable, not left out.
+ */
+
+import type { NodeReport, ReplicaReport, Routing } from '../../topology/report.ts'
+
+export interface ClusterStatus {
+  readonly cluster: string
+  readonly epoch: number
+  readonly shardCount: number
+  readonly broker: { readonly url: string; readonly version: string; readonly routing: Routing }
+  readonly nodes: readonly NodeStatus[]
+  readonly shards: readonly ShardStatus[]
+}
+
+export interface NodeStatus {
+  readonly id: string
+  /** Null when the node did not answer. */
+  readonly pid: number | null
+  readonly state: string
+  readonly bootId: string | null
+}
+
+export interface ReplicaStatus {
+  readonly node: string
+  readonly role: string
+  /** What the leader knows to be durable there; null when no leader says. */
+  readonly matchIndex: number | null
+  readonly quarantined?: string
+}
+
+export interface ShardStatus {
+  readonly id: number
+  /** Null when no node that answered leads it. */
+  readonly leader: string | null
+  readonly term: number
+  readonly commitIndex: number
+  readonly appliedIndex: number
+  readonly replicas: readonly ReplicaStatus[]
+}
+
+interface Placed {
+  readonly node: string
+  readonly replica: ReplicaReport
+}
+
+/** Undefined when there are no reports. Of several clusters on one prefix the one with the most reports is shown. */
+export const mergeReports = (all: readonly NodeReport[]): ClusterStatus | undefined => {
+  const reports = largestCluster(all)
+  const newest = reports.toSorted((a, b) => b.epoch - a.epoch)[0]
+  if (newest === undefined) return undefined
+  const shards = Array.from({ length: newest.shardCount }, (_, id) => shardStatus(id, placedOf(reports, id)))
+  return {
+    cluster: newest.cluster,
+    epoch: newest.epoch,
+    shardCount: newest.shardCount,
+    broker: { ...newest.broker, routing: worstRouting(reports) },
+    nodes: nodesOf(newest.members, reports),
+    shards,
+  }
+}
+
+const largestCluster = (all: readonly NodeReport[]): readonly NodeReport[] => {
+  const byCluster = new Map<string, NodeReport[]>()
+  for (const report of all) byCluster.set(report.cluster, [...byCluster.get(report.cluster) ?? [], report])
+  return [...byCluster.values()].reduce<readonly NodeReport[]>((best, one) => (one.length > best.length ? one : best), [])
+}
+
+const nodesOf = (members: readonly string[], reports: readonly NodeReport[]): readonly NodeStatus[] => {
+  const answered = new Map<string, NodeReport['node']>(reports.map(({ node }) => [node.id, node]))
+  const ids = [...new Set([...members, ...answered.keys()])]
+  return ids.toSorted(byNumber).map((id) => {
+    const node = answered.get(id)
+    return node === undefined
+      ? { id, pid: null, state: 'unreachable', bootId: null }
+      : { id, pid: node.pid, state: node.state, bootId: node.bootId }
+  })
+}
+
+/** n2 before n10. */
+const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
+
+const placedOf = (reports: readonly NodeReport[], shard: number): readonly Placed[] => reports.flatMap(({ node, replicas }) =>
+  replicas.filter((replica) => replica.shard === shard).map((replica) => ({ node: node.id, replica })))
+
+const shardStatus = (id: number, placed: readonly Placed[]): ShardStatus => {
+  const byTerm = placed.toSorted((a, b) => b.replica.term - a.replica.term || b.replica.commitIndex - a.replica.commitIndex)
+  const leader = byTerm.find(({ replica }) => replica.role === 'leader')
+  const best = leader ?? byTerm[0]
+  const match = leader?.replica.matchIndex ?? {}
+  const names = [...new Set([...placed.map(({ node }) => node), ...Object.keys(match).map(nodeName)])].toSorted(byNumber)
+  return {
+    id,
+    leader: leader?.node ?? null,
+    term: best?.replica.term ?? 0,
+    commitIndex: best?.replica.commitIndex ?? 0,
+    appliedIndex: best?.replica.appliedIndex ?? 0,
+    replicas: names.map((node) => {
+      const own = placed.find((one) => one.node === node)?.replica
+      const matchIndex = Object.entries(match).find(([name]) => nodeName(name) === node)?.[1] ?? null
+      const base = { node, role: roleOf(own, leader?.node === node), matchIndex }
+      return own?.quarantined === undefined ? base : { ...base, quarantined: own.quarantined }
+    }),
+  }
+}
+
+/** A deposed leader that does not know it yet is not shown as a second leader. */
+const roleOf = (replica: ReplicaReport | undefined, isLeader: boolean): string => {
+  if (replica === undefined) return 'unreachable'
+  return replica.role === 'leader' && !isLeader ? 'deposed' : replica.role
+}
+
+/** Leaders name replicas (`n1:1`) or nodes. */
+const nodeName = (name: string): string => name.split(':')[0] ?? name
+
+const worstRouting = (reports: readonly NodeReport[]): Routing => {
+  const seen = new Set(reports.map(({ broker }) => broker.routing))
+  if (seen.has('mismatch')) return 'mismatch'
+  return seen.has('gateway') ? 'gateway' : 'broker'
+}

@@ -1,0 +1,188 @@
+/**
+ * The simulated machines: each has a disk that outlives its processes, clocks of its own, and runs the real node (topology/node.ts) with
+ * its charts, cores and shells; only the ports are simulated.
+ *
+ * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced bytes are lost or torn). A node
+ * that ends by itself is a failure of the run unless somebody said that it may (`mayExit`): a failed sync must end the process.
+ */
+
+import { createRandom, fraction, hex64 } from '../actors/kernel/random.ts'
+import { createMemoryBroker } from '../bus/memory.ts'
+import { createGenesis } from '../topology/clusterMap.ts'
+import { bootId, clusterId, nodeId } from '../topology/ids.ts'
+import { createNode } from '../topology/node.ts'
+import { defaultSettings } from '../topology/nodeOptions.ts'
+import { createNodeClock, createProcess } from './clock.ts'
+import { createDisk } from './disk.ts'
+import { createTraceLogger } from './trace.ts'
+import { createWire } from './wire.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { Bus } from '../bus/port.ts'
+import type { MemoryBroker } from '../bus/memory.ts'
+import type { Genesis } from '../actors/wal/protocol.ts'
+import type { NodeId } from '../topology/ids.ts'
+import type { Node } from '../topology/node.ts'
+import type { NodeSettings } from '../topology/nodeOptions.ts'
+import type { Process, Timeline } from './clock.ts'
+import type { Disk } from './disk.ts'
+import type { Network } from './network.ts'
+import type { SimOptions } from './options.ts'
+import type { Trace } from './trace.ts'
+import type { Tap } from './wire.ts'
+
+/** Both the start of simulated time and every node's wall clock, in milliseconds since the Unix epoch. */
+const WALL_START_MS = 1_700_000_000_000
+
+export interface Machine {
+  readonly id: NodeId
+  readonly disk: Disk
+  /** Null between lives. */
+  node: Node | null
+  process: Process
+  /** Lives so far. */
+  lives: number
+  wallOffsetMs: number
+  /** Why the node may end by itself; empty when it must not. */
+  mayExit: string
+  /** Its replicas hold damage that was put there: they may be quarantined, and count for nothing. */
+  isDamaged: boolean
+}
+
+export interface Cluster {
+  readonly machines: readonly Machine[]
+  readonly genesis: readonly Genesis[]
+  readonly broker: MemoryBroker
+  readonly start: (machine: Machine) => void
+  readonly kill: (machine: Machine) => void
+  readonly losePower: (machine: Machine) => void
+  readonly pause: (machine: Machine) => void
+  readonly resume: (machine: Machine) => void
+  readonly connectClient: (name: string) => { readonly process: Process; readonly bus: Bus }
+}
+
+export interface ClusterInput {
+  readonly options: SimOptions
+  readonly timeline: Timeline
+  readonly network: Network
+  readonly random: Random
+  readonly trace: Trace
+  readonly tap: Tap
+  /** A node stopped by itself. */
+  readonly onExit: (machine: Machine, code: number, reason: string) => void
+}
+
+export const createCluster = (input: ClusterInput): Cluster => {
+  const { options, timeline, network, random, trace } = input
+  const members = Array.from({ length: options.nodes }, (_, i) => nodeId(`n${i + 1}`))
+  const genesis = createGenesis({
+    cluster: clusterId(hex64(random)), members, shardCount: options.shards,
+    replicationFactor: options.replicationFactor, createdAtMs: WALL_START_MS,
+  })
+  const broker = createMemoryBroker({
+    clock: brokerClock(timeline),
+    ...(options.isMapped ? { mappings: { prefix: 'kv', shardCount: options.shards } } : {}),
+    fate: ({ from, to, subject }) => network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped) }),
+  })
+  const machines = members.map((id): Machine => ({
+    id, disk: createDisk(options.disk, random, timeline), node: null, process: createProcess(id), lives: 0,
+    wallOffsetMs: 0, mayExit: '', isDamaged: false,
+  }))
+  const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
+  let buses: ReadonlyMap<Process, readonly Bus[]> = new Map()
+
+  const connect = (name: string, process: Process): Bus => {
+    const bus = broker.connect({ name })
+    buses = new Map(buses).set(process, [...(buses.get(process) ?? []), bus])
+    return createWire(bus, process, { timeline, tap: input.tap })
+  }
+  const start = (machine: Machine): void => {
+    const at = machines.indexOf(machine)
+    const process = createProcess(machine.id)
+    machine.process = process
+    machine.lives += 1
+    const clock = createNodeClock({
+      timeline, process, rate: rates[at] ?? 1, wallStartMs: WALL_START_MS, wallOffsetMs: () => machine.wallOffsetMs,
+    })
+    trace.line(machine.id, 'machine', `starts, life ${machine.lives}`)
+    timeline.arrive(process, () => {
+      machine.node = createNode({
+        genesis: genesis[at] as Genesis,
+        boot: bootId(hex64(random)),
+        pid: machine.lives,
+        startedAtMs: clock.wall(),
+        settings: settingsOf(options),
+        ports: {
+          clock,
+          random: createRandom(random.uint32()),
+          fileSystem: machine.disk.mount(process),
+          bus: connect(machine.id, process),
+          controlBus: connect(`${machine.id}/control`, process),
+          log: createTraceLogger(trace, machine.id, options.isVerbose),
+        },
+        onExit: (code, reason) => timeline.schedule(0, () => {
+          if (machine.process === process && process.state !== 'dead') input.onExit(machine, code, reason)
+        }),
+      })
+    })
+  }
+  const end = (machine: Machine): void => {
+    const { process, node } = machine
+    timeline.crash(process)
+    node?.kill()
+    for (const bus of buses.get(process) ?? []) bus.close()
+    const left = new Map(buses)
+    left.delete(process)
+    buses = left
+    machine.node = null
+    machine.mayExit = ''
+  }
+
+  return {
+    machines,
+    genesis,
+    broker,
+    start,
+    kill: (machine) => {
+      end(machine)
+      machine.disk.killed()
+    },
+    losePower: (machine) => {
+      end(machine)
+      machine.disk.lostPower()
+    },
+    pause: (machine) => timeline.pause(machine.process),
+    resume: (machine) => timeline.resume(machine.process),
+    connectClient: (name) => {
+      const process = createProcess(name)
+      return { process, bus: connect(name, process) }
+    },
+  }
+}
+
+/** The broker is nobody's process: it never pauses. */
+const brokerClock = (timeline: Timeline): Clock => ({
+  now: timeline.now,
+  wall: () => WALL_START_MS + Math.floor(timeline.now()),
+  after: (ms, fn) => timeline.schedule(ms, fn),
+  defer: (fn) => { timeline.schedule(0, fn) },
+})
+
+/**
+ * Core NATS never doubles a request by itself, and a request without an id that were doubled would rightly count twice. Frames between nodes may
+ * be doubled, unless they may carry such a request (a gateway forwards in them); answers may always be.
+ */
+const mayRepeat = (subject: string, isMapped: boolean): boolean =>
+  subject.startsWith('_INBOX.') || (subject.startsWith('skv.') && isMapped)
+
+const settingsOf = (options: SimOptions): NodeSettings => ({
+  ...defaultSettings,
+  wal: {
+    segmentBytes: options.segmentBytes,
+    groupBytesMax: options.segmentBytes / 2,
+    copyForwardBytesMax: options.segmentBytes / 4,
+    reserveBytes: options.segmentBytes / 4,
+    segmentsWanted: 4,
+  },
+  shardLimits: { snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
+})

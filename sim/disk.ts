@@ -1,0 +1,118 @@
+/**
+ * One node's disk across all lives of the node: latency, stalls, a failing sync, a full disk, and crashes that forget what was not synced.
+ *
+ * The bytes live in a memory file system (storage/memoryFileSystem.ts), one per life of the process; between lives there is an image.
+ * Losing power keeps a small share of the unsynced pages, each kept, lost or torn; killing only the process keeps all of them.
+ */
+
+import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
+import { createMemoryFileSystem, emptyImage } from '../storage/memoryFileSystem.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { FileSystem } from '../storage/fileSystem.ts'
+import type { Process, Timeline } from './clock.ts'
+
+export interface DiskOptions {
+  /** Mean of the exponential latency of a sync, in milliseconds; other calls take a tenth. */
+  readonly syncMsMean: number
+  /** Share of unsynced pages that survive a power loss, 0 to 0.2. */
+  readonly keep: number
+  readonly capacityBytes: number
+}
+
+export interface Disk {
+  /** The file system of the next life. */
+  readonly mount: (process: Process) => FileSystem
+  /** The process is gone, the machine is not: everything written survives. */
+  readonly killed: () => void
+  /** The machine lost power: unsynced pages are lost or torn, but for a few. */
+  readonly lostPower: () => void
+  /** Nothing completes before virtual time `atMs`. */
+  readonly stallUntil: (atMs: number) => void
+  /** The next sync fails with EIO. */
+  readonly failNextSync: () => void
+  /** Leaves `freeBytes` of room. */
+  readonly fill: (freeBytes: number) => void
+  readonly makeRoom: () => void
+  /** Copies what the disk holds now. Only between lives. */
+  readonly copy: () => DiskImage
+  /** Puts back a copy. Only between lives. */
+  readonly restore: (image: DiskImage) => void
+  /** Flips a bit in a random file whose path contains `part`; the path, or null when there is none. Only between lives. */
+  readonly flipBit: (part: string) => string | null
+  readonly faultsInjected: () => number
+}
+
+export const createDisk = (options: DiskOptions, random: Random, timeline: Timeline): Disk => {
+  let image: DiskImage = emptyImage
+  let mounted: MemoryFileSystem | null = null
+  let stalledUntil = 0
+  let isSyncFailing = false
+  let faults = 0
+
+  const latency = (call: DiskCall): number => {
+    const mean = call.operation === 'datasync' || call.operation === 'syncDirectory' ? options.syncMsMean : options.syncMsMean / 10
+    const own = -mean * Math.log(1 - fraction(random))
+    return Math.max(own, stalledUntil - timeline.now())
+  }
+  const fault = (call: DiskCall): DiskFault | undefined => {
+    if (!isSyncFailing || call.operation !== 'datasync') return undefined
+    isSyncFailing = false
+    faults += 1
+    return { kind: 'error', code: 'EIO' }
+  }
+  const unmount = (next: (fileSystem: MemoryFileSystem) => DiskImage): void => {
+    if (mounted === null) return
+    image = next(mounted)
+    // Whatever the old life still asks of its disk meets a dead one.
+    mounted.crash({ random, keep: 0 })
+    mounted = null
+    isSyncFailing = false
+  }
+
+  return {
+    mount: (process) => {
+      const fileSystem = createMemoryFileSystem({
+        schedule: (fn, call) => { timeline.schedule(latency(call), fn, { process, kind: 'arrival' }) },
+        image,
+        capacityBytes: options.capacityBytes,
+        fault,
+      })
+      mounted = fileSystem
+      return fileSystem
+    },
+    killed: () => unmount((fileSystem) => fileSystem.image()),
+    lostPower: () => unmount((fileSystem) => fileSystem.crash({ random, keep: options.keep })),
+    stallUntil: (atMs) => {
+      faults += 1
+      stalledUntil = Math.max(stalledUntil, atMs)
+    },
+    failNextSync: () => { isSyncFailing = true },
+    fill: (freeBytes) => {
+      faults += 1
+      mounted?.setCapacity(mounted.usedBytes() + freeBytes)
+    },
+    makeRoom: () => mounted?.setCapacity(options.capacityBytes),
+    copy: () => image,
+    restore: (copy) => { image = copy },
+    flipBit: (part) => {
+      const path = pick(random, [...image.files.keys()].filter((name) => name.includes(part) && (image.files.get(name)?.length ?? 0) > 0))
+      if (path === undefined) return null
+      const bytes = (image.files.get(path) ?? new Uint8Array(0)).slice()
+      const at = positionOfContent(bytes, random)
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << between(random, 0, 7))
+      image = { files: new Map(image.files).set(path, bytes), directories: image.directories }
+      faults += 1
+      return path
+    },
+    faultsInjected: () => faults,
+  }
+}
+
+/** A random position, mostly among bytes that are not zero: preallocated space says little. */
+const positionOfContent = (bytes: Uint8Array, random: Random): number => {
+  let at = between(random, 0, bytes.length - 1)
+  if (chance(random, 0.1)) return at
+  for (let tries = 0; tries < 64 && bytes[at] === 0; tries += 1) at = between(random, 0, bytes.length - 1)
+  return at
+}

@@ -1,0 +1,72 @@
+/**
+ * Committed is for ever, and the same everywhere (Raft, state machine safety). Whoever commits an index first writes the ledger's line; everybody
+ * else, in every life, must have the same entry there. Only a leader commits first, at an entry of its own term (5.4.2), and only what a
+ * quorum has promised to keep: an acceptance that went over the wire, or the leader's own durable log.
+ *
+ * commit <= durable on a quorum; applied <= commit.
+ */
+
+import { isQuorum } from '../view.ts'
+import { isSameEntry } from './logMatching.ts'
+import type { Index, Term } from '../../actors/raft/protocol.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { Invariant, Problem, ReplicaView } from '../view.ts'
+import type { ShardLedger } from '../ledger.ts'
+
+interface Acceptance {
+  readonly term: Term
+  readonly index: Index
+}
+
+export const createCommittedForever = (now: () => number): Invariant => {
+  /** The newest acceptance each replica sent. */
+  const accepted = new Map<string, Acceptance>()
+  /** How far each replica's commits have been compared, by life. */
+  const compared = new Map<string, { readonly life: number; readonly index: Index }>()
+
+  const hasAccepted = (view: ReplicaView, voter: ReplicaId, index: Index): boolean => {
+    if (voter === view.id) return (view.matchIndex.get(voter) ?? 0) >= index
+    const known = accepted.get(`${view.shard} ${voter}`)
+    return known !== undefined && known.term === view.term && known.index >= index
+  }
+  const checkFirst = (view: ReplicaView): Problem => {
+    const { id, role, term, commitIndex } = view
+    if (role !== 'leader') return `${id} is the first to commit index ${commitIndex}, but it is ${role}`
+    const own = view.entryAt(commitIndex)?.term
+    if (own !== term) return `leader ${id} of term ${term} commits index ${commitIndex} of term ${own ?? 'none'} by counting`
+    const holders = view.voters.filter((voter) => hasAccepted(view, voter, commitIndex))
+    return isQuorum(holders.length, view.voters) ? null
+      : `${id} commits index ${commitIndex}, which only ${holders.join(', ') || 'nobody'} of ${view.voters.join(', ')} has made durable`
+  }
+  const compareNew = (view: ReplicaView, ledger: ShardLedger, from: Index): Problem => {
+    for (let index = from + 1; index <= view.commitIndex; index += 1) {
+      const entry = view.entryAt(index)
+      const line = ledger.lines[index - 1]
+      if (entry === undefined) {
+        if (index > view.snapshotIndex) return `${view.id} committed index ${index}, which its log does not have`
+      } else if (line === undefined) ledger.commit(entry, now())
+      else if (!isSameEntry(line.entry, entry)) {
+        return `${view.id} committed term ${entry.term} at index ${index}, where term ${line.entry.term} was committed before`
+      }
+    }
+    return null
+  }
+  return {
+    name: 'committed never changes',
+    checkMail: ({ shard, from, message }) => {
+      if (message.type === 'raft.appendAccepted') accepted.set(`${shard} ${from}`, { term: message.term, index: message.matchIndex })
+      return null
+    },
+    check: (view, ledger) => {
+      const key = `${view.shard} ${view.id}`
+      const known = compared.get(key)
+      const from = known?.life === view.life ? known.index : Math.min(view.snapshotIndex, view.commitIndex)
+      if (view.commitIndex <= from) return null
+      if (view.snapshotIndex > ledger.lines.length) return `${view.id} has a snapshot at ${view.snapshotIndex}; ${ledger.lines.length} are committed`
+      const problem = view.commitIndex > ledger.lines.length ? checkFirst(view) : null
+      if (problem !== null) return problem
+      compared.set(key, { life: view.life, index: view.commitIndex })
+      return compareNew(view, ledger, from)
+    },
+  }
+}

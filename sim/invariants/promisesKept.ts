@@ -1,0 +1,86 @@
+/**
+ * No acknowledgement before it is durable: whatever a replica said on the wire it still knows in its next life (RELIABILITY T4, T6).
+ *
+ * A promise is a granted vote, an accepted append, an installed snapshot, or the leader's own share in a commit. What a new life shows first is
+ * what its disk held. It may show more; it may show another log only where a newer term has replaced it. Replicas on a damaged disk are
+ * excused: they answer for themselves by quarantine.
+ */
+
+import type { Index, Term } from '../../actors/raft/protocol.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { Invariant, Problem, ReplicaView, SentMail } from '../view.ts'
+import type { ShardLedger } from '../ledger.ts'
+
+interface Promised {
+  /** The newest term it has shown to anybody. */
+  term: Term
+  voteTerm: Term
+  vote: ReplicaId | ''
+  /** Of the newest term in which it accepted anything: how far. */
+  acceptedTerm: Term
+  acceptedIndex: Index
+}
+
+export const createPromisesKept = (): Invariant => {
+  const promises = new Map<string, Promised>()
+  const promisedBy = (shard: number, id: ReplicaId): Promised => {
+    const key = `${shard} ${id}`
+    const known = promises.get(key)
+    if (known !== undefined) return known
+    const fresh: Promised = { term: 0, voteTerm: 0, vote: '', acceptedTerm: 0, acceptedIndex: 0 }
+    promises.set(key, fresh)
+    return fresh
+  }
+  const accept = (promised: Promised, term: Term, index: Index): void => {
+    promised.term = Math.max(promised.term, term)
+    if (term > promised.acceptedTerm) {
+      promised.acceptedTerm = term
+      promised.acceptedIndex = index
+    } else if (term === promised.acceptedTerm) promised.acceptedIndex = Math.max(promised.acceptedIndex, index)
+  }
+  const note = ({ shard, from, to, message }: SentMail): void => {
+    const promised = promisedBy(shard, from)
+    if (message.type === 'raft.appendAccepted') accept(promised, message.term, message.matchIndex)
+    if (message.type === 'raft.voteGranted') {
+      promised.term = Math.max(promised.term, message.term)
+      promised.voteTerm = message.term
+      promised.vote = to
+    }
+  }
+  return {
+    name: 'no acknowledgement before it is durable',
+    checkMail: (mail) => {
+      note(mail)
+      return null
+    },
+    check: (view) => {
+      if (view.role === 'leader') accept(promisedBy(view.shard, view.id), view.term, view.matchIndex.get(view.id) ?? 0)
+      return null
+    },
+    checkStart: (view, ledger) => (view.isDamaged ? null : checkKept(promisedBy(view.shard, view.id), view, ledger)),
+  }
+}
+
+const checkKept = (promised: Promised, view: ReplicaView, ledger: ShardLedger): Problem => {
+  const forgot = (what: string): string => `${view.id} of shard ${view.shard} forgot in life ${view.life}: ${what}`
+  if (view.term < promised.term) return forgot(`it was in term ${promised.term} and starts in ${view.term}`)
+  if (promised.voteTerm === view.term && promised.vote !== view.vote) {
+    return forgot(`it voted for ${promised.vote} in term ${view.term} and remembers "${view.vote}"`)
+  }
+  if (promised.acceptedTerm === view.term && view.lastIndex < promised.acceptedIndex) {
+    return forgot(`it accepted index ${promised.acceptedIndex} in term ${view.term}; its log ends at ${view.lastIndex}`)
+  }
+  return checkCommitted(promised, view, ledger)
+}
+
+/** What it accepted and the cluster committed is never replaced, whatever the term. */
+const checkCommitted = (promised: Promised, view: ReplicaView, { lines }: ShardLedger): Problem => {
+  for (let index = Math.min(promised.acceptedIndex, lines.length); index > view.snapshotIndex; index -= 1) {
+    const committed = lines[index - 1]?.entry.term
+    const held = view.entryAt(index)?.term
+    if (held !== committed && (committed ?? 0) <= promised.acceptedTerm) {
+      return `${view.id} of shard ${view.shard} accepted index ${index} of term ${committed ?? 0}, which is committed, and starts with ${held ?? 'nothing'} there`
+    }
+  }
+  return null
+}

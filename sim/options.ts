@@ -1,0 +1,140 @@
+/**
+ * Everything a run does is drawn here from its seed, in the ranges of TigerBeetle's simulator and beyond.
+ *
+ * Swarm testing (Groce et al., ISSTA 2012): each seed enables a random subset of fault kinds at random intensities. A run with every fault at
+ * once makes little progress, and hides what needs one fault alone for a while.
+ */
+
+import { between, chance, createRandom, fraction, pick } from '../actors/kernel/random.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { DiskOptions } from './disk.ts'
+import type { NetworkOptions } from './network.ts'
+
+export const faultKinds = [
+  'crash', 'powerLoss', 'powerLossOfAll', 'pause', 'partition', 'clog', 'lateBurst', 'wallJump', 'diskStall', 'diskFull', 'syncError',
+  'bitFlip', 'drain',
+] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+export interface WorkloadOptions {
+  readonly clients: number
+  readonly registers: number
+  readonly counters: number
+  /** Share of keys in the partition form. */
+  readonly partitionedKeys: number
+  /** Relative weights. */
+  readonly weights: { readonly get: number; readonly put: number; readonly cas: number; readonly incr: number; readonly del: number }
+  /** Share of mutations with a request id. */
+  readonly requestIds: number
+  /** Share of answered mutations with a request id that are sent once more. */
+  readonly repeats: number
+  readonly leaseReads: number
+  readonly staleReads: number
+  /** Mean pause of a client between two operations, in milliseconds. */
+  readonly thinkMsMean: number
+  /** Operations a client sends at once. */
+  readonly burstMax: number
+  readonly timeoutMs: number
+  readonly valueBytesMax: number
+}
+
+export interface SimOptions {
+  readonly seed: number
+  readonly nodes: number
+  readonly shards: number
+  readonly replicationFactor: number
+  /** Whether the broker maps keys to slots; otherwise nodes forward. */
+  readonly isMapped: boolean
+  readonly safetyMs: number
+  readonly clockRateMax: number
+  readonly disk: DiskOptions
+  readonly network: NetworkOptions
+  readonly workload: WorkloadOptions
+  readonly faults: readonly FaultKind[]
+  /** Mean time between two faults, in milliseconds. */
+  readonly faultEveryMs: number
+  readonly segmentBytes: number
+  readonly snapshotLogBytes: number
+  /** Entries of its log a leader keeps in memory for slow followers. */
+  readonly isVerbose: boolean
+}
+
+export interface SimOverrides {
+  readonly nodes?: number | undefined
+  readonly shards?: number | undefined
+  readonly safetyMs?: number | undefined
+  readonly faults?: readonly FaultKind[] | undefined
+  readonly isVerbose?: boolean | undefined
+}
+
+const KIB = 1_024
+const DEFAULT_SAFETY_MS = 20_000
+
+export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
+  const random = createRandom(seed)
+  const nodes = pick(random, [3, 3, 3, 4, 5, 5, 7]) ?? 3
+  const drawn: SimOptions = {
+    seed,
+    nodes,
+    shards: between(random, 1, 4),
+    replicationFactor: chance(random, 0.25) ? 5 : 3,
+    isMapped: chance(random, 0.6),
+    safetyMs: DEFAULT_SAFETY_MS,
+    clockRateMax: chance(random, 0.5) ? 0.01 : 0,
+    disk: drawDisk(random),
+    network: drawNetwork(random),
+    workload: drawWorkload(random),
+    faults: faultKinds.filter(() => chance(random, 0.5)),
+    faultEveryMs: between(random, 400, 5_000),
+    segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
+    snapshotLogBytes: between(random, 1, 32) * KIB,
+    isVerbose: false,
+  }
+  return {
+    ...drawn,
+    nodes: overrides.nodes ?? drawn.nodes,
+    shards: overrides.shards ?? drawn.shards,
+    safetyMs: overrides.safetyMs ?? drawn.safetyMs,
+    faults: overrides.faults ?? drawn.faults,
+    isVerbose: overrides.isVerbose ?? false,
+  }
+}
+
+const drawDisk = (random: Random): DiskOptions => ({
+  syncMsMean: pick(random, [0.2, 0.5, 2, 10]) ?? 0.5,
+  keep: chance(random, 0.5) ? 0 : fraction(random) * 0.2,
+  capacityBytes: Number.MAX_SAFE_INTEGER,
+})
+
+const drawNetwork = (random: Random): NetworkOptions => ({
+  loss: chance(random, 0.5) ? 0 : fraction(random) * 0.3,
+  duplication: chance(random, 0.5) ? 0 : fraction(random) * 0.5,
+  delayMsMean: pick(random, [1, 1, 3, 10, 30, 100]) ?? 1,
+  isReordering: chance(random, 0.5),
+})
+
+const drawWorkload = (random: Random): WorkloadOptions => ({
+  clients: between(random, 2, 8),
+  registers: between(random, 1, 8),
+  counters: between(random, 1, 4),
+  partitionedKeys: fraction(random),
+  weights: { get: between(random, 1, 6), put: between(random, 1, 4), cas: between(random, 0, 3), incr: between(random, 1, 4), del: between(random, 0, 1) },
+  requestIds: pick(random, [0, 0.3, 0.7, 1]) ?? 0.5,
+  repeats: chance(random, 0.5) ? 0.2 : 0,
+  leaseReads: chance(random, 0.3) ? 0.3 : 0,
+  staleReads: chance(random, 0.3) ? 0.2 : 0,
+  thinkMsMean: pick(random, [20, 50, 100, 200]) ?? 50,
+  burstMax: between(random, 1, 4),
+  timeoutMs: between(random, 500, 4_000),
+  valueBytesMax: pick(random, [16, 64, 512]) ?? 16,
+})
+
+/** One line a person can read. */
+export const describeOptions = (options: SimOptions): string => {
+  const { network, disk, workload } = options
+  return `nodes=${options.nodes} shards=${options.shards} replicas=${options.replicationFactor} routing=${options.isMapped ? 'broker' : 'gateway'}`
+    + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
+    + ` reorder=${network.isReordering ? 'yes' : 'no'} sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
+    + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} clients=${workload.clients}`
+    + ` keys=${workload.registers}+${workload.counters} faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
+}

@@ -1,0 +1,86 @@
+/**
+ * The trace of a run: one line per event, in columns, and a hash of all of it.
+ *
+ *     time       who       what      details
+ *     1523.075   n2        raft      shard=1 term=4 leader
+ *
+ * time: virtual milliseconds; who: a node, a client, or `sim`; what: the part that speaks. docs/TESTING.md lists the words.
+ * The hash also covers the time and owner of every event that has no line, so two runs with one hash took the same steps.
+ * Old lines are dropped above LINES_KEPT; the hash covers them all the same.
+ */
+
+import type { LogFields, Logger } from '../actors/kernel/log.ts'
+
+const LINES_KEPT = 200_000
+const FNV_PRIME = 0x0100_0193
+
+export interface Trace {
+  readonly line: (who: string, what: string, details: string) => void
+  /** Mixes an event without a line into the hash. */
+  readonly step: (who: string) => void
+  /** 16 hex digits over everything so far. */
+  readonly hash: () => string
+  readonly lines: () => readonly string[]
+}
+
+export interface TraceOptions {
+  readonly now: () => number
+  /** Called with each line as it is made. */
+  readonly onLine?: (line: string) => void
+}
+
+export const createTrace = ({ now, onLine }: TraceOptions): Trace => {
+  let lines: string[] = []
+  let a = 0x811c_9dc5
+  let b = 0x1234_5678
+  const mix = (word: number): void => {
+    a = Math.imul(a ^ word, FNV_PRIME)
+    b = Math.imul((b << 5 | b >>> 27) ^ word, FNV_PRIME)
+  }
+  const mixText = (text: string): void => {
+    for (let i = 0; i < text.length; i += 1) mix(text.charCodeAt(i))
+  }
+  return {
+    line: (who, what, details) => {
+      const line = `${now().toFixed(3).padStart(11)}  ${who.padEnd(8)}  ${what.padEnd(10)}  ${details}`
+      mixText(line)
+      lines.push(line)
+      if (lines.length > 2 * LINES_KEPT) lines = lines.slice(-LINES_KEPT)
+      onLine?.(line)
+    },
+    step: (who) => {
+      mix(Math.floor(now() * 1_000) | 0)
+      mixText(who)
+    },
+    hash: () => (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0'),
+    lines: () => lines,
+  }
+}
+
+/** A node's log as trace lines: info and above always, debug and trace when verbose. */
+export const createTraceLogger = (trace: Trace, who: string, isVerbose: boolean): Logger => {
+  const make = (inherited: LogFields): Logger => {
+    const write = (level: string) => (fields: LogFields, message: string): void => {
+      const { actor, ...rest } = { ...inherited, ...fields } as Record<string, unknown>
+      trace.line(who, typeof actor === 'string' ? actor : 'node', `${level}${message}${textOf(rest)}`)
+    }
+    const quiet = (): void => {}
+    return {
+      error: write('ERROR '),
+      warn: write('WARN '),
+      info: write(''),
+      debug: isVerbose ? write('') : quiet,
+      trace: isVerbose ? write('') : quiet,
+      child: (fields) => make({ ...inherited, ...fields }),
+    }
+  }
+  return make({})
+}
+
+const textOf = (fields: Readonly<Record<string, unknown>>): string => {
+  let text = ''
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) text += ` ${name}=${value instanceof Error ? value.message : typeof value === 'object' ? JSON.stringify(value) : String(value)}`
+  }
+  return text
+}

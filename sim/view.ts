@@ -1,0 +1,61 @@
+/**
+ * What the invariants see of one replica: a view taken from the live parts of a running node, and the mail it sends.
+ */
+
+import type { Entry, Index, RaftMessage, RaftRole, Term } from '../actors/raft/protocol.ts'
+import type { ReplicaId } from '../topology/ids.ts'
+import type { ShardLedger } from './ledger.ts'
+
+export interface ReplicaView {
+  readonly id: ReplicaId
+  readonly shard: number
+  /** Counts the lives of its node: another life has forgotten everything volatile. */
+  readonly life: number
+  /** Damage was put on its disk: what it forgot it may have forgotten. */
+  readonly isDamaged: boolean
+  readonly role: RaftRole
+  readonly term: Term
+  readonly vote: ReplicaId | ''
+  readonly quarantined: string | undefined
+  readonly commitIndex: Index
+  readonly lastIndex: Index
+  readonly lastTerm: Term
+  /** Everything up to here is in the snapshot and no longer in the log. */
+  readonly snapshotIndex: Index
+  readonly voters: readonly ReplicaId[]
+  /** Undefined outside the log. */
+  readonly entryAt: (index: Index) => Entry | undefined
+  /** A leader's view of what is durable where, itself included. */
+  readonly matchIndex: ReadonlyMap<ReplicaId, Index>
+  readonly appliedIndex: Index
+  readonly revision: number
+  readonly keys: number
+  readonly undecodable: number
+  readonly isServing: boolean
+  readonly pendingOperations: number
+  readonly pendingBytes: number
+  readonly walBacklogBytes: number
+  readonly stateHash: () => string
+}
+
+export interface SentMail {
+  readonly shard: number
+  readonly from: ReplicaId
+  readonly to: ReplicaId
+  readonly message: RaftMessage
+}
+
+/** One sentence, or null while all is well. */
+export type Problem = string | null
+
+export interface Invariant {
+  readonly name: string
+  /** After every event of the replica's node, for each of its replicas that changed. */
+  readonly check?: (view: ReplicaView, ledger: ShardLedger) => Problem
+  /** When a life's replica is seen for the first time: what it shows is what its disk held. */
+  readonly checkStart?: (view: ReplicaView, ledger: ShardLedger) => Problem
+  /** Before a message leaves its node. */
+  readonly checkMail?: (mail: SentMail) => Problem
+}
+
+export const isQuorum = (count: number, voters: readonly ReplicaId[]): boolean => count > voters.length / 2

@@ -1,0 +1,50 @@
+/**
+ * A process's end of the simulated bus: the broker's connection, entered through the timeline, so that a paused process hears later and a dead
+ * one never; and a tap that sees every publication before the broker does.
+ */
+
+import type { Bus, Inbound, Subscription } from '../bus/port.ts'
+import type { Process, Timeline } from './clock.ts'
+
+export type Tap = (process: Process, subject: string, data: Uint8Array) => void
+
+export const createWire = (bus: Bus, process: Process, ports: { readonly timeline: Timeline; readonly tap: Tap }): Bus => {
+  const { timeline, tap } = ports
+  /** The broker takes its bytes back when the handler returns: what waits for a paused process is a copy. */
+  const hand = (inbound: Inbound, handler: (message: Inbound) => void): void => {
+    const message = process.state === 'paused' ? { ...inbound, data: inbound.data.slice() } : inbound
+    timeline.arrive(process, () => handler(message))
+  }
+  const subscribe: Bus['subscribe'] = (subject, handler, options) => {
+    let isOpen = true
+    const inner: Subscription = bus.subscribe(subject, (inbound) => hand(inbound, (message) => {
+      if (isOpen) handler(message)
+    }), options)
+    return {
+      unsubscribe: () => {
+        isOpen = false
+        inner.unsubscribe()
+      },
+    }
+  }
+  return {
+    publish: (subject, data, options) => {
+      if (process.state === 'dead') return 'disconnected'
+      tap(process, subject, data)
+      return bus.publish(subject, data, options)
+    },
+    subscribe,
+    request: (subject, data, options, done) => {
+      tap(process, subject, data)
+      bus.request(subject, data, options, (failure, answer) => {
+        if (answer === null) timeline.arrive(process, () => done(failure, null))
+        else hand(answer, (message) => done(failure, message))
+      })
+    },
+    flush: (done) => bus.flush((error) => timeline.arrive(process, () => done(error))),
+    drain: (done) => bus.drain(() => timeline.arrive(process, done)),
+    close: bus.close,
+    status: bus.status,
+    onEvent: (listener) => bus.onEvent((event) => timeline.arrive(process, () => listener(event))),
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The bytes of a snapshot file. Pure.
+ *
+ *   header   magic u32 | checksum u32 | version u32 | JSON length u32 | JSON {group, index, term, configuration}
+ *   chunk    length u32 | CRC u32 | bytes            (any number of times)
+ *   trailer  0xffffffff u32 | CRC of everything before the trailer u32 | chunks u32 | CRC of these 12 bytes u32
+ *
+ * The file ends with the trailer: a file cut short has none, and one that goes on is refused.
+ */
+
+import type { SnapshotHeader } from './snapshotStore.ts'
+import { viewOf } from './bytes.ts'
+import { crc32 } from './crc.ts'
+
+export const SNAPSHOT_PREFIX_BYTES = 16
+export const CHUNK_HEADER_BYTES = 8
+export const TRAILER_BYTES = 16
+/** A chunk is held in memory whole while it is verified. */
+export const SNAPSHOT_CHUNK_BYTES_MAX = 16_777_216
+const HEADER_JSON_BYTES_MAX = 1_048_576
+const MAGIC = 0x53534b53
+const VERSION = 1
+const TRAILER_MARK = 0xffff_ffff
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export const encodeSnapshotHeader = ({ group, index, term, configuration }: SnapshotHeader): Uint8Array => {
+  const json = encoder.encode(JSON.stringify({ group, index, term, configuration }))
+  const bytes = new Uint8Array(SNAPSHOT_PREFIX_BYTES + json.length)
+  const view = viewOf(bytes)
+  view.setUint32(0, MAGIC, true)
+  view.setUint32(8, VERSION, true)
+  view.setUint32(12, json.length, true)
+  bytes.set(json, SNAPSHOT_PREFIX_BYTES)
+  view.setUint32(4, crc32(bytes), true)
+  return bytes
+}
+
+/** Length of the JSON that follows, or undefined when this is no snapshot of a version known here. */
+export const decodeSnapshotPrefix = (prefix: Uint8Array): number | undefined => {
+  if (prefix.length < SNAPSHOT_PREFIX_BYTES) return undefined
+  const view = viewOf(prefix)
+  const jsonBytes = view.getUint32(12, true)
+  const isKnown = view.getUint32(0, true) === MAGIC && view.getUint32(8, true) === VERSION
+  return isKnown && jsonBytes <= HEADER_JSON_BYTES_MAX ? jsonBytes : undefined
+}
+
+/** The header in `bytes` (prefix and JSON), or undefined when it is damaged. */
+export const decodeSnapshotHeader = (bytes: Uint8Array): SnapshotHeader | undefined => {
+  const copy = Uint8Array.from(bytes)
+  const view = viewOf(copy)
+  const checksum = view.getUint32(4, true)
+  view.setUint32(4, 0, true)
+  if (crc32(copy) !== checksum) return undefined
+  return JSON.parse(decoder.decode(bytes.subarray(SNAPSHOT_PREFIX_BYTES))) as SnapshotHeader
+}
+
+export const encodeChunkHeader = (chunk: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(CHUNK_HEADER_BYTES)
+  const view = viewOf(bytes)
+  view.setUint32(0, chunk.length, true)
+  view.setUint32(4, crc32(chunk), true)
+  return bytes
+}
+
+export interface ChunkHeader { readonly kind: 'chunk'; readonly length: number; readonly crc: number }
+export type SnapshotPiece = ChunkHeader | { readonly kind: 'trailer' }
+
+/** What stands at the start of `bytes`: a chunk's header or the trailer's mark; undefined when neither can. */
+export const decodePiece = (bytes: Uint8Array): SnapshotPiece | undefined => {
+  if (bytes.length < CHUNK_HEADER_BYTES) return undefined
+  const view = viewOf(bytes)
+  const length = view.getUint32(0, true)
+  if (length === TRAILER_MARK) return { kind: 'trailer' }
+  return length > SNAPSHOT_CHUNK_BYTES_MAX ? undefined : { kind: 'chunk', length, crc: view.getUint32(4, true) }
+}
+
+export const encodeTrailer = (wholeCrc: number, chunks: number): Uint8Array => {
+  const bytes = new Uint8Array(TRAILER_BYTES)
+  const view = viewOf(bytes)
+  view.setUint32(0, TRAILER_MARK, true)
+  view.setUint32(4, wholeCrc, true)
+  view.setUint32(8, chunks, true)
+  view.setUint32(12, crc32(bytes.subarray(0, 12)), true)
+  return bytes
+}
+
+export const isTrailer = (bytes: Uint8Array, wholeCrc: number, chunks: number): boolean => {
+  const expected = encodeTrailer(wholeCrc, chunks)
+  return bytes.length === expected.length && expected.every((byte, at) => bytes[at] === byte)
+}
+
+const namePattern = /^(\d{16})-(\d{1,16})\.snap$/
+
+export const snapshotName = (index: number, term: number): string => `${String(index).padStart(16, '0')}-${term}.snap`
+
+export const parseSnapshotName = (name: string): { readonly index: number; readonly term: number } | undefined => {
+  const match = namePattern.exec(name)
+  return match === null ? undefined : { index: Number(match[1]), term: Number(match[2]) }
+}

@@ -1,0 +1,111 @@
+/** Walks a snapshot file from header to trailer, one chunk a turn, checking every checksum on the way. */
+
+import type { Cancel, Clock } from '../actors/kernel/clock.ts'
+import { crc32 } from './crc.ts'
+import type { Done, File, FileError } from './fileSystem.ts'
+import {
+  CHUNK_HEADER_BYTES, decodePiece, decodeSnapshotHeader, decodeSnapshotPrefix, isTrailer, SNAPSHOT_PREFIX_BYTES, TRAILER_BYTES,
+} from './snapshotFormat.ts'
+import type { ChunkHeader } from './snapshotFormat.ts'
+import type { SnapshotHeader, SnapshotInfo } from './snapshotStore.ts'
+
+export const damagedError = (what: string): FileError =>
+  Object.assign(new Error(`${what} does not verify; use the previous snapshot, or fetch one from a peer`), { code: 'EDAMAGED' })
+
+export interface WalkOptions {
+  readonly clock: Clock
+  readonly file: File
+  /** For messages. */
+  readonly path: string
+  readonly onChunk: (bytes: Uint8Array) => void
+}
+
+const noCancel: Cancel = () => {}
+const nothing: SnapshotInfo = { group: 0, index: 0, term: 0, totalBytes: 0, configuration: { voters: [], outgoing: [], learners: [] } }
+
+/** The result is what the file holds, verified whole; code EDAMAGED when anything about it is wrong. */
+export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Cancel => {
+  const { clock, file, path, onChunk } = options
+  const damaged = (): void => done(damagedError(path), nothing)
+  let whole = 0
+  let chunks = 0
+  let isCancelled = false
+
+  /** Reads exactly `length` bytes, or reports damage. */
+  const read = (position: number, length: number, use: (bytes: Uint8Array) => void): void => {
+    file.read(position, length, (error, bytes) => {
+      if (isCancelled) return
+      if (error !== null) done(error, nothing)
+      else if (bytes.length < length) damaged()
+      else use(bytes)
+    })
+  }
+  const readPiece = (header: SnapshotHeader, position: number, sizeBytes: number): void => {
+    read(position, CHUNK_HEADER_BYTES, (bytes) => {
+      const piece = decodePiece(bytes)
+      if (piece === undefined) damaged()
+      else if (piece.kind === 'trailer') readTrailer(header, position, sizeBytes)
+      else readChunk(piece, position + CHUNK_HEADER_BYTES, (payload) => {
+        whole = crc32(payload, crc32(bytes, whole))
+        chunks += 1
+        clock.defer(() => {
+          if (!isCancelled) readPiece(header, position + CHUNK_HEADER_BYTES + piece.length, sizeBytes)
+        })
+      })
+    })
+  }
+  const readChunk = (piece: ChunkHeader, position: number, use: (payload: Uint8Array) => void): void => {
+    read(position, piece.length, (payload) => {
+      if (crc32(payload) !== piece.crc) {
+        damaged()
+        return
+      }
+      onChunk(payload)
+      use(payload)
+    })
+  }
+  const readTrailer = (header: SnapshotHeader, position: number, sizeBytes: number): void => {
+    read(position, TRAILER_BYTES, (bytes) => {
+      if (!isTrailer(bytes, whole, chunks) || position + TRAILER_BYTES !== sizeBytes) damaged()
+      else done(null, { ...header, totalBytes: sizeBytes })
+    })
+  }
+
+  file.size((error, sizeBytes) => {
+    if (isCancelled) return
+    if (error !== null) {
+      done(error, nothing)
+      return
+    }
+    read(0, SNAPSHOT_PREFIX_BYTES, (prefix) => {
+      const jsonBytes = decodeSnapshotPrefix(prefix)
+      if (jsonBytes === undefined) {
+        damaged()
+        return
+      }
+      read(0, SNAPSHOT_PREFIX_BYTES + jsonBytes, (bytes) => {
+        const header = decodeSnapshotHeader(bytes)
+        whole = crc32(bytes)
+        if (header === undefined) damaged()
+        else readPiece(header, bytes.length, sizeBytes)
+      })
+    })
+  })
+  return () => { isCancelled = true }
+}
+
+/** Opens, walks and closes. */
+export const verifySnapshot = (options: Omit<WalkOptions, 'file'> & { readonly open: (done: Done<File>) => void },
+  done: Done<SnapshotInfo>): Cancel => {
+  let cancel = noCancel
+  options.open((error, file) => {
+    if (error !== null) {
+      done(error, nothing)
+      return
+    }
+    cancel = walkSnapshot({ ...options, file }, (walkError, info) => {
+      file.close((closeError) => done(walkError ?? closeError, info))
+    })
+  })
+  return () => cancel()
+}

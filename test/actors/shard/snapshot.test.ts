@@ -1,0 +1,154 @@
+/** Snapshots: one cut, whole or refused, equal when restored, wherever the bytes are split. */
+
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { applyEntry, ignoreChanges } from '../../../actors/shard/apply.ts'
+import { openRestore } from '../../../actors/shard/restore.ts'
+import { CHUNK_BYTES_MAX, openSnapshot } from '../../../actors/shard/snapshotCodec.ts'
+import { createState } from '../../../actors/shard/state.ts'
+import { hashState } from '../../../actors/shard/stateHash.ts'
+import { chunksOf, close, createReplica, del, entriesOf, histories, inSession, incr, open, put, restoreOf } from './entries.ts'
+import type { ShardState } from '../../../actors/shard/state.ts'
+
+const concat = (chunks: readonly Uint8Array[]): Uint8Array => Uint8Array.from(chunks.flatMap((chunk) => [...chunk]))
+
+/** A little of everything. */
+const rich = (): ReturnType<typeof createReplica> => {
+  const replica = createReplica()
+  replica.apply(100, open(1), open(2), open(3), close(3))
+  replica.apply(200, put('a', 'value', { requestId: 'r1' }), put('b', '', { ttlMs: 500 }), incr('c', '-7', { requestId: 'r2' }))
+  replica.apply(300, incr('n', '3', inSession(1, 1)), put('x', 'v', { ifRevision: 9, ...inSession(1, 2) }), incr('a', '1', inSession(2, 1)))
+  return replica
+}
+
+const reasonOf = (bytes: Uint8Array): string => {
+  const restore = openRestore()
+  restore.push(bytes)
+  const restored = restore.finish()
+  return 'reason' in restored ? restored.reason : ''
+}
+
+describe('a snapshot', () => {
+  test('at any index, replayed from there, equals the straight replay (M14, M27)', () => {
+    fc.assert(fc.property(histories, fc.nat(), (history, at) => {
+      const entries = entriesOf(history)
+      const cut = at % (entries.length + 1)
+      const straight = createState()
+      let restored: ShardState | undefined
+      const answers: unknown[] = []
+      entries.forEach((entry, i) => {
+        if (i === cut) restored = restoreOf(chunksOf(straight))
+        answers.push(applyEntry(straight, entry, ignoreChanges))
+      })
+      restored ??= restoreOf(chunksOf(straight))
+      expect(entries.slice(cut).map((entry) => applyEntry(restored as ShardState, entry, ignoreChanges))).toEqual(answers.slice(cut))
+      expect(hashState(restored)).toBe(hashState(straight))
+      expect(restored.keyBytes).toBe(straight.keyBytes)
+      expect([...restored.deadlines.entries()]).toEqual([...straight.deadlines.entries()])
+    }), { numRuns: 300 })
+  })
+
+  test('shows the state of the turn it was opened in, however late its chunks are pulled', () => {
+    fc.assert(fc.property(histories, histories, (before, after) => {
+      const state = createState()
+      const entries = entriesOf([...before, ...after])
+      for (const entry of entries.slice(0, before.length)) applyEntry(state, entry, ignoreChanges)
+      const then = concat(chunksOf(state))
+      const snapshot = openSnapshot(state)
+      for (const entry of entries.slice(before.length)) applyEntry(state, entry, ignoreChanges)
+      const chunks: Uint8Array[] = []
+      for (let next = snapshot.next(); next.done !== true; next = snapshot.next()) chunks.push(next.value)
+      expect(concat(chunks)).toEqual(then)
+    }), { numRuns: 200 })
+  })
+
+  test('is cut into chunks of at most 128 KiB, and a large value spans them', () => {
+    const { apply, state } = createReplica()
+    for (let i = 0; i < 3; i += 1) apply(1, put(`k${i}`, 'v'.repeat(500_000 + i)), put(`small${i}`, 'v'))
+    const chunks = chunksOf(state)
+    expect(chunks.length).toBe(Math.ceil(concat(chunks).length / CHUNK_BYTES_MAX))
+    expect(chunks.slice(0, -1).every((chunk) => chunk.length === CHUNK_BYTES_MAX)).toBe(true)
+    expect(hashState(restoreOf(chunks))).toBe(hashState(state))
+  })
+
+  test('is restored from pieces of any size, and keeps none of them', () => {
+    const { state } = rich()
+    const bytes = concat(chunksOf(state))
+    for (let size = 1; size <= bytes.length; size += 1) {
+      const pieces: Uint8Array[] = []
+      for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size))
+      const restored = restoreOf(pieces)
+      for (const piece of pieces) piece.fill(0)
+      expect(hashState(restored)).toBe(hashState(state))
+    }
+  })
+
+  test('is refused when it ends early, at every byte', () => {
+    const bytes = concat(chunksOf(rich().state))
+    for (let length = 0; length < bytes.length; length += 1) expect(reasonOf(bytes.subarray(0, length))).toContain('ends before')
+    expect(reasonOf(bytes)).toBe('')
+  })
+
+  test('never makes the restore throw, whatever byte is wrong', () => {
+    const bytes = concat(chunksOf(rich().state))
+    for (let at = 0; at < bytes.length; at += 1) {
+      for (const to of [0, 7, 255]) {
+        const changed = bytes.slice()
+        changed[at] = to
+        expect(typeof reasonOf(changed)).toBe('string')
+      }
+    }
+  })
+
+  test('names what it does not know or what is missing', () => {
+    const bytes = concat(chunksOf(createState()))
+    const change = (at: number, to: number): Uint8Array => {
+      const changed = bytes.slice()
+      changed[at] = to
+      return changed
+    }
+    expect(reasonOf(change(1, 2))).toContain('version 2')
+    expect(reasonOf(change(0, 9))).toContain('kind 9')
+    expect(reasonOf(change(43, 1))).toContain('other counts')
+    expect(reasonOf(concat([bytes, bytes]))).toContain('one head, first')
+    expect(reasonOf(bytes.subarray(42))).toContain('one head, first')
+  })
+
+  test('refuses a remembered result of an unknown kind', () => {
+    const { apply, state } = createReplica()
+    apply(1, del('k', { requestId: 'r' }))
+    const bytes = concat(chunksOf(state))
+    bytes[42 + 2] = 200
+    expect(reasonOf(bytes)).toContain('unknown status')
+  })
+})
+
+describe('the state hash', () => {
+  test('differs when anything replicated differs', () => {
+    const base = (): ReturnType<typeof createReplica> => {
+      const replica = createReplica()
+      replica.apply(1, open(1), put('k', 'v', { ttlMs: 9, requestId: 'r' }), incr('n', '1', inSession(1, 1)))
+      return replica
+    }
+    const changed: readonly ((state: ShardState) => void)[] = [
+      (state) => { state.timeMs += 1 },
+      (state) => { state.revision += 1 },
+      (state) => { state.appliedIndex += 1 },
+      (state) => { state.appliedTerm += 1 },
+      (state) => { state.undecodable += 1 },
+      (state) => state.keys.set('l', { value: new Uint8Array(0), revision: 1, expiresAtMs: 0 }),
+      (state) => state.keys.set('k', { value: Uint8Array.from([118]), revision: 1, expiresAtMs: 11 }),
+      (state) => state.requests.push('s', { status: 'OK', revision: 1 }),
+      (state) => { state.sessions.open.clear() },
+      (state) => state.sessions.ended.push('0000000000000009', null),
+    ]
+    const hashes = changed.map((change) => {
+      const { state } = base()
+      change(state)
+      return hashState(state)
+    })
+    expect(new Set([hashState(base().state), ...hashes]).size).toBe(changed.length + 1)
+    expect(hashState(base().state)).toBe(hashState(base().state))
+    expect(hashState(base().state)).toMatch(/^[0-9a-f]{16}$/)
+  })
+})

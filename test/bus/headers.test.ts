@@ -1,0 +1,94 @@
+/** Request headers are read strictly; reply headers say what happened. */
+
+import { describe, expect, test } from '@jest/globals'
+import { parseRequestHeaders, replyHeaders } from '../../bus/headers.ts'
+import { shardId } from '../../topology/ids.ts'
+import type { OperationResult } from '../../actors/shard/operation.ts'
+import type { RequestHeaders } from '../../bus/headers.ts'
+
+const parse = (...pairs: readonly (readonly [string, string])[]): ReturnType<typeof parseRequestHeaders> =>
+  parseRequestHeaders(new Map(pairs))
+
+const client = '0123456789abcdef'
+const traceId = '0af7651916cd43dd8448eb211c80319c'
+const spanId = 'b7ad6b7169203331'
+
+describe('a request header', () => {
+  test.each<[string, string, RequestHeaders]>([
+    ['Kv-If-Revision', '0', { ifRevision: 0 }],
+    ['Kv-If-Revision', '999999999999999', { ifRevision: 999_999_999_999_999 }],
+    ['kv-if-revision', '7', { ifRevision: 7 }],
+    ['Kv-Ttl-Ms', '1500', { ttlMs: 1_500 }],
+    ['Kv-Timeout-Ms', '60000', { timeoutMs: 60_000 }],
+    ['Kv-Consistency', 'stale', { consistency: 'stale' }],
+    ['Kv-Consistency', 'lease', { consistency: 'lease' }],
+    ['Kv-Consistency', 'linearizable', { consistency: 'linearizable' }],
+    ['Kv-Request-Id', 'order-17/retry', { requestId: 'order-17/retry' }],
+    ['Kv-Request-Id', 'x'.repeat(64), { requestId: 'x'.repeat(64) }],
+    ['Kv-Request-Id', `${client}:5`, { session: { client, sequence: 5, firstIncomplete: 1 } }],
+    ['Kv-Request-Id', `${client}:5:5`, { session: { client, sequence: 5, firstIncomplete: 5 } }],
+    ['traceparent', `00-${traceId}-${spanId}-01`, { trace: { traceId, spanId, flags: 1 } }],
+    ['traceparent', `00-${'0'.repeat(32)}-${spanId}-01`, {}],
+    ['traceparent', 'nonsense', {}],
+    ['X-Other', 'anything', {}],
+  ])('%s: %s is understood', (name, value, expected) => {
+    expect(parse([name, value])).toEqual({ ok: true, headers: expected })
+  })
+
+  test.each([
+    ['Kv-If-Revision', '-1', /decimal/],
+    ['Kv-If-Revision', '1e3', /decimal/],
+    ['Kv-If-Revision', '01', /decimal/],
+    ['Kv-If-Revision', '', /decimal/],
+    ['Kv-If-Revision', '1000000000000000', /15 digits/],
+    ['Kv-If-Revision', '1,2', /decimal/],
+    ['Kv-Ttl-Ms', '1.5', /decimal/],
+    ['Kv-Timeout-Ms', '0', /1 to 60000/],
+    ['Kv-Timeout-Ms', '60001', /1 to 60000/],
+    ['Kv-Timeout-Ms', 'soon', /1 to 60000/],
+    ['Kv-Consistency', 'Stale', /linearizable, lease or stale/],
+    ['Kv-Request-Id', '', /1 to 64/],
+    ['Kv-Request-Id', 'x'.repeat(65), /1 to 64/],
+    ['Kv-Request-Id', 'with blank', /printable/],
+    ['Kv-Request-Id', 'ümlaut', /printable/],
+    ['Kv-Request-Id', `${client}:0`, /from 1/],
+    ['Kv-Request-Id', `${client}:`, /from 1/],
+    ['Kv-Request-Id', `${client}:5:0`, /from 1/],
+    ['Kv-Request-Id', `${client}:5:6`, /above its own number/],
+    ['Kv-Request-Id', `${client}:5:1:1`, /colon/],
+    ['Kv-Request-Id', `${client.toUpperCase()}:5`, /lower-case/],
+    ['Kv-Request-Id', 'a:5', /16 lower-case hex/],
+    ['Kv-If-Revison', '3', /not known.*Kv-If-Revision/],
+  ])('%s: %s is refused', (name, value, reason) => {
+    expect(parse([name, value])).toMatchObject({ ok: false, reason: expect.stringMatching(reason) })
+  })
+
+  test('given twice in two spellings is refused: one of the two would be lost', () => {
+    expect(parse(['Kv-Ttl-Ms', '1'], ['kv-ttl-ms', '2'])).toMatchObject({ ok: false, reason: expect.stringMatching(/twice/) })
+  })
+
+  test('is optional', () => {
+    expect(parseRequestHeaders(undefined)).toEqual({ ok: true, headers: {} })
+    expect(parse()).toEqual({ ok: true, headers: {} })
+  })
+})
+
+describe('the headers of an answer', () => {
+  test.each<[string, OperationResult, Record<string, string>]>([
+    ['a success', { status: 'OK', revision: 7 }, { 'Kv-Status': 'OK', 'Kv-Revision': '7', 'Kv-Shard': '3' }],
+    ['a conflict with an absent key', { status: 'CONFLICT', revision: 0, definite: true },
+      { 'Kv-Status': 'CONFLICT', 'Kv-Revision': '0', 'Kv-Shard': '3', 'Kv-Definite': 'true' }],
+    ['nothing found', { status: 'NOT_FOUND', revision: 0 }, { 'Kv-Status': 'NOT_FOUND', 'Kv-Shard': '3' }],
+    ['nothing found at a revision', { status: 'NOT_FOUND', revision: 9 }, { 'Kv-Status': 'NOT_FOUND', 'Kv-Revision': '9', 'Kv-Shard': '3' }],
+    ['an overload', { status: 'OVERLOADED', revision: 0, definite: false, retryAfterMs: 50 },
+      { 'Kv-Status': 'OVERLOADED', 'Kv-Shard': '3', 'Kv-Definite': 'false', 'Kv-Retry-After-Ms': '50' }],
+  ])('for %s', (_name, result, expected) => {
+    expect(Object.fromEntries(replyHeaders(result, { shard: shardId(3) }))).toEqual(expected)
+  })
+
+  test('say which consistency a read got, and no shard when none was reached', () => {
+    expect(Object.fromEntries(replyHeaders({ status: 'OK', revision: 1 }, { consistency: 'lease' })))
+      .toEqual({ 'Kv-Status': 'OK', 'Kv-Revision': '1', 'Kv-Consistency': 'lease' })
+    expect(Object.fromEntries(replyHeaders({ status: 'INVALID', revision: 0 }))).toEqual({ 'Kv-Status': 'INVALID' })
+  })
+})

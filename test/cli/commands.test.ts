@@ -1,0 +1,75 @@
+/** The commands that run something: `start`, `node`, `version`, `nats-config`. */
+
+import { expect, test } from '@jest/globals'
+import { fakeTerminal } from './fakes.ts'
+import type { NodeCommandOptions } from '../../cli/commands/node.ts'
+import type { StartOptions } from '../../topology/launcher/startCluster.ts'
+
+test('start hands its flags to the launcher, and the first Ctrl-C asks it to drain', async () => {
+  let options: StartOptions | undefined
+  let stops = 0
+  const terminal = fakeTerminal(null, {
+    startLocalCluster: async (given, say) => {
+      options = given
+      say('shardkv is ready')
+      let finish: (code: number) => void = () => {}
+      const ended = new Promise<number>((resolve) => { finish = resolve })
+      setImmediate(() => { terminal.interrupt() })
+      return { ended, stop: () => { stops += 1; finish(0) } }
+    },
+  })
+  const { code, out, err } = await terminal.run('start', '--nodes', '5', '--shards', '32', '--dir', 'd', '--nats-port', '4333', '--http-port', '9000')
+  expect([code, out, stops]).toEqual([0, '', 1])
+  expect(options).toMatchObject({ nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000 })
+  expect(err).toBe('shardkv is ready\ndraining; once more kills at once\nstopped\n')
+})
+
+test('start without flags leaves nodes and shards to the directory', async () => {
+  let options: StartOptions | undefined
+  const terminal = fakeTerminal(null, { startLocalCluster: async (given) => { options = given; return { problem: 'port 4222 is taken' } } })
+  expect(await terminal.run('start')).toEqual({ code: 1, out: '', err: 'shardkv: port 4222 is taken\n' })
+  expect([options?.nodes, options?.shards, options?.directory, options?.natsPort, options?.httpPort]).toEqual([undefined, undefined, './.shardkv', 4222, 8480])
+})
+
+test('start ends with code 1 when the cluster gave up by itself', async () => {
+  const terminal = fakeTerminal(null, { startLocalCluster: async () => ({ ended: Promise.resolve(1), stop: () => {} }) })
+  expect((await terminal.run('start')).code).toBe(1)
+})
+
+test('node runs with its flags, and its exit code is the process\'s', async () => {
+  let options: NodeCommandOptions | undefined
+  const codes = [0, 78]
+  const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return codes.shift() ?? 1 } })
+  const args = ['node', '--id', 'n1', '--dir', 'd/n1', '--http-port', '8481']
+  expect((await terminal.run(...args)).code).toBe(0)
+  expect((await terminal.run(...args)).code).toBe(78)
+  expect(options).toMatchObject({ id: 'n1', dir: 'd/n1', httpPort: 8481, httpHost: '127.0.0.1', logLevel: 'info' })
+})
+
+test('version is one line, or JSON', async () => {
+  const terminal = fakeTerminal(null)
+  expect((await terminal.run('version')).out).toMatch(/^shardkv 1\.2\.3 \(Node /)
+  expect(JSON.parse((await terminal.run('version', '-w', 'json')).out)).toMatchObject({ version: '1.2.3' })
+})
+
+test('nats-config prints the mapping of the shard count, and with a cluster id the permissions', async () => {
+  const terminal = fakeTerminal(null)
+  expect((await terminal.run('nats-config', '--shards', '32')).out).toContain('partition(32,2)')
+  const { out } = await terminal.run('nats-config', '--cluster', '0123456789abcdef', '--nodes', 'n1,n2')
+  expect(out).toContain('$SHARDKV_N2_PASSWORD')
+  expect(out).toContain('skv.0123456789abcdef.*.*.n2')
+})
+
+test('nats-config refuses what can be no prefix, cluster or node', async () => {
+  const terminal = fakeTerminal(null)
+  for (const args of [['--prefix', 'a.b'], ['--cluster', 'x'], ['--cluster', '0123456789abcdef', '--nodes', 'N1'], ['--shards', '0']]) {
+    expect((await terminal.run('nats-config', ...args)).code).toBe(2)
+  }
+})
+
+test('an unexpected error is exit code 1 with its stack', async () => {
+  const terminal = fakeTerminal(null, { runNode: async () => { throw new TypeError('a bug') } })
+  const { code, err } = await terminal.run('node', '--id', 'n1', '--dir', 'd')
+  expect(code).toBe(1)
+  expect(err).toContain('TypeError: a bug')
+})

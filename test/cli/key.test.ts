@@ -1,0 +1,165 @@
+/** `put`, `get`, `del`, `incr` as a person or a script sees them: output, messages, exit codes, and what goes over the wire. */
+
+import { describe, expect, test } from '@jest/globals'
+import { fakeCluster, fakeStore, fakeTerminal } from './fakes.ts'
+import type { FakeAnswer } from './fakes.ts'
+
+const answering = (...answers: FakeAnswer[]) => {
+  const cluster = fakeCluster(() => answers.shift() ?? { status: 'INTERNAL', value: 'more requests than expected' })
+  return { cluster, terminal: fakeTerminal(cluster) }
+}
+
+const ok = (value = '', revision = '7'): FakeAnswer => ({ status: 'OK', value, headers: { 'Kv-Revision': revision, 'Kv-Shard': '3' } })
+
+describe('put', () => {
+  test('sends the value to the key\'s subject and prints the revision', async () => {
+    const { cluster, terminal } = answering(ok())
+    expect(await terminal.run('put', 'user 42', 'Ada')).toEqual({ code: 0, out: '7\n', err: '' })
+    expect(cluster.requests[0]?.subject).toBe('kv.put.user%2042')
+    expect(Buffer.from(cluster.requests[0]?.data ?? []).toString()).toBe('Ada')
+    expect(cluster.requests[0]?.headers.get('Kv-Request-Id')).toMatch(/^[0-9a-f]{16}$/)
+    expect(cluster.isClosed).toBe(true)
+  })
+
+  test('names the partition in the subject and takes its options as headers', async () => {
+    const { cluster, terminal } = answering(ok())
+    await terminal.run('put', 'email', 'x', '--partition', 'user42', '--ttl', '500', '--if-revision', '0', '--request-id', 'mine')
+    const { subject, headers } = cluster.requests[0] ?? { subject: '', headers: new Map() }
+    expect(subject).toBe('kv.put.user42.email')
+    expect([headers.get('Kv-Ttl-Ms'), headers.get('Kv-If-Revision'), headers.get('Kv-Request-Id')]).toEqual(['500', '0', 'mine'])
+  })
+
+  test('-x takes the value from standard input', async () => {
+    const { cluster, terminal } = answering(ok())
+    await terminal.run('put', 'k', '-x')
+    expect(Buffer.from(cluster.requests[0]?.data ?? []).toString()).toBe('from input')
+  })
+
+  test('a conflict is exit code 1 and names the revision', async () => {
+    const { terminal } = answering({ status: 'CONFLICT', headers: { 'Kv-Revision': '9', 'Kv-Definite': 'true' } })
+    const { code, out, err } = await terminal.run('put', 'k', 'v', '--if-revision', '8')
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toContain('revision 9')
+  })
+})
+
+describe('get', () => {
+  test('prints exactly the bytes of the value when the output is a pipe', async () => {
+    const { terminal } = answering(ok('no line end'))
+    expect(await terminal.run('get', 'k')).toEqual({ code: 0, out: 'no line end', err: '' })
+  })
+
+  test('-w json tells text from bytes', async () => {
+    const { terminal } = answering(ok('täxt'), { status: 'OK', value: new Uint8Array([0xff, 0]), headers: { 'Kv-Revision': '2' } })
+    expect(JSON.parse((await terminal.run('get', 'k', '-w', 'json')).out)).toEqual({ key: 'k', revision: 7, shard: 3, value: 'täxt' })
+    expect(JSON.parse((await terminal.run('get', 'k', '-w', 'json')).out)).toMatchObject({ valueBase64: '/wA=' })
+  })
+
+  test('a missing key is exit code 3 and no output', async () => {
+    const { terminal } = answering({ status: 'NOT_FOUND', headers: { 'Kv-Definite': 'true' } })
+    expect(await terminal.run('get', 'k')).toMatchObject({ code: 3, out: '' })
+  })
+
+  test('asks for the consistency it is told', async () => {
+    const { cluster, terminal } = answering(ok())
+    await terminal.run('get', 'k', '--consistency', 'stale')
+    expect(cluster.requests[0]?.headers.get('Kv-Consistency')).toBe('stale')
+  })
+})
+
+test('del and incr print the revision and the sum', async () => {
+  const { cluster, terminal } = answering(ok(), ok('42'))
+  expect((await terminal.run('del', 'k')).out).toBe('7\n')
+  expect((await terminal.run('incr', 'k', '--', '-3')).out).toBe('42')
+  expect(Buffer.from(cluster.requests[1]?.data ?? []).toString()).toBe('-3')
+})
+
+describe('retries', () => {
+  test('a write is repeated under the same request id until it is answered, and takes effect once', async () => {
+    const store = fakeStore()
+    const losses: FakeAnswer[] = ['timeout', 'noResponders', { status: 'OVERLOADED', headers: { 'Kv-Retry-After-Ms': '1' } }]
+    const cluster = fakeCluster((request) => {
+      const loss = losses.shift()
+      // A lost answer: the write happened all the same.
+      if (loss === 'timeout') store.answer(request)
+      return loss ?? store.answer(request)
+    })
+    expect(await fakeTerminal(cluster).run('put', 'k', 'v')).toMatchObject({ code: 0, out: '1\n' })
+    expect(new Set(cluster.requests.map(({ headers }) => headers.get('Kv-Request-Id'))).size).toBe(1)
+    expect(store.writes).toEqual(['k'])
+  })
+
+  test('nobody there is exit code 4, and certainly nothing happened', async () => {
+    const cluster = fakeCluster(() => 'noResponders')
+    const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v', '--timeout', '60')
+    expect(code).toBe(4)
+    expect(err).toContain('nothing was changed')
+  })
+
+  test('a lost answer is exit code 4, and says that it may have happened', async () => {
+    const cluster = fakeCluster(() => 'timeout')
+    const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v', '--timeout', '60')
+    expect(code).toBe(4)
+    expect(err).toContain('may or may not have happened')
+  })
+
+  test('what the cluster refuses for good is not repeated', async () => {
+    const { cluster, terminal } = answering({ status: 'TOO_LARGE', value: 'a value has at most 524288 bytes', headers: { 'Kv-Definite': 'true' } })
+    const { code, err } = await terminal.run('put', 'k', 'v')
+    expect([code, cluster.requests.length]).toEqual([1, 1])
+    expect(err).toBe('shardkv: TOO_LARGE: a value has at most 524288 bytes\n')
+  })
+})
+
+describe('usage', () => {
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ['no key', ['get']],
+    ['no value', ['put', 'k']],
+    ['a value and -x', ['put', 'k', 'v', '-x']],
+    ['a ttl that is no number', ['put', 'k', 'v', '--ttl', 'soon']],
+    ['an unknown command', ['fetch', 'k']],
+    ['an unknown flag', ['get', 'k', '--fast']],
+    ['an unknown consistency', ['get', 'k', '--consistency', 'eventual']],
+    ['a key that looks like a partition', ['get', '{a}b']],
+    ['a partition with a brace', ['get', 'b', '--partition', 'a}']],
+    ['an empty key', ['get', '']],
+    ['an amount that is no number', ['incr', 'k', 'many']],
+  ]
+  for (const [name, args] of cases) {
+    test(`${name} is exit code 2, with nothing on standard output and nothing sent`, async () => {
+      const { cluster, terminal } = answering()
+      const { code, out, err } = await terminal.run(...args)
+      expect([code, out, cluster.requests.length]).toEqual([2, '', 0])
+      expect(err).not.toBe('')
+    })
+  }
+
+  test('a broker that is not there is exit code 4 and says how to start one', async () => {
+    const { code, err } = await fakeTerminal(null).run('get', 'k')
+    expect(code).toBe(4)
+    expect(err).toContain('shardkv start')
+  })
+
+  test('every command has an example in its help', async () => {
+    const terminal = fakeTerminal(null)
+    for (const name of ['put', 'get', 'del', 'incr', 'status', 'load', 'nats-config', 'node', 'start', 'version']) {
+      const { code, out } = await terminal.run(name, '--help')
+      expect([name, code, out.includes(`$ shardkv ${name}`)]).toEqual([name, 0, true])
+    }
+  })
+
+  test('NATS_URL names the broker unless a flag does', async () => {
+    const asked: (readonly string[])[] = []
+    const { cluster } = answering(ok(), ok())
+    const terminal = fakeTerminal(cluster, {
+      env: { NATS_URL: 'nats://a:1, nats://b:2' },
+      connect: async (servers) => {
+        asked.push(servers)
+        return cluster.bus
+      },
+    })
+    await terminal.run('get', 'k')
+    await terminal.run('get', 'k', '--servers', 'nats://c:3')
+    expect(asked).toEqual([['nats://a:1', 'nats://b:2'], ['nats://c:3']])
+  })
+})

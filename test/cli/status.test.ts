@@ -1,0 +1,95 @@
+/** `shardkv status`: many nodes' reports as one picture, in time. */
+
+import { describe, expect, test } from '@jest/globals'
+import { mergeReports } from '../../cli/status/merge.ts'
+import { statusTable } from '../../cli/status/table.ts'
+import { fakeCluster, fakeTerminal } from './fakes.ts'
+import type { NodeReport, ReplicaReport } from '../../topology/report.ts'
+
+const replica = (shard: number, fields: Partial<Record<keyof ReplicaReport, unknown>> = {}): ReplicaReport => ({
+  shard, role: 'follower', state: 'following', term: 3, leader: 'n1', commitIndex: 10, appliedIndex: 10, keys: 1, revision: 1, ...fields,
+} as unknown as ReplicaReport)
+
+const report = (id: string, replicas: readonly ReplicaReport[], fields: Partial<Record<keyof NodeReport, unknown>> = {}): NodeReport => ({
+  cluster: '00000000000000aa', epoch: 1, shardCount: 2, members: ['n1', 'n2', 'n3'],
+  broker: { url: 'nats://127.0.0.1:4222', version: '2.12.7', routing: 'broker' },
+  node: { id, pid: 100, state: 'serving', bootId: `boot-${id}`, startedAtMs: 0, diskFull: false, walBytes: 0, counters: {} },
+  replicas, ...fields,
+} as unknown as NodeReport)
+
+describe('merging', () => {
+  test('a shard is described by the leader of the highest term, and a deposed one is not shown as a second leader', () => {
+    const status = mergeReports([
+      report('n1', [replica(0, { role: 'leader', term: 3, commitIndex: 9 }), replica(1)]),
+      report('n2', [replica(0, { role: 'leader', term: 4, commitIndex: 12, appliedIndex: 11, matchIndex: { 'n1:1': 9, 'n2:1': 12 } }), replica(1)]),
+    ])
+    expect(status?.shards[0]).toEqual({
+      id: 0, leader: 'n2', term: 4, commitIndex: 12, appliedIndex: 11,
+      replicas: [{ node: 'n1', role: 'deposed', matchIndex: 9 }, { node: 'n2', role: 'leader', matchIndex: 12 }],
+    })
+  })
+
+  test('members that stayed silent are unreachable, and so are their replicas', () => {
+    const status = mergeReports([report('n2', [replica(0, { role: 'leader', matchIndex: { 'n2:1': 5, 'n3:1': 2 } })])])
+    expect(status?.nodes.map(({ id, state, pid }) => [id, state, pid])).toEqual([
+      ['n1', 'unreachable', null], ['n2', 'serving', 100], ['n3', 'unreachable', null],
+    ])
+    expect(status?.shards[0]?.replicas).toContainEqual({ node: 'n3', role: 'unreachable', matchIndex: 2 })
+  })
+
+  test('a shard without a leader says so', () => {
+    const status = mergeReports([report('n1', [replica(0)])])
+    expect(status?.shards.map(({ leader }) => leader)).toEqual([null, null])
+  })
+
+  test('one node with a wrong mapping makes the whole routing wrong', () => {
+    const wrong = report('n2', [], { broker: { url: '', version: '', routing: 'mismatch' } })
+    expect(mergeReports([report('n1', []), wrong])?.broker.routing).toBe('mismatch')
+  })
+
+  test('a lone stranger on the prefix does not hide the cluster', () => {
+    const stranger = report('x1', [], { cluster: '00000000000000bb' })
+    expect(mergeReports([stranger, report('n1', []), report('n2', [])])?.cluster).toBe('00000000000000aa')
+  })
+
+  test('nodes are sorted as a person counts', () => {
+    const members = ['n10', 'n2', 'n1']
+    expect(mergeReports([report('n1', [], { members })])?.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n10'])
+  })
+})
+
+describe('the command', () => {
+  const all = ['n1', 'n2', 'n3'].map((id) => report(id, [replica(0, id === 'n1' ? { role: 'leader' } : {})]))
+
+  test('ends as soon as every member has answered', async () => {
+    const started = performance.now()
+    const { code, out } = await fakeTerminal(fakeCluster(() => 'timeout', all)).run('status', '-w', 'json')
+    expect(code).toBe(0)
+    expect(performance.now() - started).toBeLessThan(400)
+    expect((JSON.parse(out) as { nodes: unknown[] }).nodes).toHaveLength(3)
+  })
+
+  test('answers within 2 s while a node is down, and shows it', async () => {
+    const started = performance.now()
+    const { code, out } = await fakeTerminal(fakeCluster(() => 'timeout', all.slice(0, 2))).run('status', '-w', 'json')
+    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(code).toBe(0)
+    expect(out).toContain('"unreachable"')
+  })
+
+  test('nobody there is exit code 4', async () => {
+    const { code, out, err } = await fakeTerminal(fakeCluster(() => 'timeout', ['not json', '{}'])).run('status')
+    expect([code, out]).toEqual([4, ''])
+    expect(err).toContain('no node answers')
+  })
+
+  test('the table names leaders, lagging and quarantined replicas, without colours in a pipe', async () => {
+    const quarantined = replica(0, { quarantined: 'bad record' })
+    const reports = [report('n1', [replica(0, { role: 'leader', matchIndex: { 'n1:1': 10, 'n2:1': 4 } })]), report('n2', [quarantined]), report('n3', [])]
+    const { out } = await fakeTerminal(fakeCluster(() => 'timeout', reports)).run('status')
+    expect(out).toContain('n1* 10  n2 quarantined 4')
+    expect(out).not.toContain('\u001b')
+    const status = mergeReports(reports)
+    expect(status === undefined ? '' : statusTable(status, true)).toContain('\u001b')
+  })
+})

@@ -1,0 +1,126 @@
+/** The linearizability checker on histories whose verdict is known, good and bad, and against a checker that tries every order. */
+
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { checkLinearizability } from '../../sim/linearizability.ts'
+import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
+
+type Row = readonly [from: number, to: number, call: Call, outcome: Outcome, key?: string]
+
+const get: Call = { kind: 'get' }
+const del: Call = { kind: 'del' }
+const put = (value: string): Call => ({ kind: 'put', value })
+const cas = (ifRevision: number, value: string): Call => ({ kind: 'cas', ifRevision, value })
+const incr = (amount: number): Call => ({ kind: 'incr', amount })
+const ok = (revision: number, value?: string): Outcome =>
+  (value === undefined ? { kind: 'answered', status: 'OK', revision } : { kind: 'answered', status: 'OK', revision, value })
+const missing: Outcome = { kind: 'answered', status: 'NOT_FOUND', revision: 0 }
+const conflict = (revision: number): Outcome => ({ kind: 'answered', status: 'CONFLICT', revision })
+const failed: Outcome = { kind: 'failed', status: 'NOT_LEADER' }
+const unknown: Outcome = { kind: 'unknown' }
+const never = Number.POSITIVE_INFINITY
+
+const historyOf = (rows: readonly Row[]): HistoryOperation[] => rows.map(([invokedAt, completedAt, call, outcome, key = 'k'], id) =>
+  ({ id, client: id, key, call, consistency: 'linearizable', invokedAt, completedAt, outcome }))
+
+const verdictOf = (rows: readonly Row[]): string => checkLinearizability(historyOf(rows)).kind
+
+const good: readonly (readonly [string, readonly Row[]])[] = [
+  ['nothing at all', []],
+  ['a write, then a read of it', [[0, 1, put('a'), ok(1)], [2, 3, get, ok(1, 'a')]]],
+  ['a read of a key that was never written', [[0, 1, get, missing]]],
+  ['a read beside a write sees the old or the new state', [[0, 1, put('a'), ok(1)], [2, 9, put('b'), ok(2)], [3, 4, get, ok(1, 'a')], [5, 6, get, ok(2, 'b')]]],
+  ['an unknown write that took effect', [[0, never, put('a'), unknown], [5, 6, get, ok(1, 'a')]]],
+  ['an unknown write that did not', [[0, never, put('a'), unknown], [5, 6, get, missing]]],
+  ['an unknown write that took effect late', [[0, never, put('a'), unknown], [5, 6, get, missing], [7, 8, get, ok(4, 'a')]]],
+  ['compare-and-set in a row', [[0, 1, cas(0, 'a'), ok(3)], [2, 3, cas(3, 'b'), ok(4)], [4, 5, cas(3, 'c'), conflict(4)], [6, 7, get, ok(4, 'b')]]],
+  ['of two concurrent compare-and-sets one wins', [[0, 9, cas(0, 'a'), ok(1)], [0, 9, cas(0, 'b'), conflict(1)]]],
+  ['increments', [[0, 1, incr(5), ok(1, '5')], [2, 3, incr(-2), ok(2, '3')], [4, 5, get, ok(2, '3')]]],
+  ['an increment of a text', [[0, 1, put('x'), ok(1)], [2, 3, incr(1), { kind: 'answered', status: 'INVALID', revision: 0 }]]],
+  ['a deletion', [[0, 1, put('a'), ok(1)], [2, 3, del, ok(2)], [4, 5, get, missing], [6, 7, del, missing], [8, 9, put('b'), ok(3)]]],
+  ['an unknown deletion', [[0, 1, put('a'), ok(1)], [2, never, del, unknown], [3, 4, get, ok(1, 'a')], [5, 6, get, missing]]],
+  ['a definite failure without effect', [[0, 1, put('a'), failed], [2, 3, get, missing]]],
+  ['keys are independent', [[0, 1, put('a'), ok(1), 'x'], [2, 3, get, missing, 'y']]],
+]
+
+const bad: readonly (readonly [string, readonly Row[]])[] = [
+  ['a stale read', [[0, 1, put('a'), ok(1)], [2, 3, put('b'), ok(2)], [4, 5, get, ok(1, 'a')]]],
+  ['a stale read of absence', [[0, 1, put('a'), ok(1)], [2, 3, get, missing]]],
+  ['reads that go back', [[0, 1, put('a'), ok(1)], [2, 9, put('b'), ok(2)], [3, 4, get, ok(2, 'b')], [5, 6, get, ok(1, 'a')]]],
+  ['a lost write', [[0, 1, put('a'), ok(1)], [2, 3, del, missing]]],
+  ['a value nobody wrote', [[0, 1, put('a'), ok(1)], [2, 3, get, ok(1, 'z')]]],
+  ['a right value under a wrong revision', [[0, 1, put('a'), ok(1)], [2, 3, get, ok(7, 'a')]]],
+  ['a duplicate increment', [[0, 1, incr(1), ok(1, '1')], [2, 3, get, ok(2, '2')]]],
+  ['an increment answered twice with one sum', [[0, 1, incr(1), ok(1, '1')], [2, 3, incr(1), ok(2, '1')]]],
+  ['two winners of one compare-and-set', [[0, 9, cas(0, 'a'), ok(1)], [0, 9, cas(0, 'b'), ok(2)]]],
+  ['a conflict with the revision asked for', [[0, 1, put('a'), ok(1)], [2, 3, cas(1, 'b'), conflict(1)]]],
+  ['a revision that goes back', [[0, 1, put('a'), ok(5)], [2, 3, put('b'), ok(4)]]],
+  ['an unknown write seen before it was sent', [[0, 1, get, ok(1, 'a')], [2, never, put('a'), unknown]]],
+  ['an unknown write that comes and goes', [[0, never, put('a'), unknown], [1, 2, get, ok(1, 'a')], [3, 4, get, missing]]],
+  ['a definite failure that took effect', [[0, 1, put('a'), failed], [2, 3, get, ok(1, 'a')]]],
+  ['a deleted key that comes back', [[0, 1, put('a'), ok(1)], [2, 3, del, ok(2)], [4, 5, get, ok(1, 'a')]]],
+]
+
+describe('a linearizable history passes', () => {
+  for (const [name, rows] of good) test(name, () => expect(verdictOf(rows)).toBe('linearizable'))
+})
+
+describe('a violation is found', () => {
+  for (const [name, rows] of bad) test(name, () => expect(verdictOf(rows)).toBe('violation'))
+})
+
+test('a violation names its key and shows the operations around it', () => {
+  const verdict = checkLinearizability(historyOf([[0, 1, put('a'), ok(1), 'x'], [2, 3, get, missing, 'x'], [2, 3, get, missing, 'y']]))
+  expect(verdict.kind === 'violation' && [verdict.key, verdict.operations.length]).toEqual(['x', 2])
+})
+
+test('a search that is not finished in time is no pass', () => {
+  const rows: Row[] = Array.from({ length: 12 }, (_, i) => [0, never, put(`v${i}`), unknown])
+  expect(checkLinearizability(historyOf([...rows, [5, 6, get, ok(3, 'other')]]), 50).kind).toBe('tooHard')
+})
+
+/** Tries every order of at most five operations: obviously right, and slow. */
+const isLinearizableByForce = (operations: readonly HistoryOperation[]): boolean => {
+  const extend = (placed: readonly HistoryOperation[], rest: readonly HistoryOperation[]): boolean => {
+    if (rest.every(({ outcome }) => outcome.kind === 'unknown')) return true
+    return rest.some((next) => {
+      if (rest.some((other) => other !== next && other.completedAt < next.invokedAt)) return false
+      const line = [...placed, next]
+      return isSequentiallyRight(line) && extend(line, rest.filter((other) => other !== next))
+    })
+  }
+  return extend([], operations)
+}
+
+const isSequentiallyRight = (line: readonly HistoryOperation[]): boolean => {
+  let value: string | null = null
+  for (const { call, outcome } of line) {
+    if (call.kind === 'put') value = call.value
+    else if (outcome.kind === 'answered' && (outcome.value ?? null) !== value) return false
+  }
+  return true
+}
+
+test('it agrees with a checker that tries every order', () => {
+  const operation = fc.record({
+    from: fc.integer({ min: 0, max: 6 }), length: fc.integer({ min: 0, max: 4 }), isPut: fc.boolean(), isUnknown: fc.boolean(),
+    seen: fc.integer({ min: -1, max: 4 }),
+  })
+  fc.assert(fc.property(fc.array(operation, { maxLength: 5 }), (drawn) => {
+    // Revisions are the position of the write in the list, times given by the order the writes are placed in, so they are left unknown.
+    const history = drawn.map(({ from, length, isPut, isUnknown, seen }, id): HistoryOperation => ({
+      id, client: id, key: 'k', consistency: 'linearizable',
+      call: isPut ? put(String(id)) : get,
+      invokedAt: from,
+      completedAt: isPut || isUnknown ? never : from + length,
+      outcome: isPut || isUnknown ? unknown : seen < 0 ? missing : ok(seen + 1, String(seen)),
+    })).filter(({ call, outcome }) => call.kind === 'put' || outcome.kind !== 'unknown')
+    const isForced = isLinearizableByForce(history.map(withoutRevision))
+    const verdict = checkLinearizability(history).kind
+    // Revisions can only rule out more: whatever passes with them passes without.
+    if (verdict === 'linearizable') expect(isForced).toBe(true)
+    if (!isForced) expect(verdict).toBe('violation')
+  }), { numRuns: 2_000 })
+})
+
+const withoutRevision = (operation: HistoryOperation): HistoryOperation => operation

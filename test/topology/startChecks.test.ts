@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals'
+import { checkIdentity } from '../../topology/identityCheck.ts'
+import { bootId, clusterId, nodeId } from '../../topology/ids.ts'
+import { checkRouting } from '../../topology/routingCheck.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { RoutingVerdict } from '../../topology/routingCheck.ts'
+import type { Permissions } from '../../bus/memoryConnection.ts'
+
+const boot = bootId('00000000000000aa')
+const cluster = clusterId('0123456789abcdef')
+const self = { cluster, node: nodeId('n1'), boot }
+
+describe('the identity check', () => {
+  const ask = (answers: readonly unknown[]): string | null | 'unasked' => {
+    const { broker, clock, pass } = createVirtualWorld()
+    for (const [i, answer] of answers.entries()) {
+      const other = broker.connect({ name: `other${i}` })
+      other.subscribe('kv.status', ({ reply }) => {
+        const text = typeof answer === 'string' ? answer : JSON.stringify(answer)
+        other.publish(reply, new TextEncoder().encode(text))
+      })
+    }
+    let verdict: string | null | 'unasked' = 'unasked'
+    const bus = broker.connect({ name: 'n1' })
+    checkIdentity({ bus, clock, identity: self, statusSubject: 'kv.status', inbox: '_INBOX.x' }, (refusal) => { verdict = refusal })
+    pass(5_000)
+    return verdict
+  }
+
+  test('takes silence, and the other members of the same cluster, for consent', () => {
+    expect(ask([])).toBeNull()
+    expect(ask([{ cluster, node: { id: 'n2', bootId: '00000000000000bb' } }])).toBeNull()
+  })
+
+  test('refuses where another cluster answers on the prefix', () => {
+    expect(ask([{ cluster: 'fedcba9876543210', node: { id: 'n9', bootId: '00000000000000bb' } }])).toContain('another cluster (fedcba9876543210)')
+  })
+
+  test('refuses where another process answers to the same name', () => {
+    expect(ask([{ cluster, node: { id: 'n1', bootId: '00000000000000bb' } }])).toContain('already answers as n1')
+  })
+
+  test('ignores what is no report', () => {
+    expect(ask(['not json', {}, { cluster, node: {} }, { cluster, node: { id: 'n1' } }])).toBeNull()
+  })
+})
+
+describe('the routing check', () => {
+  const check = (options: { mappings?: number; permissions?: Permissions }): RoutingVerdict | null => {
+    const { broker, clock, pass } = createVirtualWorld(
+      options.mappings === undefined ? {} : { mappings: { prefix: 'kv', shardCount: options.mappings } })
+    const to = broker.connect({ name: 'data' })
+    const from = broker.connect({ name: 'control', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
+    let verdict: RoutingVerdict | null = null
+    checkRouting({ from, to, clock, boot, prefix: 'kv', shardCount: 16 }, (found) => { verdict = found })
+    pass(10_000)
+    return verdict
+  }
+
+  test('finds a broker that maps keys to the shards of this cluster', () => {
+    expect(check({ mappings: 16 })).toEqual({ routing: 'broker' })
+  })
+
+  test('finds a broker without the mapping', () => {
+    expect(check({})).toEqual({ routing: 'gateway' })
+  })
+
+  test('names the cure where the broker maps to another shard count', () => {
+    const verdict = check({ mappings: 32 })
+    expect(verdict?.routing).toBe('mismatch')
+    expect(verdict?.finding).toContain('shardkv nats-config --shards 16')
+  })
+
+  test('says so when no probe comes back, and lets the nodes forward', () => {
+    const verdict = check({ permissions: { publish: [], subscribe: ['>'] } })
+    expect(verdict?.routing).toBe('gateway')
+    expect(verdict?.finding).toContain('no routing probe came back')
+  })
+})
