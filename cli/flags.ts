@@ -6,8 +6,10 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 
-export const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
+const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
 const TIMEOUT_MS_DEFAULT = 5_000
+/** Nodes of one cluster on one machine. */
+export const NODES_MAX = 64
 
 export type OutputFormat = 'raw' | 'json' | 'table'
 
@@ -22,10 +24,12 @@ export const flag = (definition: string, description: string): Option => {
   return option.env(`SHARDKV_${(option.long ?? '').replace(/^--/, '').replaceAll('-', '_').toUpperCase()}`)
 }
 
-export const withClusterFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => command
+export const withClusterFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command =>
+  withServersFlag(command, env).addOption(flag('--prefix <prefix>', 'the public subject prefix of the cluster').default('kv'))
+
+export const withServersFlag = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => command
   .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
     .argParser(serverList).default(serverList(env['NATS_URL'] ?? SERVERS_DEFAULT), env['NATS_URL'] ?? SERVERS_DEFAULT))
-  .addOption(flag('--prefix <prefix>', 'the public subject prefix of the cluster').default('kv'))
 
 export const withTimeoutFlag = (command: Command): Command => command
   .addOption(flag('--timeout <ms>', 'how long to keep trying, in milliseconds').argParser(wholeNumber(1, 600_000)).default(TIMEOUT_MS_DEFAULT))

@@ -4,6 +4,7 @@ import type { Clock } from '../actors/kernel/clock.ts'
 import type { Bus } from '../bus/port.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
 import type { StartOptions, StartedCluster } from '../topology/launcher/startCluster.ts'
+import type { ClusterWishes, OpenedCluster } from '../topology/launcher/clusterFile.ts'
 import type { NodeCommandOptions } from './commands/node.ts'
 
 export interface CliIo {
@@ -24,8 +25,9 @@ export interface CliIo {
   /** Calls back on Ctrl-C, SIGTERM and a closed terminal, with how many there were, in place of ending the process; the result takes that back. */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
   readonly version: () => Promise<string>
-  /** What `shardkv start` and `shardkv node` run. */
+  /** What `shardkv start`, `init` and `node` run. */
   readonly startLocalCluster: (options: StartOptions, say: (line: string) => void) => Promise<StartedCluster>
+  readonly createCluster: (wishes: ClusterWishes) => Promise<OpenedCluster>
   readonly runNode: (options: NodeCommandOptions) => Promise<number>
 }
 

@@ -36,6 +36,7 @@ const realIo = (): CliIo => {
     version: () => readVersion(files),
     // Loaded when asked for: `get` should not pay for the engine.
     startLocalCluster: async (options, say) => (await import('../topology/launcher/main.ts')).startLocalCluster(options, say),
+    createCluster: async (wishes) => (await import('../topology/launcher/main.ts')).createCluster(wishes),
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
   }
 }

@@ -5,6 +5,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { keyCommands } from './commands/key.ts'
+import { initCommand } from './commands/init.ts'
 import { loadCommand } from './commands/load.ts'
 import { natsConfigCommand } from './commands/natsConfig.ts'
 import { nodeCommand } from './commands/nodeCommand.ts'
@@ -33,7 +34,7 @@ const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
     .addHelpText('after', '\nEvery flag is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [
-    ...keyCommands(io), statusCommand(io), loadCommand(io), natsConfigCommand(io), nodeCommand(io), startCommand(io), versionCommand(io),
+    ...keyCommands(io), statusCommand(io), loadCommand(io), natsConfigCommand(io), initCommand(io), nodeCommand(io), startCommand(io), versionCommand(io),
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands]) {

@@ -68,6 +68,8 @@ export interface ClusterInput {
   readonly random: Random
   readonly trace: Trace
   readonly tap: Tap
+  /** A node starts to run, or runs again after a pause. */
+  readonly onRunning: (name: string) => void
   /** A node stopped by itself. */
   readonly onExit: (machine: Machine, code: number, reason: string) => void
 }
@@ -105,6 +107,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
       timeline, process, rate: rates[at] ?? 1, wallStartMs: WALL_START_MS, wallOffsetMs: () => machine.wallOffsetMs,
     })
     trace.line(machine.id, 'machine', `starts, life ${machine.lives}`)
+    input.onRunning(machine.id)
     timeline.arrive(process, () => {
       machine.node = createNode({
         genesis: genesis[at] as Genesis,
@@ -152,7 +155,13 @@ export const createCluster = (input: ClusterInput): Cluster => {
       machine.disk.lostPower()
     },
     pause: (machine) => timeline.pause(machine.process),
-    resume: (machine) => timeline.resume(machine.process),
+    resume: (machine) => {
+      if (machine.process.state !== 'paused') return
+      trace.line(machine.id, 'machine', 'runs again')
+      // What the broker hands over at this instant comes before the timers that are due: Node's poll phase is first.
+      input.onRunning(machine.id)
+      timeline.resume(machine.process)
+    },
     connectClient: (name) => {
       const process = createProcess(name)
       return { process, bus: connect(name, process) }

@@ -6,14 +6,22 @@
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { Process, Timeline } from './clock.ts'
 
-export type Tap = (process: Process, subject: string, data: Uint8Array) => void
+export interface Tap {
+  /** Before a publication reaches the broker. */
+  readonly sent: (process: Process, subject: string, data: Uint8Array) => void
+  /** When a delivery enters the process. */
+  readonly heard: (process: Process, subject: string) => void
+}
 
 export const createWire = (bus: Bus, process: Process, ports: { readonly timeline: Timeline; readonly tap: Tap }): Bus => {
   const { timeline, tap } = ports
   /** The broker takes its bytes back when the handler returns: what waits for a paused process is a copy. */
   const hand = (inbound: Inbound, handler: (message: Inbound) => void): void => {
     const message = process.state === 'paused' ? { ...inbound, data: inbound.data.slice() } : inbound
-    timeline.arrive(process, () => handler(message))
+    timeline.arrive(process, () => {
+      tap.heard(process, message.subject)
+      handler(message)
+    })
   }
   const subscribe: Bus['subscribe'] = (subject, handler, options) => {
     let isOpen = true
@@ -30,12 +38,12 @@ export const createWire = (bus: Bus, process: Process, ports: { readonly timelin
   return {
     publish: (subject, data, options) => {
       if (process.state === 'dead') return 'disconnected'
-      tap(process, subject, data)
+      tap.sent(process, subject, data)
       return bus.publish(subject, data, options)
     },
     subscribe,
     request: (subject, data, options, done) => {
-      tap(process, subject, data)
+      tap.sent(process, subject, data)
       bus.request(subject, data, options, (failure, answer) => {
         if (answer === null) timeline.arrive(process, () => done(failure, null))
         else hand(answer, (message) => done(failure, message))

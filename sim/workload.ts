@@ -44,6 +44,8 @@ export interface Workload {
   readonly keys: readonly string[]
   readonly history: () => readonly HistoryOperation[]
   readonly repeats: () => ReadonlyMap<number, readonly Outcome[]>
+  /** Writes one key until that is acknowledged. */
+  readonly probe: (key: string, done: () => void) => void
   /** Reads every key once, linearizably. */
   readonly readAll: (done: (values: ReadonlyMap<string, string | null>) => void) => void
   /** Answers that the workload's requests must never get: malformed, too large. One line each. */
@@ -146,6 +148,14 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     for (let left = between(random, 1, options.burstMax); left > 0; left -= 1) issue(client)
     timeline.schedule(-options.thinkMsMean * Math.log(1 - fraction(random)), () => live(client), { process: client.process })
   }
+  const writeUntilAnswered = (client: Client, key: string, done: () => void): void => {
+    const operation = begin(client, key, { kind: 'put', value: `v${history.length}` })
+    send(client, operation, (outcome) => {
+      complete(operation, outcome)
+      if (outcome.kind === 'answered') done()
+      else timeline.schedule(RETRY_MS_MEAN, () => writeUntilAnswered(client, key, done), { process: client.process })
+    })
+  }
   const readUntilAnswered = (client: Client, key: string, done: (value: string | null) => void, attempts = 1): void => {
     const operation = begin(client, key, { kind: 'get' })
     send(client, operation, (outcome) => {
@@ -166,12 +176,17 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     keys: [...registers, ...counters],
     history: () => history,
     repeats: () => repeats,
+    probe: (key, done) => {
+      const [client] = clients
+      if (client !== undefined) writeUntilAnswered(client, key, done)
+    },
     readAll: (done) => {
       const values = new Map<string, string | null>()
-      const client = clients[0]
+      const [client] = clients
       const keys = [...registers, ...counters]
-      for (const key of client === undefined ? [] : keys) {
-        readUntilAnswered(client as Client, key, (value) => {
+      if (client === undefined) return
+      for (const key of keys) {
+        readUntilAnswered(client, key, (value) => {
           values.set(key, value)
           if (values.size === keys.length) done(values)
         })

@@ -6,7 +6,7 @@
  */
 
 import { constants, createReadStream } from 'node:fs'
-import { access, chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { access, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 const STREAM_CHUNK_BYTES = 256 * 1024
@@ -32,7 +32,6 @@ export interface LocalFiles {
   readonly list: (path: string) => Promise<readonly string[]>
   readonly facts: (path: string) => Promise<FileFacts | null>
   readonly isExecutable: (path: string) => Promise<boolean>
-  readonly makeExecutable: (path: string) => Promise<void>
   readonly rename: (from: string, to: string) => Promise<void>
   /** A file or a whole directory; no error when it is missing. */
   readonly remove: (path: string) => Promise<void>
@@ -62,7 +61,6 @@ export const createLocalFiles = (): LocalFiles => ({
       return false
     }
   },
-  makeExecutable: (path) => chmod(path, 0o755),
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
   openAppend: async (path) => {

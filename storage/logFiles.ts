@@ -19,8 +19,11 @@ import { createSerial } from './serial.ts'
 /** One group as the core planned it. */
 export interface GroupPlan {
   readonly at: Position
-  /** Set when the group is the first of its segment: where the log leaves the one before, and the file's size. */
-  readonly opens?: { readonly previous: Position; readonly sizeBytes: number }
+  /**
+   * Set when the group is the first of its segment: where the log leaves the one before, and the file's size. `firstSegment` is what
+   * was durable before: the header may survive where the group, and with it a raise, is torn.
+   */
+  readonly opens?: { readonly previous: Position; readonly sizeBytes: number; readonly firstSegment: number }
   readonly synced: Position
   readonly firstSegment: number
   readonly isSeal: boolean
@@ -190,7 +193,7 @@ export const createLogFiles = (options: LogFilesOptions): LogFiles => {
     const file = must(files.get(plan.at.segment), `segment ${plan.at.segment} is prepared`)
     const buffers: Uint8Array[] = []
     if (plan.opens !== undefined) {
-      const header = encodeSegmentHeader({ salt, segment: plan.at.segment, chain, firstSegment: plan.firstSegment, ...plan.opens })
+      const header = encodeSegmentHeader({ salt, segment: plan.at.segment, chain, ...plan.opens })
       chain = header.checksum
       buffers.push(header.bytes)
     }

@@ -66,7 +66,7 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
   }
 
   const receives = createReceives({
-    fileSystem, inUse, publish,
+    fileSystem, clock, inUse, publish,
     pathOf: ({ group, index, term }) => ({
       directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}`,
     }),

@@ -5,6 +5,7 @@
  * answer is 0 and the sender starts anew: half a file of unknown history is never built upon.
  */
 
+import type { Clock } from '../actors/kernel/clock.ts'
 import type { GroupId } from '../topology/ids.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
 import { writeFully } from './fileWriter.ts'
@@ -22,6 +23,7 @@ type Task = (ended: () => void) => void
 
 export interface ReceivesOptions {
   readonly fileSystem: FileSystem
+  readonly clock: Clock
   readonly inUse: Set<string>
   readonly pathOf: (identity: Identity) => { readonly directory: string; readonly temporary: string }
   readonly publish: (temporary: string, identity: Identity, done: Done<SnapshotInfo>) => void
@@ -32,7 +34,7 @@ export interface Receives {
   readonly finish: (identity: Identity, totalBytes: number, done: Done<SnapshotInfo>) => void
 }
 
-export const createReceives = ({ fileSystem, inUse, pathOf, publish }: ReceivesOptions): Receives => {
+export const createReceives = ({ fileSystem, clock, inUse, pathOf, publish }: ReceivesOptions): Receives => {
   const receives = new Map<string, Receive>()
   const waiting: Task[] = []
   let isBusy = false
@@ -103,7 +105,7 @@ export const createReceives = ({ fileSystem, inUse, pathOf, publish }: ReceivesO
       if (offset === 0) {
         begin(identity, (error, receive) => (error === null ? append(receive, bytes, answer) : answer(error, 0)))
       } else if (known !== undefined && offset === known.length) append(known, bytes, answer)
-      else fileSystem.list('', () => answer(null, known?.length ?? 0))
+      else clock.defer(() => answer(null, known?.length ?? 0))
     }),
     finish: (identity, totalBytes, done) => enqueue((ended) => {
       const { temporary } = pathOf(identity)

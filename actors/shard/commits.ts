@@ -5,7 +5,7 @@
  * the writes themselves, and a restart replays about as much as it loads.
  */
 
-import { assert } from '../kernel/assert.ts'
+import { assert, must } from '../kernel/assert.ts'
 import { complete } from './answer.ts'
 import { applyEntry, ignoreChanges } from './apply.ts'
 import { leads } from './core.ts'
@@ -119,7 +119,7 @@ export const handleRestoreChunk = (core: ShardCore, { bytes }: Local<'shard.rest
 
 /** The snapshot replaces whatever was applied; entries that came meanwhile follow. */
 export const handleRestored = (core: ShardCore, { index, term }: Local<'shard.restored'>): void => {
-  const restored = (core.restore ?? openRestore()).finish()
+  const restored = must(core.restore, 'a restored snapshot had chunks').finish()
   assert('state' in restored, 'reason' in restored ? restored.reason : '')
   const { state } = restored
   assert(state.appliedIndex === index && state.appliedTerm === term,

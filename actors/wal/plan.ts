@@ -177,6 +177,7 @@ interface Launch {
 const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Launch): void => {
   const at = { segment: target.segment.segment, offset: target.offset }
   const previous = core.end
+  const firstBefore = core.firstSegment
   if (target.opens) {
     core.segments.push(target.segment)
     core.prepared = undefined
@@ -189,7 +190,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.mayFree = false
   }
   const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, records }
-  const plan: GroupPlan = target.opens ? { ...base, opens: { previous, sizeBytes: target.segment.sizeBytes } } : base
+  const plan: GroupPlan = target.opens ? { ...base, opens: { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore } } : base
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
   core.isSealed = isSeal
   core.inFlight = { plan, notices, bytes }

@@ -9,6 +9,7 @@
  * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.
  */
 
+import type { Index } from '../raft/protocol.ts'
 import type { GroupId } from '../../topology/ids.ts'
 import type { WalRecord } from '../../storage/record.ts'
 import { notify, submit, termAt } from './core.ts'
@@ -74,29 +75,30 @@ const askForSnapshots = (core: WalCore, pins: readonly Pin[], bytes: number): vo
 
 /**
  * Writes again what is live in the segment. What was read may be older than what was decided since, so each entry is compared
- * with the log as it stands now: index and term name an entry for good. With nothing left to copy an empty group raises `firstSegment`.
+ * with the log as it stands now. With nothing left to copy an empty group raises `firstSegment`.
  */
 export const copyForward = (core: WalCore, segment: number, records: readonly WalRecord[]): void => {
   core.copyingSegment = 0
   core.mayFree = true
-  const byGroup = new Map<GroupId, WalRecord[]>()
   for (const state of core.groups.values()) {
-    const small = smallState(state, segment)
-    if (small.length > 0) byGroup.set(state.group, small)
+    const copies = [...smallState(state, segment), ...liveEntries(state, segment, records)]
+    state.rows.delete(segment)
+    if (copies.length > 0) submit(core, state.group, { records: copies, isReserved: true })
   }
+  if (core.queue.length === 0) submit(core, 0, { records: [], isReserved: true })
+}
+
+/** Of two entries with one index the later in the log counts. */
+const liveEntries = (state: GroupState, segment: number, records: readonly WalRecord[]): WalRecord[] => {
+  const live = new Map<Index, WalRecord>()
+  if (!state.rows.has(segment)) return []
   for (const record of records) {
-    const state = core.groups.get(record.group)
-    if (state === undefined || (record.kind !== 'entry' && record.kind !== 'copiedEntry')) continue
+    if (record.group !== state.group || (record.kind !== 'entry' && record.kind !== 'copiedEntry')) continue
     const { entry } = record
-    const isLive = entry.index > state.mark.index && termAt(state, entry.index) === entry.term && state.rows.has(segment)
-    if (!isLive) continue
-    const list = byGroup.get(record.group) ?? []
-    list.push({ kind: 'copiedEntry', group: record.group, entry })
-    byGroup.set(record.group, list)
+    if (entry.index <= state.mark.index || termAt(state, entry.index) !== entry.term) continue
+    live.set(entry.index, { kind: 'copiedEntry', group: state.group, entry })
   }
-  for (const state of core.groups.values()) state.rows.delete(segment)
-  for (const [group, copies] of byGroup) submit(core, group, { records: copies, isReserved: true })
-  if (byGroup.size === 0) submit(core, 0, { records: [], isReserved: true })
+  return [...live.values()]
 }
 
 const smallState = (state: GroupState, segment: number): WalRecord[] => {

@@ -2,12 +2,12 @@
 
 import { Command } from 'commander'
 import { CliError } from '../exit.ts'
-import { flag, wholeNumber, withClusterFlags } from '../flags.ts'
+import { flag, wholeNumber, withServersFlag } from '../flags.ts'
 import type { ExitCode } from '../exit.ts'
-import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
 
-interface NodeFlags extends ClusterFlags {
+interface NodeFlags {
+  readonly servers: readonly string[]
   readonly id: string
   readonly dir: string
   readonly httpHost: string
@@ -15,7 +15,7 @@ interface NodeFlags extends ClusterFlags {
   readonly logLevel: string
 }
 
-export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
+export const nodeCommand = (io: CliIo): Command => withServersFlag(new Command('node'), io.env)
   .description('runs one node process on a data directory that "shardkv start" has set up')
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())

@@ -2,11 +2,10 @@
 
 import { Command } from 'commander'
 import { CliError, ExitCode } from '../exit.ts'
-import { flag, wholeNumber } from '../flags.ts'
+import { NODES_MAX, flag, wholeNumber } from '../flags.ts'
 import { SHARD_COUNT_MAX } from '../../topology/ids.ts'
 import type { CliIo } from '../io.ts'
 
-const NODES_MAX = 64
 const PORT_MAX = 65_535
 
 interface StartFlags {

@@ -128,7 +128,7 @@ describe('a frame', () => {
     ['a number above 2^53-1', frameOf(rawMessage(2, [...generations, 0, 0x20, 0, 0, 0, 0, 0, 0])), /2\^53/],
     ['an unknown reason', frameOf(rawMessage(3, [...generations, ...u53(1), 6])), /reason/],
     ['a boolean of 2', frameOf(rawMessage(11, [...generations, ...u53(1), ...u53(1), 2])), /neither 0 nor 1/],
-    ['a vote for no node', frameOf(rawMessage(16, [...generations, ...u53(1), 1, 0x41, ...u32(1), ...u53(1), ...u53(1)])), /names a node/],
+    ['a vote for no node', frameOf(rawMessage(16, [...generations, ...u32(1), ...u53(1), 1, 0x41, ...u32(1), ...u53(1), ...u53(1)])), /names a node/],
     ['a chunk beyond its snapshot', frameOf(rawMessage(12, [
       ...generations, ...u53(1), ...u53(1), ...u53(1), ...u53(5), ...u53(6), ...u32(0), ...u32(2), 1, 2,
     ])), /beyond its snapshot/],

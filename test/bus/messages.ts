@@ -20,6 +20,7 @@ const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array)
 const text = (maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: 1, maxLength }).map((array) => Buffer.from(array).toString('latin1'))
 const generation = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(0xffff_ffff))
+const incarnation = fc.integer({ min: 0, max: 0xffff_ffff })
 const voteRefusal = fc.constantFrom('staleTerm', 'staleLog', 'votedForOther', 'leaderAlive', 'freshlyStarted', 'notPresented')
 
 /** An append keeps its own rules: indexes without a gap, terms that never fall nor pass the message's. */
@@ -63,16 +64,16 @@ export const raftMessages: readonly fc.Arbitrary<RaftMessage>[] = [
   record('raft.snapshotRefused', { term: whole, snapshotIndex: whole, reason: fc.constantFrom('older', 'damaged', 'noSpace') }),
   record('raft.timeoutNow', { term: whole }),
   record('raft.present', {
+    incarnation,
     term: whole,
     vote: fc.oneof(fc.constant('' as const), generation.map((n) => replicaId(nodeId('n3'), n))),
     lastTerm: whole,
     lastIndex: whole,
   }),
-  record('raft.presentAccepted', {}),
-  record('raft.presentRefused', { term: whole, index: whole }),
+  record('raft.presentAccepted', { incarnation }),
+  record('raft.presentRefused', { incarnation, term: whole, index: whole }),
 ]
 
-const optional = { noNullPrototype: true, requiredKeys: ['code', 'key'] } as const
 const operation = fc.record({
   code: fc.constantFrom(...Object.values(OpCode)),
   key: fc.oneof(fc.constant(''), text(40), fc.constant('k'.repeat(1_024))),
@@ -81,7 +82,7 @@ const operation = fc.record({
   ttlMs: whole,
   session: fc.record({ client: fc.constant('0123456789abcdef'), sequence: whole, firstIncomplete: whole }),
   requestId: text(64),
-}, { ...optional, requiredKeys: ['code', 'key'] }) as fc.Arbitrary<Operation>
+}, { noNullPrototype: true, requiredKeys: ['code', 'key'] }) as fc.Arbitrary<Operation>
 
 const result = fc.record({
   status: fc.constantFrom(...Object.keys(Status) as StatusName[]),

@@ -1,8 +1,11 @@
-/** The commands that run something: `start`, `node`, `version`, `nats-config`. */
+/** The commands that run something: `start`, `init`, `node`, `version`, `nats-config`. */
 
+import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { fakeTerminal } from './fakes.ts'
 import type { NodeCommandOptions } from '../../cli/commands/node.ts'
+import { mappingsBlock } from '../../bus/natsConfig.ts'
+import type { ClusterWishes, OpenedCluster } from '../../topology/launcher/clusterFile.ts'
 import type { StartOptions } from '../../topology/launcher/startCluster.ts'
 
 test('start hands its flags to the launcher, and the first Ctrl-C asks it to drain', async () => {
@@ -72,4 +75,24 @@ test('an unexpected error is exit code 1 with its stack', async () => {
   const { code, err } = await terminal.run('node', '--id', 'n1', '--dir', 'd')
   expect(code).toBe(1)
   expect(err).toContain('TypeError: a bug')
+})
+
+test('init says what it created, and refuses what the directory refuses', async () => {
+  const asked: ClusterWishes[] = []
+  const results: OpenedCluster[] = [
+    { isNew: true, record: { cluster: 'c', members: ['n1'], shardCount: 8 } } as unknown as OpenedCluster,
+    { record: undefined, problem: 'damaged' },
+  ]
+  const createCluster = async (wishes: ClusterWishes): Promise<OpenedCluster> => {
+    asked.push(wishes)
+    return results.shift() ?? { record: undefined, problem: 'asked too often' }
+  }
+  const terminal = fakeTerminal(null, { createCluster })
+  expect(await terminal.run('init', '--dir', 'd', '--shards', '8')).toEqual({ code: 0, out: '{"cluster":"c","nodes":["n1"],"shardCount":8}\n', err: 'created\n' })
+  expect(await terminal.run('init', '--dir', 'd')).toEqual({ code: 1, out: '', err: 'shardkv: damaged\n' })
+  expect(asked[0]).toMatchObject({ directory: 'd', shards: 8 })
+})
+
+test('the nats.conf of this repository routes for the default shard count', () => {
+  expect(readFileSync('nats.conf', 'utf8')).toContain(mappingsBlock({ prefix: 'kv', shardCount: 16 }))
 })

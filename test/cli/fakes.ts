@@ -137,6 +137,7 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
     },
     version: async () => '1.2.3',
     startLocalCluster: async () => ({ problem: 'no cluster in this test' }),
+    createCluster: async () => ({ record: undefined, problem: 'no cluster in this test' }),
     runNode: async () => 0,
     ...overrides,
   }

@@ -142,7 +142,7 @@ describe('usage', () => {
 
   test('every command has an example in its help', async () => {
     const terminal = fakeTerminal(null)
-    for (const name of ['put', 'get', 'del', 'incr', 'status', 'load', 'nats-config', 'node', 'start', 'version']) {
+    for (const name of ['put', 'get', 'del', 'incr', 'status', 'load', 'nats-config', 'init', 'node', 'start', 'version']) {
       const { code, out } = await terminal.run(name, '--help')
       expect([name, code, out.includes(`$ shardkv ${name}`)]).toEqual([name, 0, true])
     }

@@ -17,9 +17,10 @@ const POLL_MS = 10
 export interface NatsServer {
   readonly url: string
   readonly port: number
-  readonly pid: number
   /** SIGKILL, then the same server on the same port again. */
   readonly restart: () => Promise<void>
+  /** Writes another configuration and restarts with it. */
+  readonly reconfigure: (configOf: (port: number) => string) => Promise<void>
   readonly signal: (name: NodeJS.Signals) => void
   readonly stop: () => Promise<void>
 }
@@ -37,13 +38,17 @@ export const startNatsServer = async (configOf: (port: number) => string = plain
     child.kill('SIGKILL')
   }
   process.once('exit', reap)
+  const restart = async (): Promise<void> => {
+    await kill(child)
+    child = await launch(configPath, port)
+  }
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
-    pid: child.pid ?? 0,
-    restart: async () => {
-      await kill(child)
-      child = await launch(configPath, port)
+    restart,
+    reconfigure: (next) => {
+      writeFileSync(configPath, next(port))
+      return restart()
     },
     signal: (name) => {
       child.kill(name)

@@ -7,11 +7,13 @@ import { versionWarning } from '../../bus/brokerVersion.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
 import { readGenesis, writeGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
+import { openCluster } from './clusterFile.ts'
 import { createMachineHost } from './machineHost.ts'
 import { findNatsServer } from './natsServer.ts'
 import { isReady, isTaken } from './probes.ts'
 import { createProcesses } from './processes.ts'
 import { startCluster } from './startCluster.ts'
+import type { ClusterWishes, OpenedCluster } from './clusterFile.ts'
 import type { FoundServer, Say } from './natsServer.ts'
 import type { StartOptions, StartPorts, StartedCluster } from './startCluster.ts'
 
@@ -24,6 +26,9 @@ const CLUSTER_ID_BYTES = 8
 export const ensureNatsServer = (say: Say): Promise<FoundServer> => findNatsServer(createMachineHost(), say)
 
 export const startLocalCluster = (options: StartOptions, say: Say): Promise<StartedCluster> => startCluster(options, realPorts(say))
+
+/** Sets up a cluster's directory without starting anything. */
+export const createCluster = (wishes: ClusterWishes): Promise<OpenedCluster> => openCluster(realPorts(() => {}), wishes)
 
 const realPorts = (say: Say): StartPorts => {
   const host = createMachineHost()

@@ -1,19 +1,20 @@
 /** Questions the launcher asks over the network: does a node call itself ready, and is a port free? */
 
+import { get } from 'node:http'
 import { createConnection } from 'node:net'
 
 const PROBE_TIMEOUT_MS = 1_000
 
-/** True when `/readyz` answers 200. */
-export const isReady = async (host: string, port: number): Promise<boolean> => {
-  try {
-    const response = await fetch(`http://${host}:${port}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
-    await response.arrayBuffer()
-    return response.status === 200
-  } catch {
-    return false
-  }
-}
+/** True when `/readyz` answers 200. Each question has a connection of its own, so that none outlives its node. */
+export const isReady = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const request = get({ host, port, path: '/readyz', agent: false, timeout: PROBE_TIMEOUT_MS }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.once('timeout', () => { request.destroy(new Error('no answer in time')) })
+    request.once('error', () => { resolve(false) })
+  })
 
 /** True when somebody accepts connections there. */
 export const isTaken = (host: string, port: number): Promise<boolean> =>

@@ -71,8 +71,8 @@ const identities: fc.Arbitrary<Partial<Operation>> = fc.oneof(
   },
 )
 
-const defined = <T extends object>(fields: T): Partial<T> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
+const defined = (fields: Readonly<Record<string, unknown>>): Partial<Operation> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 /** Well-formed operations that collide often: few keys, few ids. */
 export const operations: fc.Arbitrary<Operation> = fc.oneof(

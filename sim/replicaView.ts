@@ -1,0 +1,43 @@
+/** Takes a view (view.ts) from a running node's parts. */
+
+import type { HostedReplica } from '../topology/replicaHost.ts'
+import type { Machine } from './cluster.ts'
+import type { ReplicaView } from './view.ts'
+
+export interface ViewInput {
+  readonly machine: Machine
+  readonly replica: HostedReplica
+  readonly walBacklogBytes: number
+}
+
+export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): ReplicaView => {
+  const raft = replica.raft.status()
+  const log = replica.raft.inspect()
+  const shard = replica.actor.status()
+  return {
+    id: replica.id,
+    shard: replica.shard,
+    life: machine.lives,
+    isDamaged: machine.isDamaged,
+    role: raft.role,
+    term: raft.term,
+    vote: log.vote,
+    quarantined: raft.quarantined,
+    commitIndex: raft.commitIndex,
+    lastIndex: raft.lastIndex,
+    lastTerm: log.lastTerm,
+    snapshotIndex: log.snapshotIndex,
+    voters: log.voters,
+    entryAt: log.entryAt,
+    matchIndex: raft.matchIndex,
+    appliedIndex: shard.appliedIndex,
+    revision: shard.revision,
+    keys: shard.keys,
+    undecodable: shard.undecodable,
+    isServing: shard.serving,
+    pendingOperations: shard.pendingOperations,
+    pendingBytes: shard.pendingBytes,
+    walBacklogBytes,
+    stateHash: replica.actor.stateHash,
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Holds the clients' history against the committed log, and resolves what clients do not know.
+ *
+ * An unknown mutation that is in the log took effect at the latest when it was committed, with the result the model has there; one that is
+ * not, after everything has ended, never will. So the search for a linear order has few open ends (RELIABILITY 3).
+ */
+
+import { OpCode } from '../actors/shard/operation.ts'
+import { describeOperation } from './history.ts'
+import { identityOf } from './ledger.ts'
+import type { HistoryOperation, Outcome } from './history.ts'
+import type { Fate, ShardLedger } from './ledger.ts'
+
+export interface Settled {
+  readonly history: readonly HistoryOperation[]
+  /** One sentence per contradiction. */
+  readonly problems: readonly string[]
+}
+
+export const settleHistory = (history: readonly HistoryOperation[], ledgerOf: (key: string) => ShardLedger): Settled => {
+  const problems: string[] = []
+  const settled = history.map((operation) => {
+    const ledger = ledgerOf(operation.key)
+    const problem = operation.call.kind === 'get' ? checkRead(operation, ledger) : checkMutation(operation, fateOf(operation, ledger))
+    if (problem !== null) problems.push(`${problem}: ${describeOperation(operation)}`)
+    return resolve(operation, fateOf(operation, ledger))
+  })
+  return { history: settled, problems }
+}
+
+const fateOf = (operation: HistoryOperation, ledger: ShardLedger): Fate | undefined => {
+  const identity = identityOfOperation(operation)
+  return identity === null ? undefined : ledger.fateOf(identity)
+}
+
+const identityOfOperation = ({ call, key, requestId }: HistoryOperation): string | null => {
+  switch (call.kind) {
+    case 'get': return null
+    case 'put':
+    case 'cas': return identityOf({ code: OpCode.put, key, value: call.value, requestId })
+    case 'incr': return identityOf({ code: OpCode.incr, key, value: String(call.amount), requestId })
+    case 'del': return identityOf({ code: OpCode.del, key, requestId })
+  }
+  return call satisfies never
+}
+
+/** Whatever a read returns, stale or not, was committed once. */
+const checkRead = ({ key, outcome }: HistoryOperation, ledger: ShardLedger): string | null => {
+  if (outcome.kind !== 'answered' || outcome.status !== 'OK') return null
+  return ledger.hadVersion(key, outcome.revision, outcome.value ?? '') ? null : 'a read returned what was never committed'
+}
+
+const checkMutation = (operation: HistoryOperation, fate: Fate | undefined): string | null => {
+  const { outcome } = operation
+  if (fate !== undefined && fate.executions > 1) return `it was executed ${fate.executions} times`
+  if (outcome.kind === 'failed' && fate?.result.status === 'OK') return 'a definite failure took effect'
+  if (outcome.kind !== 'answered' || identityOfOperation(operation) === null) return null
+  if (fate === undefined) return 'it was answered, but is not in the committed log'
+  const { status, revision, value } = fate.result
+  const isRight = status === outcome.status && revision === outcome.revision && value === outcome.value
+  return isRight ? null : `the committed log says ${status} revision=${revision} value=${value ?? ''}`
+}
+
+const resolve = (operation: HistoryOperation, fate: Fate | undefined): HistoryOperation => {
+  if (operation.outcome.kind !== 'unknown' || identityOfOperation(operation) === null) return operation
+  if (fate === undefined) return { ...operation, outcome: { kind: 'failed', status: 'NOT_COMMITTED' } }
+  const outcome: Outcome = { kind: 'answered', ...fate.result }
+  return { ...operation, outcome, completedAt: Math.max(fate.committedAt, operation.invokedAt) }
+}

@@ -1,0 +1,131 @@
+/**
+ * Holds every invariant against every replica after every event, and against every message before it leaves. The first problem stops the run.
+ *
+ * Cheap where nothing happened: only the node whose event ran is looked at, and of its replicas only those whose signature changed, or that
+ * lead (a leader's silence is a fact about time).
+ */
+
+import { openEnvelope } from '../bus/envelope.ts'
+import { decodeFrame } from '../bus/codec/frame.ts'
+import { senderOf } from '../bus/subjects.ts'
+import { nodeId } from '../topology/ids.ts'
+import { createShardLedger } from './ledger.ts'
+import { createBoundedQueues } from './invariants/boundedQueues.ts'
+import { createCommittedForever } from './invariants/committedForever.ts'
+import { createEqualStates } from './invariants/equalStates.ts'
+import { createGrowth } from './invariants/growth.ts'
+import { createLeaderCompleteness } from './invariants/leaderCompleteness.ts'
+import { createLogMatching } from './invariants/logMatching.ts'
+import { createOneLeader } from './invariants/oneLeader.ts'
+import { createOneVote } from './invariants/oneVote.ts'
+import { createPromisesKept } from './invariants/promisesKept.ts'
+import { createQuorumContact } from './invariants/quorumContact.ts'
+import { viewOf } from './replicaView.ts'
+import type { HostedReplica } from '../topology/replicaHost.ts'
+import type { Process } from './clock.ts'
+import type { Machine } from './cluster.ts'
+import type { ShardLedger } from './ledger.ts'
+import type { Invariant, SentMail } from './view.ts'
+
+export interface Violation {
+  readonly invariant: string
+  readonly text: string
+}
+
+export interface WatchInput {
+  readonly shards: number
+  readonly now: () => number
+  readonly machineOf: (name: string) => Machine | undefined
+  readonly onViolation: (violation: Violation) => void
+  /** For a verbose trace. */
+  readonly onMail?: (mail: SentMail) => void
+}
+
+export interface Watch {
+  readonly ledgers: readonly ShardLedger[]
+  readonly afterEvent: (process: Process | null) => void
+  readonly onSent: (process: Process, subject: string, data: Uint8Array) => void
+  readonly onHeard: (process: Process, subject: string) => void
+  /** The node starts to run, or runs again after a pause: silence counts from now. */
+  readonly onRunning: (name: string) => void
+}
+
+export const createWatch = (input: WatchInput): Watch => {
+  const { now } = input
+  const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard))
+  const contact = createContact(now)
+  const invariants: readonly Invariant[] = [
+    createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
+    createCommittedForever(now), createGrowth(), createEqualStates(), createQuorumContact(contact), createBoundedQueues(),
+  ]
+  const signatures = new Map<string, { life: number; signature: string }>()
+  const report = (invariant: Invariant, text: string | null | undefined): void => {
+    if (text !== null && text !== undefined) input.onViolation({ invariant: invariant.name, text })
+  }
+
+  const lookAt = (machine: Machine, replica: HostedReplica, walBacklogBytes: number): void => {
+    const ledger = ledgers[replica.shard]
+    if (ledger === undefined) return
+    const view = viewOf({ machine, replica, walBacklogBytes })
+    const key = `${replica.shard} ${replica.id}`
+    const known = signatures.get(key)
+    if (known?.life !== view.life) {
+      for (const invariant of invariants) report(invariant, invariant.checkStart?.(view, ledger))
+    }
+    const signature = `${view.term} ${view.role} ${view.lastIndex} ${view.lastTerm} ${view.commitIndex} ${view.appliedIndex}`
+    if (known?.life === view.life && known.signature === signature && view.role !== 'leader') return
+    signatures.set(key, { life: view.life, signature })
+    for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
+  }
+  return {
+    ledgers,
+    afterEvent: (process) => {
+      if (process === null || process.state === 'dead') return
+      const machine = input.machineOf(process.name)
+      const parts = machine?.process === process ? machine.node?.parts() : null
+      if (machine === undefined || parts === null || parts === undefined) return
+      const backlog = parts.wal.backlogBytes()
+      for (const replica of parts.host.all()) lookAt(machine, replica, backlog)
+    },
+    onSent: (_process, subject, data) => {
+      for (const mail of mailIn(subject, data)) {
+        input.onMail?.(mail)
+        for (const invariant of invariants) report(invariant, invariant.checkMail?.(mail))
+      }
+    },
+    onHeard: (process, subject) => {
+      if (isFrame(subject)) contact.heard(process.name, senderOf(subject))
+    },
+    onRunning: contact.running,
+  }
+}
+
+const isFrame = (subject: string): boolean => subject.startsWith('skv.') && subject.split('.')[2] === 'node'
+
+const mailIn = (subject: string, data: Uint8Array): SentMail[] => {
+  if (!isFrame(subject)) return []
+  const [, , , to = '', from = ''] = subject.split('.')
+  const opened = openEnvelope(data)
+  if (!opened.ok) return []
+  const frame = decodeFrame(opened.body, { from: nodeId(from), self: nodeId(to) })
+  if (!frame.ok) return []
+  return frame.messages.flatMap(({ to: address, message }) => (message.type === 'raft'
+    ? [{ shard: Number(address.slice(address.indexOf('/') + 1)), from: message.from, to: message.to, message: message.message }]
+    : []))
+}
+
+interface Contact {
+  readonly heard: (listener: string, speaker: string) => void
+  readonly running: (listener: string) => void
+  readonly silenceMs: (listener: string, speaker: string) => number
+}
+
+const createContact = (now: () => number): Contact => {
+  const heardAt = new Map<string, number>()
+  const runningSince = new Map<string, number>()
+  return {
+    heard: (listener, speaker) => { heardAt.set(`${listener} ${speaker}`, now()) },
+    running: (listener) => { runningSince.set(listener, now()) },
+    silenceMs: (listener, speaker) => now() - Math.max(heardAt.get(`${listener} ${speaker}`) ?? 0, runningSince.get(listener) ?? 0),
+  }
+}

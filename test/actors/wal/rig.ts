@@ -1,0 +1,179 @@
+/**
+ * A log on a disk that forgets, beside a model too simple to be wrong.
+ *
+ * The model keeps, per Raft group, every single record that was submitted, in order, and how many of them were acknowledged. After a
+ * crash the recovered group must equal the model after some number of records, at least the acknowledged ones, or be quarantined
+ * where bytes were damaged on purpose.
+ */
+
+import { silentLogger } from '../../../actors/kernel/log.ts'
+import type { Entry, HardState } from '../../../actors/raft/protocol.ts'
+import { createWal } from '../../../actors/wal/actor.ts'
+import type { Wal } from '../../../actors/wal/actor.ts'
+import type { WalConfig } from '../../../actors/wal/config.ts'
+import type { RecoveredGroup, RecoveryReport, SnapshotMark, WalNotice } from '../../../actors/wal/protocol.ts'
+import { createMemoryFileSystem } from '../../../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../../storage/memoryFileSystem.ts'
+import type { ReplicaId } from '../../../topology/ids.ts'
+import { createVirtualClock } from '../../storage/virtualClock.ts'
+import type { VirtualClock } from '../../storage/virtualClock.ts'
+
+export type Step =
+  | { readonly kind: 'hardState'; readonly hardState: HardState }
+  | { readonly kind: 'entry'; readonly entry: Entry }
+  | { readonly kind: 'compact'; readonly mark: SnapshotMark }
+  | { readonly kind: 'install'; readonly mark: SnapshotMark }
+
+export interface ModelState {
+  readonly hardState: HardState
+  readonly mark: SnapshotMark
+  readonly entries: readonly Entry[]
+}
+
+export const emptyState: ModelState = { hardState: { term: 0, vote: '' }, mark: { index: 0, term: 0 }, entries: [] }
+
+const applyStep = (state: ModelState, step: Step): ModelState => {
+  switch (step.kind) {
+    case 'hardState': return { ...state, hardState: step.hardState }
+    case 'entry': return { ...state, entries: [...state.entries.filter(({ index }) => index < step.entry.index), step.entry] }
+    case 'compact': return { ...state, mark: step.mark, entries: state.entries.filter(({ index }) => index > step.mark.index) }
+    case 'install': {
+      const agrees = state.entries.some(({ index, term }) => index === step.mark.index && term === step.mark.term)
+        || (state.mark.index === step.mark.index && state.mark.term === step.mark.term)
+      return { ...state, mark: step.mark, entries: agrees ? state.entries.filter(({ index }) => index > step.mark.index) : [] }
+    }
+  }
+  step satisfies never
+}
+
+export interface GroupModel { base: ModelState; steps: Step[]; acknowledged: number; readonly tickets: Map<number, number> }
+
+export const currentState = (model: GroupModel): ModelState => model.steps.reduce(applyStep, model.base)
+
+const isSameState = (recovered: RecoveredGroup, state: ModelState): boolean =>
+  recovered.hardState.term === state.hardState.term && recovered.hardState.vote === state.hardState.vote
+  && recovered.snapshot.index === state.mark.index && recovered.snapshot.term === state.mark.term
+  && recovered.entries.length === state.entries.length
+  && recovered.entries.every((entry, at) => {
+    const wanted = state.entries[at]
+    return wanted !== undefined && entry.index === wanted.index && entry.term === wanted.term && entry.kind === wanted.kind
+      && Buffer.compare(entry.payload, wanted.payload) === 0
+  })
+
+/** How many steps the recovered group reflects; undefined when it is no prefix that covers what was acknowledged. */
+export const matchingPrefix = (model: GroupModel, recovered: RecoveredGroup): number | undefined => {
+  let state = model.base
+  for (let count = 0; count <= model.steps.length; count += 1) {
+    const step = model.steps[count - 1]
+    if (step !== undefined) state = applyStep(state, step)
+    if (count >= model.acknowledged && isSameState(recovered, state)) return count
+  }
+  return undefined
+}
+
+export interface RigOptions {
+  readonly image?: DiskImage
+  readonly fault?: (call: DiskCall) => DiskFault | undefined
+  readonly config?: Partial<WalConfig>
+  readonly capacityBytes?: number
+  readonly models?: Map<number, GroupModel>
+}
+
+export interface Rig {
+  readonly clock: VirtualClock
+  readonly disk: MemoryFileSystem
+  readonly wal: Wal
+  readonly notices: WalNotice[]
+  readonly models: Map<number, GroupModel>
+  readonly failure: () => unknown
+  readonly report: () => RecoveryReport | undefined
+  readonly append: (group: number, content: { readonly hardState?: HardState; readonly entries?: readonly Entry[]; readonly reserved?: boolean }) => number
+  readonly compact: (group: number, mark: SnapshotMark) => void
+  readonly install: (group: number, mark: SnapshotMark) => number
+  readonly isAcknowledged: (ticket: number) => boolean
+  /** Opens the log and waits for the report. */
+  readonly open: () => Rig
+}
+
+export const smallConfig: Partial<WalConfig> = { segmentBytes: 16_384, groupBytesMax: 8_192, reserveBytes: 2_048, copyForwardBytesMax: 2_048, segmentsWanted: 3 }
+
+export const modelOf = (models: Map<number, GroupModel>, group: number): GroupModel => {
+  const known = models.get(group)
+  if (known !== undefined) return known
+  const model: GroupModel = { base: emptyState, steps: [], acknowledged: 0, tickets: new Map() }
+  models.set(group, model)
+  return model
+}
+
+export const createRig = (options: RigOptions = {}): Rig => {
+  const clock = createVirtualClock()
+  const disk = createMemoryFileSystem({
+    schedule: (fn) => { clock.after(0.2, fn) },
+    ...(options.image === undefined ? {} : { image: options.image }),
+    ...(options.fault === undefined ? {} : { fault: options.fault }),
+    ...(options.capacityBytes === undefined ? {} : { capacityBytes: options.capacityBytes }),
+  })
+  const models = options.models ?? new Map<number, GroupModel>()
+  const notices: WalNotice[] = []
+  const acknowledged = new Set<number>()
+  let failure: unknown
+  let ticket = 0
+  const onNotice = (notice: WalNotice): void => {
+    notices.push(notice)
+    if (notice.type !== 'wal.appended' && notice.type !== 'wal.snapshotMarked' && notice.type !== 'wal.quarantined') return
+    acknowledged.add(notice.ticket)
+    const model = modelOf(models, notice.group)
+    model.acknowledged = Math.max(model.acknowledged, model.tickets.get(notice.ticket) ?? 0)
+  }
+  const wal = createWal({
+    fileSystem: disk, clock, log: silentLogger, config: { ...smallConfig, ...options.config }, onNotice,
+    onFailure: (error) => { failure ??= error },
+  })
+  const report = (): RecoveryReport | undefined =>
+    notices.map((notice) => (notice.type === 'wal.recovered' ? notice.report : undefined)).find((found) => found !== undefined)
+  const nextTicket = (group: number): number => {
+    ticket += 1
+    const model = modelOf(models, group)
+    model.tickets.set(ticket, model.steps.length)
+    return ticket
+  }
+  const rig: Rig = {
+    clock, disk, wal, notices, models, report,
+    failure: () => failure,
+    isAcknowledged: (wanted) => acknowledged.has(wanted),
+    append: (group, { hardState, entries = [], reserved = false }) => {
+      const { steps } = modelOf(models, group)
+      if (hardState !== undefined) steps.push({ kind: 'hardState', hardState })
+      for (const entry of entries) steps.push({ kind: 'entry', entry })
+      const own = nextTicket(group)
+      const base = { type: 'wal.append', group, ticket: own, submittedTerm: 1, entries, reserved } as const
+      wal.send(hardState === undefined ? base : { ...base, hardState })
+      return own
+    },
+    compact: (group, mark) => {
+      modelOf(models, group).steps.push({ kind: 'compact', mark })
+      wal.send({ type: 'wal.compact', group, mark })
+    },
+    install: (group, mark) => {
+      modelOf(models, group).steps.push({ kind: 'install', mark })
+      const own = nextTicket(group)
+      wal.send({ type: 'wal.installSnapshot', group, ticket: own, mark })
+      return own
+    },
+    open: () => {
+      wal.send({ type: 'wal.open' })
+      clock.runUntil(() => report() !== undefined || wal.state() === 'halted' || failure !== undefined, 2_000)
+      return rig
+    },
+  }
+  return rig
+}
+
+export const entryOf = (index: number, options: { readonly term?: number; readonly bytes?: number; readonly fill?: number } = {}): Entry => ({
+  index, term: options.term ?? 1, kind: 1, payload: new Uint8Array(options.bytes ?? 40).fill(options.fill ?? index & 0xff),
+})
+
+export const entriesOf = (from: number, to: number, options: { readonly term?: number; readonly bytes?: number } = {}): Entry[] =>
+  Array.from({ length: to - from + 1 }, (_, at) => entryOf(from + at, options))
+
+export const vote = (node: string): ReplicaId => `${node}:1` as ReplicaId

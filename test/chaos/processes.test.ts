@@ -1,0 +1,129 @@
+/**
+ * Real processes, real files, a real broker, and signals. What clients saw is judged by the simulator's own checkers. Times are
+ * printed always and gate at three times their bar, because such machines are shared.
+ */
+
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { setTimeout as pause } from 'node:timers/promises'
+import { must } from '../../actors/kernel/assert.ts'
+import { createRandom, pick } from '../../actors/kernel/random.ts'
+import { describeOperation } from '../../sim/history.ts'
+import { checkExactlyOnce } from '../../sim/exactlyOnce.ts'
+import { checkLinearizability } from '../../sim/linearizability.ts'
+import { isServing, leadersOf, startTestCluster } from '../support/cluster.ts'
+import { readFinals, startLoad } from '../support/load.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { TestCluster } from '../support/cluster.ts'
+import type { Load } from '../support/load.ts'
+
+const SEED = Number(process.env.SHARDKV_SEED ?? 42)
+const KILLS = 20
+const NEXT_ACK_MS_BAR = 2_000
+const SLACK = 3
+
+let cluster: TestCluster | null = null
+let clients: Bus[] = []
+
+afterEach(async () => {
+  for (const client of clients) client.close()
+  clients = []
+  await cluster?.stop()
+  cluster = null
+})
+
+const open = async (): Promise<{ running: TestCluster; load: Load }> => {
+  const running = await startTestCluster()
+  cluster = running
+  await running.until('every shard is served', isServing(running))
+  clients = await Promise.all([1, 2].map((i) => running.connect(`test/client${i}`)))
+  const load = startLoad({ buses: clients, clientsPerBus: 12, shardCount: running.shardCount, seed: SEED, pauseMs: 8 })
+  return { running, load }
+}
+
+/** No acknowledged write lost, no wrong read, nothing executed twice, no definite failure that shows up. */
+const judge = async (load: Load): Promise<number> => {
+  const { history, counters } = await readFinals(must(clients[0], 'a client is connected'), load)
+  const verdict = checkLinearizability(history)
+  if (verdict.kind === 'violation') throw new Error(`${verdict.key}:\n${verdict.operations.map(describeOperation).join('\n')}`)
+  expect(verdict.kind).toBe('linearizable')
+  expect(checkExactlyOnce({ history, finals: counters, repeats: new Map() })).toEqual([])
+  return history.length
+}
+
+const percentile = (values: readonly number[], share: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0
+
+const awaitAck = async (load: Load, shard: number, since: number): Promise<number> => {
+  const deadline = performance.now() + 20_000
+  for (;;) {
+    const at = load.firstAckAfter(shard, since)
+    if (at !== undefined) return at - since
+    if (performance.now() > deadline) throw new Error(`shard ${shard} acknowledges nothing for 20 s`)
+    await pause(5)
+  }
+}
+
+describe('with a real broker and real processes', () => {
+  test('a leader killed under load, twenty times, loses nothing and is replaced within two seconds', async () => {
+    const { running, load } = await open()
+    const random = createRandom(SEED)
+    const times: number[] = []
+    for (let i = 0; i < KILLS; i += 1) {
+      const leaders = leadersOf(await running.until('every shard is served', isServing(running)))
+      const victim = must(pick(random, [...new Set(leaders.values())]), 'somebody leads')
+      const affected = [...leaders].filter(([, node]) => node === victim).map(([shard]) => shard)
+      const killedAt = performance.now()
+      await running.kill(victim)
+      times.push(...await Promise.all(affected.map((shard) => awaitAck(load, shard, killedAt))))
+      running.start(victim)
+    }
+    await running.until('every shard is served', isServing(running))
+    await load.stop()
+    const operations = await judge(load)
+    const p95 = percentile(times, 0.95)
+    process.stdout.write(`chaos: ${KILLS} kills, ${operations} operations checked; next acknowledgement after ms: median `
+      + `${percentile(times, 0.5).toFixed(0)}, p95 ${p95.toFixed(0)} (bar ${NEXT_ACK_MS_BAR}), max ${Math.max(...times).toFixed(0)}\n`)
+    expect(p95).toBeLessThan(NEXT_ACK_MS_BAR * SLACK)
+  }, 300_000)
+
+  test('all nodes killed at once come back with every acknowledged write', async () => {
+    const { running, load } = await open()
+    for (let i = 0; i < 3; i += 1) {
+      await pause(1_000)
+      await Promise.all(running.members.map(running.kill))
+      for (const node of running.members) running.start(node)
+      await running.until('every shard is served', isServing(running))
+    }
+    await load.stop()
+    process.stdout.write(`chaos: all killed three times, ${await judge(load)} operations checked\n`)
+  }, 180_000)
+
+  test('a stopped leader that wakes up answers no stale read and executes none of its backlog', async () => {
+    const { running, load } = await open()
+    for (const stoppedMs of [300, 1_500, 4_000, 8_000]) {
+      const leaders = leadersOf(await running.until('every shard is served', isServing(running)))
+      const victim = must([...leaders.values()][0], 'somebody leads')
+      running.signal(victim, 'SIGSTOP')
+      await pause(stoppedMs)
+      running.signal(victim, 'SIGCONT')
+      await pause(1_000)
+    }
+    await running.until('every shard is served', isServing(running))
+    await load.stop()
+    process.stdout.write(`chaos: four pauses, ${await judge(load)} operations checked\n`)
+  }, 180_000)
+
+  test('a broker restarted under load costs availability only', async () => {
+    const { running, load } = await open()
+    const waits: number[] = []
+    for (let i = 0; i < 3; i += 1) {
+      await running.until('every shard is served', isServing(running))
+      const restartedAt = performance.now()
+      await running.broker.restart()
+      waits.push(Math.max(...await Promise.all(Array.from({ length: running.shardCount }, (_, shard) => awaitAck(load, shard, restartedAt)))))
+    }
+    await load.stop()
+    process.stdout.write(`chaos: three broker restarts, ${await judge(load)} operations checked; all shards acknowledge after ms `
+      + `${waits.map((ms) => ms.toFixed(0)).join(', ')}\n`)
+  }, 180_000)
+})

@@ -1,0 +1,151 @@
+/**
+ * Clients under load over plain NATS requests, recording what they saw for the checkers of the simulator (sim/linearizability.ts,
+ * sim/exactlyOnce.ts). Increments carry no request id and are never repeated: a request executed twice shows up in the sum.
+ */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { createRandom, fraction, pick } from '../../actors/kernel/random.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { shardOf } from '../../topology/hash.ts'
+import type { Random } from '../../actors/kernel/random.ts'
+import type { Bus, Headers, Inbound, RequestFailure } from '../../bus/port.ts'
+import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
+
+const TIMEOUT_MS = 1_500
+const BACKOFF_MS = 20
+
+export interface Load {
+  readonly history: () => readonly HistoryOperation[]
+  /** The completion time of the first decided mutation on this shard that was invoked after `time`, if there is one. */
+  readonly firstAckAfter: (shard: number, time: number) => number | undefined
+  /** Stops the clients and waits for what is in flight. */
+  readonly stop: () => Promise<void>
+}
+
+export interface LoadOptions {
+  readonly buses: readonly Bus[]
+  readonly clientsPerBus: number
+  readonly shardCount: number
+  readonly seed: number
+  /** Waited between two operations of a client, in ms, so that histories stay checkable. */
+  readonly pauseMs: number
+}
+
+interface Session {
+  readonly options: LoadOptions
+  readonly history: HistoryOperation[]
+  readonly acks: Map<number, { readonly invokedAt: number; readonly completedAt: number }[]>
+  isStopping: boolean
+  nextId: number
+}
+
+/** Registers and counters, enough of each that every shard has some. */
+const REGISTERS = Array.from({ length: 48 }, (_, i) => `register-${i}`)
+export const COUNTERS: readonly string[] = Array.from({ length: 16 }, (_, i) => `counter-${i}`)
+
+export const startLoad = (options: LoadOptions): Load => {
+  const session: Session = { options, history: [], acks: new Map(), isStopping: false, nextId: 1 }
+  const clients = options.buses.flatMap((bus, b) => Array.from({ length: options.clientsPerBus }, (_, c) => {
+    const client = b * options.clientsPerBus + c
+    return runClient(session, { bus, client, random: createRandom(options.seed + client) })
+  }))
+  return {
+    history: () => session.history,
+    firstAckAfter: (shard, time) => session.acks.get(shard)?.find(({ invokedAt }) => invokedAt > time)?.completedAt,
+    stop: async () => {
+      session.isStopping = true
+      await Promise.all(clients)
+    },
+  }
+}
+
+interface Client {
+  readonly bus: Bus
+  readonly client: number
+  readonly random: Random
+}
+
+const runClient = async (session: Session, client: Client): Promise<void> => {
+  const revisions = new Map<string, number>()
+  while (!session.isStopping) {
+    const { key, call } = drawOperation(client.random, revisions)
+    const operation = await perform(session, client, { key, call })
+    const { outcome } = operation
+    if (outcome.kind === 'answered') revisions.set(key, outcome.revision)
+    await pause(outcome.kind === 'answered' ? session.options.pauseMs : BACKOFF_MS)
+  }
+}
+
+const drawOperation = (random: Random, revisions: ReadonlyMap<string, number>): { key: string; call: Call } => {
+  const draw = fraction(random)
+  if (draw < 0.2) return { key: must(pick(random, COUNTERS), 'counters'), call: { kind: 'incr', amount: 1 } }
+  const key = must(pick(random, REGISTERS), 'registers')
+  const value = String(random.uint32())
+  if (draw < 0.55) return { key, call: { kind: 'get' } }
+  if (draw < 0.8) return { key, call: { kind: 'put', value } }
+  if (draw < 0.95) return { key, call: { kind: 'cas', value, ifRevision: revisions.get(key) ?? 0 } }
+  return { key, call: { kind: 'del' } }
+}
+
+/** One request, recorded. */
+const perform = async (session: Session, { bus, client }: Client, { key, call }: { key: string; call: Call }): Promise<HistoryOperation> => {
+  const id = session.nextId
+  session.nextId += 1
+  const invokedAt = performance.now()
+  const outcome = await request(bus, key, call)
+  const operation: HistoryOperation = {
+    id, client, key, call, consistency: 'linearizable', invokedAt,
+    completedAt: outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : performance.now(),
+    outcome,
+  }
+  session.history.push(operation)
+  if (outcome.kind === 'answered' && call.kind !== 'get') {
+    const shard = shardOf(key, session.options.shardCount)
+    session.acks.set(shard, [...(session.acks.get(shard) ?? []), { invokedAt, completedAt: operation.completedAt }])
+  }
+  return operation
+}
+
+const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del' }
+
+const request = (bus: Bus, key: string, call: Call): Promise<Outcome> => new Promise((resolve) => {
+  const headers: Headers | undefined = call.kind === 'cas' ? new Map([['Kv-If-Revision', String(call.ifRevision)]]) : undefined
+  bus.request(`kv.${subjects[call.kind]}.${key}`, payloadOf(call), {
+    timeoutMs: TIMEOUT_MS, ...(headers === undefined ? {} : { headers }),
+  }, (failure, answer) => resolve(outcomeOf(failure, answer)))
+})
+
+const payloadOf = (call: Call): Uint8Array => {
+  if (call.kind === 'put' || call.kind === 'cas') return new TextEncoder().encode(call.value)
+  return new TextEncoder().encode(call.kind === 'incr' ? String(call.amount) : '')
+}
+
+const outcomeOf = (failure: RequestFailure | null, answer: Inbound | null): Outcome => {
+  if (failure === 'noResponders') return { kind: 'failed', status: failure }
+  if (answer === null) return { kind: 'unknown' }
+  const status = answer.headers?.get('Kv-Status') ?? ''
+  if (status === 'OK' || status === 'NOT_FOUND' || status === 'CONFLICT') {
+    const value = new TextDecoder().decode(answer.data)
+    return { kind: 'answered', status, revision: Number(answer.headers?.get('Kv-Revision') ?? '0'), ...(value === '' ? {} : { value }) }
+  }
+  return answer.headers?.get('Kv-Definite') === 'true' ? { kind: 'failed', status } : { kind: 'unknown' }
+}
+
+/** Reads every key once more after everything has ended; the reads join the history, the counters are returned. */
+export const readFinals = async (bus: Bus, load: Load): Promise<{
+  readonly history: readonly HistoryOperation[]; readonly counters: ReadonlyMap<string, string | null>
+}> => {
+  const history = [...load.history()]
+  const counters = new Map<string, string | null>()
+  for (const key of [...REGISTERS, ...COUNTERS]) {
+    const invokedAt = performance.now()
+    const outcome = await request(bus, key, { kind: 'get' })
+    if (outcome.kind !== 'answered') throw new Error(`${key} can not be read after the storm: ${JSON.stringify(outcome)}`)
+    history.push({
+      id: history.length + 1_000_000, client: -1, key, call: { kind: 'get' }, consistency: 'linearizable', invokedAt,
+      completedAt: performance.now(), outcome,
+    })
+    if (COUNTERS.includes(key)) counters.set(key, outcome.value ?? null)
+  }
+  return { history, counters }
+}

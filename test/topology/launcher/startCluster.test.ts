@@ -1,0 +1,262 @@
+/** `shardkv start` over fake processes: the directory, the command lines, the console, the exit code. */
+
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { createSystemClock } from '../../../actors/kernel/systemClock.ts'
+import { createLocalFiles } from '../../../storage/localFiles.ts'
+import { openCluster } from '../../../topology/launcher/clusterFile.ts'
+import { startCluster } from '../../../topology/launcher/startCluster.ts'
+import type { Genesis } from '../../../actors/wal/protocol.ts'
+import type { Launcher } from '../../../topology/launcher/launcher.ts'
+import type { ProcessExit, ProcessSpec } from '../../../topology/launcher/processes.ts'
+import type { StartOptions, StartPorts } from '../../../topology/launcher/startCluster.ts'
+
+const DEADLINE_MS = 10_000
+
+let directory = ''
+beforeEach(() => { directory = join(mkdtempSync(join(tmpdir(), 'shardkv-start-')), 'data') })
+afterEach(() => { rmSync(join(directory, '..'), { recursive: true }) })
+
+const until = async (what: string, isSo: () => boolean): Promise<void> => {
+  const deadline = performance.now() + DEADLINE_MS
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`not within ${DEADLINE_MS} ms: ${what}`)
+    await new Promise((wake) => { setTimeout(wake, 5) })
+  }
+}
+
+interface FakeProcess {
+  readonly spec: ProcessSpec
+  readonly exit: (exit: ProcessExit) => void
+  readonly signals: string[]
+}
+
+const world = () => {
+  const genesis = new Map<string, Genesis>()
+  const lines: string[] = []
+  const started: FakeProcess[] = []
+  const takenPorts = new Set<number>()
+  let idsDrawn = 0
+  let isObedient = true
+  const ports: StartPorts = {
+    files: createLocalFiles(),
+    clock: createSystemClock(),
+    env: { PATH: '/bin' },
+    say: (line) => { lines.push(line) },
+    newClusterId: () => (idsDrawn += 1).toString(16).padStart(16, '0'),
+    wallMs: () => 1_700_000_000_000,
+    writeGenesis: async (home, record) => {
+      if (genesis.has(home)) return { code: 'EEXIST', message: 'not empty' }
+      genesis.set(home, record)
+      mkdirSync(home, { recursive: true })
+      return null
+    },
+    readGenesis: async (home) => genesis.get(home) ?? null,
+    findServer: async () => ({ path: '/bin/nats-server', version: '2.9.10' }),
+    versionWarning: (version) => `${version} is old`,
+    brokerConfig: ({ port, shardCount }) => `listen ${port} shards ${shardCount}\n`,
+    isReady: async () => true,
+    isTaken: async (port) => takenPorts.has(port),
+    cliCommand: ['node', 'cli.js'],
+    processes: {
+      start: async (spec, onExit) => {
+        const process: FakeProcess = { spec, exit: onExit, signals: [] }
+        started.push(process)
+        if (spec.isGuarded) appendFileSync(spec.logPath, '[1] 2026/01/01 [INF] Server is ready\n')
+        return {
+          pid: 1_000 + started.length,
+          signal: (signal) => {
+            process.signals.push(signal)
+            if (isObedient || signal === 'SIGKILL') setImmediate(() => onExit({ code: signal === 'SIGKILL' ? null : 0, signal: null }))
+          },
+        }
+      },
+    },
+  }
+  const options: StartOptions = { directory, natsPort: 4222, httpPort: 8480, logLevel: 'info' }
+  return { ports, options, lines, started, genesis, takenPorts, beStubborn: () => { isObedient = false } }
+}
+
+const launched = async (w: ReturnType<typeof world>, options: Partial<StartOptions> = {}): Promise<Launcher> => {
+  const result = await startCluster({ ...w.options, ...options }, w.ports)
+  if ('problem' in result) throw new Error(result.problem)
+  return result
+}
+const ready = (w: ReturnType<typeof world>) => until('shardkv is ready', () => w.lines.includes('shardkv is ready'))
+
+describe('a new directory', () => {
+  test('gets a cluster, a broker configuration and one process per node, and a table when all are ready', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    await ready(w)
+    expect(JSON.parse(readFileSync(join(directory, 'cluster.json'), 'utf8'))).toMatchObject({ phase: 'created', members: ['n1', 'n2', 'n3'], shardCount: 16 })
+    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shards 16\n')
+    expect([...w.genesis.keys()]).toEqual(['n1', 'n2', 'n3'].map((name) => join(directory, name)))
+    expect(w.started.map(({ spec }) => [spec.program, ...spec.args].join(' '))).toEqual([
+      `/bin/nats-server -c ${join(directory, 'nats.conf')}`,
+      ...[1, 2, 3].map((i) => `node cli.js node --id n${i} --dir ${join(directory, `n${i}`)} --servers nats://127.0.0.1:4222`
+        + ` --http-port ${8480 + i} --log-level info`),
+    ])
+    const text = w.lines.join('\n')
+    expect(text).toContain('warning: 2.9.10 is old')
+    expect(text).toMatch(/n2 +1003 +http:\/\/127\.0\.0\.1:8482\/readyz/)
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+    expect(w.started.every(({ signals }) => signals.join() === 'SIGTERM')).toBe(true)
+  })
+
+  test('takes the size it is told, and a broker that runs already', async () => {
+    const w = world()
+    const launcher = await launched(w, { nodes: 5, shards: 32, natsUrl: 'nats://far:4222' })
+    await ready(w)
+    expect(w.started).toHaveLength(5)
+    expect(w.started[4]?.spec.args).toContain('nats://far:4222')
+    expect(existsSync(join(directory, 'nats.conf'))).toBe(false)
+    expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222/)
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+  })
+})
+
+describe('a directory with a cluster', () => {
+  const wishes = (fields: object) => ({ directory, ...fields })
+
+  test('is resumed as it is, with or without its own numbers', async () => {
+    const { ports } = world()
+    const first = await openCluster(ports, wishes({ nodes: 5, shards: 8 }))
+    for (const again of [wishes({}), wishes({ nodes: 5 }), wishes({ shards: 8 })]) {
+      expect(await openCluster(ports, again)).toEqual({ record: first.record, isNew: false })
+    }
+  })
+
+  test('refuses other numbers and says what to do', async () => {
+    const { ports } = world()
+    await openCluster(ports, wishes({}))
+    for (const other of [{ nodes: 5 }, { shards: 32 }]) {
+      expect(await openCluster(ports, wishes(other))).toMatchObject({ record: undefined, problem: expect.stringContaining('3 nodes and 16 shards') })
+    }
+  })
+
+  test('whose creation was interrupted is completed with the same id, and never a second time', async () => {
+    const { ports, genesis } = world()
+    const write = ports.writeGenesis
+    const failing = { ...ports, writeGenesis: async (home: string, record: Genesis) => (record.node === 'n2' ? { message: 'disk full' } : await write(home, record)) }
+    expect(await openCluster(failing, wishes({}))).toMatchObject({ record: undefined, problem: expect.stringContaining('disk full') })
+    expect(await openCluster(ports, wishes({}))).toMatchObject({ isNew: true, record: { cluster: '0000000000000001' } })
+    genesis.delete(join(directory, 'n3'))
+    expect(await openCluster(ports, wishes({}))).toMatchObject({ isNew: false })
+    expect(genesis.has(join(directory, 'n3'))).toBe(false)
+  })
+
+  test('with a node of another cluster in it is refused', async () => {
+    const { ports, genesis } = world()
+    genesis.set(join(directory, 'n2'), { cluster: 'ffffffffffffffff' } as Genesis)
+    expect(await openCluster(ports, wishes({}))).toMatchObject({ record: undefined, problem: expect.stringContaining(join(directory, 'n2')) })
+  })
+
+  test('without its cluster.json, or with a damaged one, is refused and left alone', async () => {
+    const { ports } = world()
+    await openCluster(ports, wishes({}))
+    const path = join(directory, 'cluster.json')
+    for (const text of ['{', '{"version":2}', 'null']) {
+      writeFileSync(path, text)
+      expect(await openCluster(ports, wishes({}))).toMatchObject({ record: undefined, problem: expect.stringContaining('damaged') })
+      expect(readFileSync(path, 'utf8')).toBe(text)
+    }
+    rmSync(path)
+    expect(await openCluster(ports, wishes({}))).toMatchObject({ record: undefined, problem: expect.stringContaining('n1, n2, n3') })
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
+describe('while running', () => {
+  test('a dead node is restarted, its reason is told, and warnings reach the console with a limit', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    await ready(w)
+    const log = join(directory, 'logs', 'n2.log')
+    appendFileSync(log, '{"level":40,"msg":"slow disk"}\n'.repeat(5))
+    await until('the warnings', () => w.lines.includes('n2 warn: slow disk'))
+    expect(w.lines.filter((line) => line === 'n2 warn: slow disk')).toHaveLength(3)
+    expect(w.lines).toContain(`n2: 2 more such lines in ${log}`)
+    appendFileSync(log, '{"level":50,"msg":"fsync failed"}\n')
+    w.started[2]?.exit({ code: 1, signal: null })
+    await until('the restart', () => w.lines.includes('n2 is back'))
+    expect(w.lines.join('\n')).toContain('n2 ended (exit code 1: fsync failed); restarting in 0.25 s')
+    expect(w.started).toHaveLength(5)
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+  })
+
+  test('a second stop kills who does not obey', async () => {
+    const w = world()
+    const launcher = await launched(w, { nodes: 1 })
+    await ready(w)
+    w.beStubborn()
+    launcher.stop()
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+    expect(w.started.map(({ signals }) => signals.at(-1))).toEqual(['SIGKILL', 'SIGKILL'])
+  })
+
+  test('a stop in the moment a process is being started reaches it', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+    expect(w.started.map(({ signals }) => signals)).toEqual([['SIGTERM']])
+  })
+
+  test('a program that can not be started ends the launcher with its name', async () => {
+    const w = world()
+    const start = w.ports.processes.start
+    const processes = { start: async (spec: ProcessSpec, onExit: (exit: ProcessExit) => void) => {
+      if (!spec.isGuarded) return await start(spec, onExit)
+      setImmediate(() => onExit({ code: 127, signal: null }))
+      return { pid: undefined, signal: () => {} }
+    } }
+    const launcher = await startCluster(w.options, { ...w.ports, processes })
+    expect('ended' in launcher ? await launcher.ended : 0).toBe(1)
+    expect(w.lines.join('\n')).toContain('/bin/nats-server could not be started')
+  })
+
+  test('a failure of the launcher itself is told and is exit code 1', async () => {
+    const w = world()
+    const processes = { start: async () => { throw new Error('no file descriptors') } }
+    const launcher = await startCluster(w.options, { ...w.ports, processes })
+    expect('ended' in launcher ? await launcher.ended : 0).toBe(1)
+    expect(w.lines).toContain('shardkv failed: no file descriptors')
+  })
+})
+
+describe('before anything is started', () => {
+  test('a port that a previous run still holds is waited for', async () => {
+    const w = world()
+    w.takenPorts.add(8_482)
+    setTimeout(() => { w.takenPorts.clear() }, 50)
+    const launcher = await launched(w)
+    expect(w.lines.some((line) => line.startsWith('port 8482 is taken; waiting'))).toBe(true)
+    launcher.stop()
+    await launcher.ended
+  })
+
+  test('a port that stays taken is refused with the flag to change', async () => {
+    const w = world()
+    const real = createSystemClock()
+    const hurried = { ...real, now: () => real.now() * 1_000 }
+    for (const [port, flag] of [[4_222, '--nats-port'], [8_483, '--http-port']] as const) {
+      w.takenPorts.clear()
+      w.takenPorts.add(port)
+      expect(await startCluster(w.options, { ...w.ports, clock: hurried })).toMatchObject({ problem: expect.stringContaining(flag) })
+    }
+    expect(w.started).toEqual([])
+  })
+
+  test('no nats-server is a problem with its own words', async () => {
+    const w = world()
+    const findServer = async () => ({ path: undefined, problem: 'get one' })
+    expect(await startCluster(w.options, { ...w.ports, findServer })).toEqual({ problem: 'get one' })
+  })
+})
