@@ -111,10 +111,6 @@ export const createReader = (bytes: Uint8Array, offset = 0): Reader => ({
 
 export const isAtEnd = (reader: Reader): boolean => reader.offset === reader.end
 
-export const expectEnd = (reader: Reader, what: string): void => {
-  if (reader.offset !== reader.end) throw new DecodeError(`${what} has ${reader.end - reader.offset} bytes too many`)
-}
-
 const take = (reader: Reader, bytes: number): number => {
   const at = reader.offset
   if (bytes > reader.end - at) throw new DecodeError(`${bytes} bytes are wanted at ${at}, ${reader.end - at} are there`)
@@ -143,7 +139,7 @@ export const readU53 = (reader: Reader): number => {
 
 /**
  * A block as the caller's own bytes. The transport's buffer is only valid while its handler runs, so the first block copies the whole
- * message once, and this and later blocks are views of that copy. One copy of 64 KiB with 64 blocks takes 6 us, 64 copies 15 us
+ * message once, and this and later blocks are views of that copy. One copy of 64 KiB with 64 blocks takes 6 us, 64 copies 22 us
  * (Node 20); messages without blocks (heartbeats, acknowledgements) copy nothing. Whoever keeps a small block for long copies it,
  * or it keeps its whole message alive.
  */
@@ -155,7 +151,7 @@ export const readBytes = (reader: Reader, bytesMax: number): Uint8Array => {
     reader.buffer = Buffer.from(reader.buffer)
     reader.isOwned = true
   }
-  return reader.buffer.subarray(at, at + length)
+  return new Uint8Array(reader.buffer.buffer, reader.buffer.byteOffset + at, length)
 }
 
 export const readShortText = (reader: Reader): string => {

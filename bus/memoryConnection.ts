@@ -108,13 +108,13 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
       link.deny('publish', subject)
       return 'sent'
     }
-    exchange.route(connection, { subject: mapped, reply: options?.reply ?? '', data: data.slice(), headers: options?.headers })
+    exchange.route(connection, { subject: mapped, reply: options?.reply ?? '', data: new Uint8Array(data), headers: options?.headers })
     return 'sent'
   }
   const requests = createRequests(exchange, `_INBOX.${options.number}`, { publish, subscribe })
   const close = (): void => {
     if (!link.close()) return
-    for (const subscription of [...subscriptions.keys()]) drop(subscription)
+    for (const subscription of subscriptions.keys()) drop(subscription)
     requests.close()
   }
   const bus: Bus = {
@@ -134,7 +134,8 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
     onEvent: link.onEvent,
   }
   const connection: MemoryConnection = {
-    name, bus, isLinked: link.isUp, epoch: link.epoch, receive: link.receive, cut: link.cut, mend: link.mend, hold: link.hold, release: link.release,
+    name, bus, isLinked: link.isUp, epoch: link.epoch, receive: link.receive,
+    cut: link.cut, mend: link.mend, hold: link.hold, release: link.release,
   }
   return connection
 }
@@ -273,7 +274,7 @@ const createRequests = (exchange: Exchange, inboxRoot: string, port: Pick<Bus, '
     request,
     close: () => {
       isOpen = false
-      for (const inbox of [...waiting.keys()]) clock.defer(() => finish(inbox, 'closed', null))
+      for (const inbox of waiting.keys()) clock.defer(() => finish(inbox, 'closed', null))
     },
   }
 }
@@ -282,6 +283,6 @@ const createRequests = (exchange: Exchange, inboxRoot: string, port: Pick<Bus, '
 const inboundOf = (message: Outgoing): Inbound => ({
   subject: message.subject,
   reply: message.reply,
-  data: message.data.slice(),
+  data: new Uint8Array(message.data),
   ...(message.headers === undefined ? {} : { headers: message.headers }),
 })

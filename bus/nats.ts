@@ -89,7 +89,8 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
     publish,
     subscribe: (subject, handler, subscribeOptions) =>
       subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler }),
-    request: (subject, data, requestOptions, done) => request(connection, { subject, data, options: requestOptions, done: guard(done, failHandler) }),
+    request: (subject, data, requestOptions, done) =>
+      request(connection, { subject, data, options: requestOptions, settle: guard(done, failHandler) }),
     flush: (done) => outbox.flush(guard(done, failHandler)),
     drain: (done) => void connection.drain().catch(ignore).then(guard(done, failHandler)),
     close: () => void connection.close().catch(ignore),
@@ -181,9 +182,11 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
   }
 }
 
+/** The library hands out parts of a Buffer, whose `slice` is a view: as a plain Uint8Array it copies, which is what readers expect. */
 const inboundOf = (message: Msg): Inbound => {
   const headers = headersOf(message)
-  const inbound = { subject: message.subject, reply: message.reply ?? '', data: message.data }
+  const { buffer, byteOffset, byteLength } = message.data
+  const inbound = { subject: message.subject, reply: message.reply ?? '', data: new Uint8Array(buffer, byteOffset, byteLength) }
   return headers === undefined ? inbound : { ...inbound, headers }
 }
 
@@ -201,14 +204,14 @@ interface RequestInput {
   readonly subject: string
   readonly data: Uint8Array
   readonly options: RequestOptions
-  readonly done: (failure: RequestFailure | null, answer: Inbound | null) => void
+  readonly settle: (failure: RequestFailure | null, answer: Inbound | null) => void
 }
 
-const request = (connection: NatsConnection, { subject, data, options, done }: RequestInput): void => {
+const request = (connection: NatsConnection, { subject, data, options, settle }: RequestInput): void => {
   const headers = options.headers === undefined ? {} : { headers: natsHeaders(options.headers) }
   connection.request(subject, Buffer.from(data), { timeout: options.timeoutMs, ...headers }).then(
-    (answer) => done(null, inboundOf(answer)),
-    (error: NatsError) => done(failureOf(error), null),
+    (answer) => settle(null, inboundOf(answer)),
+    (error: NatsError) => settle(failureOf(error), null),
   )
 }
 

@@ -51,7 +51,8 @@ const MAX_PAYLOAD_BYTES = 1_024 * 1_024
 
 export const mappingsBlock = ({ prefix, shardCount }: MappingsInput): string => {
   assert(prefixProblem(prefix) === null, prefixProblem(prefix) ?? '')
-  assert(Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= SHARD_COUNT_MAX, `shard count ${shardCount} is 1 to ${SHARD_COUNT_MAX}`)
+  const isCount = Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= SHARD_COUNT_MAX
+  assert(isCount, `shard count ${shardCount} is 1 to ${SHARD_COUNT_MAX}`)
   const slot = `${prefix}.slot.{{partition(${shardCount},2)}}.{{wildcard(1)}}.{{wildcard(2)}}`
   return [
     'mappings = {',
@@ -104,10 +105,16 @@ const userLines = ({ user, password }: BrokerUser, allowed: Allowed): readonly s
   '    {',
   `      user = ${quoted(user)}, password = ${isVariable(password) ? password : quoted(password)}`,
   '      permissions = {',
-  `        publish = { allow = [${allowed.publish.map(quoted).join(', ')}] }`,
-  `        subscribe = { allow = [${allowed.subscribe.map(quoted).join(', ')}] }`,
+  ...allowLines('publish', allowed.publish),
+  ...allowLines('subscribe', allowed.subscribe),
   '      }',
   '    }',
+]
+
+const allowLines = (what: keyof Allowed, subjects: readonly string[]): readonly string[] => [
+  `        ${what} = { allow = [`,
+  ...subjects.map((subject) => `          ${quoted(subject)}`),
+  '        ] }',
 ]
 
 const isVariable = (text: string): boolean => /^\$[A-Z][A-Z0-9_]*$/.test(text)

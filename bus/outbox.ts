@@ -48,7 +48,7 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
     stopTimer()
     if (isConfirming) return
     isConfirming = true
-    ping().catch(() => {}).then(() => {
+    void ping().catch(() => {}).then(() => {
       isConfirming = false
       if (publishedBytes > confirmedBytes) arm()
     })
@@ -66,7 +66,7 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
     },
     outstandingBytes: () => publishedBytes - confirmedBytes,
     roundTripMs: () => roundTripMs,
-    flush: (done) => void ping().then(() => done(null), (error: Error) => done(error)),
+    flush: (settle) => void ping().then(() => settle(null), (error: Error) => settle(error)),
     reset: () => {
       epoch += 1
       confirmedBytes = publishedBytes

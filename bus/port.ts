@@ -11,7 +11,7 @@ export interface Inbound {
   readonly subject: string
   /** Where an answer is wanted; empty when nowhere. */
   readonly reply: string
-  /** A view into the transport's buffer: valid only until the handler returns. Copy what you keep. */
+  /** A view into the transport's buffer: valid only until the handler returns. Copy what you keep; never a Buffer, so `slice` copies. */
   readonly data: Uint8Array
   /** Absent when the message has none. Names are matched as sent by us (`Kv-Status`), case-sensitively. */
   readonly headers?: Headers

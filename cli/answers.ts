@@ -12,7 +12,8 @@ export const answerOrThrow = (outcome: KvOutcome): KvAnswer => {
   const detail = new TextDecoder().decode(answer.value)
   if (answer.status === 'NOT_FOUND') throw new CliError(ExitCode.notFound, detail === '' ? 'there is no such key' : detail)
   if (answer.status === 'CONFLICT') {
-    throw new CliError(ExitCode.error, `CONFLICT: the key is at revision ${answer.revision}${answer.revision === 0 ? ' (it does not exist)' : ''}; read it and try again`)
+    const there = answer.revision === 0 ? 'does not exist' : `is at revision ${answer.revision}`
+    throw new CliError(ExitCode.error, `CONFLICT: the key ${there}; read it and try again`)
   }
   const effect = answer.isDefinite ? '' : ' (it may have happened: read the key before you repeat it)'
   throw new CliError(ExitCode.error, `${answer.status}${detail === '' ? '' : `: ${detail}`}${effect}`)

@@ -32,7 +32,8 @@ export const withServersFlag = (command: Command, env: Readonly<Record<string, s
     .argParser(serverList).default(serverList(env['NATS_URL'] ?? SERVERS_DEFAULT), env['NATS_URL'] ?? SERVERS_DEFAULT))
 
 export const withTimeoutFlag = (command: Command): Command => command
-  .addOption(flag('--timeout <ms>', 'how long to keep trying, in milliseconds').argParser(wholeNumber(1, 600_000)).default(TIMEOUT_MS_DEFAULT))
+  .addOption(flag('--timeout <ms>', 'how long to keep trying, in milliseconds').argParser(wholeNumber(1, 600_000))
+    .default(TIMEOUT_MS_DEFAULT))
 
 export const withFormatFlag = (command: Command, choices: readonly OutputFormat[]): Command => command
   .addOption(flag('-w, --write-out <format>', 'how to print the result').choices(choices).default(choices[0]))

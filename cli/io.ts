@@ -22,7 +22,10 @@ export interface CliIo {
   /** 16 fresh hex digits. */
   readonly newId: () => string
   readonly files: LocalFiles
-  /** Calls back on Ctrl-C, SIGTERM and a closed terminal, with how many there were, in place of ending the process; the result takes that back. */
+  /**
+   * Calls back on Ctrl-C, SIGTERM and a closed terminal, with how many there were, in place of ending the process. The result
+   * takes that back.
+   */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
   readonly version: () => Promise<string>
   /** What `shardkv start`, `init` and `node` run. */

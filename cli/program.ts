@@ -34,7 +34,8 @@ const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
     .addHelpText('after', '\nEvery flag is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [
-    ...keyCommands(io), statusCommand(io), loadCommand(io), natsConfigCommand(io), initCommand(io), nodeCommand(io), startCommand(io), versionCommand(io),
+    ...keyCommands(io), statusCommand(io), loadCommand(io), natsConfigCommand(io), initCommand(io), nodeCommand(io),
+      startCommand(io), versionCommand(io),
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands]) {

@@ -19,6 +19,7 @@ const connect = async (io: CliIo, servers: readonly string[]): Promise<Bus> => {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new CliError(ExitCode.unavailable,
-      `no broker answers at ${servers.join(', ')} (${reason}); start a cluster with "shardkv start", or name yours with --servers`, { cause: error })
+      `no broker answers at ${servers.join(', ')} (${reason}); start a cluster with "shardkv start", or name yours with --servers`,
+      { cause: error })
   }
 }

@@ -9,6 +9,7 @@ ensureDependencies()
 const node = process.execPath
 const inModules = (path) => join(root, 'node_modules', path)
 
+/** @type {[string, string[]][]} */
 const steps = [
   ['types', [inModules('typescript/bin/tsc'), '-p', 'tsconfig.json']],
   ['lint', [inModules('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],

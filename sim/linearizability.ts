@@ -9,6 +9,10 @@
  * compare see it exactly. After an operation of unknown outcome the revision is not known until somebody sees it.
  *
  * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which is the same as never.
+ * Two facts keep the search narrow, and lose nothing. Known revisions only grow, so mutations that own one are placed in their order. And
+ * deletions of unknown outcome are alike, so they are placed in the order of their invocation, and only where there is something to
+ * delete: any other order can be turned into this one by exchanging two of them.
+ *
  * The search gives up after `stepsMax` steps: that is a failure of the check, never a pass.
  */
 
@@ -146,6 +150,7 @@ type KeyResult = { readonly kind: 'linearizable' } | { readonly kind: 'tooHard' 
 const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): KeyResult => {
   const head = linkMarks(operations)
   const tried = createMemory(operations.length)
+  const turns = createTurns(operations)
   const path: { readonly invocation: Mark; readonly before: KeyState }[] = []
   let state = absent
   let deepest = 0
@@ -153,9 +158,10 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
   for (let steps = 0; mark !== null; steps += 1) {
     if (steps > stepsMax) return { kind: 'tooHard' }
     if (mark.completion !== null) {
-      const after = step(state, mark.operation)
+      const after = turns.isNext(mark.number, state) ? step(state, mark.operation) : null
       if (after !== null && tried.isNew(mark.number, after)) {
         path.push({ invocation: mark, before: state })
+        turns.place(mark.number)
         state = after
         lift(mark, mark.completion)
         mark = head.next
@@ -168,6 +174,7 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
     if (last === undefined) return { kind: 'violation', deepest }
     state = last.before
     tried.leave(last.invocation.number)
+    turns.takeBack(last.invocation.number)
     unlift(last.invocation)
     mark = last.invocation.next
   }
@@ -212,6 +219,49 @@ const lift = (invocation: Mark, completion: Mark): void => {
 const unlift = (invocation: Mark): void => {
   if (invocation.completion !== null) relink(invocation.completion)
   relink(invocation)
+}
+
+interface Turns {
+  /** Whether nothing that must come before is still unplaced. */
+  readonly isNext: (number: number, state: KeyState) => boolean
+  readonly place: (number: number) => void
+  readonly takeBack: (number: number) => void
+}
+
+/** Two queues: mutations with a known revision, in its order, and deletions of unknown outcome, in order of invocation. */
+const createTurns = (operations: readonly HistoryOperation[]): Turns => {
+  const revisions = positions(operations, ownRevision)
+  const deletions = positions(operations, ({ call, outcome, invokedAt }) =>
+    (call.kind === 'del' && outcome.kind === 'unknown' ? invokedAt : null))
+  let revisionsPlaced = 0
+  let deletionsPlaced = 0
+  const move = (number: number, by: 1 | -1): void => {
+    if (revisions.has(number)) revisionsPlaced += by
+    if (deletions.has(number)) deletionsPlaced += by
+  }
+  return {
+    isNext: (number, state) => {
+      const deletion = deletions.get(number)
+      if (deletion !== undefined) return deletion === deletionsPlaced && state.value !== null
+      return (revisions.get(number) ?? revisionsPlaced) === revisionsPlaced
+    },
+    place: (number) => move(number, 1),
+    takeBack: (number) => move(number, -1),
+  }
+}
+
+const ownRevision = ({ call, outcome }: HistoryOperation): number | null =>
+  (call.kind !== 'get' && outcome.kind === 'answered' && outcome.status === 'OK' ? outcome.revision : null)
+
+/** The rank of each operation that has a sort key, by operation number. */
+const positions = (
+  operations: readonly HistoryOperation[], sortKey: (operation: HistoryOperation) => number | null,
+): ReadonlyMap<number, number> => {
+  const sorted = operations.flatMap((operation, number) => {
+    const key = sortKey(operation)
+    return key === null ? [] : [{ number, key }]
+  }).sort((a, b) => a.key - b.key || a.number - b.number)
+  return new Map(sorted.map(({ number }, rank) => [number, rank]))
 }
 
 interface Memory {

@@ -17,7 +17,7 @@ export const createWire = (bus: Bus, process: Process, ports: { readonly timelin
   const { timeline, tap } = ports
   /** The broker takes its bytes back when the handler returns: what waits for a paused process is a copy. */
   const hand = (inbound: Inbound, handler: (message: Inbound) => void): void => {
-    const message = process.state === 'paused' ? { ...inbound, data: inbound.data.slice() } : inbound
+    const message = process.state === 'paused' ? { ...inbound, data: Uint8Array.from(inbound.data) } : inbound
     timeline.arrive(process, () => {
       tap.heard(process, message.subject)
       handler(message)

@@ -65,21 +65,13 @@ export const createLogFiles = (options: LogFilesOptions): LogFiles => {
   const { fileSystem, directory } = options
   const files = new Map<number, File>()
   const pathOf = (segment: number): string => `${directory}/${segmentName(segment)}`
+  const temporaryOf = (segment: number): string => `${pathOf(segment)}.new`
+  /** Segments whose file still has its temporary name, because the disk was full. */
+  const unpublished = new Set<number>()
   let chain = 0
   let salt = options.newSalt
   let unwritten: Unwritten | undefined
 
-  const useFile = (segment: number, mode: 'write' | 'create', done: Done<File | undefined>): void => {
-    const known = files.get(segment)
-    if (known !== undefined && mode === 'write') {
-      done(null, known)
-      return
-    }
-    fileSystem.open(pathOf(segment), mode, (error, file) => {
-      if (error === null) files.set(segment, file)
-      done(error, error === null ? file : undefined)
-    })
-  }
   const dropFile = (segment: number, done: Done): void => {
     const file = files.get(segment)
     files.delete(segment)
@@ -121,11 +113,12 @@ export const createLogFiles = (options: LogFilesOptions): LogFiles => {
     serial.run()
   }
   const readHead = (segment: number, heads: SegmentHead[], done: Done<SegmentHead[]>): void => {
-    useFile(segment, 'write', (openError, file) => {
-      if (openError !== null || file === undefined) {
+    fileSystem.open(pathOf(segment), 'write', (openError, file) => {
+      if (openError !== null) {
         done(openError, heads)
         return
       }
+      files.set(segment, file)
       file.size((sizeError, sizeBytes) => {
         if (sizeError !== null) done(sizeError, heads)
         else file.read(0, BLOCK_BYTES, (error, block) => done(error, [...heads, { segment, sizeBytes, block }]))
@@ -171,20 +164,53 @@ export const createLogFiles = (options: LogFilesOptions): LogFiles => {
   }
 
   const prepare = (segment: number, sizeBytes: number, done: Done): void => {
-    const extend = (file: File): void => file.size((error, from) => {
+    const extend = (file: File, extended: Done): void => file.size((error, from) => {
       if (error !== null) {
-        done(error)
+        extended(error)
         return
       }
       writeZeros(file, { from, to: sizeBytes }, (writeError) => {
-        if (writeError !== null) done(writeError)
-        else file.datasync((syncError) => (syncError === null ? fileSystem.syncDirectory(directory, done) : done(asSync(syncError))))
+        if (writeError !== null) extended(writeError)
+        else file.datasync((syncError) => extended(syncError === null ? null : asSync(syncError)))
       })
     })
-    useFile(segment, 'write', (error, file) => {
-      if (file !== undefined) extend(file)
-      else if (error?.code !== 'ENOENT') done(error)
-      else useFile(segment, 'create', (createError, created) => (created === undefined ? done(createError) : extend(created)))
+    /** A file gets its name when it has its whole size: a shorter one under a segment's name was cut. */
+    const publish = (error: FileError | null): void => {
+      if (error !== null) done(error)
+      else fileSystem.rename(temporaryOf(segment), pathOf(segment), (renameError) => {
+        if (renameError !== null) done(renameError)
+        else fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
+      })
+    }
+    const known = files.get(segment)
+    if (known !== undefined && !unpublished.has(segment)) {
+      extend(known, done)
+      return
+    }
+    openTemporary(segment, (error, file) => {
+      if (file === undefined) done(error)
+      else extend(file, (extendError) => {
+        if (extendError === null) unpublished.delete(segment)
+        publish(extendError)
+      })
+    })
+  }
+  const openTemporary = (segment: number, done: Done<File | undefined>): void => {
+    const known = files.get(segment)
+    if (known !== undefined) {
+      done(null, known)
+      return
+    }
+    const keep = (error: FileError | null, file: File): void => {
+      if (error === null) {
+        files.set(segment, file)
+        unpublished.add(segment)
+      }
+      done(error, error === null ? file : undefined)
+    }
+    fileSystem.remove(temporaryOf(segment), (removeError) => {
+      if (removeError !== null && removeError.code !== 'ENOENT') done(removeError, undefined)
+      else fileSystem.open(temporaryOf(segment), 'create', keep)
     })
   }
 

@@ -18,7 +18,7 @@ import { createGroupLedger } from './groupLedger.ts'
 import type { GroupLedger, GroupUsage } from './groupLedger.ts'
 import type { Position } from './group.ts'
 import { endOfData } from './bytes.ts'
-import { decodeSegmentHeader } from './segment.ts'
+import { decodeSegmentHeader, SEGMENT_BYTES_MIN } from './segment.ts'
 import type { SegmentHeader } from './segment.ts'
 import { provesHeader, readSegment } from './segmentReader.ts'
 import type { SegmentReading } from './segmentReader.ts'
@@ -170,6 +170,10 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
     reportDamage(state, `segment ${segment}: its header had been synced and is damaged`)
     const reading = readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
     state.loose.push({ segment, reading })
+    return
+  }
+  if (image.length < SEGMENT_BYTES_MIN) {
+    reportDamage(state, `segment ${segment} was cut to ${image.length} bytes; a segment has its whole size before it has its name`)
     return
   }
   const dataEnd = endOfData(image, 0)

@@ -122,7 +122,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     snapshots: createSnapshotFiles({ fileSystem: ports.fileSystem, clock }),
     entryBytesMax: budget.frameBytesMax,
     announceChanges: settings.announceChanges,
-    raftTiming: settings.raftTiming,
+    raftTiming: { tickMs: settings.tickMs, ...settings.raftTiming },
     raftLimits: settings.raftLimits,
     shardLimits: settings.shardLimits,
     ports: {

@@ -83,7 +83,7 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     let waiting = hosted.length
     if (waiting === 0) done()
     for (const { shard, replica } of hosted) {
-      const recovered = report.groups.get(shard) ?? emptyGroup(shard)
+      const recovered = recoveredOf(report, shard)
       chooseSnapshot(options.snapshots, recovered, (error, choice) => {
         if (error !== null) {
           options.onFailure(error)
@@ -132,9 +132,11 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   }
 }
 
-const emptyGroup = (group: GroupId): RecoveredGroup => ({
+/** A group the log does not know has never promised anything, unless the log is damaged: then nobody can know. */
+const recoveredOf = ({ groups, damagedNode }: RecoveryReport, group: GroupId): RecoveredGroup => groups.get(group) ?? {
   group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [],
-})
+  ...(damagedNode === undefined ? {} : { quarantined: damagedNode }),
+}
 
 interface SnapshotChoice {
   readonly recovered: RecoveredGroup

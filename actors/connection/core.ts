@@ -101,7 +101,7 @@ export const isSilentAt = (core: ConnectionCore, now: number): boolean =>
 
 export const isHandshakeOverdue = (core: ConnectionCore, now: number): boolean => now - core.heardAt >= core.limits.handshakeMsMax
 
-export const isAboveHighWater = ({ limits, inFlightRequests, inFlightBytes }: ConnectionCore): boolean =>
+export const isAtHighWater = ({ limits, inFlightRequests, inFlightBytes }: ConnectionCore): boolean =>
   inFlightRequests >= limits.inFlightRequestsMax || inFlightBytes >= limits.inFlightBytesMax
 
 export const isBelowLowWater = ({ limits, inFlightRequests, inFlightBytes }: ConnectionCore): boolean =>

@@ -14,7 +14,7 @@
 import { setup } from 'xstate'
 import { flush, handleReply, handleTick } from './batches.ts'
 import {
-  CONNECTION_VERSION, acceptRequest, close, isAboveHighWater, isBelowLowWater, isHandshakeOverdue, isIdle, isSilentAt, noteHello,
+  CONNECTION_VERSION, acceptRequest, close, isAtHighWater, isBelowLowWater, isHandshakeOverdue, isIdle, isSilentAt, noteHello,
   refuseDraining, refuseThrottled, refuseUnknown,
 } from './core.ts'
 import type { ConnectionCore, EventOf } from './core.ts'
@@ -44,7 +44,7 @@ export const connectionMachine = setup({
     isKnownVersion: ({ event }) => event.type === 'connection.hello' && event.version === CONNECTION_VERSION,
     isHandshakeOverdue: ({ context, event }) => event.type === 'tick' && isHandshakeOverdue(context.core, event.now),
     isSilent: ({ context, event }) => event.type === 'tick' && isSilentAt(context.core, event.now),
-    isAboveHighWater: ({ context }) => isAboveHighWater(context.core),
+    isAtHighWater: ({ context }) => isAtHighWater(context.core),
     isBelowLowWater: ({ context }) => isBelowLowWater(context.core),
     isIdle: ({ context }) => isIdle(context.core),
   },
@@ -95,9 +95,11 @@ export const connectionMachine = setup({
       },
     },
     open: {
-      always: { guard: 'isAboveHighWater', target: 'throttled' },
       on: {
-        'connection.request': { actions: 'accept' },
+        'connection.request': [
+          { guard: 'isAtHighWater', target: 'throttled', actions: 'refuseThrottled' },
+          { actions: 'accept' },
+        ],
         'connection.hello': { actions: 'noteHello' },
         tick: [{ guard: 'isSilent', target: 'closed', actions: 'closeSilent' }, { actions: 'expire' }],
       },

@@ -34,7 +34,11 @@ export const handingOff = (core: ShardCore, policy: Policy): OperationResult =>
 export const noSpace = (core: ShardCore, policy: Policy): OperationResult =>
   refusal(core, policy, 'NO_SPACE', 'The disk of the leader is full: free space there. Reads go on.')
 
-export const answerAt = (core: ShardCore, batch: RequestBatch, at: { readonly position: number; readonly result: OperationResult }): void => {
+export const answerAt = (
+  core: ShardCore,
+  batch: RequestBatch,
+  at: { readonly position: number; readonly result: OperationResult },
+): void => {
   batch.results[at.position] = at.result
   batch.waiting -= 1
   finishWhenComplete(core, batch)

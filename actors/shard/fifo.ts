@@ -39,6 +39,6 @@ export const createFifo = <Value>(capacity: number): Fifo<Value> => {
       ring[oldest] = { key, value }
       oldest = (oldest + 1) % capacity
     },
-    toArray: () => [...ring.slice(oldest), ...ring.slice(0, oldest)],
+    toArray: () => ring.slice(oldest).concat(ring.slice(0, oldest)),
   }
 }

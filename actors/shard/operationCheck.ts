@@ -10,9 +10,8 @@ import { KEY_BYTES_MAX, OpCode, REQUEST_ID_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MA
 import type { Operation, OperationResult, StatusName } from './operation.ts'
 
 const clientPattern = /^[0-9a-f]{16}$/
-// One byte a character, and no colon: a colon separates an SDK session from its sequence.
-const requestIdPattern = /^[\x00-\x39\x3b-\xff]+$/
-const binaryPattern = /^[\x00-\xff]*$/
+/** One byte a character. */
+const isBinary = (text: string): boolean => !/[^\u0000-\u00ff]/u.test(text)
 
 /** The refusal, or null when the operation is well-formed and fits an entry of `operationBytesMax` bytes. */
 export const checkOperation = (operation: Operation, operationBytesMax: number): OperationResult | null =>
@@ -28,7 +27,7 @@ const checkKey = (operation: Operation): OperationResult | null => {
   if (isSessionOperation(operation)) return key === '' ? null : invalid('A session operation takes no key.')
   if (key === '') return invalid('The key is empty: give it at least one byte.')
   if (key.length > KEY_BYTES_MAX) return refuse('TOO_LARGE', `The key has ${key.length} bytes: the limit is ${KEY_BYTES_MAX}.`)
-  return binaryPattern.test(key) ? null : invalid('The key is not a binary string: encode it as bytes first.')
+  return isBinary(key) ? null : invalid('The key is not a binary string: encode it as bytes first.')
 }
 
 const isCount = (n: number | undefined, max: number): boolean => n === undefined || (Number.isSafeInteger(n) && n >= 0 && n <= max)
@@ -48,14 +47,17 @@ const checkIdentity = (operation: Operation): OperationResult | null => {
   const { session, requestId } = operation
   if (requestId !== undefined) {
     if (session !== undefined) return invalid('A request has a request id or a session, not both.')
-    if (requestId.length > REQUEST_ID_BYTES_MAX || !requestIdPattern.test(requestId)) {
+    const isShort = requestId.length >= 1 && requestId.length <= REQUEST_ID_BYTES_MAX
+    // A colon separates an SDK session from its sequence.
+    if (!isShort || !isBinary(requestId) || requestId.includes(':')) {
       return invalid(`A request id is 1 to ${REQUEST_ID_BYTES_MAX} bytes without a colon.`)
     }
   }
   if (session === undefined) return isSessionOperation(operation) ? invalid('A session operation names its session.') : null
   if (!clientPattern.test(session.client)) return invalid('A session is named by 16 lower-case hex digits.')
   const { sequence, firstIncomplete } = session
-  const isOrdered = Number.isSafeInteger(sequence) && Number.isSafeInteger(firstIncomplete) && firstIncomplete >= 1 && sequence >= firstIncomplete
+  const isWhole = Number.isSafeInteger(sequence) && Number.isSafeInteger(firstIncomplete)
+  const isOrdered = isWhole && firstIncomplete >= 1 && sequence >= firstIncomplete
   return isOrdered ? null : invalid('A sequence is at least its first-incomplete mark, which is at least 1.')
 }
 

@@ -52,7 +52,9 @@ export type ShardLocalEvent =
   | { readonly type: 'shard.restored'; readonly index: Index; readonly term: Term }
   | { readonly type: 'shard.drain' }
 
-export type ShardEvent = ShardLocalEvent | (Extract<ShardMessage, { type: 'shard.request' }> & { readonly origin: Origin; readonly now: number })
+export type ShardEvent =
+  | ShardLocalEvent
+  | (Extract<ShardMessage, { type: 'shard.request' }> & { readonly origin: Origin; readonly now: number })
 
 export type ShardEffect =
   | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[] }

@@ -50,7 +50,7 @@ const openBatch = (core: ShardCore, request: Request): RequestBatch => {
     to: request.origin,
     number: request.batch,
     policy: request.policy,
-    results: new Array<OperationResult>(request.operations.length),
+    results: [],
     waiting: request.operations.length,
     isSilent: false,
   }

@@ -66,107 +66,134 @@ export const openSnapshot = (state: ShardState): Iterator<Uint8Array> => {
   })
 }
 
+/** One record, written straight into the chunk where it fits: 200,000 arrays of their own would be collected in the middle of a slice. */
+interface Piece {
+  readonly length: number
+  readonly write: (target: Target) => void
+}
+
+interface Target {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly offset: number
+}
+
 function* chunksOf(cut: Cut): Generator<Uint8Array, void> {
-  let buffer = new Uint8Array(CHUNK_BYTES_FIRST)
+  let bytes = new Uint8Array(CHUNK_BYTES_FIRST)
+  let view = viewOf(bytes)
   let used = 0
-  for (const record of recordsOf(cut)) {
-    if (used + record.length > buffer.length && buffer.length < CHUNK_BYTES_MAX) {
-      const grown = new Uint8Array(Math.min(CHUNK_BYTES_MAX, Math.max(buffer.length * 2, used + record.length)))
-      grown.set(buffer.subarray(0, used))
-      buffer = grown
-    }
-    for (let taken = 0; taken < record.length;) {
-      const piece = record.subarray(taken, taken + buffer.length - used)
-      buffer.set(piece, used)
+  const grow = (length: number): void => {
+    const grown = new Uint8Array(Math.min(CHUNK_BYTES_MAX, Math.max(bytes.length * 2, length)))
+    grown.set(bytes.subarray(0, used))
+    bytes = grown
+    view = viewOf(bytes)
+  }
+  for (const piece of piecesOf(cut)) {
+    if (used + piece.length > bytes.length && bytes.length < CHUNK_BYTES_MAX) grow(used + piece.length)
+    if (used + piece.length <= bytes.length) {
+      piece.write({ bytes, view, offset: used })
       used += piece.length
-      taken += piece.length
-      if (used < CHUNK_BYTES_MAX) continue
-      yield buffer
-      buffer = new Uint8Array(CHUNK_BYTES_MAX)
-      used = 0
+      continue
+    }
+    const record = new Uint8Array(piece.length)
+    piece.write({ bytes: record, view: viewOf(record), offset: 0 })
+    for (let taken = 0; taken < record.length;) {
+      if (used === CHUNK_BYTES_MAX) {
+        yield bytes
+        bytes = new Uint8Array(CHUNK_BYTES_MAX)
+        view = viewOf(bytes)
+        used = 0
+      }
+      const part = record.subarray(taken, taken + CHUNK_BYTES_MAX - used)
+      bytes.set(part, used)
+      used += part.length
+      taken += part.length
     }
   }
-  if (used > 0) yield buffer.subarray(0, used)
+  yield bytes.subarray(0, used)
 }
 
-function* recordsOf(cut: Cut): Generator<Uint8Array, void> {
-  yield encodeHead(cut.head)
-  for (const [key, record] of cut.keys.entries()) yield encodeKey(key, record)
-  for (const { key, value } of cut.requests) yield encodeRequest(key, value)
-  for (const session of cut.sessions) yield encodeSession(session)
-  for (const { key } of cut.ended) yield encodeEnded(key)
-  yield encodeEnd([cut.keys.size(), cut.requests.length, cut.sessions.length, cut.ended.length])
+function* piecesOf(cut: Cut): Generator<Piece, void> {
+  yield headPiece(cut.head)
+  for (const [key, record] of cut.keys.entries()) yield keyPiece(key, record)
+  for (const { key, value } of cut.requests) yield requestPiece(key, value)
+  for (const session of cut.sessions) yield sessionPiece(session)
+  for (const { key } of cut.ended) yield endedPiece(key)
+  yield endPiece([cut.keys.size(), cut.requests.length, cut.sessions.length, cut.ended.length])
 }
 
-const encodeHead = (head: Cut['head']): Uint8Array => {
-  const { bytes, view } = openRecord(RecordTag.head, HEAD_BYTES)
-  view.setUint8(1, SNAPSHOT_VERSION)
-  const numbers = [head.appliedIndex, head.appliedTerm, head.timeMs, head.revision, head.undecodable]
-  numbers.forEach((value, i) => writeSafeInteger(view, 2 + i * 8, value))
-  return bytes
-}
+const headPiece = (head: Cut['head']): Piece => ({
+  length: HEAD_BYTES,
+  write: ({ view, offset }) => {
+    view.setUint8(offset, RecordTag.head)
+    view.setUint8(offset + 1, SNAPSHOT_VERSION)
+    const numbers = [head.appliedIndex, head.appliedTerm, head.timeMs, head.revision, head.undecodable]
+    numbers.forEach((value, i) => writeSafeInteger(view, offset + 2 + i * 8, value))
+  },
+})
 
-const encodeKey = (key: string, { value, revision, expiresAtMs }: KeyRecord): Uint8Array => {
-  const { bytes, view } = openRecord(RecordTag.key, KEY_HEADER_BYTES + key.length + value.length)
-  view.setUint16(1, key.length, true)
-  view.setUint32(3, value.length, true)
-  writeSafeInteger(view, 7, revision)
-  writeSafeInteger(view, 15, expiresAtMs)
-  writeBinaryString(bytes, KEY_HEADER_BYTES, key)
-  bytes.set(value, KEY_HEADER_BYTES + key.length)
-  return bytes
-}
+const keyPiece = (key: string, { value, revision, expiresAtMs }: KeyRecord): Piece => ({
+  length: KEY_HEADER_BYTES + key.length + value.length,
+  write: ({ bytes, view, offset }) => {
+    view.setUint8(offset, RecordTag.key)
+    view.setUint16(offset + 1, key.length, true)
+    view.setUint32(offset + 3, value.length, true)
+    writeSafeInteger(view, offset + 7, revision)
+    writeSafeInteger(view, offset + 15, expiresAtMs)
+    writeBinaryString(bytes, offset + KEY_HEADER_BYTES, key)
+    bytes.set(value, offset + KEY_HEADER_BYTES + key.length)
+  },
+})
 
-const encodeRequest = (id: string, result: OperationResult): Uint8Array => {
-  const { bytes, view } = openRecord(RecordTag.request, REQUEST_HEADER_BYTES + resultBytes(result) + id.length)
-  view.setUint8(1, id.length)
-  const end = writeResult(bytes, view, { offset: REQUEST_HEADER_BYTES, result })
-  writeBinaryString(bytes, end, id)
-  return bytes
-}
+const requestPiece = (id: string, result: OperationResult): Piece => ({
+  length: REQUEST_HEADER_BYTES + resultBytes(result) + id.length,
+  write: ({ bytes, view, offset }) => {
+    view.setUint8(offset, RecordTag.request)
+    view.setUint8(offset + 1, id.length)
+    writeBinaryString(bytes, writeResult({ bytes, view, offset: offset + REQUEST_HEADER_BYTES }, result), id)
+  },
+})
 
-const encodeSession = ({ client, renewedAtMs, firstIncomplete, results }: Session): Uint8Array => {
+const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session): Piece => {
   let length = SESSION_HEADER_BYTES
   for (const result of results.values()) length += 8 + resultBytes(result)
-  const { bytes, view } = openRecord(RecordTag.session, length)
-  writeHex64(view, 1, client)
-  writeSafeInteger(view, 9, renewedAtMs)
-  writeSafeInteger(view, 17, firstIncomplete)
-  view.setUint16(25, results.size, true)
-  let offset = SESSION_HEADER_BYTES
-  for (const [sequence, result] of results) {
-    writeSafeInteger(view, offset, sequence)
-    offset = writeResult(bytes, view, { offset: offset + 8, result })
+  return {
+    length,
+    write: ({ bytes, view, offset }) => {
+      view.setUint8(offset, RecordTag.session)
+      writeHex64(view, offset + 1, client)
+      writeSafeInteger(view, offset + 9, renewedAtMs)
+      writeSafeInteger(view, offset + 17, firstIncomplete)
+      view.setUint16(offset + 25, results.size, true)
+      let next = offset + SESSION_HEADER_BYTES
+      for (const [sequence, result] of results) {
+        writeSafeInteger(view, next, sequence)
+        next = writeResult({ bytes, view, offset: next + 8 }, result)
+      }
+    },
   }
-  return bytes
 }
 
-const encodeEnded = (client: string): Uint8Array => {
-  const { bytes, view } = openRecord(RecordTag.ended, ENDED_BYTES)
-  writeHex64(view, 1, client)
-  return bytes
-}
+const endedPiece = (client: string): Piece => ({
+  length: ENDED_BYTES,
+  write: ({ view, offset }) => {
+    view.setUint8(offset, RecordTag.ended)
+    writeHex64(view, offset + 1, client)
+  },
+})
 
-const encodeEnd = (counts: readonly number[]): Uint8Array => {
-  const { bytes, view } = openRecord(RecordTag.end, END_BYTES)
-  counts.forEach((count, i) => writeSafeInteger(view, 1 + i * 8, count))
-  return bytes
-}
-
-const openRecord = (tag: number, length: number): { readonly bytes: Uint8Array; readonly view: DataView } => {
-  const bytes = new Uint8Array(length)
-  bytes[0] = tag
-  return { bytes, view: viewOf(bytes) }
-}
+const endPiece = (counts: readonly number[]): Piece => ({
+  length: END_BYTES,
+  write: ({ view, offset }) => {
+    view.setUint8(offset, RecordTag.end)
+    counts.forEach((count, i) => writeSafeInteger(view, offset + 1 + i * 8, count))
+  },
+})
 
 const resultBytes = ({ value }: OperationResult): number => RESULT_HEADER_BYTES + (value?.length ?? 0)
 
-const writeResult = (
-  bytes: Uint8Array,
-  view: DataView,
-  at: { readonly offset: number; readonly result: OperationResult },
-): number => {
-  const { offset, result: { status, revision, value, message = '' } } = at
+/** Where it ends. */
+const writeResult = ({ bytes, view, offset }: Target, { status, revision, value, message = '' }: OperationResult): number => {
   const messageCode = (OUTCOME_MESSAGES as readonly string[]).indexOf(message)
   assert(messageCode >= 0, `the message "${message}" is one of outcome.ts`)
   view.setUint8(offset, Status[status])

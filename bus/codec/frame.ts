@@ -182,7 +182,8 @@ const readShardRequest = (reader: Reader): ShardMessage => {
   const batch = readU53(reader)
   const policy = choice(reader, policies)
   const term = readU53(reader)
-  return { type: 'shard.request', replyTo, batch, policy, term, consistency: choice(reader, consistencies), operations: readOperations(reader) }
+  const consistency = choice(reader, consistencies)
+  return { type: 'shard.request', replyTo, batch, policy, term, consistency, operations: readOperations(reader) }
 }
 
 const writeShardReply = (writer: Writer, message: Extract<ShardMessage, { type: 'shard.reply' }>): void => {

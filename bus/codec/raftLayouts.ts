@@ -128,7 +128,8 @@ const appendRejected: Layout<'raft.appendRejected'> = {
     writeU53(writer, message.hintTerm)
   },
   read: (reader) => ({
-    type: 'raft.appendRejected', term: readU53(reader), rejectedIndex: readU53(reader), hintIndex: readU53(reader), hintTerm: readU53(reader),
+    type: 'raft.appendRejected', term: readU53(reader), rejectedIndex: readU53(reader),
+    hintIndex: readU53(reader), hintTerm: readU53(reader),
   }),
 }
 

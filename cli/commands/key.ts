@@ -88,7 +88,8 @@ const keyCommand = (io: CliIo, name: string, description: string): Command => {
 const ifRevisionFlag = () => flag('--if-revision <revision>', 'only when the key is at this revision; 0: only when it does not exist')
   .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
 
-const requestIdFlag = () => flag('--request-id <id>', 'repeat this command with the same id and it takes effect once (default: a fresh one)')
+const requestIdFlag = () => flag('--request-id <id>',
+  'repeat this command with the same id and it takes effect once (default: a fresh one)')
 
 const ttlHeader = (ttl: number | undefined): Record<string, string> => (ttl === undefined ? {} : { 'Kv-Ttl-Ms': String(ttl) })
 

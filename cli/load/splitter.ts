@@ -106,7 +106,9 @@ const beforeElement = (state: State, chunk: Uint8Array, at: number): number => {
     state.mode = 'afterArray'
     return at + 1
   }
-  if (byte !== OPEN_BRACE) throw new SplitError(`element ${state.records + 1} of the array is no JSON object; load takes an array of objects`)
+  if (byte !== OPEN_BRACE) {
+    throw new SplitError(`element ${state.records + 1} of the array is no JSON object; load takes an array of objects`)
+  }
   state.mode = 'element'
   return at
 }

@@ -36,7 +36,9 @@ export const parseTemplate = (text: string): KeyTemplate => {
 const parseParts = (text: string): readonly Part[] => {
   const parts: Part[] = []
   for (const [piece] of text.matchAll(/\{[^{}]*\}|[^{}]+|[{}]/g)) {
-    if (piece === '{' || piece === '}' || piece === '{}') throw new TemplateError(`"${text}" has a brace without a field name; write {field}`)
+    if (piece === '{' || piece === '}' || piece === '{}') {
+      throw new TemplateError(`"${text}" has a brace without a field name; write {field}`)
+    }
     parts.push(piece.startsWith('{') ? { field: piece.slice(1, -1) } : { text: piece })
   }
   return parts

@@ -12,9 +12,10 @@ const plainFrame = {
 export const statusTable = (status: ClusterStatus, useColor: boolean): string => {
   const color = pc.createColors(useColor)
   const { broker } = status
+  const routing = broker.routing === 'broker' ? 'the broker' : color.yellow(broker.routing)
   const lines = [
     `cluster ${status.cluster}, epoch ${status.epoch}, ${status.shardCount} shards`,
-    `broker ${broker.url}, nats-server ${broker.version}, routing by ${broker.routing === 'broker' ? 'the broker' : color.yellow(broker.routing)}`,
+    `broker ${broker.url}, nats-server ${broker.version}, routing by ${routing}`,
     '',
     table(['NODE', 'STATE', 'LEADS', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId }) => [
       id,

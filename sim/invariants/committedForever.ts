@@ -19,11 +19,17 @@ interface Acceptance {
 }
 
 export const createCommittedForever = (now: () => number): Invariant => {
-  /** The newest acceptance each replica sent. */
+  /** How far each replica has accepted in the newest term in which it did. */
   const accepted = new Map<string, Acceptance>()
   /** How far each replica's commits have been compared, by life. */
   const compared = new Map<string, { readonly life: number; readonly index: Index }>()
 
+  /** Acceptances of one term leave in any order: the greatest counts. */
+  const accept = (key: string, term: Term, index: Index): void => {
+    const known = accepted.get(key)
+    if (known === undefined || term > known.term) accepted.set(key, { term, index })
+    else if (term === known.term && index > known.index) accepted.set(key, { term, index })
+  }
   const hasAccepted = (view: ReplicaView, voter: ReplicaId, index: Index): boolean => {
     if (voter === view.id) return (view.matchIndex.get(voter) ?? 0) >= index
     const known = accepted.get(`${view.shard} ${voter}`)
@@ -54,7 +60,7 @@ export const createCommittedForever = (now: () => number): Invariant => {
   return {
     name: 'committed never changes',
     checkMail: ({ shard, from, message }) => {
-      if (message.type === 'raft.appendAccepted') accepted.set(`${shard} ${from}`, { term: message.term, index: message.matchIndex })
+      if (message.type === 'raft.appendAccepted') accept(`${shard} ${from}`, message.term, message.matchIndex)
       return null
     },
     check: (view, ledger) => {

@@ -1,6 +1,6 @@
 /**
- * What only grows: a replica's term over all its lives; its commit and applied indexes within a life; a leader's match indexes within a
- * leadership. And applied never passes committed, committed never passes the log.
+ * What only grows: a replica's term, commit and applied indexes within a life (promisesKept.ts says what must outlive it); a leader's match
+ * indexes within a leadership. And applied never passes committed, committed never passes the log.
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
@@ -29,8 +29,8 @@ const checkOrder = (view: ReplicaView): Problem => {
 
 const checkGrowth = (before: Past, view: ReplicaView): Problem => {
   const fell = (what: string, from: number, to: number): string => `${view.id} of shard ${view.shard}: ${what} fell from ${from} to ${to}`
-  if (view.term < before.term && !view.isDamaged) return fell('term', before.term, view.term)
   if (view.life !== before.life) return null
+  if (view.term < before.term) return fell('term', before.term, view.term)
   if (view.commitIndex < before.commitIndex) return fell('commit index', before.commitIndex, view.commitIndex)
   if (view.appliedIndex < before.appliedIndex) return fell('applied index', before.appliedIndex, view.appliedIndex)
   if (view.role !== 'leader' || before.role !== 'leader' || view.term !== before.term) return null

@@ -195,6 +195,22 @@ export const describeBus = (name: string, start: () => Promise<BusFixture>): voi
       inbox.unsubscribe()
     })
 
+    test('hands out plain bytes: a slice of them is a copy, not the view that a Buffer gives', async () => {
+      const copies: Uint8Array[] = []
+      const views: Uint8Array[] = []
+      const subscription = b.subscribe('plain', ({ data }) => {
+        copies.push(data.slice())
+        views.push(data)
+      })
+      await flushed(b)
+      a.publish('plain', Buffer.from('plain'))
+      await until(() => copies.length === 1, 'it has come')
+      expect(Buffer.isBuffer(views[0])).toBe(false)
+      expect(copies[0]?.buffer).not.toBe(views[0]?.buffer)
+      expect(textOf(copies[0] ?? bytesOf(''))).toBe('plain')
+      subscription.unsubscribe()
+    })
+
     test('says how it stands', async () => {
       expect(await flushed(a)).toBeNull()
       const status = a.status()

@@ -4,11 +4,17 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { CONTROL_BYTES_MAX, decodeControl, encodeControl } from '../../bus/codec/control.ts'
 
+const fieldName = fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__')
+
 describe('a control message', () => {
   test('carries plain data', () => {
     const plain = fc.letrec((tie) => ({
-      value: fc.oneof({ depthSize: 'small', maxDepth: 4 }, fc.constant(null), fc.boolean(), fc.maxSafeInteger(), fc.string({ maxLength: 12 }),
-        fc.array(tie('value'), { maxLength: 3 }), fc.dictionary(fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__'), tie('value'), { maxKeys: 3, noNullPrototype: true })),
+      value: fc.oneof(
+        { depthSize: 'small', maxDepth: 4 },
+        fc.constant(null), fc.boolean(), fc.maxSafeInteger(), fc.string({ maxLength: 12 }),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.dictionary(fieldName, tie('value'), { maxKeys: 3, noNullPrototype: true }),
+      ),
     })).value
     fc.assert(fc.property(plain, (value) => {
       expect(decodeControl(encodeControl(value))).toEqual(value)
@@ -29,7 +35,7 @@ describe('a control message', () => {
     ['too many bytes', new Uint8Array(CONTROL_BYTES_MAX + 1).fill(1)],
     ['a byte too many', new Uint8Array([1, 0xc0, 0xc0])],
     ['a list that is not there', new Uint8Array([1, 0xdd, 0xff, 0xff, 0xff, 0xff])],
-    ['a nest too deep', new Uint8Array([1, ...new Array<number>(20).fill(0x91), 0xc0])],
+    ['a nest too deep', new Uint8Array([1, ...Array.from({ length: 20 }, () => 0x91), 0xc0])],
     ['an extension (a date)', new Uint8Array([1, 0xd6, 0xff, 0, 0, 0, 0])],
     ['an infinity', new Uint8Array([1, 0xcb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0])],
   ])('of %s is refused', (_name, bytes) => {
@@ -54,7 +60,7 @@ describe('a control message', () => {
   test('that is not plain, or too large, is not sent', () => {
     expect(() => encodeControl(new Date())).toThrow(/plain data/)
     expect(() => encodeControl({ run: () => 1 })).toThrow(/plain data/)
-    expect(() => encodeControl(new Array(65_536).fill(0))).toThrow(/plain data/)
+    expect(() => encodeControl(Array.from({ length: 65_536 }, () => 0))).toThrow(/plain data/)
     expect(() => encodeControl('x'.repeat(CONTROL_BYTES_MAX))).toThrow(/at most 262144 bytes/)
   })
 })

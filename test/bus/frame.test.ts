@@ -62,6 +62,9 @@ const frameOf = (...messages: readonly Buffer[]): Buffer => Buffer.concat([headO
 
 const u53 = (value: number): number[] => [...Buffer.from(value.toString(16).padStart(16, '0'), 'hex')]
 const u32 = (value: number): number[] => u53(value).slice(4)
+/** A request's head up to its one operation: reply to `node`, batch 1, policy slot, term 1, linearizable. */
+const toNode = [4, 0x6e, 0x6f, 0x64, 0x65]
+const requestHead = [...toNode, ...u53(1), 0, ...u53(1), 0, 0, 1]
 const generations = [...u32(1), ...u32(1)]
 
 describe('a frame', () => {
@@ -128,7 +131,9 @@ describe('a frame', () => {
     ['a number above 2^53-1', frameOf(rawMessage(2, [...generations, 0, 0x20, 0, 0, 0, 0, 0, 0])), /2\^53/],
     ['an unknown reason', frameOf(rawMessage(3, [...generations, ...u53(1), 6])), /reason/],
     ['a boolean of 2', frameOf(rawMessage(11, [...generations, ...u53(1), ...u53(1), 2])), /neither 0 nor 1/],
-    ['a vote for no node', frameOf(rawMessage(16, [...generations, ...u32(1), ...u53(1), 1, 0x41, ...u32(1), ...u53(1), ...u53(1)])), /names a node/],
+    ['a vote for no node', frameOf(rawMessage(16, [
+      ...generations, ...u32(1), ...u53(1), 1, 0x41, ...u32(1), ...u53(1), ...u53(1),
+    ])), /names a node/],
     ['a chunk beyond its snapshot', frameOf(rawMessage(12, [
       ...generations, ...u53(1), ...u53(1), ...u53(1), ...u53(5), ...u53(6), ...u32(0), ...u32(2), 1, 2,
     ])), /beyond its snapshot/],
@@ -152,16 +157,12 @@ describe('a frame', () => {
       ...generations, ...u53(3), ...u53(1), ...u53(1), ...u53(1), ...u32(1), ...u53(3), 1, ...u32(0xffff_ffff),
     ])), /above its limit/],
     ['a request that nobody waits for', frameOf(rawMessage(64, [0])), /waits for its reply/],
-    ['an unknown policy', frameOf(rawMessage(64, [4, 0x6e, 0x6f, 0x64, 0x65, ...u53(1), 3])), /choices/],
+    ['an unknown policy', frameOf(rawMessage(64, [...toNode, ...u53(1), 3])), /choices/],
     ['a batch that is too large', frameOf(rawMessage(65, [...u32(1), ...u53(1), 0xff, 0xff])), /65535/],
-    ['an unknown operation', frameOf(rawMessage(64, [4, 0x6e, 0x6f, 0x64, 0x65, ...u53(1), 0, ...u53(1), 0, 0, 1, 99])), /code 99/],
-    ['unknown flags of an operation', frameOf(rawMessage(64, [4, 0x6e, 0x6f, 0x64, 0x65, ...u53(1), 0, ...u53(1), 0, 0, 1, 1, 32])), /flags 32/],
-    ['a key that is too long', frameOf(rawMessage(64, [
-      4, 0x6e, 0x6f, 0x64, 0x65, ...u53(1), 0, ...u53(1), 0, 0, 1, 1, 0, 4, 1,
-    ])), /1025/],
-    ['a request id that is too long', frameOf(rawMessage(64, [
-      4, 0x6e, 0x6f, 0x64, 0x65, ...u53(1), 0, ...u53(1), 0, 0, 1, 1, 16, 0, 0, 65, ...new Array<number>(65).fill(65),
-    ])), /65 bytes/],
+    ['an unknown operation', frameOf(rawMessage(64, [...requestHead, 99])), /code 99/],
+    ['unknown flags of an operation', frameOf(rawMessage(64, [...requestHead, 1, 32])), /flags 32/],
+    ['a key that is too long', frameOf(rawMessage(64, [...requestHead, 1, 0, 4, 1])), /1025/],
+    ['a request id that is too long', frameOf(rawMessage(64, [...requestHead, 1, 16, 0, 0, 65, ...Array.from({ length: 65 }, () => 65)])), /65 bytes/],
     ['an unknown status', frameOf(rawMessage(65, [...u32(1), ...u53(1), 0, 1, 99, 0])), /status/],
     ['a result that is definite and indefinite', frameOf(rawMessage(65, [...u32(1), ...u53(1), 0, 1, 0, 12, ...u53(1)])), /both/],
   ])('with %s is refused', (_name, frame, reason) => {
@@ -169,8 +170,8 @@ describe('a frame', () => {
   })
 
   test('of more messages than its limit is refused', () => {
-    const timeoutNow = rawMessage(17, generations)
-    expect(decode(Buffer.concat([headOf(), ...new Array<Buffer>(65_537).fill(timeoutNow)])))
+    const accepted = rawMessage(17, [...generations, ...u32(1)])
+    expect(decode(Buffer.concat([headOf(), ...Array.from({ length: 65_537 }, () => accepted)])))
       .toMatchObject({ ok: false, reason: expect.stringMatching(/at most 65536/) })
   })
 
@@ -178,7 +179,8 @@ describe('a frame', () => {
     const frame = only(encode([{ to: 'raft/1', message: heartbeat }, { to: 'raft/1', message: appendOf(Buffer.from('kept')) }]).frames)
     const decoded = decode(frame)
     frame.fill(0xdb)
-    expect(decoded).toMatchObject({ ok: true, messages: [{}, { message: { message: { entries: [{ payload: Buffer.from('kept') }] } } }] })
+    const entries = [{ payload: new TextEncoder().encode('kept') }]
+    expect(decoded).toMatchObject({ ok: true, messages: [{}, { message: { message: { entries } } }] })
   })
 })
 
@@ -186,7 +188,7 @@ describe('a frame encoder', () => {
   test('seals a frame before the message that would take it past its target', () => {
     const message = appendOf(Buffer.alloc(100))
     const size = only(encode([{ to: 'raft/1', message }]).frames).length - HEAD_BYTES
-    const messages = new Array<FrameMessage>(7).fill({ to: 'raft/1', message })
+    const messages = Array.from({ length: 7 }, () => ({ to: 'raft/1', message }))
     const { frames, counts } = encode(messages, { bytesTarget: HEAD_BYTES + 3 * size })
     expect(counts).toEqual([3, 3, 1])
     const all = frames.flatMap((frame) => {
@@ -232,7 +234,7 @@ describe('a frame encoder', () => {
   })
 
   test('seals a frame that has reached its limit of messages', () => {
-    const { counts } = encode(new Array<FrameMessage>(65_537).fill({ to: 'raft/1', message: mail({ type: 'raft.timeoutNow', term: 1 }) }),
+    const { counts } = encode(Array.from({ length: 65_537 }, () => ({ to: 'raft/1', message: mail({ type: 'raft.timeoutNow', term: 1 }) })),
       { bytesTarget: 8_000_000, bytesMax: 8_000_000 })
     expect(counts).toEqual([65_536, 1])
   })
@@ -241,7 +243,10 @@ describe('a frame encoder', () => {
     const foreign: ActorMessage = { ...(heartbeat as Extract<ActorMessage, { type: 'raft' }>), from: replicaId(self, 1) }
     expect(() => encode([{ to: 'raft/1', message: foreign }])).toThrow(/two nodes/)
     expect(() => encode([{ to: 'Raft 1', message: heartbeat }])).toThrow(/is an address/)
-    const gap = mail({ type: 'raft.append', term: 3, prevTerm: 2, prevIndex: 10, commitIndex: 9, entries: [{ term: 3, index: 12, kind: 0, payload: Buffer.alloc(0) }] })
+    const gap = mail({
+      type: 'raft.append', term: 3, prevTerm: 2, prevIndex: 10, commitIndex: 9,
+      entries: [{ term: 3, index: 12, kind: 0, payload: Buffer.alloc(0) }],
+    })
     expect(() => encode([{ to: 'raft/1', message: gap }])).toThrow(/without a gap/)
     expect(() => encode([{ to: 'raft/1', message: mail({ type: 'raft.timeoutNow', term: -1 }) }])).toThrow(/whole number/)
     expect(() => encode([{ to: 'raft/1', message: mail({ type: 'raft.timeoutNow', term: 0.5 }) }])).toThrow(/whole number/)

@@ -79,7 +79,8 @@ describe('the headers of an answer', () => {
     ['a conflict with an absent key', { status: 'CONFLICT', revision: 0, definite: true },
       { 'Kv-Status': 'CONFLICT', 'Kv-Revision': '0', 'Kv-Shard': '3', 'Kv-Definite': 'true' }],
     ['nothing found', { status: 'NOT_FOUND', revision: 0 }, { 'Kv-Status': 'NOT_FOUND', 'Kv-Shard': '3' }],
-    ['nothing found at a revision', { status: 'NOT_FOUND', revision: 9 }, { 'Kv-Status': 'NOT_FOUND', 'Kv-Revision': '9', 'Kv-Shard': '3' }],
+    ['nothing found at a revision', { status: 'NOT_FOUND', revision: 9 },
+      { 'Kv-Status': 'NOT_FOUND', 'Kv-Revision': '9', 'Kv-Shard': '3' }],
     ['an overload', { status: 'OVERLOADED', revision: 0, definite: false, retryAfterMs: 50 },
       { 'Kv-Status': 'OVERLOADED', 'Kv-Shard': '3', 'Kv-Definite': 'false', 'Kv-Retry-After-Ms': '50' }],
   ])('for %s', (_name, result, expected) => {

@@ -16,7 +16,7 @@ const whole = fc.oneof(
   fc.constantFrom(0xffff_ffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER),
   fc.maxSafeNat(),
 )
-const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array))
+const bytes = fc.uint8Array({ maxLength: 60 })
 const text = (maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: 1, maxLength }).map((array) => Buffer.from(array).toString('latin1'))
 const generation = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(0xffff_ffff))
@@ -28,7 +28,9 @@ const append = fc.record({
   prevTerm: fc.integer({ min: 0, max: 5 }),
   prevIndex: fc.integer({ min: 0, max: 1_000_000 }),
   commitIndex: whole,
-  steps: fc.array(fc.record({ rise: fc.integer({ min: 0, max: 2 }), kind: fc.constantFrom<EntryKind>(0, 1, 2), payload: bytes }), { maxLength: 6 }),
+  steps: fc.array(fc.record({
+    rise: fc.integer({ min: 0, max: 2 }), kind: fc.constantFrom<EntryKind>(0, 1, 2), payload: bytes,
+  }), { maxLength: 6 }),
   lead: fc.integer({ min: 0, max: 3 }),
 }).map(({ prevTerm, prevIndex, commitIndex, steps, lead }): RaftMessage => {
   let term = prevTerm
@@ -42,8 +44,11 @@ const append = fc.record({
 const chunk = fc.record({ term: whole, snapshotTerm: whole, snapshotIndex: whole, offset: fc.nat(), crc: fc.nat(), more: fc.nat(), bytes })
   .map(({ more, ...rest }): RaftMessage => ({ type: 'raft.snapshotChunk', ...rest, totalBytes: rest.offset + rest.bytes.length + more }))
 
+type MessageOf<Type extends RaftMessage['type']> = Extract<RaftMessage, { type: Type }>
+type FieldsOf<Message> = Omit<{ [Field in keyof Message]: fc.Arbitrary<Message[Field]> }, 'type'>
+
 const record = <Type extends RaftMessage['type']>(
-  type: Type, fields: Omit<{ [Field in keyof Extract<RaftMessage, { type: Type }>]: fc.Arbitrary<Extract<RaftMessage, { type: Type }>[Field]> }, 'type'>,
+  type: Type, fields: FieldsOf<MessageOf<Type>>,
 ): fc.Arbitrary<RaftMessage> => fc.record(fields as unknown as Record<string, fc.Arbitrary<unknown>>)
   .map((rest) => ({ type, ...rest }) as unknown as RaftMessage)
 

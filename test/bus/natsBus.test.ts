@@ -113,7 +113,8 @@ describe('a NATS connection', () => {
   })
 
   test('is told when the server is about to leave', async () => {
-    const leaving = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nlame_duck_duration: "30s"\nlame_duck_grace_period: "1s"\n`)
+    const leaving = await startNatsServer((port) =>
+      `listen: "127.0.0.1:${port}"\nlame_duck_duration: "30s"\nlame_duck_grace_period: "1s"\n`)
     const bus = await open(leaving)
     const events: string[] = []
     bus.onEvent(({ type }) => events.push(type))
@@ -211,7 +212,8 @@ describe('the outbox', () => {
 describe('a broker version', () => {
   test.each([
     ['2.9.10', true], ['2.10.29', true], ['2.11.15', true], ['2.11.16', false], ['2.12.0', true], ['2.12.6', true], ['2.12.7', false],
-    ['2.13.0', false], ['2.15.2', false], ['v2.12.8', false], ['2.12.7-RC.1', false], ['3.0.0', false], ['1.4.1', true], ['', true], ['newest', true],
+    ['2.13.0', false], ['2.15.2', false], ['v2.12.8', false], ['2.12.7-RC.1', false], ['3.0.0', false],
+    ['1.4.1', true], ['', true], ['newest', true],
   ])('%s earns a warning: %s', (version, warned) => {
     expect(versionWarning(version) !== null).toBe(warned)
   })

@@ -21,7 +21,8 @@ test('start hands its flags to the launcher, and the first Ctrl-C asks it to dra
       return { ended, stop: () => { stops += 1; finish(0) } }
     },
   })
-  const { code, out, err } = await terminal.run('start', '--nodes', '5', '--shards', '32', '--dir', 'd', '--nats-port', '4333', '--http-port', '9000')
+  const { code, out, err } = await terminal.run('start', '--nodes', '5', '--shards', '32', '--dir', 'd', '--nats-port', '4333',
+    '--http-port', '9000')
   expect([code, out, stops]).toEqual([0, '', 1])
   expect(options).toMatchObject({ nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000 })
   expect(err).toBe('shardkv is ready\ndraining; once more kills at once\nstopped\n')
@@ -29,9 +30,13 @@ test('start hands its flags to the launcher, and the first Ctrl-C asks it to dra
 
 test('start without flags leaves nodes and shards to the directory', async () => {
   let options: StartOptions | undefined
-  const terminal = fakeTerminal(null, { startLocalCluster: async (given) => { options = given; return { problem: 'port 4222 is taken' } } })
+  const terminal = fakeTerminal(null, { startLocalCluster: async (given) => {
+    options = given
+    return { problem: 'port 4222 is taken' }
+  } })
   expect(await terminal.run('start')).toEqual({ code: 1, out: '', err: 'shardkv: port 4222 is taken\n' })
-  expect([options?.nodes, options?.shards, options?.directory, options?.natsPort, options?.httpPort]).toEqual([undefined, undefined, './.shardkv', 4222, 8480])
+  expect([options?.nodes, options?.shards, options?.directory, options?.natsPort, options?.httpPort])
+    .toEqual([undefined, undefined, './.shardkv', 4222, 8480])
 })
 
 test('start ends with code 1 when the cluster gave up by itself', async () => {
@@ -88,7 +93,8 @@ test('init says what it created, and refuses what the directory refuses', async 
     return results.shift() ?? { record: undefined, problem: 'asked too often' }
   }
   const terminal = fakeTerminal(null, { createCluster })
-  expect(await terminal.run('init', '--dir', 'd', '--shards', '8')).toEqual({ code: 0, out: '{"cluster":"c","nodes":["n1"],"shardCount":8}\n', err: 'created\n' })
+  expect(await terminal.run('init', '--dir', 'd', '--shards', '8'))
+    .toEqual({ code: 0, out: '{"cluster":"c","nodes":["n1"],"shardCount":8}\n', err: 'created\n' })
   expect(await terminal.run('init', '--dir', 'd')).toEqual({ code: 1, out: '', err: 'shardkv: damaged\n' })
   expect(asked[0]).toMatchObject({ directory: 'd', shards: 8 })
 })

@@ -1,4 +1,4 @@
-/** A terminal, a broker and a one-node store for tests of the command line: everything in memory, on the real clock unless said otherwise. */
+/** A terminal, a broker and a one-node store for tests of the command line: all in memory, on the real clock unless said otherwise. */
 
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { runCli } from '../../cli/program.ts'
@@ -13,8 +13,11 @@ export interface FakeRequest {
   readonly headers: Headers
 }
 
-export type FakeAnswer = { readonly status: string; readonly value?: string | Uint8Array; readonly headers?: Readonly<Record<string, string>> }
-  | RequestFailure
+export type FakeAnswer = RequestFailure | {
+  readonly status: string
+  readonly value?: string | Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 export interface FakeCluster {
   readonly bus: Bus
@@ -59,7 +62,8 @@ export const fakeCluster = (
       flush: (done) => setImmediate(() => done(null)),
       drain: (done) => setImmediate(done),
       close: () => { cluster.isClosed = true },
-      status: () => ({ connected: true, outstandingBytes: 0, maxPayloadBytes: 1_048_576, server: { url: 'nats://fake', version: '2.12.7' } }),
+      status: () => ({ connected: true, outstandingBytes: 0, maxPayloadBytes: 1_048_576,
+        server: { url: 'nats://fake', version: '2.12.7' } }),
       onEvent: () => {},
     },
   }

@@ -104,7 +104,8 @@ describe('retries', () => {
   })
 
   test('what the cluster refuses for good is not repeated', async () => {
-    const { cluster, terminal } = answering({ status: 'TOO_LARGE', value: 'a value has at most 524288 bytes', headers: { 'Kv-Definite': 'true' } })
+    const { cluster, terminal } = answering({ status: 'TOO_LARGE', value: 'a value has at most 524288 bytes',
+      headers: { 'Kv-Definite': 'true' } })
     const { code, err } = await terminal.run('put', 'k', 'v')
     expect([code, cluster.requests.length]).toEqual([1, 1])
     expect(err).toBe('shardkv: TOO_LARGE: a value has at most 524288 bytes\n')

@@ -21,7 +21,8 @@ describe('merging', () => {
   test('a shard is described by the leader of the highest term, and a deposed one is not shown as a second leader', () => {
     const status = mergeReports([
       report('n1', [replica(0, { role: 'leader', term: 3, commitIndex: 9 }), replica(1)]),
-      report('n2', [replica(0, { role: 'leader', term: 4, commitIndex: 12, appliedIndex: 11, matchIndex: { 'n1:1': 9, 'n2:1': 12 } }), replica(1)]),
+      report('n2', [replica(0, { role: 'leader', term: 4, commitIndex: 12, appliedIndex: 11,
+        matchIndex: { 'n1:1': 9, 'n2:1': 12 } }), replica(1)]),
     ])
     expect(status?.shards[0]).toEqual({
       id: 0, leader: 'n2', term: 4, commitIndex: 12, appliedIndex: 11,
@@ -85,7 +86,8 @@ describe('the command', () => {
 
   test('the table names leaders, lagging and quarantined replicas, without colours in a pipe', async () => {
     const quarantined = replica(0, { quarantined: 'bad record' })
-    const reports = [report('n1', [replica(0, { role: 'leader', matchIndex: { 'n1:1': 10, 'n2:1': 4 } })]), report('n2', [quarantined]), report('n3', [])]
+    const reports = [report('n1', [replica(0, { role: 'leader', matchIndex: { 'n1:1': 10, 'n2:1': 4 } })]),
+      report('n2', [quarantined]), report('n3', [])]
     const { out } = await fakeTerminal(fakeCluster(() => 'timeout', reports)).run('status')
     expect(out).toContain('n1* 10  n2 quarantined 4')
     expect(out).not.toContain('\u001b')

@@ -42,7 +42,8 @@ export interface ClusterPorts {
   readonly newClusterId: () => string
   readonly wallMs: () => number
   /** Writes the genesis of one node into its data directory; null on success. EEXIST when it holds anything already. */
-  readonly writeGenesis: (directory: string, genesis: Genesis) => Promise<{ readonly code?: string | undefined; readonly message: string } | null>
+  readonly writeGenesis: (directory: string, genesis: Genesis) =>
+    Promise<{ readonly code?: string | undefined; readonly message: string } | null>
   /** The genesis in a node's data directory, if there is a valid one. */
   readonly readGenesis: (directory: string) => Promise<Genesis | null>
 }

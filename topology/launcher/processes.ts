@@ -4,8 +4,8 @@
  * launcher is gone, and nobody blocks on a pipe that nobody reads.
  *
  * No orphans, also when the launcher is killed with -9: a node's standard input is a pipe from the launcher, and a node that sees
- * it end drains by itself (supervised.ts). The broker can not be taught that, so a guard watches for it: `sh` that waits for the end of its
- * own standard input, gives the nodes BROKER_GRACE_TENTHS to drain, and then stops the broker.
+ * it end drains by itself (supervised.ts). The broker can not be taught that, so a guard watches for it: `sh` that waits for the
+ * end of its own standard input, gives the nodes BROKER_GRACE_TENTHS to drain, and then stops the broker.
  */
 
 import { spawn } from 'node:child_process'

@@ -45,7 +45,8 @@ export const startCluster = async (options: StartOptions, ports: StartPorts): Pr
   const opened = await openCluster(ports, { directory, nodes: options.nodes, shards: options.shards })
   if (opened.record === undefined) return { problem: opened.problem }
   const { record } = opened
-  ports.say(`cluster ${record.cluster}: ${record.members.length} nodes, ${record.shardCount} shards, ${opened.isNew ? 'new' : 'resumed'} in ${directory}`)
+  const age = opened.isNew ? 'new' : 'resumed'
+  ports.say(`cluster ${record.cluster}: ${record.members.length} nodes, ${record.shardCount} shards, ${age} in ${directory}`)
   const problem = await waitForPorts(options, ports, record)
   if (problem !== null) return { problem }
   await ports.files.makeDirectory(join(directory, 'logs'))
@@ -63,6 +64,11 @@ export const startCluster = async (options: StartOptions, ports: StartPorts): Pr
 interface Place {
   readonly directory: string
   readonly record: ClusterRecord
+}
+
+interface NodePlace extends Place {
+  readonly url: string
+  readonly index: number
 }
 
 const planBroker = async (options: StartOptions, ports: StartPorts, place: Place): Promise<ChildPlan | { readonly problem: string }> => {
@@ -88,7 +94,7 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
   }
 }
 
-const planNode = (options: StartOptions, ports: StartPorts, place: Place & { readonly url: string; readonly index: number }): ChildPlan => {
+const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): ChildPlan => {
   const name = place.record.members[place.index] ?? ''
   const port = options.httpPort + place.index + 1
   const [program, ...first] = ports.cliCommand

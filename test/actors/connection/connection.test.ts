@@ -28,7 +28,9 @@ describe('the requests of a turn', () => {
     expect(harness.flushesWanted()).toBe(1)
     expect(harness.sent).toEqual([])
     harness.flush()
-    expect(harness.sent.map((sent) => [keysOf(sent), sent.shard, sent.to, sent.message.policy, sent.message.term, sent.message.consistency])).toEqual([
+    const sent = harness.sent.map(({ shard, to, message }) =>
+      [keysOf({ shard, to, message }), shard, to, message.policy, message.term, message.consistency])
+    expect(sent).toEqual([
       ['a d', 0, '', 'slot', 0, 'linearizable'],
       ['b', 1, 'n2', 'forward', 7, 'linearizable'],
       ['c g', 0, '', 'slot', 0, 'linearizable'],
@@ -192,8 +194,10 @@ describe('a connection at its limit', () => {
       harness.ask(put('a'), { shard: shardId(i) })
       harness.flush()
     }
+    expect(harness.connection.state()).toBe('open')
+    expect(policies.map((policy) => harness.verdictOf(harness.ask(put('x'), { policy }))))
+      .toEqual(['OVERLOADED-', 'OVERLOADED+', 'OVERLOADED+'])
     expect(harness.connection.state()).toBe('throttled')
-    expect(policies.map((policy) => harness.verdictOf(harness.ask(put('x'), { policy })))).toEqual(['OVERLOADED-', 'OVERLOADED+', 'OVERLOADED+'])
     expect(harness.answers[0]?.result.retryAfterMs).toBe(50)
     expect(harness.connection.status().counters.overloaded).toBe(3)
     harness.reply(first(harness.sent, 0))
@@ -206,6 +210,7 @@ describe('a connection at its limit', () => {
       harness.ask(put('k', bytes), { shard: shardId(bytes) })
       harness.flush()
     }
+    harness.ask(put('k'))
     expect(harness.connection.state()).toBe('throttled')
     harness.reply(first(harness.sent, 0))
     harness.reply(first(harness.sent, 1))
@@ -218,6 +223,7 @@ describe('a connection at its limit', () => {
   test('opens again when deadlines free it', () => {
     const harness = createHarness({ limits: { inFlightRequestsMax: 1 } })
     harness.ask(put('a'), { timeoutMs: 100 })
+    harness.ask(put('b'))
     harness.flush()
     expect(harness.connection.state()).toBe('throttled')
     harness.pass(150)
@@ -346,7 +352,8 @@ describe('a connection that drains', () => {
     harness.send({ type: 'connection.drain' })
     harness.send({ type: 'connection.drain' })
     expect(harness.connection.state()).toBe('draining')
-    expect(policies.map((policy) => harness.verdictOf(harness.ask(put('x'), { policy })))).toEqual(['OVERLOADED-', 'OVERLOADED+', 'OVERLOADED+'])
+    expect(policies.map((policy) => harness.verdictOf(harness.ask(put('x'), { policy }))))
+      .toEqual(['OVERLOADED-', 'OVERLOADED+', 'OVERLOADED+'])
     harness.flush()
     harness.reply(first(harness.sent))
     expect(harness.verdictOf(ticket)).toBe('OK')

@@ -60,7 +60,8 @@ export const createHarness = (options: { kind?: 'raw' | 'session'; limits?: Part
     tick: (): void => connection.send({ type: 'tick', now }),
     ask: (operation: Operation, more: Partial<Omit<ClientRequest, 'operation'>> = {}): number => {
       ticket += 1
-      const request = { ticket, shard: shardId(0), policy: 'slot' as const, consistency: 'linearizable' as const, timeoutMs: 5_000, ...more, operation }
+      const defaults = { shard: shardId(0), policy: 'slot', consistency: 'linearizable', timeoutMs: 5_000 } as const
+      const request = { ticket, ...defaults, ...more, operation }
       connection.send({ type: 'connection.request', request, now })
       return ticket
     },

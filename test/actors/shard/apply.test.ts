@@ -125,7 +125,8 @@ describe('the state machine', () => {
     const state = createState()
     const seen: unknown[] = []
     const changed = (...change: readonly unknown[]): void => { seen.push(change) }
-    applyEntry(state, batchEntry(1, 100, [put('a', '1', { ttlMs: 5 }), put('a', '1', { ifRevision: 9 }), incr('b'), del('nothing')]), changed)
+    const refused = put('a', '1', { ifRevision: 9 })
+    applyEntry(state, batchEntry(1, 100, [put('a', '1', { ttlMs: 5 }), refused, incr('b'), del('nothing')]), changed)
     applyEntry(state, batchEntry(2, 105, [touch('b', 7), del('b')]), changed)
     expect(seen).toEqual([
       ['a', 1, OpCode.put], ['b', 2, OpCode.incr], ['a', 3, OpCode.del], ['b', 4, OpCode.touch], ['b', 5, OpCode.del],
@@ -144,7 +145,8 @@ describe('the state machine', () => {
     const { apply } = createReplica()
     apply(1, put('k', 'a', { requestId: 'first' }), put('k', 'b', { ifRevision: 9, requestId: 'second' }))
     expect(apply(2, incr('n', '5', { requestId: 'third' }))[0]?.duplicate).toBeUndefined()
-    expect(apply(3, put('k', 'c', { requestId: 'first' }), put('k', 'b', { requestId: 'second' }), incr('n', '5', { requestId: 'third' })).map(plain))
+    const again = [put('k', 'c', { requestId: 'first' }), put('k', 'b', { requestId: 'second' }), incr('n', '5', { requestId: 'third' })]
+    expect(apply(3, ...again).map(plain))
       .toEqual([
         { status: 'OK', revision: 1, duplicate: true },
         { status: 'CONFLICT', revision: 1, duplicate: true },
@@ -210,7 +212,8 @@ describe('the state machine', () => {
 
   test('takes an empty batch as a tick that only moves time', () => {
     const { state } = createReplica()
-    expect(applyEntry(state, { ...noopEntry(1), kind: EntryKind.batch, payload: encodeBatch({ timeMs: 77, operations: [] }) }, ignoreChanges)).toEqual([])
+    const tick = { ...noopEntry(1), kind: EntryKind.batch, payload: encodeBatch({ timeMs: 77, operations: [] }) }
+    expect(applyEntry(state, tick, ignoreChanges)).toEqual([])
     expect(state).toMatchObject({ timeMs: 77, revision: 0 })
   })
 })

@@ -82,7 +82,8 @@ export const operations: fc.Arbitrary<Operation> = fc.oneof(
     del(key, { ...defined({ ifRevision }), ...identity })) },
   { weight: 3, arbitrary: fc.tuple(keys, fc.constantFrom(undefined, '1', '-3', '9223372036854775807'), conditions, times, identities)
     .map(([key, delta, ifRevision, ttlMs, identity]) => incr(key, delta, { ...defined({ ifRevision, ttlMs }), ...identity })) },
-  { weight: 1, arbitrary: fc.tuple(keys, fc.integer({ min: 0, max: 60 }), identities).map(([key, ttlMs, identity]) => touch(key, ttlMs, identity)) },
+  { weight: 1, arbitrary: fc.tuple(keys, fc.integer({ min: 0, max: 60 }), identities)
+    .map(([key, ttlMs, identity]) => touch(key, ttlMs, identity)) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }).map(open) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 3 }).map(close) },
 )

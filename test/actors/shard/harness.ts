@@ -59,12 +59,12 @@ export const createHarness = (options: HarnessOptions = {}) => {
 
   const snapshots = {
     write: ({ index: at, term }, chunks, done): Cancel => {
-      writes.push({ index: at, term, chunks, done: (error) => done(error as never, { totalBytes: 77 } as SnapshotInfo) })
+      writes.push({ index: at, term, chunks, done: (error) => done(error, { totalBytes: 77 } as SnapshotInfo) })
       return () => { isCancelled = true }
     },
     prune: (_group, keep, done) => {
       lines.push(`prune ${keep}`)
-      done(options.pruneFails === true ? (new Error('pruning') as never) : null)
+      done(options.pruneFails === true ? new Error('pruning') : null)
     },
   } as Partial<SnapshotStore> as SnapshotStore
 

@@ -130,7 +130,8 @@ describe('a leadership that ends', () => {
     expect(harness.shard.status().counters.silenced).toBe(7)
   })
 
-  test.each(['forward', 'direct'] as const)('is told to every %s request: reads and unsent writes definitely, sent writes not (M24)', (policy) => {
+  const names = 'is told to every %s request: reads and unsent writes definitely, sent writes not (M24)'
+  test.each(['forward', 'direct'] as const)(names, (policy) => {
     const { harness, writes, reads } = owing(policy)
     harness.role('preCandidate', 1)
     for (const read of Object.values(reads)) expect(harness.verdictOf(read)).toEqual(['NOT_LEADER+'])
@@ -206,7 +207,8 @@ describe('a shard that is handed off', () => {
     harness.send({ type: 'shard.drain' })
     expect(harness.shard.state()).toBe('handingOff')
     expect(harness.serving).toEqual(['serves 1', 'stops 1'])
-    const verdicts = (['slot', 'forward', 'direct'] as const).map((policy) => harness.verdictOf(harness.ask([put('x', 'y')], { policy, term: 1 })))
+    const verdicts = (['slot', 'forward', 'direct'] as const)
+      .map((policy) => harness.verdictOf(harness.ask([put('x', 'y')], { policy, term: 1 })))
     expect(verdicts).toEqual([['OVERLOADED-'], ['OVERLOADED+'], ['OVERLOADED+']])
     harness.commit(...entries)
     expect(harness.verdictOf(inFlight)).toEqual(['OK'])

@@ -100,7 +100,8 @@ describe('an interrupted load', () => {
   test('records behind a stuck one are not claimed, and are sent again under the same request ids', async () => {
     const store = fakeStore()
     const stuck = '-50'
-    const { run } = load((request) => (request.subject.endsWith(stuck) ? 'noResponders' : store.answer(request)), '--give-up-after', '100')
+    const { run } = load((request) => (request.subject.endsWith(stuck) ? 'noResponders' : store.answer(request)),
+      '--give-up-after', '100')
     const failed = await run()
     expect(failed.code).toBe(4)
     const { completed } = JSON.parse(readFileSync(`${file}.checkpoint`, 'utf8')) as { completed: number }
@@ -188,7 +189,8 @@ describe('what can not be loaded', () => {
 
 test('progress is a bar on a terminal and a line now and then elsewhere', async () => {
   let now = 0
-  const clock = { now: () => (now += 50), wall: () => 0, after: (ms: number, fn: () => void) => { const t = setTimeout(fn, ms); return () => clearTimeout(t) }, defer: setImmediate }
+  const clock = { now: () => (now += 50), wall: () =>
+    0, after: (ms: number, fn: () => void) => { const t = setTimeout(fn, ms); return () => clearTimeout(t) }, defer: setImmediate }
   const store = fakeStore()
   const bar = await fakeTerminal(fakeCluster(store.answer), { isErrorTty: true, clock }).run('load', file, '--key', KEY)
   expect(bar.err).toMatch(/\r\[#+\.*\] +\d+ % loading \d+ records/)

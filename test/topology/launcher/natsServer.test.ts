@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import { NATS_SERVER_VERSION, archiveName, checksumOf, fileInTar } from '../../../topology/launcher/natsRelease.ts'
 import { cacheFolder, findNatsServer } from '../../../topology/launcher/natsServer.ts'
-import type { MachineHost, RunResult } from '../../../topology/launcher/machineHost.ts'
+import type { MachineHost, RunOptions, RunResult } from '../../../topology/launcher/machineHost.ts'
 import type { LocalFiles } from '../../../storage/localFiles.ts'
 
 const CACHED = '/home/ada/.cache/shardkv/nats-server'
@@ -17,7 +17,8 @@ interface Machine {
   readonly isRoot?: boolean
   readonly downloads?: Record<string, Uint8Array>
   /** What running a program does, besides `-v`; may add programs. */
-  readonly onRun?: (command: string, programs: Map<string, string>, options: { directory?: string; env?: Record<string, string> }) => RunResult
+  readonly onRun?: (command: string, programs: Map<string, string>,
+    options: RunOptions) => RunResult
 }
 
 const ok: RunResult = { code: 0, output: '' }
@@ -29,7 +30,8 @@ const machine = ({ env = {}, programs: given = {}, isRoot = false, downloads = {
   const files = {
     isExecutable: async (path: string) => programs.has(path),
     makeDirectory: async () => {},
-    list: async (path: string) => [...programs.keys()].filter((name) => name.startsWith(`${path}/`)).map((name) => name.slice(path.length + 1)),
+    list: async (path: string) => [...programs.keys()].filter((name) => name.startsWith(`${path}/`))
+      .map((name) => name.slice(path.length + 1)),
     rename: async (from: string, to: string) => {
       const version = programs.get(from)
       if (version === undefined) throw new Error(`no ${from}`)
@@ -44,11 +46,13 @@ const machine = ({ env = {}, programs: given = {}, isRoot = false, downloads = {
     run: async (program, args, options) => {
       if (args[0] === '-v') {
         const version = programs.get(program)
-        return version === undefined || version === 'broken' ? { code: 1, output: 'boom' } : { code: 0, output: `nats-server: v${version}\n` }
+        return version === undefined || version === 'broken' ? { code: 1, output: 'boom' }
+          : { code: 0, output: `nats-server: v${version}\n` }
       }
       const command = [program, ...args].join(' ')
       commands.push(command)
-      return onRun?.(command, programs, options as { directory?: string; env?: Record<string, string> }) ?? { code: null, output: 'not found' }
+      return onRun?.(command, programs, options)
+        ?? { code: null, output: 'not found' }
     },
     download: async (url) => {
       const body = downloads[url.split('/').at(-1) ?? '']
@@ -61,7 +65,8 @@ const machine = ({ env = {}, programs: given = {}, isRoot = false, downloads = {
 
 describe('the order', () => {
   test('the named one wins over PATH', async () => {
-    const { find } = machine({ env: { SHARDKV_NATS_SERVER: '/opt/nats' }, programs: { '/opt/nats': '2.14.0', '/bin/nats-server': '2.9.10' } })
+    const { find } = machine({ env: { SHARDKV_NATS_SERVER: '/opt/nats' },
+      programs: { '/opt/nats': '2.14.0', '/bin/nats-server': '2.9.10' } })
     expect(await find()).toEqual({ path: '/opt/nats', version: '2.14.0' })
   })
 
@@ -71,7 +76,8 @@ describe('the order', () => {
   })
 
   test('PATH wins over the cached copy, unless it does not run', async () => {
-    expect(await machine({ programs: { '/usr/bin/nats-server': '2.9.10', [CACHED]: '2.12.9' } }).find()).toMatchObject({ path: '/usr/bin/nats-server' })
+    expect(await machine({ programs: { '/usr/bin/nats-server': '2.9.10', [CACHED]: '2.12.9' } }).find())
+      .toMatchObject({ path: '/usr/bin/nats-server' })
     expect(await machine({ programs: { '/usr/bin/nats-server': 'broken', [CACHED]: '2.12.9' } }).find()).toMatchObject({ path: CACHED })
   })
 
@@ -107,7 +113,8 @@ describe('the release', () => {
   })
 
   test('is refused when one bit differs, and nothing of it is kept', async () => {
-    const { find, lines } = machine({ downloads: { SHA256SUMS: sums(right.replace(/^./, (c) => (c === 'a' ? 'b' : 'a'))), [name]: archive } })
+    const { find, lines } = machine({ downloads: { SHA256SUMS: sums(right.replace(/^./, (c) => (c === 'a' ? 'b' : 'a'))),
+      [name]: archive } })
     expect(await find()).toMatchObject({ path: undefined })
     expect(lines.join('\n')).toContain('has checksum')
   })
@@ -165,7 +172,8 @@ describe('installing by what the machine offers', () => {
       },
     })
     expect(await find()).toEqual({ path: CACHED, version: '2.9.10' })
-    expect(commands.map((command) => command.split(' ').slice(0, 2).join(' '))).toEqual(['apt-get download', 'apt-get update', 'apt-get download', 'dpkg -x'])
+    expect(commands.map((command) => command.split(' ').slice(0, 2).join(' ')))
+      .toEqual(['apt-get download', 'apt-get update', 'apt-get download', 'dpkg -x'])
   })
 
   test('nothing helps: the message names every attempt and what a person can do', async () => {
@@ -176,7 +184,8 @@ describe('installing by what the machine offers', () => {
     const result = await find()
     expect(result.path).toBeUndefined()
     const problem = result.path === undefined ? result.problem : ''
-    for (const part of ['GitHub: no network', 'the last line', 'apt-get install nats-server', 'brew install', 'SHARDKV_NATS_SERVER', '--nats nats://']) {
+    for (const part of ['GitHub: no network', 'the last line', 'apt-get install nats-server', 'brew install',
+      'SHARDKV_NATS_SERVER', '--nats nats://']) {
       expect(problem).toContain(part)
     }
     expect(lines.length).toBeGreaterThan(5)

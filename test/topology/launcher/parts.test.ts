@@ -87,7 +87,8 @@ describe('a log\'s lines', () => {
   const cases: readonly (readonly [string, string, ReturnType<typeof parseLine>])[] = [
     ['pino info', '{"level":30,"msg":"up"}', { level: 'info', text: 'up' }],
     ['pino warning', '{"level":40,"msg":"slow"}', { level: 'warn', text: 'slow' }],
-    ['pino error with its cause', '{"level":50,"msg":"can not start","err":{"message":"no disk"}}', { level: 'error', text: 'can not start: no disk' }],
+    ['pino error with its cause', '{"level":50,"msg":"can not start","err":{"message":"no disk"}}',
+      { level: 'error', text: 'can not start: no disk' }],
     ['pino error with a reason it tells already', '{"level":60,"msg":"ended: x","reason":"x"}', { level: 'error', text: 'ended: x' }],
     ['an empty object', '{}', { level: 'info', text: '' }],
     ['broken JSON', '{"level":', { level: 'info', text: '{"level":' }],

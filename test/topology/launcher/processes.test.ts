@@ -92,7 +92,8 @@ const launcherScript = (modules: string): string => `
 test('nobody is left when the launcher is killed with -9: nodes drain, then the broker is stopped', async () => {
   const { transformSync } = await import('@swc/core')
   for (const path of ['storage/localFiles', 'topology/launcher/processes']) {
-    const code = transformSync(readFileSync(`${path}.ts`, 'utf8'), { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } })
+    const code = transformSync(readFileSync(`${path}.ts`, 'utf8'),
+      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } })
     await createLocalFiles().makeDirectory(join(folder, path, '..'))
     writeFileSync(join(folder, `${path}.js`), code.code)
   }

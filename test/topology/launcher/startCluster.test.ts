@@ -91,7 +91,8 @@ describe('a new directory', () => {
     const w = world()
     const launcher = await launched(w)
     await ready(w)
-    expect(JSON.parse(readFileSync(join(directory, 'cluster.json'), 'utf8'))).toMatchObject({ phase: 'created', members: ['n1', 'n2', 'n3'], shardCount: 16 })
+    expect(JSON.parse(readFileSync(join(directory, 'cluster.json'), 'utf8')))
+      .toMatchObject({ phase: 'created', members: ['n1', 'n2', 'n3'], shardCount: 16 })
     expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shards 16\n')
     expect([...w.genesis.keys()]).toEqual(['n1', 'n2', 'n3'].map((name) => join(directory, name)))
     expect(w.started.map(({ spec }) => [spec.program, ...spec.args].join(' '))).toEqual([
@@ -135,14 +136,16 @@ describe('a directory with a cluster', () => {
     const { ports } = world()
     await openCluster(ports, wishes({}))
     for (const other of [{ nodes: 5 }, { shards: 32 }]) {
-      expect(await openCluster(ports, wishes(other))).toMatchObject({ record: undefined, problem: expect.stringContaining('3 nodes and 16 shards') })
+      expect(await openCluster(ports, wishes(other)))
+        .toMatchObject({ record: undefined, problem: expect.stringContaining('3 nodes and 16 shards') })
     }
   })
 
   test('whose creation was interrupted is completed with the same id, and never a second time', async () => {
     const { ports, genesis } = world()
     const write = ports.writeGenesis
-    const failing = { ...ports, writeGenesis: async (home: string, record: Genesis) => (record.node === 'n2' ? { message: 'disk full' } : await write(home, record)) }
+    const failing = { ...ports, writeGenesis: async (home: string, record: Genesis) => (record.node === 'n2'
+      ? { message: 'disk full' } : await write(home, record)) }
     expect(await openCluster(failing, wishes({}))).toMatchObject({ record: undefined, problem: expect.stringContaining('disk full') })
     expect(await openCluster(ports, wishes({}))).toMatchObject({ isNew: true, record: { cluster: '0000000000000001' } })
     genesis.delete(join(directory, 'n3'))
@@ -153,7 +156,8 @@ describe('a directory with a cluster', () => {
   test('with a node of another cluster in it is refused', async () => {
     const { ports, genesis } = world()
     genesis.set(join(directory, 'n2'), { cluster: 'ffffffffffffffff' } as Genesis)
-    expect(await openCluster(ports, wishes({}))).toMatchObject({ record: undefined, problem: expect.stringContaining(join(directory, 'n2')) })
+    expect(await openCluster(ports, wishes({})))
+      .toMatchObject({ record: undefined, problem: expect.stringContaining(join(directory, 'n2')) })
   })
 
   test('without its cluster.json, or with a damaged one, is refused and left alone', async () => {

@@ -153,7 +153,9 @@ describe('restarting', () => {
     const cluster = running()
     cluster.exit('n3', 78, 'a twin is alive')
     cluster.pass(BACKOFF_MS_MAX)
-    expect(cluster.take()).toEqual(['say n3 can not run and is not restarted (exit code 78: a twin is alive); cure that, then start again'])
+    expect(cluster.take()).toEqual([
+      'say n3 can not run and is not restarted (exit code 78: a twin is alive); cure that, then start again',
+    ])
   })
 })
 

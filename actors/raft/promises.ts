@@ -1,0 +1,74 @@
+/**
+ * The memory of promises: what each peer has said to this member that it must never forget.
+ *
+ * Raft assumes that what a replica acknowledged is on its disk for ever. A disk that lied, or an old copy of a directory put back, breaks
+ * that silently: the replica votes twice, or helps to elect a leader without a committed entry. Nobody can see that alone, but whoever
+ * received the promise can (DESIGN 5). So every member remembers, while it lives, and compares when a peer presents itself.
+ *
+ * What a peer owes to whoever it promised, for the newest term T it has promised in:
+ * - a hard state of term T or higher;
+ * - at term T itself, the vote it gave there, and a log that reaches what it accepted from T's leader.
+ * A higher term clears both: it may have voted again, and its new leader may have cut its log, legitimately.
+ *
+ * A presentation is itself a promise of its term and vote, but of its log only when the last entry is of that same term. An older
+ * suffix may be cut by the leader of that very term: a replica that presents (term 5, entries up to 120 of term 4) may honestly come
+ * back with (term 5, up to 110).
+ */
+
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { Index, Presentation, Term } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+export interface PeerPromise {
+  term: Term
+  vote: ReplicaId | ''
+  matchIndex: Index
+  /** The start of the peer that was accepted last: one that is presented twice was delayed, not forgotten. */
+  incarnation: number | undefined
+  /** It presented less than it had promised. It counts for nothing until it comes back under a new replica id. */
+  isRefused: boolean
+}
+
+/** Takes note of a promise; one of an older term says nothing any more. */
+export const notePromise = (core: RaftCore, from: ReplicaId, said: { term: Term, vote?: ReplicaId | '', matchIndex?: Index }): void => {
+  const known = promiseOf(core, from)
+  if (said.term < known.term) return
+  if (said.term > known.term) {
+    known.term = said.term
+    known.vote = ''
+    known.matchIndex = 0
+  }
+  if (said.vote !== undefined && said.vote !== '') known.vote = said.vote
+  known.matchIndex = Math.max(known.matchIndex, said.matchIndex ?? 0)
+}
+
+export const isRefused = (core: RaftCore, replica: ReplicaId): boolean => core.promises.get(replica)?.isRefused ?? false
+
+/** Compares and remembers: false when the peer has forgotten something, which is final. */
+export const acceptsPresentation = (core: RaftCore, from: ReplicaId, presented: Presentation): boolean => {
+  const known = promiseOf(core, from)
+  if (known.isRefused) return false
+  // Presented again while it lives: its promises since then are newer than what it started with.
+  if (known.incarnation === presented.incarnation) return true
+  if (isBelow(presented, known)) {
+    known.isRefused = true
+    return false
+  }
+  known.incarnation = presented.incarnation
+  const matchIndex = presented.lastTerm === presented.term ? presented.lastIndex : 0
+  notePromise(core, from, { term: presented.term, vote: presented.vote, matchIndex })
+  return true
+}
+
+const isBelow = (presented: Presentation, promised: PeerPromise): boolean => {
+  if (presented.term !== promised.term) return presented.term < promised.term
+  return presented.lastIndex < promised.matchIndex || (promised.vote !== '' && presented.vote !== promised.vote)
+}
+
+export const promiseOf = (core: RaftCore, replica: ReplicaId): PeerPromise => {
+  const known = core.promises.get(replica)
+  if (known !== undefined) return known
+  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, isRefused: false }
+  core.promises.set(replica, fresh)
+  return fresh
+}

@@ -1,0 +1,247 @@
+/**
+ * The state of one Raft member: a single mutable object that the handlers of this folder share.
+ *
+ * The chart (machine.ts) says which handler may run when; `role` repeats the chart's state for the few handlers that serve several
+ * states, and is written only by the entry actions in roles.ts. `effects` is what the shell carries out after each event, in order.
+ *
+ * Invariants, asserted where they are written:
+ * - term, commitIndex, emittedIndex and every matchIndex only grow;
+ * - emittedIndex <= commitIndex <= lastIndex, and emittedIndex <= durableIndex;
+ * - nothing at or below commitIndex is ever replaced.
+ */
+
+import { assert, must } from '../kernel/assert.ts'
+import { between } from '../kernel/random.ts'
+import { createDurability } from './durability.ts'
+import { createLog, lastIndexOf, lastTermOf, termAt } from './log.ts'
+import { createMembership, isVoter, membersOf, noteEntry } from './membership.ts'
+import { createPresenting } from './presentation.ts'
+import type { Random } from '../kernel/random.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { RecoveredGroup } from '../wal/protocol.ts'
+import type { Durability } from './durability.ts'
+import type { RaftLimits } from './limits.ts'
+import type { Log } from './log.ts'
+import type { Membership } from './membership.ts'
+import type { Presenting } from './presentation.ts'
+import type { Progress } from './progress.ts'
+import type { PeerPromise } from './promises.ts'
+import type { Configuration, Index, RaftEffect, RaftMessage, RaftRole, Term } from './protocol.ts'
+import type { RaftTiming } from './timing.ts'
+
+/** A snapshot file this member has: what a transfer sends. */
+export interface StoredSnapshot {
+  readonly index: Index
+  readonly term: Term
+  readonly totalBytes: number
+}
+
+export interface Vote {
+  readonly isGranted: boolean
+  readonly wallMs: number
+}
+
+/** A campaign: a pre-vote or an election. */
+export interface Campaign {
+  readonly votes: Map<ReplicaId, Vote>
+  /** The old leader asked for it, so voters need not stick to that leader. */
+  isTransfer: boolean
+  /** Ticks since the requests last left; they are repeated, because the network loses. */
+  silentTicks: number
+}
+
+/** A snapshot being received. */
+export interface IncomingSnapshot {
+  readonly from: ReplicaId
+  readonly term: Term
+  readonly index: Index
+  readonly snapshotTerm: Term
+  readonly totalBytes: number
+  requestedBytes: number
+  writtenBytes: number
+}
+
+/** What a follower keeps about the log of the leader of its term. */
+export interface Following {
+  /** Everything up to here equals the leader's log. Starts at the commit index of the term's beginning: that much every leader has. */
+  verifiedIndex: Index
+  /** An append waits for its answer. */
+  owesAnswer: boolean
+  answeredIndex: Index
+  incoming: IncomingSnapshot | null
+  /** Verified and waiting to take force; nothing else may touch the log meanwhile. */
+  isInstalling: boolean
+  /** Chunks handed to the disk and not yet written. */
+  chunkWrites: number
+}
+
+export interface WaitingRead {
+  readonly read: number
+  /** The commit index when its round began. */
+  readonly index: Index
+  readonly round: number
+}
+
+export interface Transfer {
+  readonly to: ReplicaId
+  ticks: number
+  isSent: boolean
+}
+
+export interface Leading {
+  readonly progress: Map<ReplicaId, Progress>
+  /** Monotonic time of the election: a new leader has that long to find its quorum. */
+  readonly sinceMs: number
+  /** The entry this leader began its term with. Until it commits nothing is served. */
+  noopIndex: Index
+  uncommittedBytes: number
+  heartbeatTicks: number
+  /** Ticks with pending entries and nothing emitted. */
+  stalledTicks: number
+  /** The newest confirmation round: counts from 1 in every term of a leader. */
+  round: number
+  confirmedRound: number
+  /** When each of the last ROUNDS_REMEMBERED rounds was sent, by round modulo. */
+  readonly roundSentAt: Float64Array
+  isRoundWanted: boolean
+  gatheredReads: number[]
+  waitingReads: WaitingRead[]
+  transfer: Transfer | null
+  /** TimeoutNow was sent in this term; it may still arrive, so no lease holds any more. */
+  isLeaseVoid: boolean
+}
+
+export interface RaftCore {
+  readonly self: ReplicaId
+  readonly timing: RaftTiming
+  readonly limits: RaftLimits
+  readonly random: Random
+  readonly crc32: (bytes: Uint8Array) => number
+  readonly effects: RaftEffect[]
+
+  /** The newest monotonic and wall time that an event brought, in milliseconds. */
+  now: number
+  wallMs: number
+
+  role: RaftRole
+  term: Term
+  vote: ReplicaId | ''
+  leader: ReplicaId | ''
+  readonly log: Log
+  readonly membership: Membership
+  commitIndex: Index
+  emittedIndex: Index
+  /** The shard is loading a snapshot: committed entries wait. */
+  isRestoring: boolean
+  snapshot: StoredSnapshot | null
+  readonly durability: Durability
+  isDiskStalled: boolean
+  quarantined: string | undefined
+
+  /** Ticks since the election timer was last reset, and the number at which it fires. */
+  electionTicks: number
+  electionTimeout: number
+  /** Ticks since a leader of the newest term was heard; infinite before the first time. */
+  ticksSinceLeader: number
+  /** Ticks until a started member may vote and campaign. */
+  freshTicks: number
+
+  readonly presenting: Presenting
+  readonly promises: Map<ReplicaId, PeerPromise>
+
+  campaign: Campaign
+  following: Following
+  leading: Leading
+
+  /** Why the role changes, in words, for the log; set just before the change. */
+  reason: string
+  announced: string
+}
+
+export interface RaftInput {
+  readonly self: ReplicaId
+  /** In force at the snapshot, or the genesis' when there is none. */
+  readonly configuration: Configuration
+  readonly recovered: RecoveredGroup
+  readonly snapshot: StoredSnapshot | null
+  readonly timing: RaftTiming
+  readonly limits: RaftLimits
+  readonly random: Random
+  readonly crc32: (bytes: Uint8Array) => number
+  readonly now: number
+  readonly wallMs: number
+}
+
+/**
+ * Confirmation rounds whose send time is known. Rounds for reads are limited to `roundsInFlightMax` (512 at most) beyond the confirmed one, and a
+ * leader whose rounds are not confirmed steps down within a maximum election timeout, so an older round is of no use.
+ */
+export const ROUNDS_REMEMBERED = 1_024
+
+export const createCore = (input: RaftInput): RaftCore => {
+  const { self, recovered, snapshot, timing, configuration } = input
+  const log = createLog(recovered.snapshot, recovered.entries)
+  const startIndex = snapshot?.index ?? recovered.snapshot.index
+  assert(snapshot === null || termAt(log, snapshot.index) === snapshot.term, 'the log vouches for the snapshot a member starts from')
+  const membership = createMembership(startIndex, configuration)
+  for (const entry of log.entries) if (entry.index > startIndex) noteEntry(membership, entry)
+  const { term, vote } = recovered.hardState
+  const isAlone = isSoleMember(configuration, self) && isSoleMember(membership.configuration, self)
+  const core: RaftCore = {
+    self, timing, limits: input.limits, random: input.random, crc32: input.crc32, effects: [],
+    now: input.now, wallMs: input.wallMs,
+    role: 'follower', term, vote, leader: '',
+    log, membership,
+    commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0,
+    snapshot, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
+    electionTicks: 0,
+    electionTimeout: isAlone ? 1 : timing.electionTicksMax + between(input.random, 1, timing.electionTicksMax - timing.electionTicksMin),
+    ticksSinceLeader: Number.POSITIVE_INFINITY,
+    freshTicks: isAlone ? 0 : timing.electionTicksMax + 1,
+    presenting: createPresenting({
+      incarnation: input.random.uint32(), term, vote, lastTerm: lastTermOf(log), lastIndex: lastIndexOf(log),
+    }),
+    promises: new Map(),
+    campaign: createCampaign(), following: createFollowing(startIndex), leading: createLeading(input.now),
+    reason: 'started', announced: '',
+  }
+  if (snapshot !== null && recovered.quarantined === undefined) {
+    core.effects.push({ type: 'raft.restore', index: snapshot.index, term: snapshot.term })
+  }
+  return core
+}
+
+/** Nobody else can have been promised anything: no need to wait out what a started member may have forgotten. */
+const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
+  const members = membersOf(configuration)
+  return members.length === 1 && members[0] === self
+}
+
+export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0 })
+
+export const createFollowing = (verifiedIndex: Index): Following => ({
+  verifiedIndex, owesAnswer: false, answeredIndex: 0, incoming: null, isInstalling: false, chunkWrites: 0,
+})
+
+export const createLeading = (now: number): Leading => ({
+  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, heartbeatTicks: 0, stalledTicks: 0,
+  round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
+  gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false,
+})
+
+export const send = (core: RaftCore, to: ReplicaId, message: RaftMessage): void => {
+  core.effects.push({ type: 'raft.send', to, message })
+}
+
+export const wantFlush = (core: RaftCore): void => {
+  core.effects.push({ type: 'raft.flushWanted' })
+}
+
+export const configurationOf = (core: RaftCore): Configuration => core.membership.configuration
+
+export const peersOf = (core: RaftCore): ReplicaId[] => membersOf(configurationOf(core)).filter((member) => member !== core.self)
+
+export const isSelfVoter = (core: RaftCore): boolean => isVoter(configurationOf(core), core.self)
+
+/** Entries of the log are there: an index this member has checked itself. */
+export const knownTermAt = (core: RaftCore, index: Index): Term => must(termAt(core.log, index), `index ${index} is in the log`)

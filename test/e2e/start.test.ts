@@ -1,0 +1,154 @@
+/** `npm start` as a user meets it: a real broker, real node processes, a raw NATS client, Ctrl-C, and everything there again. */
+
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { connect, headers } from 'nats'
+import type { ChildProcess } from 'node:child_process'
+import type { AddressInfo } from 'node:net'
+
+const START_MS_MAX = 60_000
+const STOP_MS_MAX = 40_000
+const TEST_MS_MAX = 180_000
+const NODES = 3
+
+let directory = ''
+let natsPort = 0
+let httpPort = 0
+let running: ChildProcess | undefined
+
+const freePort = (): Promise<number> => new Promise((resolve) => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo
+    server.close(() => resolve(port))
+  })
+})
+
+const until = async (what: string, ms: number, isSo: () => boolean | Promise<boolean>): Promise<void> => {
+  const deadline = performance.now() + ms
+  while (!await isSo()) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    await new Promise((wake) => { setTimeout(wake, 50) })
+  }
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+interface Started {
+  readonly text: () => string
+  readonly process: ChildProcess
+  readonly exitCode: () => number | null
+  /** By name, from the table. */
+  readonly pids: () => Readonly<Record<string, number>>
+}
+
+const start = async (...args: string[]): Promise<Started> => {
+  const child = spawn(process.execPath, ['bin/start.mjs', '--dir', directory, '--nats-port', String(natsPort), '--http-port',
+    String(httpPort), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running = child
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString() })
+  await until(`"shardkv is ready" in:\n${text}`, START_MS_MAX, () => {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}:\n${text}`)
+    return text.includes('data and logs:')
+  })
+  return {
+    text: () => text,
+    process: child,
+    exitCode: () => child.exitCode,
+    pids: () => Object.fromEntries([...text.matchAll(/^ {2}(nats-server|n\d+) +(\d+) /gm)].map(([, name, pid]) => [name, Number(pid)])),
+  }
+}
+
+const stop = async (started: Started, signal: NodeJS.Signals): Promise<void> => {
+  started.process.kill(signal)
+  await until('the launcher to end', STOP_MS_MAX, () => started.exitCode() !== null)
+}
+
+const kv = async (subject: string, data = '', options: Record<string, string> = {}): Promise<{ status: string; value: string }> => {
+  const connection = await connect({ servers: `nats://127.0.0.1:${natsPort}` })
+  try {
+    const given = headers()
+    for (const [name, value] of Object.entries(options)) given.set(name, value)
+    const answer = await connection.request(subject, data, { timeout: 5_000, headers: given })
+    return { status: answer.headers?.get('Kv-Status') ?? '', value: answer.string() }
+  } finally {
+    await connection.close()
+  }
+}
+
+beforeAll(async () => {
+  directory = join(mkdtempSync(join(tmpdir(), 'shardkv-e2e-')), 'data')
+  natsPort = await freePort()
+  httpPort = await freePort() - NODES
+})
+afterEach(async () => {
+  if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+  running.kill('SIGTERM')
+  await until('the launcher to end', STOP_MS_MAX, () => running?.exitCode !== null || running.signalCode !== null)
+})
+afterAll(() => { rmSync(join(directory, '..'), { recursive: true, force: true }) })
+
+describe('npm start', () => {
+  test('a value written through a raw NATS client is there after Ctrl-C and a second start', async () => {
+    const first = await start()
+    expect(Object.keys(first.pids())).toEqual(['nats-server', 'n1', 'n2', 'n3'])
+    expect(await kv('kv.put.user42', 'Ada')).toMatchObject({ status: 'OK' })
+    expect(await kv('kv.put.user42.email', 'ada@example.org')).toMatchObject({ status: 'OK' })
+    const pids = Object.values(first.pids())
+    await stop(first, 'SIGINT')
+    expect(first.exitCode()).toBe(0)
+    expect(pids.filter(isAlive)).toEqual([])
+
+    const second = await start()
+    expect(second.text()).toContain('resumed')
+    expect(await kv('kv.get.user42')).toEqual({ status: 'OK', value: 'Ada' })
+    expect(await kv('kv.get.user42.email')).toEqual({ status: 'OK', value: 'ada@example.org' })
+    expect(await kv('kv.get.nobody')).toMatchObject({ status: 'NOT_FOUND' })
+  }, TEST_MS_MAX)
+
+  test('a killed node and a killed broker come back, one line says so each time, and writes go on', async () => {
+    const started = await start()
+    for (const name of ['n2', 'nats-server']) {
+      process.kill(started.pids()[name] ?? 0, 'SIGKILL')
+      await until(`${name} to be restarted`, START_MS_MAX, () => started.text().includes(`${name} is back`))
+      expect(started.text()).toContain(`${name} ended (SIGKILL`)
+    }
+    await until('a write to be acknowledged', START_MS_MAX, async () => {
+      const answer = await kv('kv.put.after', 'x', { 'Kv-Request-Id': 'after-restart' }).catch(() => ({ status: '' }))
+      return answer.status === 'OK'
+    })
+  }, TEST_MS_MAX)
+
+  test('a launcher that is killed with -9 leaves nobody behind, and the next one starts', async () => {
+    const first = await start()
+    const pids = Object.values(first.pids())
+    first.process.kill('SIGKILL')
+    await until('every child to end', STOP_MS_MAX, () => !pids.some(isAlive))
+    const second = await start()
+    expect(await kv('kv.get.user42')).toEqual({ status: 'OK', value: 'Ada' })
+    await stop(second, 'SIGTERM')
+    expect(second.exitCode()).toBe(0)
+  }, TEST_MS_MAX)
+
+  test('another number of nodes or shards is refused, and nothing is changed', async () => {
+    const before = readFileSync(join(directory, 'cluster.json'), 'utf8')
+    for (const args of [['--nodes', '5'], ['--shards', '32']]) {
+      await expect(start(...args)).rejects.toThrow(/3 nodes and 16 shards/)
+    }
+    expect(readFileSync(join(directory, 'cluster.json'), 'utf8')).toBe(before)
+    expect(existsSync(join(directory, 'n4'))).toBe(false)
+  }, TEST_MS_MAX)
+})

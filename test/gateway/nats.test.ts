@@ -1,0 +1,261 @@
+import { describe, expect, test } from '@jest/globals'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { createNatsGateway } from '../../gateway/nats.ts'
+import { shardOf } from '../../topology/hash.ts'
+import { shardId } from '../../topology/ids.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { ClientRequest } from '../../actors/connection/protocol.ts'
+import type { Headers } from '../../bus/port.ts'
+
+const SHARDS = 4
+const VALUE_BYTES_MAX = 64
+
+interface Answer {
+  readonly status: string
+  readonly body: string
+  readonly headers: Headers
+}
+
+const open = (options: { isMapped?: boolean } = {}) => {
+  const world = createVirtualWorld(options.isMapped === false ? {} : { mappings: { prefix: 'kv', shardCount: SHARDS } })
+  const submitted: ClientRequest[] = []
+  const log: string[] = []
+  let caughtUp = 0
+  const gateway = createNatsGateway({
+    bus: world.broker.connect({ name: 'node' }),
+    clock: world.clock,
+    log: { ...silentLogger, warn: (fields) => log.push(String(fields.reason)) },
+    prefix: 'kv',
+    inboxPrefix: '_INBOX.',
+    shardCount: SHARDS,
+    valueBytesMax: VALUE_BYTES_MAX,
+    catchUp: () => { caughtUp += 1 },
+    submit: (request) => submitted.push(request),
+    map: () => ({ epoch: 1 }),
+  })
+  const client = world.broker.connect({ name: 'client' })
+  const ask = (subject: string, body: string | Uint8Array = '', headers: Record<string, string> = {}): (() => Answer | string) => {
+    let answer: Answer | string = 'silence'
+    const data = typeof body === 'string' ? new TextEncoder().encode(body) : body
+    client.request(subject, data, { timeoutMs: 1_000, headers: new Map(Object.entries(headers)) }, (failure, message) => {
+      if (failure === 'noResponders') answer = failure
+      if (message !== null) {
+        const given = message.headers ?? new Map<string, string>()
+        answer = { status: given.get('Kv-Status') ?? '', body: new TextDecoder().decode(message.data), headers: given }
+      }
+    })
+    world.pass(5)
+    return () => {
+      world.pass(5)
+      return answer
+    }
+  }
+  const serveAll = (): void => {
+    for (let shard = 0; shard < SHARDS; shard += 1) gateway.setServing(shardId(shard), true)
+  }
+  return { ...world, gateway, client, submitted, log, ask, serveAll, caughtUp: () => caughtUp }
+}
+
+const statusOf = (answer: Answer | string): string => (typeof answer === 'string' ? answer : answer.status)
+
+describe('the slots of the NATS gateway', () => {
+  test('turn a routed request into an operation of its shard, and the result into an answer', () => {
+    const { gateway, submitted, ask, serveAll, caughtUp } = open()
+    serveAll()
+    gateway.open()
+    const answer = ask('kv.put.user42', 'hello', { 'Kv-If-Revision': '0', 'Kv-Ttl-Ms': '5000', 'Kv-Request-Id': 'abc', 'Kv-Timeout-Ms': '700' })
+    const request = must(submitted[0], 'the request was submitted')
+    expect(request).toMatchObject({
+      shard: shardOf('user42', SHARDS), policy: 'slot', consistency: 'linearizable', timeoutMs: 700,
+      operation: { code: OpCode.put, key: 'user42', ifRevision: 0, ttlMs: 5_000, requestId: 'abc' },
+    })
+    expect(new TextDecoder().decode(request.operation.value)).toBe('hello')
+    expect(caughtUp()).toBe(1)
+    gateway.answer(request.ticket, { status: 'OK', revision: 17 })
+    expect(answer()).toMatchObject({ status: 'OK', body: '' })
+    expect((answer() as Answer).headers.get('Kv-Revision')).toBe('17')
+    expect((answer() as Answer).headers.get('Kv-Shard')).toBe(String(request.shard))
+  })
+
+  test('hash a key of a partition by its partition and name it in full', () => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    ask('kv.get.user42.email', '', { 'Kv-Consistency': 'stale' })
+    expect(submitted[0]).toMatchObject({ shard: shardOf('user42', SHARDS), consistency: 'stale', operation: { code: OpCode.get, key: '{user42}email' } })
+  })
+
+  test('live exactly as long as the leadership: dropped, nobody answers', () => {
+    const { gateway, submitted, ask } = open()
+    const shard = shardId(shardOf('user42', SHARDS))
+    gateway.open()
+    expect(ask('kv.get.user42')()).toBe('noResponders')
+    gateway.setServing(shard, true)
+    ask('kv.get.user42')
+    expect(submitted).toHaveLength(1)
+    gateway.setServing(shard, false)
+    expect(ask('kv.get.user42')()).toBe('noResponders')
+    expect(submitted).toHaveLength(1)
+  })
+
+  test('wait for the node to serve', () => {
+    const { gateway, ask, serveAll } = open()
+    serveAll()
+    expect(ask('kv.get.user42')()).toBe('noResponders')
+    gateway.open()
+    expect(ask('kv.get.user42')()).toBe('silence')
+  })
+
+  test.each([
+    ['an unknown operation', 'kv.frobnicate.user42', '', {}, 'INVALID'],
+    ['a key that is not in its canonical encoding', 'kv.get.%61', '', {}, 'INVALID'],
+    ['a one-token key that looks like a partition', 'kv.get.%7Ba%7Db', '', {}, 'INVALID'],
+    ['a partition with a brace', 'kv.get.a%7Db.c', '', {}, 'INVALID'],
+    ['an unknown header of ours', 'kv.get.user42', '', { 'Kv-Consistancy': 'stale' }, 'INVALID'],
+    ['a revision that is no number', 'kv.put.user42', 'x', { 'Kv-If-Revision': '-1' }, 'INVALID'],
+    ['a consistency on a write', 'kv.put.user42', 'x', { 'Kv-Consistency': 'stale' }, 'INVALID'],
+    ['a value one byte above the budget', 'kv.put.user42', 'x'.repeat(VALUE_BYTES_MAX + 1), {}, 'TOO_LARGE'],
+  ] as const)('refuse %s, definitely, and change nothing', (_name, subject, body, headers, status) => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    const answer = ask(subject, body, headers)()
+    expect(statusOf(answer)).toBe(status)
+    expect((answer as Answer).headers.get('Kv-Definite')).toBe('true')
+    expect((answer as Answer).body).not.toBe('')
+    expect(submitted).toEqual([])
+    expect(gateway.counters()[status]).toBe(1)
+  })
+
+  test('take a value of exactly the budget', () => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    ask('kv.put.user42', 'x'.repeat(VALUE_BYTES_MAX))
+    expect(submitted[0]?.operation.value).toHaveLength(VALUE_BYTES_MAX)
+  })
+
+  test('refuse a token that the mapping sent to another shard than it belongs to', () => {
+    const { gateway, submitted, client, serveAll, pass } = open()
+    serveAll()
+    gateway.open()
+    const wrong = (shardOf('user42', SHARDS) + 1) % SHARDS
+    let status = ''
+    client.request(`kv.slot.${wrong}.get.user42`, new Uint8Array(0), { timeoutMs: 100 }, (_failure, answer) => {
+      status = answer?.headers?.get('Kv-Status') ?? ''
+    })
+    pass(5)
+    expect(status).toBe('INVALID')
+    expect(submitted).toEqual([])
+  })
+
+  test('ignore routing probes', () => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    expect(ask('kv.routing-check.abc')()).toBe('silence')
+    expect(submitted).toEqual([])
+  })
+})
+
+describe('the NATS gateway', () => {
+  test('answers nobody outside the inbox prefix, so that a client can not have it forge internal messages', () => {
+    const { gateway, client, submitted, serveAll, pass, broker, log } = open()
+    serveAll()
+    gateway.open()
+    const heard: string[] = []
+    broker.connect({ name: 'other' }).subscribe('skv.>', ({ subject }) => heard.push(subject))
+    client.publish('kv.get.user42', new Uint8Array(0), { reply: 'skv.c.node.n2.n1' })
+    client.publish('kv.get.%61', new Uint8Array(0), { reply: 'skv.c.node.n2.n1' })
+    pass(100)
+    expect(heard).toEqual([])
+    expect(submitted).toEqual([])
+    expect(gateway.counters().replySubject).toBe(2)
+    expect(log).toEqual(['replySubject'])
+  })
+
+  test('executes a request that wants no answer', () => {
+    const { gateway, client, submitted, serveAll, pass } = open()
+    serveAll()
+    gateway.open()
+    client.publish('kv.put.user42', new Uint8Array(1))
+    pass(5)
+    gateway.answer(must(submitted[0], 'submitted').ticket, { status: 'OK', revision: 1 })
+    expect(submitted).toHaveLength(1)
+  })
+
+  test('forwards on a broker without the mapping', () => {
+    const { gateway, submitted, ask } = open({ isMapped: false })
+    gateway.open()
+    ask('kv.incr.visits')
+    ask('kv.put.a.b', 'x')
+    expect(submitted.map(({ policy }) => policy)).toEqual(['forward', 'forward'])
+    expect(submitted.map(({ shard }) => shard)).toEqual([shardOf('visits', SHARDS), shardOf('a', SHARDS)])
+  })
+
+  test('answers help and map itself, stays silent on status, and refuses the rest', () => {
+    const { gateway, ask } = open()
+    gateway.open()
+    expect((ask('kv.help')() as Answer).body).toContain('kv.put.<key>')
+    expect((ask('kv.map')() as Answer).body).toBe('{"epoch":1}')
+    expect(ask('kv.status')()).toBe('silence')
+    expect(statusOf(ask('kv.get')())).toBe('INVALID')
+    expect(statusOf(ask('kv.scan')())).toBe('INVALID')
+  })
+
+  test('forgets a ticket without an answer, and answers each at most once', () => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    const forgotten = ask('kv.get.user42')
+    gateway.forget(must(submitted[0], 'submitted').ticket)
+    gateway.answer(must(submitted[0], 'submitted').ticket, { status: 'OK', revision: 1 })
+    expect(forgotten()).toBe('silence')
+  })
+
+  test('says why in the body of an error and how sure it is in a header', () => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    const answer = ask('kv.put.user42', 'x')
+    gateway.answer(must(submitted[0], 'submitted').ticket, {
+      status: 'OVERLOADED', revision: 0, definite: false, retryAfterMs: 50, message: 'The shard is full: retry later.',
+    })
+    const given = answer() as Answer
+    expect(given).toMatchObject({ status: 'OVERLOADED', body: 'The shard is full: retry later.' })
+    expect([given.headers.get('Kv-Definite'), given.headers.get('Kv-Retry-After-Ms')]).toEqual(['false', '50'])
+  })
+
+  test('announces a change on its own root, and nothing for what is no key', () => {
+    const { gateway, broker, pass } = open()
+    const heard: string[] = []
+    broker.connect({ name: 'other' }).subscribe('kv-changed.>', ({ subject, headers }) => heard.push(`${subject} ${headers?.get('Kv-Revision')}`))
+    gateway.announce('{user42}email', 7, OpCode.put)
+    gateway.announce('', 8, OpCode.put)
+    pass(5)
+    expect(heard).toEqual(['kv-changed.user42.email 7'])
+  })
+
+  test('takes no new forwards while draining, and nothing at all once closed', () => {
+    const { gateway, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    gateway.drain()
+    expect(ask('kv.help')()).toBe('noResponders')
+    gateway.close()
+    expect(ask('kv.get.user42')()).toBe('noResponders')
+  })
+
+  test('refuses with OVERLOADED when too many answers are outstanding', () => {
+    const { gateway, client, ask, serveAll, pass } = open()
+    serveAll()
+    gateway.open()
+    for (let i = 0; i < 65_536; i += 1) client.publish('kv.get.user42', new Uint8Array(0), { reply: '_INBOX.nobody' })
+    pass(5)
+    const answer = ask('kv.get.user42')() as Answer
+    expect(answer.status).toBe('OVERLOADED')
+    expect(answer.headers.get('Kv-Definite')).toBe('false')
+  })
+})

@@ -1,0 +1,111 @@
+/** The simulated disk: what survives a kill, what a power loss takes, and the faults. */
+
+import { expect, test } from '@jest/globals'
+import { createRandom } from '../../actors/kernel/random.ts'
+import { createProcess, createTimeline } from '../../sim/clock.ts'
+import { createDisk } from '../../sim/disk.ts'
+import type { File, FileError, FileSystem } from '../../storage/fileSystem.ts'
+import type { Disk } from '../../sim/disk.ts'
+
+const bytes = new TextEncoder().encode('hello')
+
+const setUp = (keep = 0): { disk: Disk; mount: () => FileSystem; run: (ms: number) => void } => {
+  const timeline = createTimeline()
+  const disk = createDisk({ syncMsMean: 1, keep, capacityBytes: 1_000_000 }, createRandom(7), timeline)
+  return { disk, mount: () => disk.mount(createProcess('n1')), run: (ms) => timeline.runUntil(timeline.now() + ms) }
+}
+
+const writeFile = (fileSystem: FileSystem, isSynced: boolean, done: (error: FileError | null) => void): void => {
+  fileSystem.open('f', 'create', (_, file) => file.writev([bytes], 0, (error) => {
+    if (!isSynced || error !== null) done(error)
+    else file.datasync((syncError) => fileSystem.syncDirectory('', () => done(syncError)))
+  }))
+}
+
+const readFile = (fileSystem: FileSystem, done: (text: string) => void): void => {
+  fileSystem.open('f', 'read', (error, file: File) => {
+    if (error !== null) done(String(error.code))
+    else file.read(0, 100, (_, read) => done(new TextDecoder().decode(read)))
+  })
+}
+
+const contentAfter = (isSynced: boolean, end: (disk: Disk) => void): string => {
+  const { disk, mount, run } = setUp()
+  writeFile(mount(), isSynced, () => {})
+  run(1_000)
+  end(disk)
+  let content = ''
+  readFile(mount(), (text) => { content = text })
+  run(1_000)
+  return content
+}
+
+test('a kill keeps what was written, synced or not', () => {
+  expect(contentAfter(false, (disk) => disk.killed())).toBe('hello')
+})
+
+test('a power loss keeps what was synced', () => {
+  expect(contentAfter(true, (disk) => disk.lostPower())).toBe('hello')
+})
+
+test('a power loss takes what was not synced', () => {
+  expect(contentAfter(false, (disk) => disk.lostPower())).toBe('ENOENT')
+})
+
+test('nothing completes while the disk is stalled', () => {
+  const { disk, mount, run } = setUp()
+  disk.stallUntil(500)
+  let isDone = false
+  writeFile(mount(), false, () => { isDone = true })
+  run(400)
+  expect(isDone).toBe(false)
+  run(1_000)
+  expect(isDone).toBe(true)
+})
+
+test('a failing sync fails once', () => {
+  const { disk, mount, run } = setUp()
+  disk.failNextSync()
+  const codes: (string | undefined)[] = []
+  const fileSystem = mount()
+  writeFile(fileSystem, true, (error) => codes.push(error?.code))
+  run(1_000)
+  fileSystem.open('f', 'write', (_, file) => file.datasync((error) => codes.push(error?.code)))
+  run(1_000)
+  expect(codes).toEqual(['EIO', undefined])
+})
+
+test('a full disk refuses until there is room', () => {
+  const { disk, mount, run } = setUp()
+  const fileSystem = mount()
+  disk.fill(0)
+  const codes: (string | undefined)[] = []
+  writeFile(fileSystem, false, (error) => codes.push(error?.code))
+  run(1_000)
+  disk.makeRoom()
+  fileSystem.open('f', 'write', (_, file) => file.writev([bytes], 0, (error) => codes.push(error?.code)))
+  run(1_000)
+  expect(codes).toEqual(['ENOSPC', undefined])
+})
+
+test('a process that is gone never hears from its disk', () => {
+  const { disk, mount, run } = setUp()
+  let isDone = false
+  writeFile(mount(), false, () => { isDone = true })
+  disk.killed()
+  run(1_000)
+  expect(isDone).toBe(false)
+})
+
+test('an old copy can be put back', () => {
+  const { disk, mount, run } = setUp()
+  const empty = disk.copy()
+  writeFile(mount(), true, () => {})
+  run(1_000)
+  disk.killed()
+  disk.restore(empty)
+  let content = ''
+  readFile(mount(), (text) => { content = text })
+  run(1_000)
+  expect(content).toBe('ENOENT')
+})

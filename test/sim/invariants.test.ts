@@ -1,0 +1,199 @@
+/** Every invariant, shown one history that keeps it and one that breaks it. */
+
+import { describe, expect, test } from '@jest/globals'
+import { createShardLedger } from '../../sim/ledger.ts'
+import { createBoundedQueues } from '../../sim/invariants/boundedQueues.ts'
+import { createCommittedForever } from '../../sim/invariants/committedForever.ts'
+import { createEqualStates } from '../../sim/invariants/equalStates.ts'
+import { createGrowth } from '../../sim/invariants/growth.ts'
+import { createLeaderCompleteness } from '../../sim/invariants/leaderCompleteness.ts'
+import { createLogMatching } from '../../sim/invariants/logMatching.ts'
+import { createOneLeader } from '../../sim/invariants/oneLeader.ts'
+import { createOneVote } from '../../sim/invariants/oneVote.ts'
+import { createPromisesKept } from '../../sim/invariants/promisesKept.ts'
+import { createQuorumContact } from '../../sim/invariants/quorumContact.ts'
+import { nodeId, replicaId } from '../../topology/ids.ts'
+import type { Entry } from '../../actors/raft/protocol.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { ShardLedger } from '../../sim/ledger.ts'
+import type { ReplicaView, SentMail } from '../../sim/view.ts'
+
+const a = replicaId(nodeId('a'), 1)
+const b = replicaId(nodeId('b'), 1)
+const c = replicaId(nodeId('c'), 1)
+const voters: readonly ReplicaId[] = [a, b, c]
+
+const entry = (index: number, term: number, text = ''): Entry => ({ index, term, kind: 0, payload: new TextEncoder().encode(text) })
+/** Entries of the given terms, from index 1. */
+const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term))
+
+const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
+  id, shard: 0, life: 1, isDamaged: false, role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
+  commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
+  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, revision: 0, keys: 0, undecodable: 0, isServing: false,
+  pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0, stateHash: () => 'hash', ...more,
+})
+
+const ledgerOf = (entries: readonly Entry[]): ShardLedger => {
+  const ledger = createShardLedger(0)
+  for (const each of entries) ledger.commit(each, 0)
+  return ledger
+}
+const none = ledgerOf([])
+const granted = (from: ReplicaId, to: ReplicaId, term: number): SentMail => ({ shard: 0, from, to, message: { type: 'raft.voteGranted', term, wallMs: 0 } })
+const accepted = (from: ReplicaId, term: number, matchIndex: number): SentMail => ({ shard: 0, from, to: a, message: { type: 'raft.appendAccepted', term, matchIndex } })
+
+describe('at most one leader a term', () => {
+  test('two leaders in two terms are fine', () => {
+    const { check } = createOneLeader()
+    expect([check?.(view(a, log(1), { role: 'leader' }), none), check?.(view(b, log(2), { role: 'leader' }), none)]).toEqual([null, null])
+  })
+  test('two in one term are not', () => {
+    const { check } = createOneLeader()
+    check?.(view(a, log(1), { role: 'leader' }), none)
+    expect(check?.(view(b, log(1), { role: 'leader' }), none)).toContain('two leaders')
+  })
+  test('a heartbeat is a claim to lead', () => {
+    const { check, checkMail } = createOneLeader()
+    check?.(view(a, log(1), { role: 'leader' }), none)
+    expect(checkMail?.({ shard: 0, from: b, to: c, message: { type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 } })).toContain('two leaders')
+  })
+})
+
+describe('one vote a term', () => {
+  test('the same vote may be repeated', () => {
+    const { checkMail } = createOneVote()
+    expect([checkMail?.(granted(c, a, 2)), checkMail?.(granted(c, a, 2)), checkMail?.(granted(c, b, 3))]).toEqual([null, null, null])
+  })
+  test('another candidate in the same term may not get it', () => {
+    const { checkMail } = createOneVote()
+    checkMail?.(granted(c, a, 2))
+    expect(checkMail?.(granted(c, b, 2))).toContain('voted twice')
+  })
+  test('a leader has voted for itself', () => {
+    const { check, checkMail } = createOneVote()
+    checkMail?.(granted(a, b, 2))
+    expect(check?.(view(a, log(2), { role: 'leader', term: 2 }), none)).toContain('voted twice')
+  })
+})
+
+describe('logs match', () => {
+  test('different entries at different terms are fine', () => {
+    const { check } = createLogMatching()
+    expect([check?.(view(a, log(1, 1, 2)), none), check?.(view(b, log(1, 1, 3)), none)]).toEqual([null, null])
+  })
+  test('one index and term, two entries', () => {
+    const { check } = createLogMatching()
+    check?.(view(a, [entry(1, 1, 'x')]), none)
+    expect(check?.(view(b, [entry(1, 1, 'y')]), none)).toContain('two entries')
+  })
+  test('one entry, two predecessors', () => {
+    const { check } = createLogMatching()
+    check?.(view(a, log(1, 3)), none)
+    expect(check?.(view(b, log(2, 3)), none)).toContain('stands term 2')
+  })
+})
+
+describe('a leader has everything committed', () => {
+  test('with it, fine', () => {
+    expect(createLeaderCompleteness().check?.(view(a, log(1, 1, 2), { role: 'leader' }), ledgerOf(log(1, 1)))).toBe(null)
+  })
+  test('too short', () => {
+    expect(createLeaderCompleteness().check?.(view(a, log(1), { role: 'leader' }), ledgerOf(log(1, 1)))).toContain('2 are committed')
+  })
+  test('another entry', () => {
+    expect(createLeaderCompleteness().check?.(view(a, log(1, 2), { role: 'leader' }), ledgerOf(log(1, 1)))).toContain('1 is committed')
+  })
+})
+
+describe('committed never changes', () => {
+  const leader = (entries: readonly Entry[], commitIndex: number): ReplicaView =>
+    view(a, entries, { role: 'leader', commitIndex, matchIndex: new Map([[a, entries.length]]) })
+  test('a quorum that accepted lets the leader commit', () => {
+    const { check, checkMail } = createCommittedForever(() => 0)
+    const ledger = ledgerOf([])
+    checkMail?.(accepted(b, 1, 2))
+    expect([check?.(leader(log(1, 1), 2), ledger), ledger.lines.length]).toEqual([null, 2])
+  })
+  test('without one it must not', () => {
+    expect(createCommittedForever(() => 0).check?.(leader(log(1, 1), 2), ledgerOf([]))).toContain('made durable')
+  })
+  test('nor by counting an entry of an older term', () => {
+    const { check, checkMail } = createCommittedForever(() => 0)
+    checkMail?.(accepted(b, 2, 1))
+    expect(check?.({ ...leader(log(1), 1), term: 2 }, ledgerOf([]))).toContain('by counting')
+  })
+  test('a follower is never first', () => {
+    expect(createCommittedForever(() => 0).check?.(view(b, log(1), { commitIndex: 1 }), ledgerOf([]))).toContain('first to commit')
+  })
+  test('another entry at a committed index', () => {
+    expect(createCommittedForever(() => 0).check?.(view(b, log(2), { commitIndex: 1 }), ledgerOf(log(1)))).toContain('was committed before')
+  })
+})
+
+describe('what only grows', () => {
+  const after = (before: Partial<ReplicaView>, later: Partial<ReplicaView>): string | null | undefined => {
+    const { check } = createGrowth()
+    check?.(view(a, log(1, 1, 1), before), none)
+    return check?.(view(a, log(1, 1, 1), later), none)
+  }
+  test('a term may not fall within a life', () => {
+    expect(after({ term: 5 }, { term: 4 })).toContain('term fell')
+  })
+  test('a commit index may not fall, but starts again in a new life', () => {
+    expect(after({ commitIndex: 2 }, { commitIndex: 1 })).toContain('commit index fell')
+    expect(after({ commitIndex: 2 }, { commitIndex: 0, life: 2 })).toBe(null)
+  })
+  test('a match index may not fall within a leadership', () => {
+    expect(after({ role: 'leader', matchIndex: new Map([[b, 2]]) }, { role: 'leader', matchIndex: new Map([[b, 1]]) })).toContain('match index')
+  })
+  test('applied stays behind committed', () => {
+    expect(after({}, { appliedIndex: 2, commitIndex: 1 })).toContain('applied 2')
+  })
+})
+
+describe('promises are kept', () => {
+  test('what was accepted is there in the next life', () => {
+    const { checkMail, checkStart } = createPromisesKept()
+    checkMail?.(accepted(b, 1, 2))
+    expect(checkStart?.(view(b, log(1, 1), { life: 2 }), none)).toBe(null)
+    expect(checkStart?.(view(b, log(1), { life: 2 }), none)).toContain('accepted index 2')
+  })
+  test('a newer term may have replaced what was not committed', () => {
+    const { checkMail, checkStart } = createPromisesKept()
+    checkMail?.(accepted(b, 1, 2))
+    expect(checkStart?.(view(b, log(1, 2), { life: 2, term: 2 }), ledgerOf(log(1, 2)))).toBe(null)
+    expect(checkStart?.(view(b, log(1), { life: 2, term: 2 }), ledgerOf(log(1, 1)))).toContain('which is committed')
+  })
+  test('a vote is remembered', () => {
+    const { checkMail, checkStart } = createPromisesKept()
+    checkMail?.(granted(b, c, 4))
+    expect(checkStart?.(view(b, [], { life: 2, term: 4, vote: c }), none)).toBe(null)
+    expect(checkStart?.(view(b, [], { life: 2, term: 4 }), none)).toContain('voted for')
+    expect(checkStart?.(view(b, [], { life: 2, term: 3 }), none)).toContain('was in term 4')
+  })
+})
+
+describe('equal state at equal index', () => {
+  test('other revisions than the log says', () => {
+    expect(createEqualStates().check?.(view(a, log(1), { appliedIndex: 1, revision: 3 }), ledgerOf(log(1)))).toContain('revision 3')
+  })
+  test('other hashes than another replica', () => {
+    const { check } = createEqualStates()
+    const entries = log(1, 1, 1, 1, 1, 1, 1, 1)
+    check?.(view(a, entries, { appliedIndex: 8 }), ledgerOf(entries))
+    expect(check?.(view(b, entries, { appliedIndex: 8, stateHash: () => 'other' }), ledgerOf(entries))).toContain('differ')
+  })
+})
+
+test('a leader that hears no quorum for long is found', () => {
+  const silent = createQuorumContact({ silenceMs: () => 5_000 })
+  expect(silent.check?.(view(a, log(1), { role: 'leader' }), none)).toContain('heard no quorum')
+  const half = createQuorumContact({ silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
+  expect(half.check?.(view(a, log(1), { role: 'leader' }), none)).toBe(null)
+})
+
+test('a queue above its limit is found', () => {
+  expect(createBoundedQueues().check?.(view(a, [], { pendingOperations: 1 }), none)).toBe(null)
+  expect(createBoundedQueues().check?.(view(a, [], { pendingOperations: 20_000 }), none)).toContain('pending operations')
+})

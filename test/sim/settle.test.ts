@@ -1,0 +1,68 @@
+/** Clients' histories held against the committed log: contradictions are found, unknown outcomes resolved. */
+
+import { expect, test } from '@jest/globals'
+import { encodeBatch } from '../../actors/shard/batch.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { EntryKind } from '../../actors/raft/protocol.ts'
+import { createShardLedger } from '../../sim/ledger.ts'
+import { settleHistory } from '../../sim/settle.ts'
+import type { Operation } from '../../actors/shard/operation.ts'
+import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
+import type { Settled } from '../../sim/settle.ts'
+
+const put = (value: string, requestId?: string): Operation => ({
+  code: OpCode.put, key: 'k', value: new TextEncoder().encode(value), ...(requestId === undefined ? {} : { requestId }),
+})
+const ok = (revision: number, value?: string): Outcome =>
+  ({ kind: 'answered', status: 'OK', revision, ...(value === undefined ? {} : { value }) })
+const unknown: Outcome = { kind: 'unknown' }
+
+const settle = (committed: readonly Operation[], seen: readonly (readonly [Call, Outcome, string?])[]): Settled => {
+  const ledger = createShardLedger(0)
+  committed.forEach((operation, i) => ledger.commit(
+    { term: 1, index: i + 1, kind: EntryKind.batch, payload: encodeBatch({ timeMs: 1, operations: [operation] }) }, 100 + i))
+  return settleHistory(seen.map(([call, outcome, requestId], id): HistoryOperation => ({
+    id, client: 1, key: 'k', call, outcome, invokedAt: id, completedAt: outcome.kind === 'unknown' ? Infinity : id + 1, consistency: 'linearizable',
+    ...(requestId === undefined ? {} : { requestId }),
+  })), () => ledger)
+}
+
+test('an acknowledged write that is committed is fine', () => {
+  expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, ok(1)]]).problems).toEqual([])
+})
+
+test('an acknowledged write that was never committed is found', () => {
+  expect(settle([], [[{ kind: 'put', value: 'a' }, ok(1)]]).problems[0]).toContain('not in the committed log')
+})
+
+test('a wrong revision is found', () => {
+  expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, ok(2)]]).problems[0]).toContain('says OK revision=1')
+})
+
+test('a definite failure that took effect is found', () => {
+  expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, { kind: 'failed', status: 'NOT_LEADER' }]]).problems[0]).toContain('definite failure took effect')
+})
+
+test('a request without an id that was executed twice is found', () => {
+  expect(settle([put('a'), put('a')], [[{ kind: 'put', value: 'a' }, ok(1)]]).problems[0]).toContain('executed 2 times')
+})
+
+test('a request id that was committed twice counts once', () => {
+  expect(settle([put('a', 'q'), put('a', 'q')], [[{ kind: 'put', value: 'a' }, ok(1), 'q']]).problems).toEqual([])
+})
+
+test('a read of what was never committed is found', () => {
+  expect(settle([put('a')], [[{ kind: 'get' }, ok(1, 'b')]]).problems[0]).toContain('never committed')
+})
+
+test('an unknown write that is in the log took effect when it was committed', () => {
+  expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, unknown]]).history[0]).toMatchObject({ outcome: ok(1), completedAt: 100 })
+})
+
+test('an unknown write that is not in the log is dropped', () => {
+  expect(settle([], [[{ kind: 'put', value: 'a' }, unknown]]).history[0]?.outcome.kind).toBe('failed')
+})
+
+test('an unknown deletion without a request id stays unknown', () => {
+  expect(settle([], [[{ kind: 'del' }, unknown]]).history[0]?.outcome.kind).toBe('unknown')
+})
