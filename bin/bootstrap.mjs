@@ -38,9 +38,7 @@ export const ensureDependencies = () => {
     const wanted = createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
     if (readIfThere(stamp) === wanted) return
     if (!isInstalledByHand()) {
-      say('shardkv: installing dependencies (npm ci) ...')
-      run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
-        'installing dependencies failed; run "npm ci --ignore-scripts" to see why')
+      install()
     }
     writeFileSync(stamp, wanted)
   })
@@ -67,6 +65,18 @@ export const runBuilt = async (module) => {
   ensureDependencies()
   ensureBuild()
   return import(pathToFileURL(inRoot('dist', module)).href)
+}
+
+/**
+ * `npm ci` refuses a lockfile that does not list the binaries of every platform, which is what a registry that serves only some of
+ * them leaves behind. `npm install --no-save` takes the same versions with the same checksums from it, and leaves it as it is.
+ */
+const install = () => {
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  say('shardkv: installing dependencies (npm ci) ...')
+  if (spawnSync('npm', ['ci', ...flags], { cwd: root, stdio: 'ignore' }).status === 0) return
+  say('shardkv: npm ci does not take the lockfile here; installing its versions with npm install --no-save ...')
+  run('npm', ['install', '--no-save', ...flags], 'installing dependencies failed; the lines above say why')
 }
 
 const checkNode = () => {

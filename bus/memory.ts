@@ -11,7 +11,7 @@
  * - The bytes a handler gets are overwritten when it returns: who keeps a view of them finds out here and not in production.
  *
  * Departures from nats-server: a cut link is seen by the broker at once (use `hold` for the time in which it is not), and a publish
- * is not delayed on its way in, only on its way out.
+ * is not delayed on its way in, only on its way out; a `*` in a permission does not cover a subscription's `>`.
  */
 
 import { createSubjectTrie } from './subjectTrie.ts'
@@ -23,6 +23,7 @@ import type { Bus, Headers } from './port.ts'
 
 /** nats-server's default. */
 const PAYLOAD_BYTES_MAX = 1_024 * 1_024
+
 export interface Fate {
   readonly from: string
   readonly to: string

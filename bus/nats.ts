@@ -91,7 +91,11 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
       subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler }),
     request: (subject, data, requestOptions, done) =>
       request(connection, { subject, data, options: requestOptions, settle: guard(done, failHandler) }),
-    flush: (done) => outbox.flush(guard(done, failHandler)),
+    flush: (done) => {
+      const settle = guard(done, failHandler)
+      if (events.isConnected()) outbox.flush(settle)
+      else queueMicrotask(() => settle(new Error('not connected: nothing can be confirmed')))
+    },
     drain: (done) => void connection.drain().catch(ignore).then(guard(done, failHandler)),
     close: () => void connection.close().catch(ignore),
     status: (): BusStatus => {

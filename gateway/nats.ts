@@ -14,8 +14,9 @@
 import { replyHeaders } from '../bus/headers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { isRead } from '../actors/shard/operation.ts'
-import { changedSubject, gatewayWildcards, isReplyAllowed, parseSubject, slotWildcard } from '../bus/subjects.ts'
-import { ROUTING_CHECK_OP } from '../topology/routingCheck.ts'
+import {
+  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isReplyAllowed, parseSubject, slotWildcard,
+} from '../bus/subjects.ts'
 import { helpText } from './help.ts'
 import { readRequest } from './natsRequest.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -30,9 +31,6 @@ import type { ShardId } from '../topology/ids.ts'
 const PENDING_REPLIES_MAX = 65_536
 const RETRY_AFTER_MS = 100
 const QUEUE_GROUP = 'kv-gateway'
-
-/** Requests that span shards and are answered by every node itself, or not by a gateway at all. */
-const NOT_FOR_GATEWAYS: readonly string[] = ['status']
 
 interface PendingReply {
   readonly to: string
@@ -117,7 +115,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   }
 
   const answerSpanning = (op: string, to: string): void => {
-    if (NOT_FOR_GATEWAYS.includes(op) || to === '') return
+    if (op === STATUS_OP || to === '') return
     const headers = new Map([['Kv-Status', 'OK']])
     if (op === 'map') bus.publish(to, encode(JSON.stringify(options.map())), { headers })
     else if (op === 'help') bus.publish(to, encode(helpText(prefix)), { headers })

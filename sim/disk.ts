@@ -38,8 +38,11 @@ export interface Disk {
   readonly copy: () => DiskImage
   /** Puts back a copy. Only between lives. */
   readonly restore: (image: DiskImage) => void
-  /** Flips a bit in a random file whose path contains `part`; the path, or null when there is none. Only between lives. */
-  readonly flipBit: (part: string) => string | null
+  /**
+   * Flips a bit in a random file of the kind, and returns its path; null when there is no place for it. Only between lives, and never in the
+   * last UNPROVEN_BYTES of the log: nothing proves yet that those were synced (DESIGN 5), so damage there passes for a torn tail.
+   */
+  readonly flipBit: (kind: 'log' | 'snapshot') => string | null
   readonly faultsInjected: () => number
 }
 
@@ -95,18 +98,39 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     makeRoom: () => mounted?.setCapacity(options.capacityBytes),
     copy: () => image,
     restore: (copy) => { image = copy },
-    flipBit: (part) => {
-      const path = pick(random, [...image.files.keys()].filter((name) => name.includes(part) && (image.files.get(name)?.length ?? 0) > 0))
-      if (path === undefined) return null
-      const bytes = (image.files.get(path) ?? new Uint8Array(0)).slice()
-      const at = positionOfContent(bytes, random)
+    flipBit: (kind) => {
+      const places = placesIn(image, kind)
+      const place = pick(random, places)
+      if (place === undefined) return null
+      const bytes = Uint8Array.from(image.files.get(place.path) ?? [])
+      const at = positionOfContent(bytes.subarray(0, place.end), random)
       bytes[at] = (bytes[at] ?? 0) ^ (1 << between(random, 0, 7))
-      image = { files: new Map(image.files).set(path, bytes), directories: image.directories }
+      image = { files: new Map(image.files).set(place.path, bytes), directories: image.directories }
       faults += 1
-      return path
+      return `${place.path} at ${at}`
     },
     faultsInjected: () => faults,
   }
+}
+
+const UNPROVEN_BYTES = 8_192
+
+interface Place {
+  readonly path: string
+  /** Damage goes before this position. */
+  readonly end: number
+}
+
+const placesIn = (image: DiskImage, kind: 'log' | 'snapshot'): Place[] => {
+  const suffix = kind === 'log' ? '.wal' : '.snap'
+  const places = [...image.files]
+    .filter(([path]) => path.endsWith(suffix))
+    .map(([path, bytes]) => ({ path, end: bytes.findLastIndex((byte) => byte !== 0) + 1 }))
+    .filter(({ end }) => end > 0)
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
+  const newest = kind === 'log' ? places.pop() : undefined
+  if (newest !== undefined && newest.end > UNPROVEN_BYTES) places.push({ path: newest.path, end: newest.end - UNPROVEN_BYTES })
+  return places
 }
 
 /** A random position, mostly among bytes that are not zero: preallocated space says little. */

@@ -48,6 +48,8 @@ export const createFaults = (input: FaultsInput): Faults => {
   const { machines } = cluster
   let isActive = false
   let injected = 0
+  /** Machines that are to live, whatever ended their last process. */
+  let alive: readonly Machine[] = machines
   /** The one machine whose disk may be damaged in this run. */
   const victim = pick(random, machines)
 
@@ -55,7 +57,7 @@ export const createFaults = (input: FaultsInput): Faults => {
   const running = (): Machine[] => machines.filter(({ node, process }) => node !== null && process.state === 'running')
   const restartAfter = (machine: Machine, ms: number): void => {
     timeline.schedule(ms, () => {
-      if (isActive && machine.node === null) cluster.start(machine)
+      if (alive.includes(machine) && machine.node === null) cluster.start(machine)
     })
   }
   const down = (machine: Machine, how: 'kill' | 'losePower'): void => {
@@ -95,7 +97,7 @@ export const createFaults = (input: FaultsInput): Faults => {
   const flipBit = (): void => {
     if (victim === undefined || victim.node === null) return
     cluster.kill(victim)
-    const path = victim.disk.flipBit(chance(random, 0.5) ? 'snap' : '')
+    const path = victim.disk.flipBit(chance(random, 0.5) ? 'snapshot' : 'log')
     if (path !== null) {
       victim.isDamaged = true
       say('bitFlip', `${victim.id} ${path}`)
@@ -179,6 +181,7 @@ export const createFaults = (input: FaultsInput): Faults => {
     },
     healAll: (keep) => {
       isActive = false
+      alive = keep
       network.heal()
       network.calm()
       mendBroker()

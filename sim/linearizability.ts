@@ -109,12 +109,12 @@ const ifAbsent = (state: KeyState): KeyState | null => (state.value === null ? s
 
 const stepSeen = (state: KeyState, seen: { readonly value?: string; readonly revision: number }): KeyState | null => {
   if (state.value === null || state.value !== seen.value || !hasRevision(state, seen.revision)) return null
-  return { value: state.value, revision: seen.revision, floor: Math.max(state.floor, seen.revision) }
+  return state.revision === seen.revision ? state : { value: state.value, revision: seen.revision, floor: seen.revision }
 }
 
 const stepConflict = (state: KeyState, wanted: number, found: number): KeyState | null => {
   if (found === wanted || !hasRevision(state, found)) return null
-  return state.value === null ? state : { value: state.value, revision: found, floor: Math.max(state.floor, found) }
+  return state.value === null || state.revision === found ? state : { value: state.value, revision: found, floor: found }
 }
 
 const stepDeleted = (state: KeyState, revision: number): KeyState | null =>
@@ -151,34 +151,64 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
   const head = linkMarks(operations)
   const tried = createMemory(operations.length)
   const turns = createTurns(operations)
-  const path: { readonly invocation: Mark; readonly before: KeyState }[] = []
+  const path: Placement[] = []
   let state = absent
   let deepest = 0
   let mark = head.next
+  /** In each state, what changes nothing is placed before anything else is tried: having it out of the way can only help. */
+  let isFreeOnly = true
+
+  /** Takes back up to the last placement that was a choice; false when there was none. */
+  const backtrack = (): boolean => {
+    for (let last = path.pop(); last !== undefined; last = path.pop()) {
+      state = last.before
+      tried.toggle(last.invocation.number)
+      turns.takeBack(last.invocation.number)
+      unlift(last.invocation)
+      mark = last.invocation.next
+      isFreeOnly = false
+      if (!last.isFree) return true
+    }
+    return false
+  }
+  const tryAt = (invocation: Mark, completion: Mark): boolean => {
+    const after = turns.isNext(invocation.number, state) ? step(state, invocation.operation) : null
+    if (after === null) return false
+    const isFree = after === state && invocation.operation.outcome.kind === 'answered'
+    if (isFreeOnly !== isFree) return false
+    if (isFree) tried.toggle(invocation.number)
+    else if (!tried.isNew(invocation.number, after)) return false
+    path.push({ invocation, before: state, isFree })
+    turns.place(invocation.number)
+    state = after
+    lift(invocation, completion)
+    mark = head.next
+    isFreeOnly = true
+    return true
+  }
+
   for (let steps = 0; mark !== null; steps += 1) {
     if (steps > stepsMax) return { kind: 'tooHard' }
-    if (mark.completion !== null) {
-      const after = turns.isNext(mark.number, state) ? step(state, mark.operation) : null
-      if (after !== null && tried.isNew(mark.number, after)) {
-        path.push({ invocation: mark, before: state })
-        turns.place(mark.number)
-        state = after
-        lift(mark, mark.completion)
-        mark = head.next
-      } else mark = mark.next
-      continue
+    const at: Mark = mark
+    if (at.completion !== null) {
+      if (!tryAt(at, at.completion)) mark = at.next
+    } else if (at.operation.completedAt === Number.POSITIVE_INFINITY) return { kind: 'linearizable' }
+    else if (isFreeOnly) {
+      isFreeOnly = false
+      mark = head.next
+    } else {
+      deepest = Math.max(deepest, at.operation.completedAt)
+      if (!backtrack()) return { kind: 'violation', deepest }
     }
-    if (mark.operation.completedAt === Number.POSITIVE_INFINITY) return { kind: 'linearizable' }
-    deepest = Math.max(deepest, mark.operation.completedAt)
-    const last = path.pop()
-    if (last === undefined) return { kind: 'violation', deepest }
-    state = last.before
-    tried.leave(last.invocation.number)
-    turns.takeBack(last.invocation.number)
-    unlift(last.invocation)
-    mark = last.invocation.next
   }
   return { kind: 'linearizable' }
+}
+
+interface Placement {
+  readonly invocation: Mark
+  readonly before: KeyState
+  /** It changed nothing, so nothing else need be tried in its place. */
+  readonly isFree: boolean
 }
 
 /** Invocations before completions at one instant: then the two operations count as concurrent, which allows more, never less. */
@@ -267,7 +297,8 @@ const positions = (
 interface Memory {
   /** Adds the operation to the set placed so far; false, and nothing changes, when set and state were tried before. */
   readonly isNew: (number: number, state: KeyState) => boolean
-  readonly leave: (number: number) => void
+  /** Adds the operation to the set without asking, or takes it out. */
+  readonly toggle: (number: number) => void
 }
 
 /** Configurations (set of operations placed, state) already tried. Exact: a hash only chooses where to look. */
@@ -296,7 +327,7 @@ const createMemory = (operations: number): Memory => {
       tried.set(hash, bucket)
       return true
     },
-    leave: toggle,
+    toggle,
   }
 }
 

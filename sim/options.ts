@@ -138,3 +138,21 @@ export const describeOptions = (options: SimOptions): string => {
     + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} clients=${workload.clients}`
     + ` keys=${workload.registers}+${workload.counters} faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
 }
+
+/** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */
+export const calmOptions = (seed: number, overrides: Partial<SimOptions> = {}): SimOptions => {
+  const drawn = drawOptions(seed)
+  return {
+    ...drawn,
+    nodes: 3,
+    shards: 1,
+    replicationFactor: 3,
+    isMapped: true,
+    clockRateMax: 0,
+    disk: { syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    network: { loss: 0, duplication: 0, delayMsMean: 1, isReordering: false },
+    workload: { ...drawn.workload, clients: 0 },
+    faults: [],
+    ...overrides,
+  }
+}

@@ -26,6 +26,7 @@ import { createWorkload } from './workload.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { Faults } from './faults.ts'
 import type { ShardLedger } from './ledger.ts'
+import type { Network } from './network.ts'
 import type { SimOptions } from './options.ts'
 import type { Timeline } from './clock.ts'
 import type { Trace } from './trace.ts'
@@ -58,6 +59,7 @@ export interface Simulation {
   readonly options: SimOptions
   readonly timeline: Timeline
   readonly trace: Trace
+  readonly network: Network
   readonly cluster: Cluster
   readonly watch: Watch
   readonly workload: Workload
@@ -112,7 +114,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     trace.step(process?.name ?? '')
     watch.afterEvent(process)
   })
-  return { options, timeline, trace, cluster, watch, workload, faults, violation: () => violation, fail }
+  return { options, timeline, trace, network, cluster, watch, workload, faults, violation: () => violation, fail }
 }
 
 export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
@@ -178,7 +180,7 @@ interface Wanted {
 }
 
 /** Runs until it is true or the deadline has passed, which is a failure. */
-const awaitTrue = (simulation: Simulation, wanted: Wanted): void => {
+export const awaitTrue = (simulation: Simulation, wanted: Wanted): void => {
   const { timeline } = simulation
   const deadline = timeline.now() + wanted.withinMs
   while (!timeline.isStopped() && !wanted.isTrue()) {
@@ -216,7 +218,7 @@ const keyInShard = (shard: number, shards: number): string => {
 }
 
 /** Null when every live, unharmed replica has applied all that is committed, and their states are equal. */
-const disagreement = ({ watch }: Simulation, keep: readonly Machine[]): string | null => {
+export const disagreement = ({ watch }: Simulation, keep: readonly Machine[]): string | null => {
   for (const ledger of watch.ledgers) {
     const hashes = new Set<string>()
     for (const { id, node, isDamaged } of keep) {

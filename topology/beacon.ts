@@ -7,6 +7,8 @@
  * Of two processes with one name the younger stops (DESIGN 5); started at the same millisecond, the greater boot id does.
  */
 
+import { isHex64 } from './ids.ts'
+import { nodeStates } from './report.ts'
 import type { BootId, NodeId, ShardId } from './ids.ts'
 import type { NodeState } from './report.ts'
 
@@ -91,9 +93,10 @@ const isYounger = (self: BeaconSelf, other: BeaconMessage): boolean => {
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
   const { boot, startedAtMs, state, leads } = value as Record<string, unknown>
-  if (typeof boot !== 'string' || typeof startedAtMs !== 'number' || typeof state !== 'string') return null
+  if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
+  if (!nodeStates.includes(state as NodeState)) return null
   if (!Array.isArray(leads) || !leads.every(isLead)) return null
-  return { boot: boot as BootId, startedAtMs, state: state as NodeState, leads }
+  return { boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, leads }
 }
 
 const isLead = (pair: unknown): pair is [number, number] =>

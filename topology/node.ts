@@ -10,7 +10,7 @@ import { createShell } from '../actors/kernel/shell.ts'
 import { createTicker } from '../actors/kernel/ticker.ts'
 import { nodeMachine } from '../actors/node/machine.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
-import { isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
+import { STATUS_OP, isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
 import { mapOfGenesis } from './clusterMap.ts'
 import { checkIdentity } from './identityCheck.ts'
@@ -101,7 +101,7 @@ const askIdentity = (running: Running): void => {
     bus: ports.controlBus,
     clock: ports.clock,
     identity: { cluster: genesis.cluster, node: genesis.node, boot },
-    statusSubject: spanningSubject(settings.prefix, 'status'),
+    statusSubject: spanningSubject(settings.prefix, STATUS_OP),
     inbox: `${settings.inboxPrefix}${boot}.identity`,
   }, (refusal) => {
     if (running.isEnded) return
@@ -120,7 +120,7 @@ const openReplicas = (running: Running): void => {
   })
   running.parts = parts
   running.leadership = createLeadership({ node: running.options.genesis.node, map: running.map, host: parts.host, beacon: parts.beacon })
-  running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, 'status'), ({ reply }) => {
+  running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
     if (!isReplyAllowed(reply, settings.inboxPrefix)) return
     ports.controlBus.publish(reply, new TextEncoder().encode(JSON.stringify(report(running))))
   })

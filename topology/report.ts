@@ -6,7 +6,8 @@
 import type { BootId, ClusterId, NodeId, ShardId } from './ids.ts'
 import type { RaftRole } from '../actors/raft/protocol.ts'
 
-export type NodeState = 'booting' | 'recovering' | 'joining' | 'serving' | 'draining' | 'stopped' | 'failed'
+export const nodeStates = ['booting', 'recovering', 'joining', 'serving', 'draining', 'stopped', 'failed'] as const
+export type NodeState = (typeof nodeStates)[number]
 
 /** How single-key requests reach leaders: by the broker's mapping, by this node's forwarding, or wrongly (another shard count). */
 export type Routing = 'broker' | 'gateway' | 'mismatch'

@@ -6,13 +6,12 @@
  * arrive on the other, since a connection does not hear its own messages.
  */
 
+import { ROUTING_CHECK_OP } from '../bus/subjects.ts'
 import { shardOf } from './hash.ts'
 import type { Bus, Inbound } from '../bus/port.ts'
 import type { Cancel, Clock } from '../actors/kernel/clock.ts'
 import type { BootId } from './ids.ts'
 import type { Routing } from './report.ts'
-
-export const ROUTING_CHECK_OP = 'routing-check'
 
 const PROBES = 8
 const ROUND_MS = 500

@@ -18,22 +18,8 @@ import { lastIndexOf } from './log.ts'
 import { acceptsPresentation, isRefused, promiseOf } from './promises.ts'
 import { configurationOf, peersOf, send, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import type { Presentation, RaftEvent, RaftMessage } from './protocol.ts'
+import type { RaftEvent, RaftMessage } from './protocol.ts'
 import type { RaftCore } from './state.ts'
-
-export interface Presenting {
-  readonly own: Presentation
-  readonly accepted: Set<ReplicaId>
-  /** Presented to since the last tick: a burst of appends is answered by one presentation. */
-  readonly saidThisTick: Set<ReplicaId>
-  /** Ticks since the start, and since everybody was presented to. */
-  ticks: number
-  roundTicks: number
-}
-
-export const createPresenting = (own: Presentation): Presenting => ({
-  own, accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
-})
 
 export type Received<Type extends RaftMessage['type']> = Extract<RaftEvent, { type: Type; from: ReplicaId }>
 

@@ -15,7 +15,6 @@ import { between } from '../kernel/random.ts'
 import { createDurability } from './durability.ts'
 import { createLog, lastIndexOf, lastTermOf, termAt } from './log.ts'
 import { createMembership, isVoter, membersOf, noteEntry } from './membership.ts'
-import { createPresenting } from './presentation.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { RecoveredGroup } from '../wal/protocol.ts'
@@ -23,11 +22,21 @@ import type { Durability } from './durability.ts'
 import type { RaftLimits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Membership } from './membership.ts'
-import type { Presenting } from './presentation.ts'
 import type { Progress } from './progress.ts'
 import type { PeerPromise } from './promises.ts'
-import type { Configuration, Index, RaftEffect, RaftMessage, RaftRole, Term } from './protocol.ts'
+import type { Configuration, Index, Presentation, RaftEffect, RaftMessage, RaftRole, Term } from './protocol.ts'
 import type { RaftTiming } from './timing.ts'
+
+/** Which peers this member has presented itself to (presentation.ts). */
+export interface Presenting {
+  readonly own: Presentation
+  readonly accepted: Set<ReplicaId>
+  /** Presented to since the last tick: a burst of appends is answered by one presentation. */
+  readonly saidThisTick: Set<ReplicaId>
+  /** Ticks since the start, and since everybody was presented to. */
+  ticks: number
+  roundTicks: number
+}
 
 /** A snapshot file this member has: what a transfer sends. */
 export interface StoredSnapshot {
@@ -67,6 +76,8 @@ export interface Following {
   verifiedIndex: Index
   /** An append waits for its answer. */
   owesAnswer: boolean
+  /** A vote was given and its answer waits for the disk. */
+  owesVote: boolean
   answeredIndex: Index
   incoming: IncomingSnapshot | null
   /** Verified and waiting to take force; nothing else may touch the log meanwhile. */
@@ -217,10 +228,14 @@ const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean =>
   return members.length === 1 && members[0] === self
 }
 
+const createPresenting = (own: Presentation): Presenting => ({
+  own, accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
+})
+
 export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0 })
 
 export const createFollowing = (verifiedIndex: Index): Following => ({
-  verifiedIndex, owesAnswer: false, answeredIndex: 0, incoming: null, isInstalling: false, chunkWrites: 0,
+  verifiedIndex, owesAnswer: false, owesVote: false, answeredIndex: 0, incoming: null, isInstalling: false, chunkWrites: 0,
 })
 
 export const createLeading = (now: number): Leading => ({

@@ -16,9 +16,9 @@ import { recordBytes } from '../../storage/record.ts'
 import { BLOCK_BYTES, SEGMENT_DATA_OFFSET } from '../../storage/segment.ts'
 import { walConfigDefaults } from './config.ts'
 import type { WalConfig } from './config.ts'
-import { logBytes } from './core.ts'
+import { createWalCore, logBytes } from './core.ts'
 import type { WalEffect, WalInput } from './core.ts'
-import { createWalInput, walMachine } from './machine.ts'
+import { walMachine } from './machine.ts'
 import type { RecoveryReport, WalEvent, WalNotice } from './protocol.ts'
 
 export interface WalOptions {
@@ -55,7 +55,7 @@ export const createWal = (options: WalOptions): Wal => {
   const layout = {
     blockBytes: BLOCK_BYTES, dataOffset: SEGMENT_DATA_OFFSET, groupHeaderBytes: GROUP_HEADER_BYTES, recordBytes,
   }
-  const core = createWalInput({ config, layout, effects })
+  const core = createWalCore({ config, layout, effects })
   let isStopped = false
   const report = (event: WalInput): void => {
     if (!isStopped) shell.send(event)

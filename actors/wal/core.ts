@@ -64,6 +64,8 @@ export interface Submission {
   readonly bytes: number
   readonly isReserved: boolean
   readonly notice: WalNotice | undefined
+  /** When the last record is placed, the group needs this segment no more; 0 for none. */
+  readonly frees: number
 }
 
 export interface Row { bytes: number; indexMin: Index; indexMax: Index }
@@ -79,8 +81,10 @@ export interface GroupState {
   hardStateSegment: number
   markSegment: number
   quarantineSegment: number
-  /** Entries that may be live, by segment. */
+  /** Entries that may be live once what was placed is durable, by segment; what merely waits changes nothing here. */
   readonly rows: Map<number, Row>
+  placedLast: Index
+  placedMark: Index
 }
 
 export interface SegmentSize { readonly segment: number; readonly sizeBytes: number }
@@ -121,7 +125,9 @@ export interface WalCore {
   flushesAtSealTimer: number
   /** A mark, a copy or a roll may have freed the oldest segment. */
   mayFree: boolean
+  /** The oldest segment while its live records are copied forward; 0 otherwise. */
   copyingSegment: number
+  isReadingCopies: boolean
   /** Damage is in the log: no segment is ever removed. */
   isDamaged: boolean
 }
@@ -139,7 +145,7 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
-    isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isDamaged: false,
+    isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
   }
 }
 
@@ -148,7 +154,7 @@ export const groupState = (core: WalCore, group: GroupId): GroupState => {
   if (known !== undefined) return known
   const state: GroupState = {
     group, hardState: undefined, mark: { index: 0, term: 0 }, quarantine: undefined, lastIndex: 0, terms: [],
-    hardStateSegment: 0, markSegment: 0, quarantineSegment: 0, rows: new Map(),
+    hardStateSegment: 0, markSegment: 0, quarantineSegment: 0, rows: new Map(), placedLast: 0, placedMark: 0,
   }
   core.groups.set(group, state)
   return state
@@ -175,13 +181,14 @@ export const requestFlush = (core: WalCore): void => {
   core.effects.push({ type: 'wal.requestFlush' })
 }
 
-interface SubmissionOptions { readonly isReserved: boolean; readonly notice?: WalNotice }
+interface SubmissionOptions { readonly isReserved: boolean; readonly notice?: WalNotice; readonly frees?: number }
 
 export const submit = (core: WalCore, group: GroupId, content: SubmissionOptions & { readonly records: readonly WalRecord[] }): void => {
   let bytes = 0
   for (const record of content.records) bytes += core.layout.recordBytes(record)
   core.backlogBytes += bytes
-  core.queue.push({ group, records: content.records, placed: 0, bytes, isReserved: content.isReserved, notice: content.notice })
+  const { records, isReserved, notice, frees = 0 } = content
+  core.queue.push({ group, records, placed: 0, bytes, isReserved, notice, frees })
   if (core.inFlight === undefined) requestFlush(core)
 }
 
@@ -216,11 +223,10 @@ const addEntry = (state: GroupState, entry: Entry): void => {
 const truncateFrom = (state: GroupState, index: Index): void => {
   while ((state.terms.at(-1)?.index ?? 0) >= index) state.terms.pop()
   state.lastIndex = index - 1
-  trimRows(state, { from: state.mark.index + 1, to: index - 1 })
 }
 
 /** Only entries in [from, to] stay live; a row's bytes shrink in proportion. */
-const trimRows = (state: GroupState, range: { readonly from: Index; readonly to: Index }): void => {
+export const trimRows = (state: GroupState, range: { readonly from: Index; readonly to: Index }): void => {
   for (const [segment, row] of state.rows) {
     const indexMin = Math.max(row.indexMin, range.from)
     const indexMax = Math.min(row.indexMax, range.to)
@@ -243,9 +249,7 @@ export const handleInstallSnapshot = (core: WalCore, event: EventOf<'wal.install
   if (!keepsTail) {
     state.terms = []
     state.lastIndex = mark.index
-    state.rows.clear()
   }
-  core.mayFree = true
   submit(core, group, {
     records: [{ kind: 'snapshotMark', group, mark, keepsTail }], isReserved: true,
     notice: { type: 'wal.snapshotMarked', group, ticket: event.ticket, mark },
@@ -259,7 +263,6 @@ export const handleCompact = (core: WalCore, event: EventOf<'wal.compact'>): voi
   if (mark.index <= state.mark.index) return
   assert(mark.index <= state.lastIndex, `group ${group}: a compaction covers entries of the log`)
   setMark(state, mark)
-  core.mayFree = true
   submit(core, group, { records: [{ kind: 'compactMark', group, mark }], isReserved: true })
 }
 
@@ -269,7 +272,6 @@ const setMark = (state: GroupState, mark: SnapshotMark): void => {
   state.lastIndex = Math.max(state.lastIndex, mark.index)
   const later = state.terms.filter((run) => run.index > mark.index + 1)
   state.terms = next === undefined ? later : [{ index: mark.index + 1, term: next }, ...later]
-  trimRows(state, { from: mark.index + 1, to: state.lastIndex })
 }
 
 export const handleQuarantine = (core: WalCore, event: EventOf<'wal.quarantine'>): void => {

@@ -14,9 +14,9 @@
 
 import { setup } from 'xstate'
 import {
-  createWalCore, handleAppend, handleCompact, handleInstallSnapshot, handleQuarantine, notify,
+  handleAppend, handleCompact, handleInstallSnapshot, handleQuarantine, notify,
 } from './core.ts'
-import type { WalCore, WalCoreOptions, WalInput } from './core.ts'
+import type { WalCore, WalInput } from './core.ts'
 import {
   abandonWrite, becomeClosing, canClose, canFlush, handleFlushWithoutRoom, handlePrepareStarved, handleReplayed, handleSegmentPrepared,
   handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, mustFlushToClose, mustSealToClose, rearmSeal,
@@ -24,13 +24,16 @@ import {
 } from './plan.ts'
 import { copyForward } from './reclaim.ts'
 
-interface Args { readonly context: WalCore; readonly event: WalInput }
+/** xstate copies the outermost object of a context: the core, which is changed in place, hangs below it. */
+interface WalContext { readonly core: WalCore }
+
+interface Args { readonly context: WalContext; readonly event: WalInput }
 
 /** Narrows the event once, instead of a cast in every handler. */
 const on = <Type extends WalInput['type']>(
   type: Type, handle: (core: WalCore, event: Extract<WalInput, { readonly type: Type }>) => void,
 ) => ({ context, event }: Args): void => {
-  if (event.type === type) handle(context, event as Extract<WalInput, { readonly type: Type }>)
+  if (event.type === type) handle(context.core, event as Extract<WalInput, { readonly type: Type }>)
 }
 
 const submissions = {
@@ -48,47 +51,47 @@ const background = {
 } as const
 
 export const walMachine = setup({
-  types: { context: {} as WalCore, input: {} as WalCore, events: {} as WalInput },
+  types: { context: {} as WalContext, input: {} as WalCore, events: {} as WalInput },
   guards: {
-    canFlush: ({ context }) => canFlush(context),
-    isSealDue: ({ context }) => isSealDue(context),
-    mustFlushToClose: ({ context }) => mustFlushToClose(context),
-    mustSealToClose: ({ context }) => mustSealToClose(context),
-    canClose: ({ context }) => canClose(context),
+    canFlush: ({ context }) => canFlush(context.core),
+    isSealDue: ({ context }) => isSealDue(context.core),
+    mustFlushToClose: ({ context }) => mustFlushToClose(context.core),
+    mustSealToClose: ({ context }) => mustSealToClose(context.core),
+    canClose: ({ context }) => canClose(context.core),
   },
   actions: {
-    scan: ({ context }) => { context.effects.push({ type: 'wal.scan' }) },
+    scan: ({ context }) => { context.core.effects.push({ type: 'wal.scan' }) },
     replayed: on('wal.replayed', (core, event) => handleReplayed(core, event.recovery)),
     append: on('wal.append', handleAppend),
     installSnapshot: on('wal.installSnapshot', handleInstallSnapshot),
     compact: on('wal.compact', handleCompact),
     quarantine: on('wal.quarantine', handleQuarantine),
-    startFlush: ({ context }) => startFlush(context),
-    flushWithoutRoom: ({ context }) => handleFlushWithoutRoom(context),
-    flushLater: ({ context }) => { context.isFlushRequested = false },
-    written: ({ context }) => handleWritten(context),
+    startFlush: ({ context }) => startFlush(context.core),
+    flushWithoutRoom: ({ context }) => handleFlushWithoutRoom(context.core),
+    flushLater: ({ context }) => { context.core.isFlushRequested = false },
+    written: ({ context }) => handleWritten(context.core),
     writtenThenFlush: ({ context }) => {
-      handleWritten(context)
-      startFlush(context)
+      handleWritten(context.core)
+      startFlush(context.core)
     },
-    writeStarved: ({ context }) => handleWriteStarved(context),
-    retryWrite: ({ context }) => retryWrite(context),
-    startSeal: ({ context }) => startSeal(context),
-    rearmSeal: ({ context }) => rearmSeal(context),
+    writeStarved: ({ context }) => handleWriteStarved(context.core),
+    retryWrite: ({ context }) => retryWrite(context.core),
+    startSeal: ({ context }) => startSeal(context.core),
+    rearmSeal: ({ context }) => rearmSeal(context.core),
     segmentPrepared: on('wal.segmentPrepared', (core, { segment, sizeBytes }) => handleSegmentPrepared(core, { segment, sizeBytes })),
-    prepareStarved: ({ context }) => handlePrepareStarved(context),
-    segmentsRemoved: ({ context }) => handleSegmentsRemoved(context),
-    spaceRetry: ({ context }) => handleSpaceRetry(context),
+    prepareStarved: ({ context }) => handlePrepareStarved(context.core),
+    segmentsRemoved: ({ context }) => handleSegmentsRemoved(context.core),
+    spaceRetry: ({ context }) => handleSpaceRetry(context.core),
     copyForward: on('wal.entriesRead', (core, { segment, records }) => copyForward(core, segment, records)),
-    becomeClosing: ({ context }) => becomeClosing(context),
-    abandonWrite: ({ context }) => abandonWrite(context),
-    closeFiles: ({ context }) => { context.effects.push({ type: 'wal.closeFiles' }) },
-    tellClosed: ({ context }) => notify(context, { type: 'wal.closed' }),
+    becomeClosing: ({ context }) => becomeClosing(context.core),
+    abandonWrite: ({ context }) => abandonWrite(context.core),
+    closeFiles: ({ context }) => { context.core.effects.push({ type: 'wal.closeFiles' }) },
+    tellClosed: ({ context }) => notify(context.core, { type: 'wal.closed' }),
     tellFailed: on('wal.diskFailed', (core, { reason }) => notify(core, { type: 'wal.failed', reason })),
   },
 }).createMachine({
   id: 'wal',
-  context: ({ input }) => input,
+  context: ({ input }) => ({ core: input }),
   initial: 'opening',
   on: { 'wal.diskFailed': { target: '.halted' } },
   states: {
@@ -143,5 +146,3 @@ export const walMachine = setup({
     halted: { entry: 'tellFailed', on: { '*': {} } },
   },
 })
-
-export const createWalInput = (options: WalCoreOptions): WalCore => createWalCore(options)

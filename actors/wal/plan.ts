@@ -11,10 +11,10 @@ import type { GroupId } from '../../topology/ids.ts'
 import type { GroupPlan } from '../../storage/logFiles.ts'
 import type { LogRecovery } from '../../storage/recovery.ts'
 import type { WalRecord } from '../../storage/record.ts'
-import { groupState, notify, requestFlush, submit } from './core.ts'
-import type { SegmentSize, Submission, WalCore } from './core.ts'
-import type { WalNotice } from './protocol.ts'
-import { lowestNeededSegment, reclaim } from './reclaim.ts'
+import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
+import type { GroupState, SegmentSize, Submission, WalCore } from './core.ts'
+import type { SnapshotMark, WalNotice } from './protocol.ts'
+import { endCopying, lowestNeededSegment, reclaim } from './reclaim.ts'
 
 interface Target {
   readonly segment: SegmentSize
@@ -51,7 +51,11 @@ export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
     state.hardStateSegment = usage.hardStateSegment
     state.markSegment = usage.markSegment
     state.quarantineSegment = usage.quarantineSegment
-    for (const [segment, row] of usage.rows) state.rows.set(segment, { ...row })
+    for (const [segment, row] of usage.rows) {
+      state.rows.set(segment, { ...row })
+      state.placedLast = Math.max(state.placedLast, row.indexMax)
+    }
+    state.placedMark = state.mark.index
   }
   notify(core, { type: 'wal.recovered', report })
   if (!core.isDamaged) recordQuarantines(core)
@@ -94,23 +98,18 @@ export const canFlush = (core: WalCore): boolean => targetOf(core) !== undefined
 
 interface Taken { readonly submission: Submission; readonly count: number; readonly bytes: number }
 
-/**
- * What fits, in order. Past `submissionsMax` nothing more is looked at. Segments are freed by a group that leaves nothing waiting, so a log
- * that holds far too many takes all it can.
- */
+/** What fits, in order. Past `submissionsMax` nothing more is looked at. */
 const takeable = (core: WalCore, target: Target, submissionsMax: number): Taken[] => {
   const { layout, config, queue } = core
-  const mustCatchUp = core.mayFree && core.segments.length > 2 * config.segmentsWanted
-  const groupBytesMax = mustCatchUp ? Number.POSITIVE_INFINITY : config.groupBytesMax
   const isHeldBack = target.plainLimit < target.limit
   const mayReserve = isHeldBack ? groupsWithReserved(queue) : undefined
   const passedOver = new Set<GroupId>()
   const taken: Taken[] = []
   let bytes = layout.groupHeaderBytes
   for (const submission of queue) {
-    if (passedOver.has(submission.group)) continue
+    if (passedOver.has(submission.group) && !isBareMark(submission)) continue
     const limit = mayReserve?.has(submission.group) === true ? target.limit : target.plainLimit
-    const room = Math.min(limit - target.offset, Math.max(groupBytesMax, bytes))
+    const room = Math.min(limit - target.offset, Math.max(config.groupBytesMax, bytes))
     const part = partThatFits(core, submission, { room, bytes, isFirst: taken.length === 0, hard: limit - target.offset })
     if (part !== undefined) {
       taken.push(part)
@@ -123,6 +122,9 @@ const takeable = (core: WalCore, target: Target, submissionsMax: number): Taken[
   }
   return taken
 }
+
+/** On a full disk a compaction may overtake what waits: a mark before the entries it covers says the same, and may make room for them. */
+const isBareMark = ({ records }: Submission): boolean => records.length === 1 && records[0]?.kind === 'compactMark'
 
 const groupsWithReserved = (queue: readonly Submission[]): ReadonlySet<GroupId> =>
   new Set(queue.filter(({ isReserved }) => isReserved).map(({ group }) => group))
@@ -151,6 +153,7 @@ export const startFlush = (core: WalCore): void => {
   const records: WalRecord[] = []
   const notices: WalNotice[] = []
   let bytes = 0
+  const whole = new Set<Submission>()
   for (const { submission, count, bytes: partBytes } of taken) {
     for (let at = 0; at < count; at += 1) {
       const record = submission.records[submission.placed + at] as WalRecord
@@ -159,10 +162,13 @@ export const startFlush = (core: WalCore): void => {
     }
     submission.placed += count
     bytes += partBytes
-    if (submission.placed === submission.records.length && submission.notice !== undefined) notices.push(submission.notice)
+    if (submission.placed < submission.records.length) continue
+    whole.add(submission)
+    if (submission.notice !== undefined) notices.push(submission.notice)
+    if (submission.frees !== 0) groupState(core, submission.group).rows.delete(submission.frees)
   }
-  core.queue = core.queue.filter(({ placed, records: all }, at) =>
-    placed < all.length || (all.length === 0 && !taken.some(({ submission }) => submission === core.queue[at])))
+  core.queue = core.queue.filter((submission) => !whole.has(submission))
+  endCopying(core)
   launch(core, { target, records, notices, bytes, isSeal: false })
 }
 
@@ -185,7 +191,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.continues = true
     core.mayFree = true
   }
-  if (core.mayFree && core.queue.length === 0) {
+  if (core.mayFree) {
     core.firstSegment = lowestNeededSegment(core)
     core.mayFree = false
   }
@@ -206,19 +212,39 @@ const place = (core: WalCore, record: WalRecord, segment: number): void => {
     case 'entry':
     case 'copiedEntry': {
       const { index } = record.entry
+      if (record.kind === 'entry') {
+        if (index <= state.placedLast) trimRows(state, { from: 0, to: index - 1 })
+        state.placedLast = index
+      }
+      if (index <= state.placedMark) return
       const row = state.rows.get(segment) ?? { bytes: 0, indexMin: index, indexMax: index }
       row.bytes += core.layout.recordBytes(record)
       row.indexMin = Math.min(row.indexMin, index)
       row.indexMax = Math.max(row.indexMax, index)
-      if (index > state.mark.index) state.rows.set(segment, row)
+      state.rows.set(segment, row)
       return
     }
     case 'hardState': state.hardStateSegment = segment; return
     case 'snapshotMark':
-    case 'compactMark': state.markSegment = segment; return
+    case 'compactMark':
+      placeMark(core, state, record)
+      state.markSegment = segment
+      return
     case 'quarantine': state.quarantineSegment = segment; return
   }
   record satisfies never
+}
+
+const placeMark = (core: WalCore, state: GroupState, record: Extract<WalRecord, { readonly mark: SnapshotMark }>): void => {
+  const { index } = record.mark
+  core.mayFree = true
+  state.placedMark = Math.max(state.placedMark, index)
+  if (record.kind === 'compactMark' || record.keepsTail) {
+    trimRows(state, { from: index + 1, to: Number.POSITIVE_INFINITY })
+    return
+  }
+  state.rows.clear()
+  state.placedLast = index
 }
 
 export const needsSeal = (core: WalCore): boolean => !core.isSealed && core.continues
@@ -239,7 +265,7 @@ export const becomeClosing = (core: WalCore): void => {
 
 /** Work under way that uses the files. */
 const isBusy = (core: WalCore): boolean =>
-  core.preparing !== undefined || core.copyingSegment !== 0 || core.removing.length > 0
+  core.preparing !== undefined || core.isReadingCopies || core.removing.length > 0
 
 export const mustFlushToClose = (core: WalCore): boolean => core.isClosing && canFlush(core)
 

@@ -48,6 +48,7 @@ export const reclaim = (core: WalCore): void => {
     return
   }
   core.copyingSegment = oldest
+  core.isReadingCopies = pins.length > 0
   if (pins.length > 0) core.effects.push({ type: 'wal.readEntries', segment: oldest })
   else copyForward(core, oldest, [])
 }
@@ -75,17 +76,24 @@ const askForSnapshots = (core: WalCore, pins: readonly Pin[], bytes: number): vo
 
 /**
  * Writes again what is live in the segment. What was read may be older than what was decided since, so each entry is compared
- * with the log as it stands now. With nothing left to copy an empty group raises `firstSegment`.
+ * with the log as it stands now. The segment stays pinned until the copies are placed.
  */
 export const copyForward = (core: WalCore, segment: number, records: readonly WalRecord[]): void => {
-  core.copyingSegment = 0
-  core.mayFree = true
+  core.isReadingCopies = false
   for (const state of core.groups.values()) {
     const copies = [...smallState(state, segment), ...liveEntries(state, segment, records)]
-    state.rows.delete(segment)
-    if (copies.length > 0) submit(core, state.group, { records: copies, isReserved: true })
+    if (copies.length === 0 && !state.rows.has(segment)) continue
+    submit(core, state.group, { records: copies, isReserved: true, frees: segment })
   }
-  if (core.queue.length === 0) submit(core, 0, { records: [], isReserved: true })
+  endCopying(core)
+}
+
+/** Over once every copy is placed. */
+export const endCopying = (core: WalCore): void => {
+  const segment = core.copyingSegment
+  if (segment === 0 || core.isReadingCopies || core.queue.some(({ frees }) => frees === segment)) return
+  core.copyingSegment = 0
+  core.mayFree = true
 }
 
 /** Of two entries with one index the later in the log counts. */

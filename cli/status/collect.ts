@@ -5,7 +5,7 @@
  */
 
 import { spanningSubject } from '../../bus/subjects.ts'
-import type { Clock } from '../../actors/kernel/clock.ts'
+import type { Cancel, Clock } from '../../actors/kernel/clock.ts'
 import type { Bus, Inbound } from '../../bus/port.ts'
 import type { NodeReport } from '../../topology/report.ts'
 
@@ -25,9 +25,11 @@ export const collectReports = ({ bus, clock, prefix, inbox }: Collection): Promi
     const reports = new Map<string, NodeReport>()
     const deadline = clock.now() + COLLECT_MS_MAX
     let isDone = false
+    let cancelNext: Cancel = () => {}
     const finish = (): void => {
       if (isDone) return
       isDone = true
+      cancelNext()
       subscription.unsubscribe()
       resolve([...reports.values()])
     }
@@ -42,7 +44,7 @@ export const collectReports = ({ bus, clock, prefix, inbox }: Collection): Promi
       bus.publish(spanningSubject(prefix, 'status'), new Uint8Array(0), { reply: inbox })
       const left = deadline - clock.now()
       if (left <= 0) finish()
-      else clock.after(Math.min(ASK_AGAIN_MS, left), ask)
+      else cancelNext = clock.after(Math.min(ASK_AGAIN_MS, left), ask)
     }
     ask()
   })

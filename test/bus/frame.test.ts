@@ -162,7 +162,9 @@ describe('a frame', () => {
     ['an unknown operation', frameOf(rawMessage(64, [...requestHead, 99])), /code 99/],
     ['unknown flags of an operation', frameOf(rawMessage(64, [...requestHead, 1, 32])), /flags 32/],
     ['a key that is too long', frameOf(rawMessage(64, [...requestHead, 1, 0, 4, 1])), /1025/],
-    ['a request id that is too long', frameOf(rawMessage(64, [...requestHead, 1, 16, 0, 0, 65, ...Array.from({ length: 65 }, () => 65)])), /65 bytes/],
+    ['a request id that is too long', frameOf(rawMessage(64, [
+      ...requestHead, 1, 16, 0, 0, 65, ...Array.from({ length: 65 }, () => 65),
+    ])), /65 bytes/],
     ['an unknown status', frameOf(rawMessage(65, [...u32(1), ...u53(1), 0, 1, 99, 0])), /status/],
     ['a result that is definite and indefinite', frameOf(rawMessage(65, [...u32(1), ...u53(1), 0, 1, 0, 12, ...u53(1)])), /both/],
   ])('with %s is refused', (_name, frame, reason) => {

@@ -109,3 +109,17 @@ test('an old copy can be put back', () => {
   run(1_000)
   expect(content).toBe('ENOENT')
 })
+
+test('a flipped bit stays out of the end of the newest segment, which nothing proves to be synced', () => {
+  const { disk, mount, run } = setUp()
+  const fileSystem = mount()
+  for (const [name, size] of [['1.wal', 100], ['2.wal', 100], ['3.snap', 50]] as const) {
+    fileSystem.open(name, 'create', (_, file) => file.writev([new Uint8Array(size).fill(1)], 0, () => {}))
+  }
+  run(1_000)
+  disk.killed()
+  for (let i = 0; i < 20; i += 1) {
+    expect(disk.flipBit('log')).toMatch(/^1\.wal at/)
+    expect(disk.flipBit('snapshot')).toMatch(/^3\.snap at/)
+  }
+})

@@ -20,37 +20,44 @@ export interface LogLine {
 }
 
 export interface LogTail {
-  /** Reads what was added since the last call. */
+  /** What was added since the last call; nothing before the first restart. */
   readonly read: () => Promise<readonly LogLine[]>
   /** Later calls start at the present end; the last error is forgotten. */
   readonly restart: () => Promise<void>
-  /** The last error line, or else the last line that is no JSON: a crash prints a stack. Empty when there was none. */
+  /** The last error line since the restart; empty when there was none. */
   readonly lastReason: () => string
 }
 
 export const createLogTail = (files: LocalFiles, path: string): LogTail => {
-  let position = 0
+  /** Null until the first restart: what an earlier run left in the file is not news. */
+  let position: number | null = null
   let rest = ''
   let decoder = new TextDecoder()
   let reason = ''
-  return {
-    read: async () => {
-      const bytes = await files.readRange(path, position, READ_BYTES_MAX)
-      position += bytes.length
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
-      rest = (lines.pop() ?? '').slice(-LINE_CHARS_MAX)
-      const parsed = lines.filter((line) => line.trim() !== '').map(parseLine)
-      reason = parsed.findLast(({ level }) => level === 'error')?.text ?? reason
-      return parsed
-    },
-    restart: async () => {
-      position = (await files.facts(path))?.sizeBytes ?? 0
-      rest = ''
-      decoder = new TextDecoder()
-      reason = ''
-    },
-    lastReason: () => reason,
+  /** Reads and restarts one after the other, or two would hand over the same lines. */
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = turn.then(work)
+    turn = result.catch(() => {})
+    return result
   }
+  const read = async (): Promise<readonly LogLine[]> => {
+    if (position === null) return []
+    const bytes = await files.readRange(path, position, READ_BYTES_MAX)
+    position += bytes.length
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
+    rest = (lines.pop() ?? '').slice(-LINE_CHARS_MAX)
+    const parsed = lines.filter((line) => line.trim() !== '').map(parseLine)
+    reason = parsed.findLast(({ level }) => level === 'error')?.text ?? reason
+    return parsed
+  }
+  const restart = async (): Promise<void> => {
+    position = (await files.facts(path))?.sizeBytes ?? 0
+    rest = ''
+    decoder = new TextDecoder()
+    reason = ''
+  }
+  return { read: () => inTurn(read), restart: () => inTurn(restart), lastReason: () => reason }
 }
 
 export const parseLine = (line: string): LogLine => (line.startsWith('{') ? parseNodeLine(line) : parseServerLine(line))

@@ -64,7 +64,7 @@ const install = async (host: MachineHost, target: string, say: Say): Promise<Fou
   await host.files.makeDirectory(cacheFolder(host))
   const failures: string[] = []
   for (const installer of installers) {
-    say(`shardkv: trying ${installer.name} ...`)
+    say(`shardkv: trying ${installer.name} (this can take a minute) ...`)
     try {
       await installer.install(host, target)
       const version = await versionOf(host, target)
@@ -72,7 +72,7 @@ const install = async (host: MachineHost, target: string, say: Say): Promise<Fou
       say(`shardkv: nats-server ${version} is ready (${target})`)
       return { path: target, version }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       failures.push(`  ${installer.name}: ${reason}`)
       say(`shardkv: ${installer.name} did not work: ${reason}`)
     }
@@ -135,6 +135,12 @@ const installers: readonly Installer[] = [
   { name: `go install ${GO_MODULE}@v${NATS_SERVER_VERSION}`, install: fromGo },
   { name: 'the package nats-server of this Debian', install: fromDebian },
 ]
+
+/** `fetch failed` says nothing; its cause does. */
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error && error.cause.message !== '' ? `${error.message} (${error.cause.message})` : error.message
+}
 
 const lastLine = (output: string): string => output.trim().split('\n').at(-1) ?? 'it said nothing'
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { decodeBatch, encodeBatch, encodedOperationBytes } from '../../../actors/shard/batch.ts'
-import { BATCH_OPERATIONS_MAX, KEY_BYTES_MAX, OpCode, VALUE_BYTES_MAX } from '../../../actors/shard/operation.ts'
+import { BATCH_OPERATIONS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../../actors/shard/operation.ts'
 import { del, inSession, operations, put } from './entries.ts'
 import type { Batch } from '../../../actors/shard/batch.ts'
 
@@ -93,7 +93,7 @@ describe('the batch codec', () => {
   })
 
   test('refuses to encode more operations than a batch holds', () => {
-    const many = new Array(BATCH_OPERATIONS_MAX + 1).fill({ code: OpCode.del, key: 'k' })
+    const many = Array.from({ length: BATCH_OPERATIONS_MAX + 1 }, () => del('k'))
     expect(() => encodeBatch({ timeMs: 0, operations: many })).toThrow('at most 4096')
   })
 })

@@ -25,7 +25,8 @@ describe('a serving shard', () => {
       { batch: first, to: 'n1/connection/raw', results: [{ status: 'OK', revision: 1 }, { status: 'OK', revision: 2 }] },
       { batch: second, to: 'n2/connection/raw', results: [{ status: 'OK', revision: 3 }] },
     ])
-    expect(harness.shard.status()).toMatchObject({ pendingOperations: 0, pendingBytes: 0, keys: 3, revision: 3, appliedIndex: 2, serving: true })
+    expect(harness.shard.status())
+      .toMatchObject({ pendingOperations: 0, pendingBytes: 0, keys: 3, revision: 3, appliedIndex: 2, serving: true })
   })
 
   test('makes more entries when the byte budget asks for it, without waiting for the first', () => {
@@ -166,7 +167,8 @@ describe('a serving shard', () => {
     const harness = createHarness()
     harness.lead()
     harness.send({ type: 'wal.spaceChanged', full: true })
-    const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) => harness.verdictOf(harness.ask([put('k', 'v')], { policy, term: 1 })))
+    const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) =>
+      harness.verdictOf(harness.ask([put('k', 'v')], { policy, term: 1 })))
     expect(verdicts).toEqual([['NO_SPACE-'], ['NO_SPACE+'], ['NO_SPACE+']])
     harness.ask([get('k')])
     harness.flush()

@@ -95,7 +95,8 @@ describe('a session', () => {
     const count = SESSIONS_ENDED_PER_ENTRY_MAX + 1
     apply(0, ...Array.from({ length: count }, (_, i) => open(i)))
     const last = count - 1
-    expect(apply(LIFE_MS, put('k', 'v', inSession(last, 1)), open(last)).map(({ status }) => status)).toEqual(['SESSION_EXPIRED', 'SESSION_EXPIRED'])
+    expect(apply(LIFE_MS, put('k', 'v', inSession(last, 1)), open(last)).map(({ status }) => status))
+      .toEqual(['SESSION_EXPIRED', 'SESSION_EXPIRED'])
     expect(state.sessions.open.size).toBe(1)
     apply(LIFE_MS)
     expect(state.sessions.open.size).toBe(0)

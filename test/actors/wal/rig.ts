@@ -60,13 +60,23 @@ const isSameState = (recovered: RecoveredGroup, state: ModelState): boolean =>
       && Buffer.compare(entry.payload, wanted.payload) === 0
   })
 
-/** How many steps the recovered group reflects; undefined when it is no prefix that covers what was acknowledged. */
+/**
+ * How many steps the recovered group reflects; undefined when it is no prefix that covers what was acknowledged. Compactions
+ * that follow may have been made durable ahead of what they waited for.
+ */
 export const matchingPrefix = (model: GroupModel, recovered: RecoveredGroup): number | undefined => {
   let state = model.base
   for (let count = 0; count <= model.steps.length; count += 1) {
     const step = model.steps[count - 1]
     if (step !== undefined) state = applyStep(state, step)
-    if (count >= model.acknowledged && isSameState(recovered, state)) return count
+    if (count < model.acknowledged) continue
+    if (isSameState(recovered, state)) return count
+    let ahead = state
+    for (const later of model.steps.slice(count)) {
+      if (later.kind !== 'compact') continue
+      ahead = applyStep(ahead, later)
+      if (isSameState(recovered, ahead)) return count
+    }
   }
   return undefined
 }

@@ -1,0 +1,40 @@
+/**
+ * When a leader gives up by itself.
+ *
+ * - No quorum has answered a round sent within the last maximum election timeout (thesis 6.2, CheckQuorum). By then every follower that lost
+ *   this leader has begun to elect another. The age counts from when the round was sent: after a pause the first tick, which comes
+ *   before any message (kernel/ticker.ts), shows a leader as old as it is, and it steps down before it serves anything.
+ * - Entries wait and none has been emitted for several election timeouts: its data path or its disk is stuck while its heartbeats pass.
+ *   Another leader may do better, unless so many members report a stalled disk that no quorum is left without one.
+ * - It is not a voter of the configuration that has committed (thesis 4.2.2).
+ */
+
+import { lastIndexOf } from './log.ts'
+import { configurationIndex, isVoter } from './membership.ts'
+import { isQuorum } from './quorum.ts'
+import { quorumSentAt } from './readIndex.ts'
+import { configurationOf } from './state.ts'
+import type { RaftLocalEvent } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+type Tick = Extract<RaftLocalEvent, { type: 'tick' }>
+
+export const isQuorumLost = (core: RaftCore, { now }: Tick): boolean => {
+  const contactAt = Math.max(core.leading.sinceMs, quorumSentAt(core))
+  return now - contactAt > core.timing.electionTicksMax * core.timing.tickMs
+}
+
+export const isCommitStalled = (core: RaftCore, { ticks }: Tick): boolean => {
+  if (lastIndexOf(core.log) === core.emittedIndex || core.isRestoring) return false
+  const { commitStallElections, electionTicksMax } = core.timing
+  if (core.leading.stalledTicks + ticks <= commitStallElections * electionTicksMax) return false
+  return isQuorum(configurationOf(core), (member) =>
+    !(member === core.self ? core.isDiskStalled : core.leading.progress.get(member)?.isDiskStalled ?? false))
+}
+
+export const tickCommitStall = (core: RaftCore, ticks: number): void => {
+  core.leading.stalledTicks = lastIndexOf(core.log) === core.emittedIndex ? 0 : core.leading.stalledTicks + ticks
+}
+
+export const isRemoved = (core: RaftCore): boolean =>
+  !isVoter(configurationOf(core), core.self) && core.commitIndex >= configurationIndex(core.membership)

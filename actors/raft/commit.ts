@@ -1,0 +1,65 @@
+/**
+ * Commitment: how far the log is decided, and handing what is decided to the shard.
+ *
+ * A leader commits by counting only entries of its own term; earlier ones commit with them (section 5.4.2, figure 8). A follower takes the
+ * leader's word, but no further than it has verified its own log against that leader's (following.ts).
+ *
+ * Entries are emitted up to min(commitIndex, durableIndex), not to commitIndex. A quorum may have an entry while this member's own disk
+ * does not. Applying it early would be correct in memory, but a snapshot of that state could become durable before the log entry does,
+ * and after a crash the log would end before the snapshot it must continue. The price is that a member whose disk hangs applies
+ * nothing; such a leader steps down (checkQuorum.ts counts emitted entries, not committed ones).
+ */
+
+import { assert } from '../kernel/assert.ts'
+import { bytesOf, entriesBetween, entryAt, lastIndexOf, termAt } from './log.ts'
+import { isRefused } from './promises.ts'
+import { quorumValue } from './quorum.ts'
+import { configurationOf } from './state.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { Index, RaftLocalEvent } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+/** As leader: what is known durable at a member. A refused one has forgotten what it said, so it counts for nothing. */
+export const matchIndexOf = (core: RaftCore, member: ReplicaId): Index => {
+  if (member === core.self) return core.durability.durableIndex
+  if (isRefused(core, member)) return 0
+  return core.leading.progress.get(member)?.matchIndex ?? 0
+}
+
+/** As leader: commits what a quorum has, if the newest of it is of this term. */
+export const advanceCommit = (core: RaftCore): void => {
+  const index = quorumValue(configurationOf(core), (member) => matchIndexOf(core, member))
+  if (index > core.commitIndex && termAt(core.log, index) === core.term) commitTo(core, index)
+}
+
+export const commitTo = (core: RaftCore, index: Index): void => {
+  assert(index >= core.commitIndex, `commits only grow: ${core.commitIndex} to ${index}`)
+  assert(index <= lastIndexOf(core.log), `commit ${index} is within the log, which ends at ${lastIndexOf(core.log)}`)
+  if (core.role === 'leader') freeUncommitted(core, index)
+  core.commitIndex = index
+  emitCommitted(core)
+}
+
+const freeUncommitted = (core: RaftCore, index: Index): void => {
+  for (let at = core.commitIndex + 1; at <= index; at += 1) {
+    const entry = entryAt(core.log, at)
+    if (entry !== undefined) core.leading.uncommittedBytes -= bytesOf(entry)
+  }
+}
+
+/** Hands the shard what is committed and durable here, once and in order, unless it is loading a snapshot. */
+export const emitCommitted = (core: RaftCore): void => {
+  const index = Math.min(core.commitIndex, core.durability.durableIndex)
+  if (core.isRestoring || index <= core.emittedIndex) return
+  const entries = entriesBetween(core.log, core.emittedIndex + 1, index)
+  assert(entries.length === index - core.emittedIndex, `entries ${core.emittedIndex + 1} to ${index} are in the log`)
+  core.emittedIndex = index
+  core.leading.stalledTicks = 0
+  core.effects.push({ type: 'raft.committed', entries })
+}
+
+export const handleRestored = (core: RaftCore, { index }: Extract<RaftLocalEvent, { type: 'raft.restored' }>): void => {
+  if (index !== core.emittedIndex) return
+  core.isRestoring = false
+  emitCommitted(core)
+}

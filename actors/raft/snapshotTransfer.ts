@@ -1,0 +1,128 @@
+/**
+ * The leader's side of a snapshot transfer: a peer needs entries that the log no longer has, so it gets the newest stored snapshot, in
+ * acknowledged, checksummed chunks (section 7).
+ *
+ *   needs old entries ──▶ raft.readChunk ──disk──▶ raft.snapshotChunk ──▶ peer writes ──▶ raft.snapshotAccepted ──▶ next chunks
+ *                             (a window of a few)                                          (the total: installed)
+ *
+ * The window slides over acknowledged bytes. A gap makes the peer repeat what it has, and the transfer goes back there once; silence makes it
+ * go back as well, and start anew when that was in vain. A transfer that began goes on with the same file even when a newer
+ * snapshot is stored: two are kept. When its file is gone after all, the peer is probed again and gets the newest.
+ */
+
+import { assert } from '../kernel/assert.ts'
+import { noteMatch, progressFor } from './peers.ts'
+import { isTrusted } from './presentation.ts'
+import { becomeProbe, becomeSnapshot } from './progress.ts'
+import { notePromise } from './promises.ts'
+import { send, wantFlush } from './state.ts'
+import type { Received } from './presentation.ts'
+import type { Progress, SnapshotTransfer } from './progress.ts'
+import type { RaftLocalEvent } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+type Local<Type extends RaftLocalEvent['type']> = Extract<RaftLocalEvent, { type: Type }>
+
+export const startTransfer = (core: RaftCore, progress: Progress): void => {
+  const { snapshot } = core
+  assert(snapshot !== null && snapshot.index >= core.log.base.index, 'what the log no longer has is in a stored snapshot')
+  becomeSnapshot(progress, { ...snapshot, requestedBytes: 0, acknowledgedBytes: 0, rewoundBytes: -1, retries: 0 })
+  pump(core, progress)
+}
+
+/** Asks the disk for chunks as far as the window allows. */
+const pump = (core: RaftCore, progress: Progress): void => {
+  const { transfer } = progress
+  if (transfer === null || !isTrusted(core, progress.id)) return
+  const { chunkBytesMax, chunksInFlightMax } = core.limits
+  const end = Math.min(transfer.totalBytes, transfer.acknowledgedBytes + chunkBytesMax * chunksInFlightMax)
+  while (transfer.requestedBytes < end) {
+    const offset = transfer.requestedBytes
+    const lengthMax = Math.min(chunkBytesMax, transfer.totalBytes - offset)
+    core.effects.push({
+      type: 'raft.readChunk', to: progress.id, snapshotIndex: transfer.index, snapshotTerm: transfer.term, offset, lengthMax,
+    })
+    transfer.requestedBytes += lengthMax
+  }
+}
+
+/** The transfer that an event is about, if it is still the one under way. */
+const transferOf = (progress: Progress | undefined, snapshotIndex: number): SnapshotTransfer | null =>
+  progress?.transfer?.index === snapshotIndex ? progress.transfer : null
+
+export const handleChunkRead = (core: RaftCore, event: Local<'raft.chunkRead'>): void => {
+  const transfer = transferOf(core.leading.progress.get(event.to), event.snapshotIndex)
+  if (transfer === null || !isTrusted(core, event.to)) return
+  const { offset, crc, bytes } = event
+  send(core, event.to, {
+    type: 'raft.snapshotChunk', term: core.term, snapshotTerm: transfer.term, snapshotIndex: transfer.index,
+    offset, totalBytes: transfer.totalBytes, crc, bytes,
+  })
+}
+
+/** The file is gone. Probing again finds the newest one; after the time of a lost append, so that a broken disk is not asked in a loop. */
+export const handleChunkReadFailed = (core: RaftCore, event: Local<'raft.chunkReadFailed'>): void => {
+  const progress = core.leading.progress.get(event.to)
+  if (progress === undefined || transferOf(progress, event.snapshotIndex) === null) return
+  becomeProbe(progress, progress.nextIndex)
+  progress.isAwaitingProbe = true
+}
+
+export const handleSnapshotAccepted = (core: RaftCore, event: Received<'raft.snapshotAccepted'>): void => {
+  const progress = progressFor(core, event)
+  const transfer = transferOf(progress, event.snapshotIndex)
+  if (progress === undefined || transfer === null) return
+  if (event.nextOffset === transfer.totalBytes) {
+    notePromise(core, event.from, { term: event.term, matchIndex: transfer.index })
+    noteMatch(core, progress, transfer.index)
+    return
+  }
+  if (event.nextOffset > transfer.acknowledgedBytes) {
+    transfer.acknowledgedBytes = event.nextOffset
+    transfer.requestedBytes = Math.max(transfer.requestedBytes, event.nextOffset)
+    transfer.retries = 0
+    progress.silentTicks = 0
+  } else if (event.nextOffset === transfer.acknowledgedBytes && transfer.rewoundBytes !== event.nextOffset) {
+    transfer.rewoundBytes = event.nextOffset
+    transfer.requestedBytes = event.nextOffset
+  }
+  pump(core, progress)
+}
+
+/** `older`: the peer has committed past the snapshot, so its log agrees there. Otherwise its disk could not take it: again, later. */
+export const handleSnapshotRefused = (core: RaftCore, event: Received<'raft.snapshotRefused'>): void => {
+  const progress = progressFor(core, event)
+  const transfer = transferOf(progress, event.snapshotIndex)
+  if (progress === undefined || transfer === null) return
+  if (event.reason === 'older') {
+    becomeProbe(progress, Math.max(transfer.index, progress.matchIndex) + 1)
+    wantFlush(core)
+    return
+  }
+  restart(transfer)
+  // Nothing leaves before the retry is due.
+  transfer.requestedBytes = transfer.totalBytes
+  progress.silentTicks = 0
+}
+
+const restart = (transfer: SnapshotTransfer): void => {
+  transfer.acknowledgedBytes = 0
+  transfer.requestedBytes = 0
+  transfer.rewoundBytes = -1
+}
+
+/** Nothing was acknowledged for a while: from the last acknowledged byte again, and the time after that from the beginning. */
+export const retryTransfer = (core: RaftCore, progress: Progress): void => {
+  const { transfer } = progress
+  if (transfer === null) return
+  progress.silentTicks = 0
+  transfer.retries += 1
+  if (transfer.retries > 1 && core.snapshot !== null && core.snapshot.index !== transfer.index) {
+    startTransfer(core, progress)
+    return
+  }
+  if (transfer.retries > 1) restart(transfer)
+  transfer.requestedBytes = transfer.acknowledgedBytes
+  transfer.rewoundBytes = -1
+  pump(core, progress)
+}

@@ -1,0 +1,373 @@
+import { describe, expect, test } from '@jest/globals'
+import { createRandom } from '../../../actors/kernel/random.ts'
+import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
+import { segmentName } from '../../../storage/segment.ts'
+import { createRig, entriesOf, entryOf, vote } from './rig.ts'
+import type { Rig, RigOptions } from './rig.ts'
+
+const restart = (rig: Rig, options: RigOptions = {}): Rig => {
+  const image = rig.disk.crash({ random: createRandom(3), keep: 0 })
+  rig.wal.stop()
+  return createRig({ ...options, image }).open()
+}
+
+const typesOf = (rig: Rig): string[] => rig.notices.map(({ type }) => type)
+
+const fill = (rig: Rig, group: number, range: { readonly from: number; readonly to: number }): void => {
+  for (let index = range.from; index <= range.to; index += 1) {
+    rig.append(group, { entries: [entryOf(index, { bytes: 1_500 })] })
+    rig.clock.advance(3)
+  }
+}
+
+const segmentsOn = (rig: Rig): string[] => [...rig.disk.image().files.keys()]
+
+describe('group commit', () => {
+  /** A log whose second segment stands ready, so that every further sync is a group's. */
+  const counted = (): { readonly rig: Rig; readonly syncs: () => number } => {
+    let syncs = 0
+    const fault = ({ operation }: DiskCall): undefined => {
+      if (operation === 'datasync') syncs += 1
+      return undefined
+    }
+    const rig = createRig({ fault, config: { segmentBytes: 1_048_576 } }).open()
+    rig.append(99, { entries: entriesOf(1, 1) })
+    rig.clock.advance(300)
+    syncs = 0
+    return { rig, syncs: () => syncs }
+  }
+
+  test('everything submitted in one turn is one write and one sync, whatever the group', () => {
+    const { rig, syncs } = counted()
+    const tickets = [1, 2, 3, 4].map((group) => rig.append(group, { entries: entriesOf(1, 3) }))
+    expect(tickets.some(rig.isAcknowledged)).toBe(false)
+    rig.clock.advance(2)
+    expect([tickets.every(rig.isAcknowledged), syncs()]).toEqual([true, 1])
+  })
+
+  test('what arrives while a group is synced makes the next group, and no two are under way', () => {
+    const { rig, syncs } = counted()
+    rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(0.1)
+    expect(rig.wal.state()).toBe('flushing')
+    for (let index = 2; index <= 50; index += 1) rig.append(1, { entries: [entryOf(index)] })
+    rig.clock.advance(0.5)
+    expect(syncs()).toBeLessThanOrEqual(2)
+    rig.clock.advance(2)
+    expect([syncs(), rig.wal.backlogBytes()]).toEqual([2, 0])
+  })
+
+  test('an acknowledgement carries its ticket, its term and the last index, and comes in order', () => {
+    const { rig } = counted()
+    rig.append(1, { entries: entriesOf(1, 3) })
+    rig.append(1, { hardState: { term: 2, vote: vote('b') } })
+    rig.append(1, {})
+    rig.clock.advance(2)
+    const acks = rig.notices.filter((notice) => notice.type === 'wal.appended')
+    expect(acks.slice(1).map((ack) => [ack.ticket, ack.submittedTerm, ack.lastIndex])).toEqual([[2, 1, 3], [3, 1, 3], [4, 1, 3]])
+  })
+
+  test('nothing is acknowledged before its sync has completed', () => {
+    let hangs = false
+    const rig = createRig({ fault: ({ operation }) => (hangs && operation === 'datasync' ? { kind: 'hang' } : undefined) }).open()
+    rig.clock.advance(100)
+    hangs = true
+    const ticket = rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(10_000)
+    expect([rig.isAcknowledged(ticket), rig.wal.state()]).toEqual([false, 'flushing'])
+  })
+
+  test('the backlog is counted in bytes, and the log says when it is overloaded', () => {
+    const { rig } = counted()
+    const other = createRig({ config: { walBacklogBytesMax: 100 } }).open()
+    other.append(1, { entries: [entryOf(1, { bytes: 30 })] })
+    expect([other.wal.backlogBytes(), other.wal.isOverloaded()]).toEqual([64, false])
+    other.append(1, { entries: [entryOf(2, { bytes: 30 })] })
+    expect([other.wal.isOverloaded(), rig.wal.isOverloaded()]).toEqual([true, false])
+    other.clock.advance(10)
+    expect([other.wal.backlogBytes(), other.wal.isOverloaded()]).toEqual([0, false])
+  })
+})
+
+describe('an idle log', () => {
+  test('seals itself within 100 ms, once', () => {
+    const rig = createRig().open()
+    let writes = 0
+    rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(3)
+    const before = rig.disk.image().files.get(`wal/${segmentName(1)}`)
+    rig.clock.advance(100)
+    const after = rig.disk.image().files.get(`wal/${segmentName(1)}`)
+    expect(Buffer.compare(before ?? Buffer.of(), after ?? Buffer.of())).not.toBe(0)
+    expect(after?.subarray(8_192, 8_196)).not.toEqual(new Uint8Array(4))
+    rig.clock.advance(10_000)
+    writes += Buffer.compare(after ?? Buffer.of(), rig.disk.image().files.get(`wal/${segmentName(1)}`) ?? Buffer.of())
+    expect(writes).toBe(0)
+  })
+
+  test('is sealed after a restart that finds an unsealed end', () => {
+    const rig = createRig().open()
+    rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(3)
+    const again = restart(rig)
+    again.clock.advance(200)
+    expect(again.disk.image().files.get(`wal/${segmentName(1)}`)?.subarray(8_192, 8_196)).not.toEqual(new Uint8Array(4))
+  })
+})
+
+describe('freeing segments', () => {
+  test('a segment with nothing live goes once the mark is durable, and not before', () => {
+    const rig = createRig({ config: { segmentsWanted: 99 } }).open()
+    fill(rig, 1, { from: 1, to: 20 })
+    const bytes = rig.wal.bytes()
+    rig.compact(1, { index: 19, term: 1 })
+    expect(segmentsOn(rig)).toContain(`wal/${segmentName(1)}`)
+    rig.clock.advance(5)
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(rig.wal.bytes()).toBeLessThan(bytes)
+  })
+
+  test('a cold group with few live records is copied forward, vote and all', () => {
+    const rig = createRig().open()
+    rig.append(9, { hardState: { term: 3, vote: vote('z') }, entries: entriesOf(1, 2, { term: 3 }) })
+    for (let round = 0; round < 8; round += 1) {
+      fill(rig, 1, { from: round * 8 + 1, to: round * 8 + 8 })
+      rig.compact(1, { index: round * 8 + 7, term: 1 })
+      rig.clock.advance(10)
+    }
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(typesOf(rig)).not.toContain('wal.snapshotWanted')
+    const found = restart(rig).report()?.groups.get(9)
+    expect([found?.hardState, found?.entries.length, found?.quarantined]).toEqual([{ term: 3, vote: 'z:1' }, 2, undefined])
+  })
+
+  test('a group with much in the oldest segment is asked for a snapshot, the biggest first', () => {
+    const rig = createRig({ config: { copyForwardBytesMax: 1_000 } }).open()
+    rig.append(9, { entries: [entryOf(1, { bytes: 300 })] })
+    fill(rig, 1, { from: 1, to: 30 })
+    const wanted = rig.notices.filter((notice) => notice.type === 'wal.snapshotWanted').map(({ group }) => group)
+    expect(wanted.length).toBeGreaterThan(0)
+    expect(new Set(wanted)).toEqual(new Set([1]))
+    rig.compact(1, { index: 29, term: 1 })
+    rig.clock.advance(50)
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(1)
+  })
+
+  test('a copy never truncates: entries that came after it in index order stay', () => {
+    const rig = createRig().open()
+    rig.append(9, { entries: entriesOf(1, 3) })
+    fill(rig, 1, { from: 1, to: 9 })
+    rig.append(9, { entries: entriesOf(4, 6) })
+    rig.clock.advance(5)
+    for (let round = 1; round < 8; round += 1) {
+      fill(rig, 1, { from: round * 9 + 1, to: round * 9 + 9 })
+      rig.compact(1, { index: round * 9 + 8, term: 1 })
+    }
+    rig.clock.advance(20)
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(restart(rig).report()?.groups.get(9)?.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5, 6])
+  })
+})
+
+describe('a full disk', () => {
+  const fullRig = (): Rig => {
+    const rig = createRig({ capacityBytes: 2 * 16_384, config: { spaceRetryMs: 100 } }).open()
+    fill(rig, 1, { from: 1, to: 5 })
+    return rig
+  }
+
+  test('is announced as soon as no segment can be made ahead, while there is still room to write', () => {
+    const rig = createRig({ capacityBytes: 2 * 16_384 }).open()
+    fill(rig, 1, { from: 1, to: 8 })
+    expect([rig.wal.isFull(), rig.notices.filter(({ type }) => type === 'wal.spaceChanged')]).toEqual([true, [{ type: 'wal.spaceChanged', full: true }]])
+    expect(rig.isAcknowledged(8)).toBe(true)
+  })
+
+  test('keeps what waits, lets votes through on the reserve, and goes on by itself when there is room', () => {
+    const rig = fullRig()
+    const tickets: number[] = []
+    for (let index = 6; index <= 14; index += 1) {
+      tickets.push(rig.append(1, { entries: [entryOf(index, { bytes: 1_500 })] }))
+      rig.clock.advance(2)
+    }
+    const waiting = tickets.filter((ticket) => !rig.isAcknowledged(ticket))
+    expect(waiting.length).toBeGreaterThan(0)
+    const ballot = rig.append(2, { hardState: { term: 9, vote: vote('x') }, reserved: true })
+    rig.clock.advance(5)
+    expect([rig.isAcknowledged(ballot), waiting.some(rig.isAcknowledged)]).toEqual([true, false])
+    rig.disk.setCapacity(1_000_000)
+    rig.clock.advance(500)
+    expect([waiting.every(rig.isAcknowledged), rig.wal.isFull(), rig.wal.backlogBytes()]).toEqual([true, false, 0])
+    expect(rig.notices.filter((notice) => notice.type === 'wal.spaceChanged').map(({ full }) => full)).toEqual([true, false])
+  })
+
+  test('a reserved append never overtakes earlier ones of its own group: its acknowledgement vouches for them', () => {
+    const rig = fullRig()
+    fill(rig, 1, { from: 6, to: 8 })
+    let last = 8
+    let ticket = 0
+    do {
+      last += 1
+      ticket = rig.append(1, { entries: [entryOf(last, { bytes: 400 })] })
+      rig.clock.advance(2)
+    } while (rig.isAcknowledged(ticket))
+    const ballot = rig.append(1, { hardState: { term: 9, vote: vote('x') }, reserved: true })
+    rig.clock.advance(5)
+    expect([rig.isAcknowledged(ticket), rig.isAcknowledged(ballot)]).toEqual([true, true])
+    expect(restart(rig).report()?.groups.get(1)?.entries.length).toBe(last)
+  })
+
+  test('frees segments as soon as a compaction allows it, and that makes room', () => {
+    const rig = createRig({ capacityBytes: 3 * 16_384, config: { spaceRetryMs: 1_000 } }).open()
+    fill(rig, 1, { from: 1, to: 24 })
+    expect(rig.wal.isFull()).toBe(true)
+    rig.compact(1, { index: 20, term: 1 })
+    rig.clock.advance(50)
+    expect(rig.wal.isFull()).toBe(false)
+  })
+
+  test('can be restarted, and closes without what it never acknowledged', () => {
+    const rig = fullRig()
+    fill(rig, 1, { from: 6, to: 20 })
+    rig.wal.send({ type: 'wal.close' })
+    rig.clock.advance(100)
+    expect([rig.wal.state(), typesOf(rig).at(-1)]).toEqual(['closed', 'wal.closed'])
+    const again = restart(rig, { capacityBytes: 2 * 16_384 })
+    expect(again.report()?.groups.get(1)?.entries.length).toBeGreaterThanOrEqual(5)
+    again.clock.advance(100)
+    expect(again.wal.isFull()).toBe(true)
+  })
+
+  test('in the middle of a write blocks the log; closing then gives the write up', () => {
+    let isFull = false
+    const rig = createRig({ fault: ({ operation }) => (isFull && operation === 'writev' ? { kind: 'error', code: 'EDQUOT' } : undefined) }).open()
+    rig.clock.advance(100)
+    isFull = true
+    const ticket = rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(2)
+    expect(rig.wal.state()).toBe('blocked')
+    rig.append(2, { hardState: { term: 1, vote: '' } })
+    rig.clock.advance(2_000)
+    expect(rig.isAcknowledged(ticket)).toBe(false)
+    rig.wal.send({ type: 'wal.close' })
+    rig.clock.advance(10)
+    expect(rig.wal.state()).toBe('closed')
+  })
+})
+
+describe('failure', () => {
+  test('a failed sync is told once, never retried, and nothing is acknowledged any more', () => {
+    let syncs = 0
+    let fails = false
+    const rig = createRig({
+      fault: ({ operation }) => {
+        if (operation !== 'datasync' || !fails) return undefined
+        syncs += 1
+        return { kind: 'error', code: 'ENOSPC' }
+      },
+    }).open()
+    rig.append(9, { entries: entriesOf(1, 1) })
+    rig.clock.advance(300)
+    fails = true
+    const ticket = rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(10_000)
+    expect([rig.wal.state(), syncs, rig.isAcknowledged(ticket)]).toEqual(['halted', 1, false])
+    expect(rig.notices.at(-1)).toEqual({ type: 'wal.failed', reason: expect.stringMatching(/fsync failed.*start the node again/) })
+  })
+
+  test('a log written by a later version is refused, and no byte of it is changed', () => {
+    const rig = createRig().open()
+    rig.append(1, { entries: entriesOf(1, 1) })
+    rig.clock.advance(200)
+    const image = rig.disk.image()
+    const bytes = image.files.get(`wal/${segmentName(1)}`) ?? new Uint8Array(0)
+    new DataView(bytes.buffer).setUint32(8, 9, true)
+    const again = createRig({ image })
+    again.open()
+    expect(again.report()?.damagedNode ?? again.notices.at(-1)).toBeDefined()
+  })
+
+  test('an append that leaves a gap is a bug, and ends the process', () => {
+    const rig = createRig().open()
+    rig.append(1, { entries: [entryOf(2)] })
+    expect(rig.failure()).toMatchObject({ name: 'AssertionError', message: expect.stringMatching(/entry 2 follows the log/) })
+  })
+})
+
+describe('damage', () => {
+  test('of one group is written down, and remembered after the damaged segment has gone', () => {
+    const rig = createRig().open()
+    rig.append(1, { entries: entriesOf(1, 2) })
+    rig.append(2, { entries: entriesOf(1, 2) })
+    rig.clock.advance(200)
+    rig.disk.corrupt(`wal/${segmentName(1)}`, (bytes) => { bytes[4_096 + 48 + 32] = 0xee })
+    const second = restart(rig)
+    expect(second.report()?.groups.get(1)?.quarantined).toMatch(/entry 1 is damaged/)
+    expect(second.report()?.groups.get(2)?.quarantined).toBeUndefined()
+    second.clock.advance(200)
+    const third = restart(second)
+    expect(third.report()?.groups.get(1)?.quarantined).toMatch(/entry 1 is damaged/)
+    expect(third.append(2, { entries: [entryOf(3)] })).toBe(1)
+    third.clock.advance(10)
+    expect(third.isAcknowledged(1)).toBe(true)
+  })
+
+  test('of the node quarantines every group, changes no damaged byte, and what is written after it is found again', () => {
+    const rig = createRig({ config: { segmentsWanted: 1 } }).open()
+    fill(rig, 1, { from: 1, to: 20 })
+    rig.clock.advance(200)
+    rig.disk.corrupt(`wal/${segmentName(1)}`, (bytes) => bytes.fill(0, 5_000, 9_000))
+    const damaged = [...rig.disk.image().files.entries()].map(([path, bytes]) => [path, Buffer.from(bytes).toString('base64')])
+    let life = restart(rig, { config: { segmentsWanted: 1 } })
+    for (let round = 1; round <= 3; round += 1) {
+      expect(life.report()?.damagedNode).toMatch(/does not read back/)
+      expect([...(life.report()?.groups.values() ?? [])].every(({ quarantined }) => quarantined !== undefined)).toBe(true)
+      const ticket = life.append(50 + round, { hardState: { term: round, vote: vote('a') } })
+      life.clock.advance(300)
+      expect(life.isAcknowledged(ticket)).toBe(true)
+      life = restart(life, { config: { segmentsWanted: 1 } })
+      expect(life.report()?.groups.get(50 + round)?.hardState.term).toBe(round)
+    }
+    const files = life.disk.image().files
+    for (const [path, text] of damaged.slice(0, 2)) expect(Buffer.from(files.get(path ?? '') ?? []).toString('base64')).toBe(text)
+  })
+
+  test('a quarantine is durable before it is answered', () => {
+    const rig = createRig().open()
+    rig.wal.send({ type: 'wal.quarantine', group: 4, ticket: 77, reason: 'presented less than it promised' })
+    rig.clock.advance(5)
+    expect(rig.isAcknowledged(77)).toBe(true)
+    expect(restart(rig).report()?.groups.get(4)?.quarantined).toBe('presented less than it promised')
+  })
+})
+
+describe('closing', () => {
+  test('flushes, seals, closes, and hears nothing any more', () => {
+    const rig = createRig().open()
+    const ticket = rig.append(1, { entries: entriesOf(1, 3) })
+    rig.wal.send({ type: 'wal.close' })
+    rig.clock.advance(100)
+    expect([rig.isAcknowledged(ticket), rig.wal.state(), typesOf(rig).at(-1)]).toEqual([true, 'closed', 'wal.closed'])
+    rig.append(1, { entries: entriesOf(4, 4) })
+    rig.clock.advance(100)
+    expect(typesOf(rig).at(-1)).toBe('wal.closed')
+    expect(restart(rig).report()?.groups.get(1)?.entries.length).toBe(3)
+  })
+
+  test('asked for during recovery comes after it', () => {
+    const rig = createRig()
+    rig.wal.send({ type: 'wal.open' })
+    rig.wal.send({ type: 'wal.close' })
+    rig.clock.advance(100)
+    expect([typesOf(rig)[0], typesOf(rig).at(-1), rig.wal.state()]).toEqual(['wal.recovered', 'wal.closed', 'closed'])
+  })
+
+  test('a stopped log reports nothing, whatever its disk still answers', () => {
+    const rig = createRig().open()
+    rig.append(1, { entries: entriesOf(1, 1) })
+    rig.wal.stop()
+    rig.clock.advance(1_000)
+    expect(typesOf(rig)).toEqual(['wal.recovered'])
+  })
+})
