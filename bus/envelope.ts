@@ -51,7 +51,8 @@ export const writeEnvelope = (writer: Writer, envelope: Envelope): void => {
   writeU8(writer, trace.flags)
 }
 
-const writeHex = (writer: Writer, hex: string): void => {
+/** Lower-case hex as the bytes it stands for, without a length. */
+export const writeHex = (writer: Writer, hex: string): void => {
   for (let i = 0; i < hex.length; i += 2) writeU8(writer, Number.parseInt(hex.slice(i, i + 2), 16))
 }
 
@@ -75,7 +76,7 @@ export const openEnvelope = (bytes: Uint8Array): OpenedEnvelope => {
   }
 }
 
-const readHex = (reader: Reader, bytes: number): string => {
+export const readHex = (reader: Reader, bytes: number): string => {
   let hex = ''
   for (let i = 0; i < bytes; i += 1) hex += HEX_PAIRS[readU8(reader)] ?? ''
   return hex

@@ -14,8 +14,7 @@ const steps = [
   ['types', [inModules('typescript/bin/tsc'), '-p', 'tsconfig.json']],
   ['lint', [inModules('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],
   ['dead code', [inModules('knip/bin/knip.js'), '--no-progress']],
-  ['imports', [inModules('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs',
-    'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'bench']],
+  ['imports', [join(root, 'scripts/imports.mjs')]],
   ['style', ['--experimental-vm-modules', '--no-warnings', inModules('jest/bin/jest.js'), 'test/tidy.test.ts']],
 ]
 

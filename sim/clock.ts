@@ -119,7 +119,7 @@ export const createTimeline = (): Timeline => {
       run()
     },
     runUntil: (atMs) => {
-      for (let next = heap.peek(); next !== undefined && next.at <= atMs && !isStopped; next = heap.peek()) {
+      for (let next = isStopped ? undefined : heap.peek(); next !== undefined && next.at <= atMs; next = isStopped ? undefined : heap.peek()) {
         heap.pop()
         now = next.at
         runOne(next)

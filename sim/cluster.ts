@@ -193,5 +193,6 @@ const settingsOf = (options: SimOptions): NodeSettings => ({
     reserveBytes: options.segmentBytes / 4,
     segmentsWanted: 4,
   },
+  raftLimits: options.raftLimits,
   shardLimits: { snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
 })

@@ -4,7 +4,7 @@
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seeds 1..200 [--workers 2]
  *
- * One seed prints its trace (docs/TESTING.md explains the columns) and a hash of it; the same seed prints the same bytes every time.
+ * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same bytes every time.
  * Many seeds print failures only, each with the command that replays it. Exit code 1 when anything failed.
  */
 
@@ -108,5 +108,6 @@ const failureText = ({ seed, violation }: Pick<SeedResult, 'seed' | 'violation'>
   `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}\n  replay: npm run sim -- --seed ${seed}${flagsOf(overrides)}`
 
 const flagsOf = ({ nodes, shards, safetyMs }: SimOverrides): string =>
-  `${nodes === undefined ? '' : ` --nodes ${nodes}`}${shards === undefined ? '' : ` --shards ${shards}`}`
-  + `${safetyMs === undefined ? '' : ` --minutes ${safetyMs / MS_PER_MINUTE}`}`
+  [flag('nodes', nodes), flag('shards', shards), flag('minutes', safetyMs === undefined ? undefined : safetyMs / MS_PER_MINUTE)].join('')
+
+const flag = (name: string, value: number | undefined): string => (value === undefined ? '' : ` --${name} ${value}`)

@@ -46,7 +46,7 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
   let isCut: ((from: string, to: string) => boolean) | null = null
   let clogs: { readonly matches: (from: string, to: string) => boolean; readonly untilMs: number }[] = []
   let isCalm = false
-  let counters = { delivered: 0, lost: 0, doubled: 0 }
+  const counters = { delivered: 0, lost: 0, doubled: 0 }
   /** When the last message of a link arrives: the next one does not overtake it. */
   const lastArrival = new Map<string, number>()
 

@@ -6,6 +6,7 @@
  */
 
 import { between, chance, createRandom, fraction, pick } from '../actors/kernel/random.ts'
+import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskOptions } from './disk.ts'
 import type { NetworkOptions } from './network.ts'
@@ -55,7 +56,8 @@ export interface SimOptions {
   readonly faultEveryMs: number
   readonly segmentBytes: number
   readonly snapshotLogBytes: number
-  /** Entries of its log a leader keeps in memory for slow followers. */
+  /** Small ones make snapshots travel, in many pieces, and appends take turns. */
+  readonly raftLimits: Partial<RaftLimits>
   readonly isVerbose: boolean
 }
 
@@ -88,6 +90,7 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     faultEveryMs: between(random, 400, 5_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
+    raftLimits: drawRaftLimits(random),
     isVerbose: false,
   }
   return {
@@ -99,6 +102,13 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     isVerbose: overrides.isVerbose ?? false,
   }
 }
+
+const drawRaftLimits = (random: Random): Partial<RaftLimits> => ({
+  tailEntriesMax: pick(random, [0, 4, 64, 8_192]) ?? 0,
+  chunkBytesMax: pick(random, [256, 4_096, 131_072]) ?? 4_096,
+  appendBytesMax: pick(random, [256, 8_192, 524_288]) ?? 8_192,
+  appendsInFlightMax: pick(random, [1, 4, 64]) ?? 64,
+})
 
 const drawDisk = (random: Random): DiskOptions => ({
   syncMsMean: pick(random, [0.2, 0.5, 2, 10]) ?? 0.5,
@@ -135,7 +145,7 @@ export const describeOptions = (options: SimOptions): string => {
   return `nodes=${options.nodes} shards=${options.shards} replicas=${options.replicationFactor} routing=${options.isMapped ? 'broker' : 'gateway'}`
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
     + ` reorder=${network.isReordering ? 'yes' : 'no'} sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
-    + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} clients=${workload.clients}`
+    + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${options.raftLimits.tailEntriesMax ?? 0} clients=${workload.clients}`
     + ` keys=${workload.registers}+${workload.counters} faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
 }
 

@@ -4,7 +4,13 @@
  *     time       who       what      details
  *     1523.075   n2        raft      shard=1 term=4 leader
  *
- * time: virtual milliseconds; who: a node, a client, or `sim`; what: the part that speaks. docs/TESTING.md lists the words.
+ * time: virtual milliseconds; who: a node, a client, or `sim`; what: the part that speaks, one of
+ *   machine                                   a process starts, runs again after a pause, or ended by itself
+ *   node wal shard raft connection gateway post   the node's own log: info and above, everything with --verbose
+ *   mail                                      a Raft message leaves (--verbose)
+ *   completed                                 an operation of a client: its interval, the call, the outcome
+ *   seed fault heal agreed violation end      the simulator itself
+ *
  * The hash also covers the time and owner of every event that has no line, so two runs with one hash took the same steps.
  * Old lines are dropped above LINES_KEPT; the hash covers them all the same.
  */
@@ -80,7 +86,12 @@ export const createTraceLogger = (trace: Trace, who: string, isVerbose: boolean)
 const textOf = (fields: Readonly<Record<string, unknown>>): string => {
   let text = ''
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) text += ` ${name}=${value instanceof Error ? value.message : typeof value === 'object' ? JSON.stringify(value) : String(value)}`
+    if (value !== undefined) text += ` ${name}=${plainText(value)}`
   }
   return text
+}
+
+const plainText = (value: unknown): string => {
+  if (value instanceof Error) return value.message
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

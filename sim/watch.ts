@@ -1,8 +1,8 @@
 /**
  * Holds every invariant against every replica after every event, and against every message before it leaves. The first problem stops the run.
  *
- * Cheap where nothing happened: only the node whose event ran is looked at, and of its replicas only those whose signature changed, or that
- * lead (a leader's silence is a fact about time).
+ * Cheap where nothing happened: only the node whose event ran is looked at, and of its replicas only those that changed, but for what
+ * may change unseen.
  */
 
 import { openEnvelope } from '../bus/envelope.ts'
@@ -21,11 +21,12 @@ import { createOneVote } from './invariants/oneVote.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
 import { viewOf } from './replicaView.ts'
+import type { ReplicaId } from '../topology/ids.ts'
 import type { HostedReplica } from '../topology/replicaHost.ts'
 import type { Process } from './clock.ts'
 import type { Machine } from './cluster.ts'
 import type { ShardLedger } from './ledger.ts'
-import type { Invariant, SentMail } from './view.ts'
+import type { Invariant, ReplicaView, SentMail } from './view.ts'
 
 export interface Violation {
   readonly invariant: string
@@ -56,9 +57,11 @@ export const createWatch = (input: WatchInput): Watch => {
   const contact = createContact(now)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
-    createCommittedForever(now), createGrowth(), createEqualStates(), createQuorumContact(contact), createBoundedQueues(),
+    createCommittedForever(now), createGrowth(), createEqualStates(),
   ]
-  const signatures = new Map<string, { life: number; signature: string }>()
+  /** Facts about time and volatile queues change without anything else changing. */
+  const always: readonly Invariant[] = [createQuorumContact(contact), createBoundedQueues()]
+  const past = new Map<ReplicaId, Map<number, ReplicaView>>()
   const report = (invariant: Invariant, text: string | null | undefined): void => {
     if (text !== null && text !== undefined) input.onViolation({ invariant: invariant.name, text })
   }
@@ -67,14 +70,15 @@ export const createWatch = (input: WatchInput): Watch => {
     const ledger = ledgers[replica.shard]
     if (ledger === undefined) return
     const view = viewOf({ machine, replica, walBacklogBytes })
-    const key = `${replica.shard} ${replica.id}`
-    const known = signatures.get(key)
-    if (known?.life !== view.life) {
+    const seen = past.get(replica.id) ?? new Map<number, ReplicaView>()
+    past.set(replica.id, seen)
+    const before = seen.get(replica.shard)
+    seen.set(replica.shard, view)
+    if (before?.life !== view.life) {
       for (const invariant of invariants) report(invariant, invariant.checkStart?.(view, ledger))
     }
-    const signature = `${view.term} ${view.role} ${view.lastIndex} ${view.lastTerm} ${view.commitIndex} ${view.appliedIndex}`
-    if (known?.life === view.life && known.signature === signature && view.role !== 'leader') return
-    signatures.set(key, { life: view.life, signature })
+    for (const invariant of always) report(invariant, invariant.check?.(view, ledger))
+    if (before !== undefined && isUnchanged(before, view)) return
     for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
   }
   return {
@@ -98,6 +102,17 @@ export const createWatch = (input: WatchInput): Watch => {
     },
     onRunning: contact.running,
   }
+}
+
+const isUnchanged = (a: ReplicaView, b: ReplicaView): boolean =>
+  a.life === b.life && a.term === b.term && a.role === b.role && a.lastIndex === b.lastIndex && a.lastTerm === b.lastTerm
+  && a.commitIndex === b.commitIndex && a.appliedIndex === b.appliedIndex && a.snapshotIndex === b.snapshotIndex
+  && (b.role !== 'leader' || hasSameMatches(a.matchIndex, b.matchIndex))
+
+const hasSameMatches = (a: ReplicaView['matchIndex'], b: ReplicaView['matchIndex']): boolean => {
+  if (a.size !== b.size) return false
+  for (const [peer, index] of a) if (b.get(peer) !== index) return false
+  return true
 }
 
 const isFrame = (subject: string): boolean => subject.startsWith('skv.') && subject.split('.')[2] === 'node'

@@ -18,6 +18,7 @@ import type { WorkloadOptions } from './options.ts'
 
 const ATTEMPTS_MAX = 5
 const RETRY_MS_MEAN = 200
+const REPEAT_MS_MAX = 5_000
 /** Final reads are repeated until answered, this often at most. */
 const FINAL_ATTEMPTS_MAX = 200
 const CLIENT_SLACK_MS = 100
@@ -113,12 +114,13 @@ export const createWorkload = (input: WorkloadInput): Workload => {
       if (outcome.kind === 'answered' && operation.requestId !== undefined && chance(random, options.repeats)) repeat(client, operation)
     })
   }
+  /** Often long after the answer, when snapshots, restarts and other leaders lie between. */
   const repeat = (client: Client, operation: Draft): void => {
     inFlight += 1
-    send(client, operation, (outcome) => {
+    timeline.schedule(fraction(random) * REPEAT_MS_MAX, () => send(client, operation, (outcome) => {
       inFlight -= 1
       repeats.set(operation.id, [...(repeats.get(operation.id) ?? []), outcome])
-    })
+    }), { process: client.process })
   }
 
   const issue = (client: Client): void => {

@@ -1,4 +1,4 @@
-/** Writes all of some bytes, however short the single writes are. */
+/** Writing whatever must be written whole, however short the single writes are. */
 
 import type { Done, File } from './fileSystem.ts'
 
@@ -12,5 +12,32 @@ export const writeFully = (file: File, write: { readonly bytes: Uint8Array; read
     if (error !== null) done(error)
     else if (count < bytes.length) writeFully(file, { bytes: bytes.subarray(count), position: position + count }, done)
     else done(null)
+  })
+}
+
+/** What is left of the buffers when the first `count` bytes are written. */
+export const without = (buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] => {
+  let skip = count
+  const rest: Uint8Array[] = []
+  for (const buffer of buffers) {
+    const skipped = Math.min(skip, buffer.length)
+    skip -= skipped
+    if (skipped < buffer.length) rest.push(buffer.subarray(skipped))
+  }
+  return rest
+}
+
+const ZERO_SLICE_BYTES = 1_048_576
+const zeros = new Uint8Array(ZERO_SLICE_BYTES)
+
+export const writeZeros = (file: File, range: { readonly from: number; readonly to: number }, done: Done): void => {
+  if (range.from >= range.to) {
+    done(null)
+    return
+  }
+  const length = Math.min(ZERO_SLICE_BYTES, range.to - range.from)
+  file.writev([zeros.subarray(0, length)], range.from, (error, count) => {
+    if (error !== null) done(error)
+    else writeZeros(file, { from: range.from + count, to: range.to }, done)
   })
 }

@@ -11,6 +11,7 @@ import type { LogRecovery, Recovery, Repair, SegmentHead } from './recovery.ts'
 import { encodeGroup } from './group.ts'
 import type { Position } from './group.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+import { without, writeZeros } from './fileWriter.ts'
 import type { WalRecord } from './record.ts'
 import { readSegment } from './segmentReader.ts'
 import { BLOCK_BYTES, decodeSegmentHeader, encodeSegmentHeader, segmentName, segmentOfName } from './segment.ts'
@@ -56,7 +57,6 @@ export interface LogFilesOptions {
   readonly newSalt: number
 }
 
-const ZERO_SLICE_BYTES = 1_048_576
 const READ_BYTES_MAX = 0xffff_ffff
 
 interface Unwritten { readonly file: File; buffers: readonly Uint8Array[]; position: number }
@@ -274,31 +274,6 @@ export const createLogFiles = (options: LogFilesOptions): LogFiles => {
 
 /** A failed sync of a segment made ahead is as final as any other, whatever its code. */
 const asSync = (error: FileError): FileError => Object.assign(new Error(`fsync: ${error.message}`), { code: 'EIO' })
-
-const without = (buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] => {
-  let skip = count
-  const rest: Uint8Array[] = []
-  for (const buffer of buffers) {
-    const skipped = Math.min(skip, buffer.length)
-    skip -= skipped
-    if (skipped < buffer.length) rest.push(buffer.subarray(skipped))
-  }
-  return rest
-}
-
-const zeros = new Uint8Array(ZERO_SLICE_BYTES)
-
-const writeZeros = (file: File, range: { readonly from: number; readonly to: number }, done: Done): void => {
-  if (range.from >= range.to) {
-    done(null)
-    return
-  }
-  const length = Math.min(ZERO_SLICE_BYTES, range.to - range.from)
-  file.writev([zeros.subarray(0, length)], range.from, (error, count) => {
-    if (error !== null) done(error)
-    else writeZeros(file, { from: range.from + count, to: range.to }, done)
-  })
-}
 
 const entriesOf = (segment: number, image: Uint8Array, salt: number): readonly WalRecord[] => {
   const header = decodeSegmentHeader(image)

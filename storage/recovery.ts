@@ -239,9 +239,7 @@ const checkSegment = (state: State, segment: number): void => {
 }
 
 const ledgerOf = (state: State, group: GroupId): GroupLedger => {
-  const known = state.ledgers.get(group)
-  if (known !== undefined) return known
-  const ledger = createGroupLedger(group)
+  const ledger = state.ledgers.get(group) ?? createGroupLedger(group)
   state.ledgers.set(group, ledger)
   return ledger
 }
@@ -292,8 +290,7 @@ const begunSegments = (state: State): { readonly segment: number; readonly sizeB
     .map(({ segment, sizeBytes }) => ({ segment, sizeBytes }))
 
 const tailOf = (state: State): LogTail => {
-  const used = [...state.heads.keys()].filter((segment) => !state.blank.includes(segment))
-  const highest = Math.max(0, ...used)
+  const highest = Math.max(0, ...[...state.heads.keys()].filter((segment) => !state.blank.includes(segment)))
   const isDamaged = state.damagedNode !== undefined
   const reading = state.topReading
   return {

@@ -1,16 +1,41 @@
 /**
- * The shell of a Raft member: carries out the core's effects through ports, and feeds completions back.
+ * The shell of one Raft member: carries out what the core decides, through ports, and brings completions back as events.
+ *
+ * It decides nothing about Raft. What it owns is order where the disk is concerned: received chunks are written one after the other, and an
+ * installed snapshot is first verified in its file, then recorded in the log, and only then in force:
+ *
+ *   raft.installSnapshot ──▶ snapshots.finishReceive ──▶ wal.installSnapshot ──wal.snapshotMarked──▶ raft.snapshotInstalled
+ *   raft.restore ──▶ snapshots.load ──▶ shard.restoreChunk ... shard.restored ──▶ raft.restored ──▶ committed entries follow
+ *
+ * The shard gets committed entries only between a `shard.restored` and the next restore, in index order without gaps.
  */
 
+import { createShell } from '../kernel/shell.ts'
+import { must } from '../kernel/assert.ts'
+import { nodeOf } from '../../topology/ids.ts'
+import { matchIndexOf } from './commit.ts'
+import { entryAt, lastIndexOf, lastTermOf } from './log.ts'
+import { raftLimits } from './limits.ts'
+import { raftMachine } from './machine.ts'
+import { membersOf } from './membership.ts'
+import { EntryKind } from './protocol.ts'
+import { isSettled } from './readIndex.ts'
+import { configurationOf, createCore } from './state.ts'
+import { raftTiming } from './timing.ts'
 import type { Logger } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
-import type { GroupId, NodeId, ReplicaId } from '../../topology/ids.ts'
+import type { GroupId, ReplicaId } from '../../topology/ids.ts'
+import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ShardLocalEvent } from '../shard/protocol.ts'
 import type { RecoveredGroup, WalEvent, WalNotice } from '../wal/protocol.ts'
 import type { RaftLimits } from './limits.ts'
-import type { Configuration, Index, RaftEvent, RaftMessage, RaftRole, Term } from './protocol.ts'
+import type { Configuration, Entry, Index, RaftEffect, RaftEvent, RaftMessage, RaftRole, Term } from './protocol.ts'
+import type { RaftCore } from './state.ts'
 import type { RaftTiming } from './timing.ts'
+
+/** The newest, and one before it in case it turns out damaged (DESIGN 5). */
+const SNAPSHOTS_KEPT = 2
 
 export interface RaftPorts {
   readonly mail: (to: ReplicaId, message: RaftMessage) => void
@@ -19,48 +44,271 @@ export interface RaftPorts {
   readonly snapshots: SnapshotStore
   /** Asks for a `raft.flush` at the end of this turn; idempotent within a turn. */
   readonly requestFlush: () => void
+  /** Checksum of a snapshot chunk (storage/crc.ts). */
+  readonly crc32: (bytes: Uint8Array) => number
 }
 
 export interface RaftMemberOptions {
   readonly group: GroupId
   readonly self: ReplicaId
+  /** In force at `snapshot`, or the genesis' when there is none. */
   readonly configuration: Configuration
   readonly recovered: RecoveredGroup
+  /** The newest good snapshot that the recovered log vouches for, or null. */
   readonly snapshot: SnapshotInfo | null
   readonly random: Random
   readonly now: number
   readonly wallMs: number
   readonly log: Logger
+  /** Writes a line per message at trace; off, messages cost nothing. Default false. */
+  readonly isTracing?: boolean
   readonly timing?: Partial<RaftTiming>
   readonly limits?: Partial<RaftLimits>
   readonly ports: RaftPorts
+  /** An error in a member ends the process (DESIGN 2). */
   readonly onFailure: (error: unknown) => void
 }
 
 export interface RaftStatus {
   readonly role: RaftRole
   readonly term: Term
+  readonly vote: ReplicaId | ''
   /** The leader as this member knows it; empty when unknown. */
   readonly leader: ReplicaId | ''
+  /** As leader: the first entry of its term has committed, so it may serve. */
   readonly settled: boolean
   readonly commitIndex: Index
   readonly lastIndex: Index
+  readonly lastTerm: Term
+  /** On disk here, as the log in memory has it. */
+  readonly durableIndex: Index
   /** The last index handed to the shard. */
   readonly emittedIndex: Index
+  /** Entries up to here are no longer in memory. */
+  readonly baseIndex: Index
+  readonly configuration: Configuration
   /** As leader: what is known durable on every member, itself included. Empty otherwise. */
   readonly matchIndex: ReadonlyMap<ReplicaId, Index>
+  /** Why this replica takes no more part, if it does not. */
   readonly quarantined?: string
 }
 
 export interface RaftMember {
   readonly send: (event: RaftEvent) => void
-  /** `wal.snapshotMarked` and `wal.quarantined` of this group; `wal.appended` is an event and goes to `send`. */
+  /** `wal.snapshotMarked` of this group completes an installation. (`wal.appended` is an event: `send` takes it.) */
   readonly walNotice: (notice: WalNotice) => void
   readonly role: () => RaftRole
   readonly status: () => RaftStatus
+  /** Undefined outside the log in memory. For invariants and tools. */
+  readonly entryAt: (index: Index) => Entry | undefined
   readonly stop: () => void
 }
 
+/** What the shell remembers between events. */
+interface Running {
+  readonly options: RaftMemberOptions
+  readonly core: RaftCore
+  readonly send: (event: RaftEvent) => void
+  readonly fail: (error: unknown) => void
+  /** Chunks waiting for the write before them. */
+  readonly writes: EffectOf<'raft.writeChunk'>[]
+  isWriting: boolean
+  /** Verified, waiting for its record in the log. */
+  installing: SnapshotInfo | null
+  /** What `raft.restore` loads. */
+  newest: SnapshotInfo | null
+  ticket: number
+  isStopped: boolean
+}
+
+type EffectOf<Type extends RaftEffect['type']> = Extract<RaftEffect, { type: Type }>
+
 export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
-  throw new Error(`under construction ${options.group} ${'' as NodeId}`)
+  const { self, configuration, recovered, snapshot, random, now, wallMs, ports } = options
+  const core = createCore({
+    self, configuration, recovered, snapshot, random, now, wallMs, crc32: ports.crc32,
+    timing: raftTiming(options.timing), limits: raftLimits(options.limits),
+  })
+  const running: Running = {
+    options, core,
+    send: (event) => shell.send(event),
+    fail: (error) => {
+      if (!running.isStopped) options.onFailure(error)
+    },
+    writes: [], isWriting: false, installing: null, newest: snapshot, ticket: 0, isStopped: false,
+  }
+  const shell = createShell({
+    machine: raftMachine,
+    input: { core },
+    effects: core.effects,
+    perform: (effect: RaftEffect) => perform(running, effect),
+    onFailure: options.onFailure,
+  })
+  return {
+    send: shell.send,
+    walNotice: (notice) => handleWalNotice(running, notice),
+    role: () => core.role,
+    status: () => statusOf(core),
+    entryAt: (index) => entryAt(core.log, index),
+    stop: () => {
+      running.isStopped = true
+      shell.stop()
+    },
+  }
+}
+
+const perform = (running: Running, effect: RaftEffect): void => {
+  const { ports, group } = running.options
+  switch (effect.type) {
+    case 'raft.flushWanted': ports.requestFlush(); return
+    case 'raft.send': mail(running, effect); return
+    case 'wal.append': ports.wal({ ...effect, group, reserved: isReserved(effect.entries) }); return
+    case 'wal.compact': ports.wal({ type: 'wal.compact', group, mark: { index: effect.index, term: effect.term } }); return
+    case 'raft.committed':
+    case 'raft.proposed':
+    case 'raft.proposalRefused':
+    case 'raft.readReady':
+    case 'raft.readRefused': ports.shard(effect); return
+    case 'raft.roleChanged': changeRole(running, effect); return
+    case 'raft.readChunk': readChunk(running, effect); return
+    case 'raft.writeChunk':
+      running.writes.push(effect)
+      writeNext(running)
+      return
+    case 'raft.installSnapshot': finishReceive(running, effect); return
+    case 'raft.restore': restore(running, effect); return
+    case 'raft.quarantine': quarantine(running, effect); return
+  }
+  effect satisfies never
+}
+
+/** Terms, votes and no-ops may use the space kept back when the disk is full: without them not even reads go on. */
+const isReserved = (entries: readonly Entry[]): boolean => entries.every(({ kind }) => kind === EntryKind.noop)
+
+const mail = ({ options }: Running, { to, message }: EffectOf<'raft.send'>): void => {
+  if (options.isTracing === true) options.log.trace({ to, ...summaryOf(message) }, message.type)
+  options.ports.mail(to, message)
+}
+
+/** The message without its bytes. */
+const summaryOf = (message: RaftMessage): Record<string, unknown> => {
+  if (message.type === 'raft.append') return { ...message, entries: message.entries.length }
+  if (message.type === 'raft.snapshotChunk') return { ...message, bytes: message.bytes.length }
+  return message
+}
+
+const changeRole = ({ options, core }: Running, effect: EffectOf<'raft.roleChanged'>): void => {
+  const { role, term, leader, settled, clockMs, reason } = effect
+  options.log.info({ role, term, leader, settled, reason }, 'raft role changed')
+  options.ports.shard({
+    type: 'raft.roleChanged', role, term, leaderNode: leader === '' ? '' : nodeOf(leader), settled, clockMs, now: core.now,
+  })
+}
+
+const quarantine = (running: Running, { reason }: EffectOf<'raft.quarantine'>): void => {
+  const { options } = running
+  running.ticket += 1
+  options.log.error({ reason }, 'this replica is quarantined: replace it under a new replica id')
+  options.ports.wal({ type: 'wal.quarantine', group: options.group, ticket: running.ticket, reason })
+}
+
+const readChunk = ({ options, send }: Running, effect: EffectOf<'raft.readChunk'>): void => {
+  const { to, snapshotIndex, snapshotTerm, offset, lengthMax } = effect
+  const { snapshots, crc32 } = options.ports
+  snapshots.readRange(options.group, snapshotIndex, snapshotTerm, offset, lengthMax, (error, bytes) => {
+    if (error === null) {
+      send({ type: 'raft.chunkRead', to, snapshotIndex, offset, crc: crc32(bytes), bytes })
+      return
+    }
+    options.log.warn({ err: error, snapshotIndex, to }, 'a snapshot could not be read for a transfer')
+    send({ type: 'raft.chunkReadFailed', to, snapshotIndex })
+  })
+}
+
+const writeNext = (running: Running): void => {
+  const { options, send, writes } = running
+  if (running.isWriting) return
+  const effect = writes.shift()
+  if (effect === undefined) return
+  running.isWriting = true
+  const { snapshotIndex, snapshotTerm, offset, bytes } = effect
+  options.ports.snapshots.receive(options.group, snapshotIndex, snapshotTerm, offset, bytes, (error, nextOffset) => {
+    running.isWriting = false
+    if (error === null) send({ type: 'raft.chunkWritten', snapshotIndex, nextOffset })
+    else refuseSnapshot(running, snapshotIndex, error)
+    writeNext(running)
+  })
+}
+
+const finishReceive = (running: Running, effect: EffectOf<'raft.installSnapshot'>): void => {
+  const { options } = running
+  const { snapshotIndex, snapshotTerm, totalBytes } = effect
+  options.ports.snapshots.finishReceive(options.group, snapshotIndex, snapshotTerm, totalBytes, (error, info) => {
+    if (running.isStopped) return
+    if (error !== null) {
+      refuseSnapshot(running, snapshotIndex, error)
+      return
+    }
+    running.installing = info
+    running.ticket += 1
+    options.ports.wal({
+      type: 'wal.installSnapshot', group: options.group, ticket: running.ticket, mark: { index: info.index, term: info.term },
+    })
+  })
+}
+
+/** A damaged file and a full disk are expected; anything else ends the process. */
+const refuseSnapshot = (running: Running, snapshotIndex: Index, error: FileError): void => {
+  if (error.code !== 'EDAMAGED' && error.code !== 'ENOSPC') {
+    running.fail(error)
+    return
+  }
+  const reason = error.code === 'ENOSPC' ? 'noSpace' : 'damaged'
+  running.options.log.warn({ snapshotIndex, reason, err: error }, 'a received snapshot can not be used; it is sent again')
+  running.send({ type: 'raft.snapshotDamaged', snapshotIndex, reason })
+}
+
+const handleWalNotice = (running: Running, notice: WalNotice): void => {
+  const { options, installing } = running
+  if (notice.type !== 'wal.snapshotMarked' || notice.group !== options.group || running.isStopped) return
+  if (installing === null || notice.mark.index !== installing.index) return
+  running.installing = null
+  running.newest = installing
+  const { index, term, totalBytes, configuration } = installing
+  options.log.info({ index, term, totalBytes }, 'a snapshot from the leader is installed')
+  running.send({ type: 'raft.snapshotInstalled', index, term, totalBytes, configuration })
+  options.ports.snapshots.prune(options.group, SNAPSHOTS_KEPT, (error) => {
+    if (error !== null) options.log.warn({ err: error }, 'old snapshots could not be removed')
+  })
+}
+
+const restore = (running: Running, { index, term }: EffectOf<'raft.restore'>): void => {
+  const { ports, log } = running.options
+  const info = must(running.newest, 'a restore names a snapshot this member has')
+  ports.snapshots.load(info, (bytes) => {
+    if (!running.isStopped) ports.shard({ type: 'shard.restoreChunk', bytes })
+  }, (error) => {
+    if (running.isStopped) return
+    if (error !== null) {
+      running.fail(error)
+      return
+    }
+    log.info({ index, term }, 'the state is loaded from a snapshot')
+    ports.shard({ type: 'shard.restored', index, term })
+    running.send({ type: 'raft.restored', index })
+  })
+}
+
+const statusOf = (core: RaftCore): RaftStatus => {
+  const { role, term, vote, leader, commitIndex, emittedIndex, log, quarantined } = core
+  const configuration = configurationOf(core)
+  const isLeader = role === 'leader'
+  return {
+    role, term, vote, leader, settled: isLeader && isSettled(core),
+    commitIndex, emittedIndex, durableIndex: core.durability.durableIndex,
+    lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
+    configuration,
+    matchIndex: new Map(isLeader ? membersOf(configuration).map((member) => [member, matchIndexOf(core, member)]) : []),
+    ...(quarantined === undefined ? {} : { quarantined }),
+  }
 }

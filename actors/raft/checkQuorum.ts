@@ -33,7 +33,8 @@ export const isCommitStalled = (core: RaftCore, { ticks }: Tick): boolean => {
 }
 
 export const tickCommitStall = (core: RaftCore, ticks: number): void => {
-  core.leading.stalledTicks = lastIndexOf(core.log) === core.emittedIndex ? 0 : core.leading.stalledTicks + ticks
+  const isWaiting = lastIndexOf(core.log) > core.emittedIndex && !core.isRestoring
+  core.leading.stalledTicks = isWaiting ? core.leading.stalledTicks + ticks : 0
 }
 
 export const isRemoved = (core: RaftCore): boolean =>

@@ -9,12 +9,12 @@
  */
 
 import { assert } from '../kernel/assert.ts'
+import { announce } from './announce.ts'
 import { commitTo } from './commit.ts'
 import { noteRewritten } from './durability.ts'
 import { appendEntry, lastIndexOf, lastNotAbove, termAt, truncateFrom } from './log.ts'
 import { forgetFrom, noteEntry } from './membership.ts'
 import { membershipChanged } from './peers.ts'
-import { announce } from './roles.ts'
 import { knownTermAt, send } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
@@ -31,7 +31,8 @@ export const handleAppend = (core: RaftCore, event: Append): void => {
   hearLeader(core, event.from)
   if (core.following.isInstalling) return
   const { prevIndex, prevTerm, entries } = withoutCommitted(core, event)
-  if (prevIndex > core.commitIndex && termAt(core.log, prevIndex) !== prevTerm) {
+  if (termAt(core.log, prevIndex) !== prevTerm) {
+    assert(prevIndex > core.commitIndex, `the leader's log has committed entry ${prevIndex} as this one`)
     reject(core, event)
     return
   }

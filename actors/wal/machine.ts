@@ -18,11 +18,12 @@ import {
 } from './core.ts'
 import type { WalCore, WalInput } from './core.ts'
 import {
-  abandonWrite, becomeClosing, canClose, canFlush, handleFlushWithoutRoom, handlePrepareStarved, handleReplayed, handleSegmentPrepared,
+  abandonWrite, becomeClosing, canClose, handleFlushWithoutRoom, handlePrepareStarved, handleReplayed, handleSegmentPrepared,
   handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, mustFlushToClose, mustSealToClose, rearmSeal,
   retryWrite, startFlush, startSeal,
 } from './plan.ts'
 import { copyForward } from './reclaim.ts'
+import { canFlush } from './take.ts'
 
 /** xstate copies the outermost object of a context: the core, which is changed in place, hangs below it. */
 interface WalContext { readonly core: WalCore }

@@ -1,13 +1,11 @@
 /**
- * The log's decisions, part two: what the next group holds and where it stands; segments ahead, seals, and a full disk.
+ * The log's decisions, part two: groups, seals, segments ahead, and a full disk.
  *
  * While one group is written and synced the next collects; a completion starts it. When the disk has no room for a segment ahead the
- * log says so at once, and what is left of the last segment is kept for votes, no-ops and marks: `reserveBytes` of it is closed to client
- * writes. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement vouches for them), so it takes them along.
+ * log says so at once, keeps what waits, and looks again every `spaceRetryMs`.
  */
 
 import { assert, must } from '../kernel/assert.ts'
-import type { GroupId } from '../../topology/ids.ts'
 import type { GroupPlan } from '../../storage/logFiles.ts'
 import type { LogRecovery } from '../../storage/recovery.ts'
 import type { WalRecord } from '../../storage/record.ts'
@@ -15,16 +13,8 @@ import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
 import type { GroupState, SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
 import { endCopying, lowestNeededSegment, reclaim } from './reclaim.ts'
-
-interface Target {
-  readonly segment: SegmentSize
-  readonly offset: number
-  /** End of the space for groups: the last block is kept for a seal. */
-  readonly limit: number
-  /** The same for submissions that are not reserved. */
-  readonly plainLimit: number
-  readonly opens: boolean
-}
+import { canFlush, takeable, targetOf } from './take.ts'
+import type { Target } from './take.ts'
 
 export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
   const { tail, report } = recovery
@@ -69,81 +59,6 @@ const recordQuarantines = (core: WalCore): void => {
     if (quarantine === undefined || quarantineSegment !== 0) continue
     submit(core, group, { records: [{ kind: 'quarantine', group, reason: quarantine }], isReserved: true })
   }
-}
-
-const currentTarget = (core: WalCore): Target | undefined => {
-  const segment = core.segments.at(-1)
-  if (segment === undefined || !core.continues) return undefined
-  const limit = segment.sizeBytes - core.layout.blockBytes
-  const isHeldBack = core.isFull && core.prepared === undefined
-  return { segment, offset: core.end.offset, limit, plainLimit: isHeldBack ? limit - core.config.reserveBytes : limit, opens: false }
-}
-
-const preparedTarget = (core: WalCore): Target | undefined => {
-  const segment = core.prepared
-  if (segment === undefined) return undefined
-  const limit = segment.sizeBytes - core.layout.blockBytes
-  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true }
-}
-
-/** Where something of what waits can go now. */
-const targetOf = (core: WalCore): Target | undefined => {
-  for (const target of [currentTarget(core), preparedTarget(core)]) {
-    if (target !== undefined && takeable(core, target, 1).length > 0) return target
-  }
-  return undefined
-}
-
-export const canFlush = (core: WalCore): boolean => targetOf(core) !== undefined
-
-interface Taken { readonly submission: Submission; readonly count: number; readonly bytes: number }
-
-/** What fits, in order. Past `submissionsMax` nothing more is looked at. */
-const takeable = (core: WalCore, target: Target, submissionsMax: number): Taken[] => {
-  const { layout, config, queue } = core
-  const isHeldBack = target.plainLimit < target.limit
-  const mayReserve = isHeldBack ? groupsWithReserved(queue) : undefined
-  const passedOver = new Set<GroupId>()
-  const taken: Taken[] = []
-  let bytes = layout.groupHeaderBytes
-  for (const submission of queue) {
-    if (passedOver.has(submission.group) && !isBareMark(submission)) continue
-    const limit = mayReserve?.has(submission.group) === true ? target.limit : target.plainLimit
-    const room = Math.min(limit - target.offset, Math.max(config.groupBytesMax, bytes))
-    const part = partThatFits(core, submission, { room, bytes, isFirst: taken.length === 0, hard: limit - target.offset })
-    if (part !== undefined) {
-      taken.push(part)
-      bytes += part.bytes
-    }
-    const isWhole = part !== undefined && submission.placed + part.count === submission.records.length
-    if (!isWhole && !isHeldBack) break
-    if (!isWhole) passedOver.add(submission.group)
-    if (taken.length >= submissionsMax) break
-  }
-  return taken
-}
-
-/** On a full disk a compaction may overtake what waits: a mark before the entries it covers says the same, and may make room for them. */
-const isBareMark = ({ records }: Submission): boolean => records.length === 1 && records[0]?.kind === 'compactMark'
-
-const groupsWithReserved = (queue: readonly Submission[]): ReadonlySet<GroupId> =>
-  new Set(queue.filter(({ isReserved }) => isReserved).map(({ group }) => group))
-
-interface Space { readonly room: number; readonly bytes: number; readonly isFirst: boolean; readonly hard: number }
-
-/** The next records of a submission that fit. The first record of a group may exceed the group's usual size, never the segment. */
-const partThatFits = (core: WalCore, submission: Submission, space: Space): Taken | undefined => {
-  let bytes = 0
-  let count = 0
-  for (let at = submission.placed; at < submission.records.length; at += 1) {
-    const size = core.layout.recordBytes(submission.records[at] as WalRecord)
-    const limit = space.isFirst && count === 0 ? space.hard : space.room
-    if (space.bytes + bytes + size > limit) break
-    bytes += size
-    count += 1
-  }
-  const isEmpty = submission.records.length === 0 && space.bytes <= space.room
-  return count > 0 || isEmpty ? { submission, count, bytes } : undefined
 }
 
 export const startFlush = (core: WalCore): void => {

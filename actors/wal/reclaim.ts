@@ -1,5 +1,5 @@
 /**
- * The log's decisions, part three: freeing the oldest segment.
+ * The log's decisions, part four: freeing the oldest segment.
  *
  * One log serves all groups, so one cold group could pin every segment (DESIGN 5). A segment is pinned by live entries, and by the newest
  * hard state, mark or quarantine of a group. The latter are rewritten from memory; few live entries are read back and copied

@@ -98,7 +98,7 @@ export const writeResults = (writer: Writer, results: readonly OperationResult[]
   for (const result of results) writeResult(writer, result)
 }
 
-const writeResult = (writer: Writer, result: OperationResult): void => {
+export const writeResult = (writer: Writer, result: OperationResult): void => {
   const { value, message, definite, retryAfterMs } = result
   writeU8(writer, Status[result.status])
   writeU8(writer, (value === undefined ? 0 : VALUE) | (message === undefined ? 0 : MESSAGE) | flagOfDefinite(definite)
@@ -116,7 +116,7 @@ const flagOfDefinite = (definite: boolean | undefined): number => {
 
 export const readResults = (reader: Reader): readonly OperationResult[] => readList(reader, readResult)
 
-const readResult = (reader: Reader): OperationResult => {
+export const readResult = (reader: Reader): OperationResult => {
   const status = statusNames.get(readU8(reader))
   if (status === undefined) throw new DecodeError('a result has a status that is not known')
   const flags = readFlags(reader, RESULT_FLAGS)

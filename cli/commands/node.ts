@@ -46,11 +46,16 @@ class StartRefused extends Error {
 /** Resolves with the exit code when the node has ended. The process should exit then. */
 export const runNode = async (options: NodeCommandOptions): Promise<number> => {
   const { log, flush } = createProcessLog({ level: options.logLevel, node: options.id })
+  const drain = watchForDrain(() => {
+    log.info({ actor: 'node' }, 'told to stop before the node had started')
+    flush()
+    process.exit(0)
+  })
   try {
     const release = await lock(options.dir)
     const genesis = await ownGenesis(options)
     const buses = await connectBoth(options, log)
-    const code = await serveUntilEnd(options, genesis, { log, buses })
+    const code = await serveUntilEnd(options, genesis, { log, buses, drain })
     await Promise.all(buses.map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) })))
     await new Promise<void>((resolve) => { release(resolve) })
     return code
@@ -61,6 +66,21 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
   } finally {
     flush()
   }
+}
+
+interface DrainWatch {
+  /** Who is told from now on. */
+  readonly handTo: (drain: () => void) => void
+}
+
+/** Listens from the first moment: a node that waits for its broker must hear a signal, and a launcher that is gone, too. */
+const watchForDrain = (beforeStart: () => void): DrainWatch => {
+  let receiver = beforeStart
+  const told = (): void => receiver()
+  process.on('SIGTERM', told)
+  process.on('SIGINT', told)
+  watchSupervisor(process.env, process.stdin, told)
+  return { handTo: (drain) => { receiver = drain } }
 }
 
 const lock = (directory: string): Promise<(done: () => void) => void> => new Promise((resolve, reject) => {
@@ -98,9 +118,10 @@ const connectBoth = async (options: NodeCommandOptions, log: Logger): Promise<re
 interface Surroundings {
   readonly log: Logger
   readonly buses: readonly [Bus, Bus]
+  readonly drain: DrainWatch
 }
 
-const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { log, buses }: Surroundings): Promise<number> => {
+const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { log, buses, drain }: Surroundings): Promise<number> => {
   const [bus, controlBus] = buses
   const boot = randomBytes(8).toString('hex')
   let node: Node | null = null
@@ -133,9 +154,6 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
       },
     })
     node = started
-    const drain = (): void => started.drain()
-    process.once('SIGTERM', drain)
-    process.once('SIGINT', drain)
-    watchSupervisor(process.env, process.stdin, drain)
+    drain.handTo(() => started.drain())
   })
 }

@@ -6,7 +6,7 @@ import type { GroupModel, Rig } from './rig.ts'
 import { scenarios } from './scenarios.ts'
 
 const isFull = process.env['SHARDKV_TORTURE'] === 'full'
-const KEEPS = isFull ? [0, 0.2, 0.5, 0.5, 0.5, 0.8, 1] : [0, 0.5, 1]
+const keepsAfter = (call: number): readonly number[] => (isFull ? [0, 0.2, 0.5, 0.5, 0.8, 1] : call % 2 === 0 ? [0, 0.5] : [0.5, 1])
 
 interface Run { readonly rig: Rig; readonly calls: number }
 
@@ -51,7 +51,7 @@ describe.each(scenarios)('a log through "%s"', (name, run) => {
   test('loses nothing acknowledged and invents nothing, whichever call a power loss follows', () => {
     const { calls } = play(run, () => undefined)
     for (let last = 1; last <= calls; last += 1) {
-      for (const [variant, keep] of KEEPS.entries()) {
+      for (const [variant, keep] of keepsAfter(last).entries()) {
         const { rig } = play(run, (call) => (call > last ? { kind: 'hang' } : undefined))
         const context = `${name}: crash after call ${last} of ${calls}, keep ${keep}`
         const image = rig.disk.crash({ random: createRandom(last * 31 + variant), keep })

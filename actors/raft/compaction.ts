@@ -1,0 +1,24 @@
+/**
+ * A local snapshot is verified and durable: the log before it may go, here and on disk.
+ *
+ * On disk the log is kept back to the snapshot *before* this one. Two snapshots are kept, in case the newer turns out damaged, and the
+ * older is of use only with the log that continues it (DESIGN 5). In memory a bounded tail stays for peers that are a little behind,
+ * since a snapshot transfer costs the whole state.
+ */
+
+import { assert } from '../kernel/assert.ts'
+import { compactTo } from './log.ts'
+import { forgetBefore } from './membership.ts'
+import type { RaftLocalEvent } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+export const handleSnapshotStored = (core: RaftCore, event: Extract<RaftLocalEvent, { type: 'raft.snapshotStored' }>): void => {
+  const { index, term, totalBytes } = event
+  const previous = core.snapshot
+  if (index <= (previous?.index ?? 0)) return
+  assert(index <= core.emittedIndex, `a snapshot at ${index} holds only what was applied, up to ${core.emittedIndex}`)
+  core.snapshot = { index, term, totalBytes }
+  if (previous !== null) core.effects.push({ type: 'wal.compact', index: previous.index, term: previous.term })
+  compactTo(core.log, index, { entriesMax: core.limits.tailEntriesMax, bytesMax: core.limits.tailBytesMax })
+  forgetBefore(core.membership, core.log.base.index)
+}

@@ -1,0 +1,312 @@
+/**
+ * The chart of one Raft member. Its role *is* the chart's state.
+ *
+ *                       ┌──────────── no longer / again a voter ────────────┐
+ *   starting ──▶ learner ◀────────────────────────────────────────────────▶ follower ◀─────────────────┐
+ *      │                                    election due │  ▲ lost, or a      ▲ TimeoutNow                │
+ *      │                                                 ▼  │ leader heard    │     │                     │
+ *      │                                            preCandidate              │     │        newer term,  │
+ *      │                                     pre-vote won│                    │     │        quorum lost, │
+ *      │                                                 ▼                    │     │        commit stuck │
+ *      │                                             candidate ◀──────────────┼─────┘                     │
+ *      │                                       vote won  │                    │                           │
+ *      │                                                 ▼                    │                           │
+ *      │                                              leader: settling ──own no-op committed──▶ serving ──┘
+ *      └──▶ halted ◀── from every state: refused by a peer, or told to halt (corrupt)
+ *
+ * Reading guide. A state lists what it handles and nothing else is heard. `hear` puts three questions before a message is read:
+ * is it from a replica that counts for nothing (ignored); has its sender accepted this member's presentation (if not, present first);
+ * does it bring a newer term (become a follower of that term, then read it again). Handlers decide *what*; only the chart decides *who
+ * may*. Every action ends by handing the disk what is new (`submit`), except a leader's, which gathers until its flush.
+ *
+ * Invariants: one vote a term; no promise before it is durable; a leader never overwrites its log; entry actions alone change `role`.
+ * Sources: Ongaro and Ousterhout, figure 4 and section 5; thesis 3.10, 4.2, 6.2, 6.4, 9.6. Departures: the pre-candidate is a state of its own;
+ * a member presents itself before it promises (presentation.ts); halted.
+ */
+
+import { raise, setup } from 'xstate'
+import { handleSnapshotStored } from './compaction.ts'
+import { handleRestored } from './commit.ts'
+import { isCommitStalled, isQuorumLost, isRemoved } from './checkQuorum.ts'
+import { handleAppendedAsCandidate, handleAppendedAsFollower, handleAppendedAsLeader, handleStalled } from './diskAnswers.ts'
+import { submit } from './durability.ts'
+import {
+  answerPreVote, answerVote, handlePreVoteGranted, handlePreVoteRefused, handleVoteGranted, handleVoteRefused, hasLost, hasWon,
+  isElectionDue, maySucceed, presentFirst,
+} from './election.ts'
+import { handleAppend, handleHeartbeat } from './following.ts'
+import { handleTransferLeadership } from './leadershipTransfer.ts'
+import { handlePresent, handlePresentAccepted, isOwnRefusal, isStranger } from './presentation.ts'
+import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
+import { handleAppendAccepted, handleAppendRejected, handleFlush, handlePropose, refuseProposal } from './replication.ts'
+import {
+  becomeCandidate, becomeFollower, becomeHalted, becomeLeader, becomeLearner, becomePreCandidate, becomeServing,
+} from './roles.ts'
+import { handleChunkWritten, handleSnapshotChunk, handleSnapshotDamaged, handleSnapshotInstalled } from './snapshotReceive.ts'
+import { handleChunkRead, handleChunkReadFailed, handleSnapshotAccepted, handleSnapshotRefused } from './snapshotTransfer.ts'
+import { isSelfVoter } from './state.ts'
+import { isNewerTerm, isUnpresented } from './term.ts'
+import { handleTick, handleTickAsCampaigner, handleTickAsLeader } from './timers.ts'
+import type { RaftEvent } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+interface RaftContext {
+  readonly core: RaftCore
+}
+
+interface Arguments {
+  readonly context: RaftContext
+  readonly event: RaftEvent
+}
+
+type EventOf<Type extends RaftEvent['type']> = Extract<RaftEvent, { type: Type }>
+
+/** An action for events of one type. What it leaves for the disk is submitted at once, by a leader at its flush. */
+const on = <Type extends RaftEvent['type']>(type: Type, handle: (core: RaftCore, event: EventOf<Type>) => void) =>
+  ({ context: { core }, event }: Arguments): void => {
+    if (event.type === type) handle(core, event as EventOf<Type>)
+    if (core.role !== 'leader') submit(core)
+  }
+
+/** An entry action. */
+const entry = (become: (core: RaftCore, event: RaftEvent) => void) => ({ context: { core }, event }: Arguments): void => {
+  become(core, event)
+  if (core.role !== 'leader') submit(core)
+}
+
+/** A guard for events of one type. */
+const when = <Type extends RaftEvent['type']>(type: Type, holds: (core: RaftCore, event: EventOf<Type>) => boolean) =>
+  ({ context: { core }, event }: Arguments): boolean => event.type === type && holds(core, event as EventOf<Type>)
+
+/** A guard on the state alone. */
+const whenever = (holds: (core: RaftCore) => boolean) => ({ context: { core } }: Arguments): boolean => holds(core)
+
+const because = (reason: string) => ({ type: 'because', params: { reason } }) as const
+
+/** The three questions, then what this state does with the message itself. */
+const hear = <Target extends 'follower' | 'learner', Rest extends readonly object[]>(target: Target, ...rest: Rest) => [
+  { guard: 'isStranger' },
+  { guard: 'isUnpresented', actions: 'presentFirst' },
+  { guard: 'isNewerTerm', target, reenter: true, actions: [because('a newer term is heard of'), 'readAgain'] },
+  ...rest,
+] as const
+
+/** A follower and a learner read the same. */
+const listening = <Target extends 'follower' | 'learner'>(target: Target) => ({
+  'raft.append': hear(target, { actions: 'append' } as const),
+  'raft.heartbeat': hear(target, { actions: 'answerHeartbeat' } as const),
+  'raft.snapshotChunk': hear(target, { actions: 'takeChunk' } as const),
+  'raft.requestVote': hear(target, { actions: 'answerVote' } as const),
+  'wal.appended': { actions: 'acknowledge' },
+}) as const
+
+const toLeaderHeard = {
+  guard: 'isOfThisTerm', target: 'follower', actions: [because('a leader is heard'), 'readAgain'],
+} as const
+
+/** Campaigning: whoever leads this term has won it; an older leader is told of this term. */
+const campaigning = {
+  'raft.append': hear('follower', toLeaderHeard, { actions: 'append' } as const),
+  'raft.heartbeat': hear('follower', toLeaderHeard, { actions: 'answerHeartbeat' } as const),
+  'raft.snapshotChunk': hear('follower', toLeaderHeard, { actions: 'takeChunk' } as const),
+  'raft.requestVote': hear('follower', { actions: 'answerVote' } as const),
+  tick: [
+    { guard: 'isElectionDue', target: 'preCandidate', reenter: true, actions: ['passTime', because('the election was not decided')] },
+    { actions: 'tickAsCampaigner' },
+  ],
+} as const
+
+export const raftMachine = setup({
+  types: { context: {} as RaftContext, input: {} as { readonly core: RaftCore }, events: {} as RaftEvent },
+  guards: {
+    isQuarantined: whenever((core) => core.quarantined !== undefined),
+    isVoter: whenever(isSelfVoter),
+    isNotVoter: whenever((core) => !isSelfVoter(core)),
+    isStranger: ({ context, event }) => 'from' in event && isStranger(context.core, event.from),
+    isUnpresented: ({ context, event }) => isUnpresented(context.core, event),
+    isNewerTerm: ({ context, event }) => isNewerTerm(context.core, event),
+    isOfThisTerm: ({ context, event }) => 'term' in event && event.term === context.core.term,
+    isOwnRefusal: when('raft.presentRefused', isOwnRefusal),
+    isElectionDue: when('tick', isElectionDue),
+    maySucceed: when('raft.timeoutNow', maySucceed),
+    hasWon: whenever(hasWon),
+    hasLost: whenever(hasLost),
+    isSettled: whenever(isSettled),
+    isQuorumLost: when('tick', isQuorumLost),
+    isCommitStalled: when('tick', isCommitStalled),
+    isRemoved: whenever(isRemoved),
+  },
+  actions: {
+    readAgain: raise(({ event }) => event),
+    because: ({ context }, { reason }: { readonly reason: string }) => { context.core.reason = reason },
+    noteHalt: on('raft.halt', (core, { reason }) => { core.reason = reason }),
+    noteRefusal: on('raft.presentRefused', (core, { from, term, index }) => {
+      core.reason = `this replica forgot what it promised ${from}: term ${term}, entries up to ${index}`
+    }),
+    becomeLearner: entry(becomeLearner),
+    becomeFollower: entry(becomeFollower),
+    becomePreCandidate: entry(becomePreCandidate),
+    becomeCandidate: entry(becomeCandidate),
+    becomeLeader: entry(becomeLeader),
+    becomeServing: entry(becomeServing),
+    becomeHalted: entry(becomeHalted),
+    passTime: on('tick', handleTick),
+    tickAsCampaigner: on('tick', handleTickAsCampaigner),
+    tickAsLeader: on('tick', handleTickAsLeader),
+    presentFirst: ({ context, event }) => presentFirst(context.core, event),
+    answerPresentation: on('raft.present', handlePresent),
+    noteAccepted: on('raft.presentAccepted', handlePresentAccepted),
+    answerPreVote: on('raft.requestPreVote', answerPreVote),
+    answerVote: on('raft.requestVote', answerVote),
+    countPreVote: on('raft.preVoteGranted', handlePreVoteGranted),
+    countPreRefusal: on('raft.preVoteRefused', handlePreVoteRefused),
+    countVote: on('raft.voteGranted', handleVoteGranted),
+    countRefusal: on('raft.voteRefused', handleVoteRefused),
+    append: on('raft.append', handleAppend),
+    answerHeartbeat: on('raft.heartbeat', handleHeartbeat),
+    takeChunk: on('raft.snapshotChunk', handleSnapshotChunk),
+    noteWritten: on('raft.chunkWritten', handleChunkWritten),
+    install: on('raft.snapshotInstalled', handleSnapshotInstalled),
+    noteDamaged: on('raft.snapshotDamaged', handleSnapshotDamaged),
+    acknowledge: on('wal.appended', handleAppendedAsFollower),
+    countOwnVote: on('wal.appended', handleAppendedAsCandidate),
+    countOwnMatch: on('wal.appended', handleAppendedAsLeader),
+    propose: on('raft.propose', handlePropose),
+    refuseProposal: on('raft.propose', refuseProposal),
+    read: on('raft.read', handleRead),
+    refuseRead: on('raft.read', refuseRead),
+    flush: on('raft.flush', handleFlush),
+    noteMatch: on('raft.appendAccepted', handleAppendAccepted),
+    backtrack: on('raft.appendRejected', handleAppendRejected),
+    confirm: on('raft.heartbeatAcked', handleHeartbeatAcked),
+    sendChunk: on('raft.chunkRead', handleChunkRead),
+    giveUpChunk: on('raft.chunkReadFailed', handleChunkReadFailed),
+    slideWindow: on('raft.snapshotAccepted', handleSnapshotAccepted),
+    endTransfer: on('raft.snapshotRefused', handleSnapshotRefused),
+    handOver: on('raft.transferLeadership', handleTransferLeadership),
+    compact: on('raft.snapshotStored', handleSnapshotStored),
+    resume: on('raft.restored', handleRestored),
+    noteStalled: on('wal.stalled', handleStalled),
+  },
+}).createMachine({
+  id: 'raft',
+  context: ({ input }) => ({ core: input.core }),
+  initial: 'starting',
+  on: {
+    'raft.present': { actions: 'answerPresentation' },
+    'raft.presentAccepted': { actions: 'noteAccepted' },
+    'raft.presentRefused': { guard: 'isOwnRefusal', target: '.halted', actions: 'noteRefusal' },
+    'raft.halt': { target: '.halted', actions: 'noteHalt' },
+    'raft.requestPreVote': [
+      { guard: 'isStranger' },
+      { guard: 'isUnpresented', actions: 'presentFirst' },
+      { actions: 'answerPreVote' },
+    ],
+    'raft.propose': { actions: 'refuseProposal' },
+    'raft.read': { actions: 'refuseRead' },
+    'raft.snapshotStored': { actions: 'compact' },
+    'raft.restored': { actions: 'resume' },
+    'raft.chunkWritten': { actions: 'noteWritten' },
+    'raft.snapshotInstalled': { actions: 'install' },
+    'raft.snapshotDamaged': { actions: 'noteDamaged' },
+    'wal.stalled': { actions: 'noteStalled' },
+  },
+  states: {
+    starting: {
+      always: [
+        { guard: 'isQuarantined', target: 'halted' },
+        { guard: 'isVoter', target: 'follower' },
+        { target: 'learner' },
+      ],
+    },
+    learner: {
+      entry: 'becomeLearner',
+      always: { guard: 'isVoter', target: 'follower' },
+      on: { ...listening('learner'), tick: { actions: 'passTime' } },
+    },
+    follower: {
+      entry: 'becomeFollower',
+      always: { guard: 'isNotVoter', target: 'learner' },
+      on: {
+        ...listening('follower'),
+        tick: [
+          { guard: 'isElectionDue', target: 'preCandidate', actions: ['passTime', because('no leader is heard')] },
+          { actions: 'passTime' },
+        ],
+        'raft.timeoutNow': [
+          { guard: 'isStranger' },
+          { guard: 'isUnpresented', actions: 'presentFirst' },
+          { guard: 'maySucceed', target: 'candidate', actions: because('the leader hands over') },
+        ],
+      },
+    },
+    preCandidate: {
+      entry: 'becomePreCandidate',
+      always: [
+        { guard: 'isNotVoter', target: 'learner' },
+        { guard: 'hasWon', target: 'candidate', actions: because('a quorum would vote for it') },
+        { guard: 'hasLost', target: 'follower', actions: because('a quorum would not vote for it') },
+      ],
+      on: {
+        ...campaigning,
+        'raft.preVoteGranted': { actions: 'countPreVote' },
+        'raft.preVoteRefused': hear('follower', { actions: 'countPreRefusal' } as const),
+        'wal.appended': { actions: 'acknowledge' },
+      },
+    },
+    candidate: {
+      entry: 'becomeCandidate',
+      always: [
+        { guard: 'hasWon', target: 'leader', actions: because('a quorum voted for it') },
+        { guard: 'hasLost', target: 'follower', actions: because('a quorum did not vote for it') },
+      ],
+      on: {
+        ...campaigning,
+        'raft.voteGranted': { actions: 'countVote' },
+        'raft.voteRefused': hear('follower', { actions: 'countRefusal' } as const),
+        'wal.appended': { actions: 'countOwnVote' },
+      },
+    },
+    leader: {
+      entry: 'becomeLeader',
+      initial: 'settling',
+      always: { guard: 'isRemoved', target: 'learner', actions: because('the configuration without it has committed') },
+      on: {
+        tick: [
+          { guard: 'isQuorumLost', target: 'follower', actions: ['passTime', because('no quorum answered within an election timeout')] },
+          { guard: 'isCommitStalled', target: 'follower', actions: ['passTime', because('nothing commits: another may do better')] },
+          { actions: 'tickAsLeader' },
+        ],
+        'raft.propose': { actions: 'propose' },
+        'raft.read': { actions: 'read' },
+        'raft.flush': { actions: 'flush' },
+        'raft.transferLeadership': { actions: 'handOver' },
+        'wal.appended': { actions: 'countOwnMatch' },
+        'raft.appendAccepted': { actions: 'noteMatch' },
+        'raft.appendRejected': hear('follower', { actions: 'backtrack' } as const),
+        'raft.heartbeatAcked': hear('follower', { actions: 'confirm' } as const),
+        'raft.snapshotAccepted': { actions: 'slideWindow' },
+        'raft.snapshotRefused': hear('follower', { actions: 'endTransfer' } as const),
+        'raft.chunkRead': { actions: 'sendChunk' },
+        'raft.chunkReadFailed': { actions: 'giveUpChunk' },
+        'raft.requestVote': hear('follower', { actions: 'answerVote' } as const),
+        // Of this term it can not be: two leaders in a term are a bug, and the handlers end the process over it.
+        'raft.append': hear('follower', { actions: 'append' } as const),
+        'raft.heartbeat': hear('follower', { actions: 'answerHeartbeat' } as const),
+        'raft.snapshotChunk': hear('follower', { actions: 'takeChunk' } as const),
+      },
+      states: {
+        settling: { always: { guard: 'isSettled', target: 'serving' } },
+        serving: { entry: 'becomeServing' },
+      },
+    },
+    halted: {
+      entry: 'becomeHalted',
+      on: {
+        'raft.propose': { actions: 'refuseProposal' },
+        'raft.read': { actions: 'refuseRead' },
+        '*': {},
+      },
+    },
+  },
+})

@@ -1,0 +1,47 @@
+/**
+ * Time: a tick reaches every role, and each counts what matters to it. Nothing here decides a change of role; the chart asks
+ * `isElectionDue` and `isQuorumLost` before the tick is counted.
+ */
+
+import { between } from '../kernel/random.ts'
+import { tickCommitStall } from './checkQuorum.ts'
+import { tickCampaign } from './election.ts'
+import { tickTransfer } from './leadershipTransfer.ts'
+import { tickPresenting } from './presentation.ts'
+import { startRound } from './readIndex.ts'
+import { resendToSilent } from './replication.ts'
+import type { RaftLocalEvent } from './protocol.ts'
+import type { RaftCore } from './state.ts'
+
+type Tick = Extract<RaftLocalEvent, { type: 'tick' }>
+
+/** Draws a new timeout for every attempt, so that split votes do not repeat (section 5.2). */
+export const resetElectionTimer = (core: RaftCore): void => {
+  core.electionTicks = 0
+  // One tick more than the minimum: a counter of n proves n - 1 whole ticks, and the read lease needs the whole minimum.
+  core.electionTimeout = between(core.random, core.timing.electionTicksMin + 1, core.timing.electionTicksMax)
+}
+
+/** What passes for every role that is not halted. */
+export const handleTick = (core: RaftCore, { ticks, now, wallMs }: Tick): void => {
+  core.now = now
+  core.wallMs = wallMs
+  core.electionTicks += ticks
+  core.ticksSinceLeader += ticks
+  core.freshTicks = Math.max(0, core.freshTicks - ticks)
+  tickPresenting(core, ticks)
+}
+
+export const handleTickAsCampaigner = (core: RaftCore, event: Tick): void => {
+  handleTick(core, event)
+  tickCampaign(core, event.ticks)
+}
+
+export const handleTickAsLeader = (core: RaftCore, event: Tick): void => {
+  handleTick(core, event)
+  tickCommitStall(core, event.ticks)
+  tickTransfer(core, event.ticks)
+  resendToSilent(core, event.ticks)
+  core.leading.heartbeatTicks += event.ticks
+  if (core.leading.heartbeatTicks >= core.timing.heartbeatTicks) startRound(core)
+}

@@ -1,0 +1,271 @@
+import { describe, expect, test } from '@jest/globals'
+import { createRandom } from '../../actors/kernel/random.ts'
+import type { Done, FileError } from '../../storage/fileSystem.ts'
+import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../storage/memoryFileSystem.ts'
+import { createSnapshotFiles } from '../../storage/snapshotFiles.ts'
+import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import { createVirtualClock } from './virtualClock.ts'
+import type { VirtualClock } from './virtualClock.ts'
+
+const headerOf = (index: number, group = 3): SnapshotHeader =>
+  ({ group, index, term: 2, configuration: { voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] } })
+const chunksOf = (fill: number, count = 3): Uint8Array[] => Array.from({ length: count }, (_, at) => new Uint8Array(1_500 + at).fill(fill + at))
+
+interface Rig {
+  readonly clock: VirtualClock
+  readonly disk: MemoryFileSystem
+  readonly store: SnapshotStore
+  readonly ask: <T>(call: (done: Done<T>) => void) => { readonly error: FileError | null; readonly result: T } | undefined
+  readonly write: (index: number, fill: number) => { readonly error: FileError | null; readonly result: SnapshotInfo } | undefined
+  readonly load: (info: SnapshotInfo) => { readonly chunks: Uint8Array[]; readonly error: FileError | null | undefined }
+  readonly good: () => readonly number[]
+}
+
+const rigOf = (options: { readonly image?: DiskImage; readonly fault?: (call: DiskCall) => DiskFault | undefined } = {}): Rig => {
+  const clock = createVirtualClock()
+  const disk = createMemoryFileSystem({ schedule: (fn) => clock.defer(fn), ...options })
+  const store = createSnapshotFiles({ fileSystem: disk, clock })
+  const ask: Rig['ask'] = (call) => {
+    let answer: ReturnType<Rig['ask']>
+    call((error, result) => { answer = { error, result } })
+    clock.advance(1)
+    return answer as never
+  }
+  return {
+    clock, disk, store, ask,
+    write: (index, fill) => ask((done) => store.write(headerOf(index), chunksOf(fill)[Symbol.iterator](), done)),
+    load: (info) => {
+      const chunks: Uint8Array[] = []
+      const answer = ask((done) => store.load(info, (bytes) => chunks.push(bytes), done))
+      return { chunks, error: answer?.error }
+    },
+    good: () => ask<Listing>((done) => store.list(3, done))?.result.good.map(({ index }) => index) ?? [],
+  }
+}
+type Listing = Parameters<Parameters<SnapshotStore['list']>[1]>[1]
+
+const fileOf = (rig: Rig, index: number): string => [...rig.disk.image().files.keys()].find((path) => path.includes(`${index}-2.snap`)) ?? ''
+
+/** Sends a whole file in pieces, as a transfer does. */
+const transfer = (from: Rig, info: SnapshotInfo, to: Rig, pieceBytes = 1_000): number => {
+  let offset = 0
+  while (offset < info.totalBytes) {
+    const piece = from.ask<Uint8Array>((done) => from.store.readRange(3, info.index, info.term, offset, pieceBytes, done))?.result ?? new Uint8Array(0)
+    const answer = to.ask<number>((done) => to.store.receive(3, info.index, info.term, offset, piece, done))
+    if (answer === undefined || answer.error !== null) return offset
+    offset = answer.result
+  }
+  return offset
+}
+
+describe('a snapshot', () => {
+  test('comes back chunk by chunk, with its header', () => {
+    const rig = rigOf()
+    const info = rig.write(7, 10)?.result
+    expect(info).toMatchObject(headerOf(7))
+    expect(rig.load(info as SnapshotInfo)).toEqual({ chunks: chunksOf(10), error: null })
+    expect(rig.ask<Listing>((done) => rig.store.list(3, done))?.result).toEqual({ good: [info], damaged: [] })
+    expect(rig.ask<Listing>((done) => rig.store.list(99, done))?.result).toEqual({ good: [], damaged: [] })
+  })
+
+  test('is pulled one chunk a turn, and not a chunk more once it is cancelled', () => {
+    const rig = rigOf()
+    let pulled = 0
+    const endless: Iterator<Uint8Array> = { next: () => {
+      pulled += 1
+      return { done: false, value: new Uint8Array(10) }
+    } }
+    let answers = 0
+    const cancel = rig.store.write(headerOf(7), endless, () => { answers += 1 })
+    rig.clock.runUntil(() => pulled === 5)
+    cancel()
+    rig.clock.advance(10)
+    expect([pulled, answers, [...rig.disk.image().files.keys()]]).toEqual([5, 0, []])
+  })
+
+  test('may be empty', () => {
+    const rig = rigOf()
+    const info = rig.ask<SnapshotInfo>((done) => rig.store.write(headerOf(7), [][Symbol.iterator](), done))?.result
+    expect(rig.load(info as SnapshotInfo)).toEqual({ chunks: [], error: null })
+  })
+
+  test('with any bit flipped, or cut at any byte, or longer than written, is named damaged, and the older one is still there', () => {
+    const rig = rigOf()
+    rig.write(5, 1)
+    rig.write(7, 10)
+    const path = fileOf(rig, 7)
+    const image = rig.disk.image()
+    const bytes = image.files.get(path) ?? new Uint8Array(0)
+    const damaged: Uint8Array[] = [Uint8Array.of(...bytes, 0)]
+    for (let at = 0; at < bytes.length; at += at < 200 || at > bytes.length - 40 ? 1 : 23) {
+      const flipped = Uint8Array.from(bytes)
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8))
+      damaged.push(flipped, bytes.slice(0, at))
+    }
+    for (const bad of damaged) {
+      const again = rigOf({ image: { ...image, files: new Map([...image.files, [path, bad]]) } })
+      const { good, damaged: named } = again.ask<Listing>((done) => again.store.list(3, done))?.result ?? { good: [], damaged: [] }
+      expect([good.map(({ index }) => index), named]).toEqual([[5], ['0000000000000007-2.snap']])
+      expect(again.ask((done) => again.store.prune(3, 2, done))?.error).toBeNull()
+      expect([...again.disk.image().files.keys()].length).toBe(2)
+    }
+  })
+
+  test('under another one\'s name is damaged', () => {
+    const rig = rigOf()
+    rig.write(5, 1)
+    rig.ask((done) => rig.disk.rename(fileOf(rig, 5), 'snapshots/3/0000000000000009-2.snap', done))
+    expect(rig.ask<Listing>((done) => rig.store.list(3, done))?.result).toEqual({ good: [], damaged: ['0000000000000009-2.snap'] })
+  })
+
+  test('that is damaged while it is loaded ends in EDAMAGED', () => {
+    const rig = rigOf()
+    const info = rig.write(7, 10)?.result as SnapshotInfo
+    rig.disk.corrupt(fileOf(rig, 7), (bytes) => { bytes[bytes.length - 100] = 0xfe })
+    expect(rig.load(info).error).toMatchObject({ code: 'EDAMAGED', message: expect.stringMatching(/use the previous snapshot/) })
+    expect(rig.load({ ...info, index: 8 }).error).toMatchObject({ code: 'ENOENT' })
+    expect(rig.ask((done) => rig.store.readRange(3, 8, 2, 0, 10, done))?.error).toMatchObject({ code: 'ENOENT' })
+  })
+
+  test('that was answered survives, and one that was not is whole or absent, whichever call a power loss follows', () => {
+    const before = rigOf()
+    before.write(5, 1)
+    const image = before.disk.image()
+    for (let last = 0; last < 60; last += 1) {
+      for (const keep of [0, 0.5, 1]) {
+        let calls = 0
+        const rig = rigOf({ image, fault: () => {
+          calls += 1
+          return calls > last ? { kind: 'hang' } : undefined
+        } })
+        const answer = rig.write(7, 10)
+        const again = rigOf({ image: rig.disk.crash({ random: createRandom(last), keep }) })
+        const good = again.good()
+        expect(good).toContain(5)
+        if (answer?.error === null) expect(good).toEqual([7, 5])
+        again.ask((done) => again.store.prune(3, 2, done))
+        expect([...again.disk.image().files.keys()].every((path) => path.endsWith('.snap'))).toBe(true)
+        expect(again.write(9, 3)?.error).toBeNull()
+      }
+    }
+  })
+
+  test('is not answered when any of its calls fails, and the older one stays', () => {
+    for (const code of ['EIO', 'ENOSPC']) {
+      for (let bad = 1; bad < 60; bad += 1) {
+        const before = rigOf()
+        before.write(5, 1)
+        let calls = 0
+        let hit = ''
+        const rig = rigOf({ image: before.disk.image(), fault: ({ operation }) => {
+          calls += 1
+          if (calls !== bad) return undefined
+          hit = operation
+          return { kind: 'error', code }
+        } })
+        const answer = rig.write(7, 10)
+        if (hit !== '' && hit !== 'remove') expect([bad, hit, answer?.error?.code]).toEqual([bad, hit, code])
+        expect(rigOf({ image: rig.disk.image() }).good()).toContain(5)
+      }
+    }
+  })
+
+  test('is written whole through short writes', () => {
+    const rig = rigOf({ fault: ({ operation, bytes }) => (operation === 'writev' && bytes > 7 ? { kind: 'short', bytes: Math.ceil(bytes / 2) } : undefined) })
+    const info = rig.write(7, 10)?.result as SnapshotInfo
+    expect(rig.load(info)).toEqual({ chunks: chunksOf(10), error: null })
+  })
+
+  test('is pruned when enough newer ones were verified, and left-overs with it', () => {
+    const rig = rigOf()
+    for (const index of [3, 5, 7]) rig.write(index, index)
+    expect(rig.ask((done) => rig.store.prune(3, 2, done))?.error).toBeNull()
+    expect(rig.good()).toEqual([7, 5])
+    expect(rig.ask((done) => rig.store.prune(42, 2, done))?.error).toBeNull()
+  })
+})
+
+describe('a transfer', () => {
+  const source = (): { readonly rig: Rig; readonly info: SnapshotInfo } => {
+    const rig = rigOf()
+    return { rig, info: rig.write(7, 10)?.result as SnapshotInfo }
+  }
+  const finish = (to: Rig, info: SnapshotInfo, totalBytes = info.totalBytes): ReturnType<Rig['write']> =>
+    to.ask<SnapshotInfo>((done) => to.store.finishReceive(3, info.index, info.term, totalBytes, done))
+
+  test('arrives piece by piece and counts once it verifies whole', () => {
+    const { rig, info } = source()
+    const to = rigOf()
+    expect(transfer(rig, info, to)).toBe(info.totalBytes)
+    expect(to.good()).toEqual([])
+    expect(finish(to, info)).toEqual({ error: null, result: info })
+    expect(to.load(info)).toEqual({ chunks: chunksOf(10), error: null })
+  })
+
+  test('answers where it stands to a piece that does not fit, and starts anew at offset 0', () => {
+    const { rig, info } = source()
+    const to = rigOf()
+    const send = (offset: number, bytes: Uint8Array): number | undefined =>
+      to.ask<number>((done) => to.store.receive(3, 7, 2, offset, bytes, done))?.result
+    expect([send(10, new Uint8Array(5)), send(0, new Uint8Array(5)), send(9, new Uint8Array(5)), send(5, new Uint8Array(5))]).toEqual([0, 5, 5, 10])
+    expect(transfer(rig, info, to, 333)).toBe(info.totalBytes)
+    expect(finish(to, info)?.error).toBeNull()
+  })
+
+  test('of damaged bytes, of too few, or of another snapshot is refused and leaves no file', () => {
+    const { rig, info } = source()
+    for (const spoil of ['flip', 'short', 'other', 'none'] as const) {
+      const to = rigOf()
+      if (spoil !== 'none') transfer(rig, info, to)
+      if (spoil === 'flip') to.disk.corrupt('snapshots/3/0000000000000007-2.snap.receive', (bytes) => { bytes[900] = 0xfe })
+      const answer = spoil === 'other'
+        ? to.ask<SnapshotInfo>((done) => to.store.finishReceive(3, 8, 2, info.totalBytes, done))
+        : finish(to, info, spoil === 'short' ? info.totalBytes + 1 : info.totalBytes)
+      expect([spoil, answer?.error?.code]).toEqual([spoil, 'EDAMAGED'])
+      expect(to.good()).toEqual([])
+    }
+    const to = rigOf()
+    const bytes = rig.disk.image().files.get(fileOf(rig, 7)) ?? new Uint8Array(0)
+    to.ask<number>((done) => to.store.receive(3, 9, 2, 0, bytes, done))
+    expect(to.ask<SnapshotInfo>((done) => to.store.finishReceive(3, 9, 2, bytes.length, done))?.error).toMatchObject({ code: 'EDAMAGED' })
+    expect([...to.disk.image().files.keys()]).toEqual([])
+  })
+
+  test('that was interrupted leaves only a temporary file, which prune removes', () => {
+    const { rig, info } = source()
+    const to = rigOf()
+    const piece = rig.ask<Uint8Array>((done) => rig.store.readRange(3, 7, 2, 0, 1_000, done))?.result ?? new Uint8Array(0)
+    to.ask<number>((done) => to.store.receive(3, 7, 2, 0, piece, done))
+    to.ask((done) => to.store.prune(3, 2, done))
+    expect([...to.disk.image().files.keys()]).toEqual(['snapshots/3/0000000000000007-2.snap.receive'])
+    const again = rigOf({ image: to.disk.image() })
+    expect(again.good()).toEqual([])
+    expect(again.ask<number>((done) => again.store.receive(3, 7, 2, 1_000, piece, done))?.result).toBe(0)
+    again.ask((done) => again.store.prune(3, 2, done))
+    expect([...again.disk.image().files.keys()]).toEqual([])
+    expect(transfer(rig, info, again)).toBe(info.totalBytes)
+  })
+
+  test('loses nothing that was there, whichever call a power loss follows or an error hits', () => {
+    const { rig, info } = source()
+    const before = rigOf()
+    before.write(5, 1)
+    for (const kind of ['hang', 'error'] as const) {
+      for (let bad = 1; bad < 60; bad += 1) {
+        let calls = 0
+        const to = rigOf({ image: before.disk.image(), fault: () => {
+          calls += 1
+          if (kind === 'error') return calls === bad ? { kind, code: 'EIO' } : undefined
+          return calls > bad ? { kind } : undefined
+        } })
+        const isWhole = transfer(rig, info, to) === info.totalBytes
+        const answer = isWhole ? finish(to, info) : undefined
+        const good = rigOf({ image: to.disk.crash({ random: createRandom(bad), keep: 0.5 }) }).good()
+        expect(good).toContain(5)
+        if (answer?.error === null) expect(good).toEqual([7, 5])
+      }
+    }
+  })
+})
