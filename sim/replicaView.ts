@@ -12,7 +12,6 @@ export interface ViewInput {
 
 export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): ReplicaView => {
   const raft = replica.raft.status()
-  const log = replica.raft.inspect()
   const shard = replica.actor.status()
   return {
     id: replica.id,
@@ -21,14 +20,14 @@ export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): Replic
     isDamaged: machine.isDamaged,
     role: raft.role,
     term: raft.term,
-    vote: log.vote,
+    vote: raft.vote,
     quarantined: raft.quarantined,
     commitIndex: raft.commitIndex,
     lastIndex: raft.lastIndex,
-    lastTerm: log.lastTerm,
-    snapshotIndex: log.snapshotIndex,
-    voters: log.voters,
-    entryAt: log.entryAt,
+    lastTerm: raft.lastTerm,
+    snapshotIndex: raft.baseIndex,
+    voters: raft.configuration.voters,
+    entryAt: replica.raft.entryAt,
     matchIndex: raft.matchIndex,
     appliedIndex: shard.appliedIndex,
     revision: shard.revision,

@@ -12,6 +12,8 @@ import { createRaftMember } from '../actors/raft/actor.ts'
 import { createShard } from '../actors/shard/actor.ts'
 import { initialConfiguration } from '../actors/wal/protocol.ts'
 import { must } from '../actors/kernel/assert.ts'
+import { crc32 } from '../storage/crc.ts'
+import { hostedBy } from './clusterMap.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { ShardActor } from '../actors/shard/actor.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
@@ -28,7 +30,6 @@ import type { Turn } from '../actors/kernel/turn.ts'
 import type { SnapshotInfo, SnapshotStore } from '../storage/snapshotStore.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
-import { hostedBy } from './clusterMap.ts'
 
 export interface HostedReplica {
   readonly shard: ShardId
@@ -194,7 +195,7 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
       answer: ports.answer,
       raft: (event) => raft?.send(event),
       snapshots: options.snapshots,
-      configurationAt: () => start.snapshot?.configuration ?? genesis,
+      configurationAt: () => raft?.status().configuration ?? genesis,
       serving: (serving, term) => ports.serving(shard, serving, term),
       changed: ports.changed,
       requestFlush: turn.member('shard', () => actor.send({ type: 'shard.flush', now: clock.now() })),
@@ -219,6 +220,7 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
       shard: (event) => actor.send(event),
       snapshots: options.snapshots,
       requestFlush: turn.member('raft', () => member.send({ type: 'raft.flush', now: clock.now() })),
+      crc32,
     },
     onFailure,
   })

@@ -1,0 +1,25 @@
+/** What the batch door says when it can not do what was asked. All of it is definite: nothing was done. */
+
+import type { OperationResult } from '../actors/shard/operation.ts'
+
+const RETRY_AFTER_MS = 100
+
+const overloaded = (message: string): OperationResult =>
+  ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS, message })
+
+export const sessionExpired: OperationResult = {
+  status: 'SESSION_EXPIRED', revision: 0, definite: true, message: 'This node does not know the session: say hello again.',
+}
+export const leavingNode = overloaded('The node is leaving: fetch the map and ask another.')
+export const tooManySessions = overloaded('The node has as many sessions as it can hold: try again later, or say bye to old ones.')
+export const tooManyPending = overloaded('The node has as many batches as it can hold: slow down.')
+
+export const tooManyValues: OperationResult = {
+  status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0,
+  message: 'The values asked for together exceed one answer: ask for fewer at a time.',
+}
+
+export const valueTooLarge = (bytes: number, bytesMax: number): OperationResult => ({
+  status: 'TOO_LARGE', revision: 0, definite: true,
+  message: `The value has ${bytes} bytes, and this broker's max_payload allows ${bytesMax}: raise it to read the value.`,
+})

@@ -1,0 +1,320 @@
+/**
+ * The batch door: the SDK's batches on `kv.to.<node>.batch.v1` (frames: bus/codec/batch.ts). A hello opens a session, with a connection
+ * actor of its own behind it; the operations of a batch go through that connection to the shards this node leads.
+ *
+ *   hello ─▶ session ─▶ welcome          batch ─▶ operations ─▶ connection ─▶ shards
+ *                                                    results ◀── rows of this turn ◀──┘
+ *
+ * - A batch is addressed to this node alone, so the policy is `direct` and every refusal is definite: of a `refused` batch nothing was
+ *   done, and NOT_LEADER and OVERLOADED of one operation say that this operation was not.
+ * - What was answered in one turn for one batch leaves together, in frames within the byte budget, to the reply subject of the
+ *   batch, which lies under the inbox prefix or is not served (RELIABILITY T22).
+ * - Sequences of a session grow. A batch whose sequence is not above all earlier ones is a second delivery of the same message, as a
+ *   broker may make after a reconnect: it is ignored, never refused, since the first delivery may be executing and a definite
+ *   refusal of the second would deny that. This is no exactly-once: a batch that the client sends again under a new sequence, or
+ *   to another node, is executed again. Exactly-once comes from request ids and sessions of the state machine.
+ * - A session that says nothing for 30 s, and waits for nothing, is closed by its connection. A batch without operations keeps it.
+ *
+ * Limits: BatchLimits, below. Above them a batch is refused as a whole with OVERLOADED.
+ */
+
+import { BATCH_OPERATIONS_MAX, isRead } from '../actors/shard/operation.ts'
+import { createResultsEncoder, decodeClientFrame, encodeNodeFrame } from '../bus/codec/batch.ts'
+import { createRefusalLog } from '../bus/refusalLog.ts'
+import { batchSubject, isReplyAllowed } from '../bus/subjects.ts'
+import { operationsOf, refusalOf } from './batchOperation.ts'
+import { leavingNode, sessionExpired, tooManyPending, tooManySessions, tooManyValues, valueTooLarge } from './batchRefusals.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
+import type { ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
+import type { OperationResult } from '../actors/shard/operation.ts'
+import type { Batch, BatchSessionId, ResultRow } from '../bus/codec/batch.ts'
+import type { Bus, Inbound, Subscription } from '../bus/port.ts'
+import type { NodeId, ShardId } from '../topology/ids.ts'
+import type { PlacedOperation } from './batchOperation.ts'
+
+export interface BatchLimits {
+  /** Sessions open at a time. Each holds a connection actor, about 10 KB. */
+  readonly sessionsMax: number
+  /** Operations of all sessions that wait for their result. */
+  readonly pendingOperationsMax: number
+  /** Bytes of the frames that brought them. */
+  readonly pendingBytesMax: number
+  /** Values read for one batch, in bytes: they are sent in one burst, which has to pass the bus's outbox. */
+  readonly resultBytesMax: number
+}
+
+const defaultBatchLimits: BatchLimits = {
+  sessionsMax: 4_096,
+  pendingOperationsMax: 262_144,
+  pendingBytesMax: 256 * 1_024 * 1_024,
+  resultBytesMax: 8 * 1_024 * 1_024,
+}
+
+/** Sessions that wait for nothing are looked at this often, in milliseconds: only their silence is at stake. */
+const IDLE_TICK_MS = 1_000
+
+/** What the door asks of the connection actor behind a session. */
+export interface SessionConnection {
+  readonly send: (event: ConnectionEvent) => void
+  readonly stop: () => void
+}
+
+export interface SessionPorts {
+  readonly answer: (ticket: RequestTicket, shard: ShardId, result: OperationResult) => void
+  readonly closed: (reason: string) => void
+}
+
+export interface BatchGatewayOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Logger
+  readonly prefix: string
+  readonly self: NodeId
+  readonly inboxPrefix: string
+  readonly shardCount: number
+  readonly epoch: number
+  readonly valueBytesMax: number
+  /** No answer frame is longer; above `valueBytesMax` by what a result needs beside its value. */
+  readonly frameBytesMax: number
+  readonly limits?: Partial<BatchLimits>
+  /** Delivers overdue ticks before anything that waited outside is looked at. */
+  readonly catchUp: () => void
+  /** A fresh session id: 16 random hex digits. */
+  readonly drawSession: () => BatchSessionId
+  /** A connection of kind `session`; its ports are called from its `send` only. */
+  readonly openConnection: (id: BatchSessionId, ports: SessionPorts) => SessionConnection
+  /** Asks for `flush` at the end of this turn. */
+  readonly requestFlush: () => void
+}
+
+export interface BatchGateway {
+  readonly open: () => void
+  /** Sends what was answered this turn. */
+  readonly flush: () => void
+  readonly onTick: (now: number) => void
+  /** Finishes what is in flight and refuses all else, until closed. */
+  readonly drain: () => void
+  /** Hears nothing more. What was answered before leaves with this turn's flush. */
+  readonly close: () => void
+  readonly counters: () => Readonly<Record<string, number>>
+}
+
+interface Session {
+  readonly id: BatchSessionId
+  readonly connection: SessionConnection
+  readonly protocol: number
+  readonly batches: Map<number, PendingBatch>
+  lastSequence: number
+  hasSaidBye: boolean
+}
+
+interface PendingBatch {
+  readonly session: BatchSessionId
+  readonly sequence: number
+  readonly reply: string
+  readonly bytes: number
+  readonly operations: readonly PlacedOperation[]
+  /** Operations without a result. */
+  waiting: number
+  /** Bytes of the values that were read for it so far. */
+  valueBytes: number
+  /** Results that have not left yet. */
+  rows: ResultRow[]
+}
+
+export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway => {
+  const { bus, clock, log } = options
+  const limits: BatchLimits = { ...defaultBatchLimits, ...options.limits }
+  const refusals = createRefusalLog(clock, log, 'a batch was refused')
+  const totals = { opened: 0, closed: 0, batches: 0, operations: 0 }
+  const sessions = new Map<BatchSessionId, Session>()
+  /** Batches with rows for this turn's flush, in the order of their first row. */
+  const touched = new Set<PendingBatch>()
+  let pendingOperations = 0
+  let pendingBytes = 0
+  let isDraining = false
+  let idleTickAt = Number.NEGATIVE_INFINITY
+  let subscription: Subscription | null = null
+  let replyTo = ''
+
+  const publish = (to: string, frame: Uint8Array): void => {
+    const sent = bus.publish(to, frame)
+    if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
+  }
+  const encoder = createResultsEncoder({ bytesMax: options.frameBytesMax, onFrame: (frame) => publish(replyTo, frame) })
+  const refuse = (to: string, sequence: number, result: OperationResult): void => {
+    refusals.note(result.status, result.message ?? '')
+    if (to !== '') publish(to, encodeNodeFrame({ kind: 'refused', sequence, result }))
+  }
+
+  const take = (inbound: Inbound): void => {
+    options.catchUp()
+    const to = inbound.reply
+    if (to !== '' && !isReplyAllowed(to, options.inboxPrefix)) {
+      refusals.note('replySubject', `a batch asks for its answer outside ${options.inboxPrefix}: it is dropped`)
+      return
+    }
+    const decoded = decodeClientFrame(inbound.data)
+    if (!decoded.ok) {
+      refuse(to, decoded.sequence, { status: 'INVALID', revision: 0, definite: true, message: decoded.reason })
+      return
+    }
+    const { frame } = decoded
+    if (frame.kind === 'bye') sayBye(frame.session)
+    else if (to === '') refusals.note('replySubject', 'a batch names no subject for its answer: it is dropped')
+    else if (frame.kind === 'hello') openSession(to, frame.protocol)
+    else takeBatch(frame, to, inbound.data.length)
+  }
+
+  const openSession = (to: string, protocol: number): void => {
+    if (isDraining || sessions.size >= limits.sessionsMax) {
+      refuse(to, 0, isDraining ? leavingNode : tooManySessions)
+      return
+    }
+    let id = options.drawSession()
+    while (sessions.has(id)) id = options.drawSession()
+    let refusal = ''
+    const connection = options.openConnection(id, {
+      answer: (ticket, _shard, result) => answerTicket(id, ticket, result),
+      closed: (reason) => {
+        refusal = reason
+        if (sessions.delete(id)) totals.closed += 1
+      },
+    })
+    sessions.set(id, { id, connection, protocol, batches: new Map(), lastSequence: 0, hasSaidBye: false })
+    totals.opened += 1
+    connection.send({ type: 'connection.hello', version: protocol, now: clock.now() })
+    connection.send({ type: 'connection.authenticated' })
+    if (!sessions.has(id)) refuse(to, 0, { status: 'INVALID', revision: 0, definite: true, message: refusal })
+    else {
+      const { self, shardCount, epoch } = options
+      publish(to, encodeNodeFrame({ kind: 'welcome', session: id, node: self, shardCount, epoch }))
+    }
+  }
+
+  const sayBye = (id: BatchSessionId): void => {
+    const session = sessions.get(id)
+    if (session === undefined) return
+    session.hasSaidBye = true
+    session.connection.send({ type: 'connection.drain' })
+  }
+
+  const takeBatch = (frame: Batch, to: string, bytes: number): void => {
+    const session = sessions.get(frame.session)
+    if (session !== undefined && frame.sequence <= session.lastSequence) {
+      refusals.note('duplicate', 'a batch came again: the first delivery counts')
+      return
+    }
+    if (session !== undefined) session.lastSequence = frame.sequence
+    if (isDraining) refuse(to, frame.sequence, leavingNode)
+    else if (session === undefined || session.hasSaidBye) refuse(to, frame.sequence, sessionExpired)
+    else admit(session, frame, { reply: to, bytes })
+  }
+
+  const admit = (session: Session, frame: Batch, { reply, bytes }: { readonly reply: string; readonly bytes: number }): void => {
+    const { sequence, timeoutMs } = frame
+    const operations = operationsOf(frame)
+    const isFull = pendingOperations + operations.length > limits.pendingOperationsMax || pendingBytes + bytes > limits.pendingBytesMax
+    if (isFull) {
+      refuse(reply, sequence, tooManyPending)
+      return
+    }
+    const batch: PendingBatch = {
+      session: session.id, sequence, reply, bytes, operations, waiting: operations.length, valueBytes: 0, rows: [],
+    }
+    const now = clock.now()
+    totals.batches += 1
+    totals.operations += operations.length
+    pendingOperations += operations.length
+    pendingBytes += bytes
+    if (operations.length === 0) {
+      session.connection.send({ type: 'connection.hello', version: session.protocol, now })
+      touch(batch)
+      release(batch)
+      return
+    }
+    session.batches.set(sequence, batch)
+    operations.forEach((placed, position) => {
+      const refusal = refusalOf(placed, options)
+      if (refusal !== null) {
+        answerAt(batch, position, refusal)
+        return
+      }
+      const { shard, operation } = placed
+      // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
+      const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
+      const ticket = sequence * BATCH_OPERATIONS_MAX + position
+      session.connection.send({
+        type: 'connection.request', now, request: { ticket, shard, policy: 'direct', consistency, operation, timeoutMs },
+      })
+    })
+  }
+
+  const answerTicket = (id: BatchSessionId, ticket: RequestTicket, result: OperationResult): void => {
+    const batch = sessions.get(id)?.batches.get(Math.floor(ticket / BATCH_OPERATIONS_MAX))
+    if (batch !== undefined) answerAt(batch, ticket % BATCH_OPERATIONS_MAX, result)
+  }
+
+  const answerAt = (batch: PendingBatch, position: number, result: OperationResult): void => {
+    const placed = batch.operations[position]
+    if (placed === undefined) return
+    const fitting = isRead(placed.operation.code) ? fitRead(batch, result) : result
+    batch.rows.push({ position, shard: placed.shard, result: fitting })
+    batch.waiting -= 1
+    touch(batch)
+    if (batch.waiting > 0) return
+    sessions.get(batch.session)?.batches.delete(batch.sequence)
+    release(batch)
+  }
+
+  /** A read has no effect, so what can not be sent may still be refused for certain. */
+  const fitRead = (batch: PendingBatch, result: OperationResult): OperationResult => {
+    const valueBytes = result.value?.length ?? 0
+    if (valueBytes > options.valueBytesMax) return valueTooLarge(valueBytes, options.valueBytesMax)
+    if (batch.valueBytes + valueBytes > limits.resultBytesMax) return tooManyValues
+    batch.valueBytes += valueBytes
+    return result
+  }
+
+  const touch = (batch: PendingBatch): void => {
+    touched.add(batch)
+    options.requestFlush()
+  }
+  const release = (batch: PendingBatch): void => {
+    pendingOperations -= batch.operations.length
+    pendingBytes -= batch.bytes
+  }
+
+  return {
+    open: () => {
+      subscription = bus.subscribe(batchSubject(options.prefix, options.self), take)
+    },
+    flush: () => {
+      const batches = [...touched]
+      touched.clear()
+      for (const { session, sequence, waiting, rows, reply } of batches) {
+        replyTo = reply
+        encoder.encode({ session, sequence, isLast: waiting === 0, rows: rows.toSorted((a, b) => a.position - b.position) })
+        rows.length = 0
+      }
+    },
+    onTick: (now) => {
+      const areIdleDue = now - idleTickAt >= IDLE_TICK_MS
+      if (areIdleDue) idleTickAt = now
+      for (const { batches, connection } of sessions.values()) {
+        if (areIdleDue || batches.size > 0) connection.send({ type: 'tick', now })
+      }
+    },
+    drain: () => {
+      isDraining = true
+      for (const { connection } of sessions.values()) connection.send({ type: 'connection.drain' })
+    },
+    close: () => {
+      subscription?.unsubscribe()
+      for (const { connection } of sessions.values()) connection.stop()
+      sessions.clear()
+    },
+    counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations }),
+  }
+}
