@@ -7,6 +7,8 @@ const RETRY_AFTER_MS = 100
 const overloaded = (message: string): OperationResult =>
   ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS, message })
 
+export const invalid = (message: string): OperationResult => ({ status: 'INVALID', revision: 0, definite: true, message })
+
 export const sessionExpired: OperationResult = {
   status: 'SESSION_EXPIRED', revision: 0, definite: true, message: 'This node does not know the session: say hello again.',
 }

@@ -19,29 +19,25 @@
  */
 
 import { BATCH_OPERATIONS_MAX, isRead } from '../actors/shard/operation.ts'
-import { createResultsEncoder, decodeClientFrame, encodeNodeFrame } from '../bus/codec/batch.ts'
+import { decodeClientFrame } from '../bus/codec/batch.ts'
+import { encodeNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { batchSubject, isReplyAllowed } from '../bus/subjects.ts'
 import { operationsOf, refusalOf } from './batchOperation.ts'
-import { leavingNode, sessionExpired, tooManyPending, tooManySessions, tooManyValues, valueTooLarge } from './batchRefusals.ts'
+import { invalid, leavingNode, sessionExpired, tooManyPending, tooManySessions } from './batchRefusals.ts'
+import { createPendingBatches } from './pendingBatches.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
-import type { Batch, BatchSessionId, ResultRow } from '../bus/codec/batch.ts'
+import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
-import type { PlacedOperation } from './batchOperation.ts'
+import type { PendingBatch, PendingLimits, PositionedResult } from './pendingBatches.ts'
 
-export interface BatchLimits {
-  /** Sessions open at a time. Each holds a connection actor, about 10 KB. */
+export interface BatchLimits extends PendingLimits {
+  /** Sessions open at a time. Each holds a connection actor of about 10 KB. */
   readonly sessionsMax: number
-  /** Operations of all sessions that wait for their result. */
-  readonly pendingOperationsMax: number
-  /** Bytes of the frames that brought them. */
-  readonly pendingBytesMax: number
-  /** Values read for one batch, in bytes: they are sent in one burst, which has to pass the bus's outbox. */
-  readonly resultBytesMax: number
 }
 
 const defaultBatchLimits: BatchLimits = {
@@ -109,40 +105,21 @@ interface Session {
   hasSaidBye: boolean
 }
 
-interface PendingBatch {
-  readonly session: BatchSessionId
-  readonly sequence: number
-  readonly reply: string
-  readonly bytes: number
-  readonly operations: readonly PlacedOperation[]
-  /** Operations without a result. */
-  waiting: number
-  /** Bytes of the values that were read for it so far. */
-  valueBytes: number
-  /** Results that have not left yet. */
-  rows: ResultRow[]
-}
-
 export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway => {
   const { bus, clock, log } = options
   const limits: BatchLimits = { ...defaultBatchLimits, ...options.limits }
   const refusals = createRefusalLog(clock, log, 'a batch was refused')
   const totals = { opened: 0, closed: 0, batches: 0, operations: 0 }
   const sessions = new Map<BatchSessionId, Session>()
-  /** Batches with rows for this turn's flush, in the order of their first row. */
-  const touched = new Set<PendingBatch>()
-  let pendingOperations = 0
-  let pendingBytes = 0
   let isDraining = false
   let idleTickAt = Number.NEGATIVE_INFINITY
   let subscription: Subscription | null = null
-  let replyTo = ''
 
   const publish = (to: string, frame: Uint8Array): void => {
     const sent = bus.publish(to, frame)
     if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
   }
-  const encoder = createResultsEncoder({ bytesMax: options.frameBytesMax, onFrame: (frame) => publish(replyTo, frame) })
+  const pending = createPendingBatches({ ...options, limits, publish })
   const refuse = (to: string, sequence: number, result: OperationResult): void => {
     refusals.note(result.status, result.message ?? '')
     if (to !== '') publish(to, encodeNodeFrame({ kind: 'refused', sequence, result }))
@@ -157,7 +134,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     }
     const decoded = decodeClientFrame(inbound.data)
     if (!decoded.ok) {
-      refuse(to, decoded.sequence, { status: 'INVALID', revision: 0, definite: true, message: decoded.reason })
+      refuse(to, decoded.sequence, invalid(decoded.reason))
       return
     }
     const { frame } = decoded
@@ -186,7 +163,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     totals.opened += 1
     connection.send({ type: 'connection.hello', version: protocol, now: clock.now() })
     connection.send({ type: 'connection.authenticated' })
-    if (!sessions.has(id)) refuse(to, 0, { status: 'INVALID', revision: 0, definite: true, message: refusal })
+    if (!sessions.has(id)) refuse(to, 0, invalid(refusal))
     else {
       const { self, shardCount, epoch } = options
       publish(to, encodeNodeFrame({ kind: 'welcome', session: id, node: self, shardCount, epoch }))
@@ -215,30 +192,20 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   const admit = (session: Session, frame: Batch, { reply, bytes }: { readonly reply: string; readonly bytes: number }): void => {
     const { sequence, timeoutMs } = frame
     const operations = operationsOf(frame)
-    const isFull = pendingOperations + operations.length > limits.pendingOperationsMax || pendingBytes + bytes > limits.pendingBytesMax
-    if (isFull) {
+    const batch = pending.open({ session: session.id, sequence, reply, bytes, operations })
+    if (batch === null) {
       refuse(reply, sequence, tooManyPending)
       return
-    }
-    const batch: PendingBatch = {
-      session: session.id, sequence, reply, bytes, operations, waiting: operations.length, valueBytes: 0, rows: [],
     }
     const now = clock.now()
     totals.batches += 1
     totals.operations += operations.length
-    pendingOperations += operations.length
-    pendingBytes += bytes
-    if (operations.length === 0) {
-      session.connection.send({ type: 'connection.hello', version: session.protocol, now })
-      touch(batch)
-      release(batch)
-      return
-    }
-    session.batches.set(sequence, batch)
+    if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
+    else session.batches.set(sequence, batch)
     operations.forEach((placed, position) => {
       const refusal = refusalOf(placed, options)
       if (refusal !== null) {
-        answerAt(batch, position, refusal)
+        answerAt(session, batch, { position, result: refusal })
         return
       }
       const { shard, operation } = placed
@@ -252,53 +219,20 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   }
 
   const answerTicket = (id: BatchSessionId, ticket: RequestTicket, result: OperationResult): void => {
-    const batch = sessions.get(id)?.batches.get(Math.floor(ticket / BATCH_OPERATIONS_MAX))
-    if (batch !== undefined) answerAt(batch, ticket % BATCH_OPERATIONS_MAX, result)
+    const session = sessions.get(id)
+    const batch = session?.batches.get(Math.floor(ticket / BATCH_OPERATIONS_MAX))
+    if (session !== undefined && batch !== undefined) answerAt(session, batch, { position: ticket % BATCH_OPERATIONS_MAX, result })
   }
-
-  const answerAt = (batch: PendingBatch, position: number, result: OperationResult): void => {
-    const placed = batch.operations[position]
-    if (placed === undefined) return
-    const fitting = isRead(placed.operation.code) ? fitRead(batch, result) : result
-    batch.rows.push({ position, shard: placed.shard, result: fitting })
-    batch.waiting -= 1
-    touch(batch)
-    if (batch.waiting > 0) return
-    sessions.get(batch.session)?.batches.delete(batch.sequence)
-    release(batch)
-  }
-
-  /** A read has no effect, so what can not be sent may still be refused for certain. */
-  const fitRead = (batch: PendingBatch, result: OperationResult): OperationResult => {
-    const valueBytes = result.value?.length ?? 0
-    if (valueBytes > options.valueBytesMax) return valueTooLarge(valueBytes, options.valueBytesMax)
-    if (batch.valueBytes + valueBytes > limits.resultBytesMax) return tooManyValues
-    batch.valueBytes += valueBytes
-    return result
-  }
-
-  const touch = (batch: PendingBatch): void => {
-    touched.add(batch)
-    options.requestFlush()
-  }
-  const release = (batch: PendingBatch): void => {
-    pendingOperations -= batch.operations.length
-    pendingBytes -= batch.bytes
+  const answerAt = (session: Session, batch: PendingBatch, answer: PositionedResult): void => {
+    pending.answer(batch, answer)
+    if (batch.waiting === 0) session.batches.delete(batch.sequence)
   }
 
   return {
     open: () => {
       subscription = bus.subscribe(batchSubject(options.prefix, options.self), take)
     },
-    flush: () => {
-      const batches = [...touched]
-      touched.clear()
-      for (const { session, sequence, waiting, rows, reply } of batches) {
-        replyTo = reply
-        encoder.encode({ session, sequence, isLast: waiting === 0, rows: rows.toSorted((a, b) => a.position - b.position) })
-        rows.length = 0
-      }
-    },
+    flush: pending.flush,
     onTick: (now) => {
       const areIdleDue = now - idleTickAt >= IDLE_TICK_MS
       if (areIdleDue) idleTickAt = now
@@ -315,6 +249,6 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
       for (const { connection } of sessions.values()) connection.stop()
       sessions.clear()
     },
-    counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations }),
+    counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations: pending.operations() }),
   }
 }

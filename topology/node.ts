@@ -87,7 +87,7 @@ const perform = (running: Running, effect: NodeEffect): void => {
     case 'node.checkIdentity': askIdentity(running); return
     case 'node.openReplicas': openReplicas(running); return
     case 'node.join': join(running); return
-    case 'node.serve': running.parts?.gateway.open(); return
+    case 'node.serve': running.parts?.doors.open(); return
     case 'node.handOver': startHandOver(running); return
     case 'node.closeLog': closeLog(running); return
     case 'node.exit': end(running, effect.code, effect.reason); return
@@ -167,7 +167,7 @@ const onTick = (running: Running, tick: Tick): void => {
     for (const { raft } of parts.host.all()) raft.send({ type: 'wal.stalled', stalled: isStalled })
   }
   parts.host.onTick(tick)
-  parts.raw.send({ type: 'tick', now: tick.now })
+  parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
   if (life.state() === 'serving') leadership.balance(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
@@ -197,14 +197,13 @@ const onWalNotice = (running: Running, notice: WalNotice): void => {
 
 const startHandOver = ({ parts, leadership, options }: Running): void => {
   if (parts === null) return
-  parts.raw.send({ type: 'connection.drain' })
-  parts.gateway.drain()
+  parts.doors.drain()
   for (const { actor } of parts.host.all()) actor.send({ type: 'shard.drain' })
   leadership?.startHandOver(options.ports.clock.now())
 }
 
 const closeLog = ({ parts }: Running): void => {
-  parts?.gateway.close()
+  parts?.doors.close()
   parts?.host.stop()
   parts?.wal.send({ type: 'wal.close' })
 }
@@ -229,9 +228,8 @@ const release = (running: Running): void => {
   running.ticker?.stop()
   running.radio?.stop()
   running.status?.unsubscribe()
-  running.parts?.gateway.close()
+  running.parts?.doors.close()
   running.parts?.host.stop()
-  running.parts?.raw.stop()
   running.parts?.post.close()
   running.parts?.wal.stop()
 }

@@ -1,39 +1,41 @@
 /**
  * The parts of a running node and the wires between them: who hands what to whom. Decides nothing.
  *
- *   client ─▶ gateway ─▶ connection ─▶ shard ─▶ raft ─▶ wal
+ *   client ─▶ gateway ─▶ connection ─▶ shard ─▶ raft ─▶ wal         (gateways and connections: topology/frontDoors.ts)
  *                            │           │        │
  *                            └───────────┴────────┴──▶ post ─▶ other nodes' shards and raft members
  *
  * A message for an actor of this node goes straight to it; only what is for another node becomes a parcel.
  */
 
-import { createConnection } from '../actors/connection/actor.ts'
 import { createTurn } from '../actors/kernel/turn.ts'
 import { createWal } from '../actors/wal/actor.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { createPost } from '../bus/postOffice.ts'
-import { createNatsGateway } from '../gateway/nats.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
 import { createBeacon } from './beacon.ts'
 import { createDiskWatch } from './diskWatch.ts'
+import { createFrontDoors } from './frontDoors.ts'
 import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
-import type { Connection } from '../actors/connection/actor.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
+import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
 import type { Wal } from '../actors/wal/actor.ts'
 import type { WalEvent, WalNotice } from '../actors/wal/protocol.ts'
 import type { Parcel, Post } from '../bus/post.ts'
-import type { NatsGateway } from '../gateway/nats.ts'
 import type { Beacon, LeaderHint } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { DiskWatch } from './diskWatch.ts'
+import type { FrontDoors } from './frontDoors.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
-import type { NodeId, ShardId } from './ids.ts'
+import type { ShardId } from './ids.ts'
 
-const RAW_CONNECTION = 'connection/raw'
+type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
+
+/** What a caller is told to wait who asked a node without the shard. */
+const RETRY_AFTER_MS = 100
 
 export interface NodeParts {
   readonly turn: Turn
@@ -41,8 +43,7 @@ export interface NodeParts {
   readonly diskWatch: DiskWatch
   readonly host: ReplicaHost
   readonly post: Post
-  readonly raw: Connection
-  readonly gateway: NatsGateway
+  readonly doors: FrontDoors
   readonly beacon: Beacon
   readonly leaderOf: (shard: ShardId) => LeaderHint | null
   /** Parcels that named an actor this node does not have, or a replica it does not host. */
@@ -87,11 +88,18 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
       if (replica?.id !== message.to || nodeOf(message.from) !== from) misdirected += 1
       else replica.raft.send({ ...message.message, from: message.from })
     } else if (message.type === 'shard.request') {
+      const origin = { node: from, address: message.replyTo }
       const shard = host.of(groupOf(to))
-      if (shard === undefined) misdirected += 1
-      else shard.actor.send({ ...message, origin: { node: from, address: message.replyTo }, now })
-    } else if (to === RAW_CONNECTION) raw.send({ ...message, from, now })
-    else misdirected += 1
+      if (shard === undefined) refuseUnhosted(origin, groupOf(to), message)
+      else shard.actor.send({ ...message, origin, now })
+    } else if (!doors.reply(to, { ...message, from, now })) misdirected += 1
+  }
+  /** Nothing is done by a node without the shard, so NOT_LEADER is certain; on the slot path somebody else may be doing it. */
+  const refuseUnhosted = (origin: Origin, shard: number, { batch, policy, operations }: ShardRequest): void => {
+    misdirected += 1
+    if (policy === 'slot' || map.replicas[shard] === undefined) return
+    const result = notHosted(leaderOf(shard as ShardId))
+    answer(origin, { type: 'shard.reply', shard: shard as ShardId, batch, results: operations.map(() => result) })
   }
   const post = createPost({
     bus,
@@ -130,10 +138,10 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
       wal: submit,
       answer,
       serving: (shard, isServing) => {
-        gateway.setServing(shard, isServing)
+        doors.setServing(shard, isServing)
         hooks.onLeadershipChanged()
       },
-      changed: (key, revision, code) => gateway.announce(key, revision, code),
+      changed: (key, revision, code) => doors.announce(key, revision, code),
     },
     onFailure: hooks.onFailure,
   })
@@ -146,42 +154,29 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     return { node: nodeOf(status.leader), term: status.term }
   }
 
-  const send = (shard: ShardId, to: NodeId | '', message: Extract<ShardMessage, { type: 'shard.request' }>): void => {
-    if (to === '' || to === self) deliver({ from: self, to: `shard/${shard}`, message: { ...message, replyTo: RAW_CONNECTION } })
-    else post.send(to, `shard/${shard}`, { ...message, replyTo: RAW_CONNECTION })
-  }
-  const raw: Connection = createConnection({
-    id: 'raw',
-    kind: 'raw',
-    clock,
-    log: log.child({ actor: 'connection', conn_id: 'raw' }),
-    now: clock.now(),
-    ...(settings.connectionLimits === undefined ? {} : { limits: settings.connectionLimits }),
+  const doors = createFrontDoors({
+    node: options,
+    map,
+    turn,
+    budget,
     leaderOf,
-    ports: {
-      answer: (ticket, _shard, result) => gateway.answer(ticket, result),
-      forget: (ticket) => gateway.forget(ticket),
-      send,
-      closed: () => {},
-      requestFlush: turn.member('connection', () => raw.send({ type: 'connection.flush', now: clock.now() })),
+    send: (shard, to, message) => {
+      if (to === '' || to === self) deliver({ from: self, to: `shard/${shard}`, message })
+      else post.send(to, `shard/${shard}`, message)
     },
+    catchUp: hooks.catchUp,
     onFailure: hooks.onFailure,
   })
 
-  const gateway: NatsGateway = createNatsGateway({
-    bus,
-    log: log.child({ actor: 'gateway' }),
-    prefix: settings.prefix,
-    inboxPrefix: settings.inboxPrefix,
-    shardCount: map.shardCount,
-    valueBytesMax: budget.valueBytesMax,
-    clock,
-    catchUp: hooks.catchUp,
-    submit: (request) => raw.send({ type: 'connection.request', request, now: clock.now() }),
-    map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
-  })
-
-  return { turn, wal, diskWatch, host, post, raw, gateway, beacon, leaderOf, misdirected: () => misdirected }
+  return { turn, wal, diskWatch, host, post, doors, beacon, leaderOf, misdirected: () => misdirected }
 }
+
+const notHosted = (leader: LeaderHint | null): OperationResult => ({
+  status: 'NOT_LEADER',
+  revision: 0,
+  definite: true,
+  retryAfterMs: RETRY_AFTER_MS,
+  message: leader === null ? 'This node does not serve the shard: fetch the map again.' : `Node ${leader.node} leads the shard.`,
+})
 
 const groupOf = (address: string): number => Number(address.slice(address.indexOf('/') + 1))

@@ -76,8 +76,7 @@ export const countersOf = (parts: NodeParts): Record<string, number> => {
   const { framesSent, messagesSent, framesReceived, droppedFull, refused } = parts.post.counters()
   const counters: Record<string, number> = { framesSent, messagesSent, framesReceived, droppedFull, misdirected: parts.misdirected() }
   for (const [reason, count] of Object.entries(refused)) counters[`post.refused.${reason}`] = count
-  for (const [name, count] of Object.entries(parts.gateway.counters())) counters[`gateway.${name}`] = count
-  return counters
+  return { ...counters, ...parts.doors.counters() }
 }
 
 /** Ready when the node serves, the broker is there, and every replica that may know a leader knows one. */

@@ -22,7 +22,7 @@ import { EntryKind } from './protocol.ts'
 import { isSettled } from './readIndex.ts'
 import { configurationOf, createCore } from './state.ts'
 import { raftTiming } from './timing.ts'
-import type { Logger } from '../kernel/log.ts'
+import type { LogFields, Logger } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { GroupId, ReplicaId } from '../../topology/ids.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
@@ -44,7 +44,7 @@ export interface RaftPorts {
   readonly snapshots: SnapshotStore
   /** Asks for a `raft.flush` at the end of this turn; idempotent within a turn. */
   readonly requestFlush: () => void
-  /** Checksum of a snapshot chunk (storage/crc.ts). */
+  /** Checksum of a snapshot chunk. */
   readonly crc32: (bytes: Uint8Array) => number
 }
 
@@ -191,10 +191,10 @@ const mail = ({ options }: Running, { to, message }: EffectOf<'raft.send'>): voi
 }
 
 /** The message without its bytes. */
-const summaryOf = (message: RaftMessage): Record<string, unknown> => {
+const summaryOf = (message: RaftMessage): LogFields => {
   if (message.type === 'raft.append') return { ...message, entries: message.entries.length }
   if (message.type === 'raft.snapshotChunk') return { ...message, bytes: message.bytes.length }
-  return message
+  return { ...message }
 }
 
 const changeRole = ({ options, core }: Running, effect: EffectOf<'raft.roleChanged'>): void => {

@@ -79,7 +79,7 @@ export const raftMessages: readonly fc.Arbitrary<RaftMessage>[] = [
   record('raft.presentRefused', { incarnation, term: whole, index: whole }),
 ]
 
-const operation = fc.record({
+export const operation = fc.record({
   code: fc.constantFrom(...Object.values(OpCode)),
   key: fc.oneof(fc.constant(''), text(40), fc.constant('k'.repeat(1_024))),
   value: bytes,
@@ -89,7 +89,7 @@ const operation = fc.record({
   requestId: text(64),
 }, { noNullPrototype: true, requiredKeys: ['code', 'key'] }) as fc.Arbitrary<Operation>
 
-const result = fc.record({
+export const result = fc.record({
   status: fc.constantFrom(...Object.keys(Status) as StatusName[]),
   revision: whole,
   value: bytes,

@@ -90,6 +90,7 @@ const imageOf = (images: Images, segment: number): Uint8Array => images.get(segm
 const eachByte = function* (change: (segment: number, offset: number) => (images: Images) => void): Generator<(images: Images) => void> {
   for (const [segment, bytes] of log) {
     for (let offset = 0; offset < bytes.length; offset += 1) {
+      if (!isFull && bytes[offset] === 0 && offset % 8 !== 0) continue
       yield change(segment, offset)
     }
   }

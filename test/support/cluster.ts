@@ -151,6 +151,8 @@ const askForReports = (bus: Bus, expected: number): Promise<readonly NodeReport[
     resolve(found)
   }
   const subscription = bus.subscribe(inbox, ({ data }) => {
+    // Nobody was there: the broker's own empty answer.
+    if (data.length === 0) return
     found.push(JSON.parse(new TextDecoder().decode(data)) as NodeReport)
     if (found.length === expected) finish()
   })

@@ -11,7 +11,7 @@ import type { Random } from '../../actors/kernel/random.ts'
 import type { Bus, Headers, Inbound, RequestFailure } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 
-const TIMEOUT_MS = 1_500
+const TIMEOUT_MS = 500
 const BACKOFF_MS = 20
 
 export interface Load {

@@ -1,0 +1,115 @@
+/**
+ * The batches that wait for results, and the results that wait for the end of the turn: what was answered in one turn for one batch
+ * leaves together, by position, in frames within the byte budget (DESIGN 4, step 6).
+ */
+
+import { must } from '../actors/kernel/assert.ts'
+import { isRead } from '../actors/shard/operation.ts'
+import { createResultsEncoder } from '../bus/codec/batchAnswers.ts'
+import { tooManyValues, valueTooLarge } from './batchRefusals.ts'
+import type { OperationResult } from '../actors/shard/operation.ts'
+import type { BatchSessionId } from '../bus/codec/batch.ts'
+import type { ResultRow } from '../bus/codec/batchAnswers.ts'
+import type { PlacedOperation } from './batchOperation.ts'
+
+export interface PendingLimits {
+  /** Operations of all sessions that wait for their result. */
+  readonly pendingOperationsMax: number
+  /** Bytes of the frames that brought them; their values stay in memory as long. */
+  readonly pendingBytesMax: number
+  /** Bytes of the values read for one batch: they may leave in one burst, which has to pass the bus's outbox. */
+  readonly resultBytesMax: number
+}
+
+export interface PendingOptions {
+  readonly limits: PendingLimits
+  readonly valueBytesMax: number
+  readonly frameBytesMax: number
+  readonly publish: (to: string, frame: Uint8Array) => void
+  readonly requestFlush: () => void
+}
+
+interface ArrivedBatch {
+  readonly session: BatchSessionId
+  readonly sequence: number
+  readonly reply: string
+  readonly bytes: number
+  readonly operations: readonly PlacedOperation[]
+}
+
+export interface PendingBatch extends ArrivedBatch {
+  /** Operations without a result. */
+  waiting: number
+  /** Bytes of the values that were read for it so far. */
+  valueBytes: number
+  /** Results that have not left yet. */
+  readonly rows: ResultRow[]
+}
+
+export interface PositionedResult {
+  readonly position: number
+  readonly result: OperationResult
+}
+
+export interface PendingBatches {
+  /** Null when there is no room for it. One without operations is complete at once. */
+  readonly open: (batch: ArrivedBatch) => PendingBatch | null
+  /** Once for every position. */
+  readonly answer: (batch: PendingBatch, answer: PositionedResult) => void
+  readonly flush: () => void
+  readonly operations: () => number
+}
+
+export const createPendingBatches = (options: PendingOptions): PendingBatches => {
+  const { limits, requestFlush } = options
+  /** Batches with something to send at the end of this turn, in the order in which they got it. */
+  const touched = new Set<PendingBatch>()
+  let operations = 0
+  let bytes = 0
+  let replyTo = ''
+  const encoder = createResultsEncoder({ bytesMax: options.frameBytesMax, onFrame: (frame) => options.publish(replyTo, frame) })
+
+  const touch = (batch: PendingBatch): void => {
+    touched.add(batch)
+    requestFlush()
+    if (batch.waiting > 0) return
+    operations -= batch.operations.length
+    bytes -= batch.bytes
+  }
+  /** A read has no effect, so that what can not be sent may still be refused for certain. */
+  const fitRead = (batch: PendingBatch, result: OperationResult): OperationResult => {
+    const valueBytes = result.value?.length ?? 0
+    if (valueBytes > options.valueBytesMax) return valueTooLarge(valueBytes, options.valueBytesMax)
+    if (batch.valueBytes + valueBytes > limits.resultBytesMax) return tooManyValues
+    batch.valueBytes += valueBytes
+    return result
+  }
+
+  return {
+    open: (arrived) => {
+      const count = arrived.operations.length
+      if (operations + count > limits.pendingOperationsMax || bytes + arrived.bytes > limits.pendingBytesMax) return null
+      const batch: PendingBatch = { ...arrived, waiting: count, valueBytes: 0, rows: [] }
+      operations += count
+      bytes += arrived.bytes
+      if (count === 0) touch(batch)
+      return batch
+    },
+    answer: (batch, { position, result }) => {
+      const placed = must(batch.operations[position], 'an answer is for an operation of its batch')
+      batch.rows.push({ position, shard: placed.shard, result: isRead(placed.operation.code) ? fitRead(batch, result) : result })
+      batch.waiting -= 1
+      touch(batch)
+    },
+    flush: () => {
+      const batches = [...touched]
+      touched.clear()
+      for (const { session, sequence, waiting, rows, reply } of batches) {
+        replyTo = reply
+        encoder.encode({ session, sequence, isLast: waiting === 0, rows: rows.toSorted((a, b) => a.position - b.position) })
+        rows.length = 0
+      }
+    },
+    operations: () => operations,
+  }
+}

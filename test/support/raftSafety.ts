@@ -1,0 +1,199 @@
+/**
+ * Raft's safety properties (figure 3 of the paper), and what the design adds, checked after every event of a harness member.
+ *
+ *   Election Safety        at most one leader a term
+ *   Leader Append-Only     a leader never replaces an entry of its log
+ *   Log Matching           an (index, term) names one entry, and one predecessor
+ *   Leader Completeness    what is committed is in the log of every leader of a later term
+ *   State Machine Safety   nobody applies another entry at an index
+ *   Durability             what is applied is on the disks of a majority, and of whoever applies it
+ *   One vote a term        across restarts
+ *   Growth                 terms, commit indexes and match indexes only grow in a life; the term across lives too, once durable
+ *   Fresh reads            a read's index covers everything that was committed when it arrived
+ */
+
+import { entryAt, lastIndexOf, termAt } from '../../actors/raft/log.ts'
+import { isQuorum } from '../../actors/raft/quorum.ts'
+import { imageTermAt } from './raftDisk.ts'
+import type { Entry, Index, RaftEffect, RaftMessage, Term } from '../../actors/raft/protocol.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { HarnessMember } from './raftHarness.ts'
+
+export interface Safety {
+  readonly started: (member: HarnessMember) => void
+  readonly check: (member: HarnessMember, members: readonly HarnessMember[]) => void
+  readonly sent: (member: HarnessMember, to: ReplicaId, message: RaftMessage) => void
+  readonly applied: (member: HarnessMember, entry: Entry, members: readonly HarnessMember[]) => void
+  readonly restored: (member: HarnessMember, index: Index, term: Term) => void
+  readonly readAsked: (read: number) => void
+  readonly readReady: (member: HarnessMember, effect: Extract<RaftEffect, { type: 'raft.readReady' }>) => void
+  /** Highest index anybody has applied. */
+  readonly committedIndex: () => Index
+}
+
+interface Seen {
+  term: Term
+  commitIndex: Index
+  nextApplied: Index
+  matches: Map<ReplicaId, Index>
+  leaderTerm: Term
+  leaderLog: readonly Entry[]
+}
+
+interface Ledger {
+  readonly leaders: Map<Term, ReplicaId>
+  readonly entries: Map<string, { readonly payload: string, readonly prevTerm: Term }>
+  readonly committed: { readonly term: Term, readonly payload: string, readonly bySeenTerm: Term }[]
+  readonly votes: Map<string, ReplicaId>
+  readonly reads: Map<number, Index>
+  readonly seen: Map<HarnessMember, Seen>
+  committedIndex: Index
+}
+
+const fail = (message: string): never => {
+  throw new Error(`unsafe: ${message}`)
+}
+
+const textOf = (entry: Entry): string => `${entry.kind}:${String.fromCharCode(...entry.payload)}`
+
+export const createSafety = (): Safety => {
+  const ledger: Ledger = {
+    leaders: new Map(), entries: new Map(), committed: [], votes: new Map(), reads: new Map(), seen: new Map(), committedIndex: 0,
+  }
+  return {
+    started: (member) => {
+      ledger.seen.set(member, {
+        term: member.core.term, commitIndex: member.core.commitIndex, nextApplied: member.core.emittedIndex + 1, matches: new Map(),
+        leaderTerm: 0, leaderLog: [],
+      })
+    },
+    check: (member) => {
+      checkGrowth(ledger, member)
+      checkLog(ledger, member)
+      if (member.core.role === 'leader') checkLeader(ledger, member)
+    },
+    sent: (member, to, message) => checkPromise(ledger, { member, to, message }),
+    applied: (member, entry, members) => checkApplied(ledger, { member, entry, members }),
+    restored: (member, index, term) => {
+      const known = ledger.committed[index - 1]
+      if (known !== undefined && known.term !== term) fail(`${member.id} restores ${index}/${term}, committed is term ${known.term}`)
+      seenOf(ledger, member).nextApplied = index + 1
+    },
+    readAsked: (read) => {
+      ledger.reads.set(read, ledger.committedIndex)
+    },
+    readReady: (member, { read, index }) => {
+      const floor = ledger.reads.get(read) ?? 0
+      if (index < floor) fail(`${member.id} answers read ${read} at ${index}; ${floor} was committed when it was asked`)
+    },
+    committedIndex: () => ledger.committedIndex,
+  }
+}
+
+const seenOf = (ledger: Ledger, member: HarnessMember): Seen => ledger.seen.get(member) ?? fail(`${member.id} never started`)
+
+const checkGrowth = (ledger: Ledger, member: HarnessMember): void => {
+  const { core } = member
+  const seen = seenOf(ledger, member)
+  if (core.term < seen.term) fail(`${member.id} goes back from term ${seen.term} to ${core.term}`)
+  if (core.commitIndex < seen.commitIndex) fail(`${member.id} takes back commit ${seen.commitIndex}`)
+  if (core.commitIndex > lastIndexOf(core.log)) fail(`${member.id} commits beyond its log`)
+  if (core.emittedIndex > core.commitIndex) fail(`${member.id} emits beyond its commit index`)
+  if (core.term > seen.term) seen.matches.clear()
+  for (const [peer, { matchIndex, nextIndex }] of core.leading.progress) {
+    if (matchIndex < (seen.matches.get(peer) ?? 0)) fail(`${member.id} takes back the match of ${peer}`)
+    if (nextIndex <= matchIndex) fail(`${member.id} would send ${peer} what it has`)
+    seen.matches.set(peer, matchIndex)
+  }
+  seen.term = core.term
+  seen.commitIndex = core.commitIndex
+}
+
+/** By induction over the predecessors, two logs with the same (index, term) are equal up to it. */
+const checkLog = (ledger: Ledger, { id, core: { log } }: HarnessMember): void => {
+  let prevTerm = log.base.term
+  for (const entry of log.entries) {
+    const key = `${entry.index}/${entry.term}`
+    const known = ledger.entries.get(key)
+    const payload = textOf(entry)
+    if (known === undefined) ledger.entries.set(key, { payload, prevTerm })
+    else if (known.payload !== payload || known.prevTerm !== prevTerm) fail(`${id} has another entry ${key} than somebody else`)
+    prevTerm = entry.term
+  }
+}
+
+const checkLeader = (ledger: Ledger, member: HarnessMember): void => {
+  const { id, core } = member
+  const seen = seenOf(ledger, member)
+  const known = ledger.leaders.get(core.term)
+  if (known !== undefined && known !== id) fail(`term ${core.term} has two leaders: ${known} and ${id}`)
+  ledger.leaders.set(core.term, id)
+  if (seen.leaderTerm === core.term) {
+    for (const entry of seen.leaderLog) {
+      if (entry.index > core.log.base.index && entryAt(core.log, entry.index) !== entry) fail(`leader ${id} replaced its entry ${entry.index}`)
+    }
+  }
+  seen.leaderTerm = core.term
+  seen.leaderLog = [...core.log.entries]
+  ledger.committed.forEach(({ term, bySeenTerm }, i) => {
+    const own = termAt(core.log, i + 1)
+    if (bySeenTerm < core.term && i + 1 > core.log.base.index && own !== term) {
+      fail(`leader ${id} of term ${core.term} lacks committed entry ${i + 1}/${term}`)
+    }
+  })
+}
+
+interface Applied {
+  readonly member: HarnessMember
+  readonly entry: Entry
+  readonly members: readonly HarnessMember[]
+}
+
+const checkApplied = (ledger: Ledger, { member, entry, members }: Applied): void => {
+  const seen = seenOf(ledger, member)
+  const { index, term } = entry
+  if (index !== seen.nextApplied) fail(`${member.id} applies ${index} where ${seen.nextApplied} is next`)
+  seen.nextApplied += 1
+  const known = ledger.committed[index - 1]
+  if (known !== undefined && (known.term !== term || known.payload !== textOf(entry))) fail(`${member.id} applies another entry at ${index}`)
+  if (imageTermAt(member.disk.durable, index) !== term) fail(`${member.id} applies ${index}/${term}, which is not on its disk`)
+  if (known !== undefined) return
+  const has = (id: ReplicaId): boolean => {
+    const durable = members.find((other) => other.id === id)?.disk.durable
+    return durable !== undefined && (durable.mark.index >= index || imageTermAt(durable, index) === term)
+  }
+  const inForce = member.core.membership.history.findLast((row) => row.index <= lastIndexOf(member.core.log))
+  if (inForce !== undefined && !isQuorum(inForce.configuration, has)) fail(`${index}/${term} is applied, and not on the disks of a majority`)
+  ledger.committed[index - 1] = { term, payload: textOf(entry), bySeenTerm: member.core.term }
+  ledger.committedIndex = Math.max(ledger.committedIndex, index)
+}
+
+interface Sent {
+  readonly member: HarnessMember
+  readonly to: ReplicaId
+  readonly message: RaftMessage
+}
+
+/** No promise leaves before what it promises is on the disk. */
+const checkPromise = (ledger: Ledger, { member, to, message }: Sent): void => {
+  const { durable } = member.disk
+  if (message.type === 'raft.voteGranted') {
+    const key = `${member.id} ${message.term}`
+    const known = ledger.votes.get(key)
+    if (known !== undefined && known !== to) fail(`${member.id} votes twice in term ${message.term}: ${known} and ${to}`)
+    ledger.votes.set(key, to)
+    const { term, vote } = durable.hardState
+    if (term < message.term || (term === message.term && vote !== to)) fail(`${member.id} sends a vote that is not on its disk`)
+  }
+  if (message.type === 'raft.requestVote') {
+    const { term, vote } = durable.hardState
+    if (term !== message.term || vote !== member.id) fail(`${member.id} asks for votes before its own is on its disk`)
+  }
+  if (message.type === 'raft.appendAccepted') {
+    if (durable.hardState.term < message.term) fail(`${member.id} accepts in term ${message.term} before the term is on its disk`)
+    const term = termAt(member.core.log, message.matchIndex)
+    if (durable.mark.index < message.matchIndex && imageTermAt(durable, message.matchIndex) !== term) {
+      fail(`${member.id} accepts ${message.matchIndex}, which is not on its disk`)
+    }
+  }
+}

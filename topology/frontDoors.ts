@@ -1,0 +1,173 @@
+/**
+ * The front doors of a node, and the connection actors behind them: one raw connection for requests without a session (`connection/raw`),
+ * and one for each session of the batch door (`connection/<session>`). Wires them to the shards and decides nothing.
+ */
+
+import { createConnection } from '../actors/connection/actor.ts'
+import { hex64 } from '../actors/kernel/random.ts'
+import { createBatchGateway } from '../gateway/batches.ts'
+import { createNatsGateway } from '../gateway/nats.ts'
+import type { Connection, ConnectionOptions } from '../actors/connection/actor.ts'
+import type { ConnectionEvent } from '../actors/connection/protocol.ts'
+import type { Turn } from '../actors/kernel/turn.ts'
+import type { ShardMessage } from '../actors/shard/protocol.ts'
+import type { ByteBudget } from '../bus/budget.ts'
+import type { Address } from '../bus/post.ts'
+import type { BatchGateway } from '../gateway/batches.ts'
+import type { NatsGateway } from '../gateway/nats.ts'
+import type { LeaderHint } from './beacon.ts'
+import type { ClusterMap } from './clusterMap.ts'
+import type { NodeOptions } from './nodeOptions.ts'
+import type { NodeId, ShardId } from './ids.ts'
+
+type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
+
+export interface FrontDoorsOptions {
+  readonly node: NodeOptions
+  readonly map: ClusterMap
+  readonly turn: Turn
+  readonly budget: ByteBudget
+  readonly leaderOf: (shard: ShardId) => LeaderHint | null
+  /** `to` empty: the shard on this node. */
+  readonly send: (shard: ShardId, to: NodeId | '', request: ShardRequest) => void
+  readonly catchUp: () => void
+  readonly onFailure: (error: unknown) => void
+}
+
+export interface FrontDoors {
+  readonly open: () => void
+  /** Whether this node serves the shard as its leader: its slot lives exactly as long. */
+  readonly setServing: (shard: ShardId, isServing: boolean) => void
+  readonly announce: (key: string, revision: number, code: number) => void
+  /** Hands a shard's reply to the connection that waits for it; false when there is none of that address. */
+  readonly reply: (to: Address, reply: Extract<ConnectionEvent, { type: 'shard.reply' }>) => boolean
+  readonly onTick: (now: number) => void
+  /** Answers what is in flight and takes nothing new. */
+  readonly drain: () => void
+  readonly close: () => void
+  readonly counters: () => Readonly<Record<string, number>>
+}
+
+interface Doors {
+  readonly options: FrontDoorsOptions
+  /** By the address that replies come to. */
+  readonly connections: Map<Address, Connection>
+}
+
+export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
+  const doors: Doors = { options, connections: new Map() }
+  const gateway = openNatsDoor(doors)
+  const batches = openBatchDoor(doors)
+  const raw = openConnection(doors, { id: 'raw', kind: 'raw' }, {
+    answer: (ticket, _shard, result) => gateway.answer(ticket, result),
+    forget: gateway.forget,
+    closed: () => {},
+  })
+  return {
+    open: () => {
+      gateway.open()
+      batches.open()
+    },
+    setServing: gateway.setServing,
+    announce: gateway.announce,
+    reply: (to, reply) => {
+      const connection = doors.connections.get(to)
+      connection?.send(reply)
+      return connection !== undefined
+    },
+    onTick: (now) => {
+      raw.send({ type: 'tick', now })
+      batches.onTick(now)
+    },
+    drain: () => {
+      raw.send({ type: 'connection.drain' })
+      gateway.drain()
+      batches.drain()
+    },
+    close: () => {
+      gateway.close()
+      batches.close()
+      for (const connection of doors.connections.values()) connection.stop()
+      doors.connections.clear()
+    },
+    counters: () => ({ ...prefixed('gateway', gateway.counters()), ...prefixed('batch', batches.counters()) }),
+  }
+}
+
+const addressOf = (id: string): Address => `connection/${id}`
+
+const openConnection = (
+  { options, connections }: Doors,
+  { id, kind }: Pick<ConnectionOptions, 'id' | 'kind'>,
+  ports: Pick<ConnectionOptions['ports'], 'answer' | 'forget' | 'closed'>,
+): Connection => {
+  const { clock, log } = options.node.ports
+  const { connectionLimits } = options.node.settings
+  const connection: Connection = createConnection({
+    id,
+    kind,
+    clock,
+    log: log.child({ actor: 'connection', conn_id: id }),
+    now: clock.now(),
+    ...(connectionLimits === undefined ? {} : { limits: connectionLimits }),
+    leaderOf: options.leaderOf,
+    ports: {
+      ...ports,
+      send: options.send,
+      requestFlush: options.turn.member('connection', () => connection.send({ type: 'connection.flush', now: clock.now() })),
+    },
+    onFailure: options.onFailure,
+  })
+  connections.set(addressOf(id), connection)
+  return connection
+}
+
+const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
+  const { map, budget, leaderOf } = options
+  const { ports: { bus, clock, log }, settings } = options.node
+  return createNatsGateway({
+    bus,
+    clock,
+    log: log.child({ actor: 'gateway' }),
+    prefix: settings.prefix,
+    inboxPrefix: settings.inboxPrefix,
+    shardCount: map.shardCount,
+    valueBytesMax: budget.valueBytesMax,
+    catchUp: options.catchUp,
+    submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.request', request, now: clock.now() }),
+    map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
+  })
+}
+
+const openBatchDoor = (doors: Doors): BatchGateway => {
+  const { map, budget, turn } = doors.options
+  const { ports: { bus, clock, log, random }, settings, genesis } = doors.options.node
+  const batches: BatchGateway = createBatchGateway({
+    bus,
+    clock,
+    log: log.child({ actor: 'batch' }),
+    prefix: settings.prefix,
+    self: genesis.node,
+    inboxPrefix: settings.inboxPrefix,
+    shardCount: map.shardCount,
+    epoch: map.epoch,
+    valueBytesMax: budget.valueBytesMax,
+    frameBytesMax: budget.frameBytesMax,
+    catchUp: doors.options.catchUp,
+    drawSession: () => hex64(random),
+    openConnection: (id, { answer, closed }) => openConnection(doors, { id, kind: 'session' }, {
+      answer,
+      // Only the slot path forgets; the batch door submits nothing on it.
+      forget: () => {},
+      closed: (reason) => {
+        doors.connections.delete(addressOf(id))
+        closed(reason)
+      },
+    }),
+    requestFlush: turn.member('post', () => batches.flush()),
+  })
+  return batches
+}
+
+const prefixed = (prefix: string, counters: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(counters).map(([name, count]) => [`${prefix}.${name}`, count]))
