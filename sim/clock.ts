@@ -1,12 +1,13 @@
 /**
  * Virtual time: one heap of events for the whole simulated cluster, and a Clock per node on top of it.
  *
- * Events of one instant run in the order they were scheduled, so a seed decides every interleaving. `defer` is an event of the same
- * instant: it runs after everything that arrived at that instant, which is what one turn of a real event loop gathers.
+ * Events of one instant run in the order they were scheduled, so a seed decides every interleaving. `defer` is
+ * an event of the same instant: it runs after everything that arrived at that instant, which is what one turn of
+ * a real event loop gathers.
  *
- * A process owns its events. A crashed process loses them. A paused one (SIGSTOP) keeps them; when it wakes, what had arrived meanwhile
- * is handed out in one turn before any timer fires: Node's poll phase comes first, and that is the moment a deposed leader would
- * execute its backlog (kernel/ticker.ts).
+ * A process owns its events. A crashed process loses them. A paused one (SIGSTOP) keeps them; when it wakes,
+ * what had arrived meanwhile is handed out in one turn before any timer fires: Node's poll phase comes first,
+ * and that is the moment a deposed leader would execute its backlog (kernel/ticker.ts).
  *
  * Each node's monotonic clock runs at its own rate; its wall clock also has an offset and may jump.
  */
@@ -95,6 +96,10 @@ export const createTimeline = (): Timeline => {
     for (const listener of listeners) listener(entered)
   }
 
+  const nextBefore = (atMs: number): Pending | undefined => {
+    const next = isStopped ? undefined : heap.peek()
+    return next !== undefined && next.at <= atMs ? next : undefined
+  }
   const wake = (process: Process): void => {
     const held = process.held
     process.held = []
@@ -119,7 +124,7 @@ export const createTimeline = (): Timeline => {
       run()
     },
     runUntil: (atMs) => {
-      for (let next = isStopped ? undefined : heap.peek(); next !== undefined && next.at <= atMs; next = isStopped ? undefined : heap.peek()) {
+      for (let next = nextBefore(atMs); next !== undefined; next = nextBefore(atMs)) {
         heap.pop()
         now = next.at
         runOne(next)

@@ -1,9 +1,10 @@
 /**
- * The simulated machines: each has a disk that outlives its processes, clocks of its own, and runs the real node (topology/node.ts) with
- * its charts, cores and shells; only the ports are simulated.
+ * The simulated machines: each has a disk that outlives its processes, clocks of its own, and runs the real node
+ * (topology/node.ts) with its charts, cores and shells; only the ports are simulated.
  *
- * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced bytes are lost or torn). A node
- * that ends by itself is a failure of the run unless somebody said that it may (`mayExit`): a failed sync must end the process.
+ * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced
+ * bytes are lost or torn). A node that ends by itself is a failure of the run unless somebody said that it may
+ * (`mayExit`): a failed sync must end the process.
  */
 
 import { createRandom, fraction, hex64 } from '../actors/kernel/random.ts'
@@ -178,8 +179,9 @@ const brokerClock = (timeline: Timeline): Clock => ({
 })
 
 /**
- * Core NATS never doubles a request by itself, and a request without an id that were doubled would rightly count twice. Frames between nodes may
- * be doubled, unless they may carry such a request (a gateway forwards in them); answers may always be.
+ * Core NATS never doubles a request by itself, and a request without an id that were doubled would rightly count
+ * twice. Frames between nodes may be doubled, unless they may carry such a request (a gateway forwards in them);
+ * answers may always be.
  */
 const mayRepeat = (subject: string, isMapped: boolean): boolean =>
   subject.startsWith('_INBOX.') || (subject.startsWith('skv.') && isMapped)
@@ -193,6 +195,7 @@ const settingsOf = (options: SimOptions): NodeSettings => ({
     reserveBytes: options.segmentBytes / 4,
     segmentsWanted: 4,
   },
+  raftTiming: options.raftTiming,
   raftLimits: options.raftLimits,
   shardLimits: { snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
 })

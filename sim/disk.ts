@@ -1,8 +1,10 @@
 /**
- * One node's disk across all lives of the node: latency, stalls, a failing sync, a full disk, and crashes that forget what was not synced.
+ * One node's disk across all lives of the node: latency, stalls, a failing sync, a full disk, and crashes that
+ * forget what was not synced.
  *
- * The bytes live in a memory file system (storage/memoryFileSystem.ts), one per life of the process; between lives there is an image.
- * Losing power keeps a small share of the unsynced pages, each kept, lost or torn; killing only the process keeps all of them.
+ * The bytes live in a memory file system (storage/memoryFileSystem.ts), one per life of the process; between
+ * lives there is an image. Losing power keeps a small share of the unsynced pages, each kept, lost or torn;
+ * killing only the process keeps all of them.
  */
 
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
@@ -39,8 +41,9 @@ export interface Disk {
   /** Puts back a copy. Only between lives. */
   readonly restore: (image: DiskImage) => void
   /**
-   * Flips a bit in a random file of the kind, and returns its path; null when there is no place for it. Only between lives, and never in the
-   * last UNPROVEN_BYTES of the log: nothing proves yet that those were synced (DESIGN 5), so damage there passes for a torn tail.
+   * Flips a bit in a random file of the kind, and returns its path; null when there is no place for it. Only
+   * between lives, and never in the last UNPROVEN_BYTES of the log: nothing proves yet that those were synced
+   * (DESIGN 5), so damage there passes for a torn tail.
    */
   readonly flipBit: (kind: 'log' | 'snapshot') => string | null
   readonly faultsInjected: () => number

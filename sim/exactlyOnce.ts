@@ -1,9 +1,9 @@
 /**
  * Did every request take effect at most once, and none that was said to have failed?
  *
- * Three independent views. Revisions: two operations never own the same revision of a key. Counters: what a counter shows at the end is the sum
- * of the increments that took effect, no more and no less, as far as unknown outcomes allow. Repeats: a request id that is sent again
- * after its answer gets the same answer.
+ * Three independent views. Revisions: two operations never own the same revision of a key. Counters: what a
+ * counter shows at the end is the sum of the increments that took effect, no more and no less, as far as unknown
+ * outcomes allow. Repeats: a request id that is sent again after its answer gets the same answer.
  */
 
 import type { HistoryOperation, Outcome } from './history.ts'
@@ -42,7 +42,8 @@ const checkCounters = ({ history, finals }: ExactlyOnceInput): string[] => {
     const counted = countIncrements(operations)
     const shown = Number(final ?? '0')
     if (!isExplained(shown - counted.certain, counted.possible)) {
-      problems.push(`counter ${key} shows ${shown}; ${counted.certain} is certain, possible besides: ${counted.possible.join(', ') || 'nothing'}`)
+      const possible = counted.possible.join(', ') || 'nothing'
+      problems.push(`counter ${key} shows ${shown}; ${counted.certain} is certain, possible besides: ${possible}`)
     }
   }
   return problems

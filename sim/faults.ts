@@ -1,8 +1,9 @@
 /**
- * The nemesis: draws a fault every now and then, applies it, and takes it back. `healAll` ends everything that is still in force.
+ * The nemesis: draws a fault every now and then, applies it, and takes it back. `healAll` ends everything that
+ * is still in force.
  *
- * Bit flips stay within what the product promises to survive: one damaged node in a run, damage behind at least a few synced commit groups (the last
- * group's window is stated in the guarantees), and only between lives.
+ * Bit flips stay within what the product promises to survive: one damaged node in a run, damage behind at least
+ * a few synced commit groups (the last group's window is stated in the guarantees), and only between lives.
  */
 
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'

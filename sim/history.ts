@@ -1,9 +1,10 @@
 /**
  * What clients saw: one record per logical operation, from its first invocation to its last completion.
  *
- * Three outcomes. `answered`: the cluster decided and said so (also "not found" and "conflict": those are decisions). `failed`: the cluster
- * said that the operation certainly had no effect. `unknown`: anything else; it may take effect at any time after its invocation.
- * A retry with the same request id belongs to the same record; without one it would be another operation.
+ * Three outcomes. `answered`: the cluster decided and said so (also "not found" and "conflict": those are
+ * decisions). `failed`: the cluster said that the operation certainly had no effect. `unknown`: anything else;
+ * it may take effect at any time after its invocation. A retry with the same request id belongs to the same
+ * record; without one it would be another operation.
  */
 
 export type Call =
@@ -34,8 +35,6 @@ export interface HistoryOperation {
   readonly completedAt: number
   readonly outcome: Outcome
 }
-
-export const isMutation = ({ kind }: Call): boolean => kind !== 'get'
 
 export const describeOperation = (operation: HistoryOperation): string => {
   const { call, outcome } = operation

@@ -1,8 +1,10 @@
 /**
- * The committed log of every shard, as the simulator saw it become committed: the truth that replicas and clients are held against.
+ * The committed log of every shard, as the simulator saw it become committed: the truth that replicas and
+ * clients are held against.
  *
- * The first replica to commit an index writes the line; everybody else must agree with it for ever. Each line is also given to the model,
- * so that the state and every answer at that index are known independently of the product's state machine.
+ * The first replica to commit an index writes the line; everybody else must agree with it for ever. Each line is
+ * also given to the model, so that the state and every answer at that index are known independently of the
+ * product's state machine.
  */
 
 import { EntryKind } from '../actors/raft/protocol.ts'
@@ -57,8 +59,9 @@ export const createShardLedger = (shard: number): ShardLedger => {
 
   const note = (step: ModelStep, at: number): void => {
     const { operation, value, result } = step
-    const written = model.read(operation.key)
-    if (written !== undefined && written.revision === result.revision) versions.add(versionKey(operation.key, written.revision, written.value))
+    const { key } = operation
+    const written = model.read(key)
+    if (written?.revision === result.revision) versions.add(versionKey(key, written.revision, written.value))
     const identity = identityOf({ code: operation.code, key: operation.key, value, requestId: operation.requestId })
     if (identity === null) return
     const known = fates.get(identity)

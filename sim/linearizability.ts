@@ -1,17 +1,20 @@
 /**
  * Is there an order of these operations, consistent with real time, in which every answer is right?
  *
- * Wing and Gong's search ("Testing and Verifying Concurrent Objects", 1993) with Lowe's memory of configurations already tried ("Testing for
- * linearizability", 2017), per key: keys are independent registers, so a history is linearizable exactly when each key's is
- * (Herlihy and Wing 1990, locality). The shape of the loop follows Horn and Kroening (2015), as Porcupine does.
+ * Wing and Gong's search ("Testing and Verifying Concurrent Objects", 1993) with Lowe's memory of configurations
+ * already tried ("Testing for linearizability", 2017), per key: keys are independent registers, so a history is
+ * linearizable exactly when each key's is (Herlihy and Wing 1990, locality). The shape of the loop follows Horn
+ * and Kroening (2015), as Porcupine does.
  *
- * The model of one key: absent, or a value with a revision. A revision is larger than every earlier one of its key; a reader and a
- * compare see it exactly. After an operation of unknown outcome the revision is not known until somebody sees it.
+ * The model of one key: absent, or a value with a revision. A revision is larger than every earlier one of its
+ * key; a reader and a compare see it exactly. After an operation of unknown outcome the revision is not known
+ * until somebody sees it.
  *
- * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which is the same as never.
- * Two facts keep the search narrow, and lose nothing. Known revisions only grow, so mutations that own one are placed in their order. And
- * deletions of unknown outcome are alike, so they are placed in the order of their invocation, and only where there is something to
- * delete: any other order can be turned into this one by exchanging two of them.
+ * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which
+ * is the same as never. Two facts keep the search narrow, and lose nothing. Known revisions only grow, so
+ * mutations that own one are placed in their order. And deletions of unknown outcome are alike, so they are
+ * placed in the order of their invocation, and only where there is something to delete: any other order can be
+ * turned into this one by exchanging two of them.
  *
  * The search gives up after `stepsMax` steps: that is a failure of the check, never a pass.
  */

@@ -4,8 +4,9 @@
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seeds 1..200 [--workers 2]
  *
- * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same bytes every time.
- * Many seeds print failures only, each with the command that replays it. Exit code 1 when anything failed.
+ * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
+ * bytes every time. Many seeds print failures only, each with the command that replays it. Exit code 1 when
+ * anything failed.
  */
 
 import { parseArgs } from 'node:util'
@@ -99,13 +100,15 @@ const runMany = async (command: Command): Promise<number> => {
   })
   const seconds = (performance.now() - startedAt) / 1_000
   process.stdout.write(`${command.seeds.length} seeds, ${failed} failed; ${(totals.virtualMs / 3_600_000).toFixed(2)} virtual hours,`
-    + ` ${totals.events} events, ${totals.operations} operations (${totals.acknowledged} writes acknowledged), ${totals.committed} entries committed,`
-    + ` ${totals.faults} faults; ${seconds.toFixed(1)} s, ${(totals.virtualMs / 1_000 / seconds).toFixed(0)} virtual seconds a second\n`)
+    + ` ${totals.events} events, ${totals.operations} operations (${totals.acknowledged} writes acknowledged),`
+    + ` ${totals.committed} entries committed, ${totals.faults} faults; ${seconds.toFixed(1)} s,`
+    + ` ${(totals.virtualMs / 1_000 / seconds).toFixed(0)} virtual seconds a second\n`)
   return failed
 }
 
 const failureText = ({ seed, violation }: Pick<SeedResult, 'seed' | 'violation'>, overrides: SimOverrides): string =>
-  `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}\n  replay: npm run sim -- --seed ${seed}${flagsOf(overrides)}`
+  `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}\n`
+  + `  replay: npm run sim -- --seed ${seed}${flagsOf(overrides)}`
 
 const flagsOf = ({ nodes, shards, safetyMs }: SimOverrides): string =>
   [flag('nodes', nodes), flag('shards', shards), flag('minutes', safetyMs === undefined ? undefined : safetyMs / MS_PER_MINUTE)].join('')

@@ -1,8 +1,10 @@
 /**
- * The specification of one shard in a page: a plain map, a revision counter, and a table of request ids. The product's state machine is
- * compared with it after every committed entry, so it shares nothing with it but the batch codec.
+ * The specification of one shard in a page: a plain map, a revision counter, and a table of request ids. The
+ * product's state machine is compared with it after every committed entry, so it shares nothing with it but the
+ * batch codec.
  *
- * It covers what the workload sends: get, put, compare-and-set, incr, del, plain request ids. Sessions and expiry are left out.
+ * It covers what the workload sends: get, put, compare-and-set, incr, del, plain request ids. Sessions and
+ * expiry are left out.
  */
 
 import { decodeBatch } from '../actors/shard/batch.ts'

@@ -1,11 +1,13 @@
 /**
- * What becomes of every message between two connections: lost, late, doubled, out of order, stuck behind a clog, or cut off.
+ * What becomes of every message between two connections: lost, late, doubled, out of order, stuck behind a clog,
+ * or cut off.
  *
- * The broker stands between everybody, so faults have a broker's shapes. A clog keeps a link's messages and releases them together
- * (a slow consumer's late burst); a cut loses them; a cut of everything is a broker that restarts.
+ * The broker stands between everybody, so faults have a broker's shapes. A clog keeps a link's messages and
+ * releases them together (a slow consumer's late burst); a cut loses them; a cut of everything is a broker that
+ * restarts.
  *
- * An endpoint is a connection: `n1` (a node's data path), `n1/control`, `c1` (a client). Without reordering each link is first in, first
- * out, as one NATS connection is.
+ * An endpoint is a connection: `n1` (a node's data path), `n1/control`, `c1` (a client). Without reordering each
+ * link is first in, first out, as one NATS connection is.
  */
 
 import { between, chance, fraction, pick, shuffle } from '../actors/kernel/random.ts'
@@ -151,7 +153,10 @@ const isolate = (name: string, one: string, withClients: boolean): Partition => 
 
 const halves = (nodes: readonly string[], cutAt: number): Partition => {
   const left = new Set(nodes.slice(0, cutAt))
-  return { name: `${nodes.slice(0, cutAt).join(' ')} | ${nodes.slice(cutAt).join(' ')}`, isCut: betweenNodes((a, b) => left.has(a) !== left.has(b)) }
+  return {
+    name: `${[...left].join(' ')} | ${nodes.slice(cutAt).join(' ')}`,
+    isCut: betweenNodes((a, b) => left.has(a) !== left.has(b)),
+  }
 }
 
 /** Everybody hears the nearest neighbours only: majorities overlap, and no two are equal (Cloudflare, 2020). */

@@ -1,8 +1,9 @@
 /**
  * Everything a run does is drawn here from its seed, in the ranges of TigerBeetle's simulator and beyond.
  *
- * Swarm testing (Groce et al., ISSTA 2012): each seed enables a random subset of fault kinds at random intensities. A run with every fault at
- * once makes little progress, and hides what needs one fault alone for a while.
+ * Swarm testing (Groce et al., ISSTA 2012): each seed enables a random subset of fault kinds at random
+ * intensities. A run with every fault at once makes little progress, and hides what needs one fault alone for a
+ * while.
  */
 
 import { between, chance, createRandom, fraction, pick } from '../actors/kernel/random.ts'
@@ -56,6 +57,8 @@ export interface SimOptions {
   readonly faultEveryMs: number
   readonly segmentBytes: number
   readonly snapshotLogBytes: number
+  /** A wide range lets a new leader appear long before the old one notices that it lost its quorum. */
+  readonly raftTiming: { readonly heartbeatTicks: number; readonly electionTicksMin: number; readonly electionTicksMax: number }
   /** Small ones make snapshots travel, in many pieces, and appends take turns. */
   readonly raftLimits: Partial<RaftLimits>
   readonly isVerbose: boolean
@@ -90,6 +93,9 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     faultEveryMs: between(random, 400, 5_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
+    raftTiming: {
+      heartbeatTicks: 2, electionTicksMin: pick(random, [5, 10]) ?? 10, electionTicksMax: pick(random, [12, 20, 40]) ?? 20,
+    },
     raftLimits: drawRaftLimits(random),
     isVerbose: false,
   }
@@ -128,7 +134,9 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   registers: between(random, 1, 8),
   counters: between(random, 1, 4),
   partitionedKeys: fraction(random),
-  weights: { get: between(random, 1, 6), put: between(random, 1, 4), cas: between(random, 0, 3), incr: between(random, 1, 4), del: between(random, 0, 1) },
+  weights: {
+    get: between(random, 1, 6), put: between(random, 1, 4), cas: between(random, 0, 3), incr: between(random, 1, 4), del: between(random, 0, 1),
+  },
   requestIds: pick(random, [0, 0.3, 0.7, 1]) ?? 0.5,
   repeats: chance(random, 0.5) ? 0.2 : 0,
   leaseReads: chance(random, 0.3) ? 0.3 : 0,
@@ -141,12 +149,13 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
 
 /** One line a person can read. */
 export const describeOptions = (options: SimOptions): string => {
-  const { network, disk, workload } = options
-  return `nodes=${options.nodes} shards=${options.shards} replicas=${options.replicationFactor} routing=${options.isMapped ? 'broker' : 'gateway'}`
+  const { network, disk, workload, raftTiming, raftLimits } = options
+  return `nodes=${options.nodes} shards=${options.shards} replicas=${options.replicationFactor}`
+    + ` routing=${options.isMapped ? 'broker' : 'gateway'} election=${raftTiming.electionTicksMin}-${raftTiming.electionTicksMax}`
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
     + ` reorder=${network.isReordering ? 'yes' : 'no'} sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
-    + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${options.raftLimits.tailEntriesMax ?? 0} clients=${workload.clients}`
-    + ` keys=${workload.registers}+${workload.counters} faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
+    + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${raftLimits.tailEntriesMax ?? 0}`
+    + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters} faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
 }
 
 /** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */
@@ -159,6 +168,7 @@ export const calmOptions = (seed: number, overrides: Partial<SimOptions> = {}): 
     replicationFactor: 3,
     isMapped: true,
     clockRateMax: 0,
+    raftTiming: { heartbeatTicks: 2, electionTicksMin: 10, electionTicksMax: 20 },
     disk: { syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
     network: { loss: 0, duplication: 0, delayMsMean: 1, isReordering: false },
     workload: { ...drawn.workload, clients: 0 },

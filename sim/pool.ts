@@ -1,5 +1,6 @@
 /**
- * Many seeds on several cores: worker threads, each of which runs the next seed that nobody has taken. This file is the worker's entry, too.
+ * Many seeds on several cores: worker threads, each of which runs the next seed that nobody has taken. This file
+ * is the worker's entry, too.
  */
 
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'

@@ -1,6 +1,6 @@
 /**
- * One run of one seed: a safety phase under faults, then everything heals for a majority and the cluster must live again, then the books
- * are checked.
+ * One run of one seed: a safety phase under faults, then everything heals for a majority and the cluster must
+ * live again, then the books are checked.
  *
  *   safety ──▶ heal a random majority ──▶ every shard commits within COMMIT_MS_MAX ──▶ replicas agree within AGREE_MS_MAX
  *          ──▶ read every key ──▶ history against log, exactly once, linearizable

@@ -11,8 +11,8 @@
  *   completed                                 an operation of a client: its interval, the call, the outcome
  *   seed fault heal agreed violation end      the simulator itself
  *
- * The hash also covers the time and owner of every event that has no line, so two runs with one hash took the same steps.
- * Old lines are dropped above LINES_KEPT; the hash covers them all the same.
+ * The hash also covers the time and owner of every event that has no line, so two runs with one hash took the
+ * same steps. Old lines are dropped above LINES_KEPT; the hash covers them all the same.
  */
 
 import type { LogFields, Logger } from '../actors/kernel/log.ts'

@@ -1,8 +1,9 @@
 /**
- * Holds every invariant against every replica after every event, and against every message before it leaves. The first problem stops the run.
+ * Holds every invariant against every replica after every event, and against every message before it leaves. The
+ * first problem stops the run.
  *
- * Cheap where nothing happened: only the node whose event ran is looked at, and of its replicas only those that changed, but for what
- * may change unseen.
+ * Cheap where nothing happened: only the node whose event ran is looked at, and of its replicas only those that
+ * changed, but for what may change unseen.
  */
 
 import { openEnvelope } from '../bus/envelope.ts'
@@ -35,6 +36,8 @@ export interface Violation {
 
 export interface WatchInput {
   readonly shards: number
+  /** How long a leader may go without hearing a quorum. */
+  readonly silenceMsMax: number
   readonly now: () => number
   readonly machineOf: (name: string) => Machine | undefined
   readonly onViolation: (violation: Violation) => void
@@ -60,7 +63,7 @@ export const createWatch = (input: WatchInput): Watch => {
     createCommittedForever(now), createGrowth(), createEqualStates(),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
-  const always: readonly Invariant[] = [createQuorumContact(contact), createBoundedQueues()]
+  const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues()]
   const past = new Map<ReplicaId, Map<number, ReplicaView>>()
   const report = (invariant: Invariant, text: string | null | undefined): void => {
     if (text !== null && text !== undefined) input.onViolation({ invariant: invariant.name, text })

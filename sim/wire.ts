@@ -1,6 +1,6 @@
 /**
- * A process's end of the simulated bus: the broker's connection, entered through the timeline, so that a paused process hears later and a dead
- * one never; and a tap that sees every publication before the broker does.
+ * A process's end of the simulated bus: the broker's connection, entered through the timeline, so that a paused
+ * process hears later and a dead one never; and a tap that sees every publication before the broker does.
  */
 
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'

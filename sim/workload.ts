@@ -1,11 +1,13 @@
 /**
- * Clients: plain NATS requests on `kv.<op>.<key>` with headers, as any NATS client in any language sends them, and a history of what came back.
+ * Clients: plain NATS requests on `kv.<op>.<key>` with headers, as any NATS client in any language sends them,
+ * and a history of what came back.
  *
- * Each client thinks, then sends a burst. Values are unique, and so are increments without a request id, so that every mutation that may have
- * taken effect can be found in the committed log. Deletions without a request id are the exception: they look alike.
+ * Each client thinks, then sends a burst. Values are unique, and so are increments without a request id, so that
+ * every mutation that may have taken effect can be found in the committed log. Deletions without a request id
+ * are the exception: they look alike.
  *
- * A request with a request id is retried until it is answered, as a careful client does, and sometimes once more after that; one without is
- * never sent twice.
+ * A request with a request id is retried until it is answered, as a careful client does, and sometimes once more
+ * after that; one without is never sent twice.
  */
 
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
@@ -92,7 +94,8 @@ export const createWorkload = (input: WorkloadInput): Workload => {
 
   const send = (client: Client, operation: Draft, done: (outcome: Outcome) => void): void => {
     const request = requestOf(operation, options)
-    client.bus.request(request.subject, request.data, { timeoutMs: options.timeoutMs + CLIENT_SLACK_MS, headers: request.headers }, (failure, answer) => {
+    const limits = { timeoutMs: options.timeoutMs + CLIENT_SLACK_MS, headers: request.headers }
+    client.bus.request(request.subject, request.data, limits, (failure, answer) => {
       const outcome = outcomeOf(operation.call, failure, answer)
       if (outcome.kind === 'failed' && (outcome.status === 'INVALID' || outcome.status === 'TOO_LARGE')) {
         surprises.push(`${request.subject}: ${outcome.status} ${answer === null ? '' : new TextDecoder().decode(answer.data)}`)
@@ -171,7 +174,9 @@ export const createWorkload = (input: WorkloadInput): Workload => {
 
   return {
     start: () => {
-      for (const client of clients) timeline.schedule(fraction(random) * options.thinkMsMean, () => live(client), { process: client.process })
+      for (const client of clients) {
+        timeline.schedule(fraction(random) * options.thinkMsMean, () => live(client), { process: client.process })
+      }
     },
     stop: () => { isStopped = true },
     inFlight: () => inFlight,

@@ -61,8 +61,8 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
     lastIndex = Math.min(lastIndex, index - 1)
   }
   const dropThrough = (index: Index): void => {
-    for (const at of [...entries.keys()]) if (at <= index) entries.delete(at)
-    for (const at of [...holes]) if (at <= index) holes.delete(at)
+    for (const at of entries.keys()) if (at <= index) entries.delete(at)
+    for (const at of holes) if (at <= index) holes.delete(at)
   }
   const put = (entry: Entry, segment: number): void => {
     entries.set(entry.index, { entry, segment })

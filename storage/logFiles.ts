@@ -263,7 +263,9 @@ export const createLogFiles = (options: LogFilesOptions): LogFiles => {
 
   return {
     open, prepare, write, retry, remove,
-    readEntries: (segment, done) => readWhole(segment, (error, image) => done(error, error === null ? entriesOf(segment, image, salt) : [])),
+    readEntries: (segment, done) => readWhole(segment, (error, image) => {
+      done(error, error === null ? entriesOf(segment, image, salt) : [])
+    }),
     close: (done) => {
       const serial = createSerial<undefined>(undefined, (error) => done(error))
       for (const segment of files.keys()) serial.step((_, next) => dropFile(segment, (error) => next(error, undefined)))

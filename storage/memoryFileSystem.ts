@@ -126,11 +126,11 @@ export const createMemoryFileSystem = (options: MemoryFileSystemOptions): Memory
     }
   }
 
-  const writeAll = (inode: Inode, buffers: readonly Uint8Array[], target: { readonly position: number; readonly limit: number }): number => {
+  const writeAll = (inode: Inode, buffers: readonly Uint8Array[], { position, limit }: { position: number; limit: number }): number => {
     let written = 0
     for (const buffer of buffers) {
-      const length = Math.min(buffer.length, target.limit - written)
-      inode.write(target.position + written, buffer.subarray(0, length))
+      const length = Math.min(buffer.length, limit - written)
+      inode.write(position + written, buffer.subarray(0, length))
       written += length
     }
     return written

@@ -8,7 +8,8 @@
  *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
  *   a segment without a header that nothing proves synced         made ahead of its use: not part of the log
  *
- * A segment is loaded one at a time, in the order `next` asks for, so that memory holds one image, the newest segment's records, and the live entries.
+ * Segments are loaded one at a time, in the order `next` asks for, so that memory holds one image, the newest segment's records
+ * and the live entries.
  */
 
 import { assert, must } from '../actors/kernel/assert.ts'

@@ -4,9 +4,9 @@
  *   0 magic u32 | 4 checksum u32 | 8 version u32 | 12 salt u32 | 16 own number u32 | 20 size u32
  *   24 previous segment u32 | 28 previous end u32 | 32 chain u32 | 36 first segment u32 | 40 zeros up to 4,096
  *
- * The file is filled with zeros under a temporary name ahead of its use, and renamed when it has its whole size; the header is written with its first group, and only after
- * everything in the previous segment was synced. So a valid header proves that: the previous segment is sealed, and the file has its
- * whole size (a shorter file was cut afterwards).
+ * The file is filled with zeros under a temporary name ahead of its use, and renamed when it has its whole size; the header is
+ * written with its first group, and only after everything in the previous segment was synced. So a valid header proves that: the
+ * previous segment is sealed, and the file had its whole size (a shorter file was cut afterwards).
  */
 
 import { viewOf } from './bytes.ts'
@@ -28,7 +28,7 @@ export interface SegmentHeader {
 
 export const BLOCK_BYTES = 4_096
 /** Groups start here. */
-export const SEGMENT_DATA_OFFSET = BLOCK_BYTES
+export const SEGMENT_DATA_OFFSET = 4_096
 /** A header, groups, and the seal's block. */
 export const SEGMENT_BYTES_MIN = 3 * BLOCK_BYTES
 export const FORMAT_VERSION = 1

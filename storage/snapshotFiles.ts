@@ -82,7 +82,10 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
       else removeQuietly(temporary, () => { if (!isCancelled) done(error, info) })
     }
     const pending: SnapshotInfo = { ...header, totalBytes: 0 }
-    const serial = createSerial<undefined>(undefined, (error) => (error === null ? publish(temporary, header, finish) : finish(error, pending)))
+    const serial = createSerial<undefined>(undefined, (error) => {
+      if (error === null) publish(temporary, header, finish)
+      else finish(error, pending)
+    })
     serial.step((_, next) => fileSystem.makeDirectory(directoryOf(header.group), (error) => next(error, undefined)))
     serial.step((_, next) => removeQuietly(temporary, () => next(null, undefined)))
     serial.step((_, next) => fileSystem.open(temporary, 'create', (openError, file) => {

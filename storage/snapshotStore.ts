@@ -27,9 +27,15 @@ export interface SnapshotStore {
   readonly write: (header: SnapshotHeader, chunks: Iterator<Uint8Array>, done: Done<SnapshotInfo>) => Cancel
   /** Raw bytes of a snapshot file, for a transfer. ENOENT when that snapshot is gone. */
   readonly readRange: (group: GroupId, index: Index, term: Term, offset: number, lengthMax: number, done: Done<Uint8Array>) => void
-  /** Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew. The result is the contiguous length. */
+  /**
+   * Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew. The result is the contiguous
+   * length.
+   */
   readonly receive: (group: GroupId, index: Index, term: Term, offset: number, bytes: Uint8Array, done: Done<number>) => void
-  /** Verifies the received file whole, renames and syncs it. An error with code 'EDAMAGED' when it does not verify (the file is removed). */
+  /**
+   * Verifies the received file whole, renames and syncs it. An error with code 'EDAMAGED' when it does not verify (the file is
+   * removed).
+   */
   readonly finishReceive: (group: GroupId, index: Index, term: Term, totalBytes: number, done: Done<SnapshotInfo>) => void
   /** The chunks as they were given to `write`, in order, one per turn, then `done`. */
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void

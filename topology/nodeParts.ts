@@ -68,14 +68,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const budget = byteBudget(bus.status().maxPayloadBytes)
   let misdirected = 0
 
-  const wal = createWal({
-    fileSystem: ports.fileSystem,
-    clock,
-    log: log.child({ actor: 'wal' }),
-    ...(settings.wal === undefined ? {} : { config: settings.wal }),
-    onNotice: hooks.onWalNotice,
-    onFailure: hooks.onFailure,
-  })
+  const wal = openWal(options, hooks)
   const submit = (event: WalEvent): void => {
     diskWatch.submitted(event, clock.now())
     wal.send(event)
@@ -170,6 +163,15 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
 
   return { turn, wal, diskWatch, host, post, doors, beacon, leaderOf, misdirected: () => misdirected }
 }
+
+const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => createWal({
+  fileSystem: ports.fileSystem,
+  clock: ports.clock,
+  log: ports.log.child({ actor: 'wal' }),
+  ...(settings.wal === undefined ? {} : { config: settings.wal }),
+  onNotice: hooks.onWalNotice,
+  onFailure: hooks.onFailure,
+})
 
 const notHosted = (leader: LeaderHint | null): OperationResult => ({
   status: 'NOT_LEADER',

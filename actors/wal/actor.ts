@@ -147,7 +147,8 @@ const isDiskFull = (error: FileError): boolean => error.code === 'ENOSPC' || err
 
 const failed = (what: string, error: FileError | null): WalInput => ({
   type: 'wal.diskFailed',
-  reason: `the log's ${what} failed (${error?.message ?? 'unknown'}); nothing more is acknowledged. Check the disk, then start the node again`,
+  reason: `the log's ${what} failed (${error?.message ?? 'unknown'}); nothing more is acknowledged. `
+    + 'Check the disk, then start the node again',
 })
 
 const logNotice = (log: Logger, notice: WalNotice): void => {

@@ -1,9 +1,9 @@
 /**
  * The log's decisions, part one: its state, and what submitting does to it.
  *
- * Two moments matter for every record. When it is *submitted*, the group's logical state changes (last index, terms, hard state, mark): that
- * is what the log will say once all that waits is durable. When it is *placed* (plan.ts), its segment is known. Nothing is answered
- * before a third moment, the completed sync of its group.
+ * Two moments matter for every record. When it is *submitted*, the group's logical state changes (last index, terms, hard
+ * state, mark): that is what the log will say once all that waits is durable. When it is *placed* (plan.ts), its segment is
+ * known. Nothing is answered before a third moment, the completed sync of its group.
  */
 
 import { assert } from '../kernel/assert.ts'

@@ -111,7 +111,8 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.mayFree = false
   }
   const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, records }
-  const plan: GroupPlan = target.opens ? { ...base, opens: { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore } } : base
+  const opens = { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore }
+  const plan: GroupPlan = target.opens ? { ...base, opens } : base
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
   core.isSealed = isSeal
   core.inFlight = { plan, notices, bytes }

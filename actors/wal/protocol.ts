@@ -43,7 +43,10 @@ export type WalEvent =
   /** See RaftEffect 'wal.append'. `reserved`: votes and no-ops may use the space kept back for them when the disk is full. */
   | { readonly type: 'wal.append'; readonly group: GroupId; readonly ticket: number; readonly submittedTerm: Term
       readonly hardState?: HardState; readonly entries: readonly Entry[]; readonly reserved: boolean }
-  /** A received snapshot takes force: replaces the group's log up to (and, where terms differ, beyond) the mark. Durable before it is answered. */
+  /**
+   * A received snapshot takes force: replaces the group's log up to (and, where terms differ, beyond) the mark. Durable before
+   * it is answered.
+   */
   | { readonly type: 'wal.installSnapshot'; readonly group: GroupId; readonly ticket: number; readonly mark: SnapshotMark }
   /** The group's own verified snapshot covers everything up to the mark. */
   | { readonly type: 'wal.compact'; readonly group: GroupId; readonly mark: SnapshotMark }
@@ -55,7 +58,8 @@ export type WalEvent =
 export type WalNotice =
   | { readonly type: 'wal.recovered'; readonly report: RecoveryReport }
   /** Everything submitted with this ticket, and everything submitted before it, is on disk. */
-  | { readonly type: 'wal.appended'; readonly group: GroupId; readonly ticket: number; readonly submittedTerm: Term; readonly lastIndex: Index }
+  | { readonly type: 'wal.appended'; readonly group: GroupId; readonly ticket: number; readonly submittedTerm: Term
+      readonly lastIndex: Index }
   | { readonly type: 'wal.snapshotMarked'; readonly group: GroupId; readonly ticket: number; readonly mark: SnapshotMark }
   | { readonly type: 'wal.quarantined'; readonly group: GroupId; readonly ticket: number }
   /** The disk is full (or has room again): new client writes are refused, votes, no-ops and reads go on. */

@@ -1,9 +1,9 @@
 /**
  * The log's decisions, part three: what of the queue fits where.
  *
- * While no segment stands ready ahead because the disk is full, `reserveBytes` of the last one is closed to client writes and kept for votes,
- * no-ops and marks. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement vouches for them),
- * so it takes them along.
+ * While no segment stands ready ahead because the disk is full, `reserveBytes` of the last one is closed to client writes and
+ * kept for votes, no-ops and marks. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement
+ * vouches for them), so it takes them along.
  */
 
 import type { Index } from '../raft/protocol.ts'

@@ -4,7 +4,8 @@
  *   frame: version u8 = 1 | kind u8 | body
  *
  *   welcome 65: session 8 bytes | node text8 | shardCount u16 | epoch u53
- *   results 66: session 8 bytes | sequence u32 | flags u8 (1: last) | rows u16, each: position u16 | shard u16 | result (codec/operations.ts)
+ *   results 66: session 8 bytes | sequence u32 | flags u8 (1: last) | rows u16,
+ *               each: position u16 | shard u16 | result (codec/operations.ts)
  *   refused 67: sequence u32, 0 when it is for no batch | result
  *
  * The results of one batch may need several frames; the one with the flag is the last. Strict like codec/batch.ts.

@@ -1,5 +1,6 @@
 /**
- * Every queue has a limit (P6). The limits are the product's own; the simulator's load is far below them, so what grows towards one is a leak.
+ * Every queue has a limit (P6). The limits are the product's own; the simulator's load is far below them, so
+ * what grows towards one is a leak.
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'

@@ -1,7 +1,8 @@
 /**
- * Committed is for ever, and the same everywhere (Raft, state machine safety). Whoever commits an index first writes the ledger's line; everybody
- * else, in every life, must have the same entry there. Only a leader commits first, at an entry of its own term (5.4.2), and only what a
- * quorum has promised to keep: an acceptance that went over the wire, or the leader's own durable log.
+ * Committed is for ever, and the same everywhere (Raft, state machine safety). Whoever commits an index first
+ * writes the ledger's line; everybody else, in every life, must have the same entry there. Only a leader commits
+ * first, at an entry of its own term (5.4.2), and only what a quorum has promised to keep: an acceptance that
+ * went over the wire, or the leader's own durable log.
  *
  * commit <= durable on a quorum; applied <= commit.
  */
@@ -68,8 +69,9 @@ export const createCommittedForever = (now: () => number): Invariant => {
       const known = compared.get(key)
       const from = known?.life === view.life ? known.index : Math.min(view.snapshotIndex, view.commitIndex)
       if (view.commitIndex <= from) return null
-      if (view.snapshotIndex > ledger.lines.length) return `${view.id} has a snapshot at ${view.snapshotIndex}; ${ledger.lines.length} are committed`
-      const problem = view.commitIndex > ledger.lines.length ? checkFirst(view) : null
+      const committed = ledger.lines.length
+      if (view.snapshotIndex > committed) return `${view.id} has a snapshot at ${view.snapshotIndex}; ${committed} are committed`
+      const problem = view.commitIndex > committed ? checkFirst(view) : null
       if (problem !== null) return problem
       compared.set(key, { life: view.life, index: view.commitIndex })
       return compareNew(view, ledger, from)

@@ -1,7 +1,7 @@
 /**
- * Equal state at equal index: every replica that has applied an index reports the revision and the number of keys that the model has there, and
- * whenever a hash is taken, the same hash as whoever was at that index before. The hash covers everything replicated, the table of
- * request ids included.
+ * Equal state at equal index: every replica that has applied an index reports the revision and the number of
+ * keys that the model has there, and whenever a hash is taken, the same hash as whoever was at that index
+ * before. The hash covers everything replicated, the table of request ids included.
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'

@@ -1,6 +1,7 @@
 /**
- * What only grows: a replica's term, commit and applied indexes within a life (promisesKept.ts says what must outlive it); a leader's match
- * indexes within a leadership. And applied never passes committed, committed never passes the log.
+ * What only grows: a replica's term, commit and applied indexes within a life (promisesKept.ts says what must
+ * outlive it); a leader's match indexes within a leadership. And applied never passes committed, committed never
+ * passes the log.
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'

@@ -1,6 +1,6 @@
 /**
- * Leader completeness (Raft, figure 3): whoever becomes leader has every entry that was committed before. Looked at once per leadership, the
- * moment it begins; the rest is log matching.
+ * Leader completeness (Raft, figure 3): whoever becomes leader has every entry that was committed before. Looked
+ * at once per leadership, the moment it begins; the rest is log matching.
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
@@ -21,11 +21,12 @@ export const createLeaderCompleteness = (): Invariant => {
 }
 
 const compare = (view: ReplicaView, { lines }: ShardLedger): Problem => {
-  if (view.lastIndex < lines.length) return `${view.id} leads term ${view.term} with ${view.lastIndex} entries; ${lines.length} are committed`
+  const leads = `${view.id} leads term ${view.term}`
+  if (view.lastIndex < lines.length) return `${leads} with ${view.lastIndex} entries; ${lines.length} are committed`
   for (let index = lines.length; index > view.snapshotIndex; index -= 1) {
     const term = view.entryAt(index)?.term
     const committed = lines[index - 1]?.entry.term
-    if (term !== committed) return `${view.id} leads term ${view.term} with term ${term ?? 'none'} at index ${index}; ${committed ?? 0} is committed`
+    if (term !== committed) return `${leads} with term ${term ?? 'none'} at index ${index}; ${committed ?? 0} is committed`
   }
   return null
 }

@@ -1,8 +1,9 @@
 /**
- * Log matching (Raft, figure 3): two entries with the same index and term are the same entry, and so are all before them.
+ * Log matching (Raft, figure 3): two entries with the same index and term are the same entry, and so are all
+ * before them.
  *
- * Every entry that appears in any log is registered once with its predecessor's term; by induction over the index that is the whole property.
- * Per replica only what changed since the last look is compared.
+ * Every entry that appears in any log is registered once with its predecessor's term; by induction over the
+ * index that is the whole property. Per replica only what changed since the last look is compared.
  */
 
 import type { Entry } from '../../actors/raft/protocol.ts'

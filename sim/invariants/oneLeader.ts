@@ -1,6 +1,6 @@
 /**
- * Election safety (Raft, figure 3): at most one leader in a term, over all lives of all replicas. Judged by what replicas believe and by what
- * they send: an append or a heartbeat is a claim to lead.
+ * Election safety (Raft, figure 3): at most one leader in a term, over all lives of all replicas. Judged by what
+ * replicas believe and by what they send: an append or a heartbeat is a claim to lead.
  */
 
 import type { Invariant, Problem } from '../view.ts'

@@ -1,6 +1,7 @@
 /**
- * One vote a term (Raft, 5.2), across restarts: a replica grants its vote in a term to one candidate for ever, and a leader has given its own to
- * itself. A vote that was granted on the wire and forgotten on the disk shows here as two grants.
+ * One vote a term (Raft, 5.2), across restarts: a replica grants its vote in a term to one candidate for ever,
+ * and a leader has given its own to itself. A vote that was granted on the wire and forgotten on the disk shows
+ * here as two grants.
  */
 
 import type { Invariant, Problem } from '../view.ts'

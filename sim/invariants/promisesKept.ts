@@ -1,9 +1,10 @@
 /**
- * No acknowledgement before it is durable: whatever a replica said on the wire it still knows in its next life (RELIABILITY T4, T6).
+ * No acknowledgement before it is durable: whatever a replica said on the wire it still knows in its next life
+ * (RELIABILITY T4, T6).
  *
- * A promise is a granted vote, an accepted append, an installed snapshot, or the leader's own share in a commit. What a new life shows first is
- * what its disk held. It may show more; it may show another log only where a newer term has replaced it. Replicas on a damaged disk are
- * excused: they answer for themselves by quarantine.
+ * A promise is a granted vote, an accepted append, an installed snapshot, or the leader's own share in a commit.
+ * What a new life shows first is what its disk held. It may show more; it may show another log only where a
+ * newer term has replaced it. Replicas on a damaged disk are excused: they answer for themselves by quarantine.
  */
 
 import type { Index, Term } from '../../actors/raft/protocol.ts'
@@ -79,7 +80,8 @@ const checkCommitted = (promised: Promised, view: ReplicaView, { lines }: ShardL
     const committed = lines[index - 1]?.entry.term
     const held = view.entryAt(index)?.term
     if (held !== committed && (committed ?? 0) <= promised.acceptedTerm) {
-      return `${view.id} of shard ${view.shard} accepted index ${index} of term ${committed ?? 0}, which is committed, and starts with ${held ?? 'nothing'} there`
+      return `${view.id} of shard ${view.shard} accepted index ${index} of term ${committed ?? 0}, which is committed,`
+        + ` and starts with ${held ?? 'nothing'} there`
     }
   }
   return null

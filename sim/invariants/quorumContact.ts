@@ -1,6 +1,7 @@
 /**
- * CheckQuorum (thesis 6.2): a leader that has heard nothing from a quorum over the data path for several election timeouts of its own running
- * time no longer leads. Otherwise it would keep its clients waiting for ever on a side that can not commit.
+ * CheckQuorum (thesis 6.2): a leader that has heard nothing from a quorum over the data path for several
+ * election timeouts of its own running time no longer leads. Otherwise it would keep its clients waiting for
+ * ever on a side that can not commit.
  */
 
 import { isQuorum } from '../view.ts'
@@ -8,21 +9,20 @@ import { nodeOf } from '../../topology/ids.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Invariant } from '../view.ts'
 
-/** Three times the longest election timeout. */
-const SILENCE_MS_MAX = 3_000
-
 export interface QuorumContactPorts {
+  /** Well above the longest election timeout. */
+  readonly silenceMsMax: number
   /** Virtual milliseconds that the node has been running, pauses left out, since it last heard a frame from the other. */
   readonly silenceMs: (listener: string, speaker: string) => number
 }
 
-export const createQuorumContact = ({ silenceMs }: QuorumContactPorts): Invariant => ({
+export const createQuorumContact = ({ silenceMs, silenceMsMax }: QuorumContactPorts): Invariant => ({
   name: 'a leader is in contact with a quorum',
   check: (view) => {
     if (view.role !== 'leader') return null
     const self = nodeOf(view.id)
-    const isHeard = (voter: ReplicaId): boolean => voter === view.id || silenceMs(self, nodeOf(voter)) <= SILENCE_MS_MAX
+    const isHeard = (voter: ReplicaId): boolean => voter === view.id || silenceMs(self, nodeOf(voter)) <= silenceMsMax
     return isQuorum(view.voters.filter(isHeard).length, view.voters) ? null
-      : `${view.id} leads shard ${view.shard} and has heard no quorum for ${SILENCE_MS_MAX} ms`
+      : `${view.id} leads shard ${view.shard} and has heard no quorum for ${silenceMsMax} ms`
   },
 })

@@ -54,6 +54,7 @@ const open = (options: OpenOptions = {}) => {
   const connections = new Map<string, Connection>()
   const asked: Asked[] = []
   const failures: unknown[] = []
+  const ticked: string[] = []
   const ids = [...options.sessions ?? []]
   let drawn = 0
   const gateway = createBatchGateway({
@@ -97,7 +98,13 @@ const open = (options: OpenOptions = {}) => {
         onFailure: (error) => failures.push(error),
       })
       connections.set(id, connection)
-      return connection
+      return {
+        stop: connection.stop,
+        send: (event) => {
+          if (event.type === 'tick') ticked.push(id)
+          connection.send(event)
+        },
+      }
     },
     requestFlush: turn.member('post', () => gateway.flush()),
   })
@@ -118,8 +125,7 @@ const open = (options: OpenOptions = {}) => {
   const frames = (): NodeFrame[] => heard.splice(0).map(({ frame }) => frame)
   let sequence = 0
   const harness = {
-    ...world, gateway, connections, asked, failures, heard, client, say, frames,
-    drawn: () => drawn,
+    ...world, gateway, connections, asked, failures, ticked, heard, client, say, frames,
     hello: (): string => {
       say({ kind: 'hello', protocol: 1 })
       const [welcome] = frames()
@@ -148,7 +154,8 @@ const open = (options: OpenOptions = {}) => {
   return harness
 }
 
-const rowsOf = (frames: readonly NodeFrame[]): readonly ResultRow[] => frames.flatMap((frame) => (frame.kind === 'results' ? frame.rows : []))
+const rowsOf = (frames: readonly NodeFrame[]): readonly ResultRow[] =>
+  frames.flatMap((frame) => (frame.kind === 'results' ? frame.rows : []))
 /** Status, + for definite or - for indefinite. */
 const verdictOf = ({ status, definite }: OperationResult): string => `${status}${definite === undefined ? '' : definite ? '+' : '-'}`
 const verdictsOf = (frames: readonly NodeFrame[]): string[] => rowsOf(frames).map(({ result }) => verdictOf(result))
@@ -319,9 +326,11 @@ describe('a batch', () => {
     expect(asked.flatMap(({ request }) => request.operations)).toHaveLength(2)
     replyAll()
     expect(rowsOf(frames())).toHaveLength(2)
-    batch(session, [put('a')])
-    replyAll()
-    expect(verdictsOf(frames())).toEqual(['OK'])
+    for (let i = 0; i < 3; i += 1) {
+      batch(session, [put('a'), put('b')])
+      replyAll()
+      expect(verdictsOf(frames())).toEqual(['OK', 'OK'])
+    }
   })
 
   test('that nobody answers times out: a read for certain, a write not', () => {
@@ -448,14 +457,15 @@ describe('the batch door', () => {
   })
 
   test('ticks sessions that wait at every tick, and the others once a second', () => {
-    const { hello, batch, connections, gateway, clock, pass } = open()
+    const { hello, batch, ticked, tick } = open()
     const waiting = hello()
     const idle = hello()
-    gateway.onTick(clock.now())
-    batch(waiting, [put('a')], { timeoutMs: 100 })
-    pass(200)
-    gateway.onTick(clock.now())
-    expect(connections.get(waiting)?.status()).toMatchObject({ inFlightRequests: 0, counters: { timedOut: 1 } })
-    expect(connections.get(idle)?.state()).toBe('open')
+    tick(0)
+    batch(waiting, [put('a')])
+    tick(200)
+    tick(200)
+    expect(ticked).toEqual([waiting, idle, waiting, waiting])
+    tick(1_000)
+    expect(ticked.slice(4)).toEqual([waiting, idle])
   })
 })

@@ -13,7 +13,7 @@ import { createOneVote } from '../../sim/invariants/oneVote.ts'
 import { createPromisesKept } from '../../sim/invariants/promisesKept.ts'
 import { createQuorumContact } from '../../sim/invariants/quorumContact.ts'
 import { nodeId, replicaId } from '../../topology/ids.ts'
-import type { Entry } from '../../actors/raft/protocol.ts'
+import type { Entry, RaftMessage } from '../../actors/raft/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { ShardLedger } from '../../sim/ledger.ts'
 import type { ReplicaView, SentMail } from '../../sim/view.ts'
@@ -40,8 +40,10 @@ const ledgerOf = (entries: readonly Entry[]): ShardLedger => {
   return ledger
 }
 const none = ledgerOf([])
-const granted = (from: ReplicaId, to: ReplicaId, term: number): SentMail => ({ shard: 0, from, to, message: { type: 'raft.voteGranted', term, wallMs: 0 } })
-const accepted = (from: ReplicaId, term: number, matchIndex: number): SentMail => ({ shard: 0, from, to: a, message: { type: 'raft.appendAccepted', term, matchIndex } })
+const mail = (from: ReplicaId, to: ReplicaId, message: RaftMessage): SentMail => ({ shard: 0, from, to, message })
+const granted = (from: ReplicaId, to: ReplicaId, term: number): SentMail => mail(from, to, { type: 'raft.voteGranted', term, wallMs: 0 })
+const accepted = (from: ReplicaId, term: number, matchIndex: number): SentMail =>
+  mail(from, a, { type: 'raft.appendAccepted', term, matchIndex })
 
 describe('at most one leader a term', () => {
   test('two leaders in two terms are fine', () => {
@@ -56,7 +58,7 @@ describe('at most one leader a term', () => {
   test('a heartbeat is a claim to lead', () => {
     const { check, checkMail } = createOneLeader()
     check?.(view(a, log(1), { role: 'leader' }), none)
-    expect(checkMail?.({ shard: 0, from: b, to: c, message: { type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 } })).toContain('two leaders')
+    expect(checkMail?.(mail(b, c, { type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 }))).toContain('two leaders')
   })
 })
 
@@ -145,7 +147,8 @@ describe('what only grows', () => {
     expect(after({ commitIndex: 2 }, { commitIndex: 0, life: 2 })).toBe(null)
   })
   test('a match index may not fall within a leadership', () => {
-    expect(after({ role: 'leader', matchIndex: new Map([[b, 2]]) }, { role: 'leader', matchIndex: new Map([[b, 1]]) })).toContain('match index')
+    const leading = (match: number): Partial<ReplicaView> => ({ role: 'leader', matchIndex: new Map([[b, match]]) })
+    expect(after(leading(2), leading(1))).toContain('match index')
   })
   test('applied stays behind committed', () => {
     expect(after({}, { appliedIndex: 2, commitIndex: 1 })).toContain('applied 2')
@@ -187,9 +190,9 @@ describe('equal state at equal index', () => {
 })
 
 test('a leader that hears no quorum for long is found', () => {
-  const silent = createQuorumContact({ silenceMs: () => 5_000 })
+  const silent = createQuorumContact({ silenceMsMax: 3_000, silenceMs: () => 5_000 })
   expect(silent.check?.(view(a, log(1), { role: 'leader' }), none)).toContain('heard no quorum')
-  const half = createQuorumContact({ silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
+  const half = createQuorumContact({ silenceMsMax: 3_000, silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
   expect(half.check?.(view(a, log(1), { role: 'leader' }), none)).toBe(null)
 })
 

@@ -22,7 +22,8 @@ const settle = (committed: readonly Operation[], seen: readonly (readonly [Call,
   committed.forEach((operation, i) => ledger.commit(
     { term: 1, index: i + 1, kind: EntryKind.batch, payload: encodeBatch({ timeMs: 1, operations: [operation] }) }, 100 + i))
   return settleHistory(seen.map(([call, outcome, requestId], id): HistoryOperation => ({
-    id, client: 1, key: 'k', call, outcome, invokedAt: id, completedAt: outcome.kind === 'unknown' ? Infinity : id + 1, consistency: 'linearizable',
+    id, client: 1, key: 'k', call, outcome, consistency: 'linearizable',
+    invokedAt: id, completedAt: outcome.kind === 'unknown' ? Infinity : id + 1,
     ...(requestId === undefined ? {} : { requestId }),
   })), () => ledger)
 }
@@ -40,7 +41,8 @@ test('a wrong revision is found', () => {
 })
 
 test('a definite failure that took effect is found', () => {
-  expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, { kind: 'failed', status: 'NOT_LEADER' }]]).problems[0]).toContain('definite failure took effect')
+  const refused: Outcome = { kind: 'failed', status: 'NOT_LEADER' }
+  expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, refused]]).problems[0]).toContain('definite failure took effect')
 })
 
 test('a request without an id that was executed twice is found', () => {

@@ -3,6 +3,9 @@
 import { expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { tellStory } from './story.ts'
+import type { Machine } from '../../sim/cluster.ts'
+
+const isServing = ({ node }: Machine): boolean => node?.parts()?.host.all()[0]?.actor.status().serving === true
 
 test('a deposed leader answers no read, and its successor shows the newest write', () => {
   const story = tellStory(1)
@@ -10,7 +13,7 @@ test('a deposed leader answers no read, and its successor shows the newest write
   const old = story.leader()
   story.isolate(old)
   const stale = story.send('get', 'k')
-  story.until('another leads', () => story.nodes.some((node) => node !== old && node.node?.parts()?.host.all()[0]?.actor.status().serving === true))
+  story.until('another leads', () => story.nodes.some((machine) => machine !== old && isServing(machine)))
   story.insist('put', 'k', 'new')
   story.run(3_000)
   expect([null, 'timeout']).toContain(stale.answer()?.status ?? null)

@@ -1,6 +1,7 @@
 /**
- * Scenarios as stories on the simulator: a calm cluster of real nodes, faults by hand, requests that are awaited in virtual time. Every
- * invariant of the simulator holds throughout; `end` heals everything and asks the replicas to agree.
+ * Scenarios as stories on the simulator: a calm cluster of real nodes, faults by hand, requests that are awaited
+ * in virtual time. Every invariant of the simulator holds throughout; `end` heals everything and asks the
+ * replicas to agree.
  */
 
 import { must } from '../../actors/kernel/assert.ts'

@@ -26,7 +26,8 @@ const free = (release: ReleaseLock): Promise<void> => new Promise((resolve) => r
 
 /** Another process that listens as a holder does, and says when it stands. */
 const holder = (path: string): Promise<ChildProcess> => new Promise((resolve) => {
-  const script = `require('net').createServer((s) => s.destroy()).listen(${JSON.stringify(join(path, 'lock-00000000000000aa.sock'))}, () => console.log('up'))`
+  const socket = JSON.stringify(join(path, 'lock-00000000000000aa.sock'))
+  const script = `require('net').createServer((s) => s.destroy()).listen(${socket}, () => console.log('up'))`
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
   children.push(child)
   child.stdout?.once('data', () => resolve(child))

@@ -98,7 +98,8 @@ describe('the genesis', () => {
 
   test('missing from a directory with anything in it is refused, with what to do', () => {
     const { read, write } = desk({ image: withFile('important', new Uint8Array(3)) })
-    expect(read()).toMatchObject({ kind: 'refused', reason: 'missing', message: expect.stringMatching(/holds important but no genesis.json.*mounted/) })
+    const message: unknown = expect.stringMatching(/holds important but no genesis.json.*mounted/)
+    expect(read()).toMatchObject({ kind: 'refused', reason: 'missing', message })
     expect(write()).toMatchObject({ code: 'EEXIST' })
   })
 
@@ -114,7 +115,9 @@ describe('the genesis', () => {
     const { disk, write } = desk()
     write()
     for (const operation of ['list', 'open', 'read']) {
-      const { read } = desk({ image: disk.image(), fault: (call) => (call.operation === operation ? { kind: 'error', code: 'EIO' } : undefined) })
+      const fault = (call: DiskCall): DiskFault | undefined =>
+        (call.operation === operation ? { kind: 'error', code: 'EIO' } : undefined)
+      const { read } = desk({ image: disk.image(), fault })
       expect(read()).toMatchObject({ kind: 'refused', reason: 'unreadable' })
     }
     expect(desk({ fault: () => ({ kind: 'error', code: 'ENOENT' }) }).read()).toEqual({ kind: 'none' })

@@ -1,4 +1,7 @@
-/** Every way a log can be damaged on the platter, against one oracle: the exact log, or damage reported. Never a silent loss, never an invention. */
+/**
+ * Every way a log can be damaged on the platter, against one oracle: the exact log, or damage reported. Never a silent loss, never
+ * an invention.
+ */
 
 import { describe, expect, test } from '@jest/globals'
 import type { Entry } from '../../actors/raft/protocol.ts'
@@ -50,7 +53,8 @@ const entryText = ({ index, term, kind, payload }: Entry): string => `${index}/$
 const groupText = (group: RecoveredGroup | undefined): string => (group === undefined ? 'none'
   : `${JSON.stringify({ ...group, entries: [] })} ${group.entries.map(entryText).join(' ')}`)
 const groupsText = (groups: ReadonlyMap<number, RecoveredGroup>): string => [...groups.values()].map(groupText).sort().join('\n')
-const sameGroups = (a: ReadonlyMap<number, RecoveredGroup>, b: ReadonlyMap<number, RecoveredGroup>): boolean => groupsText(a) === groupsText(b)
+type Groups = ReadonlyMap<number, RecoveredGroup>
+const sameGroups = (a: Groups, b: Groups): boolean => groupsText(a) === groupsText(b)
 const wantedText = groupsText(wanted.report.groups)
 const truths = new Map([...wanted.report.groups.values()].map((group) => [group.group, new Set(group.entries.map(entryText))]))
 
@@ -123,14 +127,16 @@ describe('a sealed log', () => {
 
   test.each([512, 4_096])('with any aligned run of %d bytes zeroed is exact, or says so', (step) => {
     const changes = [...log].flatMap(([segment, bytes]) =>
-      Array.from({ length: bytes.length / step }, (_, at) => (images: Images) => imageOf(images, segment).fill(0, at * step, (at + 1) * step)))
+      Array.from({ length: bytes.length / step }, (_, at) => (images: Images) =>
+        imageOf(images, segment).fill(0, at * step, (at + 1) * step)))
     const verdicts = tally(changes)
     expectHonest(verdicts)
     expect(verdicts.get('damaged')).toBeGreaterThan(0)
   })
 
   test('with every byte of a random sector replaced by another sector of the log is exact, or says so', () => {
-    const places = [...log].flatMap(([segment, bytes]) => Array.from({ length: bytes.length / 512 }, (_, at) => ({ segment, from: at * 512 })))
+    const places = [...log].flatMap(([segment, bytes]) =>
+      Array.from({ length: bytes.length / 512 }, (_, at) => ({ segment, from: at * 512 })))
     const changes = places.flatMap((target) => places.filter((_, at) => isFull || at % 5 === 0).map((source) => (images: Images) => {
       imageOf(images, target.segment).set(imageOf(log, source.segment).subarray(source.from, source.from + 512), target.from)
     }))

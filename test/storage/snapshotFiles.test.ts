@@ -11,7 +11,7 @@ import type { VirtualClock } from './virtualClock.ts'
 
 const headerOf = (index: number, group = 3): SnapshotHeader =>
   ({ group, index, term: 2, configuration: { voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] } })
-const chunksOf = (fill: number, count = 3): Uint8Array[] => Array.from({ length: count }, (_, at) => new Uint8Array(1_500 + at).fill(fill + at))
+const chunksOf = (fill: number): Uint8Array[] => Array.from({ length: 3 }, (_, at) => new Uint8Array(1_500 + at).fill(fill + at))
 
 interface Rig {
   readonly clock: VirtualClock
@@ -46,13 +46,15 @@ const rigOf = (options: { readonly image?: DiskImage; readonly fault?: (call: Di
 }
 type Listing = Parameters<Parameters<SnapshotStore['list']>[1]>[1]
 
-const fileOf = (rig: Rig, index: number): string => [...rig.disk.image().files.keys()].find((path) => path.includes(`${index}-2.snap`)) ?? ''
+const fileOf = (rig: Rig, index: number): string =>
+  [...rig.disk.image().files.keys()].find((path) => path.includes(`${index}-2.snap`)) ?? ''
 
 /** Sends a whole file in pieces, as a transfer does. */
 const transfer = (from: Rig, info: SnapshotInfo, to: Rig, pieceBytes = 1_000): number => {
   let offset = 0
   while (offset < info.totalBytes) {
-    const piece = from.ask<Uint8Array>((done) => from.store.readRange(3, info.index, info.term, offset, pieceBytes, done))?.result ?? new Uint8Array(0)
+    const range = from.ask<Uint8Array>((done) => from.store.readRange(3, info.index, info.term, offset, pieceBytes, done))
+    const piece = range?.result ?? new Uint8Array(0)
     const answer = to.ask<number>((done) => to.store.receive(3, info.index, info.term, offset, piece, done))
     if (answer === undefined || answer.error !== null) return offset
     offset = answer.result
@@ -173,7 +175,8 @@ describe('a snapshot', () => {
   })
 
   test('is written whole through short writes', () => {
-    const rig = rigOf({ fault: ({ operation, bytes }) => (operation === 'writev' && bytes > 7 ? { kind: 'short', bytes: Math.ceil(bytes / 2) } : undefined) })
+    const rig = rigOf({ fault: ({ operation, bytes }) =>
+      (operation === 'writev' && bytes > 7 ? { kind: 'short', bytes: Math.ceil(bytes / 2) } : undefined) })
     const info = rig.write(7, 10)?.result as SnapshotInfo
     expect(rig.load(info)).toEqual({ chunks: chunksOf(10), error: null })
   })
@@ -209,7 +212,7 @@ describe('a transfer', () => {
     const to = rigOf()
     const send = (offset: number, bytes: Uint8Array): number | undefined =>
       to.ask<number>((done) => to.store.receive(3, 7, 2, offset, bytes, done))?.result
-    expect([send(10, new Uint8Array(5)), send(0, new Uint8Array(5)), send(9, new Uint8Array(5)), send(5, new Uint8Array(5))]).toEqual([0, 5, 5, 10])
+    expect([10, 0, 9, 5].map((offset) => send(offset, new Uint8Array(5)))).toEqual([0, 5, 5, 10])
     expect(transfer(rig, info, to, 333)).toBe(info.totalBytes)
     expect(finish(to, info)?.error).toBeNull()
   })

@@ -16,7 +16,9 @@ const records: readonly WalRecord[] = [
 const exampleSegment = (): Uint8Array => {
   const salt = 0x0badcafe
   const image = new Uint8Array(16_384)
-  const header = encodeSegmentHeader({ salt, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1 })
+  const header = encodeSegmentHeader({
+    salt, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1,
+  })
   image.set(header.bytes)
   const group = encodeGroup({
     at: { segment: 1, offset: 4_096 }, synced: { segment: 0, offset: 0 }, firstSegment: 1, chain: header.checksum, isSeal: false, salt,
@@ -47,7 +49,8 @@ describe('the documented format', () => {
   test('the worked example is what the encoders write', () => {
     const wanted = `${dump(exampleSegment())}\n`
     const text = readFileSync(page, 'utf8')
-    if (process.env['REWRITE'] === '1') writeFileSync(page, text.replace(pattern, `<!-- example -->\n\`\`\`text\n${wanted}\`\`\`\n<!-- /example -->`))
+    const block = `<!-- example -->\n\`\`\`text\n${wanted}\`\`\`\n<!-- /example -->`
+    if (process.env['REWRITE'] === '1') writeFileSync(page, text.replace(pattern, () => block))
     expect(pattern.exec(readFileSync(page, 'utf8'))?.[1]).toBe(wanted)
   })
 
@@ -59,8 +62,8 @@ describe('the documented format', () => {
   })
 
   test('every test it names exists', () => {
-    const sources = ['./recoveryTorture.test.ts', '../actors/wal/wal.test.ts', '../actors/wal/torture.test.ts', '../actors/wal/property.test.ts']
-      .map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('\n')
+    const files = ['./recoveryTorture', '../actors/wal/wal', '../actors/wal/torture', '../actors/wal/property']
+    const sources = files.map((path) => `${path}.test.ts`).map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('\n')
     const races = /## Races[\s\S]*?## What remains/.exec(readFileSync(page, 'utf8'))?.[0].replace(/\s+/g, ' ') ?? ''
     const names = [...races.matchAll(/(?:Tests?: |, )\*([^*]+)\*/g)].map((match) => (match[1] ?? '').replace(/, \.\.\.$/, ''))
     expect(names.length).toBeGreaterThan(9)

@@ -11,13 +11,14 @@ import type { Random } from '../../actors/kernel/random.ts'
 import type { Bus, Headers, Inbound, RequestFailure } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 
-const TIMEOUT_MS = 500
+const TIMEOUT_MS = 1_500
 const BACKOFF_MS = 20
+const PROBE_EVERY_MS = 10
+const PROBE_TIMEOUT_MS = 100
+const PROBE_GIVES_UP_MS = 20_000
 
 export interface Load {
   readonly history: () => readonly HistoryOperation[]
-  /** The completion time of the first decided mutation on this shard that was invoked after `time`, if there is one. */
-  readonly firstAckAfter: (shard: number, time: number) => number | undefined
   /** Stops the clients and waits for what is in flight. */
   readonly stop: () => Promise<void>
 }
@@ -25,7 +26,6 @@ export interface Load {
 export interface LoadOptions {
   readonly buses: readonly Bus[]
   readonly clientsPerBus: number
-  readonly shardCount: number
   readonly seed: number
   /** Waited between two operations of a client, in ms, so that histories stay checkable. */
   readonly pauseMs: number
@@ -34,7 +34,6 @@ export interface LoadOptions {
 interface Session {
   readonly options: LoadOptions
   readonly history: HistoryOperation[]
-  readonly acks: Map<number, { readonly invokedAt: number; readonly completedAt: number }[]>
   isStopping: boolean
   nextId: number
 }
@@ -44,14 +43,13 @@ const REGISTERS = Array.from({ length: 48 }, (_, i) => `register-${i}`)
 export const COUNTERS: readonly string[] = Array.from({ length: 16 }, (_, i) => `counter-${i}`)
 
 export const startLoad = (options: LoadOptions): Load => {
-  const session: Session = { options, history: [], acks: new Map(), isStopping: false, nextId: 1 }
+  const session: Session = { options, history: [], isStopping: false, nextId: 1 }
   const clients = options.buses.flatMap((bus, b) => Array.from({ length: options.clientsPerBus }, (_, c) => {
     const client = b * options.clientsPerBus + c
     return runClient(session, { bus, client, random: createRandom(options.seed + client) })
   }))
   return {
     history: () => session.history,
-    firstAckAfter: (shard, time) => session.acks.get(shard)?.find(({ invokedAt }) => invokedAt > time)?.completedAt,
     stop: async () => {
       session.isStopping = true
       await Promise.all(clients)
@@ -99,11 +97,29 @@ const perform = async (session: Session, { bus, client }: Client, { key, call }:
     outcome,
   }
   session.history.push(operation)
-  if (outcome.kind === 'answered' && call.kind !== 'get') {
-    const shard = shardOf(key, session.options.shardCount)
-    session.acks.set(shard, [...(session.acks.get(shard) ?? []), { invokedAt, completedAt: operation.completedAt }])
-  }
   return operation
+}
+
+/**
+ * Milliseconds until `shard` acknowledges a write again: one probe every few milliseconds, to a key that no other client uses, so
+ * that the time is the cluster's and not that of a client which waits for its own timeout.
+ */
+export const awaitAcknowledgement = async (bus: Bus, shard: number, shardCount: number): Promise<number> => {
+  const key = keyOfShard(shard, shardCount)
+  const since = performance.now()
+  while (performance.now() - since < PROBE_GIVES_UP_MS) {
+    const isAcknowledged = await new Promise<boolean>((resolve) => {
+      bus.request(`kv.put.${key}`, new Uint8Array(1), { timeoutMs: PROBE_TIMEOUT_MS }, (_failure, answer) =>
+        resolve(answer?.headers?.get('Kv-Status') === 'OK'))
+    })
+    if (isAcknowledged) return performance.now() - since
+    await pause(PROBE_EVERY_MS)
+  }
+  throw new Error(`shard ${shard} acknowledges nothing for ${PROBE_GIVES_UP_MS} ms`)
+}
+
+const keyOfShard = (shard: number, shardCount: number): string => {
+  for (let i = 0; ; i += 1) if (shardOf(`probe-${i}`, shardCount) === shard) return `probe-${i}`
 }
 
 const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del' }

@@ -24,8 +24,10 @@ const randomAppend = (random: Random, rig: Rig, group: number): void => {
   const term = nextTerm(group, truncates || chance(random, 0.1))
   const count = between(random, 0, 6)
   const big = chance(random, 0.02)
-  const appended = Array.from({ length: count }, (_, at) =>
-    entryOf(from + at, { term, bytes: big && at === 0 ? between(random, 9_000, 40_000) : between(random, 0, 900), fill: random.uint32() & 0xff }))
+  const appended = Array.from({ length: count }, (_, at) => {
+    const bytes = big && at === 0 ? between(random, 9_000, 40_000) : between(random, 0, 900)
+    return entryOf(from + at, { term, bytes, fill: random.uint32() & 0xff })
+  })
   const withVote = chance(random, 0.3) || term > hardState.term
   rig.append(group, {
     entries: appended, reserved: chance(random, 0.2),

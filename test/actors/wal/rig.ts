@@ -87,7 +87,11 @@ export interface RigOptions {
   readonly config?: Partial<WalConfig>
   readonly capacityBytes?: number
   readonly models?: Map<number, GroupModel>
+  /** Starts on the disk and clock of another rig whose process died: nothing unsynced is lost, and nothing is synced. */
+  readonly on?: Rig
 }
+
+export interface Content { readonly hardState?: HardState; readonly entries?: readonly Entry[]; readonly reserved?: boolean }
 
 export interface Rig {
   readonly clock: VirtualClock
@@ -97,7 +101,7 @@ export interface Rig {
   readonly models: Map<number, GroupModel>
   readonly failure: () => unknown
   readonly report: () => RecoveryReport | undefined
-  readonly append: (group: number, content: { readonly hardState?: HardState; readonly entries?: readonly Entry[]; readonly reserved?: boolean }) => number
+  readonly append: (group: number, content: Content) => number
   readonly compact: (group: number, mark: SnapshotMark) => void
   readonly install: (group: number, mark: SnapshotMark) => number
   readonly isAcknowledged: (ticket: number) => boolean
@@ -105,7 +109,9 @@ export interface Rig {
   readonly open: () => Rig
 }
 
-export const smallConfig: Partial<WalConfig> = { segmentBytes: 16_384, groupBytesMax: 8_192, reserveBytes: 2_048, copyForwardBytesMax: 2_048, segmentsWanted: 3 }
+const smallConfig: Partial<WalConfig> = {
+  segmentBytes: 16_384, groupBytesMax: 8_192, reserveBytes: 2_048, copyForwardBytesMax: 2_048, segmentsWanted: 3,
+}
 
 export const modelOf = (models: Map<number, GroupModel>, group: number): GroupModel => {
   const known = models.get(group)
@@ -116,8 +122,8 @@ export const modelOf = (models: Map<number, GroupModel>, group: number): GroupMo
 }
 
 export const createRig = (options: RigOptions = {}): Rig => {
-  const clock = createVirtualClock()
-  const disk = createMemoryFileSystem({
+  const clock = options.on?.clock ?? createVirtualClock()
+  const disk = options.on?.disk ?? createMemoryFileSystem({
     schedule: (fn) => { clock.after(0.2, fn) },
     ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.fault === undefined ? {} : { fault: options.fault }),
@@ -179,7 +185,9 @@ export const createRig = (options: RigOptions = {}): Rig => {
   return rig
 }
 
-export const entryOf = (index: number, options: { readonly term?: number; readonly bytes?: number; readonly fill?: number } = {}): Entry => ({
+interface EntryOptions { readonly term?: number; readonly bytes?: number; readonly fill?: number }
+
+export const entryOf = (index: number, options: EntryOptions = {}): Entry => ({
   index, term: options.term ?? 1, kind: 1, payload: new Uint8Array(options.bytes ?? 40).fill(options.fill ?? index & 0xff),
 })
 

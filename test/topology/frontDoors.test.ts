@@ -1,0 +1,149 @@
+/** The doors of a node that hosts nothing yet: batches reach its shards' addresses, and come back with what is certain. */
+
+import { describe, expect, test } from '@jest/globals'
+import { createRandom } from '../../actors/kernel/random.ts'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { encodeClientFrame } from '../../bus/codec/batch.ts'
+import { decodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
+import { createPost } from '../../bus/postOffice.ts'
+import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
+import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
+import { shardOf } from '../../topology/hash.ts'
+import { bootId, clusterId, nodeId, shardId } from '../../topology/ids.ts'
+import { defaultSettings } from '../../topology/nodeOptions.ts'
+import { createNodeParts } from '../../topology/nodeParts.ts'
+import { countersOf } from '../../topology/nodeReport.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { ClientFrame } from '../../bus/codec/batch.ts'
+import type { NodeFrame } from '../../bus/codec/batchAnswers.ts'
+import type { ActorMessage } from '../../bus/messages.ts'
+import type { Policy } from '../../actors/shard/protocol.ts'
+
+const SHARDS = 4
+const self = nodeId('n1')
+const peer = nodeId('n2')
+const cluster = clusterId('0123456789abcdef')
+const shard = shardId(shardOf('a', SHARDS))
+
+const open = () => {
+  const world = createVirtualWorld()
+  const { clock, broker, pass } = world
+  const genesis = must(
+    createGenesis({ cluster, members: [self, peer], shardCount: SHARDS, replicationFactor: 2, createdAtMs: 1 })[0], 'the record of n1')
+  const failures: unknown[] = []
+  const parts = createNodeParts({
+    genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: defaultSettings, onExit: () => {},
+    ports: {
+      clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }), log: silentLogger,
+      bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
+    },
+  }, mapOfGenesis(genesis), {
+    onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
+  })
+  parts.doors.open()
+  const client = broker.connect({ name: 'client' })
+  const heard: NodeFrame[] = []
+  client.subscribe('_INBOX.sdk.>', ({ data }) => {
+    const decoded = decodeNodeFrame(data)
+    if (decoded.ok) heard.push(decoded.frame)
+  })
+  const say = (frame: ClientFrame): NodeFrame | undefined => {
+    client.publish('kv.to.n1.batch.v1', encodeClientFrame(frame), { reply: '_INBOX.sdk.1' })
+    pass(5)
+    return heard.pop()
+  }
+  const hello = (): string => {
+    const welcome = say({ kind: 'hello', protocol: 1 })
+    return welcome?.kind === 'welcome' ? welcome.session : ''
+  }
+  const put = (session: string, sequence: number): NodeFrame | undefined => say({
+    kind: 'batch', session, sequence, timeoutMs: 1_000, consistency: 'linearizable',
+    groups: [{ shard, operations: [{ code: OpCode.put, key: 'a', value: new Uint8Array(1) }] }],
+  })
+  return { ...world, parts, client, failures, say, hello, put }
+}
+
+const notLeader = { status: 'NOT_LEADER', definite: true, message: expect.stringMatching(/./) }
+
+describe('the front doors of a node', () => {
+  test('answer a batch for a shard the node does not serve with NOT_LEADER, definite and at once', () => {
+    const { hello, put, parts, failures } = open()
+    const session = hello()
+    expect(session).toMatch(/^[0-9a-f]{16}$/)
+    expect(put(session, 1)).toMatchObject({ kind: 'results', isLast: true, rows: [{ shard, result: notLeader }] })
+    expect(countersOf(parts)).toMatchObject({ misdirected: 1, 'batch.batches': 1, 'batch.sessions': 1, 'batch.pendingOperations': 0 })
+    expect(failures).toEqual([])
+  })
+
+  test('answer a single request on the gateway subjects, and the map', () => {
+    const { client, pass, parts } = open()
+    const statuses: string[] = []
+    for (const subject of ['kv.get.a', 'kv.map']) {
+      client.request(subject, new Uint8Array(0), { timeoutMs: 100 }, (_failure, answer) => {
+        statuses.push(answer?.headers?.get('Kv-Status') ?? '')
+      })
+    }
+    pass(50)
+    expect(statuses.sort()).toEqual(['NO_QUORUM', 'OK'])
+    parts.doors.announce('a', 1, OpCode.put)
+    parts.doors.setServing(shard, true)
+    expect(parts.misdirected()).toBe(0)
+  })
+
+  test('close a session after 30 s of silence and forget its connection', () => {
+    const { hello, parts, clock, pass } = open()
+    const address = `connection/${hello()}`
+    const reply = { type: 'shard.reply', shard, batch: 1, results: [], from: self, now: clock.now() } as const
+    expect(parts.doors.reply(address, reply)).toBe(true)
+    pass(31_000)
+    parts.doors.onTick(clock.now())
+    expect(parts.doors.reply(address, reply)).toBe(false)
+    expect(parts.doors.reply('connection/raw', reply)).toBe(true)
+  })
+
+  test('take nothing new while they drain, and are silent once closed', () => {
+    const { hello, say, put, parts } = open()
+    const session = hello()
+    parts.doors.drain()
+    expect(put(session, 1)).toMatchObject({ kind: 'refused', sequence: 1, result: { status: 'OVERLOADED', definite: true } })
+    parts.doors.close()
+    expect(say({ kind: 'hello', protocol: 1 })).toBeUndefined()
+    expect(parts.doors.reply('connection/raw', { type: 'shard.reply', shard, batch: 1, results: [], from: self, now: 0 })).toBe(false)
+  })
+})
+
+describe('a request of another node for a shard that is not served here', () => {
+  const ask = (policy: Policy, to: string): unknown[] => {
+    const { broker, clock, pass, parts } = open()
+    const replies: unknown[] = []
+    const post = createPost({
+      bus: broker.connect({ name: 'n2' }), clock, cluster, self: peer, bootId: bootId('00000000000000bb'), log: silentLogger,
+      isMember: () => true, requestFlush: () => {}, onParcel: ({ to: address, message }) => replies.push([address, message]),
+    })
+    const message: ActorMessage = {
+      type: 'shard.request', replyTo: 'connection/raw', batch: 9, policy, term: 3, consistency: 'linearizable',
+      operations: [{ code: OpCode.get, key: 'a' }, { code: OpCode.get, key: 'a' }],
+    }
+    post.send(self, to, message)
+    post.flush()
+    pass(50)
+    expect(parts.misdirected()).toBe(1)
+    return replies
+  }
+
+  test.each(['forward', 'direct'] as const)('is answered with NOT_LEADER for every operation when it came by %s', (policy) => {
+    expect(ask(policy, `shard/${shard}`)).toMatchObject([
+      ['connection/raw', { type: 'shard.reply', shard, batch: 9, results: [notLeader, notLeader] }],
+    ])
+  })
+
+  test('is met with silence on the slot path, where another node may execute it', () => {
+    expect(ask('slot', `shard/${shard}`)).toEqual([])
+  })
+
+  test.each(['shard/99', 'node'])('is met with silence when %s is no shard of the map', (to) => {
+    expect(ask('direct', to)).toEqual([])
+  })
+})
