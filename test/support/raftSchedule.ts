@@ -27,7 +27,9 @@ interface Run {
   readonly fate: Fate
   readonly asleep: Map<number, number>
   readonly tickedAt: number[]
+  /** Members cut off from the others, and the steps until they are not. */
   cut: readonly number[]
+  cutSteps: number
   proposals: number
 }
 
@@ -43,7 +45,7 @@ export const runSchedule = (seed: number, steps: number): { readonly committed: 
     limits: { tailEntriesMax: between(random, 0, 4), chunkBytesMax: 32, chunksInFlightMax: 2, appendBytesMax: 200, appendsInFlightMax: 4 },
   })
   const run: Run = {
-    harness, random, fate: drawFate(random), asleep: new Map(), cut: [], proposals: 0,
+    harness, random, fate: drawFate(random), asleep: new Map(), cut: [], cutSteps: 0, proposals: 0,
     tickedAt: harness.members.map(() => harness.now() - between(random, 0, TICK_MS - 1)),
   }
   harness.setRoute(({ from, to }) => run.cut.includes(numberOf(from)) === run.cut.includes(numberOf(to)) && !chance(random, run.fate.loss))
@@ -58,7 +60,7 @@ const drawFate = (random: Random): Fate => ({
   reorder: pick(random, [0, 0.1, 0.5]) ?? 0,
   crash: pick(random, [0, 0.003, 0.01]) ?? 0,
   sleep: pick(random, [0, 0.005]) ?? 0,
-  partition: pick(random, [0, 0.005, 0.02]) ?? 0,
+  partition: pick(random, [0, 0.002, 0.01]) ?? 0,
 })
 
 const takeStep = (run: Run): void => {
@@ -76,8 +78,19 @@ const takeStep = (run: Run): void => {
   if (chance(random, 0.3)) act(run, number)
   if (chance(random, fate.crash)) crashOrRestart(run, member)
   if (chance(random, fate.sleep) && !run.asleep.has(number)) run.asleep.set(number, between(random, 10, 200))
-  if (chance(random, fate.partition)) run.cut = harness.members.map((each) => each.number).filter(() => chance(random, 0.4))
-  else if (chance(random, fate.partition)) run.cut = []
+  run.cutSteps -= 1
+  if (run.cutSteps < 0) partition(run)
+}
+
+/** Long enough for an election behind the leader's back, which is when stale reads and old entries are to be had. */
+const partition = (run: Run): void => {
+  const { harness, random, fate } = run
+  run.cut = []
+  if (!chance(random, fate.partition)) return
+  run.cutSteps = between(random, 20, 200)
+  const leader = harness.members.find(({ isUp, core }) => isUp && core.role === 'leader')
+  if (leader !== undefined && chance(random, 0.6)) run.cut = [leader.number]
+  else run.cut = harness.members.map((each) => each.number).filter(() => chance(random, 0.4))
 }
 
 const tickIfDue = (run: Run, { number }: HarnessMember): void => {
@@ -110,6 +123,7 @@ const act = (run: Run, number: number): void => {
   if (run.asleep.has(number)) return
   const leaders = harness.members.filter(({ isUp, core }) => isUp && core.role === 'leader' && !run.asleep.has(numberOf(core.self)))
   const target = pick(random, leaders)?.number ?? number
+  if (run.cut.length > 0 && leaders.length > 1) for (const each of leaders) harness.read(each.number)
   const choice = between(random, 0, 9)
   if (choice <= 4) {
     run.proposals += 1
@@ -130,17 +144,19 @@ const crashOrRestart = (run: Run, member: HarnessMember): void => {
   }
 }
 
-/** Everybody up, nothing lost: a proposal must reach every member's state. */
+/** Everybody up, nothing lost: a proposal must reach every member's state, and a read must be answered. */
 const heal = (run: Run): void => {
   const { harness } = run
   run.cut = []
   harness.setRoute(() => true)
   run.asleep.clear()
   for (const { number, isUp } of harness.members) if (!isUp) harness.restart(number)
+  let checkedRead = -1
   for (let tick = 0; tick < 400; tick += 1) {
     harness.tick()
     if (tick > 60 && tick % 20 === 0 && harness.members.some(({ core }) => core.role === 'leader')) harness.propose(harness.leader().number, `healed ${tick}`)
-    if (tick > 100 && agree(harness)) return
+    if (tick === 100) checkedRead = harness.read(harness.leader().number)
+    if (tick > 100 && agree(harness) && harness.members.some(({ readyReads }) => readyReads.has(checkedRead))) return
   }
   throw new Error(`after healing the members do not agree: ${harness.members.map(({ core }) =>
     `${core.self} ${core.role} term=${core.term} commit=${core.commitIndex} emitted=${core.emittedIndex}`).join('; ')}`)

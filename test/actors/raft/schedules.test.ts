@@ -3,11 +3,11 @@
 import { describe, expect, test } from '@jest/globals'
 import { runSchedule } from '../../support/raftSchedule.ts'
 
-const SEEDS_PER_TEST = 50
+const SEEDS_PER_TEST = 40
 const STEPS = 1_000
 
 describe('random schedules of a Raft group', () => {
-  for (let first = 0; first < 300; first += SEEDS_PER_TEST) {
+  for (let first = 0; first < 240; first += SEEDS_PER_TEST) {
     test(`keep it safe, and it recovers when they end: seeds ${first} to ${first + SEEDS_PER_TEST - 1}`, () => {
       let committed = 0
       for (let seed = first; seed < first + SEEDS_PER_TEST; seed += 1) {
