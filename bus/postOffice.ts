@@ -9,6 +9,7 @@
  *   confirmation only once a quarter of the limit is in flight: below that nothing depends on the answer.
  * - Incoming frames are refused, never half taken, unless everything about them is right. A sender's boot id that is new
  *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice (DESIGN 5).
+ *   Boot ids have no order, so a first frame may be mistaken for a newer one (below, `isCurrentBoot`).
  * - Every refusal is counted by reason and logged at most once a second per reason.
  */
 
@@ -29,6 +30,8 @@ import type { Parcel, Post, PostCounters, PostHandler } from './post.ts'
 export const PARCEL_BYTES_IN_FLIGHT_MAX = 8 * 1_024 * 1_024
 /** Incarnations of one sender that are remembered as over. */
 const SUPERSEDED_BOOTS_MAX = 16
+/** Silence of a sender's current incarnation, in milliseconds, after which a superseded one that speaks is taken back. */
+const CURRENT_SILENCE_MS = 1_000
 
 export interface PostLimits {
   readonly parcelBytesInFlightMax: number
@@ -58,6 +61,7 @@ interface Destination {
 
 interface Sender {
   boot: BootId
+  heardAt: number
   superseded: readonly BootId[]
 }
 
@@ -211,21 +215,31 @@ const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFr
     if (opened.envelope.clusterHash !== clusterHash) return refuse('cluster', `${from} belongs to another cluster`)
     const decoded = decodeFrame(opened.body, { from, self })
     if (!decoded.ok) return refuse('malformed', `${from}: ${decoded.reason}`)
-    if (!isCurrentBoot(senders, from, opened.envelope.boot)) return refuse('supersededBoot', `${from} has restarted since it sent this`)
+    if (!isCurrentBoot(senders, from, { boot: opened.envelope.boot, now: options.clock.now() })) return refuse('supersededBoot', `${from} has restarted since it sent this`)
     return { ok: true, from, messages: decoded.messages }
   }
 }
 
-const isCurrentBoot = (senders: Map<NodeId, Sender>, from: NodeId, boot: BootId): boolean => {
+/**
+ * Which of a sender's incarnations is alive can only be guessed from what arrives:
+ * 1. C starts and hears B's new incarnation. A frame of B's old one, late in the network, arrives: C never heard that boot id.
+ * 2. Taken for a restart, it supersedes the living one, whose frames C would then refuse for ever.
+ * So a superseded incarnation that still speaks while the current one is silent is taken back. An old one's last frames never meet that
+ * silence: a living node's heartbeats are far closer together (test: "a living incarnation that a late frame superseded is taken back").
+ */
+const isCurrentBoot = (senders: Map<NodeId, Sender>, from: NodeId, heard: { readonly boot: BootId; readonly now: number }): boolean => {
+  const { boot, now } = heard
   const sender = senders.get(from)
   if (sender === undefined) {
-    senders.set(from, { boot, superseded: [] })
+    senders.set(from, { boot, heardAt: now, superseded: [] })
     return true
   }
-  if (sender.boot === boot) return true
-  if (sender.superseded.includes(boot)) return false
-  sender.superseded = [sender.boot, ...sender.superseded].slice(0, SUPERSEDED_BOOTS_MAX)
-  sender.boot = boot
+  if (sender.boot !== boot) {
+    if (sender.superseded.includes(boot) && now - sender.heardAt < CURRENT_SILENCE_MS) return false
+    sender.superseded = [sender.boot, ...sender.superseded.filter((other) => other !== boot)].slice(0, SUPERSEDED_BOOTS_MAX)
+    sender.boot = boot
+  }
+  sender.heardAt = now
   return true
 }
 

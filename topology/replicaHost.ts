@@ -182,7 +182,6 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
   const { clock, turn, ports, onFailure } = options
   const { shard, id } = start
   const genesis = initialConfiguration(must(options.map.replicas[shard], 'a hosted shard is in the map'))
-  let raft: RaftMember | undefined
   const actor = createShard({
     shard,
     self: id,
@@ -193,16 +192,16 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
     announceChanges: options.announceChanges,
     ports: {
       answer: ports.answer,
-      raft: (event) => raft?.send(event),
+      raft: (event) => member.send(event),
       snapshots: options.snapshots,
-      configurationAt: () => raft?.status().configuration ?? genesis,
+      configurationAt: () => member.status().configuration,
       serving: (serving, term) => ports.serving(shard, serving, term),
       changed: ports.changed,
       requestFlush: turn.member('shard', () => actor.send({ type: 'shard.flush', now: clock.now() })),
     },
     onFailure,
   })
-  const member = createRaftMember({
+  const member: RaftMember = createRaftMember({
     group: shard,
     self: id,
     configuration: start.snapshot?.configuration ?? genesis,
@@ -224,6 +223,5 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
     },
     onFailure,
   })
-  raft = member
   return { shard, id, raft: member, actor }
 }

@@ -118,7 +118,7 @@ const firstAtOrAfter = (points: readonly RingPoint[], at: number): number => {
  * node with most leaders to one with at least two fewer, until there is none.
  */
 const spreadLeaders = (shards: readonly number[][], nodeCount: number): number[][] => {
-  const leaders = new Array<number>(nodeCount).fill(0)
+  const leaders = Array.from({ length: nodeCount }, () => 0)
   const leaderOf = shards.map((replicas) => {
     const least = replicas.reduce((best, node) => ((leaders[node] ?? 0) < (leaders[best] ?? 0) ? node : best))
     leaders[least] = (leaders[least] ?? 0) + 1

@@ -149,8 +149,13 @@ export const refuseDraining = (core: ConnectionCore, { request }: EventOf<'conne
   answer(core, request, overloaded(request.policy, core.limits.retryAfterMs, 'The node is leaving: ask another.'))
 }
 
-/** `handshaking`, `authenticating`, `closed`: whoever asks has no session here. */
-export const refuseUnknown = (core: ConnectionCore, { request }: EventOf<'connection.request'>): void => {
+/** `handshaking`, `authenticating`, `closed`: whoever asks has no session here. The raw connection needs none: its node is leaving. */
+export const refuseUnknown = (core: ConnectionCore, event: EventOf<'connection.request'>): void => {
+  if (core.kind === 'raw') {
+    refuseDraining(core, event)
+    return
+  }
+  const { request } = event
   const definite = request.policy !== 'slot'
   answer(core, request, { status: 'UNAUTHORIZED', revision: 0, definite, message: 'There is no open session: say hello first.' })
 }

@@ -31,76 +31,100 @@ export interface ShellOptions<Machine extends AnyStateMachine, Effect> {
   readonly onState?: (state: string) => void
 }
 
+interface Running<Event, Effect> {
+  readonly effects: Effect[]
+  readonly perform: (effect: Effect) => void
+  readonly deliver: (event: Event) => void
+  readonly onFailure: (error: unknown) => void
+  queue: Event[]
+  isBusy: boolean
+  isStopped: boolean
+}
+
 export const createShell = <Machine extends AnyStateMachine, Effect>(
   options: ShellOptions<Machine, Effect>,
 ): Shell<EventFromLogic<Machine>> => {
-  const { effects, perform, onFailure } = options
-  const actor = createActor(options.machine, { input: options.input } as never)
-  let stopped = false
-  let isBusy = false
-  let queue: EventFromLogic<Machine>[] = []
-  const fail = (error: unknown): void => {
-    if (stopped) return
-    stopped = true
-    onFailure(error)
+  const actor = createActor(options.machine, { input: options.input })
+  const reportState = createStateReport(() => valueOf(actor), options.onState)
+  const running: Running<EventFromLogic<Machine>, Effect> = {
+    effects: options.effects,
+    perform: options.perform,
+    onFailure: options.onFailure,
+    deliver: (event) => {
+      actor.send(event)
+      drain(running)
+      reportState()
+    },
+    queue: [],
+    isBusy: false,
+    isStopped: false,
   }
-  actor.subscribe({ error: fail })
-
-  let lastValue: unknown
-  const reportState = (): void => {
-    if (options.onState === undefined) return
-    const value = valueOf(actor)
-    if (value === lastValue) return
-    lastValue = value
-    options.onState(pathOf(value))
-  }
-
-  const drain = (): void => {
-    let next = 0
-    while (next < effects.length && !stopped) {
-      const effect = effects[next] as Effect
-      next += 1
-      perform(effect)
-    }
-    effects.length = 0
-  }
-
-  const send = (event: EventFromLogic<Machine>): void => {
-    if (stopped) return
-    queue.push(event)
-    if (isBusy) {
-      assert(queue.length <= QUEUED_EVENTS_MAX, `an actor queues at most ${QUEUED_EVENTS_MAX} events`)
-      return
-    }
-    isBusy = true
-    try {
-      while (queue.length > 0 && !stopped) {
-        const batch = queue
-        queue = []
-        for (const queued of batch) {
-          if (stopped) break
-          actor.send(queued)
-          drain()
-          reportState()
-        }
-      }
-    } catch (error) {
-      fail(error)
-    } finally {
-      isBusy = false
-    }
-  }
-
+  actor.subscribe({ error: (error) => fail(running, error) })
   actor.start()
-  drain()
+  drain(running)
   reportState()
   return {
-    send,
+    send: (event) => take(running, event),
     state: () => pathOf(valueOf(actor)),
     stop: () => {
-      stopped = true
+      running.isStopped = true
       actor.stop()
     },
+  }
+}
+
+const take = <Event, Effect>(running: Running<Event, Effect>, event: Event): void => {
+  if (running.isStopped) return
+  running.queue.push(event)
+  if (running.isBusy) {
+    assert(running.queue.length <= QUEUED_EVENTS_MAX, `an actor queues at most ${QUEUED_EVENTS_MAX} events`)
+    return
+  }
+  running.isBusy = true
+  try {
+    deliverQueued(running)
+  } catch (error) {
+    fail(running, error)
+  } finally {
+    running.isBusy = false
+  }
+}
+
+const deliverQueued = <Event, Effect>(running: Running<Event, Effect>): void => {
+  while (running.queue.length > 0) {
+    const batch = running.queue
+    running.queue = []
+    for (const event of batch) {
+      if (running.isStopped) return
+      running.deliver(event)
+    }
+  }
+}
+
+/** Effects may add effects: those are carried out in the same pass, in order. */
+const drain = <Event, Effect>(running: Running<Event, Effect>): void => {
+  for (const effect of running.effects) {
+    if (running.isStopped) break
+    running.perform(effect)
+  }
+  running.effects.length = 0
+}
+
+const fail = <Event, Effect>(running: Running<Event, Effect>, error: unknown): void => {
+  if (running.isStopped) return
+  running.isStopped = true
+  running.onFailure(error)
+}
+
+/** Tells each new state once. */
+const createStateReport = (value: () => unknown, onState: ((state: string) => void) | undefined): (() => void) => {
+  if (onState === undefined) return () => {}
+  let last: unknown
+  return () => {
+    const current = value()
+    if (current === last) return
+    last = current
+    onState(pathOf(current))
   }
 }
 

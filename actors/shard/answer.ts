@@ -1,5 +1,6 @@
 /** How waiting operations leave: with a result, or with the silence that slot requests are owed by whoever is not certain. */
 
+import { isRead } from './operation.ts'
 import type { PendingOperation, RequestBatch, ShardCore } from './core.ts'
 import type { OperationResult } from './operation.ts'
 import type { Policy } from './protocol.ts'
@@ -73,14 +74,20 @@ const release = (core: ShardCore, pending: PendingOperation): void => {
 
 const finishWhenComplete = (core: ShardCore, batch: RequestBatch): void => {
   if (batch.waiting > 0 || batch.isSilent) return
-  const results = batch.to.node === core.node ? batch.results : withinReply(core, batch.results)
+  const results = batch.to.node === core.node ? batch.results : withinReply(core, batch)
   core.effects.push({ type: 'shard.answer', to: batch.to, batch: batch.number, results })
 }
 
-/** A reply to another node must fit one message: values beyond the byte budget are refused, not sent (RELIABILITY T23). */
-const withinReply = (core: ShardCore, results: readonly OperationResult[]): readonly OperationResult[] => {
+/**
+ * A reply to another node must fit one message: what reads ask for beyond the byte budget is refused, not sent (RELIABILITY T23).
+ * A mutation's result is never touched: it has happened, and an error that called itself definite would deny it. Its value is a
+ * counter of at most 20 characters.
+ */
+const withinReply = (core: ShardCore, { operations, results }: RequestBatch): readonly OperationResult[] => {
   let bytes = 0
-  return results.map((result) => {
+  return results.map((result, position) => {
+    const operation = operations[position]
+    if (operation === undefined || !isRead(operation.code)) return result
     const valueBytes = result.value?.length ?? 0
     if (bytes + valueBytes <= core.entryBytesMax) {
       bytes += valueBytes

@@ -26,6 +26,7 @@ import type { ShardState } from './state.ts'
 /** One request message. It is answered once, when every operation has a result; not at all when any had to be met with silence. */
 export interface RequestBatch {
   readonly to: Origin
+  readonly operations: readonly Operation[]
   readonly number: number
   readonly policy: Policy
   readonly results: OperationResult[]

@@ -48,6 +48,7 @@ const openBatch = (core: ShardCore, request: Request): RequestBatch => {
   core.now = request.now
   return {
     to: request.origin,
+    operations: request.operations,
     number: request.batch,
     policy: request.policy,
     results: [],

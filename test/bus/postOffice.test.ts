@@ -229,6 +229,22 @@ describe('an incoming frame', () => {
     expect(two.post.counters()).toMatchObject({ framesReceived: 4, refused: { supersededBoot: 1 } })
   })
 
+  test('of a living incarnation that a late frame superseded is taken back', () => {
+    const { broker, office, runUntil } = createWorld()
+    const two = office(n2)
+    const wire = broker.connect({ name: 'n1' })
+    const hear = (boot: BootId, atMs: number): void => {
+      wire.publish(nodeSubject(cluster, n2, n1), frameBytes(boot))
+      runUntil(atMs)
+    }
+    hear(bootB, 10)
+    hear(bootA, 20)
+    for (let at = 100; at <= 1_200; at += 100) hear(bootB, at)
+    expect(two.post.counters()).toMatchObject({ framesReceived: 4, refused: { supersededBoot: 10 } })
+    hear(bootA, 1_300)
+    expect(two.post.counters().refused).toMatchObject({ supersededBoot: 11 })
+  })
+
   test('that is malformed does not count as a sign of a later boot', () => {
     const { broker, office, runUntil } = createWorld()
     const two = office(n2)

@@ -7,10 +7,11 @@
 import { must } from '../../actors/kernel/assert.ts'
 import { requestSubject } from '../../bus/subjects.ts'
 import { calmOptions } from '../../sim/options.ts'
-import { awaitTrue, createSimulation, disagreement } from '../../sim/run.ts'
+import { awaitTrue, disagreement } from '../../sim/liveness.ts'
+import { createSimulation } from '../../sim/simulation.ts'
 import type { Machine } from '../../sim/cluster.ts'
 import type { SimOptions } from '../../sim/options.ts'
-import type { Simulation } from '../../sim/run.ts'
+import type { Simulation } from '../../sim/simulation.ts'
 
 export type Headers = Readonly<Record<string, string>>
 

@@ -126,6 +126,7 @@ describe('a snapshot', () => {
     const rig = rigOf()
     const info = rig.write(7, 10)?.result as SnapshotInfo
     rig.disk.corrupt(fileOf(rig, 7), (bytes) => { bytes[bytes.length - 100] = 0xfe })
+    expect(rig.load(info).chunks).toEqual(chunksOf(10).slice(0, 2))
     expect(rig.load(info).error).toMatchObject({ code: 'EDAMAGED', message: expect.stringMatching(/use the previous snapshot/) })
     expect(rig.load({ ...info, index: 8 }).error).toMatchObject({ code: 'ENOENT' })
     expect(rig.ask((done) => rig.store.readRange(3, 8, 2, 0, 10, done))?.error).toMatchObject({ code: 'ENOENT' })

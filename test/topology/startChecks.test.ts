@@ -11,7 +11,7 @@ const cluster = clusterId('0123456789abcdef')
 const self = { cluster, node: nodeId('n1'), boot }
 
 describe('the identity check', () => {
-  const ask = (answers: readonly unknown[]): string | null | 'unasked' => {
+  const ask = (answers: readonly unknown[]): string | null | undefined => {
     const { broker, clock, pass } = createVirtualWorld()
     for (const [i, answer] of answers.entries()) {
       const other = broker.connect({ name: `other${i}` })
@@ -20,7 +20,7 @@ describe('the identity check', () => {
         other.publish(reply, new TextEncoder().encode(text))
       })
     }
-    let verdict: string | null | 'unasked' = 'unasked'
+    let verdict: string | null | undefined
     const bus = broker.connect({ name: 'n1' })
     checkIdentity({ bus, clock, identity: self, statusSubject: 'kv.status', inbox: '_INBOX.x' }, (refusal) => { verdict = refusal })
     pass(5_000)

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { BATCH_OPERATIONS_MAX } from '../../../actors/shard/operation.ts'
-import { batchEntry, del, get, put, text } from './entries.ts'
+import { batchEntry, del, get, incr, put, text } from './entries.ts'
 import { asked, createHarness, there } from './harness.ts'
 import type { Policy } from '../../../actors/shard/protocol.ts'
 import type { ProposalRefusal } from '../../../actors/raft/protocol.ts'
@@ -219,6 +219,16 @@ describe('a serving shard', () => {
     harness.send({ type: 'raft.readReady', read: 1, index: 2, term: 1 })
     expect(harness.verdictOf(home)).toEqual(['OK', 'OK', 'OK'])
     expect(harness.verdictOf(away)).toEqual(['OK', 'OK', 'OVERLOADED+', 'NOT_FOUND+'])
+  })
+
+  test('never denies a mutation that has happened, however long the reply becomes', () => {
+    const harness = createHarness({ entryBytesMax: 200 })
+    harness.lead()
+    harness.commit(batchEntry(2, 1, [put('n', '1000000000000000000')]))
+    const away = harness.ask(Array.from({ length: 20 }, () => incr('n')), { policy: 'direct', from: there })
+    harness.flush()
+    harness.commit(...harness.takeAll())
+    expect(harness.verdictOf(away)).toEqual(Array.from({ length: 20 }, () => 'OK'))
   })
 
   test('tells a sender when an entry of its own could not be read', () => {

@@ -6,6 +6,9 @@ import type { RecoveredGroup } from '../../../actors/wal/protocol.ts'
 import { createRig, currentState, entryOf, matchingPrefix, modelOf, vote } from './rig.ts'
 import type { GroupModel, Rig, RigOptions } from './rig.ts'
 
+/** Seeds that once caught a mistake, run for ever. */
+const CORPUS = [254]
+const FULL_DISK_CORPUS = [10_346, 10_981]
 const SEEDS = process.env['SHARDKV_TORTURE'] === 'full' ? 3_000 : 150
 
 /** As Raft does: an index and a term name one entry for ever, so another content comes under a term never used before. */
@@ -102,10 +105,12 @@ const runSeed = (seed: number, limits: RigOptions): void => {
 
 describe('the log against a dumb model', () => {
   test('whatever is done and whenever it crashes, each group recovers to a prefix that covers what was acknowledged', () => {
+    for (const seed of CORPUS) runSeed(seed, {})
     for (let seed = 1; seed <= SEEDS; seed += 1) runSeed(seed, {})
   })
 
   test('so it does on a disk that is full half of the time', () => {
+    for (const seed of FULL_DISK_CORPUS) runSeed(seed, { capacityBytes: 100_000 })
     for (let seed = 1; seed <= SEEDS / 3; seed += 1) runSeed(10_000 + seed, { capacityBytes: 100_000 })
   })
 })

@@ -1,0 +1,41 @@
+/**
+ * The books at the end of a run: every key is read once more, then the clients' history is held against the committed log, against
+ * exactly-once, and against linearizability.
+ */
+
+import { shardOf } from '../topology/hash.ts'
+import { checkExactlyOnce } from './exactlyOnce.ts'
+import { describeOperation } from './history.ts'
+import { checkLinearizability } from './linearizability.ts'
+import { awaitTrue } from './liveness.ts'
+import { settleHistory } from './settle.ts'
+import type { ShardLedger } from './ledger.ts'
+import type { Simulation } from './simulation.ts'
+
+const READ_MS_MAX = 30_000
+
+export const checkBooks = (simulation: Simulation): void => {
+  const { workload, watch, options } = simulation
+  let finals: ReadonlyMap<string, string | null> | null = null
+  workload.readAll((values) => { finals = values })
+  awaitTrue(simulation, { withinMs: READ_MS_MAX, isTrue: () => finals !== null, problem: () => 'the final reads are not answered' })
+  if (simulation.violation() !== null || finals === null) return
+  const ledgerOf = (key: string): ShardLedger => watch.ledgers[shardOf(hashTokenOf(key), options.shards)] as ShardLedger
+  const settled = settleHistory(workload.history(), ledgerOf)
+  const problems = [
+    ...workload.surprises(), ...settled.problems,
+    ...checkExactlyOnce({ history: settled.history, finals, repeats: workload.repeats() }),
+  ]
+  const [first] = problems
+  if (first !== undefined) simulation.fail({ invariant: 'history agrees with the log', text: first })
+  const verdict = checkLinearizability(settled.history)
+  if (verdict.kind === 'tooHard') {
+    simulation.fail({ invariant: 'the checker finishes', text: `key ${verdict.key} took ${verdict.steps} steps` })
+  }
+  if (verdict.kind === 'violation') {
+    simulation.fail({ invariant: 'linearizable', text: [`key ${verdict.key}`, ...verdict.operations.map(describeOperation)].join('\n  ') })
+  }
+}
+
+/** What decides a key's shard: its partition when it has one. */
+const hashTokenOf = (key: string): string => (key.startsWith('{') ? key.slice(1, key.indexOf('}')) : key)

@@ -1,0 +1,99 @@
+/**
+ * The liveness phase: everything heals for a random majority, and the cluster must live again: every shard commits within COMMIT_MS_MAX,
+ * and every live, unharmed replica has the same state within AGREE_MS_MAX.
+ */
+
+import { createRandom, shuffle } from '../actors/kernel/random.ts'
+import { shardOf } from '../topology/hash.ts'
+import { nodeOf } from '../topology/ids.ts'
+import type { Cluster, Machine } from './cluster.ts'
+import type { Simulation } from './simulation.ts'
+
+const COMMIT_MS_MAX = 30_000
+const AGREE_MS_MAX = 120_000
+const POLL_MS = 100
+
+export const runLiveness = (simulation: Simulation): void => {
+  const { timeline, trace, cluster, workload, faults, options } = simulation
+  const keep = drawSurvivors(simulation)
+  trace.line('sim', 'heal', `${keep.map(({ id }) => id).join(' ')} live on`)
+  faults.healAll(keep)
+  const probed = new Set<number>()
+  for (let shard = 0; shard < options.shards; shard += 1) {
+    workload.probe(keyInShard(shard, options.shards), () => probed.add(shard))
+  }
+  awaitTrue(simulation, {
+    withinMs: COMMIT_MS_MAX,
+    isTrue: () => probed.size === options.shards,
+    problem: () => `shards ${missing(probed, options.shards).join(', ')} commit nothing ${COMMIT_MS_MAX} ms after healing`,
+  })
+  awaitTrue(simulation, {
+    withinMs: AGREE_MS_MAX,
+    isTrue: () => workload.inFlight() === 0 && disagreement(simulation, keep) === null,
+    problem: () => disagreement(simulation, keep) ?? `${workload.inFlight()} operations are still unanswered`,
+  })
+  trace.line('sim', 'agreed', `at ${timeline.now().toFixed(0)} ms, ${cluster.machines.length} machines`)
+}
+
+interface Wanted {
+  readonly withinMs: number
+  readonly isTrue: () => boolean
+  readonly problem: () => string
+}
+
+/** Runs until it is true or the deadline has passed, which is a failure. */
+export const awaitTrue = (simulation: Simulation, wanted: Wanted): void => {
+  const { timeline } = simulation
+  const deadline = timeline.now() + wanted.withinMs
+  while (!timeline.isStopped() && !wanted.isTrue()) {
+    if (timeline.now() >= deadline) {
+      simulation.fail({ invariant: 'the healed majority lives', text: wanted.problem() })
+      return
+    }
+    timeline.runUntil(timeline.now() + POLL_MS)
+  }
+}
+
+const missing = (probed: ReadonlySet<number>, shards: number): number[] =>
+  Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !probed.has(shard))
+
+/** Machines whose majorities can carry every shard: all, less as many as every shard can spare. Damaged ones do not count. */
+const drawSurvivors = ({ cluster, options }: Simulation): Machine[] => {
+  const random = createRandom(options.seed + 1)
+  let keep = [...cluster.machines]
+  for (const candidate of shuffle(random, cluster.machines)) {
+    const left = keep.filter((machine) => machine !== candidate)
+    if (carriesEveryShard(cluster, left)) keep = left
+    if (random.uint32() % 2 === 0) break
+  }
+  return keep
+}
+
+const carriesEveryShard = (cluster: Cluster, machines: readonly Machine[]): boolean =>
+  (cluster.genesis[0]?.replicas ?? []).every((replicas) => {
+    const good = machines.filter(({ id, isDamaged }) => !isDamaged && replicas.some((replica) => nodeOf(replica) === id))
+    return good.length > replicas.length / 2
+  })
+
+const keyInShard = (shard: number, shards: number): string => {
+  for (let i = 0; ; i += 1) if (shardOf(`probe${i}`, shards) === shard) return `probe${i}`
+}
+
+/** Null when every live, unharmed replica has applied all that is committed, and their states are equal. */
+export const disagreement = ({ watch }: Simulation, keep: readonly Machine[]): string | null => {
+  for (const ledger of watch.ledgers) {
+    const hashes = new Set<string>()
+    for (const { id, node, isDamaged } of keep) {
+      const replica = node?.parts()?.host.of(ledger.shard)
+      if (isDamaged || (node !== null && node.parts() !== null && replica === undefined)) continue
+      const applied = replica?.actor.status().appliedIndex ?? 0
+      const committed = ledger.lines.length
+      if (replica === undefined || applied !== committed) {
+        return `${id} has applied ${applied} of ${committed} entries of shard ${ledger.shard}`
+      }
+      hashes.add(replica.actor.stateHash())
+    }
+    if (hashes.size > 1) return `replicas of shard ${ledger.shard} have different states at index ${ledger.lines.length}`
+  }
+  return null
+}

@@ -1,0 +1,105 @@
+/**
+ * A simulation: the parts of one run, wired together. A run (run.ts) drives it by its seed, a scenario test by hand.
+ */
+
+import { createRandom } from '../actors/kernel/random.ts'
+import { nodeOf } from '../topology/ids.ts'
+import { defaultSettings } from '../topology/nodeOptions.ts'
+import { createTimeline } from './clock.ts'
+import { createCluster } from './cluster.ts'
+import { createFaults } from './faults.ts'
+import { describeOperation } from './history.ts'
+import { createNetwork } from './network.ts'
+import { createTrace } from './trace.ts'
+import { createWatch } from './watch.ts'
+import { createWorkload } from './workload.ts'
+import type { Timeline } from './clock.ts'
+import type { Cluster } from './cluster.ts'
+import type { Faults } from './faults.ts'
+import type { Network } from './network.ts'
+import type { SimOptions } from './options.ts'
+import type { Trace } from './trace.ts'
+import type { SentMail } from './view.ts'
+import type { Violation, Watch } from './watch.ts'
+import type { Workload } from './workload.ts'
+
+const TICK_MS = defaultSettings.tickMs
+/** A leader that has heard no quorum for this many maximum election timeouts should be none any more. */
+const SILENCE_ELECTIONS = 3
+
+/** A run and its parts, also for scenario tests that drive them by hand. */
+export interface Simulation {
+  readonly options: SimOptions
+  readonly timeline: Timeline
+  readonly trace: Trace
+  readonly network: Network
+  readonly cluster: Cluster
+  readonly watch: Watch
+  readonly workload: Workload
+  readonly faults: Faults
+  readonly violation: () => Violation | null
+  readonly fail: (violation: Violation) => void
+}
+
+export interface SimulationInput {
+  readonly options: SimOptions
+  readonly onLine?: (line: string) => void
+}
+
+export const createSimulation = ({ options, onLine }: SimulationInput): Simulation => {
+  const timeline = createTimeline()
+  const random = createRandom(options.seed)
+  const trace = createTrace({ now: timeline.now, ...(onLine === undefined ? {} : { onLine }) })
+  const network = createNetwork(options.network, createRandom(random.uint32()), timeline.now)
+  let violation: Violation | null = null
+  const fail = (found: Violation): void => {
+    if (violation !== null) return
+    violation = found
+    trace.line('sim', 'violation', `${found.invariant}: ${found.text}`)
+    timeline.stop()
+  }
+  const watch = createWatch({
+    shards: options.shards,
+    silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * TICK_MS,
+    now: timeline.now,
+    machineOf: (name) => cluster.machines.find(({ id }) => id === name),
+    onViolation: fail,
+    ...(options.isVerbose ? { onMail: (mail) => trace.line(nodeOf(mail.from), 'mail', describeMail(mail)) } : {}),
+  })
+  const cluster: Cluster = createCluster({
+    options, timeline, network, trace, random: createRandom(random.uint32()),
+    tap: { sent: watch.onSent, heard: watch.onHeard },
+    onRunning: watch.onRunning,
+    onExit: (machine, code, reason) => {
+      if (machine.mayExit !== '' || machine.isDamaged) faults.onExit(machine, reason)
+      else fail({ invariant: 'nodes end only when they must', text: `${machine.id} ended with code ${code}: ${reason}` })
+    },
+  })
+  const workload = createWorkload({
+    options: options.workload,
+    clients: Array.from({ length: options.workload.clients }, (_, i) => ({ number: i + 1, ...cluster.connectClient(`c${i + 1}`) })),
+    timeline, random: createRandom(random.uint32()),
+    onCompleted: (operation) => trace.line(`c${operation.client}`, 'completed', describeOperation(operation)),
+  })
+  const faults = createFaults(options, {
+    cluster, network, timeline, trace, random: createRandom(random.uint32()), leader: () => leaderIn(cluster),
+  })
+  timeline.afterEach((process) => {
+    trace.step(process?.name ?? '')
+    watch.afterEvent(process)
+  })
+  return { options, timeline, trace, network, cluster, watch, workload, faults, violation: () => violation, fail }
+}
+
+const leaderIn = (cluster: Cluster): string | undefined =>
+  cluster.machines.find(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader'))?.id
+
+const describeMail = ({ to, shard, message }: SentMail): string => {
+  const fields = Object.entries(message).map(([name, value]: [string, unknown]) => `${name}=${plainText(value)}`)
+  return `${to} shard=${shard} ${fields.join(' ')}`
+}
+
+const plainText = (value: unknown): string => {
+  if (value instanceof Uint8Array) return `${value.length} bytes`
+  return Array.isArray(value) ? `${value.length} items` : String(value)
+}
