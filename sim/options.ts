@@ -135,7 +135,8 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   counters: between(random, 1, 4),
   partitionedKeys: fraction(random),
   weights: {
-    get: between(random, 1, 6), put: between(random, 1, 4), cas: between(random, 0, 3), incr: between(random, 1, 4), del: between(random, 0, 1),
+    get: between(random, 1, 6), put: between(random, 1, 4), cas: between(random, 0, 3), incr: between(random, 1, 4),
+    del: between(random, 0, 1),
   },
   requestIds: pick(random, [0, 0.3, 0.7, 1]) ?? 0.5,
   repeats: chance(random, 0.5) ? 0.2 : 0,
@@ -155,7 +156,8 @@ export const describeOptions = (options: SimOptions): string => {
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
     + ` reorder=${network.isReordering ? 'yes' : 'no'} sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
     + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${raftLimits.tailEntriesMax ?? 0}`
-    + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters} faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
+    + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters}`
+    + ` faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
 }
 
 /** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */

@@ -72,7 +72,7 @@ describe('section 5.2', () => {
   test.each([
     [1, 0, true], [3, 1, true], [3, 0, false], [5, 2, true], [5, 1, false], [4, 2, true], [4, 1, false],
   ])('A candidate wins if it receives votes from a majority of the full cluster: of %i with %i others, %s', (size, others, wins) => {
-    const h = createHarness({ size })
+    const h = createSolo({ size })
     h.tickOnly(1, 21)
     for (let n = 2; n <= size; n += 1) say(h, n, { type: 'raft.preVoteGranted', term: 1 })
     settleDisk(h)
@@ -81,7 +81,7 @@ describe('section 5.2', () => {
   })
 
   test('A vote counts once, however often it arrives', () => {
-    const h = createHarness({ size: 5 })
+    const h = createSolo({ size: 5 })
     h.tickOnly(1, 21)
     for (let n = 2; n <= 5; n += 1) say(h, n, { type: 'raft.preVoteGranted', term: 1 })
     settleDisk(h)
@@ -261,7 +261,7 @@ describe('thesis 9.6, PreVote', () => {
   })
 
   test('Votes and pre-votes of other terms than the campaign\'s are not counted', () => {
-    const h = createHarness({ size: 3 })
+    const h = createSolo({ size: 3 })
     h.tickOnly(1, 21)
     say(h, 2, { type: 'raft.preVoteGranted', term: 7 })
     say(h, 2, { type: 'raft.preVoteRefused', term: 7, reason: 'staleLog' })
@@ -419,7 +419,7 @@ describe('DESIGN 3, a leader that commits nothing', () => {
 describe('log time', () => {
   test('The new leader\'s clock is the lower median of the wall clocks of the voters that elected it', () => {
     const clocks: number[] = []
-    const h = createHarness({ size: 5 })
+    const h = createSolo({ size: 5 })
     const perform = h.member(1).core.effects
     h.member(1).wallMs = 500
     h.tickOnly(1, 21)

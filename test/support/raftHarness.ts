@@ -68,6 +68,8 @@ export interface HarnessOptions {
   readonly limits?: Partial<RaftLimits>
   /** Members start without waiting for each other's acceptance and without the silence of a fresh start. Default true. */
   readonly isWarm?: boolean
+  /** The test speaks for the peers of member 1. */
+  readonly isScripted?: boolean
   /** A line per thing that happens, for transcripts. */
   readonly onLine?: (line: string) => void
 }
@@ -129,7 +131,7 @@ export const createHarness = (options: HarnessOptions = {}): Harness => {
   const configuration = options.configuration ?? { voters: ids, outgoing: [], learners: [] }
   const world: World = {
     options, configuration, timing: raftTiming(options.timing), members: [], network: [], lives: new Map(),
-    safety: createSafety(), allows: () => true, now: 1_000, counter: 0, say: options.onLine ?? (() => {}),
+    safety: createSafety(options.isScripted ?? false), allows: () => true, now: 1_000, counter: 0, say: options.onLine ?? (() => {}),
   }
   for (let number = 1; number <= ids.length; number += 1) world.members.push(createMember(world, number))
   if (options.isWarm ?? true) for (const member of world.members) warm(world, member)

@@ -33,7 +33,7 @@ export const settleDisk = (harness: Harness, number = 1): void => {
 }
 
 /** Member 1 alone on stage: the others exist only in what the test says for them. */
-export const createSolo = (options: HarnessOptions = {}): Harness => createHarness(options)
+export const createSolo = (options: HarnessOptions = {}): Harness => createHarness({ ...options, isScripted: true })
 
 /** Member 1 follows member 2 in this term, with these entries durable. */
 export const createFollower = (term: Term, terms: readonly Term[] = [], options: HarnessOptions = {}): Harness => {
