@@ -47,6 +47,8 @@ export interface NatsGatewayOptions {
   readonly valueBytesMax: number
   /** Delivers overdue ticks before anything that waited outside is looked at. */
   readonly catchUp: () => void
+  /** The node's log has more waiting than it should: writes are refused until it has caught up. */
+  readonly isOverloaded: () => boolean
   readonly submit: (request: ClientRequest) => void
   /** The cluster map with the leaders this node knows, as plain data: the answer to `kv.map`. */
   readonly map: () => unknown
@@ -103,8 +105,8 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
 
   const admit = (policy: Policy, to: string, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
     const { shard, operation, consistency } = request
-    if (replies.size >= PENDING_REPLIES_MAX) {
-      refusals.note('OVERLOADED', 'too many requests wait for their answer')
+    if (replies.size >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
+      refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk')
       reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
       return
     }

@@ -31,6 +31,7 @@ export interface FrontDoorsOptions {
   /** `to` empty: the shard on this node. */
   readonly send: (shard: ShardId, to: NodeId | '', request: ShardRequest) => void
   readonly catchUp: () => void
+  readonly isOverloaded: () => boolean
   readonly onFailure: (error: unknown) => void
 }
 
@@ -134,6 +135,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     shardCount: map.shardCount,
     valueBytesMax: budget.valueBytesMax,
     catchUp: options.catchUp,
+    isOverloaded: options.isOverloaded,
     submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.request', request, now: clock.now() }),
     map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
   })

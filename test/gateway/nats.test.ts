@@ -1,3 +1,5 @@
+/** Raw requests through the NATS front door: what becomes an operation, what is refused, and who may be answered. */
+
 import { describe, expect, test } from '@jest/globals'
 import { silentLogger } from '../../actors/kernel/log.ts'
 import { must } from '../../actors/kernel/assert.ts'
@@ -18,7 +20,7 @@ interface Answer {
   readonly headers: Headers
 }
 
-const open = (options: { isMapped?: boolean } = {}) => {
+const open = (options: { isMapped?: boolean; isOverloaded?: boolean } = {}) => {
   const world = createVirtualWorld(options.isMapped === false ? {} : { mappings: { prefix: 'kv', shardCount: SHARDS } })
   const submitted: ClientRequest[] = []
   const log: string[] = []
@@ -32,6 +34,7 @@ const open = (options: { isMapped?: boolean } = {}) => {
     shardCount: SHARDS,
     valueBytesMax: VALUE_BYTES_MAX,
     catchUp: () => { caughtUp += 1 },
+    isOverloaded: () => options.isOverloaded === true,
     submit: (request) => submitted.push(request),
     map: () => ({ epoch: 1 }),
   })
@@ -246,6 +249,15 @@ describe('the NATS gateway', () => {
     expect(ask('kv.help')()).toBe('noResponders')
     gateway.close()
     expect(ask('kv.get.user42')()).toBe('noResponders')
+  })
+
+  test('refuses writes, not reads, while the log has too much waiting', () => {
+    const { gateway, submitted, ask, serveAll } = open({ isOverloaded: true })
+    serveAll()
+    gateway.open()
+    expect(statusOf(ask('kv.put.user42', 'x')())).toBe('OVERLOADED')
+    ask('kv.get.user42')
+    expect(submitted.map(({ operation }) => operation.code)).toEqual([OpCode.get])
   })
 
   test('refuses with OVERLOADED when too many answers are outstanding', () => {

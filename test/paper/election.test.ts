@@ -210,7 +210,7 @@ describe('thesis 9.6, PreVote', () => {
     h.tickOnly(1, 11)
     takeSent(h)
     say(h, 3, requestPreVote(8, [9, 7]))
-    expect(h.member(1).core).toMatchObject({ term: 2, vote: '', role: 'preCandidate' === h.member(1).core.role ? 'preCandidate' : 'follower' })
+    expect(h.member(1).core).toMatchObject({ term: 2, vote: '', role: 'follower' })
     expect(sentOf(takeSent(h), 'raft.preVoteGranted')).toEqual([{ type: 'raft.preVoteGranted', term: 8 }])
     expect(h.member(1).disk.writes).toHaveLength(0)
   })

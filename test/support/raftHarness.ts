@@ -58,6 +58,8 @@ export interface HarnessMember {
   received: Uint8Array
   isSnapshotDamaged: boolean
   wallMs: number
+  /** What ended the member, if an assertion did. */
+  failure: unknown
 }
 
 export interface HarnessOptions {
@@ -178,14 +180,14 @@ const start = (world: World, member: HarnessMember): void => {
     now: world.now,
     wallMs: member.wallMs,
   })
-  const { core, life } = member
+  const { core } = member
   member.shell = createShell({
     machine: raftMachine,
     input: { core },
     effects: core.effects,
     perform: (effect: RaftEffect) => perform(world, member, effect),
     onFailure: (error) => {
-      if (member.life === life) throw error
+      member.failure = error
     },
   })
   world.safety.started(member)
@@ -197,6 +199,8 @@ const termOnDisk = ({ durable }: RaftDisk, index: Index): Term | undefined =>
 const dispatch = (world: World, member: HarnessMember, event: RaftEvent): void => {
   if (!member.isUp) return
   member.shell.send(event)
+  // Thrown here, not where it happens: xstate reports what an observer throws later, to nobody.
+  if (member.failure !== undefined) throw member.failure
   world.safety.check(member, world.members)
 }
 

@@ -1,0 +1,131 @@
+/**
+ * The mailroom of one node: hands each message to the actor it names, here directly, elsewhere through the post. A message for an actor
+ * of this node never becomes a parcel.
+ *
+ * A parcel that names an actor this node does not have is counted and dropped; so is Raft mail for another replica than the one that is
+ * hosted, and mail whose sender is not the node it came from. A request for a shard without a replica here is answered NOT_LEADER,
+ * which is certain, unless it came by a slot, where somebody else may be executing it.
+ */
+
+import { createPost } from '../bus/postOffice.ts'
+import { nodeOf } from './ids.ts'
+import type { Turn } from '../actors/kernel/turn.ts'
+import type { OperationResult } from '../actors/shard/operation.ts'
+import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
+import type { ActorMessage } from '../bus/messages.ts'
+import type { Address, Parcel, Post } from '../bus/post.ts'
+import type { LeaderHint } from './beacon.ts'
+import type { ClusterMap } from './clusterMap.ts'
+import type { FrontDoors } from './frontDoors.ts'
+import type { NodeOptions } from './nodeOptions.ts'
+import type { ReplicaHost } from './replicaHost.ts'
+import type { NodeId, ShardId } from './ids.ts'
+
+/** What a caller is told to wait who asked a node without the shard. */
+const RETRY_AFTER_MS = 100
+
+type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
+
+export interface MailroomOptions {
+  readonly node: NodeOptions
+  readonly map: ClusterMap
+  readonly turn: Turn
+  /** Asked for when mail arrives, since they are built after the mailroom that they send through. */
+  readonly host: () => ReplicaHost
+  readonly doors: () => FrontDoors
+  readonly leaderOf: (shard: ShardId) => LeaderHint | null
+  readonly catchUp: () => void
+}
+
+export interface Mailroom {
+  readonly post: Post
+  /** To an actor of any node, this one included. */
+  readonly send: (to: NodeId, address: Address, message: ActorMessage) => void
+  readonly misdirected: () => number
+}
+
+interface Sorting {
+  readonly options: MailroomOptions
+  readonly send: Mailroom['send']
+  misdirected: number
+}
+
+export const createMailroom = (options: MailroomOptions): Mailroom => {
+  const { genesis, boot, ports: { bus, clock, log } } = options.node
+  const self = genesis.node
+  const post = createPost({
+    bus,
+    clock,
+    cluster: genesis.cluster,
+    self,
+    bootId: boot,
+    isMember: (node) => options.map.nodes.includes(node),
+    requestFlush: options.turn.member('post', () => post.flush()),
+    onParcel: (parcel) => {
+      options.catchUp()
+      deliver(sorting, parcel)
+    },
+    log: log.child({ actor: 'post' }),
+  })
+  const send: Mailroom['send'] = (to, address, message) => {
+    if (to === self) deliver(sorting, { from: self, to: address, message })
+    else post.send(to, address, message)
+  }
+  const sorting: Sorting = { options, send, misdirected: 0 }
+  return { post, send, misdirected: () => sorting.misdirected }
+}
+
+const deliver = (sorting: Sorting, parcel: Parcel): void => {
+  const { message } = parcel
+  switch (message.type) {
+    case 'raft': deliverRaft(sorting, parcel, message); return
+    case 'shard.request': deliverRequest(sorting, parcel, message); return
+    case 'shard.reply': {
+      const now = sorting.options.node.ports.clock.now()
+      if (!sorting.options.doors().reply(parcel.to, { ...message, from: parcel.from, now })) sorting.misdirected += 1
+      return
+    }
+  }
+  message satisfies never
+}
+
+const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Extract<ActorMessage, { type: 'raft' }>): void => {
+  const group = numberIn(parcel.to, 'raft')
+  const replica = group === null ? undefined : sorting.options.host().of(group)
+  if (replica?.id !== to || nodeOf(from) !== parcel.from) sorting.misdirected += 1
+  else replica.raft.send({ ...message, from })
+}
+
+const deliverRequest = (sorting: Sorting, { from, to }: Parcel, message: ShardRequest): void => {
+  const origin = { node: from, address: message.replyTo }
+  const shard = numberIn(to, 'shard') as ShardId | null
+  const hosted = shard === null ? undefined : sorting.options.host().of(shard)
+  if (hosted === undefined) refuseUnhosted(sorting, origin, { shard, message })
+  else hosted.actor.send({ ...message, origin, now: sorting.options.node.ports.clock.now() })
+}
+
+const refuseUnhosted = (
+  sorting: Sorting, origin: Origin, { shard, message }: { readonly shard: ShardId | null; readonly message: ShardRequest },
+): void => {
+  sorting.misdirected += 1
+  const { map, leaderOf } = sorting.options
+  if (message.policy === 'slot' || shard === null || map.replicas[shard] === undefined) return
+  const result = notHosted(leaderOf(shard))
+  sorting.send(origin.node, origin.address, {
+    type: 'shard.reply', shard, batch: message.batch, results: message.operations.map(() => result),
+  })
+}
+
+const notHosted = (leader: LeaderHint | null): OperationResult => ({
+  status: 'NOT_LEADER',
+  revision: 0,
+  definite: true,
+  retryAfterMs: RETRY_AFTER_MS,
+  message: leader === null ? 'This node does not serve the shard: fetch the map again.' : `Node ${leader.node} leads the shard.`,
+})
+
+/** `raft/7` is 7 for `raft`; null for every other form. */
+const numberIn = (address: Address, actor: 'raft' | 'shard'): number | null => {
+  const digits = address.startsWith(`${actor}/`) ? address.slice(actor.length + 1) : ''
+  return /^\d{1,5}$/.test(digits) ? Number(digits) : null
+}
