@@ -110,7 +110,7 @@ const openConnection = (
     clock,
     log: log.child({ actor: 'connection', conn_id: id }),
     now: clock.now(),
-    ...(connectionLimits === undefined ? {} : { limits: connectionLimits }),
+    limits: { batchBytesMax: options.budget.frameBytesMax, ...connectionLimits },
     leaderOf: options.leaderOf,
     ports: {
       ...ports,

@@ -11,6 +11,7 @@
  * another node may hold a copy of the same request. A timed-out write is indefinite; a read has no effect to be unsure of.
  */
 
+import { encodedOperationBytes } from '../shard/batch.ts'
 import { checkOperation } from '../shard/operationCheck.ts'
 import { createDeadlines } from './deadlines.ts'
 import { LOW_WATER, TIMEOUT_MS_MAX } from './limits.ts'
@@ -170,7 +171,7 @@ export const answer = (core: ConnectionCore, request: ClientRequest, result: Ope
 const take = (core: ConnectionCore, request: ClientRequest, now: number): void => {
   const { operation } = request
   const deadline = now + Math.min(TIMEOUT_MS_MAX, Math.max(1, request.timeoutMs))
-  const bytes = operation.key.length + (operation.value?.length ?? 0)
+  const bytes = encodedOperationBytes(operation)
   const inFlight: InFlight = { request, deadline, bytes, batch: 0, isDone: false }
   core.inFlightRequests += 1
   core.inFlightBytes += bytes

@@ -6,9 +6,9 @@ import { ENTRY_OVERHEAD_BYTES, VALUE_BYTES_MAX } from '../shard/operation.ts'
 export interface ConnectionLimits {
   /** Requests taken in and not yet answered. Higher hides longer pauses from clients, with more memory and longer waits. */
   readonly inFlightRequestsMax: number
-  /** Bytes of their keys and values; passed by one request at most. */
+  /** Their encoded bytes; passed by one request at most. */
   readonly inFlightBytesMax: number
-  /** Keys and values of one message to a shard. A message must fit the broker's payload: at most a little over half of it. */
+  /** Encoded operations of one message to a shard. A message must fit the broker's payload: the node sets it from the byte budget. */
   readonly batchBytesMax: number
   /** What a refused caller is told to wait, in milliseconds. */
   readonly retryAfterMs: number

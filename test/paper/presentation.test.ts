@@ -1,0 +1,281 @@
+/** A member presents itself after every start, and is refused when its disk forgot what it promised (DESIGN 5; beyond the paper). */
+
+import { describe, expect, test } from '@jest/globals'
+import { createHarness, idOf } from '../support/raftHarness.ts'
+import { append, createServing, createSolo, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
+import { copyImage, createRaftDisk } from '../support/raftDisk.ts'
+import type { Harness } from '../support/raftHarness.ts'
+import type { RaftMessage } from '../../actors/raft/protocol.ts'
+
+type Present = Extract<RaftMessage, { type: 'raft.present' }>
+const present = (of: Partial<Present>): Present =>
+  ({ type: 'raft.present', incarnation: 77, term: 0, vote: '', lastTerm: 0, lastIndex: 0, ...of })
+const answers = (h: Harness): string[] => takeSent(h).map(({ to, message }) => `${to} ${message.type}`)
+const ownIncarnation = (h: Harness): number => h.member(1).core.presenting.own.incarnation
+
+/** Member 1 has just started and knows nobody. */
+const started = (): Harness => createSolo({ isWarm: false })
+
+describe('a started member', () => {
+  test('presents to every peer each heartbeat interval until it is answered', () => {
+    const h = started()
+    h.tickOnly(1, 1)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.present`, `${idOf(3)} raft.present`])
+    say(h, 2, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) })
+    h.tickOnly(1, 1)
+    expect(answers(h)).toEqual([])
+    h.tickOnly(1, 1)
+    expect(answers(h)).toEqual([`${idOf(3)} raft.present`])
+  })
+
+  test('stops after one maximum election timeout, and presents to whoever turns up later', () => {
+    const h = started()
+    h.tickOnly(1, 21)
+    h.tickOnly(1, 2)
+    takeSent(h)
+    h.member(1).core.electionTimeout = 99
+    h.tickOnly(1, 2)
+    expect(answers(h)).toEqual([])
+    say(h, 3, { type: 'raft.heartbeat', term: 4, commitIndex: 0, round: 1 })
+    expect(answers(h)).toEqual([`${idOf(3)} raft.present`])
+  })
+
+  test.each([
+    ['votes for', { type: 'raft.requestVote', term: 1, lastTerm: 0, lastIndex: 0, transfer: false }, ['raft.present', 'raft.voteRefused']],
+    ['grants a pre-vote to', { type: 'raft.requestPreVote', term: 1, lastTerm: 0, lastIndex: 0 }, ['raft.present', 'raft.preVoteRefused']],
+    ['accepts appends from', append(1, [0, 0], entriesOf(1, 1)), ['raft.present']],
+    ['answers heartbeats of', { type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 }, ['raft.present']],
+    ['campaigns for', { type: 'raft.timeoutNow', term: 0 }, ['raft.present']],
+  ] as const)('never %s a peer that has not accepted its presentation: it presents first', (_, message, said) => {
+    const h = started()
+    h.member(1).core.freshTicks = 0
+    say(h, 2, message)
+    settleDisk(h)
+    const sent = takeSent(h)
+    expect(sent.map((mail) => mail.message.type)).toEqual(said)
+    expect(sent.map((mail) => ('reason' in mail.message ? mail.message.reason : 'notPresented'))).toEqual(said.map(() => 'notPresented'))
+    expect(h.member(1).core).toMatchObject({ term: 0, leader: '' })
+  })
+
+  test('presents once a tick, however many appends come', () => {
+    const h = started()
+    for (let i = 0; i < 5; i += 1) say(h, 2, append(1, [0, 0], entriesOf(1, 1)))
+    expect(answers(h)).toEqual([`${idOf(2)} raft.present`])
+  })
+
+  test('campaigns only towards peers that have accepted it, and presents to the others', () => {
+    const h = started()
+    say(h, 2, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) })
+    h.tickOnly(1, 31)
+    takeSent(h)
+    h.tickOnly(1, 2)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.requestPreVote`, `${idOf(3)} raft.present`])
+  })
+
+  test('takes no answer to an earlier start for its own', () => {
+    const h = started()
+    say(h, 2, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) + 1 })
+    say(h, 2, { type: 'raft.presentRefused', incarnation: ownIncarnation(h) + 1, term: 9, index: 9 })
+    expect(h.member(1).core.presenting.accepted.size).toBe(0)
+    expect(h.member(1).core.role).toBe('follower')
+  })
+
+  test('presents what was durable at its start, also when it has moved on', () => {
+    const h = createHarness()
+    h.campaign(1)
+    h.propose(1, 'x')
+    h.stabilize()
+    h.crash(3)
+    h.restart(3)
+    h.propose(1, 'y')
+    h.tick(2)
+    expect(h.member(3).core.presenting.own).toMatchObject({ term: 1, lastTerm: 1, lastIndex: 2 })
+    expect(h.member(3).core.log.entries).toHaveLength(3)
+  })
+})
+
+describe('the memory of promises', () => {
+  const afterAccepting = (): Harness => {
+    const h = createServing()
+    h.propose(1, 'x')
+    settleDisk(h)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
+    takeSent(h)
+    return h
+  }
+
+  test.each([
+    ['a lower term', { term: 0, vote: '', lastTerm: 0, lastIndex: 2 }],
+    ['the same term without what it accepted', { term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 }],
+    ['the same term without its vote', { term: 1, vote: '', lastTerm: 1, lastIndex: 2 }],
+    ['the same term with another vote', { term: 1, vote: idOf(3), lastTerm: 1, lastIndex: 2 }],
+  ] as const)('A replica below its promises is told so: %s', (_, presented) => {
+    const h = afterAccepting()
+    say(h, 2, present(presented))
+    expect(takeSent(h).map(({ message }) => message)).toEqual([{ type: 'raft.presentRefused', incarnation: 77, term: 1, index: 2 }])
+  })
+
+  test.each([
+    ['what it promised', { term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 }],
+    ['more', { term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 9 }],
+    ['a higher term, in which its log may have been cut', { term: 2, vote: '', lastTerm: 1, lastIndex: 1 }],
+  ] as const)('A replica that presents %s is accepted', (_, presented) => {
+    const h = afterAccepting()
+    say(h, 2, present(presented))
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentAccepted`])
+  })
+
+  test('A presentation repeated late, after newer promises, is a delay and no forgetting', () => {
+    const h = createServing()
+    const first = present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 })
+    say(h, 2, first)
+    h.propose(1, 'x')
+    settleDisk(h)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
+    takeSent(h)
+    say(h, 2, first)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentAccepted`])
+  })
+
+  test('What a replica presented it must present again, except entries a leader may honestly have cut', () => {
+    const h = createServing()
+    say(h, 3, present({ incarnation: 1, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 120 }))
+    say(h, 3, present({ incarnation: 2, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 110 }))
+    say(h, 3, present({ incarnation: 3, term: 5, vote: idOf(2), lastTerm: 5, lastIndex: 112 }))
+    expect(answers(h).filter((line) => line.endsWith('Refused'))).toEqual([])
+    // Entries of term 5 came from term 5's leader, and it never cuts its own.
+    say(h, 3, present({ incarnation: 4, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 111 }))
+    expect(answers(h)).toEqual([`${idOf(3)} raft.presentRefused`])
+  })
+
+  test('A vote is a promise to the candidate', () => {
+    const h = createServing()
+    say(h, 2, present({ term: 1, vote: '', lastTerm: 0, lastIndex: 5 }))
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentRefused`])
+  })
+
+  test('A late promise of an older term changes nothing', () => {
+    const h = createServing()
+    say(h, 3, present({ incarnation: 1, term: 7 }))
+    say(h, 3, { type: 'raft.voteGranted', term: 1, wallMs: 0 })
+    say(h, 3, present({ incarnation: 2, term: 7 }))
+    expect(answers(h).filter((line) => line.endsWith('Refused'))).toEqual([])
+  })
+
+  test('A refused replica is never counted again, and whatever it says is ignored', () => {
+    const h = afterAccepting()
+    h.propose(1, 'y')
+    settleDisk(h)
+    say(h, 2, present({ term: 0 }))
+    takeSent(h)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 3 })
+    expect(h.member(1).core.commitIndex).toBe(2)
+    // What it had accepted before no longer counts either.
+    h.propose(1, 'z')
+    settleDisk(h)
+    const read = h.read(1)
+    h.tickOnly(1, 2)
+    say(h, 2, { type: 'raft.heartbeatAcked', term: 1, round: h.member(1).core.leading.round, diskStalled: false })
+    expect(h.member(1).readyReads.has(read)).toBe(false)
+    say(h, 2, { type: 'raft.requestVote', term: 9, lastTerm: 9, lastIndex: 99, transfer: true })
+    expect(h.member(1).core).toMatchObject({ role: 'leader', term: 1 })
+    expect(takeSent(h).filter(({ to }) => to === idOf(2))).toEqual([])
+    say(h, 2, present({ incarnation: 78, term: 99 }))
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentRefused`])
+    say(h, 3, { type: 'raft.appendAccepted', term: 1, matchIndex: 4 })
+    expect(h.member(1).core.commitIndex).toBe(4)
+  })
+
+  test('The vote of a refused replica is not counted', () => {
+    const h = createSolo()
+    say(h, 2, present({ incarnation: 1, term: 3 }))
+    say(h, 2, present({ incarnation: 2, term: 2 }))
+    h.tickOnly(1, 21)
+    say(h, 2, { type: 'raft.preVoteGranted', term: 1 })
+    expect(h.member(1).core.role).toBe('preCandidate')
+    expect(sentOf(takeSent(h), 'raft.requestPreVote')).toHaveLength(1)
+  })
+
+  test('A leader starts probing a peer anew when it presents itself, without taking back its match', () => {
+    const h = afterAccepting()
+    expect(h.member(1).core.leading.progress.get(idOf(2))?.state).toBe('replicate')
+    say(h, 2, present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 }))
+    expect(h.member(1).core.leading.progress.get(idOf(2))).toMatchObject({ state: 'probe', matchIndex: 2, nextIndex: 3 })
+    takeSent(h)
+    h.flush(1)
+    expect(sentOf(takeSent(h), 'raft.append').map(({ prevIndex, entries }) => [prevIndex, entries.length])).toEqual([[2, 0]])
+  })
+
+  test('A leader sends a peer that has not accepted it nothing but its presentation', () => {
+    const h = createServing()
+    h.member(1).core.presenting.accepted.delete(idOf(3))
+    h.propose(1, 'x')
+    h.flush(1)
+    h.tickOnly(1, 2)
+    expect(takeSent(h).filter(({ to }) => to === idOf(3)).map(({ message }) => message.type)).toEqual(['raft.present'])
+    say(h, 3, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) })
+    h.flush(1)
+    expect(takeSent(h).filter(({ to }) => to === idOf(3)).map(({ message }) => message.type)).toEqual(['raft.append'])
+  })
+})
+
+describe('an old copy of a disk put back', () => {
+  const putBack = (): Harness => {
+    const h = createHarness()
+    h.campaign(1)
+    h.propose(1, 'old')
+    h.stabilize()
+    const copy = createRaftDisk().durable
+    copyImage(h.member(2).disk.durable, copy)
+    h.propose(1, 'acknowledged')
+    h.tick(4)
+    h.crash(2)
+    copyImage(copy, h.member(2).disk.durable)
+    h.restart(2)
+    h.tick(4)
+    return h
+  }
+
+  test('is refused by whoever remembers: the replica is quarantined and halts', () => {
+    const h = putBack()
+    expect(h.member(2).core).toMatchObject({ role: 'halted', leader: '' })
+    expect(h.member(2).core.quarantined).toMatch(/forgot what it promised n1:1: term 1, entries up to 3/)
+  })
+
+  test('stays quarantined after another start', () => {
+    const h = putBack()
+    h.crash(2)
+    h.restart(2)
+    expect(h.member(2).core.role).toBe('halted')
+  })
+
+  test('A halted member answers nothing, refuses proposals and reads, and never campaigns', () => {
+    const h = putBack()
+    takeSent(h)
+    h.tickOnly(2, 500)
+    for (const message of [
+      present({ term: 9 }), append(1, [0, 0], []),
+      { type: 'raft.requestVote', term: 9, lastTerm: 9, lastIndex: 9, transfer: true },
+      { type: 'raft.requestPreVote', term: 9, lastTerm: 9, lastIndex: 9 },
+    ] as const) say(h, 3, message, 2)
+    expect(takeSent(h)).toEqual([])
+    expect(h.member(2).refusedProposals.get(h.propose(2, 'x'))).toBe('notLeader')
+    expect(h.member(2).refusedReads.get(h.read(2))).toBe('notLeader')
+    expect(h.member(2).core.role).toBe('halted')
+  })
+
+  test('The others go on, and nothing acknowledged is lost', () => {
+    const h = putBack()
+    h.propose(1, 'more')
+    h.stabilize()
+    expect(h.member(1).applied.slice(1)).toEqual(['old', 'acknowledged', 'more'])
+  })
+
+  test('A member that is told to halt does so, whatever it was', () => {
+    const h = createServing()
+    const read = h.read(1)
+    h.send(1, { type: 'raft.halt', reason: 'the log is damaged' })
+    expect(h.member(1).core).toMatchObject({ role: 'halted', quarantined: 'the log is damaged' })
+    expect(h.member(1).refusedReads.get(read)).toBe('notLeader')
+  })
+})

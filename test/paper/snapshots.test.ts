@@ -1,0 +1,322 @@
+/** Log compaction and snapshot transfer (section 7; thesis 5.1). */
+
+import { describe, expect, test } from '@jest/globals'
+import { crc32 } from '../../storage/crc.ts'
+import { createHarness, idOf, numberOf } from '../support/raftHarness.ts'
+import { append, createFollower, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
+import type { Harness, HarnessOptions } from '../support/raftHarness.ts'
+import type { RaftMessage } from '../../actors/raft/protocol.ts'
+
+const small: HarnessOptions = { limits: { tailEntriesMax: 0, chunkBytesMax: 40, chunksInFlightMax: 2 } }
+const isFor = (number: number) => ({ from, to }: { from: string, to: string }): boolean => from === idOf(number) || to === idOf(number)
+
+/** Members 1 and 2 have moved on without 3, and forgotten the entries it needs. */
+const behind = (options: HarnessOptions = small): Harness => {
+  const h = createHarness(options)
+  h.campaign(1)
+  h.setRoute((mail) => !isFor(3)(mail))
+  for (let i = 0; i < 10; i += 1) h.propose(1, `value ${i}`)
+  h.stabilize()
+  h.snapshot(1)
+  h.propose(1, 'after')
+  h.stabilize()
+  return h
+}
+
+const chunk = (snapshot: readonly [number, number], offset: number, text: string, more: Partial<Extract<RaftMessage, { type: 'raft.snapshotChunk' }>> = {}) => {
+  const bytes = new TextEncoder().encode(text)
+  return {
+    type: 'raft.snapshotChunk', term: 2, snapshotIndex: snapshot[0], snapshotTerm: snapshot[1], offset, totalBytes: 100,
+    crc: crc32(bytes), bytes, ...more,
+  } as const
+}
+
+describe('section 7', () => {
+  test('The leader must send snapshots to followers that lag behind, when it has discarded the next log entry it needs to send', () => {
+    const h = behind()
+    h.setRoute(() => true)
+    h.tick(10)
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+    expect(h.member(3).core.snapshot?.index).toBe(11)
+    expect(h.member(1).core.leading.progress.get(idOf(3))).toMatchObject({ state: 'replicate', matchIndex: 12 })
+  })
+
+  test('Chunks are acknowledged, and only a few are on their way', () => {
+    const h = behind()
+    let inFlight = 0
+    let most = 0
+    h.setRoute(({ message }) => {
+      if (message.type === 'raft.snapshotChunk') inFlight += 1
+      if (message.type === 'raft.snapshotAccepted') inFlight -= 1
+      most = Math.max(most, inFlight)
+      return true
+    })
+    h.tick(10)
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThanOrEqual(2)
+  })
+
+  test('A transfer survives lost chunks and lost acknowledgements', () => {
+    const h = behind()
+    let n = 0
+    h.setRoute(({ message }) => {
+      if (message.type !== 'raft.snapshotChunk' && message.type !== 'raft.snapshotAccepted') return true
+      n += 1
+      return n % 3 !== 0
+    })
+    h.tick(200)
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+  })
+
+  test('A replica whose transfer stalls is retried, in the end from the beginning with the newest snapshot', () => {
+    const h = behind()
+    h.setRoute(({ message }) => message.type !== 'raft.snapshotChunk')
+    h.tick(30)
+    h.propose(1, 'more')
+    h.tick(4)
+    h.snapshot(1)
+    h.tick(60)
+    expect(h.member(1).core.leading.progress.get(idOf(3))?.transfer?.index).toBe(13)
+    h.setRoute(() => true)
+    h.tick(60)
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+  })
+
+  test('A received snapshot that does not verify is refused and sent again', () => {
+    const h = behind()
+    h.member(3).isSnapshotDamaged = true
+    const refusals: string[] = []
+    h.setRoute(({ message }) => {
+      if (message.type === 'raft.snapshotRefused') refusals.push(message.reason)
+      return true
+    })
+    h.tick(10)
+    expect(refusals).toEqual(['damaged'])
+    h.tick(30)
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+  })
+
+  test('When the file is gone the peer is probed again, and gets what there is', () => {
+    const h = behind()
+    const files = h.member(1).disk.snapshots.splice(0)
+    h.setRoute(() => true)
+    h.tick(8)
+    expect(h.member(3).core.commitIndex).toBeLessThan(11)
+    h.member(1).disk.snapshots.push(...files)
+    h.tick(20)
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+  })
+
+  test('A receiver that starts anew in the middle gets the snapshot from the beginning', () => {
+    const h = behind()
+    let n = 0
+    h.setRoute(({ message }) => message.type !== 'raft.snapshotChunk' || (n += 1) < 3)
+    h.tick(6)
+    h.crash(3)
+    h.restart(3)
+    h.setRoute(() => true)
+    h.tick(60)
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+  })
+
+  test('A new leader begins its own transfer', () => {
+    const h = behind()
+    h.snapshot(2)
+    let n = 0
+    h.setRoute((mail) => mail.message.type !== 'raft.snapshotChunk' || (n += 1) < 3)
+    h.tick(6)
+    h.setRoute((mail) => !isFor(1)(mail))
+    h.tick(60)
+    expect(h.leader().number).toBe(2)
+    expect(h.member(3).applied).toEqual(h.member(2).applied)
+  })
+
+  test('If instead the follower receives a snapshot that describes a prefix of its log, entries following it are still retained', () => {
+    const h = createFollower(2, [1, 1, 2, 2])
+    say(h, 2, chunk([3, 2], 0, 'x'))
+    settleDisk(h)
+    expect(h.member(1).core).toMatchObject({ commitIndex: 3, emittedIndex: 3, isRestoring: false })
+    expect(h.member(1).core.log.entries).toHaveLength(4)
+    // It only moves the commit index, and says what matches.
+    expect(takeSent(h).map(({ message }) => message)).toEqual([{ type: 'raft.appendAccepted', term: 2, matchIndex: 3 }])
+  })
+
+  test('A snapshot that is not ahead of the commit index is never installed', () => {
+    const h = createFollower(2, [1, 2, 2])
+    say(h, 2, append(2, [3, 2], [], 3))
+    takeSent(h)
+    say(h, 2, chunk([2, 1], 0, 'x'))
+    expect(sentOf(takeSent(h), 'raft.snapshotRefused').map(({ reason }) => reason)).toEqual(['older'])
+    expect(h.member(1).disk.writes).toHaveLength(0)
+  })
+
+  test('The leader of a peer that refused as older goes on behind the snapshot', () => {
+    const h = behind()
+    h.setRoute((mail) => !(mail.message.type === 'raft.snapshotChunk'))
+    h.tick(6)
+    const progress = h.member(1).core.leading.progress.get(idOf(3))
+    expect(progress?.state).toBe('snapshot')
+    h.send(1, { type: 'raft.snapshotRefused', from: idOf(3), term: 1, snapshotIndex: 11, reason: 'older' })
+    expect(progress).toMatchObject({ state: 'probe', nextIndex: 12 })
+  })
+
+  test('Chunks of another snapshot are never mixed in', () => {
+    const h = createFollower(2)
+    say(h, 2, chunk([9, 2], 0, 'aaaa'))
+    // The same index from a leader of another term: another file, byte for byte.
+    say(h, 3, chunk([9, 2], 4, 'bbbb', { term: 3 }))
+    expect(h.member(1).disk.writes.length - 1).toBe(1)
+    // It may begin only when no write of the old one is under way.
+    say(h, 3, chunk([9, 2], 0, 'cccc', { term: 3 }))
+    expect(h.member(1).core.following.incoming).toBeNull()
+    settleDisk(h)
+    say(h, 3, chunk([9, 2], 0, 'cccc', { term: 3 }))
+    settleDisk(h)
+    expect(new TextDecoder().decode(h.member(1).received)).toBe('cccc')
+    // Another size is another file, too.
+    say(h, 3, chunk([9, 2], 4, 'dddd', { term: 3, totalBytes: 50 }))
+    expect(h.member(1).core.following.incoming).toMatchObject({ requestedBytes: 4, totalBytes: 100 })
+  })
+
+  test('A chunk with a bad checksum is not written', () => {
+    const h = createFollower(2)
+    say(h, 2, chunk([9, 2], 0, 'aaaa', { crc: 1 }))
+    expect(h.member(1).core.following.incoming).toBeNull()
+  })
+
+  test('A gap is answered with what is there', () => {
+    const h = createFollower(2)
+    say(h, 2, chunk([9, 2], 0, 'aaaa'))
+    settleDisk(h)
+    takeSent(h)
+    say(h, 2, chunk([9, 2], 8, 'cccc'))
+    expect(takeSent(h).map(({ message }) => message)).toEqual([{ type: 'raft.snapshotAccepted', term: 2, snapshotIndex: 9, nextOffset: 4 }])
+  })
+
+  test('A full disk refuses, and the leader hears why', () => {
+    const h = createFollower(2)
+    say(h, 2, chunk([9, 2], 0, 'aaaa'))
+    h.member(1).disk.writes.splice(0)
+    h.send(1, { type: 'raft.snapshotDamaged', snapshotIndex: 9, reason: 'noSpace' })
+    expect(sentOf(takeSent(h), 'raft.snapshotRefused').map(({ reason }) => reason)).toEqual(['noSpace'])
+    expect(h.member(1).core.following).toMatchObject({ incoming: null, chunkWrites: 0 })
+  })
+})
+
+describe('while a snapshot takes force', () => {
+  /** Member 3 has every byte, and its disk has not recorded the snapshot yet. */
+  const installing = (): Harness => {
+    const h = behind()
+    h.setRoute(() => true)
+    for (let i = 0; i < 400 && !h.member(3).core.following.isInstalling; i += 1) {
+      if (i % 40 === 0) h.tickOnly(1, 1)
+      h.deliverOne()
+      for (const { number, core } of h.members) {
+        h.flush(number)
+        if (!core.following.isInstalling) h.writeOne(number)
+      }
+    }
+    expect(h.member(3).core.following.isInstalling).toBe(true)
+    takeSent(h)
+    return h
+  }
+
+  test('appends are not looked at, heartbeats are answered', () => {
+    const h = installing()
+    say(h, 1, append(1, [0, 0], entriesOf(1, 1)), 3)
+    say(h, 1, { type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 99 }, 3)
+    expect(takeSent(h).map(({ message }) => message.type)).toEqual(['raft.heartbeatAcked'])
+  })
+
+  test('no election is begun', () => {
+    const h = installing()
+    h.tickOnly(3, 100)
+    expect(h.member(3).core.role).toBe('follower')
+  })
+
+  test('further chunks are not looked at', () => {
+    const h = installing()
+    say(h, 1, chunk([50, 1], 0, 'x', { term: 1 }), 3)
+    expect(takeSent(h)).toEqual([])
+  })
+
+  test('It takes force also in a later term, but only the leader that sent it is answered', () => {
+    const h = installing()
+    say(h, 2, { type: 'raft.heartbeat', term: 4, commitIndex: 0, round: 1 }, 3)
+    takeSent(h)
+    settleDisk(h, 3)
+    expect(h.member(3).core).toMatchObject({ term: 4, commitIndex: 11, emittedIndex: 11 })
+    expect(sentOf(takeSent(h), 'raft.snapshotAccepted')).toEqual([])
+  })
+
+  test('Its total is acknowledged when it is durable, and counts as a match', () => {
+    const h = installing()
+    settleDisk(h, 3)
+    const [answer] = sentOf(takeSent(h), 'raft.snapshotAccepted')
+    expect(answer?.nextOffset).toBe(h.member(1).core.snapshot?.totalBytes)
+    expect(h.member(3).disk.durable.mark.index).toBe(11)
+  })
+
+  test('Fail-stop: an installation that nobody asked for ends the process', () => {
+    const h = createFollower(2)
+    const configuration = { voters: [idOf(1)], outgoing: [], learners: [] }
+    expect(() => h.send(1, { type: 'raft.snapshotInstalled', index: 9, term: 2, totalBytes: 1, configuration })).toThrow(/asked for/)
+  })
+})
+
+describe('compaction', () => {
+  const filled = (limits: HarnessOptions['limits']): Harness => {
+    const h = createHarness({ size: 1, ...(limits === undefined ? {} : { limits }) })
+    h.tick(21)
+    for (let i = 0; i < 9; i += 1) h.propose(1, `value ${i}`)
+    h.stabilize()
+    return h
+  }
+
+  test('The log on disk is kept back to the snapshot before the newest', () => {
+    const h = filled({})
+    h.snapshot(1)
+    expect(h.member(1).disk.durable.mark.index).toBe(0)
+    h.propose(1, 'more')
+    h.stabilize()
+    h.snapshot(1)
+    expect(h.member(1).disk.durable.mark).toEqual({ index: 10, term: 1 })
+  })
+
+  test('In memory a tail bounded by entries stays for slow followers', () => {
+    const h = filled({ tailEntriesMax: 3 })
+    h.snapshot(1)
+    expect(h.member(1).core.log.base.index).toBe(7)
+  })
+
+  test('and bounded by bytes', () => {
+    const h = filled({ tailBytesMax: 100 })
+    h.snapshot(1)
+    expect(h.member(1).core.log.base.index).toBe(8)
+  })
+
+  test('A snapshot that is not newer says nothing', () => {
+    const h = filled({})
+    h.snapshot(1)
+    const { base } = h.member(1).core.log
+    h.send(1, { type: 'raft.snapshotStored', index: 4, term: 1, totalBytes: 1 })
+    expect(h.member(1).core).toMatchObject({ snapshot: { index: 10 }, log: { base } })
+  })
+
+  test('A member starts from its snapshot, loads it first, then applies what follows', () => {
+    const lines: string[] = []
+    const h = createHarness({ size: 1, onLine: (line) => lines.push(line) })
+    h.tick(21)
+    for (let i = 0; i < 3; i += 1) h.propose(1, `value ${i}`)
+    h.stabilize()
+    h.snapshot(1)
+    h.propose(1, 'after')
+    h.stabilize()
+    h.crash(1)
+    lines.length = 0
+    h.restart(1)
+    h.tick(1)
+    expect(lines.filter((line) => /restores|applies/.test(line))).toEqual(['1 restores 4/1', '1 applies 5/1 after', '1 applies 6/2'])
+    expect(numberOf(h.leader().id)).toBe(1)
+  })
+})
