@@ -214,7 +214,7 @@ describe('a connection at its limit', () => {
     expect(harness.connection.state()).toBe('throttled')
     harness.reply(first(harness.sent, 0))
     harness.reply(first(harness.sent, 1))
-    expect(harness.connection.status().inFlightBytes).toBe(80)
+    expect(harness.connection.status().inFlightBytes).toBe(79 + 1 + 8)
     expect(harness.connection.state()).toBe('throttled')
     harness.reply(first(harness.sent, 2))
     expect(harness.connection.state()).toBe('open')
