@@ -215,7 +215,8 @@ const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFr
     if (opened.envelope.clusterHash !== clusterHash) return refuse('cluster', `${from} belongs to another cluster`)
     const decoded = decodeFrame(opened.body, { from, self })
     if (!decoded.ok) return refuse('malformed', `${from}: ${decoded.reason}`)
-    if (!isCurrentBoot(senders, from, { boot: opened.envelope.boot, now: options.clock.now() })) return refuse('supersededBoot', `${from} has restarted since it sent this`)
+    const heard = { boot: opened.envelope.boot, now: options.clock.now() }
+    if (!isCurrentBoot(senders, from, heard)) return refuse('supersededBoot', `${from} has restarted since it sent this`)
     return { ok: true, from, messages: decoded.messages }
   }
 }

@@ -34,7 +34,8 @@ export const readRequest = (subject: KeyRequest, inbound: Inbound, rules: Reques
   if (code === undefined) return refuse('INVALID', `"${subject.op}" is not an operation: use ${[...codes.keys()].join(', ')}`)
   const shard = shardOf(subject.hashToken, rules.shardCount)
   if (subject.slot !== undefined && subject.slot !== shard) {
-    return refuse('INVALID', `this key belongs to shard ${shard} of ${rules.shardCount}, not ${subject.slot}: the broker's mapping is for another shard count`)
+    const where = `this key belongs to shard ${shard} of ${rules.shardCount}, not ${subject.slot}`
+    return refuse('INVALID', `${where}: the broker's mapping is for another shard count`)
   }
   if (inbound.data.length > rules.valueBytesMax) {
     return refuse('TOO_LARGE', `the value has ${inbound.data.length} bytes: the limit is ${rules.valueBytesMax}`)

@@ -54,8 +54,9 @@ export const place = (input: PlacementInput): Placement => {
   const load = nodes.map(() => 0)
   const chosen: number[][] = []
   for (let shard = 0; shard < input.shardCount; shard += 1) {
-    const replicas = walk({ points, from: mix(fnv1a32(`shard/${shard}`)), copies, accepts: (node) => (load[node] ?? 0) < (bounds[node] ?? 0) })
-    const complete = replicas.length === copies ? replicas : walk({ points, from: mix(fnv1a32(`shard/${shard}`)), copies, accepts: () => true })
+    const from = mix(fnv1a32(`shard/${shard}`))
+    const within = walk({ points, from, copies, accepts: (node) => (load[node] ?? 0) < (bounds[node] ?? 0) })
+    const complete = within.length === copies ? within : walk({ points, from, copies, accepts: () => true })
     for (const node of complete) load[node] = (load[node] ?? 0) + 1
     chosen.push(complete)
   }

@@ -73,7 +73,8 @@ const verdictOf = (mapped: ReadonlyMap<string, number>, shardCount: number): Rou
     if (shard !== shardOf(token, shardCount)) {
       return {
         routing: 'mismatch',
-        finding: `the broker's mapping sends keys to the wrong shards: it must use partition(${shardCount},2); run "shardkv nats-config --shards ${shardCount}"`,
+        finding: `the broker's mapping sends keys to the wrong shards: it must use partition(${shardCount},2); `
+          + `run "shardkv nats-config --shards ${shardCount}"`,
       }
     }
   }

@@ -86,7 +86,7 @@ export const lastNotAbove = (log: Log, index: Index, term: Term): LogPosition =>
   let low = log.base.index - 1
   let high = Math.max(low, Math.min(index, lastIndexOf(log)))
   while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
+    const middle = low + Math.ceil((high - low) / 2)
     if (must(termAt(log, middle), 'the search stays inside the log') <= term) low = middle
     else high = middle - 1
   }

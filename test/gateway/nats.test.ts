@@ -68,7 +68,8 @@ describe('the slots of the NATS gateway', () => {
     const { gateway, submitted, ask, serveAll, caughtUp } = open()
     serveAll()
     gateway.open()
-    const answer = ask('kv.put.user42', 'hello', { 'Kv-If-Revision': '0', 'Kv-Ttl-Ms': '5000', 'Kv-Request-Id': 'abc', 'Kv-Timeout-Ms': '700' })
+    const headers = { 'Kv-If-Revision': '0', 'Kv-Ttl-Ms': '5000', 'Kv-Request-Id': 'abc', 'Kv-Timeout-Ms': '700' }
+    const answer = ask('kv.put.user42', 'hello', headers)
     const request = must(submitted[0], 'the request was submitted')
     expect(request).toMatchObject({
       shard: shardOf('user42', SHARDS), policy: 'slot', consistency: 'linearizable', timeoutMs: 700,
@@ -87,7 +88,9 @@ describe('the slots of the NATS gateway', () => {
     serveAll()
     gateway.open()
     ask('kv.get.user42.email', '', { 'Kv-Consistency': 'stale' })
-    expect(submitted[0]).toMatchObject({ shard: shardOf('user42', SHARDS), consistency: 'stale', operation: { code: OpCode.get, key: '{user42}email' } })
+    expect(submitted[0]).toMatchObject({
+      shard: shardOf('user42', SHARDS), consistency: 'stale', operation: { code: OpCode.get, key: '{user42}email' },
+    })
   })
 
   test('live exactly as long as the leadership: dropped, nobody answers', () => {
@@ -234,7 +237,9 @@ describe('the NATS gateway', () => {
   test('announces a change on its own root, and nothing for what is no key', () => {
     const { gateway, broker, pass } = open()
     const heard: string[] = []
-    broker.connect({ name: 'other' }).subscribe('kv-changed.>', ({ subject, headers }) => heard.push(`${subject} ${headers?.get('Kv-Revision')}`))
+    broker.connect({ name: 'other' }).subscribe('kv-changed.>', ({ subject, headers }) => {
+      heard.push(`${subject} ${headers?.get('Kv-Revision')}`)
+    })
     gateway.announce('{user42}email', 7, OpCode.put)
     gateway.announce('', 8, OpCode.put)
     pass(5)

@@ -86,7 +86,9 @@ const drawOperation = (random: Random, revisions: ReadonlyMap<string, number>): 
 }
 
 /** One request, recorded. */
-const perform = async (session: Session, { bus, client }: Client, { key, call }: { key: string; call: Call }): Promise<HistoryOperation> => {
+const perform = async (
+  session: Session, { bus, client }: Client, { key, call }: { key: string; call: Call },
+): Promise<HistoryOperation> => {
   const id = session.nextId
   session.nextId += 1
   const invokedAt = performance.now()

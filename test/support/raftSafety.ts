@@ -9,6 +9,7 @@
  *   Durability             what is applied is on the disks of a majority, and of whoever applies it
  *   One vote a term        across restarts
  *   Growth                 terms, commit indexes and match indexes only grow in a life; the term across lives too, once durable
+ *   Truth of the chart     the chart's state is the role
  *   Fresh reads            a read's index covers everything that was committed when it arrived
  */
 
@@ -69,6 +70,8 @@ export const createSafety = (isScripted: boolean): Safety => {
       })
     },
     check: (member) => {
+      const state = member.shell.state()
+      if (state !== member.core.role && !state.startsWith(`${member.core.role}.`)) fail(`the chart says ${state}, the core ${member.core.role}`)
       checkGrowth(ledger, member)
       checkLog(ledger, member)
       if (member.core.role === 'leader') checkLeader(ledger, member)

@@ -60,7 +60,8 @@ describe('the beacon', () => {
   })
 
   test.each([
-    [null], ['text'], [{}], [{ ...message(), boot: 1 }], [{ ...message(), boot: 'xyz' }], [{ ...message(), state: 'dancing' }], [{ ...message(), leads: 'x' }], [{ ...message(), leads: [[1]] }],
+    [null], ['text'], [{}], [{ ...message(), boot: 1 }], [{ ...message(), boot: 'xyz' }], [{ ...message(), state: 'dancing' }],
+    [{ ...message(), leads: 'x' }], [{ ...message(), leads: [[1]] }],
     [{ ...message(), leads: [[1, -1]] }], [{ ...message(), startedAtMs: 'now' }],
   ])('takes %j for no beacon', (value) => {
     expect(beaconOf(value)).toBeNull()

@@ -33,7 +33,8 @@ describe('the identity check', () => {
   })
 
   test('refuses where another cluster answers on the prefix', () => {
-    expect(ask([{ cluster: 'fedcba9876543210', node: { id: 'n9', bootId: '00000000000000bb' } }])).toContain('another cluster (fedcba9876543210)')
+    const foreign = { cluster: 'fedcba9876543210', node: { id: 'n9', bootId: '00000000000000bb' } }
+    expect(ask([foreign])).toContain('another cluster (fedcba9876543210)')
   })
 
   test('refuses where another process answers to the same name', () => {

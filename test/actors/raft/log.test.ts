@@ -1,0 +1,74 @@
+/** The log in memory: positions, budgets, searching by term, cutting, compacting. */
+
+import fc from 'fast-check'
+import { describe, expect, test } from '@jest/globals'
+import {
+  appendEntry, bytesOf, compactTo, createLog, entriesBetween, entriesWithin, entryAt, lastIndexOf, lastNotAbove, lastTermOf, resetTo,
+  termAt, truncateFrom,
+} from '../../../actors/raft/log.ts'
+import { entriesOf } from '../../support/raftScript.ts'
+import type { Log } from '../../../actors/raft/log.ts'
+
+const logOf = (base: number, ...terms: number[]): Log => createLog({ index: base, term: base === 0 ? 0 : 1 }, entriesOf(base + 1, ...terms))
+
+describe('the log', () => {
+  test('knows the terms from its base to its last entry', () => {
+    const log = logOf(10, 1, 2, 2)
+    expect([9, 10, 11, 12, 13, 14].map((index) => termAt(log, index))).toEqual([undefined, 1, 1, 2, 2, undefined])
+    expect([lastIndexOf(log), lastTermOf(log), entryAt(log, 10), entryAt(log, 13)?.term]).toEqual([13, 2, undefined, 2])
+  })
+
+  test.each([
+    ['an index that does not follow', { index: 5, term: 2 }, /follows/],
+    ['a term that falls', { index: 4, term: 1 }, /not below/],
+  ])('refuses %s', (_, position, message) => {
+    const log = logOf(0, 1, 2, 2)
+    expect(() => appendEntry(log, { ...position, kind: 0, payload: new Uint8Array(0) })).toThrow(message)
+  })
+
+  test('gives entries between two indexes, both included', () => {
+    expect(entriesBetween(logOf(5, 1, 1, 1, 1), 7, 8).map(({ index }) => index)).toEqual([7, 8])
+    expect(entriesBetween(logOf(5, 1), 7, 6)).toEqual([])
+  })
+
+  test('gives entries within a byte budget, and the first one always', () => {
+    const log = logOf(0, 1, 1, 1)
+    const bytes = bytesOf(log.entries[0] as Log['entries'][0])
+    expect([0, bytes, 2 * bytes - 1, 2 * bytes, 9 * bytes].map((budget) => entriesWithin(log, 1, budget).length)).toEqual([1, 1, 1, 2, 3])
+    expect(entriesWithin(log, 4, 1_000)).toEqual([])
+  })
+
+  test('cuts from an index on, never at its base', () => {
+    const log = logOf(5, 1, 2, 3)
+    truncateFrom(log, 7)
+    expect(lastIndexOf(log)).toBe(6)
+    truncateFrom(log, 9)
+    expect(lastIndexOf(log)).toBe(6)
+    expect(() => truncateFrom(log, 5)).toThrow(/after the base/)
+  })
+
+  test('forgets everything for a snapshot', () => {
+    const log = logOf(0, 1, 1)
+    resetTo(log, { index: 50, term: 7 })
+    expect([lastIndexOf(log), lastTermOf(log), termAt(log, 2)]).toEqual([50, 7, undefined])
+  })
+
+  test('compacts to an index and keeps a tail bounded by entries and by bytes', () => {
+    for (const [entriesMax, bytesMax, base] of [[0, 1e9, 8], [2, 1e9, 6], [9, 80, 6], [9, 1e9, 5]] as const) {
+      const log = logOf(5, 1, 1, 2, 2, 3)
+      compactTo(log, 8, { entriesMax, bytesMax })
+      expect([log.base.index, lastIndexOf(log), termAt(log, 8), termAt(log, 10)]).toEqual([base, 10, 2, 3])
+    }
+  })
+
+  test('lastNotAbove is the last position at or below an index with a term at most the given one', () => {
+    const steps = fc.array(fc.nat(2), { minLength: 0, maxLength: 12 })
+    fc.assert(fc.property(fc.nat(3), steps, fc.nat(20), fc.nat(12), (base, rises, index, term) => {
+      let last = base === 0 ? 0 : 1
+      const log = logOf(base, ...rises.map((rise) => (last += rise)))
+      let dumb = log.base.index - 1
+      for (let at = log.base.index; at <= Math.min(index, lastIndexOf(log)); at += 1) if ((termAt(log, at) ?? 99) <= term) dumb = at
+      expect(lastNotAbove(log, index, term)).toEqual({ index: dumb, term: termAt(log, dumb) ?? 0 })
+    }), { numRuns: 1_000 })
+  })
+})
