@@ -4,6 +4,7 @@
  */
 
 import { InvalidArgumentError, Option } from 'commander'
+import { prefixProblem } from '../bus/subjects.ts'
 import type { Command } from 'commander'
 
 const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
@@ -13,8 +14,14 @@ export const NODES_MAX = 64
 
 export type OutputFormat = 'raw' | 'json' | 'table'
 
-export interface ClusterFlags {
+/** Where the broker is, and as whom to go there. */
+export interface BrokerFlags {
   readonly servers: readonly string[]
+  readonly natsUser?: string
+  readonly natsPassword?: string
+}
+
+export interface ClusterFlags extends BrokerFlags {
   readonly prefix: string
 }
 
@@ -25,11 +32,16 @@ export const flag = (definition: string, description: string): Option => {
 }
 
 export const withClusterFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command =>
-  withServersFlag(command, env).addOption(flag('--prefix <prefix>', 'the public subject prefix of the cluster').default('kv'))
+  withBrokerFlags(command, env).addOption(prefixFlag())
 
-export const withServersFlag = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => command
+export const prefixFlag = (): Option => flag('--prefix <prefix>', 'the public subject prefix of the cluster')
+  .argParser(subjectPrefix).default('kv')
+
+const withBrokerFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => command
   .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
     .argParser(serverList).default(serverList(env['NATS_URL'] ?? SERVERS_DEFAULT), env['NATS_URL'] ?? SERVERS_DEFAULT))
+  .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
+  .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
 
 export const withTimeoutFlag = (command: Command): Command => command
   .addOption(flag('--timeout <ms>', 'how long to keep trying, in milliseconds').argParser(wholeNumber(1, 600_000))
@@ -43,6 +55,12 @@ export const wholeNumber = (min: number, max: number) => (text: string): number 
   const value = Number(text)
   if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
   return value
+}
+
+const subjectPrefix = (text: string): string => {
+  const problem = prefixProblem(text)
+  if (problem !== null) throw new InvalidArgumentError(`The ${problem}.`)
+  return text
 }
 
 const serverList = (text: string): readonly string[] => {

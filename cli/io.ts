@@ -6,6 +6,7 @@ import type { LocalFiles } from '../storage/localFiles.ts'
 import type { StartOptions, StartedCluster } from '../topology/launcher/startCluster.ts'
 import type { ClusterWishes, OpenedCluster } from '../topology/launcher/clusterFile.ts'
 import type { NodeCommandOptions } from './commands/node.ts'
+import type { BrokerFlags } from './flags.ts'
 
 export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -16,8 +17,8 @@ export interface CliIo {
   readonly isOutputTty: boolean
   readonly isErrorTty: boolean
   readonly readInput: () => Promise<Uint8Array>
-  /** Throws when no server accepts the connection in time. */
-  readonly connect: (servers: readonly string[]) => Promise<Bus>
+  /** Throws when no server accepts the connection in time, or the broker refuses the user. */
+  readonly connect: (broker: BrokerFlags) => Promise<Bus>
   readonly clock: Clock
   /** 16 fresh hex digits. */
   readonly newId: () => string

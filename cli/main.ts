@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
+import { credentialsOf } from './credentials.ts'
 import { runCli } from './program.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
 import type { CliIo } from './io.ts'
@@ -29,7 +30,7 @@ const realIo = (): CliIo => {
     isOutputTty: process.stdout.isTTY === true,
     isErrorTty: process.stderr.isTTY === true,
     readInput,
-    connect: (servers) => connectNats({ servers, name: 'shardkv cli' }),
+    connect: (broker) => connectNats({ servers: broker.servers, name: 'shardkv cli', ...credentialsOf(broker) }),
     clock: createSystemClock(),
     newId: () => randomBytes(ID_BYTES).toString('hex'),
     onInterrupt,

@@ -2,10 +2,13 @@
 
 import { CliError, ExitCode } from './exit.ts'
 import type { Bus } from '../bus/port.ts'
+import type { BrokerFlags } from './flags.ts'
 import type { CliIo } from './io.ts'
 
-export const withBus = async <T>(io: CliIo, servers: readonly string[], work: (bus: Bus) => Promise<T>): Promise<T> => {
-  const bus = await connect(io, servers)
+const REFUSED = 'AUTHORIZATION_VIOLATION'
+
+export const withBus = async <T>(io: CliIo, broker: BrokerFlags, work: (bus: Bus) => Promise<T>): Promise<T> => {
+  const bus = await connect(io, broker)
   try {
     return await work(bus)
   } finally {
@@ -13,13 +16,18 @@ export const withBus = async <T>(io: CliIo, servers: readonly string[], work: (b
   }
 }
 
-const connect = async (io: CliIo, servers: readonly string[]): Promise<Bus> => {
+const connect = async (io: CliIo, broker: BrokerFlags): Promise<Bus> => {
   try {
-    return await io.connect(servers)
+    return await io.connect(broker)
   } catch (error) {
+    const where = broker.servers.join(', ')
+    if ((error as { readonly code?: unknown }).code === REFUSED) {
+      throw new CliError(ExitCode.unavailable,
+        `the broker at ${where} refuses this user; set SHARDKV_NATS_USER and SHARDKV_NATS_PASSWORD`, { cause: error })
+    }
     const reason = error instanceof Error ? error.message : String(error)
     throw new CliError(ExitCode.unavailable,
-      `no broker answers at ${servers.join(', ')} (${reason}); start a cluster with "shardkv start", or name yours with --servers`,
+      `no broker answers at ${where} (${reason}); start a cluster with "shardkv start", or name yours with --servers`,
       { cause: error })
   }
 }

@@ -19,6 +19,7 @@ import {
 } from '../bus/subjects.ts'
 import { helpText } from './help.ts'
 import { readRequest } from './natsRequest.ts'
+import type { RequestSpan, RequestTracing } from './tracing.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { ClientRequest, RequestTicket } from '../actors/connection/protocol.ts'
@@ -35,6 +36,13 @@ const QUEUE_GROUP = 'kv-gateway'
 interface PendingReply {
   readonly to: string
   readonly context: ReplyContext
+  readonly span: RequestSpan | null
+}
+
+interface Arrival {
+  readonly policy: Policy
+  readonly to: string
+  readonly span: RequestSpan | null
 }
 
 export interface NatsGatewayOptions {
@@ -50,6 +58,7 @@ export interface NatsGatewayOptions {
   /** The node's log has more waiting than it should: writes are refused until it has caught up. */
   readonly isOverloaded: () => boolean
   readonly submit: (request: ClientRequest) => void
+  readonly tracing?: RequestTracing | undefined
   /** The cluster map with the leaders this node knows, as plain data: the answer to `kv.map`. */
   readonly map: () => unknown
 }
@@ -99,20 +108,25 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     else if (parsed.kind === 'key' && parsed.op !== ROUTING_CHECK_OP) {
       const read = readRequest(parsed, inbound, options)
       if (!read.ok) refuse(to, read.status, read.message)
-      else admit(policy, to, read.request)
+      else {
+        const { request, trace } = read
+        const span = trace === undefined ? null : options.tracing?.begin({ op: parsed.op, shard: request.shard, parent: trace }) ?? null
+        admit({ policy, to, span }, request)
+      }
     }
   }
 
-  const admit = (policy: Policy, to: string, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
+  const admit = ({ policy, to, span }: Arrival, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
     const { shard, operation, consistency } = request
     if (replies.size >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
       refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk')
       reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
+      span?.end('OVERLOADED')
       return
     }
     const ticket = nextTicket
     nextTicket += 1
-    replies.set(ticket, { to, context: isRead(operation.code) ? { shard, consistency } : { shard } })
+    replies.set(ticket, { to, span, context: isRead(operation.code) ? { shard, consistency } : { shard } })
     options.submit({ ...request, ticket, policy })
   }
 
@@ -146,9 +160,12 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     answer: (ticket, result) => {
       const pending = replies.get(ticket)
       replies.delete(ticket)
-      if (pending !== undefined) reply(pending.to, pending.context, result)
+      if (pending === undefined) return
+      reply(pending.to, pending.context, result)
+      pending.span?.end(result.status)
     },
     forget: (ticket) => {
+      replies.get(ticket)?.span?.end('TIMEOUT')
       replies.delete(ticket)
     },
     announce: (key, revision, code) => {

@@ -9,7 +9,7 @@ import { parseRequestHeaders } from '../bus/headers.ts'
 import { shardOf } from '../topology/hash.ts'
 import type { ClientRequest } from '../actors/connection/protocol.ts'
 import type { Operation, StatusName } from '../actors/shard/operation.ts'
-import type { RequestHeaders } from '../bus/headers.ts'
+import type { RequestHeaders, TraceContext } from '../bus/headers.ts'
 import type { Inbound } from '../bus/port.ts'
 import type { KeyRequest } from '../bus/subjects.ts'
 
@@ -21,7 +21,7 @@ export interface RequestRules {
 }
 
 export type ReadRequest =
-  | { readonly ok: true; readonly request: Omit<ClientRequest, 'ticket' | 'policy'> }
+  | { readonly ok: true; readonly request: Omit<ClientRequest, 'ticket' | 'policy'>; readonly trace?: TraceContext }
   | { readonly ok: false; readonly status: StatusName; readonly message: string }
 
 const codes: ReadonlyMap<string, OpCode> = new Map([
@@ -46,6 +46,7 @@ export const readRequest = (subject: KeyRequest, inbound: Inbound, rules: Reques
   if (headers.consistency !== undefined && !isRead(code)) return refuse('INVALID', 'only a read takes Kv-Consistency')
   return {
     ok: true,
+    ...(headers.trace === undefined ? {} : { trace: headers.trace }),
     request: {
       shard,
       consistency: headers.consistency ?? 'linearizable',

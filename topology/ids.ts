@@ -15,7 +15,7 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name }
 export type NodeId = Branded<string, 'NodeId'>
 /** 0 .. shardCount-1. A shard's Raft group has the same number. */
 export type ShardId = Branded<number, 'ShardId'>
-/** A Raft group of a node's log: a shard's number, or META_GROUP. */
+/** A Raft group of a node's log: a shard's number. The highest number is kept for the meta group to come. */
 export type GroupId = number
 /** `<node>:<generation>`, generation from 1. */
 export type ReplicaId = Branded<string, 'ReplicaId'>
@@ -24,7 +24,6 @@ export type BootId = Branded<string, 'BootId'>
 /** 16 lower-case hex digits, drawn once, in the genesis record. */
 export type ClusterId = Branded<string, 'ClusterId'>
 
-export const META_GROUP: GroupId = 0xffff
 export const SHARD_COUNT_MAX = 1_024
 
 const nodePattern = /^[a-z][a-z0-9-]{0,31}$/

@@ -12,6 +12,7 @@ import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Bus } from '../bus/port.ts'
+import type { RequestTracing } from '../gateway/tracing.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { BootId } from './ids.ts'
 
@@ -52,6 +53,8 @@ export interface NodePorts {
   /** A second connection for status, beacons and probes, so that a dead data path can not hide behind a healthy control path. */
   readonly controlBus: Bus
   readonly log: Logger
+  /** Spans for sampled requests; absent in the simulator. */
+  readonly tracing?: RequestTracing
 }
 
 export interface NodeOptions {

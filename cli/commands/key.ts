@@ -106,7 +106,7 @@ const valueOf = async (io: CliIo, value: string | undefined, fromInput: boolean)
 const run = async (
   io: CliIo, flags: KeyFlags, request: KvRequest, rawOf: (answer: KvAnswer) => string | Uint8Array,
 ): Promise<void> => {
-  await withBus(io, flags.servers, async (bus) => {
+  await withBus(io, flags, async (bus) => {
     const client = createKvClient({ bus, clock: io.clock, prefix: flags.prefix, timeoutMs: flags.timeout })
     const answer = answerOrThrow(await client.send(request))
     if (flags.writeOut === 'json') await io.print(`${JSON.stringify(jsonOf(request, answer))}\n`)

@@ -44,7 +44,7 @@ export const loadCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .action(async (path: string, flags: LoadFlags) => {
     const template = templateOf(flags.key)
     const file = await identify(io.files, path)
-    await withBus(io, flags.servers, async (bus) => {
+    await withBus(io, flags, async (bus) => {
       let isStopped = false
       const release = io.onInterrupt((count) => {
         if (count > 1) throw new CliError(ExitCode.error, 'stopped at once')

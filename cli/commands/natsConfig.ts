@@ -2,9 +2,8 @@
 
 import { Command } from 'commander'
 import { CliError, ExitCode } from '../exit.ts'
-import { flag, wholeNumber } from '../flags.ts'
+import { flag, prefixFlag, wholeNumber } from '../flags.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
-import { prefixProblem } from '../../bus/subjects.ts'
 import { SHARD_COUNT_MAX, isHex64, isNodeId } from '../../topology/ids.ts'
 import type { PermissionsInput } from '../../bus/natsConfig.ts'
 import type { ClusterId } from '../../topology/ids.ts'
@@ -22,7 +21,7 @@ interface NatsConfigFlags {
 export const natsConfigCommand = (io: CliIo): Command => new Command('nats-config')
   .description('prints the configuration of a broker for a shard count: the routing, and what clients and nodes may do')
   .addOption(flag('--shards <count>', 'shards of the cluster').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
-  .addOption(flag('--prefix <prefix>', 'the public subject prefix of the cluster').default('kv'))
+  .addOption(prefixFlag())
   .addOption(flag('--host <address>', 'where the broker listens').default('127.0.0.1'))
   .addOption(flag('--port <port>', 'where the broker listens').argParser(wholeNumber(1, 65_535)).default(4222))
   .addOption(flag('--cluster <id>', 'also print users and their permissions, for the cluster of this id ("shardkv status" shows it)'))
@@ -31,8 +30,6 @@ export const natsConfigCommand = (io: CliIo): Command => new Command('nats-confi
     + 'node n1 and so on, $SHARDKV_CLIENT_PASSWORD for the user "client".\n'
     + '\nExample:\n  $ shardkv nats-config --shards 32 > nats.conf && nats-server -c nats.conf')
   .action(async (flags: NatsConfigFlags) => {
-    const problem = prefixProblem(flags.prefix)
-    if (problem !== null) throw new CliError(ExitCode.usage, problem)
     const permissions = permissionsOf(flags)
     await io.print(serverConfig({
       host: flags.host, port: flags.port, shardCount: flags.shards, prefix: flags.prefix,

@@ -14,6 +14,7 @@ import { versionWarning } from '../../bus/brokerVersion.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { serveHealth } from '../../gateway/health.ts'
 import { createProcessLog } from '../../observe/log.ts'
+import { createRequestTracing } from '../../observe/requestTracing.ts'
 import { acquireLock } from '../../storage/directoryLock.ts'
 import { readGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
@@ -21,18 +22,20 @@ import { bootId } from '../../topology/ids.ts'
 import { watchSupervisor } from '../../topology/launcher/supervised.ts'
 import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
+import { credentialsOf } from '../credentials.ts'
+import { watchBus } from './busWatch.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Node } from '../../topology/node.ts'
+import type { ClusterFlags } from '../flags.ts'
 
 /** Below it, an entry with its allowance for keys and framing would not fit a message. */
 const MAX_PAYLOAD_BYTES_MIN = 65_536
 
-export interface NodeCommandOptions {
+export interface NodeCommandOptions extends ClusterFlags {
   readonly id: string
   readonly dir: string
-  readonly servers: string
   readonly httpHost: string
   readonly httpPort: number
   readonly logLevel: string
@@ -103,7 +106,7 @@ const ownGenesis = (options: NodeCommandOptions): Promise<Genesis> => new Promis
 
 const connectBoth = async (options: NodeCommandOptions, log: Logger): Promise<readonly [Bus, Bus]> => {
   const open = (suffix: string): Promise<Bus> =>
-    connectNats({ servers: options.servers.split(','), name: `shardkv/${options.id}/${suffix}`, waitForServer: true })
+    connectNats({ servers: options.servers, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, ...credentialsOf(options) })
   const buses = [await open('data'), await open('control')] as const
   const { server, maxPayloadBytes } = buses[0].status()
   const warning = versionWarning(server.version)
@@ -133,27 +136,36 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
     }, (error) => (error === null ? resolve(server) : reject(error)))
   })
   return new Promise<number>((resolve) => {
+    const clock = createSystemClock()
+    const end = (code: number, reason: string): void => {
+      log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
+      health.close()
+      resolve(code)
+    }
     const started = createNode({
       genesis,
       boot: bootId(boot),
       pid: process.pid,
       startedAtMs: Date.now(),
       ports: {
-        clock: createSystemClock(),
+        clock,
         random: createRandom(Number.parseInt(boot.slice(0, 12), 16)),
         fileSystem: createNodeFileSystem(options.dir),
         bus,
         controlBus,
         log,
+        tracing: createRequestTracing(options.id),
       },
-      settings: defaultSettings,
-      onExit: (code, reason) => {
-        log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
-        health.close()
-        resolve(code)
-      },
+      settings: { ...defaultSettings, prefix: options.prefix },
+      onExit: end,
     })
     node = started
+    const onLost = (reason: string): void => {
+      started.kill()
+      end(EXIT_FAILURE, `the connection to the broker is closed for good: ${reason}`)
+    }
+    watchBus(bus, { name: 'data', clock, log, onLost })
+    watchBus(controlBus, { name: 'control', clock, log, onLost })
     drain.handTo(() => started.drain())
   })
 }

@@ -2,12 +2,12 @@
 
 import { Command } from 'commander'
 import { CliError } from '../exit.ts'
-import { flag, wholeNumber, withServersFlag } from '../flags.ts'
+import { flag, wholeNumber, withClusterFlags } from '../flags.ts'
 import type { ExitCode } from '../exit.ts'
+import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
 
-interface NodeFlags {
-  readonly servers: readonly string[]
+interface NodeFlags extends ClusterFlags {
   readonly id: string
   readonly dir: string
   readonly httpHost: string
@@ -15,7 +15,7 @@ interface NodeFlags {
   readonly logLevel: string
 }
 
-export const nodeCommand = (io: CliIo): Command => withServersFlag(new Command('node'), io.env)
+export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
   .description('runs one node process on a data directory that "shardkv start" has set up')
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
@@ -25,6 +25,6 @@ export const nodeCommand = (io: CliIo): Command => withServersFlag(new Command('
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExample:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481')
   .action(async (flags: NodeFlags) => {
-    const code = await io.runNode({ ...flags, servers: flags.servers.join(',') })
+    const code = await io.runNode(flags)
     if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
   })

@@ -19,7 +19,7 @@ export const statusCommand = (io: CliIo): Command =>
     .description('shows nodes, shards and their leaders; answers within 2 s also while nodes are down')
     .addHelpText('after', '\nExamples:\n  $ shardkv status\n  $ shardkv status -w json')
     .action(async (flags: StatusFlags) => {
-      const status = await withBus(io, flags.servers, async (bus) =>
+      const status = await withBus(io, flags, async (bus) =>
         mergeReports(await collectReports({ bus, clock: io.clock, prefix: flags.prefix, inbox: `_INBOX.${io.newId()}` })))
       if (status === undefined) {
         throw new CliError(ExitCode.unavailable,

@@ -154,7 +154,7 @@ describe('usage', () => {
     const { cluster } = answering(ok(), ok())
     const terminal = fakeTerminal(cluster, {
       env: { NATS_URL: 'nats://a:1, nats://b:2' },
-      connect: async (servers) => {
+      connect: async ({ servers }) => {
         asked.push(servers)
         return cluster.bus
       },
@@ -162,5 +162,28 @@ describe('usage', () => {
     await terminal.run('get', 'k')
     await terminal.run('get', 'k', '--servers', 'nats://c:3')
     expect(asked).toEqual([['nats://a:1', 'nats://b:2'], ['nats://c:3']])
+  })
+
+  test('user and password of the broker are handed to the connection only when they are given', async () => {
+    const asked: BrokerFlags[] = []
+    const { cluster } = answering(ok(), ok())
+    const terminal = fakeTerminal(cluster, {
+      connect: async (broker) => {
+        asked.push(broker)
+        return cluster.bus
+      },
+    })
+    await terminal.run('get', 'k')
+    await terminal.run('get', 'k', '--nats-user', 'app', '--nats-password', 'geheim')
+    expect(asked.map(credentialsOf)).toEqual([{}, { user: 'app', pass: 'geheim' }])
+  })
+
+  test('a broker that refuses the user is told from one that is not there, and the password is not repeated', async () => {
+    const refusal = Object.assign(new Error("'Authorization Violation'"), { code: 'AUTHORIZATION_VIOLATION' })
+    const terminal = fakeTerminal(null, { connect: async () => { throw refusal } })
+    const { code, err } = await terminal.run('get', 'k', '--nats-user', 'app', '--nats-password', 'geheim')
+    expect(code).toBe(4)
+    expect(err).toContain('refuses this user; set SHARDKV_NATS_USER')
+    expect(err).not.toContain('geheim')
   })
 })

@@ -24,6 +24,7 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean } = {}) => {
   const world = createVirtualWorld(options.isMapped === false ? {} : { mappings: { prefix: 'kv', shardCount: SHARDS } })
   const submitted: ClientRequest[] = []
   const log: string[] = []
+  const spans: string[] = []
   let caughtUp = 0
   const gateway = createNatsGateway({
     bus: world.broker.connect({ name: 'node' }),
@@ -35,6 +36,13 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean } = {}) => {
     valueBytesMax: VALUE_BYTES_MAX,
     catchUp: () => { caughtUp += 1 },
     isOverloaded: () => options.isOverloaded === true,
+    tracing: {
+      begin: ({ op, parent }) => {
+        if (parent.flags === 0) return null
+        spans.push(`begin ${op} ${parent.traceId}`)
+        return { end: (status) => { spans.push(`end ${status}`) } }
+      },
+    },
     submit: (request) => submitted.push(request),
     map: () => ({ epoch: 1 }),
   })
@@ -58,7 +66,7 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean } = {}) => {
   const serveAll = (): void => {
     for (let shard = 0; shard < SHARDS; shard += 1) gateway.setServing(shardId(shard), true)
   }
-  return { ...world, gateway, client, submitted, log, ask, serveAll, caughtUp: () => caughtUp }
+  return { ...world, gateway, client, submitted, log, spans, ask, serveAll, caughtUp: () => caughtUp }
 }
 
 const statusOf = (answer: Answer | string): string => (typeof answer === 'string' ? answer : answer.status)
@@ -232,6 +240,20 @@ describe('the NATS gateway', () => {
     const given = answer() as Answer
     expect(given).toMatchObject({ status: 'OVERLOADED', body: 'The shard is full: retry later.' })
     expect([given.headers.get('Kv-Definite'), given.headers.get('Kv-Retry-After-Ms')]).toEqual(['false', '50'])
+  })
+
+  test('spans a sampled request from its arrival to its answer, or to the deadline that ends it', () => {
+    const { gateway, submitted, ask, serveAll, spans } = open()
+    serveAll()
+    gateway.open()
+    const trace = 'a'.repeat(32)
+    ask('kv.get.user42', '', { traceparent: `00-${trace}-${'b'.repeat(16)}-01` })
+    ask('kv.get.user43', '', { traceparent: `00-${trace}-${'b'.repeat(16)}-01` })
+    ask('kv.get.user44', '', { traceparent: `00-${trace}-${'b'.repeat(16)}-00` })
+    gateway.answer(must(submitted[0], 'submitted').ticket, { status: 'NOT_FOUND', revision: 0 })
+    gateway.forget(must(submitted[1], 'submitted').ticket)
+    gateway.answer(must(submitted[2], 'submitted').ticket, { status: 'NOT_FOUND', revision: 0 })
+    expect(spans).toEqual([`begin get ${trace}`, `begin get ${trace}`, 'end NOT_FOUND', 'end TIMEOUT'])
   })
 
   test('announces a change on its own root, and nothing for what is no key', () => {

@@ -17,6 +17,7 @@ import { createGenesis } from '../../topology/clusterMap.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { startNatsServer } from './natsServer.ts'
 import type { ChildProcess } from 'node:child_process'
+import type { PermissionsInput } from '../../bus/natsConfig.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
@@ -32,8 +33,10 @@ export interface TestCluster {
   readonly url: string
   readonly shardCount: number
   readonly members: readonly NodeId[]
-  /** A client's connection of its own. */
+  /** A client's connection of its own, as the user "client" where the broker asks for one. */
   readonly connect: (name: string) => Promise<Bus>
+  /** The built command line as a process of its own, with the broker and, where there are any, the client's credentials. */
+  readonly cli: (...args: readonly string[]) => CliProcess
   readonly start: (node: NodeId) => void
   /** SIGKILL, and waits until the process is gone. */
   readonly kill: (node: NodeId) => Promise<void>
@@ -48,45 +51,77 @@ export interface TestCluster {
   readonly stop: () => Promise<void>
 }
 
+export interface CliProcess {
+  readonly child: ChildProcess
+  readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>
+}
+
 export interface TestClusterOptions {
   readonly nodes?: number
   readonly shards?: number
   /** False: a broker without the mapping, so that nodes forward. */
   readonly isMapped?: boolean
+  /** The shard count that the broker maps for, when it is not the cluster's. */
+  readonly mappedShards?: number
+  /** The broker asks everybody for a password, and allows what `permissionsBlock` does. */
+  readonly hasPermissions?: boolean
 }
+
+/** The password of every user: the test's only. */
+export const passwordOf = (user: string): string => `secret-of-${user}`
+const CLIENT_USER = 'client'
+const CONTROL_USER = 'control'
 
 export const startTestCluster = async (options: TestClusterOptions = {}): Promise<TestCluster> => {
   const shardCount = options.shards ?? 16
   const members = Array.from({ length: options.nodes ?? 3 }, (_, i) => nodeId(`n${i + 1}`))
   const root = mkdtempSync(join(tmpdir(), 'shardkv-cluster-'))
+  const hasPermissions = options.hasPermissions === true
+  const permissions = hasPermissions ? { permissions: permissionsOf(members) } : {}
+  const mapping = { prefix: 'kv', shardCount: options.mappedShards ?? shardCount }
   const broker = await startNatsServer((port) => (options.isMapped === false
     ? `listen: "127.0.0.1:${port}"\n`
-    : serverConfig({ host: '127.0.0.1', port, prefix: 'kv', shardCount })))
+    : serverConfig({ host: '127.0.0.1', port, ...mapping, ...permissions })))
   for (const genesis of createGenesis({ cluster: CLUSTER, members, shardCount, replicationFactor: 3, createdAtMs: Date.now() })) {
     mkdirSync(join(root, genesis.node))
     await new Promise<void>((resolve, reject) => {
       writeGenesis(createNodeFileSystem(join(root, genesis.node)), genesis, (error) => (error === null ? resolve() : reject(error)))
     })
   }
-  return runningCluster({ root, broker, members, shardCount })
+  return runningCluster({ root, broker, members, shardCount, hasPermissions })
 }
+
+const permissionsOf = (members: readonly NodeId[]): Omit<PermissionsInput, 'prefix'> => ({
+  cluster: CLUSTER,
+  nodes: members.map((node) => ({ user: node, password: passwordOf(node), node })),
+  clients: [CLIENT_USER, CONTROL_USER].map((user) => ({ user, password: passwordOf(user) })),
+})
 
 interface Ground {
   readonly root: string
   readonly broker: NatsServer
   readonly members: readonly NodeId[]
   readonly shardCount: number
+  readonly hasPermissions: boolean
 }
 
-const runningCluster = async ({ root, broker, members, shardCount }: Ground): Promise<TestCluster> => {
+const runningCluster = async ({ root, broker, members, shardCount, hasPermissions }: Ground): Promise<TestCluster> => {
   const children = new Map<NodeId, ChildProcess>()
-  const control = await connectNats({ servers: [broker.url], name: 'test/control' })
+  const commands = new Set<ChildProcess>()
+  const credentials = (user: string): { user: string; pass: string } | undefined =>
+    (hasPermissions ? { user, pass: passwordOf(user) } : undefined)
+  const environment = (user: string): NodeJS.ProcessEnv => (hasPermissions
+    ? { ...process.env, SHARDKV_NATS_USER: user, SHARDKV_NATS_PASSWORD: passwordOf(user) }
+    : process.env)
+  const open = (user: string, name: string): Promise<Bus> => connectNats({ servers: [broker.url], name, ...credentials(user) })
+  const control = await open(CONTROL_USER, 'test/control')
   const logPath = (node: NodeId): string => join(root, `${node}.log`)
   const log = (node: NodeId): string => readFileSync(logPath(node), 'utf8')
   const start = (node: NodeId): void => {
     const output = openSync(logPath(node), 'a')
     children.set(node, spawn(process.execPath, [CLI, 'node', '--id', node, '--dir', join(root, node), '--servers', broker.url], {
       stdio: ['ignore', output, output],
+      env: environment(node),
     }))
     closeSync(output)
   }
@@ -98,7 +133,14 @@ const runningCluster = async ({ root, broker, members, shardCount }: Ground): Pr
     await gone
   }
   const reap = (): void => {
-    for (const child of children.values()) child.kill('SIGKILL')
+    for (const child of [...children.values(), ...commands]) child.kill('SIGKILL')
+  }
+  const cli = (...args: readonly string[]): CliProcess => {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment(CLIENT_USER), SHARDKV_SERVERS: broker.url },
+    })
+    commands.add(child)
+    return { child, ended: outcomeOf(child).finally(() => { commands.delete(child) }) }
   }
   process.once('exit', reap)
   const reports = (): Promise<readonly NodeReport[]> => askForReports(control, members.length)
@@ -109,7 +151,8 @@ const runningCluster = async ({ root, broker, members, shardCount }: Ground): Pr
     url: broker.url,
     shardCount,
     members,
-    connect: (name) => connectNats({ servers: [broker.url], name }),
+    connect: (name) => open(CLIENT_USER, name),
+    cli,
     start,
     kill,
     signal: (node, name) => { children.get(node)?.kill(name) },
@@ -129,12 +172,21 @@ const runningCluster = async ({ root, broker, members, shardCount }: Ground): Pr
     stop: async () => {
       process.removeListener('exit', reap)
       control.close()
+      for (const child of commands) child.kill('SIGKILL')
       await Promise.all(members.map(kill))
       await broker.stop()
       rmSync(root, { recursive: true, force: true })
     },
   }
 }
+
+const outcomeOf = (child: ChildProcess): CliProcess['ended'] => new Promise((resolve) => {
+  let out = ''
+  let err = ''
+  child.stdout?.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.stderr?.on('data', (chunk: Buffer) => { err += chunk.toString() })
+  child.once('close', (code) => resolve({ code, out, err }))
+})
 
 const brief = ({ node, replicas }: NodeReport): unknown =>
   ({ id: node.id, state: node.state, replicas: replicas.map(({ shard, role, term, leader }) => `${shard} ${role} ${term} ${leader}`) })
