@@ -11,14 +11,19 @@
 
 import { KEY_BYTES_MAX } from '../actors/shard/operation.ts'
 
-export type TokenResult =
-  | { readonly ok: true; readonly key: string }
-  | { readonly ok: false; readonly reason: string }
+export interface KeyRefusal {
+  readonly ok: false
+  readonly reason: string
+  /** A limit is passed; otherwise the name can not be meant. */
+  readonly isTooLarge?: true
+}
+
+export type TokenResult = { readonly ok: true; readonly key: string } | KeyRefusal
 
 /** A full name as the tokens that stand for it in a subject; the hash token decides the shard. */
 export type KeyTokens =
   | { readonly ok: true; readonly tokens: string; readonly hashToken: string }
-  | { readonly ok: false; readonly reason: string }
+  | KeyRefusal
 
 const PERCENT = 0x25
 const OPEN_BRACE = 0x7b
@@ -74,7 +79,7 @@ export const keyOfTokens = (tokens: readonly string[]): TokenResult => {
     return last.key.charCodeAt(0) === OPEN_BRACE ? refuse(PARTITION_HINT) : withinLimit(last.key)
   }
   const partition = decodeToken(tokens[0] ?? '')
-  if (!partition.ok) return { ok: false, reason: `partition: ${partition.reason}` }
+  if (!partition.ok) return refuse(`partition: ${partition.reason}`)
   if (partition.key.includes('}')) return refuse('a partition contains no }, or two subjects would name one key')
   return withinLimit(`{${partition.key}}${last.key}`)
 }
@@ -97,7 +102,8 @@ const PARTITION_HINT = 'a key that starts with { names a partition: write {parti
 
 const withinLimit = (key: string): TokenResult => {
   if (key === '') return refuse('a key has at least one byte')
-  return key.length > KEY_BYTES_MAX ? refuse(`a key has at most ${KEY_BYTES_MAX} bytes, this one ${key.length}`) : { ok: true, key }
+  if (key.length <= KEY_BYTES_MAX) return { ok: true, key }
+  return { ok: false, reason: `a key has at most ${KEY_BYTES_MAX} bytes, this one ${key.length}`, isTooLarge: true }
 }
 
-const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason })
+const refuse = (reason: string): KeyRefusal => ({ ok: false, reason })

@@ -17,6 +17,7 @@
 
 import { SHARD_COUNT_MAX, isNodeId } from '../topology/ids.ts'
 import { keyOfTokens, tokensOfKey } from './keys.ts'
+import type { KeyRefusal } from './keys.ts'
 import type { ClusterId, NodeId, ShardId } from '../topology/ids.ts'
 
 /** Longest subject a client may send, in bytes: the broker cuts a connection whose control line passes 4,096. */
@@ -33,11 +34,6 @@ const opPattern = /^[a-z][a-z0-9-]{0,31}$/
 const prefixPattern = /^[a-z][a-z0-9-]{0,31}$/
 const shardPattern = /^(?:0|[1-9][0-9]{0,3})$/
 
-export interface SubjectRefusal {
-  readonly ok: false
-  readonly reason: string
-}
-
 /** `key` is the full name; `hashToken` decides its shard. `slot` is the shard the subject names, when it names one. */
 export interface KeyRequest {
   readonly ok: true
@@ -52,9 +48,9 @@ export type ParsedSubject =
   | KeyRequest
   | { readonly ok: true; readonly kind: 'spanning'; readonly op: string }
   | { readonly ok: true; readonly kind: 'batch'; readonly node: NodeId }
-  | SubjectRefusal
+  | KeyRefusal
 
-export type BuiltSubject = { readonly ok: true; readonly subject: string; readonly hashToken: string } | SubjectRefusal
+export type BuiltSubject = { readonly ok: true; readonly subject: string; readonly hashToken: string } | KeyRefusal
 
 /** What is wrong with a public prefix, or null when it is usable. */
 export const prefixProblem = (prefix: string): string | null => {
@@ -106,12 +102,12 @@ const parseRouted = (prefix: string, tokens: readonly string[]): ParsedSubject =
   return refuse(`a key is one token, or two with a partition; a dot in a key is written %2E`)
 }
 
-const parseKeyed = (prefix: string, tokens: readonly string[], slot?: ShardId): KeyRequest | SubjectRefusal => {
+const parseKeyed = (prefix: string, tokens: readonly string[], slot?: ShardId): KeyRequest | KeyRefusal => {
   const op = tokens[0] ?? ''
   const problem = opProblem(op)
   if (problem !== null) return refuse(problem)
   const length = tokens.reduce((sum, token) => sum + token.length + 1, prefix.length)
-  if (length > SUBJECT_BYTES_MAX) return refuse(tooLong(length))
+  if (length > SUBJECT_BYTES_MAX) return { ok: false, reason: tooLong(length), isTooLarge: true }
   const named = keyOfTokens(tokens.slice(1))
   if (!named.ok) return named
   const request = { ok: true, kind: 'key', op, key: named.key, hashToken: tokens[1] ?? '' } as const
@@ -125,7 +121,7 @@ const opProblem = (op: string): string | null => {
 
 const tooLong = (length: number): string => `an encoded subject has at most ${SUBJECT_BYTES_MAX} bytes, this one ${length}`
 
-const refuse = (reason: string): SubjectRefusal => ({ ok: false, reason })
+const refuse = (reason: string): KeyRefusal => ({ ok: false, reason })
 
 /** Everything the broker routes to one shard: subscribed by its serving leader only. */
 export const slotWildcard = (prefix: string, shard: ShardId): string => `${prefix}.slot.${shard}.>`

@@ -103,7 +103,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       return
     }
     const parsed = parseSubject(prefix, inbound.subject)
-    if (!parsed.ok) refuse(to, 'INVALID', parsed.reason)
+    if (!parsed.ok) refuse(to, parsed.isTooLarge === true ? 'TOO_LARGE' : 'INVALID', parsed.reason)
     else if (parsed.kind === 'spanning') answerSpanning(parsed.op, to)
     else if (parsed.kind === 'key' && parsed.op !== ROUTING_CHECK_OP) {
       const read = readRequest(parsed, inbound, options)

@@ -16,6 +16,9 @@ export interface ExactlyOnceInput {
   readonly repeats: ReadonlyMap<number, readonly Outcome[]>
 }
 
+/** The sums of this many amounts are all tried: at most 4,096. */
+const EXPLAINED_EXACTLY_MAX = 12
+
 /** One sentence per violation. */
 export const checkExactlyOnce = (input: ExactlyOnceInput): readonly string[] =>
   [...checkRevisions(input.history), ...checkCounters(input), ...checkRepeats(input)]
@@ -66,8 +69,12 @@ const countIncrements = (operations: readonly HistoryOperation[]): { readonly ce
   return { certain, possible }
 }
 
-/** Is `rest` the sum of some of the possible amounts? */
+/** Is `rest` the sum of some of the possible amounts? Of many, only whether it lies between the least and the greatest sum. */
 const isExplained = (rest: number, possible: readonly number[]): boolean => {
+  if (possible.length > EXPLAINED_EXACTLY_MAX) {
+    const sumOf = (amounts: readonly number[]): number => amounts.reduce((sum, amount) => sum + amount, 0)
+    return rest >= sumOf(possible.filter((amount) => amount < 0)) && rest <= sumOf(possible.filter((amount) => amount > 0))
+  }
   let sums = new Set([0])
   for (const amount of possible) sums = new Set([...sums, ...[...sums].map((sum) => sum + amount)])
   return sums.has(rest)

@@ -4,6 +4,7 @@
  * Writes are visible to reads at once and durable only after a `datasync` that began after them; creations, renames and removals
  * only after a `syncDirectory`. `crash` draws a surviving image and silences every pending callback; a new file system started
  * from that image is what the restarted process finds. Completion goes through the injected `schedule`, never a promise.
+ * Names are kept in storage/memoryNames.ts, the bytes of a file in storage/memoryInode.ts.
  *
  * Harsher than POSIX and real disks: synced bytes of a file whose name was not synced vanish with the name, and directory operations
  * survive in any subset.
@@ -11,8 +12,13 @@
 
 import type { Random } from '../actors/kernel/random.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { createInode, crashInode, inodeBytes, inodeOf } from './memoryInode.ts'
+import { createInode } from './memoryInode.ts'
 import type { Inode } from './memoryInode.ts'
+import {
+  addDirectory, beginDirectorySync, createName, errorOf, imageSeen, imageSurviving, inodeNamed, listNames, namesOf, removeName,
+  renameName,
+} from './memoryNames.ts'
+import type { MemoryNames } from './memoryNames.ts'
 
 export type DiskOperation =
   'open' | 'makeDirectory' | 'list' | 'rename' | 'remove' | 'syncDirectory'
@@ -65,191 +71,143 @@ export interface MemoryFileSystem extends FileSystem {
 
 export const emptyImage: DiskImage = { files: new Map(), directories: new Set(['']) }
 
-type DirectoryOperation =
-  | { readonly kind: 'create'; readonly path: string; readonly inode: Inode }
-  | { readonly kind: 'rename'; readonly path: string; readonly to: string }
-  | { readonly kind: 'remove'; readonly path: string }
+/** The disk as long as this file system lives. */
+interface Disk {
+  readonly options: MemoryFileSystemOptions
+  readonly names: MemoryNames
+  capacityBytes: number
+  isDead: boolean
+}
 
-const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
-const errorOf = (code: string, path: string): FileError => Object.assign(new Error(`${code}: ${path}`), { code })
+/** What a call does. `effect` acts at once and throws FileErrors; `empty` is the result beside an error. */
+interface Task<T> {
+  readonly empty: T
+  readonly effect: (fault: DiskFault | undefined) => T
+  readonly atCompletion?: () => void
+}
 
-const applyOperation = (names: Map<string, Inode>, operation: DirectoryOperation): void => {
-  if (operation.kind === 'create') {
-    names.set(operation.path, operation.inode)
-    return
-  }
-  const inode = names.get(operation.path)
-  if (inode === undefined) return
-  names.delete(operation.path)
-  if (operation.kind === 'rename') names.set(operation.to, inode)
+interface Handle {
+  readonly disk: Disk
+  readonly path: string
+  readonly inode: Inode
+  readonly isWritable: boolean
 }
 
 export const createMemoryFileSystem = (options: MemoryFileSystemOptions): MemoryFileSystem => {
-  const image = options.image ?? emptyImage
-  const durable = new Map([...image.files].map(([path, bytes]) => [path, inodeOf(bytes)]))
-  const current = new Map(durable)
-  const directories = new Set(image.directories)
-  directories.add('')
-  let unsynced: DirectoryOperation[] = []
-  let capacity = options.capacityBytes ?? Number.POSITIVE_INFINITY
-  let isDead = false
-
-  const usedBytes = (): number => {
-    let sum = 0
-    for (const inode of current.values()) sum += inode.sizeBytes
-    return sum
-  }
-  const record = (operation: DirectoryOperation): void => {
-    unsynced.push(operation)
-    applyOperation(current, operation)
-  }
-  /** Asks for a fault, lets `effect` act at once, and answers later. `effect` throws FileErrors. */
-  const perform = <T>(call: DiskCall, task: { readonly empty: T; readonly effect: (fault: DiskFault | undefined) => T
-    readonly atCompletion?: () => void }, done: Done<T>): void => {
-    if (isDead) return
-    const fault = options.fault?.(call)
-    if (isDead || fault?.kind === 'hang') return
-    const answer = (error: FileError | null, result: T): void => options.schedule(() => {
-      if (isDead) return
-      if (error === null) task.atCompletion?.()
-      done(error, result)
-    }, call)
-    if (fault?.kind === 'error') {
-      answer(errorOf(fault.code, call.path), task.empty)
-      return
-    }
-    try {
-      answer(null, task.effect(fault))
-    } catch (error) {
-      answer(error as FileError, task.empty)
-    }
-  }
-
-  const writeAll = (inode: Inode, buffers: readonly Uint8Array[], { position, limit }: { position: number; limit: number }): number => {
-    let written = 0
-    for (const buffer of buffers) {
-      const length = Math.min(buffer.length, limit - written)
-      inode.write(position + written, buffer.subarray(0, length))
-      written += length
-    }
-    return written
-  }
-  const room = (inode: Inode, position: number): number =>
-    Math.max(0, inode.sizeBytes - position) + Math.max(0, capacity - usedBytes())
-
-  const fileOf = (path: string, inode: Inode, isWritable: boolean): File => {
-    const call = (operation: DiskOperation, bytes = 0): DiskCall => ({ operation, path, bytes })
-    const requireWritable = (): void => {
-      if (!isWritable) throw errorOf('EBADF', path)
-    }
-    return {
-      writev: (buffers, position, done) => {
-        const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
-        perform(call('writev', total), {
-          empty: 0,
-          effect: (fault) => {
-            requireWritable()
-            const limit = Math.min(total, room(inode, position), fault?.kind === 'short' ? fault.bytes : total)
-            if (limit <= 0 && total > 0) throw errorOf('ENOSPC', path)
-            return writeAll(inode, buffers, { position, limit })
-          },
-        }, done)
-      },
-      read: (position, length, done) => perform(call('read', length), {
-        empty: new Uint8Array(0), effect: () => inode.read(position, length),
-      }, done),
-      datasync: (done) => {
-        let settle = (): void => {}
-        perform(call('datasync'), {
-          empty: undefined, effect: () => { settle = inode.beginSync() }, atCompletion: () => settle(),
-        }, done)
-      },
-      size: (done) => perform(call('size'), { empty: 0, effect: () => inode.sizeBytes }, done),
-      truncate: (length, done) => perform(call('truncate', length), {
-        empty: undefined,
-        effect: () => {
-          requireWritable()
-          inode.truncate(length)
-        },
-      }, done),
-      close: (done) => perform(call('close'), { empty: undefined, effect: () => {} }, done),
-    }
-  }
-
-  const openEffect = (path: string, mode: 'read' | 'write' | 'create'): File => {
-    const existing = current.get(path)
-    if (mode !== 'create') {
-      if (existing === undefined) throw errorOf('ENOENT', path)
-      return fileOf(path, existing, mode === 'write')
-    }
-    if (existing !== undefined) throw errorOf('EEXIST', path)
-    if (!directories.has(parentOf(path))) throw errorOf('ENOENT', path)
-    const inode = createInode()
-    record({ kind: 'create', path, inode })
-    return fileOf(path, inode, true)
-  }
-  const makeEffect = (path: string): void => {
-    for (let at = path; at !== ''; at = parentOf(at)) directories.add(at)
-  }
-  const listEffect = (path: string): readonly string[] => {
-    if (!directories.has(path)) throw errorOf('ENOENT', path)
-    const names = [...current.keys(), ...directories]
-      .filter((entry) => entry !== '' && parentOf(entry) === path).map(nameOf)
-    return names.sort()
-  }
-  const requireFile = (path: string): void => {
-    if (!current.has(path)) throw errorOf('ENOENT', path)
-  }
-  const syncEffect = (path: string): (() => void) => {
-    const covered = new Set(unsynced.filter((operation) => parentOf(operation.path) === path))
-    return () => {
-      for (const operation of covered) applyOperation(durable, operation)
-      unsynced = unsynced.filter((operation) => !covered.has(operation))
-    }
-  }
-  const closedFile = fileOf('', createInode(), false)
-
+  const names = namesOf(options.image ?? emptyImage)
+  const disk: Disk = { options, names, capacityBytes: options.capacityBytes ?? Number.POSITIVE_INFINITY, isDead: false }
   return {
-    open: (path, mode, done) => perform({ operation: 'open', path, bytes: 0 },
-      { empty: closedFile, effect: () => openEffect(path, mode) }, done),
-    makeDirectory: (path, done) => perform({ operation: 'makeDirectory', path, bytes: 0 },
-      { empty: undefined, effect: () => makeEffect(path) }, done),
-    list: (path, done) => perform<readonly string[]>({ operation: 'list', path, bytes: 0 },
-      { empty: [], effect: () => listEffect(path) }, done),
-    rename: (from, to, done) => perform({ operation: 'rename', path: from, bytes: 0 }, {
-      empty: undefined,
-      effect: () => {
-        requireFile(from)
-        record({ kind: 'rename', path: from, to })
-      },
-    }, done),
-    remove: (path, done) => perform({ operation: 'remove', path, bytes: 0 }, {
-      empty: undefined,
-      effect: () => {
-        requireFile(path)
-        record({ kind: 'remove', path })
-      },
-    }, done),
-    syncDirectory: (path, done) => {
-      let settle = (): void => {}
-      perform({ operation: 'syncDirectory', path, bytes: 0 },
-        { empty: undefined, effect: () => { settle = syncEffect(path) }, atCompletion: () => settle() }, done)
-    },
+    ...directoryCalls(disk),
     crash: ({ random, keep }) => {
-      isDead = true
-      const survives = (): boolean => random.uint32() / 0x1_0000_0000 < keep
-      for (const operation of unsynced) {
-        if (survives()) applyOperation(durable, operation)
-      }
-      const files = new Map([...durable].map(([path, inode]) => [path, crashInode(inode, survives)]))
-      return { files, directories: new Set(directories) }
+      disk.isDead = true
+      return imageSurviving(names, () => random.uint32() / 0x1_0000_0000 < keep)
     },
-    image: () => ({
-      files: new Map([...current].map(([path, inode]) => [path, inodeBytes(inode)])), directories: new Set(directories),
-    }),
-    corrupt: (path, change) => current.get(path)?.corrupt(change),
-    setCapacity: (bytes) => { capacity = bytes },
-    usedBytes,
+    image: () => imageSeen(names),
+    corrupt: (path, change) => names.seen.get(path)?.corrupt(change),
+    setCapacity: (bytes) => { disk.capacityBytes = bytes },
+    usedBytes: () => usedBytes(disk),
   }
+}
+
+const directoryCalls = (disk: Disk): FileSystem => {
+  const { names } = disk
+  const closedFile = fileOf({ disk, path: '', inode: createInode(), isWritable: false })
+  const call = (operation: DiskOperation, path: string): DiskCall => ({ operation, path, bytes: 0 })
+  return {
+    open: (path, mode, done) => perform(disk, call('open', path), {
+      empty: closedFile,
+      effect: () => fileOf({
+        disk, path, inode: mode === 'create' ? createName(names, path) : inodeNamed(names, path), isWritable: mode !== 'read',
+      }),
+    }, done),
+    makeDirectory: (path, done) => perform(disk, call('makeDirectory', path),
+      { empty: undefined, effect: () => addDirectory(names, path) }, done),
+    list: (path, done) => perform<readonly string[]>(disk, call('list', path),
+      { empty: [], effect: () => listNames(names, path) }, done),
+    rename: (from, to, done) => perform(disk, call('rename', from),
+      { empty: undefined, effect: () => renameName(names, from, to) }, done),
+    remove: (path, done) => perform(disk, call('remove', path),
+      { empty: undefined, effect: () => removeName(names, path) }, done),
+    syncDirectory: (path, done) => performSync(disk, call('syncDirectory', path), () => beginDirectorySync(names, path), done),
+  }
+}
+
+const fileOf = (handle: Handle): File => {
+  const { disk, path, inode } = handle
+  const call = (operation: DiskOperation, bytes = 0): DiskCall => ({ operation, path, bytes })
+  return {
+    writev: (buffers, position, done) => {
+      const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+      perform(disk, call('writev', total), {
+        empty: 0, effect: (fault) => writeEffect(handle, buffers, { position, total, fault }),
+      }, done)
+    },
+    read: (position, length, done) => perform(disk, call('read', length), {
+      empty: new Uint8Array(0), effect: () => inode.read(position, length),
+    }, done),
+    datasync: (done) => performSync(disk, call('datasync'), inode.beginSync, done),
+    size: (done) => perform(disk, call('size'), { empty: 0, effect: () => inode.sizeBytes }, done),
+    truncate: (length, done) => perform(disk, call('truncate', length), {
+      empty: undefined,
+      effect: () => {
+        requireWritable(handle)
+        inode.truncate(length)
+      },
+    }, done),
+    close: (done) => perform(disk, call('close'), { empty: undefined, effect: () => {} }, done),
+  }
+}
+
+/** Asks for a fault, lets the task act at once, and answers later. */
+const perform = <T>(disk: Disk, call: DiskCall, task: Task<T>, done: Done<T>): void => {
+  if (disk.isDead) return
+  const fault = disk.options.fault?.(call)
+  if (disk.isDead || fault?.kind === 'hang') return
+  const answer = (error: FileError | null, result: T): void => disk.options.schedule(() => {
+    if (disk.isDead) return
+    if (error === null) task.atCompletion?.()
+    done(error, result)
+  }, call)
+  if (fault?.kind === 'error') {
+    answer(errorOf(fault.code, call.path), task.empty)
+    return
+  }
+  try {
+    answer(null, task.effect(fault))
+  } catch (error) {
+    answer(error as FileError, task.empty)
+  }
+}
+
+/** A sync covers what was there when it began, and counts once it completes. */
+const performSync = (disk: Disk, call: DiskCall, begin: () => () => void, done: Done): void => {
+  let settle = (): void => {}
+  perform(disk, call, { empty: undefined, effect: () => { settle = begin() }, atCompletion: () => settle() }, done)
+}
+
+interface WriteRequest { readonly position: number; readonly total: number; readonly fault: DiskFault | undefined }
+
+const writeEffect = (handle: Handle, buffers: readonly Uint8Array[], { position, total, fault }: WriteRequest): number => {
+  requireWritable(handle)
+  const { disk, path, inode } = handle
+  const room = Math.max(0, inode.sizeBytes - position) + Math.max(0, disk.capacityBytes - usedBytes(disk))
+  const limit = Math.min(total, room, fault?.kind === 'short' ? fault.bytes : total)
+  if (limit <= 0 && total > 0) throw errorOf('ENOSPC', path)
+  let written = 0
+  for (const buffer of buffers) {
+    const length = Math.min(buffer.length, limit - written)
+    inode.write(position + written, buffer.subarray(0, length))
+    written += length
+  }
+  return written
+}
+
+const requireWritable = ({ isWritable, path }: Handle): void => {
+  if (!isWritable) throw errorOf('EBADF', path)
+}
+
+const usedBytes = ({ names }: Disk): number => {
+  let sum = 0
+  for (const inode of names.seen.values()) sum += inode.sizeBytes
+  return sum
 }

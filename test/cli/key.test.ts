@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { fakeCluster, fakeStore, fakeTerminal } from './fakes.ts'
+import { credentialsOf } from '../../cli/credentials.ts'
+import type { BrokerFlags } from '../../cli/flags.ts'
 import type { FakeAnswer } from './fakes.ts'
 
 const answering = (...answers: FakeAnswer[]) => {

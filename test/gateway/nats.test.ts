@@ -127,6 +127,7 @@ describe('the slots of the NATS gateway', () => {
     ['a key that is not in its canonical encoding', 'kv.get.%61', '', {}, 'INVALID'],
     ['a one-token key that looks like a partition', 'kv.get.%7Ba%7Db', '', {}, 'INVALID'],
     ['a partition with a brace', 'kv.get.a%7Db.c', '', {}, 'INVALID'],
+    ['a key one byte above its limit', `kv.get.${'k'.repeat(KEY_BYTES_MAX + 1)}`, '', {}, 'TOO_LARGE'],
     ['an unknown header of ours', 'kv.get.user42', '', { 'Kv-Consistancy': 'stale' }, 'INVALID'],
     ['a revision that is no number', 'kv.put.user42', 'x', { 'Kv-If-Revision': '-1' }, 'INVALID'],
     ['a consistency on a write', 'kv.put.user42', 'x', { 'Kv-Consistency': 'stale' }, 'INVALID'],

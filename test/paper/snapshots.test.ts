@@ -257,6 +257,19 @@ describe('while a snapshot takes force', () => {
     expect(h.member(3).disk.durable.mark.index).toBe(11)
   })
 
+  test('A log that has come to contain it meanwhile is kept', () => {
+    const h = createFollower(2)
+    say(h, 2, chunk([2, 1], 0, 'x', { totalBytes: 1 }))
+    say(h, 2, append(2, [0, 0], entriesOf(1, 1, 1, 2)))
+    const configuration = { voters: [1, 2, 3].map(idOf), outgoing: [], learners: [] }
+    h.writeOne(1)
+    h.writeOne(1)
+    expect(h.member(1).core.following.isInstalling).toBe(true)
+    h.send(1, { type: 'raft.snapshotInstalled', index: 2, term: 1, totalBytes: 1, configuration })
+    expect(h.member(1).core).toMatchObject({ commitIndex: 2, emittedIndex: 2, isRestoring: false, snapshot: { index: 2, term: 1 } })
+    expect(h.member(1).core.log.entries).toHaveLength(3)
+  })
+
   test('Fail-stop: an installation that nobody asked for ends the process', () => {
     const h = createFollower(2)
     const configuration = { voters: [idOf(1)], outgoing: [], learners: [] }

@@ -1,3 +1,5 @@
+/** The lock of a data directory against real processes: killed and stopped holders, many askers at once, files of others in its place. */
+
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'

@@ -1,3 +1,5 @@
+/** The genesis file against a power loss or an error at every call, a flip of every bit, and a directory that has data but no genesis. */
+
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'

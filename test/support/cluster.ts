@@ -63,6 +63,8 @@ export interface TestClusterOptions {
   readonly isMapped?: boolean
   /** The shard count that the broker maps for, when it is not the cluster's. */
   readonly mappedShards?: number
+  /** The broker's `max_payload`, when it is not the usual 1 MiB. */
+  readonly maxPayloadBytes?: number
   /** The broker asks everybody for a password, and allows what `permissionsBlock` does. */
   readonly hasPermissions?: boolean
 }
@@ -77,11 +79,14 @@ export const startTestCluster = async (options: TestClusterOptions = {}): Promis
   const members = Array.from({ length: options.nodes ?? 3 }, (_, i) => nodeId(`n${i + 1}`))
   const root = mkdtempSync(join(tmpdir(), 'shardkv-cluster-'))
   const hasPermissions = options.hasPermissions === true
-  const permissions = hasPermissions ? { permissions: permissionsOf(members) } : {}
-  const mapping = { prefix: 'kv', shardCount: options.mappedShards ?? shardCount }
+  const settings = {
+    host: '127.0.0.1', prefix: 'kv', shardCount: options.mappedShards ?? shardCount,
+    ...(options.maxPayloadBytes === undefined ? {} : { maxPayloadBytes: options.maxPayloadBytes }),
+    ...(hasPermissions ? { permissions: permissionsOf(members) } : {}),
+  }
   const broker = await startNatsServer((port) => (options.isMapped === false
     ? `listen: "127.0.0.1:${port}"\n`
-    : serverConfig({ host: '127.0.0.1', port, ...mapping, ...permissions })))
+    : serverConfig({ ...settings, port })))
   for (const genesis of createGenesis({ cluster: CLUSTER, members, shardCount, replicationFactor: 3, createdAtMs: Date.now() })) {
     mkdirSync(join(root, genesis.node))
     await new Promise<void>((resolve, reject) => {

@@ -10,6 +10,7 @@
 
 import { createShell } from '../../actors/kernel/shell.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
+import { EntryKind } from '../../actors/raft/protocol.ts'
 import { raftLimits } from '../../actors/raft/limits.ts'
 import { raftMachine } from '../../actors/raft/machine.ts'
 import { createCore } from '../../actors/raft/state.ts'
@@ -96,8 +97,10 @@ export interface Harness {
   /** Moves time by a tick for every member that is up, `count` times, settling after each. */
   readonly tick: (count?: number) => void
   readonly tickOnly: (number: number, ticks: number) => void
-  /** Makes the member campaign now, and settles. */
+  /** Makes the member campaign now, everybody having lost sight of the leader, and settles. */
   readonly campaign: (number: number) => void
+  /** Lets the member's election timer run out, and nobody else's. */
+  readonly expire: (number: number) => void
   readonly propose: (number: number, text: string) => number
   readonly read: (number: number, lease?: boolean) => number
   readonly crash: (number: number) => void
@@ -248,8 +251,13 @@ const apply = (world: World, member: HarnessMember, entries: readonly Entry[]): 
   for (const entry of entries) {
     world.safety.applied(member, entry, world.members)
     member.applied[entry.index - 1] = decoder.decode(entry.payload)
-    world.say(`${member.number} applies ${entry.index}/${entry.term}${entry.payload.length === 0 ? '' : ` ${decoder.decode(entry.payload)}`}`)
+    world.say(`${member.number} applies ${entry.index}/${entry.term}${textOf(entry)}`)
   }
+}
+
+const textOf = ({ kind, payload }: Entry): string => {
+  if (kind === EntryKind.configuration) return ' configuration'
+  return payload.length === 0 ? '' : ` ${decoder.decode(payload)}`
 }
 
 type SnapshotEffect = Extract<RaftEffect, { type: 'raft.readChunk' | 'raft.writeChunk' | 'raft.installSnapshot' | 'raft.restore' }>
@@ -397,6 +405,11 @@ const harnessOf = (world: World): Harness => {
   const member = (number: number): HarnessMember => must(world.members[number - 1], `member ${number} exists`)
   const frozenDisks = new Set<number>()
   const settle = (): void => stabilize(world, frozenDisks)
+  const expire = (number: number): void => {
+    const { core } = member(number)
+    core.electionTicks = core.electionTimeout
+    tickMember(member(number), 0)
+  }
   const tickMember = (target: HarnessMember, ticks: number): void =>
     dispatch(world, target, { type: 'tick', ticks, now: world.now, wallMs: target.wallMs + world.now })
   return {
@@ -431,11 +444,10 @@ const harnessOf = (world: World): Harness => {
     tickOnly: (number, ticks) => tickMember(member(number), ticks),
     campaign: (number) => {
       for (const each of world.members) each.core.ticksSinceLeader = Number.POSITIVE_INFINITY
-      const { core } = member(number)
-      core.electionTicks = core.electionTimeout
-      tickMember(member(number), 0)
+      expire(number)
       settle()
     },
+    expire,
     propose: (number, text) => {
       world.counter += 1
       dispatch(world, member(number), { type: 'raft.propose', proposal: world.counter, payload: encoder.encode(text) })

@@ -2,7 +2,7 @@
 
 import { EntryKind } from '../../actors/raft/protocol.ts'
 import { createHarness, idOf } from './raftHarness.ts'
-import type { Entry, Index, RaftEvent, RaftMessage, Term } from '../../actors/raft/protocol.ts'
+import type { Entry, Index, RaftMessage, Term } from '../../actors/raft/protocol.ts'
 import type { Harness, HarnessOptions, Mail } from './raftHarness.ts'
 
 type MessageOf<Type extends RaftMessage['type']> = Extract<RaftMessage, { type: Type }>
@@ -21,7 +21,7 @@ export const sentOf = <Type extends RaftMessage['type']>(mails: readonly Mail[],
 
 /** The peer with this number says something to the member. */
 export const say = (harness: Harness, from: number, message: RaftMessage, to = 1): void =>
-  harness.send(to, { ...message, from: idOf(from) } as RaftEvent)
+  harness.send(to, { ...message, from: idOf(from) })
 
 export const append = (term: Term, prev: readonly [Index, Term], entries: readonly Entry[], commitIndex: Index = 0): MessageOf<'raft.append'> =>
   ({ type: 'raft.append', term, prevIndex: prev[0], prevTerm: prev[1], commitIndex, entries })

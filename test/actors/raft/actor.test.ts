@@ -9,7 +9,7 @@ import { nodeOf } from '../../../topology/ids.ts'
 import { describeMessage, idOf } from '../../support/raftHarness.ts'
 import { append, entriesOf } from '../../support/raftScript.ts'
 import type { RaftMember, RaftMemberOptions } from '../../../actors/raft/actor.ts'
-import type { Entry, RaftEvent, RaftMessage } from '../../../actors/raft/protocol.ts'
+import type { Entry, RaftMessage } from '../../../actors/raft/protocol.ts'
 import type { ShardLocalEvent } from '../../../actors/shard/protocol.ts'
 import type { WalEvent } from '../../../actors/wal/protocol.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../../storage/snapshotStore.ts'
@@ -45,6 +45,7 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
   const failures: unknown[] = []
   const calls: Stage['calls'][number][] = []
   let flushes = 0
+  let incarnation = 0
   let synced = 0
   const call = (name: keyof SnapshotStore) => (...args: unknown[]): never => {
     calls.push({ name, args })
@@ -62,7 +63,10 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
     recovered: { group: GROUP, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] },
     log: { ...silentLogger, info: note, trace: note, warn: note, error: note },
     ports: {
-      mail: (to, message) => mails.push(`${nodeOf(to)} ${describeMessage(message)}`),
+      mail: (to, message) => {
+        if (message.type === 'raft.present') incarnation = message.incarnation
+        mails.push(`${nodeOf(to)} ${describeMessage(message)}`)
+      },
       wal: (event) => wal.push(event),
       shard: (event) => shard.push(event),
       snapshots,
@@ -74,10 +78,11 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
     onFailure: (error) => failures.push(error),
     ...options,
   })
-  for (const peer of [2, 3]) {
-    member.send({ type: 'raft.presentAccepted', from: idOf(peer), incarnation: createRandom(1).uint32() })
-  }
-  const stageOf: Stage = {
+  // Its first tick presents it; everybody accepts.
+  member.send({ type: 'tick', ticks: 1, now: 0, wallMs: 0 })
+  for (const peer of [2, 3]) member.send({ type: 'raft.presentAccepted', from: idOf(peer), incarnation })
+  mails.length = 0
+  return {
     member, mails, wal, shard, lines, failures, calls,
     flushes: () => flushes,
     answer: (name, error, result) => {
@@ -86,7 +91,7 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
       const done = waiting?.args.at(-1) as (error: Error | null, result?: unknown) => void
       done(error, result)
     },
-    say: (message, from = 2) => member.send({ ...message, from: idOf(from) } as RaftEvent),
+    say: (message, from = 2) => member.send({ ...message, from: idOf(from) }),
     sync: () => {
       for (; synced < wal.length; synced += 1) {
         const event = wal[synced]
@@ -96,18 +101,278 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
       }
     },
   }
-  acceptAll(stageOf)
-  return stageOf
-}
-
-/** The incarnation is drawn from the member's own generator: take it from what it presents. */
-const acceptAll = ({ member, mails }: Stage): void => {
-  member.send({ type: 'tick', ticks: 1, now: 0, wallMs: 0 })
-  expect(mails.length).toBe(member.role() === 'halted' ? 0 : member.status().configuration.voters.length === 1 ? 0 : 0)
-  mails.length = 0
 }
 
 const chunkOf = (offset: number, text: string, totalBytes = 8): RaftMessage => {
   const bytes = new TextEncoder().encode(text)
   return { type: 'raft.snapshotChunk', term: 1, snapshotIndex: 9, snapshotTerm: 1, offset, totalBytes, crc: crc32(bytes), bytes }
 }
+
+describe('the shell', () => {
+  test('hands appends to the log, and answers when they are durable', () => {
+    const { wal, mails, say, sync } = stage()
+    say(append(1, [0, 0], entriesOf(1, 1)))
+    expect(wal).toMatchObject([
+      { type: 'wal.append', group: GROUP, ticket: 1, submittedTerm: 1, hardState: { term: 1, vote: '' }, entries: [], reserved: true },
+      { type: 'wal.append', group: GROUP, ticket: 2, submittedTerm: 1, entries: [{ index: 1, term: 1 }], reserved: false },
+    ])
+    expect(mails).toEqual([])
+    sync()
+    expect(mails).toEqual(['n2 raft.appendAccepted term=1 matchIndex=1'])
+  })
+
+  test('lets terms, votes and no-ops use the reserve of a full disk, and nothing else', () => {
+    const { wal, say } = stage()
+    say({ type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 })
+    say(append(1, [0, 0], entriesOf(1, 1).map((entry): Entry => ({ ...entry, kind: 0 }))))
+    say(append(1, [1, 1], entriesOf(2, 1)))
+    expect(wal.map((event) => event.type === 'wal.append' && event.reserved)).toEqual([true, true, false])
+  })
+
+  test('tells the shard of roles, by node, and of what commits', () => {
+    const { member, shard, wal, sync, flushes } = stage({ configuration: alone })
+    member.send({ type: 'tick', ticks: 1, now: 70, wallMs: 5 })
+    sync()
+    expect(flushes()).toBeGreaterThan(0)
+    member.send({ type: 'raft.flush', now: 70 })
+    sync()
+    member.send({ type: 'raft.propose', proposal: 7, payload: new Uint8Array([1]) })
+    member.send({ type: 'raft.read', read: 8, now: 71, lease: false })
+    member.send({ type: 'raft.flush', now: 71 })
+    sync()
+    const roles = shard.flatMap((event) => (event.type === 'raft.roleChanged' ? [[event.role, event.settled, event.leaderNode, event.now]] : []))
+    expect(roles.at(-1)).toEqual(['leader', true, 'n1', 70])
+    expect(shard.filter(({ type }) => type !== 'raft.roleChanged').map(({ type }) => type)).toEqual(
+      ['raft.committed', 'raft.proposed', 'raft.readReady', 'raft.committed'])
+    expect(wal.map(({ type }) => type)).toEqual(['wal.append', 'wal.append', 'wal.append'])
+    expect(member.role()).toBe('leader')
+    expect(member.status()).toMatchObject({
+      role: 'leader', term: 1, vote: idOf(1), leader: idOf(1), settled: true, commitIndex: 2, emittedIndex: 2, durableIndex: 2,
+      lastIndex: 2, lastTerm: 1, baseIndex: 0, matchIndex: new Map([[idOf(1), 2]]),
+    })
+    expect(member.entryAt(2)?.payload).toEqual(new Uint8Array([1]))
+  })
+
+  test('logs role changes at info with term, leader and reason', () => {
+    const { lines, say } = stage()
+    say({ type: 'raft.heartbeat', term: 3, commitIndex: 0, round: 1 })
+    expect(lines.at(-1)).toBe('raft role changed {"role":"follower","term":3,"leader":"n2:1","settled":false,"reason":"a leader is heard"}')
+  })
+
+  test.each([[true, 1], [undefined, 0]])('writes a line per message only while tracing: %s', (isTracing, count) => {
+    const { lines, say } = stage(isTracing === undefined ? {} : { isTracing })
+    say({ type: 'raft.heartbeat', term: 3, commitIndex: 0, round: 1 })
+    expect(lines.filter((line) => line.startsWith('raft.heartbeatAcked'))).toHaveLength(count)
+  })
+
+  test('traces entries and chunks by their size', () => {
+    const { member, lines, say, sync, answer } = stage({ isTracing: true, snapshot: info(9), recovered: recoveredAt(9) })
+    lead({ member, say, sync })
+    answer('load', null)
+    say({ type: 'raft.appendRejected', term: 1, rejectedIndex: 9, hintIndex: 0, hintTerm: 0 }, 3)
+    member.send({ type: 'raft.flush', now: 1_500 })
+    answer('readRange', null, new Uint8Array(8))
+    expect(lines.find((line) => line.startsWith('raft.append '))).toContain('"entries":1')
+    expect(lines.find((line) => line.startsWith('raft.snapshotChunk'))).toContain('"bytes":8')
+  })
+
+  test('ends the process when the core fails', () => {
+    const { failures, say, sync } = stage()
+    say(append(1, [0, 0], entriesOf(1, 1)))
+    sync()
+    say(append(1, [1, 1], []), 3)
+    expect(failures).toHaveLength(1)
+    expect(String(failures[0])).toContain('one leader')
+  })
+})
+
+const recoveredAt = (index: number, ...terms: number[]) =>
+  ({ group: GROUP, hardState: { term: 0, vote: '' as const }, snapshot: { index, term: 1 }, entries: entriesOf(index + 1, ...terms) })
+
+/** Member 1 is elected by member 2. */
+const lead = ({ member, say, sync }: Pick<Stage, 'member' | 'say' | 'sync'>): void => {
+  member.send({ type: 'tick', ticks: 40, now: 1_000, wallMs: 0 })
+  say({ type: 'raft.preVoteGranted', term: 1 })
+  sync()
+  say({ type: 'raft.voteGranted', term: 1, wallMs: 0 })
+  member.send({ type: 'raft.flush', now: 1_000 })
+  sync()
+}
+
+describe('starting from a snapshot', () => {
+  test('loads the state first; committed entries follow', () => {
+    const { calls, shard, answer, say, sync } = stage({ snapshot: info(9), recovered: recoveredAt(9, 1, 1) })
+    expect(calls.map(({ name }) => name)).toEqual(['load'])
+    say(append(1, [11, 1], [], 10))
+    sync()
+    const onChunk = calls[0]?.args[1] as (bytes: Uint8Array) => void
+    onChunk(new Uint8Array([1]))
+    answer('load', null)
+    expect(shard.filter(({ type }) => type !== 'raft.roleChanged').map(({ type }) => type)).toEqual(
+      ['shard.restoreChunk', 'shard.restored', 'raft.committed'])
+  })
+
+  test('ends the process when the snapshot can not be loaded', () => {
+    const { failures, answer } = stage({ snapshot: info(9), recovered: recoveredAt(9) })
+    answer('load', failure('EIO'))
+    expect(failures).toHaveLength(1)
+  })
+
+  test('refuses a snapshot that the log does not vouch for', () => {
+    expect(() => stage({ snapshot: info(12), recovered: recoveredAt(9) })).toThrow(/vouches/)
+  })
+
+  test('a quarantined replica starts halted, says why, and loads nothing', () => {
+    const recovered = { ...recoveredAt(9), quarantined: 'damage' }
+    const { member, calls, wal, shard } = stage({ snapshot: info(9), recovered })
+    expect(member.status()).toMatchObject({ role: 'halted', quarantined: 'damage', matchIndex: new Map() })
+    expect(calls).toEqual([])
+    expect(wal).toEqual([])
+    expect(shard.map((event) => event.type === 'raft.roleChanged' && event.role)).toEqual(['halted'])
+  })
+
+  test('a replica that is told to halt marks it on disk', () => {
+    const { member, wal } = stage()
+    member.send({ type: 'raft.halt', reason: 'damage' })
+    expect(wal).toEqual([{ type: 'wal.quarantine', group: GROUP, ticket: 1, reason: 'damage' }])
+  })
+})
+
+describe('sending a snapshot', () => {
+  const sending = (): Stage => {
+    const here = stage({ snapshot: info(9), recovered: recoveredAt(9) })
+    lead(here)
+    here.answer('load', null)
+    here.say({ type: 'raft.appendRejected', term: 1, rejectedIndex: 9, hintIndex: 0, hintTerm: 0 }, 3)
+    here.mails.length = 0
+    here.member.send({ type: 'raft.flush', now: 1_100 })
+    return here
+  }
+
+  test('reads pieces of the file and sends them with their checksum', () => {
+    const { calls, mails, answer } = sending()
+    expect(calls.map(({ name, args }) => [name, ...args.slice(0, 5)])).toEqual([['readRange', GROUP, 9, 1, 0, 8]])
+    answer('readRange', null, new Uint8Array(8))
+    expect(mails).toEqual(['n3 raft.snapshotChunk term=1 snapshotTerm=1 snapshotIndex=9 offset=0 totalBytes=8 crc=* bytes=8B'])
+  })
+
+  test('a file that can not be read is said in the log, and the peer is probed again', () => {
+    const { lines, mails, answer } = sending()
+    answer('readRange', failure('ENOENT'))
+    expect(lines.at(-1)).toContain('could not be read')
+    expect(mails).toEqual([])
+  })
+
+  test('compaction names the snapshot before this one', () => {
+    const { member, wal, say, sync } = sending()
+    say({ type: 'raft.appendAccepted', term: 1, matchIndex: 10 })
+    sync()
+    member.send({ type: 'raft.snapshotStored', index: 10, term: 1, totalBytes: 9 })
+    expect(wal.at(-1)).toEqual({ type: 'wal.compact', group: GROUP, mark: { index: 9, term: 1 } })
+  })
+})
+
+describe('receiving a snapshot', () => {
+  const received = (): Stage => {
+    const here = stage()
+    here.say(chunkOf(0, 'abcd'))
+    here.say(chunkOf(4, 'efgh'))
+    here.sync()
+    here.mails.length = 0
+    return here
+  }
+  const written = (): Stage => {
+    const here = received()
+    here.answer('receive', null, 4)
+    here.answer('receive', null, 8)
+    return here
+  }
+
+  test('writes one piece at a time, in order', () => {
+    const { calls, mails, answer } = received()
+    expect(calls.map(({ args }) => args[3])).toEqual([0])
+    answer('receive', null, 4)
+    expect(mails).toEqual(['n2 raft.snapshotAccepted term=1 snapshotIndex=9 nextOffset=4'])
+    expect(calls.map(({ args }) => args[3])).toEqual([4])
+  })
+
+  test('verifies the file, then records it in the log, then puts it in force, then loads it', () => {
+    const { member, calls, wal, mails, shard, answer } = written()
+    expect(calls.map(({ name }) => name)).toEqual(['finishReceive'])
+    answer('finishReceive', null, info(9))
+    expect(wal.at(-1)).toEqual({ type: 'wal.installSnapshot', group: GROUP, ticket: 1, mark: { index: 9, term: 1 } })
+    mails.length = 0
+    const marked = { type: 'wal.snapshotMarked', group: GROUP, ticket: 1, mark: { index: 9, term: 1 } } as const
+    member.walNotice({ ...marked, group: GROUP + 1 })
+    member.walNotice({ type: 'wal.quarantined', group: GROUP, ticket: 1 })
+    member.walNotice({ ...marked, mark: { index: 8, term: 1 } })
+    expect(mails).toEqual([])
+    member.walNotice(marked)
+    expect(mails).toEqual(['n2 raft.snapshotAccepted term=1 snapshotIndex=9 nextOffset=8'])
+    expect(calls.map(({ name }) => name)).toEqual(['load', 'prune'])
+    answer('load', null)
+    expect(shard.at(-1)).toEqual({ type: 'shard.restored', index: 9, term: 1 })
+    expect(member.status()).toMatchObject({ commitIndex: 9, lastIndex: 9, baseIndex: 9 })
+  })
+
+  test('old snapshots that can not be removed are said in the log', () => {
+    const { member, lines, answer } = written()
+    answer('finishReceive', null, info(9))
+    member.walNotice({ type: 'wal.snapshotMarked', group: GROUP, ticket: 1, mark: { index: 9, term: 1 } })
+    answer('prune', failure('EIO'))
+    expect(lines.at(-1)).toContain('could not be removed')
+    answer('load', null)
+  })
+
+  test.each([
+    ['finishReceive', 'EDAMAGED', 'damaged'], ['finishReceive', 'ENOSPC', 'noSpace'],
+  ] as const)('%s that fails with %s refuses the snapshot as %s', (name, code, reason) => {
+    const { mails, failures, answer } = written()
+    mails.length = 0
+    answer(name, failure(code))
+    expect(mails).toEqual([`n2 raft.snapshotRefused term=1 snapshotIndex=9 reason=${reason}`])
+    expect(failures).toEqual([])
+  })
+
+  test('a full disk while writing refuses the snapshot, and later pieces are written off', () => {
+    const { mails, calls, answer } = received()
+    answer('receive', failure('ENOSPC'))
+    expect(mails).toEqual(['n2 raft.snapshotRefused term=1 snapshotIndex=9 reason=noSpace'])
+    answer('receive', failure('ENOSPC'))
+    expect(calls).toEqual([])
+    expect(mails).toHaveLength(1)
+  })
+
+  test('any other error ends the process', () => {
+    const { failures, answer } = received()
+    answer('receive', failure('EIO'))
+    expect(failures).toHaveLength(1)
+  })
+
+  test('after stop nothing happens any more', () => {
+    const { member, wal, failures, answer, mails } = written()
+    member.stop()
+    const before = wal.length
+    mails.length = 0
+    answer('finishReceive', null, info(9))
+    member.walNotice({ type: 'wal.snapshotMarked', group: GROUP, ticket: 1, mark: { index: 9, term: 1 } })
+    expect([wal.length, mails, failures]).toEqual([before, [], []])
+  })
+
+  test('an error after stop is nobody\'s any more', () => {
+    const { member, failures, answer } = received()
+    member.stop()
+    answer('receive', failure('EIO'))
+    expect(failures).toEqual([])
+  })
+
+  test('a snapshot that is loaded when the member has stopped goes nowhere', () => {
+    const { member, calls, shard, answer } = stage({ snapshot: info(9), recovered: recoveredAt(9) })
+    member.stop()
+    const before = shard.length
+    const onChunk = calls[0]?.args[1] as (bytes: Uint8Array) => void
+    onChunk(new Uint8Array([1]))
+    answer('load', null)
+    expect(shard).toHaveLength(before)
+  })
+})

@@ -1,3 +1,8 @@
+/**
+ * Seeded lives of random appends, votes, truncations, marks and crashes, on roomy and on full disks, against a dumb model: what a
+ * restart recovers is a prefix of the model that covers what was acknowledged.
+ */
+
 import { describe, expect, test } from '@jest/globals'
 import { between, chance, createRandom } from '../../../actors/kernel/random.ts'
 import type { Random } from '../../../actors/kernel/random.ts'

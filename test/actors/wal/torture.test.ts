@@ -1,3 +1,8 @@
+/**
+ * Every single disk call of every scenario is hit in turn, by a power loss, an I/O error, a full disk or a short write: nothing
+ * acknowledged is lost, and nothing invented.
+ */
+
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../../actors/kernel/random.ts'
 import type { DiskCall, DiskFault, DiskImage } from '../../../storage/memoryFileSystem.ts'

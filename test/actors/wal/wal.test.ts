@@ -1,3 +1,8 @@
+/**
+ * The log's promises one by one: what is batched and in what order it is acknowledged, sealing, freeing segments, a full disk, failure,
+ * damage and closing.
+ */
+
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../../actors/kernel/random.ts'
 import type { DiskCall } from '../../../storage/memoryFileSystem.ts'

@@ -1,0 +1,136 @@
+/**
+ * The segment files a log holds open: makes them ahead, reads them whole, removes and closes them.
+ *
+ *   prepare:  <name>.new ──zeros to the whole size──▶ sync ──▶ rename ──▶ sync the directory ──▶ answered
+ *
+ * A file gets its name when it has its whole size: a shorter one under a segment's name was cut. A full disk leaves the file under
+ * its temporary name, open, and the next `prepareSegment` goes on with it.
+ */
+
+import { must } from '../actors/kernel/assert.ts'
+import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+import { writeZeros } from './fileWriter.ts'
+import { segmentName } from './segment.ts'
+import { createSerial } from './serial.ts'
+
+export interface SegmentFiles {
+  readonly fileSystem: FileSystem
+  readonly directory: string
+  /** Open files by segment, in the order they were opened. */
+  readonly files: Map<number, File>
+  /** Segments whose file still has its temporary name, because the disk was full. */
+  readonly unpublished: Set<number>
+}
+
+const READ_BYTES_MAX = 0xffff_ffff
+
+export const createSegmentFiles = (fileSystem: FileSystem, directory: string): SegmentFiles =>
+  ({ fileSystem, directory, files: new Map(), unpublished: new Set() })
+
+export const segmentPath = ({ directory }: SegmentFiles, segment: number): string => `${directory}/${segmentName(segment)}`
+
+const temporaryPath = (segments: SegmentFiles, segment: number): string => `${segmentPath(segments, segment)}.new`
+
+export const segmentFile = ({ files }: SegmentFiles, segment: number): File => must(files.get(segment), `segment ${segment} is open`)
+
+export const readSegmentFile = (segments: SegmentFiles, segment: number, done: Done<Uint8Array>): void => {
+  const file = segmentFile(segments, segment)
+  file.size((error, sizeBytes) => {
+    if (error !== null) done(error, new Uint8Array(0))
+    else file.read(0, Math.min(sizeBytes, READ_BYTES_MAX), done)
+  })
+}
+
+export interface SegmentSize { readonly segment: number; readonly sizeBytes: number }
+
+/** Creates or extends the segment with zeros, synced, its name too. */
+export const prepareSegment = (segments: SegmentFiles, { segment, sizeBytes }: SegmentSize, done: Done): void => {
+  const known = segments.files.get(segment)
+  if (known !== undefined && !segments.unpublished.has(segment)) {
+    extendFile(known, sizeBytes, done)
+    return
+  }
+  openTemporary(segments, segment, (error, file) => {
+    if (file === undefined) done(error)
+    else extendFile(file, sizeBytes, (extendError) => {
+      if (extendError === null) segments.unpublished.delete(segment)
+      if (extendError === null) publish(segments, segment, done)
+      else done(extendError)
+    })
+  })
+}
+
+const openTemporary = (segments: SegmentFiles, segment: number, done: Done<File | undefined>): void => {
+  const { fileSystem, files, unpublished } = segments
+  const known = files.get(segment)
+  if (known !== undefined) {
+    done(null, known)
+    return
+  }
+  const path = temporaryPath(segments, segment)
+  const keep = (error: FileError | null, file: File): void => {
+    if (error === null) {
+      files.set(segment, file)
+      unpublished.add(segment)
+    }
+    done(error, error === null ? file : undefined)
+  }
+  fileSystem.remove(path, (removeError) => {
+    if (removeError !== null && removeError.code !== 'ENOENT') done(removeError, undefined)
+    else fileSystem.open(path, 'create', keep)
+  })
+}
+
+const extendFile = (file: File, sizeBytes: number, done: Done): void => file.size((error, from) => {
+  if (error !== null) {
+    done(error)
+    return
+  }
+  writeZeros(file, { from, to: sizeBytes }, (writeError) => {
+    if (writeError !== null) done(writeError)
+    else file.datasync((syncError) => done(syncError === null ? null : asSync(syncError)))
+  })
+})
+
+const publish = (segments: SegmentFiles, segment: number, done: Done): void => {
+  const { fileSystem, directory } = segments
+  fileSystem.rename(temporaryPath(segments, segment), segmentPath(segments, segment), (renameError) => {
+    if (renameError !== null) done(renameError)
+    else fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
+  })
+}
+
+/** A failed sync of a segment made ahead is as final as any other, whatever its code. */
+const asSync = (error: FileError): FileError => Object.assign(new Error(`fsync: ${error.message}`), { code: 'EIO' })
+
+/** Closes and removes them one after another, then syncs the directory. */
+export const removeSegments = (segments: SegmentFiles, numbers: readonly number[], done: Done): void => {
+  const { fileSystem, directory } = segments
+  const serial = createSerial<undefined>(undefined, (error) => done(error))
+  for (const segment of numbers) serial.step((_, next) => removeSegment(segments, segment, (error) => next(error, undefined)))
+  serial.step((_, next) => fileSystem.syncDirectory(directory, (error) => next(error, undefined)))
+  serial.run()
+}
+
+/** The removal is durable only once the directory is synced. */
+export const removeSegment = (segments: SegmentFiles, segment: number, done: Done): void => {
+  closeSegment(segments, segment, (closeError) => {
+    if (closeError !== null) done(closeError)
+    else segments.fileSystem.remove(segmentPath(segments, segment), (error) => done(error?.code === 'ENOENT' ? null : error))
+  })
+}
+
+export const closeSegments = (segments: SegmentFiles, done: Done): void => {
+  const serial = createSerial<undefined>(undefined, (error) => done(error))
+  for (const segment of segments.files.keys()) {
+    serial.step((_, next) => closeSegment(segments, segment, (error) => next(error, undefined)))
+  }
+  serial.run()
+}
+
+const closeSegment = ({ files }: SegmentFiles, segment: number, done: Done): void => {
+  const file = files.get(segment)
+  files.delete(segment)
+  if (file === undefined) done(null)
+  else file.close(done)
+}

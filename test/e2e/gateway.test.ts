@@ -1,0 +1,113 @@
+/** A broker without the mapping, one with it, and one with another cluster's: what requests meet, and what nodes say about it. */
+
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
+import { shardOf } from '../../topology/hash.ts'
+import { isServing, startTestCluster } from '../support/cluster.ts'
+import { kv, settledKv } from '../support/kv.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { TestCluster, TestClusterOptions } from '../support/cluster.ts'
+
+const TEST_MS_MAX = 120_000
+/** The queue group picks a node by chance: that one of five nodes takes part in none of so many requests has a chance of 1e-38. */
+const REQUESTS = 400
+const IN_FLIGHT = 32
+
+let cluster: TestCluster | null = null
+let client: Bus | null = null
+
+afterEach(async () => {
+  client?.close()
+  await cluster?.stop()
+  cluster = null
+  client = null
+})
+
+const open = async (options: TestClusterOptions): Promise<{ running: TestCluster; bus: Bus }> => {
+  const running = await startTestCluster(options)
+  cluster = running
+  await running.until('every shard is served', isServing(running))
+  const bus = await running.connect('test/client')
+  client = bus
+  return { running, bus }
+}
+
+const routingOf = async (running: TestCluster): Promise<unknown> => {
+  const { code, out } = await running.cli('status', '-w', 'json').ended
+  expect(code).toBe(0)
+  return (JSON.parse(out) as { readonly broker: { readonly routing: unknown } }).broker.routing
+}
+
+const inParallel = async (count: number, work: (i: number) => Promise<void>): Promise<void> => {
+  let next = 0
+  await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+    while (next < count) {
+      const i = next
+      next += 1
+      await work(i)
+    }
+  }))
+}
+
+/** Every operation on one key, in the plain form or, for odd numbers, in a partition. */
+const exercise = async (bus: Bus, i: number): Promise<void> => {
+  const token = i % 2 === 0 ? `key-${i}` : `part-${i}.key-${i}`
+  const shard = shardOf(i % 2 === 0 ? token : `part-${i}`, 16)
+  const created = await settledKv(bus, `kv.put.${token}`, `a${i}`, { 'Kv-If-Revision': '0' })
+  expect(created).toMatchObject({ status: 'OK', shard })
+  expect(await settledKv(bus, `kv.put.${token}`, 'x', { 'Kv-If-Revision': '0' }))
+    .toMatchObject({ status: 'CONFLICT', revision: created.revision })
+  const changed = await settledKv(bus, `kv.put.${token}`, `b${i}`, { 'Kv-If-Revision': String(created.revision) })
+  expect(changed).toMatchObject({ status: 'OK', shard })
+  expect(await settledKv(bus, `kv.get.${token}`)).toMatchObject({ status: 'OK', value: `b${i}`, revision: changed.revision })
+  expect(await settledKv(bus, `kv.incr.${token}-n`, '5')).toMatchObject({ status: 'OK', value: '5' })
+  expect(await settledKv(bus, `kv.incr.${token}-n`, '-2')).toMatchObject({ status: 'OK', value: '3' })
+  expect(await settledKv(bus, `kv.del.${token}`)).toMatchObject({ status: 'OK' })
+  expect(await settledKv(bus, `kv.get.${token}`)).toMatchObject({ status: 'NOT_FOUND' })
+}
+
+describe('how requests reach leaders', () => {
+  test('without a mapping every node forwards, also after one of five is gone', async () => {
+    const { running, bus } = await open({ isMapped: false, nodes: 5 })
+    expect(await routingOf(running)).toBe('gateway')
+    await inParallel(REQUESTS / 8, (i) => exercise(bus, i))
+    const victim = must(running.members[4], 'a fifth node')
+    await running.kill(victim)
+    await running.until('the others serve', isServing(running, running.members.slice(0, 4)))
+    await inParallel(REQUESTS / 8, (i) => exercise(bus, REQUESTS + i))
+    expect(await routingOf(running)).toBe('gateway')
+  }, TEST_MS_MAX)
+
+  test('with the mapping the broker routes, and nodes and status say so', async () => {
+    const { running, bus } = await open({})
+    expect(await routingOf(running)).toBe('broker')
+    await inParallel(REQUESTS / 8, (i) => exercise(bus, i))
+    for (const node of running.members) expect(running.log(node)).toContain('"routing":"broker"')
+  }, TEST_MS_MAX)
+
+  test('a mapping for another shard count is found at the start, and what it sends astray is refused and never stored', async () => {
+    const mapped = 24
+    const { running, bus } = await open({ mappedShards: mapped })
+    expect(await routingOf(running)).toBe('mismatch')
+    for (const node of running.members) {
+      expect(running.log(node)).toContain('the broker does not route as this cluster needs')
+      expect(running.log(node)).toContain(`it must use partition(${running.shardCount},2)`)
+    }
+    let astray = 0
+    for (let i = 0; i < 48; i += 1) {
+      const [own, sent] = [shardOf(`key-${i}`, running.shardCount), shardOf(`key-${i}`, mapped)]
+      const answer = await kv(bus, `kv.put.key-${i}`, 'x')
+      if (sent === own) expect(answer).toMatchObject({ status: 'OK', shard: own })
+      else if (sent >= running.shardCount) expect(answer.status).toBe('noResponders')
+      else {
+        expect(answer.status).toBe('INVALID')
+        expect(answer.headers.get('Kv-Definite')).toBe('true')
+        expect(answer.value).toContain('the broker\'s mapping is for another shard count')
+      }
+      if (sent !== own) astray += 1
+    }
+    expect(astray).toBeGreaterThan(16)
+    const stored = (await running.reports())[0]?.replicas.reduce((sum, { keys }) => sum + keys, 0)
+    expect(stored).toBe(48 - astray)
+  }, TEST_MS_MAX)
+})
