@@ -25,6 +25,8 @@ const LATE_BURST_MS: Range = [200, 10_000]
 const WALL_JUMP_MS_MAX = 60_000
 const STALL_MS: Range = [100, 5_000]
 const FULL_MS: Range = [200, 4_000]
+/** Share of partitions that cut off a leader: that is where most can go wrong. */
+const LEADER_CUT_SHARE = 0.4
 const FREE_BYTES_MAX = 16_384
 
 export interface FaultsInput {
@@ -33,8 +35,8 @@ export interface FaultsInput {
   readonly timeline: Timeline
   readonly random: Random
   readonly trace: Trace
-  /** The name of a node that leads something, if any. */
-  readonly leader: () => string | undefined
+  /** The names of the nodes that lead something now. */
+  readonly leaders: () => readonly string[]
 }
 
 export interface FaultContext extends FaultsInput {
@@ -80,9 +82,9 @@ const pause: FaultAction = (context, machine) => {
 }
 
 const partition: FaultAction = (context) => {
-  const { random, cluster, network, timeline, leader } = context
-  const kind = pick(random, partitionKinds) ?? 'halves'
-  const drawn = drawPartition({ kind, nodes: cluster.machines.map(({ id }) => id), leader: leader(), random })
+  const { random, cluster, network, timeline, leaders } = context
+  const kind = chance(random, LEADER_CUT_SHARE) ? 'leaderOnly' : pick(random, partitionKinds) ?? 'halves'
+  const drawn = drawPartition({ kind, nodes: cluster.machines.map(({ id }) => id), leader: pick(random, leaders()), random })
   const ms = between(random, ...PARTITION_MS)
   say(context, 'partition', `${drawn.name} for ${ms} ms`)
   network.cut(drawn.isCut)

@@ -43,13 +43,15 @@ export interface Network {
 }
 
 const CALM_DELAY_MS = 1
+/** How far a message may overtake earlier ones of its link, in milliseconds. */
+const REORDER_MS_MAX = 2_000
 
 export const createNetwork = (options: NetworkOptions, random: Random, now: () => number): Network => {
   let isCut: ((from: string, to: string) => boolean) | null = null
   let clogs: { readonly matches: (from: string, to: string) => boolean; readonly untilMs: number }[] = []
   let isCalm = false
   const counters = { delivered: 0, lost: 0, doubled: 0 }
-  /** When the last message of a link arrives: the next one does not overtake it. */
+  /** When the last of a link's messages arrives. */
   const lastArrival = new Map<string, number>()
 
   const delay = (): number => -(isCalm ? CALM_DELAY_MS : options.delayMsMean) * Math.log(1 - fraction(random))
@@ -59,12 +61,11 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
     return clogs.reduce((end, { matches, untilMs }) => (matches(from, to) ? Math.max(end, untilMs) : end), 0)
   }
   const arrivalDelay = (from: string, to: string): number => {
-    let at = Math.max(now() + delay(), clogEnd(from, to))
-    if (!options.isReordering || isCalm) {
-      const link = `${from} ${to}`
-      at = Math.max(at, lastArrival.get(link) ?? 0)
-      lastArrival.set(link, at)
-    }
+    const link = `${from} ${to}`
+    const newest = lastArrival.get(link) ?? 0
+    const earliest = options.isReordering && !isCalm ? newest - REORDER_MS_MAX : newest
+    const at = Math.max(now() + delay(), clogEnd(from, to), earliest)
+    lastArrival.set(link, Math.max(newest, at))
     return at - now()
   }
 

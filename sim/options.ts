@@ -30,6 +30,8 @@ export interface WorkloadOptions {
   readonly requestIds: number
   /** Share of answered mutations with a request id that are sent once more. */
   readonly repeats: number
+  /** Share of acknowledged writes that somebody reads back at once. */
+  readonly readsAfterWrites: number
   readonly leaseReads: number
   readonly staleReads: number
   /** Mean pause of a client between two operations, in milliseconds. */
@@ -90,11 +92,11 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     network: drawNetwork(random),
     workload: drawWorkload(random),
     faults: faultKinds.filter(() => chance(random, 0.5)),
-    faultEveryMs: between(random, 400, 5_000),
+    faultEveryMs: between(random, 300, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
     raftTiming: {
-      heartbeatTicks: 2, electionTicksMin: pick(random, [5, 10]) ?? 10, electionTicksMax: pick(random, [12, 20, 40]) ?? 20,
+      heartbeatTicks: 2, electionTicksMin: pick(random, [5, 10]) ?? 10, electionTicksMax: pick(random, [12, 20, 40, 40]) ?? 20,
     },
     raftLimits: drawRaftLimits(random),
     isVerbose: false,
@@ -140,6 +142,7 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   },
   requestIds: pick(random, [0, 0.3, 0.7, 1]) ?? 0.5,
   repeats: chance(random, 0.5) ? 0.2 : 0,
+  readsAfterWrites: fraction(random) * 0.5,
   leaseReads: chance(random, 0.3) ? 0.3 : 0,
   staleReads: chance(random, 0.3) ? 0.2 : 0,
   thinkMsMean: pick(random, [20, 50, 100, 200]) ?? 50,

@@ -82,7 +82,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     onCompleted: (operation) => trace.line(`c${operation.client}`, 'completed', describeOperation(operation)),
   })
   const faults = createFaults(options, {
-    cluster, network, timeline, trace, random: createRandom(random.uint32()), leader: () => leaderIn(cluster),
+    cluster, network, timeline, trace, random: createRandom(random.uint32()), leaders: () => leadersIn(cluster),
   })
   timeline.afterEach((process) => {
     trace.step(process?.name ?? '')
@@ -91,8 +91,8 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
   return { options, timeline, trace, network, cluster, watch, workload, faults, violation: () => violation, fail }
 }
 
-const leaderIn = (cluster: Cluster): string | undefined =>
-  cluster.machines.find(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader'))?.id
+const leadersIn = ({ machines }: Cluster): string[] =>
+  machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)
 
 const describeMail = ({ to, shard, message }: SentMail): string => {
   const fields = Object.entries(message).map(([name, value]: [string, unknown]) => `${name}=${plainText(value)}`)

@@ -90,6 +90,14 @@ export const createWorkload = (input: WorkloadInput): Workload => {
       if (outcome.status === 'OK' && operation.call.kind !== 'get') acknowledged += 1
     }
     input.onCompleted(operation)
+    if (outcome.kind === 'answered' && operation.call.kind !== 'get' && !isStopped && chance(random, options.readsAfterWrites)) {
+      readBack(operation.key)
+    }
+  }
+  /** Somebody reads what was just acknowledged: the moment at which a leader that does not know of its successor would be caught. */
+  const readBack = (key: string): void => {
+    const client = pick(random, clients)
+    if (client !== undefined) attempt(client, begin(client, key, { kind: 'get' }), 1, false)
   }
 
   const send = (client: Client, operation: Draft, done: (outcome: Outcome) => void): void => {

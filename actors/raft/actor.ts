@@ -1,8 +1,8 @@
 /**
  * The shell of one Raft member: carries out what the core decides, through ports, and brings completions back as events.
  *
- * It decides nothing about Raft. What it owns is order where the disk is concerned: received chunks are written one after the other, and an
- * installed snapshot is first verified in its file, then recorded in the log, and only then in force:
+ * It decides nothing about Raft. What it owns is order where the disk is concerned: received chunks are written one after the
+ * other, and an installed snapshot is first verified in its file, then recorded in the log, and only then in force:
  *
  *   raft.installSnapshot ──▶ snapshots.finishReceive ──▶ wal.installSnapshot ──wal.snapshotMarked──▶ raft.snapshotInstalled
  *   raft.restore ──▶ snapshots.load ──▶ shard.restoreChunk ... shard.restored ──▶ raft.restored ──▶ committed entries follow

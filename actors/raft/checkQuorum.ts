@@ -1,9 +1,10 @@
 /**
  * When a leader gives up by itself.
  *
- * - No quorum has answered a round sent within the last maximum election timeout (thesis 6.2, CheckQuorum). By then every follower that lost
- *   this leader has begun to elect another. The age counts from when the round was sent: after a pause the first tick, which comes
- *   before any message (kernel/ticker.ts), shows a leader as old as it is, and it steps down before it serves anything.
+ * - No quorum has answered a round sent within the last maximum election timeout (thesis 6.2, CheckQuorum). By then every
+ *   follower that lost this leader has begun to elect another. The age counts from when the round was sent: after a pause the
+ *   first tick, which comes before any message (kernel/ticker.ts), shows a leader as old as it is, and it steps down before it
+ *   serves anything.
  * - Entries wait and none has been emitted for several election timeouts: its data path or its disk is stuck while its heartbeats pass.
  *   Another leader may do better, unless so many members report a stalled disk that no quorum is left without one.
  * - It is not a voter of the configuration that has committed (thesis 4.2.2).

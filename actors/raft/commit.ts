@@ -1,8 +1,8 @@
 /**
  * Commitment: how far the log is decided, and handing what is decided to the shard.
  *
- * A leader commits by counting only entries of its own term; earlier ones commit with them (section 5.4.2, figure 8). A follower takes the
- * leader's word, but no further than it has verified its own log against that leader's (following.ts).
+ * A leader commits by counting only entries of its own term; earlier ones commit with them (section 5.4.2, figure 8). A follower
+ * takes the leader's word, but no further than it has verified its own log against that leader's (following.ts).
  *
  * Entries are emitted up to min(commitIndex, durableIndex), not to commitIndex. A quorum may have an entry while this member's own disk
  * does not. Applying it early would be correct in memory, but a snapshot of that state could become durable before the log entry does,

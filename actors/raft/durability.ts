@@ -27,27 +27,6 @@ import { entriesBetween, lastIndexOf } from './log.ts'
 import type { RaftCore } from './state.ts'
 import type { Index, RaftLocalEvent } from './protocol.ts'
 
-export interface Durability {
-  /** The newest submission's ticket; tickets count from 1. */
-  ticket: number
-  /** Entries up to here were submitted. */
-  submittedIndex: Index
-  /** Entries up to here are on disk as the log in memory has them. */
-  durableIndex: Index
-  /** The submission that first rewrote entries in this term; 0 when none did. */
-  rewriteTicket: number
-  /** The term or the vote changed and is not submitted yet. */
-  isHardStateDirty: boolean
-  /** The submission that carries the newest term and vote. */
-  hardStateTicket: number
-  isHardStateDurable: boolean
-}
-
-export const createDurability = (lastIndex: Index): Durability => ({
-  ticket: 0, submittedIndex: lastIndex, durableIndex: lastIndex, rewriteTicket: 0,
-  isHardStateDirty: false, hardStateTicket: 0, isHardStateDurable: true,
-})
-
 /** The term or vote has changed: nothing that relies on it leaves until it is on disk. */
 export const touchHardState = (core: RaftCore): void => {
   core.durability.isHardStateDirty = true
@@ -60,7 +39,8 @@ export const submit = (core: RaftCore): void => {
   const lastIndex = lastIndexOf(core.log)
   if (!durability.isHardStateDirty && durability.submittedIndex === lastIndex) return
   durability.ticket += 1
-  const content = { ticket: durability.ticket, submittedTerm: term, entries: entriesBetween(core.log, durability.submittedIndex + 1, lastIndex) }
+  const entries = entriesBetween(core.log, durability.submittedIndex + 1, lastIndex)
+  const content = { ticket: durability.ticket, submittedTerm: term, entries }
   if (durability.isHardStateDirty) {
     durability.hardStateTicket = durability.ticket
     durability.isHardStateDirty = false

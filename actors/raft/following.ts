@@ -4,8 +4,8 @@
  * `verifiedIndex` is how far this log is known to equal the leader's. Only that much may be accepted, and only that much may be
  * committed, whatever commit index a message carries: what lies behind it may be an older leader's leftovers.
  *
- * An acceptance leaves when it is durable: entries after their fsync, and the term itself before the first acceptance in it. One acceptance
- * may answer many appends. A rejection promises nothing and leaves at once.
+ * An acceptance leaves when it is durable: entries after their fsync, and the term itself before the first acceptance in it. One
+ * acceptance may answer many appends. A rejection promises nothing and leaves at once.
  */
 
 import { assert } from '../kernel/assert.ts'

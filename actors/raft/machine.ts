@@ -20,8 +20,8 @@
  * may*. Every action ends by handing the disk what is new (`submit`), except a leader's, which gathers until its flush.
  *
  * Invariants: one vote a term; no promise before it is durable; a leader never overwrites its log; entry actions alone change `role`.
- * Sources: Ongaro and Ousterhout, figure 4 and section 5; thesis 3.10, 4.2, 6.2, 6.4, 9.6. Departures: the pre-candidate is a state of its own;
- * a member presents itself before it promises (presentation.ts); halted.
+ * Sources: Ongaro and Ousterhout, figure 4 and section 5; thesis 3.10, 4.2, 6.2, 6.4, 9.6. Departures: the pre-candidate is a
+ * state of its own; a member presents itself before it promises (presentation.ts); halted.
  */
 
 import { raise, setup } from 'xstate'

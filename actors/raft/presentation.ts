@@ -5,9 +5,9 @@
  *   started ──raft.present──▶ every peer ──raft.presentAccepted──▶ this peer may be promised to
  *                                        ──raft.presentRefused───▶ quarantined: halted for good
  *
- * Until a peer has accepted, this member does not vote for it, does not answer its appends, does not campaign towards it and, as leader,
- * sends it nothing else. Nobody waits for a peer that is gone: presenting to all goes on for one maximum election timeout (in which a
- * started member neither votes nor campaigns anyway), and after that to whoever turns up.
+ * Until a peer has accepted, this member does not vote for it, does not answer its appends, does not campaign towards it and, as
+ * leader, sends it nothing else. Nobody waits for a peer that is gone: presenting to all goes on for one maximum election
+ * timeout (in which a started member neither votes nor campaigns anyway), and after that to whoever turns up.
  *
  * The presentation never changes while the member lives: it is what was durable at the start. `incarnation` tells the starts apart.
  */

@@ -47,7 +47,7 @@ export interface Progress {
   nextIndex: Index
   /** Probe: an append is on its way and must be answered first. */
   isAwaitingProbe: boolean
-  /** Probes in a row that were not answered. */
+  /** Probes in a row that were not answered. Answered heartbeats do not count: a peer with a slow disk has the entries already. */
   silentProbes: number
   inFlight: InFlight[]
   inFlightBytes: number

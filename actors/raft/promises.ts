@@ -1,9 +1,10 @@
 /**
  * The memory of promises: what each peer has said to this member that it must never forget.
  *
- * Raft assumes that what a replica acknowledged is on its disk for ever. A disk that lied, or an old copy of a directory put back, breaks
- * that silently: the replica votes twice, or helps to elect a leader without a committed entry. Nobody can see that alone, but whoever
- * received the promise can (DESIGN 5). So every member remembers, while it lives, and compares when a peer presents itself.
+ * Raft assumes that what a replica acknowledged is on its disk for ever. A disk that lied, or an old copy of a directory put
+ * back, breaks that silently: the replica votes twice, or helps to elect a leader without a committed entry. Nobody can see that
+ * alone, but whoever received the promise can (DESIGN 5). So every member remembers, while it lives, and compares when a peer
+ * presents itself.
  *
  * What a peer owes to whoever it promised, for the newest term T it has promised in:
  * - a hard state of term T or higher;
@@ -17,17 +18,7 @@
 
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Index, Presentation, Term } from './protocol.ts'
-import type { RaftCore } from './state.ts'
-
-export interface PeerPromise {
-  term: Term
-  vote: ReplicaId | ''
-  matchIndex: Index
-  /** The start of the peer that was accepted last: one that is presented twice was delayed, not forgotten. */
-  incarnation: number | undefined
-  /** It presented less than it had promised. It counts for nothing until it comes back under a new replica id. */
-  isRefused: boolean
-}
+import type { PeerPromise, RaftCore } from './state.ts'
 
 /** Takes note of a promise; one of an older term says nothing any more. */
 export const notePromise = (core: RaftCore, from: ReplicaId, said: { term: Term, vote?: ReplicaId | '', matchIndex?: Index }): void => {

@@ -65,7 +65,8 @@ export type RaftMessage =
   | { readonly type: 'raft.preVoteGranted'; readonly term: Term }
   | { readonly type: 'raft.preVoteRefused'; readonly term: Term; readonly reason: VoteRefusal }
   /** `transfer`: the old leader asked for this election (TimeoutNow), so leader stickiness does not apply. */
-  | { readonly type: 'raft.requestVote'; readonly term: Term; readonly lastTerm: Term; readonly lastIndex: Index; readonly transfer: boolean }
+  | { readonly type: 'raft.requestVote'; readonly term: Term; readonly lastTerm: Term; readonly lastIndex: Index
+      readonly transfer: boolean }
   /** Sent only when the vote is durable. `wallMs` is the voter's wall clock, for the new leader's log time. */
   | { readonly type: 'raft.voteGranted'; readonly term: Term; readonly wallMs: number }
   | { readonly type: 'raft.voteRefused'; readonly term: Term; readonly reason: VoteRefusal }
@@ -76,7 +77,10 @@ export type RaftMessage =
   /** `rejectedIndex` is the refused prevIndex; the hint is the last index that could match, and its term (5.3, fast backtracking). */
   | { readonly type: 'raft.appendRejected'; readonly term: Term; readonly rejectedIndex: Index
       readonly hintIndex: Index; readonly hintTerm: Term }
-  /** `round` identifies this leader's confirmation round; unique within (leader, term), grows. `commitIndex` never exceeds the receiver's match. */
+  /**
+   * `round` identifies this leader's confirmation round; unique within (leader, term), grows. `commitIndex` never exceeds the
+   * receiver's match.
+   */
   | { readonly type: 'raft.heartbeat'; readonly term: Term; readonly commitIndex: Index; readonly round: number }
   /** `diskStalled`: this replica's log has not completed a write for an election timeout, or is full. */
   | { readonly type: 'raft.heartbeatAcked'; readonly term: Term; readonly round: number; readonly diskStalled: boolean }
@@ -85,7 +89,8 @@ export type RaftMessage =
       readonly offset: number; readonly totalBytes: number; readonly crc: number; readonly bytes: Uint8Array }
   /** `nextOffset` is what the receiver has, contiguous from 0; equal to the total when it is verified, installed and durable. */
   | { readonly type: 'raft.snapshotAccepted'; readonly term: Term; readonly snapshotIndex: Index; readonly nextOffset: number }
-  | { readonly type: 'raft.snapshotRefused'; readonly term: Term; readonly snapshotIndex: Index; readonly reason: 'older' | 'damaged' | 'noSpace' }
+  | { readonly type: 'raft.snapshotRefused'; readonly term: Term; readonly snapshotIndex: Index
+      readonly reason: 'older' | 'damaged' | 'noSpace' }
   | { readonly type: 'raft.timeoutNow'; readonly term: Term }
   /** Sent after every start, until each peer has answered or one maximum election timeout has passed. */
   | ({ readonly type: 'raft.present' } & Presentation)

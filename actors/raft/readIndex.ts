@@ -3,7 +3,8 @@
  *
  *   raft.read ──▶ gathered ──flush: round r starts──▶ waiting(r, commit index) ──a quorum answered r or later──▶ raft.readReady
  *
- * A round is one `raft.heartbeat` to every peer, with a number that is fresh for every attempt and belongs to this leader's term. Rules:
+ * A round is one `raft.heartbeat` to every peer, with a number that is fresh for every attempt and belongs to this leader's
+ * term. Rules:
  * - A read joins only a round that starts after it arrived: an answer to an earlier one may predate a newer leader's writes.
  * - Its index is the commit index when the round starts, and rounds for reads start only once this leader's no-op has committed, so it
  *   covers everything any earlier leader committed (thesis 6.4).
@@ -18,9 +19,9 @@
  * Time is counted from when a round was *sent*. Answers buffered during a pause arrive together afterwards and look fresh, but say only
  * that the peer followed when it answered, which was after the round was sent.
  *
- * The lease (thesis 6.4.1). A peer that answered round r, sent at s, grants no vote before s + the minimum election timeout, transfers apart.
- * So until then, by this leader's monotonic clock and less a margin for clocks that run differently, no other leader exists. A member
- * that has just started has forgotten it, and so grants nothing for one maximum election timeout.
+ * The lease (thesis 6.4.1). A peer that answered round r, sent at s, grants no vote before s + the minimum election timeout,
+ * transfers apart. So until then, by this leader's monotonic clock and less a margin for clocks that run differently, no other
+ * leader exists. A member that has just started has forgotten it, and so grants nothing for one maximum election timeout.
  *
  * Answers to heartbeats may leave before the follower's term is durable. They promise no term and no entry, only that the follower knew
  * no newer leader, which stays true whatever it forgets: votes are durable before they are given, so the term in which it could have
@@ -119,7 +120,6 @@ export const handleHeartbeatAcked = (core: RaftCore, event: Received<'raft.heart
   progress.isDiskStalled = event.diskStalled
   if (event.round <= progress.ackedRound) return
   progress.ackedRound = event.round
-  progress.silentProbes = 0
   if (core.leading.round - event.round >= ROUNDS_REMEMBERED) return
   progress.contactSentAt = core.leading.roundSentAt[event.round % ROUNDS_REMEMBERED] ?? Number.NEGATIVE_INFINITY
   confirmRounds(core)

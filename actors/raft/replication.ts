@@ -1,6 +1,6 @@
 /**
- * The leader's side of log replication (sections 5.3 and 5.5): proposals become entries, entries go to the peers and to the own disk at the
- * same time, answers move the peers' match indexes.
+ * The leader's side of log replication (sections 5.3 and 5.5): proposals become entries, entries go to the peers and to the own
+ * disk at the same time, answers move the peers' match indexes.
  *
  *   raft.propose ──▶ log ──raft.flush──▶ wal.append + raft.append to every peer ──▶ answers ──▶ commit
  *
@@ -98,8 +98,8 @@ export const handleAppendAccepted = (core: RaftCore, event: Received<'raft.appen
 }
 
 /**
- * The peer has no such entry before the append. Its hint is where its log may still agree with ours; the last of our entries at or below
- * it, of a term no newer, is the next guess: one round trip per term that differs, not per entry (end of section 5.3).
+ * The peer has no such entry before the append. Its hint is where its log may still agree with ours; the last of our entries at
+ * or below it, of a term no newer, is the next guess: one round trip per term that differs, not per entry (end of section 5.3).
  */
 export const handleAppendRejected = (core: RaftCore, event: Received<'raft.appendRejected'>): void => {
   const progress = progressFor(core, event)

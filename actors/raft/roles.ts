@@ -59,8 +59,8 @@ export const becomeCandidate = (core: RaftCore, event: RaftEvent): void => {
 }
 
 /**
- * Begins its term with an entry of its own: only by committing that does it learn what is committed (thesis 6.4), and only entries of its
- * own term may be committed by counting (section 5.4.2).
+ * Begins its term with an entry of its own: only by committing that does it learn what is committed (thesis 6.4), and only
+ * entries of its own term may be committed by counting (section 5.4.2).
  */
 export const becomeLeader = (core: RaftCore): void => {
   core.role = 'leader'

@@ -7,12 +7,13 @@
  * Rules:
  * - A snapshot that is not ahead of the commit index is refused; one that the log already contains is not needed, and only moves the
  *   commit index (section 7).
- * - Chunks belong to one transfer: one sender in one term, one snapshot, one size. Two leaders' files of the same snapshot need not have the
- *   same bytes, so a chunk of another transfer is never mixed in; it begins a new one, at its first byte, and only when no
+ * - Chunks belong to one transfer: one sender in one term, one snapshot, one size. Two leaders' files of the same snapshot need
+ *   not have the same bytes, so a chunk of another transfer is never mixed in; it begins a new one, at its first byte, and only when no
  *   write of the old one is still under way (test: "chunks of another snapshot are never mixed in").
- * - From the last byte until the snapshot has taken force, nothing else touches the log: appends are not even looked at. The disk decides
- *   what of the log survives when it writes the snapshot's record, and it must see the log this member sees.
- * - The leader is told the total only when the snapshot is verified, in force and durable: that is an acceptance of everything up to it.
+ * - From the last byte until the snapshot has taken force, nothing else touches the log: appends are not even looked at. The
+ *   disk decides what of the log survives when it writes the snapshot's record, and it must see the log this member sees.
+ * - The leader is told the total only when the snapshot is verified, in force and durable: that is an acceptance of everything
+ *   up to it.
  */
 
 import { assert } from '../kernel/assert.ts'

@@ -5,9 +5,9 @@
  *   needs old entries ──▶ raft.readChunk ──disk──▶ raft.snapshotChunk ──▶ peer writes ──▶ raft.snapshotAccepted ──▶ next chunks
  *                             (a window of a few)                                          (the total: installed)
  *
- * The window slides over acknowledged bytes. A gap makes the peer repeat what it has, and the transfer goes back there once; silence makes it
- * go back as well, and start anew when that was in vain. A transfer that began goes on with the same file even when a newer
- * snapshot is stored: two are kept. When its file is gone after all, the peer is probed again and gets the newest.
+ * The window slides over acknowledged bytes. A gap makes the peer repeat what it has, and the transfer goes back there once;
+ * silence makes it go back as well, and start anew when that was in vain. A transfer that began goes on with the same file even
+ * when a newer snapshot is stored: two are kept. When its file is gone after all, the peer is probed again and gets the newest.
  */
 
 import { assert } from '../kernel/assert.ts'

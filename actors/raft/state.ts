@@ -12,18 +12,15 @@
 
 import { assert, must } from '../kernel/assert.ts'
 import { between } from '../kernel/random.ts'
-import { createDurability } from './durability.ts'
 import { createLog, lastIndexOf, lastTermOf, termAt } from './log.ts'
 import { createMembership, isVoter, membersOf, noteEntry } from './membership.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { RecoveredGroup } from '../wal/protocol.ts'
-import type { Durability } from './durability.ts'
 import type { RaftLimits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Membership } from './membership.ts'
 import type { Progress } from './progress.ts'
-import type { PeerPromise } from './promises.ts'
 import type { Configuration, Index, Presentation, RaftEffect, RaftMessage, RaftRole, Term } from './protocol.ts'
 import type { RaftTiming } from './timing.ts'
 
@@ -36,6 +33,34 @@ export interface Presenting {
   /** Ticks since the start, and since everybody was presented to. */
   ticks: number
   roundTicks: number
+}
+
+/** What is on disk, and what was handed to it (durability.ts). */
+export interface Durability {
+  /** The newest submission's ticket; tickets count from 1. */
+  ticket: number
+  /** Entries up to here were submitted. */
+  submittedIndex: Index
+  /** Entries up to here are on disk as the log in memory has them. */
+  durableIndex: Index
+  /** The submission that first rewrote entries in this term; 0 when none did. */
+  rewriteTicket: number
+  /** The term or the vote changed and is not submitted yet. */
+  isHardStateDirty: boolean
+  /** The submission that carries the newest term and vote. */
+  hardStateTicket: number
+  isHardStateDurable: boolean
+}
+
+/** What a peer has promised this member (promises.ts). */
+export interface PeerPromise {
+  term: Term
+  vote: ReplicaId | ''
+  matchIndex: Index
+  /** The start of the peer that was accepted last: one that is presented twice was delayed, not forgotten. */
+  incarnation: number | undefined
+  /** It presented less than it had promised. It counts for nothing until it comes back under a new replica id. */
+  isRefused: boolean
 }
 
 /** A snapshot file this member has: what a transfer sends. */
@@ -184,8 +209,9 @@ export interface RaftInput {
 }
 
 /**
- * Confirmation rounds whose send time is known. Rounds for reads are limited to `roundsInFlightMax` (512 at most) beyond the confirmed one, and a
- * leader whose rounds are not confirmed steps down within a maximum election timeout, so an older round is of no use.
+ * Confirmation rounds whose send time is known. Rounds for reads are limited to `roundsInFlightMax` (512 at most) beyond the
+ * confirmed one, and a leader whose rounds are not confirmed steps down within a maximum election timeout, so an older round is
+ * of no use.
  */
 export const ROUNDS_REMEMBERED = 1_024
 
@@ -227,6 +253,11 @@ const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean =>
   const members = membersOf(configuration)
   return members.length === 1 && members[0] === self
 }
+
+const createDurability = (lastIndex: Index): Durability => ({
+  ticket: 0, submittedIndex: lastIndex, durableIndex: lastIndex, rewriteTicket: 0,
+  isHardStateDirty: false, hardStateTicket: 0, isHardStateDurable: true,
+})
 
 const createPresenting = (own: Presentation): Presenting => ({
   own, accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,

@@ -1,11 +1,11 @@
 /**
  * Terms: when a message makes this member leave the term it is in, and when it must first be told who this member is.
  *
- * A newer term makes whoever hears of it a follower of that term, who then reads the message again (the chart's `readAgain`). Exceptions,
- * which are the point of this file:
+ * A newer term makes whoever hears of it a follower of that term, who then reads the message again (the chart's `readAgain`).
+ * Exceptions, which are the point of this file:
  * - A pre-vote changes nobody's term: it only asks (thesis 9.6). Its grants name a term that nobody is in yet.
- * - A vote request is not heeded while a leader was heard within the minimum election timeout, nor by a member that has just started and
- *   has forgotten whether it heard one; a transfer by that very leader is the exception (thesis 4.2.3, 3.10).
+ * - A vote request is not heeded while a leader was heard within the minimum election timeout, nor by a member that has just
+ *   started and has forgotten whether it heard one; a transfer by that very leader is the exception (thesis 4.2.3, 3.10).
  * - A refusal names the refuser's own term only when that is why it refused.
  */
 
@@ -37,8 +37,8 @@ export const isNewerTerm = (core: RaftCore, event: RaftEvent): boolean => bindin
 export const isFresh = (core: RaftCore): boolean => core.freshTicks > 0
 
 /**
- * A leader may be alive: this member is one, or has heard one. The counter reaches electionTicksMin + 1 only after that many whole ticks
- * minus one, which is the minimum election timeout (timing.ts); the read lease is built on this.
+ * A leader may be alive: this member is one, or has heard one. The counter reaches electionTicksMin + 1 only after that many
+ * whole ticks minus one, which is the minimum election timeout (timing.ts); the read lease is built on this.
  */
 export const isLeaderAlive = (core: RaftCore): boolean =>
   core.role === 'leader' || core.ticksSinceLeader <= core.timing.electionTicksMin

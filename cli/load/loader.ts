@@ -15,7 +15,7 @@ import type { Bus } from '../../bus/port.ts'
 import type { KvClient } from '../client.ts'
 import type { CliIo } from '../io.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { LoadRecord } from './pump.ts'
+import type { LoadRecord, PumpProgress } from './pump.ts'
 import type { KeyTemplate } from './template.ts'
 
 const SAVE_EVERY_MS = 2_000
@@ -50,23 +50,27 @@ export const writeRecords = async (job: LoadJob, checkpoint: Checkpoint, checkpo
   const client = clientOf(job, counts)
   const saver = createSaver(job, checkpoint, checkpointPath)
   await saver.save(checkpoint.completed)
+  let done: Pick<PumpProgress, 'completed' | 'records'> = { completed: checkpoint.completed, records: 0 }
   try {
-    const done = await named(pump({
+    done = await named(pump({
       source: io.files.stream(job.path),
       skip: checkpoint.completed,
       inFlightMax: job.inFlightMax,
       isStopped: job.isStopped,
       work: (record) => writeOne(job, client, record, checkpoint.run),
       onProgress: (progress) => {
+        done = progress
         saver.maybeSave(progress.completed)
         view.show({ ...progress, retries: counts.retries })
       },
     }))
-    return { completed: done.completed, records: done.records, retries: counts.retries, ms: io.clock.now() - startedAt }
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error
   } finally {
     view.finish()
     await saver.close()
   }
+  return { completed: done.completed, records: done.records, retries: counts.retries, ms: io.clock.now() - startedAt }
 }
 
 const writeOne = async (job: LoadJob, client: KvClient, record: LoadRecord, run: string): Promise<void> => {
@@ -77,7 +81,7 @@ const writeOne = async (job: LoadJob, client: KvClient, record: LoadRecord, run:
   answerOrThrow(outcome)
 }
 
-/** A record was still being retried when the user stopped the load. */
+/** A record was still being retried when the user stopped the load: that is no failure, the record is not done. */
 class StoppedError extends Error {
   override readonly name = 'StoppedError'
 }
@@ -163,12 +167,11 @@ const createSaver = (job: LoadJob, checkpoint: Checkpoint, path: string) => {
   }
 }
 
-/** Failures of the file itself, in the words of the command line. A stop is no failure. */
+/** Failures of the file itself, in the words of the command line. */
 const named = async <T>(work: Promise<T>): Promise<T> => {
   try {
     return await work
   } catch (error) {
-    if (error instanceof StoppedError) throw new CliError(ExitCode.error, 'stopped', { cause: error })
     if (error instanceof SplitError || error instanceof TemplateError) {
       throw new CliError(ExitCode.error, error.message, { cause: error })
     }

@@ -11,7 +11,8 @@ const watched = () => {
   const lines: string[] = []
   const lost: string[] = []
   const write = (level: string) => (fields: LogFields, message: string): void => {
-    lines.push(`${level} ${message}${fields['detail'] === undefined ? '' : `: ${String(fields['detail'])} (${String(fields['count'])})`}`)
+    const { detail, count } = fields
+    lines.push(`${level} ${message}${typeof detail === 'string' ? `: ${detail} (${String(Number(count))})` : ''}`)
   }
   const log: Logger = {
     error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug'), trace: write('trace'), child: () => log,

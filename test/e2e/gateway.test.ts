@@ -6,7 +6,9 @@ import { shardOf } from '../../topology/hash.ts'
 import { isServing, startTestCluster } from '../support/cluster.ts'
 import { kv, settledKv } from '../support/kv.ts'
 import type { Bus } from '../../bus/port.ts'
+import type { KvReply } from '../support/kv.ts'
 import type { TestCluster, TestClusterOptions } from '../support/cluster.ts'
+import type { NodeReport } from '../../topology/report.ts'
 
 const TEST_MS_MAX = 120_000
 /** The queue group picks a node by chance: that one of five nodes takes part in none of so many requests has a chance of 1e-38. */
@@ -49,20 +51,24 @@ const inParallel = async (count: number, work: (i: number) => Promise<void>): Pr
   }))
 }
 
-/** Every operation on one key, in the plain form or, for odd numbers, in a partition. */
+/** Every operation on one key, in the plain form or, for odd numbers, in a partition. Every write has a request id. */
 const exercise = async (bus: Bus, i: number): Promise<void> => {
   const token = i % 2 === 0 ? `key-${i}` : `part-${i}.key-${i}`
   const shard = shardOf(i % 2 === 0 ? token : `part-${i}`, 16)
-  const created = await settledKv(bus, `kv.put.${token}`, `a${i}`, { 'Kv-If-Revision': '0' })
+  let writes = 0
+  const write = (op: string, subject: string, value: string, headers: Readonly<Record<string, string>> = {}): Promise<KvReply> => {
+    writes += 1
+    return settledKv(bus, `kv.${op}.${subject}`, value, { 'Kv-Request-Id': `${i}-${writes}`, ...headers })
+  }
+  const created = await write('put', token, `a${i}`, { 'Kv-If-Revision': '0' })
   expect(created).toMatchObject({ status: 'OK', shard })
-  expect(await settledKv(bus, `kv.put.${token}`, 'x', { 'Kv-If-Revision': '0' }))
-    .toMatchObject({ status: 'CONFLICT', revision: created.revision })
-  const changed = await settledKv(bus, `kv.put.${token}`, `b${i}`, { 'Kv-If-Revision': String(created.revision) })
+  expect(await write('put', token, 'x', { 'Kv-If-Revision': '0' })).toMatchObject({ status: 'CONFLICT', revision: created.revision })
+  const changed = await write('put', token, `b${i}`, { 'Kv-If-Revision': String(created.revision) })
   expect(changed).toMatchObject({ status: 'OK', shard })
   expect(await settledKv(bus, `kv.get.${token}`)).toMatchObject({ status: 'OK', value: `b${i}`, revision: changed.revision })
-  expect(await settledKv(bus, `kv.incr.${token}-n`, '5')).toMatchObject({ status: 'OK', value: '5' })
-  expect(await settledKv(bus, `kv.incr.${token}-n`, '-2')).toMatchObject({ status: 'OK', value: '3' })
-  expect(await settledKv(bus, `kv.del.${token}`)).toMatchObject({ status: 'OK' })
+  expect(await write('incr', `${token}-n`, '5')).toMatchObject({ status: 'OK', value: '5' })
+  expect(await write('incr', `${token}-n`, '-2')).toMatchObject({ status: 'OK', value: '3' })
+  expect(await write('del', token, '')).toMatchObject({ status: 'OK' })
   expect(await settledKv(bus, `kv.get.${token}`)).toMatchObject({ status: 'NOT_FOUND' })
 }
 
@@ -107,7 +113,8 @@ describe('how requests reach leaders', () => {
       if (sent !== own) astray += 1
     }
     expect(astray).toBeGreaterThan(16)
-    const stored = (await running.reports())[0]?.replicas.reduce((sum, { keys }) => sum + keys, 0)
-    expect(stored).toBe(48 - astray)
+    const keysOf = ({ replicas }: NodeReport): number => replicas.reduce((sum, { keys }) => sum + keys, 0)
+    await running.until('every replica has what was acknowledged and no more', (reports) =>
+      reports.length === running.members.length && reports.every((report) => keysOf(report) === 48 - astray))
   }, TEST_MS_MAX)
 })

@@ -1,6 +1,6 @@
 /**
- * Transcripts: each .txt file here is a story of one Raft group, a command, `----`, and exactly what it caused. The commands are described in
- * test/support/raftTranscript.ts. REWRITE=1 writes the files anew; read the difference before committing it.
+ * Transcripts: each .txt file here is a story of one Raft group, a command, `----`, and exactly what it caused. The commands are
+ * described in test/support/raftTranscript.ts. REWRITE=1 writes the files anew; read the difference before committing it.
  */
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'

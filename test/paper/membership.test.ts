@@ -1,4 +1,7 @@
-/** Configurations in the log: joint quorums, learners, removal (section 6; thesis chapter 4). The conversation that changes them is not part of this. */
+/**
+ * Configurations in the log: joint quorums, learners, removal (section 6; thesis chapter 4). The conversation that changes them
+ * is not part of this.
+ */
 
 import { describe, expect, test } from '@jest/globals'
 import { appendOwn } from '../../actors/raft/replication.ts'

@@ -185,6 +185,18 @@ describe('the memory of promises', () => {
     expect(h.member(1).core.commitIndex).toBe(4)
   })
 
+  test('What a refused replica had accepted before its refusal is not counted', () => {
+    const h = createServing()
+    h.propose(1, 'x')
+    h.flush(1)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
+    say(h, 2, present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 }))
+    settleDisk(h)
+    expect(h.member(1).core).toMatchObject({ commitIndex: 1, durability: { durableIndex: 2 } })
+    say(h, 3, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
+    expect(h.member(1).core.commitIndex).toBe(2)
+  })
+
   test('The vote of a refused replica is not counted', () => {
     const h = createSolo()
     say(h, 2, present({ incarnation: 1, term: 3 }))

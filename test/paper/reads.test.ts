@@ -50,6 +50,18 @@ describe('thesis 6.4, ReadIndex', () => {
     expect(ready(h, read)).toBe(1)
   })
 
+  test('An answer to an earlier round does not confirm a read of a later one', () => {
+    const h = createServing()
+    const first = h.read(1)
+    h.flush(1)
+    const second = h.read(1)
+    h.flush(1)
+    say(h, 2, acked(roundOf(h) - 1))
+    expect([ready(h, first), ready(h, second)]).toEqual([1, undefined])
+    say(h, 3, acked(roundOf(h)))
+    expect(ready(h, second)).toBe(1)
+  })
+
   test('Its index is the commit index when the round starts', () => {
     const h = createServing()
     h.propose(1, 'a')
@@ -92,7 +104,8 @@ describe('thesis 6.4, ReadIndex', () => {
   })
 
   test('An answer from outside the configuration confirms nothing', () => {
-    const h = createHarness({ configuration: { voters: [idOf(1), idOf(2), idOf(3)], outgoing: [], learners: [idOf(4)] }, size: 5, isScripted: true })
+    const configuration = { voters: [1, 2, 3].map(idOf), outgoing: [], learners: [idOf(4)] }
+    const h = createHarness({ configuration, size: 5, isScripted: true })
     h.tickOnly(1, 21)
     say(h, 2, { type: 'raft.preVoteGranted', term: 1 })
     settleDisk(h)

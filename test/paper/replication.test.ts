@@ -17,7 +17,7 @@ const appendsTo = (h: Harness, number: number) =>
   sentOf(takeSent(h).filter(({ to }) => to === idOf(number)), 'raft.append')
 
 describe('section 5.3, the leader', () => {
-  test('The leader appends the command to its log as a new entry, then issues AppendEntries in parallel to each of the other servers', () => {
+  test('The leader appends the command to its log as a new entry, then issues AppendEntries in parallel to the other servers', () => {
     const h = createServing()
     h.propose(1, 'x')
     h.flush(1)
@@ -167,7 +167,7 @@ describe('section 5.3, the follower', () => {
     ['the follower has extra entries', [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4, 4, 5, 5, 6, 6, 7, 7], 9, 1],
     ['both', [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4, 4, 4, 4], 5, 1],
     ['another history', [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3], 3, 2],
-  ] as const)('The protocol can be optimized to reduce the number of rejected AppendEntries RPCs (figure 7): %s', (_, leader, follower, matched, rounds) => {
+  ] as const)('The protocol can be optimized to reduce rejected RPCs (figure 7): %s', (_, leader, follower, matched, rounds) => {
     const h = createHarness({ seed: 3 })
     const give = (number: number, terms: readonly number[]): void => {
       const { core, disk } = h.member(number)

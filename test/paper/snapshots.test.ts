@@ -23,12 +23,14 @@ const behind = (options: HarnessOptions = small): Harness => {
   return h
 }
 
-const chunk = (snapshot: readonly [number, number], offset: number, text: string, more: Partial<Extract<RaftMessage, { type: 'raft.snapshotChunk' }>> = {}) => {
+type Chunk = Extract<RaftMessage, { type: 'raft.snapshotChunk' }>
+
+const chunk = (snapshot: readonly [number, number], offset: number, text: string, more: Partial<Chunk> = {}): Chunk => {
   const bytes = new TextEncoder().encode(text)
   return {
     type: 'raft.snapshotChunk', term: 2, snapshotIndex: snapshot[0], snapshotTerm: snapshot[1], offset, totalBytes: 100,
     crc: crc32(bytes), bytes, ...more,
-  } as const
+  }
 }
 
 describe('section 7', () => {
@@ -232,6 +234,14 @@ describe('while a snapshot takes force', () => {
     const h = installing()
     h.tickOnly(3, 100)
     expect(h.member(3).core.role).toBe('follower')
+  })
+
+  test('A snapshot whose last byte is written only when its receiver campaigns is dropped', () => {
+    const h = createFollower(2)
+    say(h, 2, chunk([9, 2], 0, 'x', { totalBytes: 1 }))
+    h.tickOnly(1, 21)
+    h.writeOne(1)
+    expect(h.member(1).core).toMatchObject({ role: 'preCandidate', following: { isInstalling: false, incoming: null, chunkWrites: 0 } })
   })
 
   test('further chunks are not looked at', () => {

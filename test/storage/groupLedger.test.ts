@@ -1,3 +1,5 @@
+/** The replay of one group's records: overlaps, gaps, truncations and damaged records, and what later ones make up for and what not. */
+
 import { describe, expect, test } from '@jest/globals'
 import { encodeGroup } from '../../storage/group.ts'
 import { createGroupLedger } from '../../storage/groupLedger.ts'

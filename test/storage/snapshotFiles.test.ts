@@ -1,3 +1,8 @@
+/**
+ * Snapshots and their transfer against flips of every bit, cuts at every byte, swapped names, pieces that do not fit, and a power loss or
+ * an error at every call.
+ */
+
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import type { Done, FileError } from '../../storage/fileSystem.ts'

@@ -1,3 +1,5 @@
+/** docs/WAL_FORMAT.md against the encoders, byte by byte; and what the decoders must not take for valid. */
+
 import { describe, expect, test } from '@jest/globals'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { ReplicaId } from '../../topology/ids.ts'

@@ -170,7 +170,9 @@ const runningCluster = async ({ root, broker, members, shardCount, hasPermission
       for (;;) {
         const found = await reports()
         if (holds(found)) return found
-        if (performance.now() > deadline) throw new Error(`after ${withinMs} ms: not ${what}\n${JSON.stringify(found.map(brief))}\n${tails()}`)
+        if (performance.now() > deadline) {
+          throw new Error(`after ${withinMs} ms: not ${what}\n${JSON.stringify(found.map(brief))}\n${tails()}`)
+        }
         await pause(POLL_MS)
       }
     },
@@ -217,10 +219,13 @@ const askForReports = (bus: Bus, expected: number): Promise<readonly NodeReport[
   bus.publish('kv.status', new Uint8Array(0), { reply: inbox })
 })
 
+type Holds = (reports: readonly NodeReport[]) => boolean
+
 /** Every shard has a settled leader, and every one of `nodes` serves. */
-export const isServing = (cluster: TestCluster, nodes: readonly NodeId[] = cluster.members) => (reports: readonly NodeReport[]): boolean => {
+export const isServing = (cluster: TestCluster, nodes: readonly NodeId[] = cluster.members): Holds => (reports) => {
   const serving = new Map(reports.map((report) => [report.node.id, report]))
-  const led = new Set(reports.flatMap(({ replicas }) => replicas.filter(({ state }) => state === 'leading.serving').map(({ shard }) => shard)))
+  const led = new Set(reports.flatMap(({ replicas }) =>
+    replicas.filter(({ state }) => state === 'leading.serving').map(({ shard }) => shard)))
   return led.size === cluster.shardCount && nodes.every((node) => serving.get(node)?.node.state === 'serving')
 }
 

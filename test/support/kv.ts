@@ -36,15 +36,20 @@ const unanswered = (failure: RequestFailure | null): KvReply =>
 
 const SETTLES_WITHIN_MS = 10_000
 const RETRY_MS = 25
-const transient: ReadonlySet<string> = new Set(['noResponders', 'NOT_LEADER', 'OVERLOADED'])
+const transient: ReadonlySet<string> = new Set(['noResponders', 'NOT_LEADER', 'OVERLOADED', 'NO_QUORUM', 'TIMEOUT', 'timeout'])
 
-/** Asks again while the answer says that it certainly did not happen and may go well later: leadership moves now and then. */
+/**
+ * Asks again while the answer is one that passes by itself, since leadership moves now and then: when it certainly did not happen, and
+ * when asking again does no harm, as for reads and for writes with a request id.
+ */
 export const settledKv = async (...request: Parameters<typeof kv>): Promise<KvReply> => {
+  const [, subject, , headers = {}] = request
+  const isHarmless = subject.startsWith('kv.get.') || 'Kv-Request-Id' in headers
   const giveUpAt = performance.now() + SETTLES_WITHIN_MS
   for (;;) {
     const reply = await kv(...request)
-    const isAgain = reply.status === 'noResponders' || (transient.has(reply.status) && reply.headers.get('Kv-Definite') === 'true')
-    if (!isAgain || performance.now() > giveUpAt) return reply
+    const isDefinite = reply.status === 'noResponders' || reply.headers.get('Kv-Definite') === 'true'
+    if (!transient.has(reply.status) || !(isDefinite || isHarmless) || performance.now() > giveUpAt) return reply
     await pause(RETRY_MS)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The disk of one member in the Raft harness: what was written and what is durable, apart. Writes complete one by one, in order, when the
- * test says so; a crash loses those that have not.
+ * The disk of one member in the Raft harness: what was written and what is durable, apart. Writes complete one by one, in order,
+ * when the test says so; a crash loses those that have not.
  */
 
 import type { Entry, HardState, Index, RaftEffect, Term } from '../../actors/raft/protocol.ts'

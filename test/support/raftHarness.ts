@@ -316,7 +316,9 @@ const verifyReceived = (world: World, member: HarnessMember, effect: Extract<Sna
   disk.writes.push({
     ticket: 0,
     apply: (image) => applyInstall(image, snapshotIndex, snapshotTerm),
-    done: () => dispatch(world, member, { type: 'raft.snapshotInstalled', index: snapshotIndex, term: snapshotTerm, totalBytes, configuration }),
+    done: () => dispatch(world, member, {
+      type: 'raft.snapshotInstalled', index: snapshotIndex, term: snapshotTerm, totalBytes, configuration,
+    }),
   })
 }
 

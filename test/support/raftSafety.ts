@@ -71,7 +71,8 @@ export const createSafety = (isScripted: boolean): Safety => {
     },
     check: (member) => {
       const state = member.shell.state()
-      if (state !== member.core.role && !state.startsWith(`${member.core.role}.`)) fail(`the chart says ${state}, the core ${member.core.role}`)
+      const { role } = member.core
+      if (state !== role && !state.startsWith(`${role}.`)) fail(`the chart says ${state}, the core ${role}`)
       checkGrowth(ledger, member)
       checkLog(ledger, member)
       if (member.core.role === 'leader') checkLeader(ledger, member)
@@ -134,7 +135,8 @@ const checkLeader = (ledger: Ledger, member: HarnessMember): void => {
   ledger.leaders.set(core.term, id)
   if (seen.leaderTerm === core.term) {
     for (const entry of seen.leaderLog) {
-      if (entry.index > core.log.base.index && entryAt(core.log, entry.index) !== entry) fail(`leader ${id} replaced its entry ${entry.index}`)
+      const isKept = entry.index <= core.log.base.index || entryAt(core.log, entry.index) === entry
+      if (!isKept) fail(`leader ${id} replaced its entry ${entry.index}`)
     }
   }
   seen.leaderTerm = core.term
@@ -160,7 +162,8 @@ const checkApplied = (ledger: Ledger, { member, entry, members }: Applied): void
   if (index !== seen.nextApplied) fail(`${member.id} applies ${index} where ${seen.nextApplied} is next`)
   seen.nextApplied += 1
   const known = ledger.committed[index - 1]
-  if (known !== undefined && (known.term !== term || known.payload !== textOf(entry))) fail(`${member.id} applies another entry at ${index}`)
+  const isOther = known !== undefined && (known.term !== term || known.payload !== textOf(entry))
+  if (isOther) fail(`${member.id} applies another entry at ${index}`)
   if (imageTermAt(member.disk.durable, index) !== term) fail(`${member.id} applies ${index}/${term}, which is not on its disk`)
   if (known !== undefined) return
   if (members !== null) checkQuorumDisks(member, entry, members)
@@ -174,7 +177,8 @@ const checkQuorumDisks = (member: HarnessMember, { index, term }: Entry, members
     return durable !== undefined && (durable.mark.index >= index || imageTermAt(durable, index) === term)
   }
   const inForce = member.core.membership.history.findLast((row) => row.index <= lastIndexOf(member.core.log))
-  if (inForce !== undefined && !isQuorum(inForce.configuration, has)) fail(`${index}/${term} is applied, and not on the disks of a majority`)
+  if (inForce === undefined || isQuorum(inForce.configuration, has)) return
+  fail(`${index}/${term} is applied, and not on the disks of a majority`)
 }
 
 interface Sent {

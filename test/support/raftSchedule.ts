@@ -1,10 +1,11 @@
 /**
- * A random life of a Raft group, drawn from one seed: messages are lost, repeated and reordered, disks lag, members crash, sleep and come
- * back, snapshots are stored, leadership is handed over. The harness checks safety after every event; afterwards everything heals and
- * the group must come to agree.
+ * A random life of a Raft group, drawn from one seed: messages are lost, repeated and reordered, disks lag, members crash, sleep
+ * and come back, snapshots are stored, leadership is handed over. The harness checks safety after every event; afterwards
+ * everything heals and the group must come to agree.
  *
- * Time moves in steps of a fifth of a tick, and every member's ticks have a phase of their own, so that promises counted in ticks are tested
- * against real time. A sleeping member gets its ticks in one piece when it wakes, before any message (kernel/ticker.ts).
+ * Time moves in steps of a fifth of a tick, and every member's ticks have a phase of their own, so that promises counted in
+ * ticks are tested against real time. A sleeping member gets its ticks in one piece when it wakes, before any message
+ * (kernel/ticker.ts).
  */
 
 import { between, chance, createRandom, pick } from '../../actors/kernel/random.ts'
@@ -131,7 +132,9 @@ const act = (run: Run, number: number): void => {
   } else if (choice <= 6) harness.read(target)
   else if (choice === 7) harness.read(target, true)
   else if (choice === 8) harness.snapshot(number)
-  else if (chance(random, 0.1)) harness.send(target, { type: 'raft.transferLeadership', to: (pick(random, harness.members) as HarnessMember).id })
+  else if (chance(random, 0.1)) {
+    harness.send(target, { type: 'raft.transferLeadership', to: (pick(random, harness.members) as HarnessMember).id })
+  }
 }
 
 const crashOrRestart = (run: Run, member: HarnessMember): void => {
@@ -154,7 +157,8 @@ const heal = (run: Run): void => {
   let checkedRead = -1
   for (let tick = 0; tick < 400; tick += 1) {
     harness.tick()
-    if (tick > 60 && tick % 20 === 0 && harness.members.some(({ core }) => core.role === 'leader')) harness.propose(harness.leader().number, `healed ${tick}`)
+    const isLed = harness.members.some(({ core }) => core.role === 'leader')
+    if (tick > 60 && tick % 20 === 0 && isLed) harness.propose(harness.leader().number, `healed ${tick}`)
     if (tick === 100) checkedRead = harness.read(harness.leader().number)
     if (tick > 100 && agree(harness) && harness.members.some(({ readyReads }) => readyReads.has(checkedRead))) return
   }

@@ -23,7 +23,9 @@ export const sentOf = <Type extends RaftMessage['type']>(mails: readonly Mail[],
 export const say = (harness: Harness, from: number, message: RaftMessage, to = 1): void =>
   harness.send(to, { ...message, from: idOf(from) })
 
-export const append = (term: Term, prev: readonly [Index, Term], entries: readonly Entry[], commitIndex: Index = 0): MessageOf<'raft.append'> =>
+type Append = MessageOf<'raft.append'>
+
+export const append = (term: Term, prev: readonly [Index, Term], entries: readonly Entry[], commitIndex: Index = 0): Append =>
   ({ type: 'raft.append', term, prevIndex: prev[0], prevTerm: prev[1], commitIndex, entries })
 
 /** Completes every write and flush of the member; what it says stays in flight. */

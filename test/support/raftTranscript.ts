@@ -134,9 +134,9 @@ const members: Command = (stage, words) => {
 const log: Command = ({ harness, lines }, words) => {
   for (const member of harness.members) {
     if (words.length > 0 && !words.includes(String(member.number))) continue
-    const { base, entries } = member.core.log
+    const { log: { base, entries }, commitIndex, emittedIndex } = member.core
     const shown = entries.map(({ index, term }) => `${index}/${term}`).join(' ')
-    lines.push(`${member.number}: base=${base.index}/${base.term} [${shown}] commit=${member.core.commitIndex} applied=${member.core.emittedIndex}`)
+    lines.push(`${member.number}: base=${base.index}/${base.term} [${shown}] commit=${commitIndex} applied=${emittedIndex}`)
   }
 }
 

@@ -1,3 +1,5 @@
+/** What a node believes of the others, against claims out of order, nodes gone silent or restarted, and malformed beacons. */
+
 import { describe, expect, test } from '@jest/globals'
 import { beaconOf, createBeacon } from '../../topology/beacon.ts'
 import { bootId, nodeId, shardId } from '../../topology/ids.ts'

@@ -1,3 +1,5 @@
+/** The first cluster map and the ids in it: the same on every member, every replica hosted once, ill-formed ids refused. */
+
 import { describe, expect, test } from '@jest/globals'
 import { createGenesis, hostedBy, mapOfGenesis, preferredLeader } from '../../topology/clusterMap.ts'
 import {

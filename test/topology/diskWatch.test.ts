@@ -1,3 +1,5 @@
+/** The line between a stalled disk and one that is busy or idle; a full one counts as stalled. */
+
 import { describe, expect, test } from '@jest/globals'
 import { DISK_STALL_MS, createDiskWatch } from '../../topology/diskWatch.ts'
 import type { WalEvent, WalNotice } from '../../actors/wal/protocol.ts'

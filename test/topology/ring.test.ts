@@ -1,3 +1,5 @@
+/** The placement of shards against random clusters: distinct nodes, the same for any order, balanced, weighted, and moving little. */
+
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { nodeId } from '../../topology/ids.ts'

@@ -1,3 +1,5 @@
+/** The checks before a node joins, against another cluster or a twin on its prefix and a broker that maps keys wrongly or not at all. */
+
 import { describe, expect, test } from '@jest/globals'
 import { checkIdentity } from '../../topology/identityCheck.ts'
 import { bootId, clusterId, nodeId } from '../../topology/ids.ts'

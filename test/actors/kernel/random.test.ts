@@ -1,3 +1,5 @@
+/** The small parts of the kernel: the laws of the seeded generator, then assertions, the system clock and the silent logger. */
+
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { between, chance, createRandom, fraction, hex64, pick, shuffle } from '../../../actors/kernel/random.ts'

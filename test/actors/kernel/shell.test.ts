@@ -1,3 +1,5 @@
+/** The shell around a chart against re-entrant events, throwing actions and effects, and actors that feed each other for ever. */
+
 import { describe, expect, test } from '@jest/globals'
 import { setup } from 'xstate'
 import { createShell, pathOf } from '../../../actors/kernel/shell.ts'

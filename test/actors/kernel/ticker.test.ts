@@ -1,3 +1,5 @@
+/** The ticker against a clock that sleeps as a stopped process does: what was missed is told, and nothing comes that is not due. */
+
 import { describe, expect, test } from '@jest/globals'
 import { createTicker } from '../../../actors/kernel/ticker.ts'
 import type { Tick } from '../../../actors/kernel/ticker.ts'

@@ -1,3 +1,5 @@
+/** The order of flushes within a turn, against requests out of order, repeated, to an earlier stage, and in an endless loop. */
+
 import { describe, expect, test } from '@jest/globals'
 import { createTurn } from '../../../actors/kernel/turn.ts'
 import type { Clock } from '../../../actors/kernel/clock.ts'

@@ -140,7 +140,8 @@ describe('the shell', () => {
     member.send({ type: 'raft.read', read: 8, now: 71, lease: false })
     member.send({ type: 'raft.flush', now: 71 })
     sync()
-    const roles = shard.flatMap((event) => (event.type === 'raft.roleChanged' ? [[event.role, event.settled, event.leaderNode, event.now]] : []))
+    const roles = shard.flatMap((event) =>
+      (event.type === 'raft.roleChanged' ? [[event.role, event.settled, event.leaderNode, event.now]] : []))
     expect(roles.at(-1)).toEqual(['leader', true, 'n1', 70])
     expect(shard.filter(({ type }) => type !== 'raft.roleChanged').map(({ type }) => type)).toEqual(
       ['raft.committed', 'raft.proposed', 'raft.readReady', 'raft.committed'])

@@ -41,7 +41,8 @@ describe('quorums', () => {
   })
 
   test('voteResult is lost exactly when no way to answer what is open would win', () => {
-    fc.assert(fc.property(configuration, fc.array(fc.constantFrom(true, false, undefined), { minLength: 9, maxLength: 9 }), (group, votes) => {
+    const someVotes = fc.array(fc.constantFrom(true, false, undefined), { minLength: 9, maxLength: 9 })
+    fc.assert(fc.property(configuration, someVotes, (group, votes) => {
       const voteOf = (replica: ReplicaId): boolean | undefined => votes[replicas.indexOf(replica)]
       const isWon = agreesDumbly(group, (replica) => voteOf(replica) === true)
       const couldWin = agreesDumbly(group, (replica) => voteOf(replica) ?? true)

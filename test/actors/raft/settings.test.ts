@@ -3,7 +3,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from '@jest/globals'
 import { raftLimitDefaults, raftLimits } from '../../../actors/raft/limits.ts'
-import { createMembership, decodeConfiguration, encodeConfiguration, forgetBefore, forgetFrom, noteEntry } from '../../../actors/raft/membership.ts'
+import {
+  createMembership, decodeConfiguration, encodeConfiguration, forgetBefore, forgetFrom, noteEntry,
+} from '../../../actors/raft/membership.ts'
 import { EntryKind } from '../../../actors/raft/protocol.ts'
 import { raftTiming, raftTimingDefaults } from '../../../actors/raft/timing.ts'
 import { nodeId, replicaId } from '../../../topology/ids.ts'
@@ -31,7 +33,9 @@ describe('limits', () => {
     expect(raftLimits({ tailEntriesMax: 0 }).tailEntriesMax).toBe(0)
   })
 
-  test.each([{ appendBytesMax: 0 }, { readsWaitingMax: 1.5 }, { tailBytesMax: -1 }, { roundsInFlightMax: 513 }])('refuse %j', (override) => {
+  test.each([
+    { appendBytesMax: 0 }, { readsWaitingMax: 1.5 }, { tailBytesMax: -1 }, { roundsInFlightMax: 513 },
+  ])('refuse %j', (override) => {
     expect(() => raftLimits(override)).toThrow(Object.keys(override)[0])
   })
 })
@@ -40,7 +44,8 @@ describe('configurations', () => {
   const replica = fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 9 })).map(([n, g]) => replicaId(nodeId(`n${n}`), g))
 
   test('survive their encoding', () => {
-    const configuration = fc.record({ voters: fc.array(replica, { minLength: 1 }), outgoing: fc.array(replica), learners: fc.array(replica) })
+    const replicas = fc.array(replica)
+    const configuration = fc.record({ voters: fc.array(replica, { minLength: 1 }), outgoing: replicas, learners: replicas })
     fc.assert(fc.property(configuration, (value) => {
       expect(decodeConfiguration(encodeConfiguration(value))).toEqual(value)
     }))
