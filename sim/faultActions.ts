@@ -16,7 +16,7 @@ import type { Trace } from './trace.ts'
 
 type Range = readonly [min: number, max: number]
 
-const DOWN_MS: Range = [50, 5_000]
+const DOWN_MS: Range = [50, 3_000]
 const PAUSE_MS: Range = [50, 2_000]
 const LONG_PAUSE_MS: Range = [2_000, 10_000]
 const PARTITION_MS: Range = [300, 8_000]

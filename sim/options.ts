@@ -91,8 +91,8 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     disk: drawDisk(random),
     network: drawNetwork(random),
     workload: drawWorkload(random),
-    faults: faultKinds.filter(() => chance(random, 0.5)),
-    faultEveryMs: between(random, 300, 4_000),
+    faults: faultKinds.filter((kind) => chance(random, kind === 'partition' ? 0.7 : 0.4)),
+    faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
     raftTiming: {

@@ -139,22 +139,11 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     const key = pick(random, kind === 'incr' ? counters : kind === 'get' ? [...registers, ...counters] : registers) ?? ''
     const id = history.length
     const hasRequestId = kind !== 'get' && chance(random, options.requestIds)
-    const operation = begin(client, key, drawCall(kind, { id, key, hasRequestId }), {
+    const operation = begin(client, key, drawCall(kind, { random, options, id, hasRequestId, revision: lastRevision.get(key) ?? 0 }), {
       ...(hasRequestId ? { requestId: `q${id}` } : {}),
       ...(kind === 'get' ? { consistency: drawConsistency(random, options) } : {}),
     })
     attempt(client, operation, 1, false)
-  }
-  const drawCall = (kind: Call['kind'], from: { readonly id: number; readonly key: string; readonly hasRequestId: boolean }): Call => {
-    const value = `v${from.id}.${'x'.repeat(between(random, 0, options.valueBytesMax))}`
-    switch (kind) {
-      case 'get': return { kind }
-      case 'del': return { kind }
-      case 'put': return { kind, value }
-      case 'cas': return { kind, value, ifRevision: chance(random, 0.8) ? lastRevision.get(from.key) ?? 0 : between(random, 0, 3) }
-      case 'incr': return { kind, amount: from.hasRequestId ? between(random, -5, 20) : 1_000 + from.id }
-    }
-    return kind satisfies never
   }
   const live = (client: Client): void => {
     if (isStopped) return
@@ -214,6 +203,27 @@ export const createWorkload = (input: WorkloadInput): Workload => {
 
 const keyName = (letter: string, number: number, random: Random, options: WorkloadOptions): string =>
   (chance(random, options.partitionedKeys) ? `{p${between(random, 0, 2)}}${letter}${number}` : `${letter}${number}`)
+
+interface CallDraw {
+  readonly random: Random
+  readonly options: WorkloadOptions
+  readonly id: number
+  readonly hasRequestId: boolean
+  /** The key's revision as this workload saw it last. */
+  readonly revision: number
+}
+
+const drawCall = (kind: Call['kind'], { random, options, id, hasRequestId, revision }: CallDraw): Call => {
+  const value = `v${id}.${'x'.repeat(between(random, 0, options.valueBytesMax))}`
+  switch (kind) {
+    case 'get': return { kind }
+    case 'del': return { kind }
+    case 'put': return { kind, value }
+    case 'cas': return { kind, value, ifRevision: chance(random, 0.8) ? revision : between(random, 0, 3) }
+    case 'incr': return { kind, amount: hasRequestId ? between(random, -5, 20) : 1_000 + id }
+  }
+  return kind satisfies never
+}
 
 const drawKind = (random: Random, { weights }: WorkloadOptions): Call['kind'] => {
   const kinds = ['get', 'put', 'cas', 'incr', 'del'] as const

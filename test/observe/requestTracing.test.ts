@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from '@jest/globals'
 import { trace } from '@opentelemetry/api'
 import { createRequestTracing } from '../../observe/requestTracing.ts'
 import { shardId } from '../../topology/ids.ts'
-import type { Context, Span, SpanOptions, Tracer, TracerProvider } from '@opentelemetry/api'
+import type { Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
 
 const told: string[] = []
 const span = {
@@ -19,7 +19,7 @@ const tracer = {
     return span as unknown as Span
   },
 }
-trace.setGlobalTracerProvider({ getTracer: () => tracer as unknown as Tracer } as TracerProvider)
+trace.setGlobalTracerProvider({ getTracer: () => tracer as unknown as Tracer })
 afterAll(() => { trace.disable() })
 
 describe('request tracing', () => {
