@@ -145,8 +145,8 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   readsAfterWrites: fraction(random) * 0.5,
   leaseReads: chance(random, 0.3) ? 0.3 : 0,
   staleReads: chance(random, 0.3) ? 0.2 : 0,
-  thinkMsMean: pick(random, [20, 50, 100, 200]) ?? 50,
-  burstMax: between(random, 1, 4),
+  thinkMsMean: pick(random, [40, 80, 160, 300]) ?? 80,
+  burstMax: between(random, 1, 3),
   timeoutMs: between(random, 500, 4_000),
   valueBytesMax: pick(random, [16, 64, 512]) ?? 16,
 })

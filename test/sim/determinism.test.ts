@@ -5,7 +5,7 @@ import { drawOptions } from '../../sim/options.ts'
 import { runSeed } from '../../sim/run.ts'
 
 const SAMPLE = [11, 42, 77, 1_234]
-const SAFETY_MS = 5_000
+const SAFETY_MS = 3_000
 
 for (const seed of SAMPLE) {
   test(`seed ${seed} gives the same trace twice`, () => {

@@ -5,7 +5,7 @@ import { drawOptions } from '../../sim/options.ts'
 import { runSeed } from '../../sim/run.ts'
 
 /** Virtual milliseconds under faults; what follows is healing and checking. */
-const SAFETY_MS = 12_000
+const SAFETY_MS = 10_000
 
 export const testSeeds = (from: number, count: number): void => {
   for (let seed = from; seed < from + count; seed += 1) {

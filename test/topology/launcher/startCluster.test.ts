@@ -239,9 +239,15 @@ describe('before anything is started', () => {
   test('a port that a previous run still holds is waited for', async () => {
     const w = world()
     w.takenPorts.add(8_482)
-    setTimeout(() => { w.takenPorts.clear() }, 50)
-    const launcher = await launched(w)
-    expect(w.lines.some((line) => line.startsWith('port 8482 is taken; waiting'))).toBe(true)
+    let waited = 0
+    const say = (line: string): void => {
+      w.ports.say(line)
+      if (!line.startsWith('port 8482 is taken; waiting')) return
+      waited += 1
+      w.takenPorts.clear()
+    }
+    const launcher = await launched({ ...w, ports: { ...w.ports, say } })
+    expect(waited).toBe(1)
     launcher.stop()
     await launcher.ended
   })
