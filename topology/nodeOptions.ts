@@ -25,6 +25,8 @@ export interface NodeSettings {
   readonly tickMs: number
   /** Announce committed changes on `kv-changed.<key>`, at most once each. */
   readonly announceChanges: boolean
+  /** Write a line per Raft message at trace level; off, messages cost nothing. */
+  readonly traceMessages: boolean
   readonly raftTiming?: Partial<RaftTiming>
   readonly raftLimits?: Partial<RaftLimits>
   readonly shardLimits?: Partial<ShardLimits>
@@ -42,6 +44,7 @@ export const defaultSettings: NodeSettings = {
   inboxPrefix: '_INBOX.',
   tickMs: 50,
   announceChanges: false,
+  traceMessages: false,
 }
 
 export interface NodePorts {

@@ -119,6 +119,7 @@ const openHost = ({ options, map, turn, budget, hooks }: HostInput, ports: Repli
     snapshots: createSnapshotFiles({ fileSystem, clock }),
     entryBytesMax: budget.frameBytesMax,
     announceChanges: settings.announceChanges,
+    traceMessages: settings.traceMessages,
     raftTiming: { tickMs: settings.tickMs, ...settings.raftTiming },
     raftLimits: settings.raftLimits,
     shardLimits: settings.shardLimits,

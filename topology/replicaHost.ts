@@ -56,6 +56,7 @@ export interface ReplicaHostOptions {
   readonly snapshots: SnapshotStore
   readonly entryBytesMax: number
   readonly announceChanges: boolean
+  readonly traceMessages: boolean
   readonly raftTiming?: Partial<RaftTiming> | undefined
   readonly raftLimits?: Partial<RaftLimits> | undefined
   readonly shardLimits?: Partial<ShardLimits> | undefined
@@ -211,6 +212,7 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
     now: clock.now(),
     wallMs: clock.wall(),
     log: options.log.child({ actor: 'raft', shard }),
+    isTracing: options.traceMessages,
     ...(options.raftTiming === undefined ? {} : { timing: options.raftTiming }),
     ...(options.raftLimits === undefined ? {} : { limits: options.raftLimits }),
     ports: {

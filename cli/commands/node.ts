@@ -156,7 +156,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
         log,
         tracing: createRequestTracing(options.id),
       },
-      settings: { ...defaultSettings, prefix: options.prefix },
+      settings: { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' },
       onExit: end,
     })
     node = started
