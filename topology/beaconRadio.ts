@@ -3,11 +3,13 @@
  */
 
 import { decodeControl, encodeControl } from '../bus/codec/control.ts'
+import { createRefusalLog } from '../bus/refusalLog.ts'
 import { mapSubject, mapWildcard, senderOf } from '../bus/subjects.ts'
 import { BEACON_INTERVAL_MS, beaconOf } from './beacon.ts'
 import { isNodeId } from './ids.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
 import type { Beacon, BeaconMessage } from './beacon.ts'
 import type { ClusterId, NodeId } from './ids.ts'
 
@@ -16,12 +18,15 @@ export interface BeaconRadio {
   readonly onTick: (now: number) => void
   /** What this node leads has changed: tell the others with the next tick. */
   readonly changed: () => void
+  /** Refused beacons, by reason. */
+  readonly counters: () => Readonly<Record<string, number>>
   readonly stop: () => void
 }
 
 export interface BeaconRadioOptions {
   readonly bus: Bus
   readonly clock: Clock
+  readonly log: Logger
   readonly cluster: ClusterId
   readonly self: NodeId
   readonly members: readonly NodeId[]
@@ -36,11 +41,13 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   const subject = mapSubject(cluster, self)
   let sentAt = Number.NEGATIVE_INFINITY
   let hasChanged = false
+  const refusals = createRefusalLog(clock, options.log, 'a beacon was refused')
   const subscription = bus.subscribe(mapWildcard(cluster), (inbound) => {
     const from = senderOf(inbound.subject)
-    if (!isNodeId(from) || !members.includes(from)) return
     const message = beaconOf(decodeControl(inbound.data))
-    if (message !== null && beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
+    if (!isNodeId(from) || !members.includes(from)) refusals.note('sender', 'its subject does not end in a member\'s name')
+    else if (message === null) refusals.note('malformed', `${from} sent what is no beacon`)
+    else if (beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
   })
   return {
     onTick: (now) => {
@@ -52,6 +59,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
     changed: () => {
       hasChanged = true
     },
+    counters: () => refusals.counts(),
     stop: () => subscription.unsubscribe(),
   }
 }

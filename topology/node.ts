@@ -136,6 +136,7 @@ const join = (running: Running): void => {
   running.radio = createBeaconRadio({
     bus: controlBus,
     clock,
+    log: ports.log.child({ actor: 'beacon' }),
     cluster: genesis.cluster,
     self: genesis.node,
     members: map.nodes,
@@ -244,7 +245,7 @@ const report = (running: Running): NodeReport => reportNode({
   replicas: running.parts?.host.all() ?? [],
   walBytes: running.parts?.wal.bytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,
-  counters: running.parts === null ? {} : countersOf(running.parts),
+  counters: running.parts === null ? {} : countersOf(running.parts, running.radio),
 })
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -4,6 +4,7 @@ import { generationOf, nodeOf } from './ids.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { NodeOptions } from './nodeOptions.ts'
+import type { BeaconRadio } from './beaconRadio.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './replicaHost.ts'
 import type { NodeReport, NodeState, ReplicaReport, Routing } from './report.ts'
@@ -72,10 +73,11 @@ const matchesOf = (matches: ReadonlyMap<Parameters<typeof nodeOf>[0], number>): 
   return byNode
 }
 
-export const countersOf = (parts: NodeParts): Record<string, number> => {
+export const countersOf = (parts: NodeParts, radio: BeaconRadio | null): Record<string, number> => {
   const { framesSent, messagesSent, framesReceived, droppedFull, refused } = parts.post.counters()
   const counters: Record<string, number> = { framesSent, messagesSent, framesReceived, droppedFull, misdirected: parts.misdirected() }
   for (const [reason, count] of Object.entries(refused)) counters[`post.refused.${reason}`] = count
+  for (const [reason, count] of Object.entries(radio?.counters() ?? {})) counters[`beacon.refused.${reason}`] = count
   return { ...counters, ...parts.doors.counters() }
 }
 

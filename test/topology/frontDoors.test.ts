@@ -73,7 +73,7 @@ describe('the front doors of a node', () => {
     const session = hello()
     expect(session).toMatch(/^[0-9a-f]{16}$/)
     expect(put(session, 1)).toMatchObject({ kind: 'results', isLast: true, rows: [{ shard, result: notLeader }] })
-    expect(countersOf(parts)).toMatchObject({ misdirected: 1, 'batch.batches': 1, 'batch.sessions': 1, 'batch.pendingOperations': 0 })
+    expect(countersOf(parts, null)).toMatchObject({ misdirected: 1, 'batch.batches': 1, 'batch.sessions': 1, 'batch.pendingOperations': 0 })
     expect(failures).toEqual([])
   })
 

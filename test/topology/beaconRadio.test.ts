@@ -1,0 +1,69 @@
+/** Beacons over the bus: sent once a second and on change, heard from members only, rubbish counted. */
+
+import { describe, expect, test } from '@jest/globals'
+import { encodeControl } from '../../bus/codec/control.ts'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { createBeacon } from '../../topology/beacon.ts'
+import { createBeaconRadio } from '../../topology/beaconRadio.ts'
+import { bootId, clusterId, nodeId, shardId } from '../../topology/ids.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { BeaconMessage } from '../../topology/beacon.ts'
+
+const cluster = clusterId('0123456789abcdef')
+const [n1, n2] = [nodeId('n1'), nodeId('n2')]
+const boot = bootId('00000000000000aa')
+const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', leads: [[3, 7]] }
+
+const open = () => {
+  const { broker, clock, pass } = createVirtualWorld()
+  const beacon = createBeacon({ node: n1, boot, startedAtMs: 5 })
+  let twins = 0
+  const radio = createBeaconRadio({
+    bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: [n1, n2], beacon,
+    message: () => said, onTwin: () => { twins += 1 },
+  })
+  const other = broker.connect({ name: 'n2' })
+  const say = (subject: string, value: unknown): void => {
+    other.publish(`skv.${cluster}.map.all.${subject}`, value instanceof Uint8Array ? value : encodeControl(value))
+    pass(1)
+  }
+  return { beacon, radio, other, clock, pass, say, twins: () => twins }
+}
+
+describe('the beacon radio', () => {
+  test('sends once a second, and at the next tick when something changed', () => {
+    const { radio, other, pass } = open()
+    const heard: string[] = []
+    other.subscribe(`skv.${cluster}.map.all.*`, ({ subject }) => heard.push(subject))
+    for (const now of [0, 50, 999, 1_000]) radio.onTick(now)
+    radio.changed()
+    radio.onTick(1_050)
+    pass(1)
+    expect(heard).toEqual(Array.from({ length: 3 }, () => `skv.${cluster}.map.all.n1`))
+  })
+
+  test('hears other members, and an older process under its own name', () => {
+    const { beacon, clock, say, twins } = open()
+    say('n2', { ...said, boot: 'b'.repeat(16) })
+    expect(beacon.leaderOf(shardId(3), clock.now())).toEqual({ node: n2, term: 7 })
+    say('n1', { ...said, boot: 'b'.repeat(16), startedAtMs: 4 })
+    expect(twins()).toBe(1)
+  })
+
+  test('counts rubbish and strangers, and believes neither', () => {
+    const { beacon, clock, radio, say } = open()
+    say('n9', said)
+    say('N2', said)
+    say('n2', Uint8Array.from([9, 9, 9]))
+    say('n2', { boot: 'x' })
+    expect(radio.counters()).toEqual({ sender: 2, malformed: 2 })
+    expect(beacon.leaderOf(shardId(3), clock.now())).toBeNull()
+  })
+
+  test('is deaf once stopped', () => {
+    const { beacon, clock, radio, say } = open()
+    radio.stop()
+    say('n2', said)
+    expect(beacon.leaderOf(shardId(3), clock.now())).toBeNull()
+  })
+})
