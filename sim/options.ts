@@ -49,6 +49,8 @@ export interface SimOptions {
   readonly replicationFactor: number
   /** Whether the broker maps keys to slots; otherwise nodes forward. */
   readonly isMapped: boolean
+  /** What the broker takes in one message; nats-server's default when left out. Scenarios only: never drawn. */
+  readonly maxPayloadBytes?: number
   readonly safetyMs: number
   readonly clockRateMax: number
   readonly disk: DiskOptions

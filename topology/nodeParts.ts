@@ -9,6 +9,7 @@
  */
 
 import { createTurn } from '../actors/kernel/turn.ts'
+import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { createWal } from '../actors/wal/actor.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
@@ -20,6 +21,7 @@ import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { RaftStatus } from '../actors/raft/actor.ts'
+import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { Wal } from '../actors/wal/actor.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { ByteBudget } from '../bus/budget.ts'
@@ -121,12 +123,22 @@ const openHost = ({ options, map, turn, budget, hooks }: HostInput, ports: Repli
     announceChanges: settings.announceChanges,
     traceMessages: settings.traceMessages,
     raftTiming: { tickMs: settings.tickMs, ...settings.raftTiming },
-    raftLimits: settings.raftLimits,
+    raftLimits: { ...sendable(budget), ...settings.raftLimits },
     shardLimits: settings.shardLimits,
     ports,
     onFailure: hooks.onFailure,
   })
 }
+
+/**
+ * What a member sends must fit a message of this broker, whatever its payload is: an append or a chunk that no frame can carry would be
+ * dropped and sent again for ever (RELIABILITY T23). Test: "on a broker with a small payload a follower that was away catches up".
+ */
+const sendable = ({ valueBytesMax, frameBytesMax }: ByteBudget): Partial<RaftLimits> => ({
+  proposalBytesMax: frameBytesMax,
+  appendBytesMax: Math.min(raftLimitDefaults.appendBytesMax, valueBytesMax),
+  chunkBytesMax: Math.min(raftLimitDefaults.chunkBytesMax, valueBytesMax),
+})
 
 const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => createWal({
   fileSystem: ports.fileSystem,

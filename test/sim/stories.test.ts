@@ -98,3 +98,17 @@ test('a request id that is sent to two leaders in turn takes effect once', () =>
   expect([first.value, second.value, second.revision]).toEqual(['5', '5', first.revision])
   story.end()
 })
+
+test.each([
+  ['by appends', 100 * 1_024 * 1_024],
+  ['by a snapshot', 16 * 1_024],
+])('on a broker with a small payload a follower that was away catches up %s', (_how, snapshotLogBytes) => {
+  const story = tellStory(8, { maxPayloadBytes: 64 * 1_024, snapshotLogBytes, raftLimits: { tailEntriesMax: 0, tailBytesMax: 0 } })
+  story.insist('put', 'k', 'before')
+  const [away] = story.followers()
+  if (away === undefined) throw new Error('three nodes have followers')
+  story.isolate(away)
+  for (let i = 0; i < 20; i += 1) story.insist('put', `k${i}`, `${i}`.repeat(9_000))
+  story.heal()
+  story.end()
+})
