@@ -91,7 +91,11 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
       clogs = []
     },
     clog: (matches, untilMs) => { clogs.push({ matches, untilMs }) },
-    calm: () => { isCalm = true },
+    calm: () => {
+      isCalm = true
+      // What is still held up arrives when it does; nothing that is sent from now on waits behind it.
+      lastArrival.clear()
+    },
     counters: () => ({ ...counters }),
   }
 }
