@@ -8,6 +8,7 @@ import { nodeOf } from '../../topology/ids.ts'
 import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
+import { nodeByteText } from '../kernel/nodeByteText.ts'
 import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
@@ -80,6 +81,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     limits: { ...defaultShardLimits, ...options.limits },
     entryBytesMax: options.entryBytesMax,
     announceChanges: options.announceChanges,
+    byteText: nodeByteText,
   })
   let cancelSnapshot: Cancel = () => {}
 
