@@ -1,7 +1,7 @@
 /**
  * The cluster map as the SDK follows it: fetched from `kv.map` when something went another way than the map said, never on a schedule.
  *
- * Fetches are coalesced and spaced by MAP_EVERY_MS with jitter, however many operations fail at once. The map itself changes with its
+ * Fetches are coalesced, however many operations fail at once, and spaced by MAP_EVERY_MS with jitter while they bring nothing new. The map itself changes with its
  * epoch; who leads is a hint beside it, and of two hints the newer term wins (DESIGN 6), so that an answer of a node that was cut
  * off for a while never takes the client back.
  */
@@ -61,7 +61,9 @@ export const createMapFollower = (options: MapFollowerOptions): MapFollower => {
   const learn = (found: RoutingMap): void => {
     const before = map
     map = before === null ? found : merged(before, found)
-    options.onMap(map, changedShards(before, map))
+    const changed = changedShards(before, map)
+    if (changed.length > 0) notBefore = clock.now()
+    options.onMap(map, changed)
   }
   const fetch = (): void => {
     isFetching = true

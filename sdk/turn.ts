@@ -40,20 +40,25 @@ export const runTurn = (dispatch: Dispatch): void => {
 /** The link that takes the lane's calls now; null when they wait, be it for a pause, a leader or a door session. */
 const linkFor = (dispatch: Dispatch, lane: Lane, now: number): Link | null => {
   if (!dispatch.isConnected || lane.pausedUntil > now || !hasWaiting(lane)) return null
-  const node = targetOf(dispatch, lane)
-  if (node === null) {
+  const targets = targetsOf(dispatch, lane)
+  if (targets.length === 0) {
     noteTrouble(dispatch, `no leader of shard ${lane.shard} is known`)
     pauseLane(lane, dispatch.random, { now })
     return null
   }
-  const link = dispatch.links.get(node) ?? openLink(dispatch, node)
-  return link.isReady(now) ? link : null
+  for (const node of targets) {
+    const link = dispatch.links.get(node) ?? openLink(dispatch, node)
+    if (link.isReady(now)) return link
+  }
+  return null
 }
 
-const targetOf = ({ routing }: Dispatch, lane: Lane): NodeId | null => {
-  if (!lane.isStale) return routing?.leaders[lane.shard]?.node ?? null
+/** The leader; for stale reads all replicas, in the order in which they are to be tried. */
+const targetsOf = ({ routing }: Dispatch, lane: Lane): readonly NodeId[] => {
+  const leader = routing?.leaders[lane.shard]?.node
+  if (!lane.isStale) return leader === undefined ? [] : [leader]
   const replicas = routing?.replicas[lane.shard] ?? []
-  return replicas[lane.turn % Math.max(1, replicas.length)] ?? null
+  return replicas.map((_, i) => must(replicas[(lane.turn + i) % replicas.length], 'it is within the list'))
 }
 
 /** The map is fetched again, at its own pace. */
