@@ -66,7 +66,8 @@ export const operationOf = (call: Call): Operation => {
   if (ifRevision !== undefined) operation.ifRevision = ifRevision
   if (ttlMs !== undefined) operation.ttlMs = ttlMs
   if (session !== null) {
-    operation.session = { client: session.client, sequence: call.sequence, firstIncomplete: Math.min(session.firstIncomplete, call.sequence) }
+    const { sequence } = call
+    operation.session = { client: session.client, sequence, firstIncomplete: Math.min(session.firstIncomplete, sequence) }
   }
   return operation
 }
@@ -112,7 +113,8 @@ const resolveWith = (call: Call, result: OperationResult): void => {
       try {
         call.resolve({ key, value: call.decode(value ?? nothing), revision, consistency })
       } catch (cause) {
-        call.reject(new CodecError(`The value of "${key}" does not decode: read it with the codec it was written with.`, { definite: true, cause }))
+        const message = `The value of "${key}" does not decode: read it with the codec it was written with.`
+        call.reject(new CodecError(message, { definite: true, cause }))
       }
       return
     }

@@ -182,8 +182,9 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
   const bytes = bytesOf(input.key, input.value)
   if (dispatch.operations >= limits.operationsMax || dispatch.bytes + bytes > limits.bytesMax) {
     dispatch.counters.overloaded += 1
-    input.reject(new OverloadedError(`This connection has ${dispatch.operations} operations with ${dispatch.bytes} bytes in flight; its limits are `
-      + `${limits.operationsMax} and ${limits.bytesMax}. Await some before you send more.`, RETRY_AFTER_MS))
+    const limited = `its limits are ${limits.operationsMax} and ${limits.bytesMax}`
+    input.reject(new OverloadedError(`This connection has ${dispatch.operations} operations with ${dispatch.bytes} bytes in flight; `
+      + `${limited}. Await some before you send more.`, RETRY_AFTER_MS))
     return
   }
   const call: Call = {

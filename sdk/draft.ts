@@ -19,8 +19,6 @@ export interface Draft {
   readonly add: (call: Call, operation: Operation, bytes: number) => void
   /** All frames so far; the draft is empty after. */
   readonly take: () => readonly DraftFrame[]
-  /** The calls of all frames so far, which will not leave. */
-  readonly abandon: () => readonly Call[]
 }
 
 export interface DraftOptions {
@@ -48,13 +46,6 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
     frames.push(next)
     return next
   }
-  const take = (): readonly OpenFrame[] => {
-    const taken = frames
-    if (taken.length === 0) return taken
-    frames = []
-    open.clear()
-    return taken
-  }
   return {
     add: (call, operation, bytes) => {
       const frame = frameFor(call.consistency, bytes)
@@ -65,7 +56,12 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
       frame.bytes += bytes
       frame.latestDeadline = Math.max(frame.latestDeadline, call.deadline)
     },
-    take,
-    abandon: () => take().flatMap(({ calls }) => calls),
+    take: () => {
+      const taken = frames
+      if (taken.length === 0) return taken
+      frames = []
+      open.clear()
+      return taken
+    },
   }
 }
