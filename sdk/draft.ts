@@ -16,7 +16,7 @@ export interface DraftFrame {
 }
 
 export interface Draft {
-  readonly add: (call: Call, operation: Operation, bytes: number) => void
+  readonly add: (call: Call, operation: Operation) => void
   /** All frames so far; the draft is empty after. */
   readonly take: () => readonly DraftFrame[]
 }
@@ -47,13 +47,13 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
     return next
   }
   return {
-    add: (call, operation, bytes) => {
-      const frame = frameFor(call.consistency, bytes)
+    add: (call, operation) => {
+      const frame = frameFor(call.consistency, call.bytes)
       const group = frame.groups[frame.groups.length - 1]
       if (group?.shard === call.shard) group.operations.push(operation)
       else frame.groups.push({ shard: call.shard, operations: [operation] })
       frame.calls.push(call)
-      frame.bytes += bytes
+      frame.bytes += call.bytes
       frame.latestDeadline = Math.max(frame.latestDeadline, call.deadline)
     },
     take: () => {

@@ -21,7 +21,7 @@ import { WRITE_BYTES_MAX, encodeClientFrame } from '../bus/codec/batch.ts'
 import { viewNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { batchSubject } from '../bus/subjects.ts'
 import { backoffMs } from './backoff.ts'
-import { bytesOf, operationOf } from './call.ts'
+import { operationOf } from './call.ts'
 import { createDraft } from './draft.ts'
 import { ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './limits.ts'
 import { createSentBatches } from './sentBatches.ts'
@@ -117,7 +117,7 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
     isReady: (now) => isReady(link, now),
     add: (call) => {
       call.isSent = true
-      link.draft.add(call, operationOf(call), bytesOf(call.key, call.value))
+      link.draft.add(call, operationOf(call))
     },
     flush: (now) => {
       for (const frame of link.draft.take()) sendBatch(link, frame, now)
