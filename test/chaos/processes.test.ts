@@ -7,11 +7,8 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import { must } from '../../actors/kernel/assert.ts'
 import { createRandom, pick } from '../../actors/kernel/random.ts'
-import { describeOperation } from '../../sim/history.ts'
-import { checkExactlyOnce } from '../../sim/exactlyOnce.ts'
-import { checkLinearizability } from '../../sim/linearizability.ts'
 import { isServing, leadersOf, startTestCluster } from '../support/cluster.ts'
-import { awaitAcknowledgement, readFinals, startLoad } from '../support/load.ts'
+import { awaitAcknowledgement, judgeLoad, startLoad } from '../support/load.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { TestCluster } from '../support/cluster.ts'
 import type { Load } from '../support/load.ts'
@@ -40,15 +37,7 @@ const open = async (): Promise<{ running: TestCluster; load: Load }> => {
   return { running, load }
 }
 
-/** No acknowledged write lost, no wrong read, nothing executed twice, no definite failure that shows up. */
-const judge = async (load: Load): Promise<number> => {
-  const { history, counters } = await readFinals(must(clients[0], 'a client is connected'), load)
-  const verdict = checkLinearizability(history)
-  if (verdict.kind === 'violation') throw new Error(`${verdict.key}:\n${verdict.operations.map(describeOperation).join('\n')}`)
-  expect(verdict.kind).toBe('linearizable')
-  expect(checkExactlyOnce({ history, finals: counters, repeats: new Map() })).toEqual([])
-  return history.length
-}
+const judge = (load: Load): Promise<number> => judgeLoad(must(clients[0], 'a client is connected'), load)
 
 const percentile = (values: readonly number[], share: number): number =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0

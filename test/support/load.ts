@@ -7,6 +7,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createRandom, fraction, pick } from '../../actors/kernel/random.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { shardOf } from '../../topology/hash.ts'
+import { describeOperation } from '../../sim/history.ts'
+import { checkExactlyOnce } from '../../sim/exactlyOnce.ts'
+import { checkLinearizability } from '../../sim/linearizability.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Bus, Headers, Inbound, RequestFailure } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
@@ -149,8 +152,19 @@ const outcomeOf = (failure: RequestFailure | null, answer: Inbound | null): Outc
   return answer.headers?.get('Kv-Definite') === 'true' ? { kind: 'failed', status } : { kind: 'unknown' }
 }
 
+/** No acknowledged write lost, no wrong read, nothing executed twice, no definite failure that shows up; how much that was. */
+export const judgeLoad = async (bus: Bus, load: Load): Promise<number> => {
+  const { history, counters } = await readFinals(bus, load)
+  const verdict = checkLinearizability(history)
+  if (verdict.kind === 'violation') throw new Error(`${verdict.key}:\n${verdict.operations.map(describeOperation).join('\n')}`)
+  if (verdict.kind === 'tooHard') throw new Error(`the order of ${verdict.key} was not found within ${verdict.steps} steps`)
+  const [problem] = checkExactlyOnce({ history, finals: counters, repeats: new Map() })
+  if (problem !== undefined) throw new Error(problem)
+  return history.length
+}
+
 /** Reads every key once more after everything has ended; the reads join the history, the counters are returned. */
-export const readFinals = async (bus: Bus, load: Load): Promise<{
+const readFinals = async (bus: Bus, load: Load): Promise<{
   readonly history: readonly HistoryOperation[]; readonly counters: ReadonlyMap<string, string | null>
 }> => {
   const history = [...load.history()]
