@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
+import { versionWarning } from '../../bus/brokerVersion.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { isServing } from '../support/cluster.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
@@ -74,6 +75,19 @@ describe('how requests reach leaders', () => {
     await running.until('the others serve', isServing(running, running.members.slice(0, 4)))
     await inParallel(REQUESTS / 8, (i) => exercise(bus, REQUESTS + i))
     expect(await routingOf(running)).toBe('gateway')
+  }, TEST_MS_MAX)
+
+  test('a broker that is not known to be safe is named in every node\'s log, a safe one is not', async () => {
+    const { running } = await open({ shards: 1 })
+    const [report] = await running.reports()
+    const version = must(report, 'a node answers').broker.version
+    expect(version).toBe(process.env.SHARDKV_TEST_NATS_VERSION ?? version)
+    const warning = versionWarning(version)
+    if (version.startsWith('2.9.')) expect(warning).toContain('known ways around authentication')
+    for (const node of running.members) {
+      if (warning === null) expect(running.log(node)).not.toContain('ways around authentication')
+      else expect(running.log(node)).toContain(warning)
+    }
   }, TEST_MS_MAX)
 
   test('with the mapping the broker routes, and nodes and status say so', async () => {
