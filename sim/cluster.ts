@@ -84,7 +84,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
   })
   const broker = createMemoryBroker({
     clock: brokerClock(timeline),
-    ...(options.maxPayloadBytes === undefined ? {} : { maxPayloadBytes: options.maxPayloadBytes }),
+    maxPayloadBytes: options.maxPayloadBytes,
     ...(options.isMapped ? { mappings: { prefix: 'kv', shardCount: options.shards } } : {}),
     fate: ({ from, to, subject }) => network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped) }),
   })

@@ -8,7 +8,9 @@
  */
 
 import { createPost } from '../bus/postOffice.ts'
+import { createForwardedSpans } from './forwardedSpans.ts'
 import { nodeOf } from './ids.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
@@ -16,6 +18,7 @@ import type { ActorMessage } from '../bus/messages.ts'
 import type { Address, Parcel, Post } from '../bus/post.ts'
 import type { LeaderHint } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
+import type { ForwardedSpans } from './forwardedSpans.ts'
 import type { FrontDoors } from './frontDoors.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
@@ -40,13 +43,14 @@ export interface MailroomOptions {
 export interface Mailroom {
   readonly post: Post
   /** To an actor of any node, this one included. */
-  readonly send: (to: NodeId, address: Address, message: ActorMessage) => void
+  readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => void
   readonly misdirected: () => number
 }
 
 interface Sorting {
   readonly options: MailroomOptions
   readonly send: Mailroom['send']
+  readonly spans: ForwardedSpans
   misdirected: number
 }
 
@@ -67,11 +71,16 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     },
     log: log.child({ actor: 'post' }),
   })
-  const send: Mailroom['send'] = (to, address, message) => {
-    if (to === self) deliver(sorting, { from: self, to: address, message })
-    else post.send(to, address, message)
+  const spans = createForwardedSpans(options.node.ports.tracing)
+  const send: Mailroom['send'] = (to, address, message, trace) => {
+    if (to === self) {
+      deliver(sorting, { from: self, to: address, message })
+      return
+    }
+    if (message.type === 'shard.reply') spans.end({ node: to, address }, message)
+    post.send(to, address, message, trace)
   }
-  const sorting: Sorting = { options, send, misdirected: 0 }
+  const sorting: Sorting = { options, send, spans, misdirected: 0 }
   return { post, send, misdirected: () => sorting.misdirected }
 }
 
@@ -96,12 +105,27 @@ const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Ex
   else replica.raft.send({ ...message, from })
 }
 
-const deliverRequest = (sorting: Sorting, { from, to }: Parcel, message: ShardRequest): void => {
+const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: ShardRequest): void => {
   const origin = { node: from, address: message.replyTo }
   const shard = numberIn(to, 'shard') as ShardId | null
   const hosted = shard === null ? undefined : sorting.options.host().of(shard)
+  if (trace !== undefined && shard !== null) noteForwarded(sorting, { shard, origin, message, trace })
   if (hosted === undefined) refuseUnhosted(sorting, origin, { shard, message })
   else hosted.actor.send({ ...message, origin, now: sorting.options.node.ports.clock.now() })
+}
+
+interface Forwarded {
+  readonly shard: ShardId
+  readonly origin: Origin
+  readonly message: ShardRequest
+  readonly trace: TraceContext
+}
+
+const noteForwarded = ({ options, spans }: Sorting, { shard, origin, message, trace }: Forwarded): void => {
+  const { traceId, spanId } = trace
+  const fields = { actor: 'shard', shard, from: origin.node, trace_id: traceId, parent_span_id: spanId }
+  options.node.ports.log.trace({ ...fields, operations: message.operations.length }, 'a sampled request arrived from another node')
+  spans.begin(shard, origin, message, trace)
 }
 
 const refuseUnhosted = (

@@ -86,7 +86,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     turn,
     budget,
     leaderOf,
-    send: (shard, to, message) => mailroom.send(to === '' ? self : to, `shard/${shard}`, message),
+    send: (shard, to, message, trace) => mailroom.send(to === '' ? self : to, `shard/${shard}`, message, trace),
     catchUp: hooks.catchUp,
     isOverloaded: wal.isOverloaded,
     onFailure: hooks.onFailure,

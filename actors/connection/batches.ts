@@ -19,6 +19,7 @@ export const flush = (core: ConnectionCore): void => {
   }
   core.gathered = []
   for (const group of groups.values()) sendGroup(core, group)
+  core.hasTraced = false
 }
 
 const groupOf = ({ request: { shard, policy, consistency, operation } }: InFlight): string =>
@@ -54,6 +55,7 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
   core.nextBatch = (number + 1) % BATCH_NUMBERS
   core.batches.set(number, { shard, to: leader.node, requests, waiting: requests.length })
   for (const inFlight of requests) inFlight.batch = number
+  const trace = core.hasTraced ? requests.find(({ request }) => request.trace !== undefined)?.request.trace : undefined
   core.effects.push({
     type: 'connection.send',
     shard,
@@ -62,6 +64,7 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
       type: 'shard.request', replyTo: `connection/${core.id}`, batch: number, policy, term: leader.term, consistency,
       operations: requests.map(({ request }) => request.operation),
     },
+    ...(trace === undefined ? {} : { trace }),
   })
 }
 

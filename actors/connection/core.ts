@@ -65,6 +65,8 @@ export interface ConnectionCoreOptions {
 export interface ConnectionCore extends ConnectionCoreOptions {
   readonly effects: ConnectionEffect[]
   gathered: InFlight[]
+  /** One of them is sampled: only then does a flush look for it. */
+  hasTraced: boolean
   readonly batches: Map<number, SentBatch>
   readonly deadlines: Deadlines<InFlight>
   readonly bucket: TokenBucket
@@ -81,6 +83,7 @@ export const createConnectionCore = (options: ConnectionCoreOptions): Connection
   ...options,
   effects: [],
   gathered: [],
+  hasTraced: false,
   batches: new Map(),
   deadlines: createDeadlines(),
   bucket: openTokenBucket(rateOf(options.limits), options.now),
@@ -178,6 +181,7 @@ const take = (core: ConnectionCore, request: ClientRequest, now: number): void =
   core.deadlines.add(inFlight, deadline)
   if (core.gathered.length === 0) core.effects.push({ type: 'connection.flushWanted' })
   core.gathered.push(inFlight)
+  if (request.trace !== undefined) core.hasTraced = true
 }
 
 /** The request is answered or forgotten: it counts no more. */

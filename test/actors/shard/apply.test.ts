@@ -164,8 +164,8 @@ describe('the state machine', () => {
     expect(apply(1, put('k', 'v', { requestId: 'new' }))[0]?.duplicate).toBeUndefined()
     expect(apply(1, put('k', 'v', { requestId: 'r1' }), put('k', 'v', { requestId: 'r0' })).map(({ duplicate }) => duplicate))
       .toEqual([true, undefined])
-    expect(state.requests.toArray().length).toBe(REQUEST_IDS_MAX)
-    expect(state.requests.toArray()[0]?.key).toBe('r2')
+    expect(state.requests.cut().size).toBe(REQUEST_IDS_MAX)
+    expect([...state.requests.cut().entries()][0]?.key).toBe('r2')
   })
 
   test('remembers of a long value only that it was OK, and at which revision', () => {
