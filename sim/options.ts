@@ -136,7 +136,8 @@ const withPayload = (base: SimOptions, random: Random): SimOptions => {
   const largeValues = chance(random, 0.33) ? 0.03 : 0
   const small = [64 * KIB, 64 * KIB, between(random, 64 * KIB, 160 * KIB), between(random, 64 * KIB, 160 * KIB)]
   const isLarge = chance(random, largeValues > 0 ? 0.15 : 0.5)
-  const maxPayloadBytes = (isLarge ? pick(random, [base.maxPayloadBytes, 256 * KIB, 512 * KIB]) : pick(random, small)) ?? base.maxPayloadBytes
+  const large = [base.maxPayloadBytes, 256 * KIB, 512 * KIB]
+  const maxPayloadBytes = pick(random, isLarge ? large : small) ?? base.maxPayloadBytes
   const { valueBytesMax, frameBytesMax } = byteBudget(maxPayloadBytes)
   const segmentBytesMin = largeValues > 0 ? Math.ceil(frameBytesMax / PAGE_BYTES) * PAGE_BYTES * 4 : 0
   return {
