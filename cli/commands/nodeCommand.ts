@@ -25,6 +25,6 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExample:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481')
   .action(async (flags: NodeFlags) => {
-    const code = await io.runNode(flags)
+    const code = await io.runNode({ ...flags, version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
   })
