@@ -31,7 +31,7 @@ export const helpText = (prefix: string): string => [
   'Answers carry Kv-Status (OK, NOT_FOUND, CONFLICT, INVALID, TOO_LARGE, OVERLOADED, ...), Kv-Revision,',
   'Kv-Shard; errors also Kv-Definite (true: it certainly did not happen) and Kv-Retry-After-Ms.',
   'No responders (503): no leader this moment; nothing happened, try again.',
-  'A key is one token: A-Za-z0-9_-=/~:@+, as they are, other bytes as %XX (upper-case): a.b is a%2Eb.',
+  'A key is one token: A-Za-z0-9_-=/~:@+, as they are, any other byte as %XX: a.b is sent as a%2Eb.',
   '',
   'Examples:',
   `  nats req ${prefix}.put.user42 Ada`,

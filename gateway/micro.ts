@@ -75,7 +75,11 @@ const identity = (type: string, options: MicroOptions, id: string): object => ({
   id,
   version: options.version,
   metadata: {
-    cluster: options.cluster, node: options.self, prefix: options.prefix, shards: String(options.shardCount), help: `${options.prefix}.help`,
+    cluster: options.cluster,
+    node: options.self,
+    prefix: options.prefix,
+    shards: String(options.shardCount),
+    help: `${options.prefix}.help`,
   },
 })
 

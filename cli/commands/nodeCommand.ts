@@ -16,7 +16,7 @@ interface NodeFlags extends ClusterFlags {
 }
 
 export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
-  .description('runs one node process on a data directory that "shardkv start" has set up')
+  .description('runs one node on a data directory that "start" or "init" made')
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
   .addOption(flag('--http-host <address>', 'where /livez and /readyz listen').default('127.0.0.1'))

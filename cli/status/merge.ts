@@ -115,7 +115,7 @@ const roleOf = (replica: ReplicaReport | undefined, isLeader: boolean): string =
 /** Leaders name replicas (`n1:1`) or nodes. */
 const nodeName = (name: string): string => name.split(':')[0] ?? name
 
-const worstRouting = (reports: readonly NodeReport[]): Routing => {
+export const worstRouting = (reports: readonly NodeReport[]): Routing => {
   const seen = new Set(reports.map(({ broker }) => broker.routing))
   if (seen.has('mismatch')) return 'mismatch'
   return seen.has('gateway') ? 'gateway' : 'broker'
