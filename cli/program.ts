@@ -36,7 +36,8 @@ export const runCli = async (args: readonly string[], io: CliIo): Promise<number
 /** `shardkv` alone: a prompt for a person, the help (and exit code 2) for a script. */
 const orInteractive = (args: readonly string[], io: CliIo): string[] => (args.length === 0 && io.terminal !== null ? ['repl'] : [...args])
 
-const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
+/** `printed` gets what commander prints by itself (help), to be waited for. */
+export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   const program = new Command('shardkv')
     .description('a linearizable, durable, sharded key-value database on NATS subjects')
     .addHelpText('after', '\nEvery flag is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'

@@ -16,6 +16,7 @@ export interface ValueShape {
   readonly name: string
   readonly choices: readonly string[]
   readonly isFile: boolean
+  readonly isOptional: boolean
 }
 
 export interface CommandShape {
@@ -35,16 +36,16 @@ export const shapesOf = (program: Command): readonly CommandShape[] => {
     description: command.description(),
     flags: command.createHelp().visibleOptions(command).map(flagShape),
     values: command.name() === 'help'
-      ? [valueShape('command', names.filter((name) => name !== 'help'))]
-      : command.registeredArguments.map((argument) => valueShape(argument.name(), argument.argChoices)),
+      ? [valueShape('command', names.filter((name) => name !== 'help'), true)]
+      : command.registeredArguments.map((argument) => valueShape(argument.name(), argument.argChoices, !argument.required)),
   }))
 }
 
 const flagShape = (option: Option): FlagShape => ({
   names: [option.long, option.short].filter((name) => name !== undefined && name !== null),
   description: option.description,
-  takes: option.required || option.optional ? valueShape(/<([^>]+)>/.exec(option.flags)?.[1] ?? 'value', option.argChoices) : null,
+  takes: option.required || option.optional ? valueShape(/<([^>]+)>/.exec(option.flags)?.[1] ?? 'value', option.argChoices, option.optional) : null,
 })
 
-const valueShape = (name: string, choices: readonly string[] | undefined): ValueShape =>
-  ({ name, choices: choices ?? [], isFile: FILE_NAMES.has(name) })
+const valueShape = (name: string, choices: readonly string[] | undefined, isOptional: boolean): ValueShape =>
+  ({ name, choices: choices ?? [], isFile: FILE_NAMES.has(name), isOptional })

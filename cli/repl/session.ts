@@ -132,4 +132,6 @@ const help = async (session: ReplSession, topic: string | undefined): Promise<nu
   return 0
 }
 
-const usageOf = ({ name, values }: CommandShape): string => [name, ...values.map((value) => `<${value.name}>`)].join(' ')
+const usageOf = ({ name, values }: CommandShape): string => [
+  name, ...values.map((value) => (value.isOptional ? `[${value.name}]` : `<${value.name}>`)),
+].join(' ')
