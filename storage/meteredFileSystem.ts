@@ -1,4 +1,4 @@
-/** A file system that times its data syncs: what `shardkv doctor` and `shardkv top` know of a node's disk. Everything else passes through. */
+/** A file system that times its data syncs: what `shardkv doctor` and `top` know of a node's disk. Everything else passes through. */
 
 import type { File, FileSystem } from './fileSystem.ts'
 

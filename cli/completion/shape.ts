@@ -44,7 +44,9 @@ export const shapesOf = (program: Command): readonly CommandShape[] => {
 const flagShape = (option: Option): FlagShape => ({
   names: [option.long, option.short].filter((name) => name !== undefined && name !== null),
   description: option.description,
-  takes: option.required || option.optional ? valueShape(/<([^>]+)>/.exec(option.flags)?.[1] ?? 'value', option.argChoices, option.optional) : null,
+  takes: option.required || option.optional
+    ? valueShape(/<([^>]+)>/.exec(option.flags)?.[1] ?? 'value', option.argChoices, option.optional)
+    : null,
 })
 
 const valueShape = (name: string, choices: readonly string[] | undefined, isOptional: boolean): ValueShape =>

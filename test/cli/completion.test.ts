@@ -58,7 +58,8 @@ describe('bash', () => {
     const folder = mkdtempSync(join(tmpdir(), 'shardkv-zsh-'))
     try {
       writeFileSync(join(folder, '_shardkv'), await scriptOf('zsh'))
-      const { stdout, status } = spawnSync('zsh', ['-f', '-c', inTerminal, 'zsh', join(folder, '_shardkv')], { encoding: 'utf8', timeout: 20_000 })
+      const args = ['-f', '-c', inTerminal, 'zsh', join(folder, '_shardkv')]
+      const { stdout, status } = spawnSync('zsh', args, { encoding: 'utf8', timeout: 20_000 })
       expect([status, stdout]).toEqual([0, ''])
     } finally {
       rmSync(folder, { recursive: true, force: true })

@@ -41,7 +41,7 @@ test('kv.help fits 100 columns and names every operation and header of the prefi
   const text = helpText('data')
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
   for (const word of ['get', 'put', 'del', 'incr', 'touch'].map((op) => `data.${op}.<key>`)) expect(text).toContain(word)
-  for (const word of ['data.map', 'data.status', 'data.help', 'Kv-If-Revision', 'Kv-Ttl-Ms', 'Kv-Request-Id', 'Kv-Consistency', 'Kv-Timeout-Ms',
-    'traceparent', 'Kv-Status', 'Kv-Definite']) expect(text).toContain(word)
+  for (const word of ['data.map', 'data.status', 'data.help', 'Kv-If-Revision', 'Kv-Ttl-Ms', 'Kv-Request-Id', 'Kv-Consistency',
+    'Kv-Timeout-Ms', 'traceparent', 'Kv-Status', 'Kv-Definite']) expect(text).toContain(word)
   expect(text).not.toContain('kv.')
 })

@@ -83,8 +83,8 @@ describe('the history', () => {
   })
 
   test('is where the environment says, or nowhere', async () => {
-    expect([historyPath({ HOME: '/h' }), historyPath({ HOME: '/h', SHARDKV_HISTORY: '/x' }), historyPath({ HOME: '/h', SHARDKV_HISTORY: '' }),
-      historyPath({})]).toEqual(['/h/.shardkv_history', '/x', null, null])
+    expect([{ HOME: '/h' }, { HOME: '/h', SHARDKV_HISTORY: '/x' }, { HOME: '/h', SHARDKV_HISTORY: '' }, {}]
+      .map(historyPath)).toEqual(['/h/.shardkv_history', '/x', null, null])
     const nowhere = await openHistory(files, join(folder, 'no', 'such', 'folder'))
     nowhere.add('get a')
     await expect(nowhere.save()).resolves.toBeUndefined()

@@ -26,11 +26,15 @@ const busy = (id: string, done: { reads: number; writes: number; cpuMs: number; 
     }),
     replica(1),
   ])
-  const vitals = { cpuMs: done.cpuMs, rssBytes: 100 * 1_024 * 1_024, loopDelayMs: { p99: 2, max: 9 }, syncMicros: [60, done.writes], disk: null }
-  return { ...base, node: { ...base.node, ...(done.boot === undefined ? {} : { bootId: done.boot }), walBacklogBytes: 2_048, vitals } } as unknown as NodeReport
+  const vitals = {
+    cpuMs: done.cpuMs, rssBytes: 100 * 1_024 * 1_024, loopDelayMs: { p99: 2, max: 9 }, syncMicros: [60, done.writes], disk: null,
+  }
+  const boot = done.boot === undefined ? {} : { bootId: done.boot }
+  return { ...base, node: { ...base.node, ...boot, walBacklogBytes: 2_048, vitals } } as unknown as NodeReport
 }
 
-const frame = (before: readonly NodeReport[], after: readonly NodeReport[], seconds = 2): Frame => must(frameOf(before, after, seconds), 'a frame')
+const frame = (before: readonly NodeReport[], after: readonly NodeReport[], seconds = 2): Frame =>
+  must(frameOf(before, after, seconds), 'a frame')
 
 const pair = (): Frame => frame(
   ['n1', 'n2', 'n3'].map((id) => busy(id, { reads: 100, writes: 10, cpuMs: 1_000 })),
@@ -49,12 +53,14 @@ describe('a frame', () => {
   })
 
   test('knows nothing of what a process did before it was first seen', () => {
-    const restarted = frame([busy('n1', { reads: 900, writes: 90, cpuMs: 9_000 })], [busy('n1', { reads: 4, writes: 2, cpuMs: 50, boot: 'new' })])
+    const earlier = busy('n1', { reads: 900, writes: 90, cpuMs: 9_000 })
+    const restarted = frame([earlier], [busy('n1', { reads: 4, writes: 2, cpuMs: 50, boot: 'new' })])
     expect([restarted.reads.perSecond, restarted.nodes[0]?.cpuPercent]).toEqual([0, null])
   })
 
   test('shows members that are silent', () => {
-    expect(frame([], [busy('n1', { reads: 0, writes: 0, cpuMs: 0 })]).nodes[2]).toMatchObject({ id: 'n3', state: 'unreachable', rssBytes: null })
+    const { nodes } = frame([], [busy('n1', { reads: 0, writes: 0, cpuMs: 0 })])
+    expect(nodes[2]).toMatchObject({ id: 'n3', state: 'unreachable', rssBytes: null })
   })
 
   test('of nobody is none', () => {
