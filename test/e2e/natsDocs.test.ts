@@ -14,10 +14,12 @@ import type { TestCluster } from '../support/cluster.ts'
 
 const TEST_MS_MAX = 120_000
 const PROGRAM_MS_MAX = 30_000
+const TRIES_MAX = 5
 const page = readFileSync('docs/NATS.md', 'utf8')
 const blocks = (language: string): readonly string[] =>
   [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, text]) => text ?? '')
 
+const refusals = /Kv-Status: IN(?:VALID|TERNAL)|No responders are|usage:/
 const natsCommand = process.env.SHARDKV_NATS_CLI ?? 'nats'
 const hasNatsCommand = spawnSync(natsCommand, ['--version']).status === 0
 const hasPython = spawnSync('python3', ['-c', 'import nats']).status === 0
@@ -42,15 +44,28 @@ const run = (command: string, args: readonly string[]): Promise<Run> => new Prom
   child.once('close', (code) => resolve({ code, out }))
 })
 
+/**
+ * A machine with more to do than cores loses leaders now and then, and a request with them: it times out. The programs may be repeated: what
+ * they add has request ids, and the rest they write anew.
+ */
+const runSettled = async (command: string, args: readonly string[]): Promise<Run> => {
+  for (let tries = 1; ; tries += 1) {
+    const outcome = await run(command, args)
+    if (tries === TRIES_MAX || !/TIMEOUT|TimeoutError/.test(outcome.out)) return outcome
+    await cluster.until('every shard is served', isServing(cluster))
+  }
+}
+
 describe('the programs of docs/NATS.md print what the page says', () => {
   const expected = must(blocks('text')[0], 'what they print')
 
   test('JavaScript', async () => {
-    expect(await run(process.execPath, ['--input-type=module', '-e', must(blocks('js')[0], 'the program')])).toEqual({ code: 0, out: expected })
+    const args = ['--input-type=module', '-e', must(blocks('js')[0], 'the program')]
+    expect(await runSettled(process.execPath, args)).toEqual({ code: 0, out: expected })
   }, TEST_MS_MAX);
 
   (hasPython ? test : test.skip)('Python, where nats-py is installed', async () => {
-    expect(await run('python3', ['-c', must(blocks('python')[0], 'the program')])).toEqual({ code: 0, out: expected })
+    expect(await runSettled('python3', ['-c', must(blocks('python')[0], 'the program')])).toEqual({ code: 0, out: expected })
   }, TEST_MS_MAX)
 });
 
@@ -61,7 +76,7 @@ describe('the programs of docs/NATS.md print what the page says', () => {
     expect(commands.length).toBeGreaterThan(20)
     for (const line of commands) {
       const { code, out } = await run('sh', ['-c', line.replace(/^nats /, `'${natsCommand}' `)])
-      expect({ line, code, out }).toEqual({ line, code: 0, out: expect.not.stringMatching(/INVALID|INTERNAL|No responders are|usage:/) })
+      expect({ line, code, out }).toEqual({ line, code: 0, out: expect.not.stringMatching(refusals) })
     }
   }, TEST_MS_MAX)
 
