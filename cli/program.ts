@@ -39,6 +39,7 @@ const orInteractive = (args: readonly string[], io: CliIo): string[] => (args.le
 /** `printed` gets what commander prints by itself (help), to be waited for. */
 export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   const program = new Command('shardkv')
+    .enablePositionalOptions()
     .description('a linearizable, durable, sharded key-value database on NATS subjects')
     .addHelpText('after', '\nEvery flag is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
