@@ -1,6 +1,6 @@
 /**
- * `shardkv bench`: the benchmarks of bench/, which have questions, flags and help of their own. Everything after the question is theirs; only
- * `-w`, which every command has, is put into their words.
+ * `shardkv bench`: the benchmarks of bench/, which have questions, flags and help of their own. Everything after the question is theirs;
+ * only `-w`, which every command has, is put into their words.
  */
 
 import { Command } from 'commander'

@@ -29,8 +29,8 @@ interface Outcome {
 }
 
 const environment = (): NodeJS.ProcessEnv => ({
-  ...process.env, SHARDKV_SERVERS: cluster.url, SHARDKV_NATS_USER: 'client', SHARDKV_NATS_PASSWORD: passwordOf('client'), SHARDKV_HISTORY: '',
-  TERM: 'xterm',
+  ...process.env, SHARDKV_SERVERS: cluster.url, SHARDKV_NATS_USER: 'client', SHARDKV_NATS_PASSWORD: passwordOf('client'),
+  SHARDKV_HISTORY: '', TERM: 'xterm',
 })
 
 const shardkv = (args: readonly string[], input: Uint8Array | string = ''): Promise<Outcome> => new Promise((resolve) => {
@@ -114,7 +114,9 @@ describe('the cluster', () => {
 
   test('the doctor finds permissions, routing, leaders and replicas in order, and measures clocks and disks', async () => {
     const found = await findings()
-    for (const check of ['broker', 'nodes', 'routing', 'access', 'permissions', 'leaders', 'replicas', 'replication', 'clocks', 'disk space']) {
+    for (const check of [
+      'broker', 'nodes', 'routing', 'access', 'permissions', 'leaders', 'replicas', 'replication', 'clocks', 'disk space',
+    ]) {
       expect(found.get(check)).toMatchObject({ level: 'ok' })
     }
     expect(found.get('sync time')?.found).toMatch(/n1 p50 [\d.]+ ms, p99/)
