@@ -51,7 +51,8 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands]) {
-    command.exitOverride().configureOutput({
+    const name = command === program ? 'shardkv' : `shardkv ${command.name()}`
+    command.showHelpAfterError(`"${name} --help" shows how`).exitOverride().configureOutput({
       writeOut: (text) => { printed.push(io.print(text)) },
       writeErr: (text) => io.say(text),
     })

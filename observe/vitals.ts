@@ -1,5 +1,6 @@
 /**
- * What a node process measures of itself for its report: CPU, memory, how late its event loop runs, how long its disk takes to sync.
+ * What a node process measures of itself for its report: CPU, memory, how late its event loop runs, how long its log
+ * takes to be durable.
  *
  * Loop delay comes from Node's own sampler, which runs outside JavaScript. Its histogram starts anew every WINDOW_MS, and the report
  * shows the last whole window, or the time since the start before there is one: old trouble does not stay for ever.
@@ -7,6 +8,7 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createHistogram } from '../actors/kernel/histogram.ts'
+import type { VitalsPort } from '../topology/nodeOptions.ts'
 import type { NodeVitals } from '../topology/report.ts'
 
 const WINDOW_MS = 60_000
@@ -14,9 +16,7 @@ const WINDOW_MS = 60_000
 const RESOLUTION_MS = 50
 const NANOS_PER_MS = 1_000_000
 
-export interface VitalsMonitor {
-  readonly vitals: () => NodeVitals
-  readonly noteSync: (tookMs: number) => void
+export interface VitalsMonitor extends VitalsPort {
   readonly stop: () => void
 }
 

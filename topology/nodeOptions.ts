@@ -48,6 +48,12 @@ export const defaultSettings: NodeSettings = {
   traceMessages: false,
 }
 
+export interface VitalsPort {
+  readonly vitals: () => NodeVitals
+  /** How long a commit group took to be durable. */
+  readonly noteSync: (tookMs: number) => void
+}
+
 export interface NodePorts {
   readonly clock: Clock
   readonly random: Random
@@ -60,7 +66,7 @@ export interface NodePorts {
   /** Spans for sampled requests; absent in the simulator. */
   readonly tracing?: RequestTracing
   /** What the process measures of itself; absent in the simulator. */
-  readonly vitals?: () => NodeVitals
+  readonly vitals?: VitalsPort
 }
 
 export interface NodeOptions {

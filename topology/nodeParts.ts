@@ -152,6 +152,7 @@ const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => cr
   clock: ports.clock,
   log: ports.log.child({ actor: 'wal' }),
   ...(settings.wal === undefined ? {} : { config: settings.wal }),
+  ...(ports.vitals === undefined ? {} : { onGroupWritten: ports.vitals.noteSync }),
   onNotice: hooks.onWalNotice,
   onFailure: hooks.onFailure,
 })

@@ -51,7 +51,7 @@ export const reportNode = (input: ReportInput): NodeReport => {
 }
 
 const vitalsOf = ({ ports }: NodeOptions): { readonly vitals?: NodeVitals } =>
-  (ports.vitals === undefined ? {} : { vitals: ports.vitals() })
+  (ports.vitals === undefined ? {} : { vitals: ports.vitals.vitals() })
 
 const reportReplica = ({ shard, raft, actor }: HostedReplica): ReplicaReport => {
   const status = raft.status()

@@ -51,7 +51,7 @@ export interface NodeVitals {
   readonly rssBytes: number
   /** How late timers ran, of the last whole minute or of the time since the start. */
   readonly loopDelayMs: { readonly p99: number; readonly max: number }
-  /** How long the log's syncs took since the start, in microseconds. */
+  /** How long the log's commit groups took to be written and synced, since the start, in microseconds. */
   readonly syncMicros: SparseCounts
   /** Of the file system that holds the data; null until it is known. */
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null

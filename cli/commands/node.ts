@@ -19,7 +19,6 @@ import { createVitalsMonitor } from '../../observe/vitals.ts'
 import { acquireLock } from '../../storage/directoryLock.ts'
 import { watchDiskSpace } from '../../storage/diskSpace.ts'
 import { readGenesis } from '../../storage/genesis.ts'
-import { meteredFileSystem } from '../../storage/meteredFileSystem.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { bootId } from '../../topology/ids.ts'
 import { watchSupervisor } from '../../topology/launcher/supervised.ts'
@@ -160,11 +159,11 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
       ports: {
         clock,
         random: createRandom(Number.parseInt(boot.slice(0, 12), 16)),
-        fileSystem: meteredFileSystem(createNodeFileSystem(options.dir), clock.now, monitor.noteSync),
+        fileSystem: createNodeFileSystem(options.dir),
         bus,
         controlBus,
         log,
-        vitals: monitor.vitals,
+        vitals: monitor,
         tracing: createRequestTracing(options.id),
       },
       settings: { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' },

@@ -5,6 +5,7 @@
  */
 
 import { CliError, ExitCode } from '../exit.ts'
+import { byNumber } from './merge.ts'
 import { spanningSubject } from '../../bus/subjects.ts'
 import type { Cancel, Clock } from '../../actors/kernel/clock.ts'
 import type { Bus, Inbound } from '../../bus/port.ts'
@@ -43,7 +44,7 @@ export const collectTimedReports = ({ bus, clock, prefix, inbox }: Collection): 
       isDone = true
       cancelNext()
       subscription.unsubscribe()
-      resolve([...reports.values()])
+      resolve([...reports.values()].toSorted((a, b) => byNumber(a.report.node.id, b.report.node.id)))
     }
     const subscription = bus.subscribe(inbox, (message) => {
       const report = reportOf(message)

@@ -80,7 +80,7 @@ const nodesOf = (members: readonly string[], reports: readonly NodeReport[]): re
 }
 
 /** n2 before n10. */
-const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
+export const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
 
 const placedOf = (reports: readonly NodeReport[], shard: number): readonly Placed[] => reports.flatMap(({ node, replicas }) =>
   replicas.filter((replica) => replica.shard === shard).map((replica) => ({ node: node.id, replica })))
