@@ -27,7 +27,7 @@ export const topCommand = (io: CliIo): Command => withFormatFlag(withClusterFlag
   .description('shows rates, latencies and queues of every node and shard, live')
   .addOption(flag('--interval <time>', 'how often: milliseconds, or with a unit (2s)').argParser(duration(200, 60_000))
     .default(INTERVAL_MS_DEFAULT))
-  .option('--once', 'print one frame and end')
+  .addOption(flag('--once', 'print one frame and end'))
   .addHelpText('after', '\nLatencies are from a request\'s arrival at the shard\'s leader to its answer. LOOP: how late timers run (p99).\n'
     + 'SYNC: how long the log waits for the disk (p99). WAIT: operations not answered. LAG: entries that the\n'
     + 'slowest replica is behind. Keys: q quits, s puts the busiest shards first, arrows scroll.\n'

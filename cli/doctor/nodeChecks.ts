@@ -103,7 +103,7 @@ const worstOf = ({ second }: Evidence, { check, valueOf, textOf, wellMs, cure }:
   if (measured.length === 0) return []
   const worst = Math.max(...measured.map(({ value }) => value))
   const text = measured.map((one) => one.text).join('; ')
-  if (worst > ELECTION_MS_MIN) return [problem(check, `${text}: longer than an election timeout, leaders will change`, cure)]
+  if (worst > ELECTION_MS_MIN) return [problem(check, `${text}: longer than an election timeout, leaders may change`, cure)]
   return [worst > wellMs ? note(check, text, cure) : ok(check, text)]
 }
 
