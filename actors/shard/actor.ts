@@ -9,6 +9,7 @@ import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
 import { createShardMeter } from './meter.ts'
+import { nodeByteText } from '../kernel/nodeByteText.ts'
 import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
@@ -83,6 +84,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     limits: { ...defaultShardLimits, ...options.limits },
     entryBytesMax: options.entryBytesMax,
     announceChanges: options.announceChanges,
+    byteText: nodeByteText,
   })
   const meter = createShardMeter()
   let cancelSnapshot: Cancel = () => {}
