@@ -136,10 +136,12 @@ describe('the cluster', () => {
   }, TEST_MS_MAX)
 })
 
-/** util-linux's `script` gives a process a terminal of its own; what is written to it are keys. */
+/** util-linux's: gives a process a terminal of its own; what is written to it are keys. */
+const terminalCommand = 'script'
+
 const onTerminal = (...args: readonly string[]) => {
   const command = [process.execPath, CLI, ...args].map((word) => `'${word}'`).join(' ')
-  const child = spawn('script', ['-qec', `stty cols 80 rows 24; ${command}`, '/dev/null'], { env: environment() })
+  const child = spawn(terminalCommand, ['-qec', `stty cols 80 rows 24; ${command}`, '/dev/null'], { env: environment() })
   children.add(child)
   let screen = ''
   child.stdout.on('data', (chunk: Buffer) => { screen += chunk.toString() })
