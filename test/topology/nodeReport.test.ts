@@ -37,7 +37,8 @@ const open = (over: Partial<NodeOptions> = {}) => {
     genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: defaultSettings, onExit: () => {},
     ports: {
       clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }), log: silentLogger,
-      bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }), vitals: { vitals: () => vitals, noteSync: () => {} },
+      bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
+      vitals: { vitals: () => vitals, noteSync: () => {} },
     },
     version: '1.2.3',
     ...over,
