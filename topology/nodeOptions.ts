@@ -15,6 +15,7 @@ import type { Bus } from '../bus/port.ts'
 import type { RequestTracing } from '../gateway/tracing.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { BootId } from './ids.ts'
+import type { NodeVitals } from './report.ts'
 
 export interface NodeSettings {
   /** The public prefix, one token: `kv`. */
@@ -47,6 +48,12 @@ export const defaultSettings: NodeSettings = {
   traceMessages: false,
 }
 
+export interface VitalsPort {
+  readonly vitals: () => NodeVitals
+  /** How long a commit group took to be durable. */
+  readonly noteSync: (tookMs: number) => void
+}
+
 export interface NodePorts {
   readonly clock: Clock
   readonly random: Random
@@ -58,6 +65,8 @@ export interface NodePorts {
   readonly log: Logger
   /** Spans for sampled requests; absent in the simulator. */
   readonly tracing?: RequestTracing
+  /** What the process measures of itself; absent in the simulator. */
+  readonly vitals?: VitalsPort
 }
 
 export interface NodeOptions {
@@ -65,6 +74,8 @@ export interface NodeOptions {
   readonly boot: BootId
   readonly pid: number
   readonly startedAtMs: number
+  /** Of ShardKV, for reports. */
+  readonly version?: string
   readonly ports: NodePorts
   readonly settings: NodeSettings
   /** Called once, when the node has stopped by itself: 0 drained, EXIT_FAILURE, EXIT_REFUSED. */

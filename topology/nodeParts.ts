@@ -17,6 +17,7 @@ import { createBeacon } from './beacon.ts'
 import { createDiskWatch } from './diskWatch.ts'
 import { createFrontDoors } from './frontDoors.ts'
 import { createMailroom } from './mailroom.ts'
+import { createMicroService } from './microService.ts'
 import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
@@ -26,6 +27,7 @@ import type { Wal } from '../actors/wal/actor.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { ByteBudget } from '../bus/budget.ts'
 import type { Post } from '../bus/post.ts'
+import type { Micro } from '../gateway/micro.ts'
 import type { Beacon, LeaderHint } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { DiskWatch } from './diskWatch.ts'
@@ -41,6 +43,8 @@ export interface NodeParts {
   readonly host: ReplicaHost
   readonly post: Post
   readonly doors: FrontDoors
+  /** What `nats micro` sees of this node. */
+  readonly micro: Micro
   readonly beacon: Beacon
   readonly leaderOf: (shard: ShardId) => LeaderHint | null
   /** Parcels that named an actor this node does not have, or a replica it does not host. */
@@ -91,7 +95,10 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     isOverloaded: wal.isOverloaded,
     onFailure: hooks.onFailure,
   })
-  return { turn, wal, diskWatch, host, post: mailroom.post, doors, beacon, leaderOf, misdirected: mailroom.misdirected }
+  const micro = createMicroService({
+    node: options, map, meters: () => host.all().map(({ actor }) => actor.meter), doorCounters: doors.counters,
+  })
+  return { turn, wal, diskWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected }
 }
 
 /** The newer term wins between what this node's replica knows and what a beacon said. */
@@ -145,6 +152,7 @@ const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => cr
   clock: ports.clock,
   log: ports.log.child({ actor: 'wal' }),
   ...(settings.wal === undefined ? {} : { config: settings.wal }),
+  ...(ports.vitals === undefined ? {} : { onGroupWritten: ports.vitals.noteSync }),
   onNotice: hooks.onWalNotice,
   onFailure: hooks.onFailure,
 })

@@ -8,6 +8,7 @@ import { nodeOf } from '../../topology/ids.ts'
 import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
+import { createShardMeter } from './meter.ts'
 import { nodeByteText } from '../kernel/nodeByteText.ts'
 import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
@@ -17,6 +18,7 @@ import type { ReplicaId, ShardId } from '../../topology/ids.ts'
 import type { SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ShardCounters } from './core.ts'
 import type { ShardLimits } from './limits.ts'
+import type { ShardMeter } from './meter.ts'
 import type { Origin, ShardEffect, ShardEvent, ShardMessage } from './protocol.ts'
 
 /** The newest, and one before it in case it turns out damaged (DESIGN 5). */
@@ -68,6 +70,7 @@ export interface ShardActor {
   /** The chart's state, such as `leading.serving`. */
   readonly state: () => string
   readonly status: () => ShardStatus
+  readonly meter: ShardMeter
   /** Equal for replicas that applied the same entries; costs a pass over the state. */
   readonly stateHash: () => string
   readonly stop: () => void
@@ -83,6 +86,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     announceChanges: options.announceChanges,
     byteText: nodeByteText,
   })
+  const meter = createShardMeter()
   let cancelSnapshot: Cancel = () => {}
 
   const writeSnapshot = (effect: Extract<ShardEffect, { type: 'shard.writeSnapshot' }>): void => {
@@ -106,7 +110,10 @@ export const createShard = (options: ShardOptions): ShardActor => {
 
   const perform = (effect: ShardEffect): void => {
     switch (effect.type) {
-      case 'shard.answer': ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results }); return
+      case 'shard.answer':
+        ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results })
+        meter.answered(effect.operations, effect.results, clock.now() - effect.arrivedAt)
+        return
       case 'raft.propose': ports.raft(effect); return
       case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
       case 'shard.flushWanted': ports.requestFlush(); return
@@ -129,6 +136,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
   return {
     send: shell.send,
     state: shell.state,
+    meter,
     status: () => ({
       appliedIndex: core.state.appliedIndex,
       appliedTerm: core.state.appliedTerm,

@@ -30,6 +30,8 @@ export interface RequestBatch {
   readonly operations: readonly Operation[]
   readonly number: number
   readonly policy: Policy
+  /** Monotonic milliseconds. */
+  readonly arrivedAt: number
   readonly results: OperationResult[]
   waiting: number
   isSilent: boolean

@@ -65,7 +65,8 @@ export type ShardEvent =
   | (Extract<ShardMessage, { type: 'shard.request' }> & { readonly origin: Origin; readonly now: number })
 
 export type ShardEffect =
-  | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[] }
+  | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[]
+      readonly operations: readonly Operation[]; readonly arrivedAt: number }
   | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }
   | { readonly type: 'raft.read'; readonly read: number; readonly lease: boolean }
   /** The shard gathered something: call `shard.flush` at the end of this turn. */

@@ -28,6 +28,8 @@ export interface WalOptions {
   readonly config?: Partial<WalConfig>
   readonly onNotice: (notice: WalNotice) => void
   readonly onFailure: (error: unknown) => void
+  /** How long a commit group took to be written and synced, in milliseconds. */
+  readonly onGroupWritten?: (tookMs: number) => void
 }
 
 export interface Wal {
@@ -62,7 +64,7 @@ export const createWal = (options: WalOptions): Wal => {
   }
   const shell = createShell<typeof walMachine, WalEffect>({
     machine: walMachine, input: core, effects, onFailure: options.onFailure,
-    perform: (effect) => perform(effect, { files, clock, report, tell }),
+    perform: (effect) => perform(effect, { files, clock, report, tell, onGroupWritten: options.onGroupWritten }),
     onState: (state) => log.trace({ actor: 'wal', state }, 'log state'),
   })
   function tell(notice: WalNotice): void {
@@ -94,6 +96,7 @@ interface Ports {
   readonly clock: Clock
   readonly report: (event: WalInput) => void
   readonly tell: (notice: WalNotice) => void
+  readonly onGroupWritten: WalOptions['onGroupWritten']
 }
 
 const perform = (effect: WalEffect, ports: Ports): void => {
@@ -101,7 +104,7 @@ const perform = (effect: WalEffect, ports: Ports): void => {
   switch (effect.type) {
     case 'wal.scan': return openLog(ports)
     case 'wal.requestFlush': return clock.defer(() => report({ type: 'wal.flush' }))
-    case 'wal.writeGroup': return files.write(effect.plan, (failure) => report(written(failure)))
+    case 'wal.writeGroup': return writeGroup(ports, effect)
     case 'wal.retryWrite': return files.retry((failure) => report(written(failure)))
     case 'wal.prepareSegment': return prepareSegment(ports, effect)
     case 'wal.removeSegments':
@@ -134,6 +137,16 @@ const prepareSegment = ({ files, report }: Ports, wanted: { readonly segment: nu
     if (error === null) report({ type: 'wal.segmentPrepared', segment, sizeBytes })
     else if (isDiskFull(error)) report({ type: 'wal.prepareStarved' })
     else report(failed('prepare', error))
+  })
+}
+
+const writeGroup = (
+  { files, clock, report, onGroupWritten }: Ports, { plan }: Extract<WalEffect, { readonly type: 'wal.writeGroup' }>,
+): void => {
+  const startedAt = clock.now()
+  files.write(plan, (failure) => {
+    if (failure === undefined) onGroupWritten?.(clock.now() - startedAt)
+    report(written(failure))
   })
 }
 
