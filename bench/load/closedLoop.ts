@@ -1,0 +1,40 @@
+/**
+ * A closed loop: so many operations in flight, each answer starts the next one. Says how much is done in a second, not how long a
+ * caller waits who comes at a time of its own choice (that is openLoop.ts).
+ *
+ * What completes during the warm-up is not counted: both sides' code is still being compiled.
+ */
+
+import { createTally, summarize } from './measurement.ts'
+import type { Answer } from '../drivers/port.ts'
+import type { Measurement } from './measurement.ts'
+
+export interface ClosedLoop {
+  readonly inFlight: number
+  readonly warmUpMs: number
+  readonly durationMs: number
+}
+
+export const runClosedLoop = async (perform: () => Promise<Answer>, loop: ClosedLoop): Promise<Measurement> => {
+  let tally = createTally()
+  let isStopping = false
+  const caller = async (): Promise<void> => {
+    while (!isStopping) {
+      const askedAt = performance.now()
+      tally.note(await perform(), performance.now() - askedAt)
+    }
+  }
+  const callers = Promise.all(Array.from({ length: loop.inFlight }, caller))
+  await pause(loop.warmUpMs)
+  tally = createTally()
+  const cpuBefore = process.cpuUsage()
+  const startedAt = performance.now()
+  await pause(loop.durationMs)
+  const measured = tally
+  const result = summarize(measured, performance.now() - startedAt, process.cpuUsage(cpuBefore))
+  isStopping = true
+  await callers
+  return result
+}
+
+const pause = (ms: number): Promise<void> => new Promise((wake) => { setTimeout(wake, ms) })
