@@ -39,7 +39,7 @@ export const wholeNumbers = (min: number, max: number) => (text: string): readon
 export const withRunFlags = (command: Command, defaults: { readonly runs: number; readonly seconds: number }): Command => command
   .addOption(flag('--runs <count>', 'runs per figure; the median counts').argParser(wholeNumber(1, 99)).default(defaults.runs))
   .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(defaults.seconds))
-  .addOption(flag('--warm-up-ms <ms>', 'what comes before in every run and is not counted').argParser(wholeNumber(0, 60_000)).default(1_500))
+  .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))
   .addOption(flag('--json', 'print the figures as JSON'))
 
 export const withWorkloadFlags = (command: Command): Command => command

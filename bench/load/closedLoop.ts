@@ -17,9 +17,9 @@ export interface ClosedLoop {
 
 export const runClosedLoop = async (perform: () => Promise<Answer>, loop: ClosedLoop): Promise<Measurement> => {
   let tally = createTally()
-  let isStopping = false
+  const stopping = new AbortController()
   const caller = async (): Promise<void> => {
-    while (!isStopping) {
+    while (!stopping.signal.aborted) {
       const askedAt = performance.now()
       tally.note(await perform(), performance.now() - askedAt)
     }
@@ -32,7 +32,7 @@ export const runClosedLoop = async (perform: () => Promise<Answer>, loop: Closed
   await pause(loop.durationMs)
   const measured = tally
   const result = summarize(measured, performance.now() - startedAt, process.cpuUsage(cpuBefore))
-  isStopping = true
+  stopping.abort()
   await callers
   return result
 }

@@ -30,19 +30,19 @@ export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop
   const endsAt = countsFrom + loop.durationMs
   let cpuBefore: NodeJS.CpuUsage | undefined
   let dueAt = startedAt
-  let inFlight = 0
+  const inFlight = new Set<Promise<void>>()
 
   const start = (intendedAt: number): void => {
     const tally = intendedAt < countsFrom ? warmUp : measured
-    if (inFlight >= loop.inFlightMax) {
+    if (inFlight.size >= loop.inFlightMax) {
       tally.note('failed', 0)
       return
     }
-    inFlight += 1
-    perform().then((answer) => {
-      inFlight -= 1
+    const operation = perform().then((answer) => {
+      inFlight.delete(operation)
       tally.note(answer, performance.now() - intendedAt)
-    }, throwLater)
+    })
+    inFlight.add(operation)
   }
   while (dueAt < endsAt) {
     const now = performance.now()
@@ -54,12 +54,8 @@ export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop
     await pause(Math.min(1, Math.max(0, dueAt - performance.now())))
   }
   const cpu = process.cpuUsage(cpuBefore)
-  while (inFlight > 0) await pause(1)
+  await Promise.all(inFlight)
   return summarize(measured, loop.durationMs, cpu)
 }
-
-const throwLater = (error: unknown): void => queueMicrotask(() => {
-  throw error
-})
 
 const pause = (ms: number): Promise<void> => new Promise((wake) => { setTimeout(wake, ms) })

@@ -27,11 +27,10 @@ export const createValue = (bytes: number): Buffer => Buffer.alloc(bytes, FILLER
 /** Each call performs the next operation. */
 export const createWorkload = (driver: Driver, spec: WorkloadSpec): (() => Promise<Answer>) => {
   const random = createRandom(spec.seed)
-  const names = Array.from({ length: spec.keys }, (_, n) => keyName(n))
   const drawIndex = spec.distribution === 'zipfian' ? createZipfian(random, spec.keys) : () => between(random, 0, spec.keys - 1)
   const value = createValue(spec.valueBytes)
   return () => {
-    const key = names[drawIndex()] ?? ''
+    const key = keyName(drawIndex())
     const isRead = spec.readShare > 0 && (spec.readShare >= 1 || fraction(random) < spec.readShare)
     return isRead ? driver.get(key) : driver.put(key, value)
   }

@@ -44,7 +44,8 @@ const askFloor = async (flags: FloorFlags): Promise<void> => {
     targets.push(await startFloor(), await startProduct(flags.driver))
     const mixes = [putMix, getMix].filter(({ op }) => flags.op === 'both' || flags.op === op)
     const rows = await measureMixes(targets, mixes, flags)
-    await printResult(flags.json === true, { rows, bars: rows.flatMap(verdict) }, [throughputTable(rows), ...rows.flatMap(verdict)].join('\n'))
+    const bars = rows.flatMap(verdict)
+    await printResult(flags.json === true, { rows, bars }, [throughputTable(rows), ...bars].join('\n'))
   } finally {
     for (const target of targets) await target.stop()
   }
