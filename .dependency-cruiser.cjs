@@ -86,17 +86,31 @@ module.exports = {
       to: { path: `${actorFolder}(?!(protocol|operation)\\.ts$).+` },
     },
     {
+      name: 'sdk-is-light',
+      comment: 'Whoever installs the SDK loads nats and Node, no other package. Cure: take what you need as a port, or move it out of the file that imports the library.',
+      severity: 'error',
+      from: { path: '^sdk/' },
+      to: { reachable: true, path: 'node_modules/(?!nats/)' },
+    },
+    {
+      name: 'sdk-is-no-server',
+      comment: 'The SDK sees the codec, the names of keys and subjects, and the arithmetic of shards. Cure: move what both need into bus/ or topology/ids and hash.',
+      severity: 'error',
+      from: { path: '^sdk/' },
+      to: { reachable: true, path: ['^(gateway|storage|observe|cli|sim|bench)/', '^topology/(?!(ids|hash)\\.ts$)', '^actors/(?!kernel/(assert|clock|random|systemClock)\\.ts$|shard/operation\\.ts$)'] },
+    },
+    {
       name: 'production-does-not-know-tests',
       comment: 'Cure: move what production needs out of test/ or sim/ (the CLI may start the simulator).',
       severity: 'error',
       from: { path: '^(actors|bus|topology|storage|gateway|observe)/' },
-      to: { path: '^(test|sim|bench|cli)/' },
+      to: { path: '^(test|sim|bench|cli|sdk)/' },
     },
     {
       name: 'dependencies-are-declared',
       comment: 'The package is not in package.json, or is only a development dependency. Cure: npm install --save it, or do without.',
       severity: 'error',
-      from: { path: '^(actors|bus|topology|storage|gateway|observe|cli)/' },
+      from: { path: '^(actors|bus|topology|storage|gateway|observe|cli|sdk)/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'] },
     },
     {

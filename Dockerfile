@@ -5,13 +5,15 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Not npm ci: it refuses a lockfile that lacks the binaries of other platforms. The versions and checksums are the lockfile's.
 RUN npm install --no-save --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.cjs.json ./
 COPY actors ./actors
 COPY bench ./bench
+COPY bin ./bin
 COPY bus ./bus
 COPY cli ./cli
 COPY gateway ./gateway
 COPY observe ./observe
+COPY sdk ./sdk
 COPY sim ./sim
 COPY storage ./storage
 COPY topology ./topology

@@ -54,10 +54,17 @@ export const ensureBuild = () => {
     if (built === wanted) return
     if (built === '' || pathsIn(built).some((path) => !existsSync(inRoot(path)))) rmSync(inRoot('dist'), { recursive: true, force: true })
     say('shardkv: building ...')
-    run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
-      'the build failed; the lines above say where')
+    build()
     writeFileSync(stamp, wanted)
   })
+}
+
+/** Everything as ES modules, and the SDK once more for `require`: in a folder of its own, which says that its files are CommonJS. */
+export const build = () => {
+  for (const project of ['tsconfig.build.json', 'tsconfig.cjs.json']) {
+    run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], 'the build failed; the lines above say where')
+  }
+  writeFileSync(inRoot('dist', 'cjs', 'package.json'), '{ "type": "commonjs" }\n')
 }
 
 /** Prepares the checkout, then goes on in this process with a module of `dist`. */
@@ -99,7 +106,7 @@ const sourcesStamp = () => {
   const files = folders.filter((folder) => existsSync(inRoot(folder)))
     .flatMap((folder) => readdirSync(inRoot(folder), { recursive: true }).map((name) => `${folder}/${name}`))
     .filter((path) => path.endsWith('.ts'))
-  return ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', ...files.sort()].map((path) => {
+  return ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.cjs.json', 'package-lock.json', ...files.sort()].map((path) => {
     const { size, mtimeMs } = statSync(inRoot(path))
     return `${path}\t${size}\t${mtimeMs}\n`
   }).join('')

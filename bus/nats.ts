@@ -10,7 +10,7 @@
  */
 
 import { createOutbox } from './outbox.ts'
-import { connect, headers as createHeaders, nkeyAuthenticator } from 'nats'
+import { connect, credsAuthenticator, headers as createHeaders, nkeyAuthenticator } from 'nats'
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsError, Status, TlsOptions } from 'nats'
 import type { Outbox } from './outbox.ts'
 import type {
@@ -34,6 +34,8 @@ export interface NatsOptions {
   readonly pass?: string
   readonly token?: string
   readonly nkeySeed?: string
+  /** The content of a credentials file (JWT and seed). */
+  readonly creds?: string | Uint8Array
   readonly tls?: TlsOptions
   /** Without the final dot: `_INBOX`. */
   readonly inboxPrefix?: string
@@ -64,8 +66,11 @@ const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
   ...(options.pass === undefined ? {} : { pass: options.pass }),
   ...(options.token === undefined ? {} : { token: options.token }),
   ...(options.tls === undefined ? {} : { tls: options.tls }),
-  ...(options.nkeySeed === undefined ? {} : { authenticator: nkeyAuthenticator(new TextEncoder().encode(options.nkeySeed)) }),
+  ...(options.nkeySeed === undefined ? {} : { authenticator: nkeyAuthenticator(bytesOf(options.nkeySeed)) }),
+  ...(options.creds === undefined ? {} : { authenticator: credsAuthenticator(bytesOf(options.creds)) }),
 })
+
+const bytesOf = (secret: string | Uint8Array): Uint8Array => (typeof secret === 'string' ? new TextEncoder().encode(secret) : secret)
 
 const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   const outbox = createOutbox(() => connection.flush(), options.outboxBytesMax)

@@ -85,6 +85,8 @@ export const REQUEST_ID_BYTES_MAX = 64
 /** Ten years of 365 days: the longest time to live, in milliseconds. */
 export const TTL_MS_MAX = 315_360_000_000
 export const BATCH_OPERATIONS_MAX = 4_096
+/** Results that a session remembers above its first-incomplete mark: its client has no more writes open at a time. */
+export const SESSION_RESULTS_MAX = 1_024
 /** Added to the byte budget (half of the broker's payload) for keys, headers and framing: budget bounds values. */
 export const ENTRY_OVERHEAD_BYTES = 16 * 1_024
 

@@ -18,12 +18,12 @@
  */
 
 import { createFifo } from './fifo.ts'
+import { SESSION_RESULTS_MAX } from './operation.ts'
 import { asDuplicate, ok, toRemember } from './outcome.ts'
 import type { Fifo } from './fifo.ts'
 import type { OperationResult, SessionRequest } from './operation.ts'
 
 export const SESSIONS_MAX = 8_192
-export const SESSION_RESULTS_MAX = 1_024
 export const SESSION_IDLE_MS = 600_000
 export const SESSION_RENEW_MS = 30_000
 export const ENDED_SESSIONS_MAX = 16_384

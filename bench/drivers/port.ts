@@ -4,7 +4,7 @@
  */
 
 /** How ShardKV can be asked; the first is the default. */
-export const productDrivers = ['batch', 'requests'] as const
+export const productDrivers = ['sdk', 'batch', 'requests'] as const
 export type DriverName = (typeof productDrivers)[number] | 'floor'
 
 /** `overloaded`: refused for now, certainly not done. `failed`: any other error, or no answer in time. */

@@ -69,9 +69,9 @@ export type DecodedClientFrame =
   /** `sequence` as far as the frame could be read; 0 when not so far. */
   | { readonly ok: false; readonly reason: string; readonly sequence: number }
 
-/** A frame of its own bytes. Above the limits of the layout is a bug of the caller and throws. */
-export const encodeClientFrame = (frame: ClientFrame): Uint8Array => {
-  const writer = createWriter(WRITE_BYTES_MAX)
+/** A frame of its own bytes, or in `writer`, until its next use. Above the limits of the layout is a bug of the caller and throws. */
+export const encodeClientFrame = (frame: ClientFrame, writer = createWriter(WRITE_BYTES_MAX)): Uint8Array => {
+  writer.length = 0
   writeU8(writer, BATCH_VERSION)
   switch (frame.kind) {
     case 'hello':

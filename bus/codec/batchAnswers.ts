@@ -143,8 +143,12 @@ const writeRow = (writer: Writer, { position, shard, result }: ResultRow): void 
 }
 
 /** Reads a frame of a node. Never throws on input. */
-export const decodeNodeFrame = (bytes: Uint8Array): DecodedNodeFrame => {
-  const reader = createReader(bytes)
+export const decodeNodeFrame = (bytes: Uint8Array): DecodedNodeFrame => decodeFrom(createReader(bytes))
+
+/** The same without a copy: the values are views of `bytes`, and valid as long as those are. */
+export const viewNodeFrame = (bytes: Uint8Array): DecodedNodeFrame => decodeFrom({ ...createReader(bytes), isOwned: true })
+
+const decodeFrom = (reader: Reader): DecodedNodeFrame => {
   try {
     const frame = readNodeFrame(reader)
     assertEnd(reader)

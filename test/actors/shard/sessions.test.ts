@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { isExpiryDue } from '../../../actors/shard/expiry.ts'
+import { SESSION_RESULTS_MAX } from '../../../actors/shard/operation.ts'
 import {
-  ENDED_SESSIONS_MAX, SESSIONS_ENDED_PER_ENTRY_MAX, SESSIONS_MAX, SESSION_IDLE_MS, SESSION_RENEW_MS, SESSION_RESULTS_MAX, closeSession,
+  ENDED_SESSIONS_MAX, SESSIONS_ENDED_PER_ENTRY_MAX, SESSIONS_MAX, SESSION_IDLE_MS, SESSION_RENEW_MS, closeSession,
   createSessionTable, openSession,
 } from '../../../actors/shard/sessions.ts'
 import { client, close, createReplica, inSession, incr, open, put, text } from './entries.ts'

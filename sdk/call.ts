@@ -1,0 +1,175 @@
+/**
+ * One operation from its call to the settling of its promise. One object and one promise per operation: the hot path makes nothing else
+ * for it but what goes on the wire.
+ *
+ * `isUncertain` is the heart of P7: true from the moment at which a copy of the write may be executed, or may yet be, and no
+ * answer for that copy has come. Whatever the caller is told afterwards is indefinite, unless it is the write's own result.
+ */
+
+import { OpCode, isRead } from '../actors/shard/operation.ts'
+import {
+  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, SessionExpiredError,
+  TimeoutError, TooLargeError, UnauthorizedError,
+} from './errors.ts'
+import { RETRY_AFTER_MS } from './limits.ts'
+import type { Consistency, Operation, OperationResult } from '../actors/shard/operation.ts'
+import type { ShardId } from '../topology/ids.ts'
+import type { Codec } from './codec.ts'
+import type { ShardKvError } from './errors.ts'
+import type { ShardSession } from './session.ts'
+
+export interface Call {
+  readonly code: OpCode
+  /** The key as the caller wrote it. */
+  readonly name: string
+  /** Its full name, a binary string; empty for session operations. */
+  readonly key: string
+  readonly shard: ShardId
+  readonly value: Uint8Array | undefined
+  readonly ifRevision: number | undefined
+  readonly ttlMs: number | undefined
+  readonly consistency: Consistency
+  /** For what is read. */
+  readonly decode: Codec<unknown>['decode']
+  readonly timeoutMs: number
+  /** By the clock; Infinity for the SDK's own operations. */
+  readonly deadline: number
+  readonly bytes: number
+  readonly signal: AbortSignal | undefined
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: ShardKvError) => void
+  session: ShardSession | null
+  /** Within its session; 0 while it has none. */
+  sequence: number
+  isUncertain: boolean
+  /** In a batch that waits for results. */
+  isSent: boolean
+  isDone: boolean
+  /** What stood in its way last. */
+  problem: string
+  problemStatus: string
+  onAbort: (() => void) | null
+}
+
+export const isWrite = (call: Call): boolean => !isRead(call.code)
+
+/** Beside key and value: at most this many bytes on the wire, its share of a group's head included. */
+const CALL_OVERHEAD_BYTES = 64
+
+export const bytesOf = (key: string, value: Uint8Array | undefined): number => CALL_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
+
+/** What goes on the wire for it now: the mark is the session's at this moment. */
+export const operationOf = (call: Call): Operation => {
+  const { code, key, value, ifRevision, ttlMs, session } = call
+  const operation: { -readonly [Name in keyof Operation]: Operation[Name] } = { code, key }
+  if (value !== undefined) operation.value = value
+  if (ifRevision !== undefined) operation.ifRevision = ifRevision
+  if (ttlMs !== undefined) operation.ttlMs = ttlMs
+  if (session !== null) {
+    operation.session = { client: session.client, sequence: call.sequence, firstIncomplete: Math.min(session.firstIncomplete, call.sequence) }
+  }
+  return operation
+}
+
+/** Settles a call with a result that is final; true when it was. */
+export const settleWith = (call: Call, result: OperationResult): boolean => {
+  switch (result.status) {
+    case 'OK':
+      resolveWith(call, result)
+      return true
+    case 'NOT_FOUND':
+      call.resolve(null)
+      return true
+    case 'CONFLICT': {
+      const found = result.revision === 0 ? 'does not exist' : `has revision ${result.revision}`
+      call.reject(new ConflictError(`"${call.name}" ${found}, not ${call.ifRevision ?? 0}: read it and decide again.`, result.revision))
+      return true
+    }
+    case 'INVALID':
+    case 'TOO_LARGE':
+    case 'NO_SPACE':
+    case 'COMPACTED':
+    case 'INTERNAL':
+      call.reject(refusalOf(call, result))
+      return true
+    case 'OVERLOADED':
+    case 'NOT_LEADER':
+    case 'NO_QUORUM':
+    case 'TIMEOUT':
+    case 'UNAUTHORIZED':
+    case 'SESSION_EXPIRED':
+      return false
+  }
+  result.status satisfies never
+  return false
+}
+
+const resolveWith = (call: Call, result: OperationResult): void => {
+  const { revision, value } = result
+  switch (call.code) {
+    case OpCode.get: {
+      const { name: key, consistency } = call
+      try {
+        call.resolve({ key, value: call.decode(value ?? nothing), revision, consistency })
+      } catch (cause) {
+        call.reject(new CodecError(`The value of "${key}" does not decode: read it with the codec it was written with.`, { definite: true, cause }))
+      }
+      return
+    }
+    case OpCode.incr:
+      call.resolve({ value: BigInt(Buffer.from(value ?? nothing).toString('latin1')), revision })
+      return
+    case OpCode.put:
+    case OpCode.del:
+    case OpCode.touch:
+    case OpCode.openSession:
+    case OpCode.closeSession:
+      call.resolve({ revision })
+      return
+  }
+  call.code satisfies never
+}
+
+const nothing = new Uint8Array(0)
+
+/** An earlier copy of the write may have happened although this one was refused. */
+const refusalOf = (call: Call, { status, definite, message = '' }: OperationResult): ShardKvError => {
+  const details = { definite: definite === true && !call.isUncertain }
+  if (status === 'TOO_LARGE') return new TooLargeError(message, details)
+  if (status === 'NO_SPACE') return new NoSpaceError(message, details)
+  return status === 'INVALID' ? new InvalidError(message, details) : new InternalError(`${status}: ${message}`, details)
+}
+
+/** Whether a copy of the write may have been executed, or may yet be. A read has no effect to be unsure of. */
+const mayHaveHappened = (call: Call): boolean => isWrite(call) && (call.isUncertain || call.isSent)
+
+const advice = (call: Call): string =>
+  (mayHaveHappened(call) ? 'It may have happened: read the key before you write again.' : 'It did not happen: try again.')
+
+export const timeoutOf = (call: Call): ShardKvError => {
+  const definite = !mayHaveHappened(call)
+  const last = call.problem === '' ? '' : ` Last: ${call.problem}`
+  if (call.problemStatus === 'OVERLOADED' && definite && !call.isSent) {
+    return new OverloadedError(`The cluster was overloaded for ${call.timeoutMs} ms: send less at a time.${last}`, RETRY_AFTER_MS)
+  }
+  const cause = call.problem === '' ? undefined : new Error(call.problem)
+  return new TimeoutError(`${describe(call)} was not answered within ${call.timeoutMs} ms. ${advice(call)}${last}`, { definite, cause })
+}
+
+export const abortOf = (call: Call): ShardKvError =>
+  new AbortError(`${describe(call)} was aborted. ${advice(call)}`, { definite: !mayHaveHappened(call), cause: call.signal?.reason })
+
+export const closedOf = (call: Call, reason: string): ShardKvError =>
+  new ClosedError(`${describe(call)} was not answered: ${reason}. ${advice(call)}`, { definite: !mayHaveHappened(call) })
+
+export const unauthorizedOf = (call: Call, denied: { readonly operation: string; readonly subject: string }): ShardKvError =>
+  new UnauthorizedError(`${describe(call)}: the broker does not let this user ${denied.operation} ${denied.subject}. `
+    + `${advice(call)} shardkv nats-config prints the permissions that clients need.`, { definite: !mayHaveHappened(call) })
+
+export const sessionExpiredOf = (call: Call): ShardKvError =>
+  new SessionExpiredError(`${describe(call)}: the cluster forgot this client's session before it could say whether the write happened. `
+    + 'Read the key before you write again.')
+
+const describe = (call: Call): string => `${names[call.code]} of "${call.name}"`
+const names: Readonly<Record<OpCode, string>> =
+  { 1: 'get', 2: 'put', 3: 'del', 4: 'incr', 5: 'touch', 6: 'openSession', 7: 'closeSession' }

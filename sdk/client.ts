@@ -1,0 +1,283 @@
+/**
+ * Brings calls to the leaders of their shards and back, and again where that is safe: the heart of the SDK.
+ *
+ *   call ─▶ lane of its shard ─end of turn─▶ link of the leader's node ─▶ one frame ─▶ results ─▶ settled
+ *              ▲               (turn.ts)         (link.ts)                     │
+ *              └── pause (backoff, retry-after), map fetched again ◀── not settled (results.ts)
+ *
+ * A pause holds for the whole lane, so that a shard without a leader costs one attempt at a time and not one for each call; a map with
+ * another leader ends it. There is no timer per call: while anything is in flight one tick looks for lanes, links and maps that
+ * are due, and every few ticks for deadlines. Limits: limits.ts.
+ */
+
+import { hex64 } from '../actors/kernel/random.ts'
+import { OpCode } from '../actors/shard/operation.ts'
+import { abortOf, bytesOf, closedOf, unauthorizedOf } from './call.ts'
+import { enqueue, laneOf, rejectCall, wakeLane } from './dispatch.ts'
+import { ClosedError, OverloadedError } from './errors.ts'
+import { createLane } from './lane.ts'
+import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
+import { createMapFollower } from './map.ts'
+import { noteTrouble, ownCall, runTick, runTurn, visitCalls, wakeWaiting } from './turn.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { Bus, BusEvent, Inbound } from '../bus/port.ts'
+import type { ShardId } from '../topology/ids.ts'
+import type { Call } from './call.ts'
+import type { Dispatch, DispatchLimits } from './dispatch.ts'
+import type { Lane } from './lane.ts'
+import type { RoutingMap } from './map.ts'
+
+/** What a caller decides; the rest of a Call is the client's. */
+export type CallInput = Pick<Call, 'code' | 'name' | 'key' | 'shard' | 'value' | 'ifRevision' | 'ttlMs' | 'consistency' | 'decode'
+  | 'timeoutMs' | 'signal' | 'resolve' | 'reject'>
+
+export interface Stats {
+  /** Frames with operations, and the operations in them, repetitions included. */
+  readonly batches: number
+  readonly operations: number
+  /** Operations that had to leave again. */
+  readonly retries: number
+  /** Calls that a limit of this connection refused. */
+  readonly overloaded: number
+  readonly inFlightOperations: number
+  readonly inFlightBytes: number
+  /** Exactly-once sessions opened so far: one for each shard written to. */
+  readonly sessions: number
+  /** Door sessions asked for so far: one for each node, as long as nothing happens to it. */
+  readonly hellos: number
+  /** Frames of nodes that did not decode. */
+  readonly badFrames: number
+  readonly mapFetches: number
+  readonly mapEpoch: number
+}
+
+export interface Client {
+  readonly submit: (input: CallInput) => void
+  /** 1 before the first map. */
+  readonly shardCount: () => number
+  readonly maxPayloadBytes: () => number
+  /** Resolves with the first map; rejects when the connection ends before. */
+  readonly ready: () => Promise<void>
+  /** Waits for what is in flight, says goodbye, and closes the connection. */
+  readonly close: () => Promise<void>
+  /** Ends everything at once: a bug, or a connection that is gone for good. */
+  readonly fail: (reason: string) => void
+  readonly stats: () => Stats
+  /** What stood in the way last. */
+  readonly problem: () => string
+}
+
+export interface ClientOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly random: Random
+  readonly prefix: string
+  /** A subject of this connection's own under the inbox prefix. */
+  readonly inbox: string
+  readonly limits: DispatchLimits
+}
+
+export const createClient = (options: ClientOptions): Client => {
+  const { bus } = options
+  const dispatch = createDispatch(options)
+  const subscription = bus.subscribe(`${options.inbox}.>`, guarded(dispatch, (message: Inbound) => { hear(dispatch, message) }))
+  bus.onEvent(guarded(dispatch, (event: BusEvent) => { handleBusEvent(dispatch, event) }))
+  let closing: Promise<void> | null = null
+  const close = async (): Promise<void> => {
+    if (dispatch.state === 'open') dispatch.state = 'closing'
+    await becomeIdle(dispatch)
+    if (isClosing(dispatch)) await sayFarewell(dispatch)
+    subscription.unsubscribe()
+    dispatch.state = 'closed'
+    await new Promise<void>((resolve) => { bus.drain(resolve) })
+  }
+  return {
+    submit: (input) => { submit(dispatch, input) },
+    shardCount: () => dispatch.routing?.shardCount ?? 1,
+    maxPayloadBytes: () => bus.status().maxPayloadBytes,
+    ready: () => new Promise((resolve, reject) => {
+      dispatch.starting.push((error) => { if (error === null) resolve(); else reject(error) })
+      dispatch.map.refresh()
+      dispatch.startTicking()
+    }),
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+    fail: (reason) => { fail(dispatch, reason) },
+    stats: () => ({
+      ...dispatch.counters,
+      inFlightOperations: dispatch.operations,
+      inFlightBytes: dispatch.bytes,
+      mapFetches: dispatch.map.fetches(),
+      mapEpoch: dispatch.routing?.epoch ?? 0,
+    }),
+    problem: () => dispatch.problem,
+  }
+}
+
+const createDispatch = (options: ClientOptions): Dispatch => {
+  const { clock } = options
+  const dispatch: Dispatch = {
+    ...options,
+    counters: { batches: 0, operations: 0, badFrames: 0, hellos: 0, retries: 0, overloaded: 0, sessions: 0 },
+    map: createMapFollower({
+      ...options,
+      onMap: (map, changed) => { takeMap(dispatch, map, changed) },
+      onProblem: (reason) => { noteTrouble(dispatch, reason) },
+    }),
+    links: new Map(), numberedLinks: [], lanes: [], dirty: [], routing: null,
+    run: () => { run() },
+    startTicking: () => {
+      if (dispatch.isTicking) return
+      dispatch.isTicking = true
+      clock.after(TICK_MS, tick)
+    },
+    isScheduled: false, isTicking: false, ticks: 0,
+    isConnected: options.bus.status().connected,
+    state: 'open', operations: 0, bytes: 0, problem: '', idle: [], starting: [],
+  }
+  const run = guarded(dispatch, () => { runTurn(dispatch) })
+  const tick = guarded(dispatch, () => {
+    dispatch.isTicking = false
+    if (dispatch.state === 'closed') return
+    runTick(dispatch)
+    if (dispatch.operations > 0 || dispatch.starting.length > 0) dispatch.startTicking()
+  })
+  return dispatch
+}
+
+/** A bug here ends this connection with its reason; it is no reason to end the process that uses it. */
+const guarded = <Args extends readonly unknown[]>(dispatch: Dispatch, work: (...args: Args) => void) => (...args: Args): void => {
+  try {
+    work(...args)
+  } catch (error) {
+    fail(dispatch, `a bug in the SDK, please report it: ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
+  }
+}
+
+const fail = (dispatch: Dispatch, reason: string): void => {
+  if (dispatch.state === 'closed') return
+  dispatch.state = 'closed'
+  dispatch.problem = reason
+  visitCalls(dispatch, (call) => { rejectCall(dispatch, call, closedOf(call, reason)) })
+  started(dispatch, new ClosedError(`The connection is closed: ${reason}.`, { definite: true }))
+  dispatch.bus.close()
+}
+
+const started = (dispatch: Dispatch, error: ClosedError | null): void => {
+  const waiting = dispatch.starting
+  dispatch.starting = []
+  for (const done of waiting) done(error)
+}
+
+const submit = (dispatch: Dispatch, input: CallInput): void => {
+  const { limits, clock } = dispatch
+  if (dispatch.state !== 'open') {
+    const why = dispatch.problem === '' ? 'close was called' : dispatch.problem
+    input.reject(new ClosedError(`The connection is closed (${why}): connect again.`, { definite: true }))
+    return
+  }
+  const bytes = bytesOf(input.key, input.value)
+  if (dispatch.operations >= limits.operationsMax || dispatch.bytes + bytes > limits.bytesMax) {
+    dispatch.counters.overloaded += 1
+    input.reject(new OverloadedError(`This connection has ${dispatch.operations} operations with ${dispatch.bytes} bytes in flight; its limits are `
+      + `${limits.operationsMax} and ${limits.bytesMax}. Await some before you send more.`, RETRY_AFTER_MS))
+    return
+  }
+  const call: Call = {
+    ...input, deadline: clock.now() + input.timeoutMs, bytes, session: null, sequence: 0, onAbort: null,
+    isUncertain: false, isSent: false, isDone: false, problem: '', problemStatus: '',
+  }
+  if (call.signal?.aborted === true) {
+    input.reject(abortOf(call))
+    return
+  }
+  const lane = laneOf(dispatch, call)
+  if (lane === undefined) throw new Error('calls are taken once the map is there')
+  dispatch.operations += 1
+  dispatch.bytes += bytes
+  if (call.signal !== undefined) heed(dispatch, call, call.signal)
+  enqueue(dispatch, lane, call)
+  dispatch.startTicking()
+}
+
+const heed = (dispatch: Dispatch, call: Call, signal: AbortSignal): void => {
+  call.onAbort = () => { rejectCall(dispatch, call, abortOf(call)) }
+  signal.addEventListener('abort', call.onAbort, { once: true })
+}
+
+const hear = (dispatch: Dispatch, message: Inbound): void => {
+  const tail = message.subject.slice(dispatch.inbox.length + 1)
+  const dot = tail.indexOf('.')
+  dispatch.numberedLinks[Number(tail.slice(0, dot))]?.hear(Number(tail.slice(dot + 1)), message)
+}
+
+const takeMap = (dispatch: Dispatch, map: RoutingMap, changed: readonly ShardId[]): void => {
+  const before = dispatch.routing
+  if (before !== null && (before.cluster !== map.cluster || before.shardCount !== map.shardCount)) {
+    fail(dispatch, `another cluster (${map.cluster}) answers on prefix ${dispatch.prefix} now; connect again`)
+    return
+  }
+  dispatch.routing = map
+  if (before === null) dispatch.lanes = [false, true].flatMap((isStale) => lanesOf(dispatch, map, isStale))
+  for (const shard of changed) {
+    const lane = dispatch.lanes[shard]
+    if (lane !== undefined) wakeLane(dispatch, lane)
+  }
+  if (before === null) started(dispatch, null)
+}
+
+const lanesOf = ({ random }: Dispatch, { shardCount }: RoutingMap, isStale: boolean): Lane[] =>
+  Array.from({ length: shardCount }, (_, shard) =>
+    createLane(shard as ShardId, isStale, { client: hex64(random), turn: random.uint32() }))
+
+const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
+  switch (event.type) {
+    case 'bus.connected':
+      dispatch.isConnected = true
+      dispatch.map.refresh()
+      wakeWaiting(dispatch)
+      return
+    case 'bus.disconnected':
+      dispatch.isConnected = false
+      dispatch.problem = 'the broker is not connected'
+      for (const link of dispatch.numberedLinks) link.disconnected()
+      return
+    case 'bus.permissionDenied':
+      dispatch.problem = `the broker does not let this user ${event.operation} ${event.subject}`
+      visitCalls(dispatch, (call) => { rejectCall(dispatch, call, unauthorizedOf(call, event)) })
+      return
+    case 'bus.closed':
+      fail(dispatch, event.reason ?? 'the connection to the broker was closed')
+      return
+    case 'bus.lameDuck':
+    case 'bus.slowConsumer':
+      return
+  }
+  event satisfies never
+}
+
+const isClosing = ({ state }: Dispatch): boolean => state === 'closing'
+
+const becomeIdle = (dispatch: Dispatch): Promise<void> => new Promise((resolve) => {
+  if (dispatch.operations === 0) resolve()
+  else dispatch.idle.push(resolve)
+})
+
+/** The shards forget the sessions, so that they need not keep them until they end by themselves; then the doors are closed. */
+const sayFarewell = async (dispatch: Dispatch): Promise<void> => {
+  const now = dispatch.clock.now()
+  for (const lane of dispatch.isConnected ? dispatch.lanes : []) {
+    if (lane.session.state !== 'open') continue
+    enqueue(dispatch, lane, ownCall(dispatch, lane, {
+      code: OpCode.closeSession, timeoutMs: FAREWELL_MS_MAX, now, resolve: ignore, reject: ignore,
+    }))
+  }
+  dispatch.startTicking()
+  await becomeIdle(dispatch)
+  for (const link of dispatch.numberedLinks) link.sayBye()
+}
+
+const ignore = (): void => {}

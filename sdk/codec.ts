@@ -1,0 +1,43 @@
+/**
+ * How values become bytes and back. `bytes` is the default; `text` and `json` are the usual others; anything with `encode` and
+ * `decode` will do.
+ */
+
+export interface Codec<Value> {
+  /** The bytes are read until the write's promise settles: whoever changes them before that may change what is written. */
+  readonly encode: (value: Value) => Uint8Array
+  /** The bytes are those of the network buffer, valid during the call only: copy what you keep. */
+  readonly decode: (bytes: Uint8Array) => Value
+}
+
+const encoder = new TextEncoder()
+/** Strict: bytes that are no UTF-8 are an error, never a replacement character. */
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** Values as they are. */
+export const bytes: Codec<Uint8Array> = {
+  encode: (value) => {
+    if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array; for others choose a codec: kv.withCodec(text)')
+    return value
+  },
+  decode: (view) => new Uint8Array(view),
+}
+
+/** Strings as UTF-8. */
+export const text: Codec<string> = {
+  encode: (value) => {
+    if (typeof value !== 'string') throw new TypeError('a value of the text codec is a string')
+    return encoder.encode(value)
+  },
+  decode: (view) => decoder.decode(view),
+}
+
+/** Values as JSON. The type is the caller's word: what is read is not checked against it. */
+export const json = <Value>(): Codec<Value> => ({
+  encode: (value) => {
+    const encoded = JSON.stringify(value) as string | undefined
+    if (encoded === undefined) throw new TypeError('the value has no JSON form')
+    return encoder.encode(encoded)
+  },
+  decode: (view) => JSON.parse(decoder.decode(view)) as Value,
+})

@@ -1,0 +1,156 @@
+/** From addresses and credentials to a Kv: the SDK with the real broker, clock and randomness behind its ports. */
+
+import { randomBytes } from 'node:crypto'
+import { createSystemClock } from '../actors/kernel/systemClock.ts'
+import { connectNats } from '../bus/nats.ts'
+import { prefixProblem } from '../bus/subjects.ts'
+import { createClient } from './client.ts'
+import { bytes } from './codec.ts'
+import { AbortError, InvalidError, UnauthorizedError, UnavailableError } from './errors.ts'
+import { createKv } from './kv.ts'
+import { IN_FLIGHT_BYTES_MAX, IN_FLIGHT_OPERATIONS_MAX, TIMEOUT_MS_DEFAULT } from './limits.ts'
+import { optionsProblem } from './options.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { Consistency } from '../actors/shard/operation.ts'
+import type { NatsOptions } from '../bus/nats.ts'
+import type { Bus } from '../bus/port.ts'
+import type { Client } from './client.ts'
+import type { Codec } from './codec.ts'
+import type { ShardKvError } from './errors.ts'
+import type { Kv } from './kv.ts'
+
+export interface ConnectOptions {
+  /** Addresses of the broker: `nats://host:4222`, one or several, or a list with commas. Default: `nats://127.0.0.1:4222`. */
+  readonly servers?: string | readonly string[] | undefined
+  /** The cluster's public prefix. Default: `kv`. */
+  readonly prefix?: string | undefined
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+  readonly token?: string | undefined
+  /** The content of a credentials file (`.creds`). */
+  readonly creds?: string | Uint8Array | undefined
+  readonly nkeySeed?: string | undefined
+  readonly tls?: NatsOptions['tls'] | undefined
+  /** Under which this user may receive, without the final dot. Default: `_INBOX`. */
+  readonly inboxPrefix?: string | undefined
+  /** For calls that say nothing else, and for connecting. Default: 5,000 ms. */
+  readonly timeoutMs?: number | undefined
+  /** For reads that say nothing else. Default: `linearizable`. */
+  readonly consistency?: Consistency | undefined
+  /** Shown by the broker's monitoring. */
+  readonly name?: string | undefined
+  /** Aborts the connecting. */
+  readonly signal?: AbortSignal | undefined
+  /** Operations in flight; above it: OverloadedError. Default: 16,384. */
+  readonly inFlightOperationsMax?: number | undefined
+  /** Bytes of their keys and values. Default: 64 MiB. */
+  readonly inFlightBytesMax?: number | undefined
+}
+
+export interface ConnectWithCodec<Value> extends ConnectOptions {
+  readonly codec: Codec<Value>
+}
+
+const SERVER_DEFAULT = 'nats://127.0.0.1:4222'
+const INBOX_DEFAULT = '_INBOX'
+const INBOX_BYTES = 12
+
+/** Connects and fetches the cluster's map. Rejects with UnavailableError, UnauthorizedError, InvalidError or AbortError. */
+export function connect<Value>(options: ConnectWithCodec<Value>): Promise<Kv<Value>>
+export function connect(options?: ConnectOptions): Promise<Kv<Uint8Array>>
+export async function connect(options: ConnectOptions & { readonly codec?: unknown } = {}): Promise<unknown> {
+  const { prefix = 'kv', timeoutMs = TIMEOUT_MS_DEFAULT, consistency = 'linearizable', codec = bytes } = options
+  const wrong = prefixProblem(prefix)
+  if (wrong !== null) throw new InvalidError(`The option is wrong: ${wrong}.`)
+  const problem = optionsProblem({ timeoutMs, consistency })
+  if (problem !== null) throw problem
+  const giveUpAt = performance.now() + timeoutMs
+  const bus = await within(openBus(options), { options, giveUpAt, late: (opened) => { opened.close() }, problem: () => '' })
+  const client = createClient({
+    bus,
+    clock: createSystemClock(),
+    random: secureRandom,
+    prefix,
+    inbox: `${options.inboxPrefix ?? INBOX_DEFAULT}.${randomBytes(INBOX_BYTES).toString('hex')}`,
+    limits: {
+      operationsMax: options.inFlightOperationsMax ?? IN_FLIGHT_OPERATIONS_MAX,
+      bytesMax: options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX,
+    },
+  })
+  try {
+    await within(client.ready(), { options, giveUpAt, problem: client.problem })
+  } catch (error) {
+    client.fail('connecting failed')
+    throw error
+  }
+  return createKv(client, codec as Codec<unknown>, { timeoutMs, consistency })
+}
+
+/** Session ids must not be met twice in all the world, so chance is the system's here and never a seed's. */
+const secureRandom: Random = { uint32: () => randomBytes(4).readUInt32BE() }
+
+const serversOf = ({ servers = SERVER_DEFAULT }: ConnectOptions): readonly string[] =>
+  (typeof servers === 'string' ? servers.split(',') : servers).map((server) => server.trim()).filter((server) => server !== '')
+
+const openBus = async (options: ConnectOptions): Promise<Bus> => {
+  const { user, password, token, creds, nkeySeed, tls, inboxPrefix, name } = options
+  const servers = serversOf(options)
+  try {
+    return await connectNats({
+      servers,
+      name: name ?? 'shardkv sdk',
+      ...(user === undefined ? {} : { user }),
+      ...(password === undefined ? {} : { pass: password }),
+      ...(token === undefined ? {} : { token }),
+      ...(creds === undefined ? {} : { creds }),
+      ...(nkeySeed === undefined ? {} : { nkeySeed }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+    })
+  } catch (cause) {
+    throw refusalOf(cause, servers)
+  }
+}
+
+const refusalOf = (cause: unknown, servers: readonly string[]): ShardKvError => {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const text = `No broker at ${servers.join(', ')} accepts the connection: ${why}.`
+  if (/authoriz|authentic/i.test(why)) return new UnauthorizedError(`${text} Check user, password, token or creds.`, { definite: true, cause })
+  return new UnavailableError(`${text} Is nats-server running there?`, { definite: true, cause })
+}
+
+interface Patience<Result> {
+  readonly options: ConnectOptions
+  readonly giveUpAt: number
+  /** What to do with what comes after nobody waits for it any more. */
+  readonly late?: (result: Result) => void
+  readonly problem: Client['problem']
+}
+
+/** Waits for a step of connecting, until its time is over or the signal says so. */
+const within = <Result>(step: Promise<Result>, { options, giveUpAt, late, problem }: Patience<Result>): Promise<Result> =>
+  new Promise((resolve, reject) => {
+    const { signal, prefix = 'kv' } = options
+    let isOver = false
+    const end = (): boolean => {
+      const isFirst = !isOver
+      isOver = true
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      return isFirst
+    }
+    const onAbort = (): void => {
+      if (end()) reject(new AbortError('Connecting was aborted.', { definite: true, cause: signal?.reason }))
+    }
+    const timer = setTimeout(() => {
+      const last = problem() === '' ? '' : ` Last: ${problem()}.`
+      const message = `No ShardKV cluster answers on prefix "${prefix}" at ${serversOf(options).join(', ')}. Is one running there?${last}`
+      if (end()) reject(new UnavailableError(message, { definite: true }))
+    }, Math.max(1, giveUpAt - performance.now()))
+    if (signal?.aborted === true) onAbort()
+    else signal?.addEventListener('abort', onAbort, { once: true })
+    step.then(
+      (result) => { if (end()) resolve(result); else late?.(result) },
+      (error: ShardKvError) => { if (end()) reject(error) },
+    )
+  })

@@ -1,0 +1,124 @@
+/**
+ * The state of one connection, and the small steps that everything above it is made of: a call waits, is woken, is settled.
+ *
+ * In flight means from `submit` to the settling of the promise, wherever the call waits meanwhile. Each call is in exactly one place:
+ * a lane (lane.ts), the draft of this turn, or a batch of a link (link.ts).
+ */
+
+import { OpCode } from '../actors/shard/operation.ts'
+import { resumeLane } from './lane.ts'
+import { completeSequence } from './session.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { Bus } from '../bus/port.ts'
+import type { NodeId } from '../topology/ids.ts'
+import type { Call } from './call.ts'
+import type { ShardKvError } from './errors.ts'
+import type { Lane } from './lane.ts'
+import type { Link, LinkCounters } from './link.ts'
+import type { MapFollower, RoutingMap } from './map.ts'
+
+export interface DispatchLimits {
+  /** Operations without a result. Above it: OverloadedError. */
+  readonly operationsMax: number
+  /** Their keys and values. Above it: OverloadedError. */
+  readonly bytesMax: number
+}
+
+export interface DispatchCounters extends LinkCounters {
+  /** Copies of operations that were sent again, or will be. */
+  retries: number
+  /** Calls refused because a limit of this connection was reached. */
+  overloaded: number
+  /** Exactly-once sessions opened. */
+  sessions: number
+}
+
+export interface Dispatch {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly random: Random
+  readonly prefix: string
+  /** Answers come to `<inbox>.<number of the link>.<sequence>`. */
+  readonly inbox: string
+  readonly limits: DispatchLimits
+  readonly counters: DispatchCounters
+  readonly map: MapFollower
+  readonly links: Map<NodeId, Link>
+  /** By their number in the inbox. */
+  readonly numberedLinks: Link[]
+  /** Two for each shard, leaders' first; empty before the first map. */
+  lanes: Lane[]
+  routing: RoutingMap | null
+  /** Lanes with something that may leave at the end of this turn. */
+  dirty: Lane[]
+  /** Runs the end of a turn. */
+  readonly run: () => void
+  readonly startTicking: () => void
+  isScheduled: boolean
+  isTicking: boolean
+  ticks: number
+  isConnected: boolean
+  state: 'open' | 'closing' | 'closed'
+  operations: number
+  bytes: number
+  /** What stood in the way last, for messages. */
+  problem: string
+  /** Called once each when nothing is in flight. */
+  idle: (() => void)[]
+  /** Called once each with the first map, or with what made it impossible. */
+  starting: ((error: ShardKvError | null) => void)[]
+}
+
+export const laneOf = (dispatch: Dispatch, call: Call): Lane | undefined => {
+  const isStale = call.code === OpCode.get && call.consistency === 'stale'
+  return dispatch.lanes[isStale ? dispatch.lanes.length / 2 + call.shard : call.shard]
+}
+
+export const markDirty = (dispatch: Dispatch, lane: Lane): void => {
+  if (!lane.isDirty) {
+    lane.isDirty = true
+    dispatch.dirty.push(lane)
+  }
+  if (dispatch.isScheduled) return
+  dispatch.isScheduled = true
+  dispatch.clock.defer(dispatch.run)
+}
+
+/** A write gets its sequence when it first leaves, and keeps it. */
+export const enqueue = (dispatch: Dispatch, lane: Lane, call: Call): void => {
+  if (call.code === OpCode.get || call.sequence > 0) lane.ready.push(call)
+  else lane.fresh.push(call)
+  markDirty(dispatch, lane)
+}
+
+export const wakeLane = (dispatch: Dispatch, lane: Lane): void => {
+  resumeLane(lane)
+  markDirty(dispatch, lane)
+}
+
+export const rejectCall = (dispatch: Dispatch, call: Call, error: ShardKvError): void => {
+  if (call.isDone) return
+  call.reject(error)
+  finishCall(dispatch, call)
+}
+
+/** The caller has been told. Only now may the shard forget the write's result (session.ts). */
+export const finishCall = (dispatch: Dispatch, call: Call): void => {
+  call.isDone = true
+  dispatch.operations -= 1
+  dispatch.bytes -= call.bytes
+  if (call.onAbort !== null) call.signal?.removeEventListener('abort', call.onAbort)
+  const lane = laneOf(dispatch, call)
+  if (call.session !== null && isOfSession(call)) {
+    completeSequence(call.session, call.sequence)
+    if (lane !== undefined && lane.fresh.length > 0) markDirty(dispatch, lane)
+  }
+  if (dispatch.operations > 0) return
+  const waiting = dispatch.idle
+  dispatch.idle = []
+  for (const done of waiting) done()
+}
+
+/** The sequence of a session's own operations is no request's. */
+const isOfSession = ({ code }: Call): boolean => code !== OpCode.openSession && code !== OpCode.closeSession

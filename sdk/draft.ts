@@ -1,0 +1,71 @@
+/**
+ * The frames of one turn for one node, as they fill up: one kind per consistency, since a batch has one for all its reads; calls of a
+ * shard that come one after the other share a group; a frame that is full is followed by the next.
+ */
+
+import type { Consistency, Operation } from '../actors/shard/operation.ts'
+import type { OperationGroup } from '../bus/codec/batch.ts'
+import type { Call } from './call.ts'
+
+export interface DraftFrame {
+  readonly consistency: Consistency
+  readonly groups: readonly OperationGroup[]
+  /** By position. */
+  readonly calls: Call[]
+  readonly latestDeadline: number
+}
+
+export interface Draft {
+  readonly add: (call: Call, operation: Operation, bytes: number) => void
+  /** All frames so far; the draft is empty after. */
+  readonly take: () => readonly DraftFrame[]
+  /** The calls of all frames so far, which will not leave. */
+  readonly abandon: () => readonly Call[]
+}
+
+export interface DraftOptions {
+  readonly operationsMax: number
+  readonly bytesMax: () => number
+}
+
+interface OpenFrame {
+  readonly consistency: Consistency
+  readonly groups: { readonly shard: OperationGroup['shard']; readonly operations: Operation[] }[]
+  readonly calls: Call[]
+  bytes: number
+  latestDeadline: number
+}
+
+export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft => {
+  let frames: OpenFrame[] = []
+  const open = new Map<Consistency, OpenFrame>()
+
+  const frameFor = (consistency: Consistency, bytes: number): OpenFrame => {
+    const frame = open.get(consistency)
+    if (frame !== undefined && frame.calls.length < operationsMax && frame.bytes + bytes <= bytesMax()) return frame
+    const next: OpenFrame = { consistency, groups: [], calls: [], bytes: 0, latestDeadline: 0 }
+    open.set(consistency, next)
+    frames.push(next)
+    return next
+  }
+  const take = (): readonly OpenFrame[] => {
+    const taken = frames
+    if (taken.length === 0) return taken
+    frames = []
+    open.clear()
+    return taken
+  }
+  return {
+    add: (call, operation, bytes) => {
+      const frame = frameFor(call.consistency, bytes)
+      const group = frame.groups[frame.groups.length - 1]
+      if (group?.shard === call.shard) group.operations.push(operation)
+      else frame.groups.push({ shard: call.shard, operations: [operation] })
+      frame.calls.push(call)
+      frame.bytes += bytes
+      frame.latestDeadline = Math.max(frame.latestDeadline, call.deadline)
+    },
+    take,
+    abandon: () => take().flatMap(({ calls }) => calls),
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What waits for one shard: calls that can leave at once, writes that still need a sequence, and the pause that holds for all of them.
+ * A shard has two lanes. Stale reads have one of their own, since they go to any replica, and go on while nobody leads.
+ */
+
+import { backoffMs } from './backoff.ts'
+import { createSession } from './session.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { ShardId } from '../topology/ids.ts'
+import type { Call } from './call.ts'
+import type { ShardSession } from './session.ts'
+
+export interface Lane {
+  readonly shard: ShardId
+  readonly isStale: boolean
+  /** Reads, the SDK's own operations, and writes that have their sequence. */
+  ready: Call[]
+  /** Writes without a sequence, in order. */
+  fresh: Call[]
+  session: ShardSession
+  /** By the clock. */
+  pausedUntil: number
+  /** In a row. */
+  failures: number
+  /** Which replica is asked: grows with every failure. */
+  turn: number
+  isDirty: boolean
+}
+
+export const createLane = (shard: ShardId, isStale: boolean, input: { readonly client: string; readonly turn: number }): Lane => ({
+  shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, failures: 0, turn: input.turn, isDirty: false,
+})
+
+export const hasWaiting = (lane: Lane): boolean => lane.ready.length > 0 || lane.fresh.length > 0
+
+/** Failures within one pause are one failure: a frame of a thousand refusals is not a thousand reasons to wait. */
+export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0 }: { readonly now: number; readonly floorMs?: number | undefined }): void => {
+  if (lane.pausedUntil > now) {
+    lane.pausedUntil = Math.max(lane.pausedUntil, now + floorMs)
+    return
+  }
+  lane.pausedUntil = now + backoffMs(random, lane.failures, floorMs)
+  lane.failures += 1
+  lane.turn += 1
+}
+
+export const resumeLane = (lane: Lane): void => {
+  lane.pausedUntil = 0
+  lane.failures = 0
+}
+
+/** Hands every waiting call to `visit`, and forgets those that are done. */
+export const sweepLane = (lane: Lane, visit: (call: Call) => void): void => {
+  lane.ready = lane.ready.filter((call) => isKept(call, visit))
+  lane.fresh = lane.fresh.filter((call) => isKept(call, visit))
+}
+
+const isKept = (call: Call, visit: (call: Call) => void): boolean => {
+  if (!call.isDone) visit(call)
+  return !call.isDone
+}

@@ -1,0 +1,61 @@
+/** What a caller may choose for one call, and the checks that need no cluster. */
+
+import { TTL_MS_MAX } from '../actors/shard/operation.ts'
+import { InvalidError } from './errors.ts'
+import { TIMEOUT_MS_MAX } from './limits.ts'
+import type { Consistency } from '../actors/shard/operation.ts'
+import type { Key } from './keyName.ts'
+
+export interface CallOptions {
+  /** All keys of a partition share a shard; the key's full name is `{partition}key`. */
+  readonly partition?: string | undefined
+  /** How long the call and its repetitions may take, 1 to 300,000 ms; default: the connection's. */
+  readonly timeoutMs?: number | undefined
+  /** Aborting it rejects the call with AbortError, which says whether the operation may have happened. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadOptions extends CallOptions {
+  /** `linearizable`: the latest value. `lease`: the same on the word of the leader's clock, a little sooner. `stale`: any replica's. */
+  readonly consistency?: Consistency | undefined
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Only when the key has this revision. */
+  readonly ifRevision?: number | undefined
+}
+
+export interface PutOptions extends CallOptions {
+  /** Milliseconds until the key expires, up to ten years; left out or 0: never. */
+  readonly ttlMs?: number | undefined
+  /** Only when the key has this revision; 0: only when it does not exist. */
+  readonly ifRevision?: number | undefined
+}
+
+export interface IncrementOptions extends CallOptions {
+  /** Milliseconds until the key expires; left out: as before; 0: never. */
+  readonly ttlMs?: number | undefined
+}
+
+/** A write of `mput`. */
+export interface PutEntry<Value> extends Pick<PutOptions, 'partition' | 'ttlMs' | 'ifRevision'> {
+  readonly key: Key
+  readonly value: Value
+}
+
+const isWhole = (value: number | undefined, min: number, max: number): boolean =>
+  value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)
+
+/** What is wrong with the numbers of a call, or null. */
+export const optionsProblem = (
+  options: Pick<PutOptions, 'ttlMs' | 'ifRevision'> & Pick<ReadOptions, 'timeoutMs' | 'consistency'>,
+): InvalidError | null => {
+  const { ttlMs, ifRevision, timeoutMs, consistency } = options
+  if (!isWhole(timeoutMs, 1, TIMEOUT_MS_MAX)) return new InvalidError(`timeoutMs is a whole number from 1 to ${TIMEOUT_MS_MAX}.`)
+  if (!isWhole(ttlMs, 0, TTL_MS_MAX)) return new InvalidError(`ttlMs is a whole number from 0 to ${TTL_MS_MAX}.`)
+  if (!isWhole(ifRevision, 0, Number.MAX_SAFE_INTEGER)) return new InvalidError('A revision is a whole number from 0.')
+  if (consistency === undefined || consistencies.includes(consistency)) return null
+  return new InvalidError(`consistency is ${consistencies.join(', ')}.`)
+}
+
+const consistencies: readonly Consistency[] = ['linearizable', 'lease', 'stale']

@@ -1,0 +1,184 @@
+/**
+ * The end of a turn of the event loop: what waits in the lanes that were touched goes to the links of the leaders, and one frame for
+ * each node leaves. And the tick, which finds what is due when no answer does.
+ */
+
+import { must } from '../actors/kernel/assert.ts'
+import { hex64 } from '../actors/kernel/random.ts'
+import { OpCode } from '../actors/shard/operation.ts'
+import { bytesOf, timeoutOf } from './call.ts'
+import { bytes } from './codec.ts'
+import { markDirty, rejectCall } from './dispatch.ts'
+import { hasWaiting, pauseLane, sweepLane } from './lane.ts'
+import { SESSION_REST_MS, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
+import { createLink } from './link.ts'
+import { handleLost, handleResult, handleUnsent } from './results.ts'
+import { createSession, hasRoom, isSettled, takeSequence } from './session.ts'
+import type { NodeId } from '../topology/ids.ts'
+import type { Call } from './call.ts'
+import type { Dispatch } from './dispatch.ts'
+import type { Lane } from './lane.ts'
+import type { Link } from './link.ts'
+import type { ShardSession } from './session.ts'
+
+export const runTurn = (dispatch: Dispatch): void => {
+  dispatch.isScheduled = false
+  const lanes = dispatch.dirty
+  dispatch.dirty = []
+  const now = dispatch.clock.now()
+  const links = new Set<Link>()
+  for (const lane of lanes) {
+    lane.isDirty = false
+    const link = linkFor(dispatch, lane, now)
+    if (link === null) continue
+    links.add(link)
+    gather(dispatch, lane, { link, now })
+  }
+  for (const link of links) link.flush(now)
+}
+
+/** The link that takes the lane's calls now; null when they wait, be it for a pause, a leader or a door session. */
+const linkFor = (dispatch: Dispatch, lane: Lane, now: number): Link | null => {
+  if (!dispatch.isConnected || lane.pausedUntil > now || !hasWaiting(lane)) return null
+  const targets = targetsOf(dispatch, lane)
+  if (targets.length === 0) {
+    noteTrouble(dispatch, `no leader of shard ${lane.shard} is known`)
+    pauseLane(lane, dispatch.random, { now })
+    return null
+  }
+  for (const node of targets) {
+    const link = dispatch.links.get(node) ?? openLink(dispatch, node)
+    if (link.isReady(now)) return link
+  }
+  return null
+}
+
+/** The leader; for stale reads all replicas, in the order in which they are to be tried. */
+const targetsOf = ({ routing }: Dispatch, lane: Lane): readonly NodeId[] => {
+  const leader = routing?.leaders[lane.shard]?.node
+  if (!lane.isStale) return leader === undefined ? [] : [leader]
+  const replicas = routing?.replicas[lane.shard] ?? []
+  return replicas.map((_, i) => must(replicas[(lane.turn + i) % replicas.length], 'it is within the list'))
+}
+
+/** The map is fetched again, at its own pace. */
+export const noteTrouble = (dispatch: Dispatch, problem: string): void => {
+  dispatch.problem = problem
+  dispatch.map.refresh()
+}
+
+const openLink = (dispatch: Dispatch, node: NodeId): Link => {
+  const link = createLink(node, {
+    ...dispatch,
+    inbox: `${dispatch.inbox}.${dispatch.numberedLinks.length}`,
+    onResult: (call, result) => { handleResult(dispatch, call, result) },
+    onUnsent: (call, problem) => { handleUnsent(dispatch, call, problem) },
+    onLost: (call, problem) => { handleLost(dispatch, call, problem) },
+    onOpen: () => { wakeWaiting(dispatch) },
+    onTrouble: (problem) => { noteTrouble(dispatch, problem) },
+  }, dispatch.counters)
+  dispatch.links.set(node, link)
+  dispatch.numberedLinks.push(link)
+  return link
+}
+
+export const wakeWaiting = (dispatch: Dispatch): void => {
+  for (const lane of dispatch.lanes) if (hasWaiting(lane)) markDirty(dispatch, lane)
+}
+
+interface Passage {
+  readonly link: Link
+  readonly now: number
+}
+
+const gather = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
+  const { ready } = lane
+  lane.ready = []
+  for (const call of ready) if (!call.isDone) passage.link.add(call)
+  if (lane.fresh.length > 0) gatherWrites(dispatch, lane, passage)
+}
+
+/** Writes leave under the lane's session, as many as its window has room for; without a session, that is opened first. */
+const gatherWrites = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
+  const session = sessionFor(dispatch, lane, passage)
+  if (session.state !== 'open') return
+  const { fresh } = lane
+  let taken = 0
+  while (taken < fresh.length && hasRoom(session)) {
+    const call = must(fresh[taken], 'it is within the list')
+    taken += 1
+    if (call.isDone) continue
+    call.session = session
+    call.sequence = takeSequence(session)
+    passage.link.add(call)
+  }
+  session.usedAt = passage.now
+  lane.fresh = taken === fresh.length ? [] : fresh.slice(taken)
+}
+
+const sessionFor = (dispatch: Dispatch, lane: Lane, { link, now }: Passage): ShardSession => {
+  const { session } = lane
+  const isRested = session.state === 'open' && isSettled(session) && now - session.usedAt >= SESSION_REST_MS
+  if (isRested) lane.session = createSession(hex64(dispatch.random))
+  if (lane.session.state === 'new') link.add(openSession(dispatch, lane, now))
+  return lane.session
+}
+
+/** Repeating it does no harm, so it may be sent as often as it takes. */
+const openSession = (dispatch: Dispatch, lane: Lane, now: number): Call => {
+  const { session } = lane
+  session.state = 'opening'
+  dispatch.counters.sessions += 1
+  return ownCall(dispatch, lane, {
+    code: OpCode.openSession,
+    timeoutMs: TIMEOUT_MS_DEFAULT,
+    now,
+    resolve: () => {
+      session.state = 'open'
+      session.usedAt = dispatch.clock.now()
+      markDirty(dispatch, lane)
+    },
+    reject: () => {
+      session.state = 'new'
+      markDirty(dispatch, lane)
+    },
+  })
+}
+
+/** An operation of the SDK itself on the lane's session. It counts as in flight like any other. */
+export const ownCall = (
+  dispatch: Dispatch,
+  lane: Lane,
+  input: Pick<Call, 'code' | 'timeoutMs' | 'resolve' | 'reject'> & { readonly now: number },
+): Call => {
+  const size = bytesOf('', undefined)
+  dispatch.operations += 1
+  dispatch.bytes += size
+  return {
+    ...input,
+    name: lane.session.client, key: '', shard: lane.shard, value: undefined, ifRevision: undefined, ttlMs: undefined,
+    consistency: 'linearizable', decode: bytes.decode, deadline: input.now + input.timeoutMs, bytes: size, signal: undefined, onAbort: null,
+    session: lane.session, sequence: 1, isUncertain: false, isSent: false, isDone: false, problem: '', problemStatus: '',
+  }
+}
+
+export const runTick = (dispatch: Dispatch): void => {
+  const now = dispatch.clock.now()
+  dispatch.ticks += 1
+  dispatch.map.onTick(now)
+  for (const link of dispatch.numberedLinks) link.onTick(now)
+  for (const lane of dispatch.lanes) if (lane.pausedUntil <= now && hasWaiting(lane)) markDirty(dispatch, lane)
+  if (dispatch.ticks % SWEEP_TICKS === 0) expireCalls(dispatch, now)
+}
+
+const expireCalls = (dispatch: Dispatch, now: number): void => visitCalls(dispatch, (call) => {
+  if (call.deadline > now) return
+  if (call.problem === '' && !call.isSent) call.problem = dispatch.problem
+  rejectCall(dispatch, call, timeoutOf(call))
+})
+
+/** Every call in flight; those that are done after the visit leave their lane or batch. */
+export const visitCalls = (dispatch: Dispatch, visit: (call: Call) => void): void => {
+  for (const lane of dispatch.lanes) sweepLane(lane, visit)
+  for (const link of dispatch.numberedLinks) link.sweep(visit)
+}

@@ -1,0 +1,235 @@
+/**
+ * The SDK against nodes on a broker in memory and virtual time: real batch doors, real connection actors, the real state machine with
+ * its sessions. Only Raft is the test's: it says who leads a shard, and what becomes of a request.
+ */
+
+import { createConnection } from '../../actors/connection/actor.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { createRandom, hex64 } from '../../actors/kernel/random.ts'
+import { createTurn } from '../../actors/kernel/turn.ts'
+import { readKey } from '../../actors/shard/apply.ts'
+import { isRead } from '../../actors/shard/operation.ts'
+import { createBatchGateway } from '../../gateway/batches.ts'
+import { createClient } from '../../sdk/client.ts'
+import { text } from '../../sdk/codec.ts'
+import { createKv } from '../../sdk/kv.ts'
+import { nodeId, shardId } from '../../topology/ids.ts'
+import { createReplica } from '../actors/shard/entries.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { Connection } from '../../actors/connection/actor.ts'
+import type { Random } from '../../actors/kernel/random.ts'
+import type { Operation, OperationResult } from '../../actors/shard/operation.ts'
+import type { ShardMessage } from '../../actors/shard/protocol.ts'
+import type { BatchGateway } from '../../gateway/batches.ts'
+import type { Fate } from '../../bus/memory.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { Permissions } from '../../bus/memoryConnection.ts'
+import type { Client } from '../../sdk/client.ts'
+import type { DispatchLimits } from '../../sdk/dispatch.ts'
+import type { Kv } from '../../sdk/kv.ts'
+import type { VirtualWorld } from '../support/virtual.ts'
+
+const PATIENCE_MS = 20_000
+const SHARD_ANSWERS_AFTER_MS = 1
+const NODE_TICK_MS = 50
+
+/** What a shard does with one request: `lose` neither applies nor answers it, `serveInSilence` applies it and answers nobody. */
+export type Fortune = 'serve' | 'lose' | 'serveInSilence' | OperationResult
+
+export interface Asked {
+  readonly node: string
+  readonly shard: number
+  readonly operations: readonly Operation[]
+  readonly consistency: string
+}
+
+export interface WorldOptions {
+  readonly shards?: number
+  readonly nodes?: readonly string[]
+  readonly limits?: Partial<DispatchLimits>
+  readonly fate?: (message: Fate) => readonly number[]
+  readonly permissions?: Permissions
+  readonly cluster?: string
+}
+
+export interface World extends VirtualWorld {
+  readonly client: Client
+  readonly kv: Kv<string>
+  readonly bus: Bus
+  /** Every request that a shard got, in order. */
+  readonly asked: Asked[]
+  /** Decides about requests from now on; by default a leader serves. */
+  readonly behave: (decide: (request: Asked) => Fortune) => void
+  readonly lead: (shard: number, node: string) => void
+  /** Nobody leads; the map says so. */
+  readonly leaderless: (shard: number) => void
+  /** The node's process is gone: nobody listens, what it had taken is never answered. */
+  readonly kill: (node: string) => void
+  readonly door: (node: string) => BatchGateway
+  /** What the map says from now on, instead of the truth. */
+  readonly claim: (map: unknown) => void
+  /** The log time of all shards moves on. */
+  readonly age: (ms: number) => void
+  /** Lets virtual time pass until the promise settles; fails after 20 s of it. */
+  readonly settled: <Result>(promise: Promise<Result>) => Promise<Result>
+  /** Waits until it holds, in virtual time. */
+  readonly until: (what: string, isTrue: () => boolean) => Promise<void>
+  readonly valueOf: (key: string, shard?: number) => string | undefined
+}
+
+interface Ground {
+  readonly virtual: VirtualWorld
+  readonly random: Random
+  readonly shardCount: number
+  readonly leaders: ({ readonly node: string; readonly term: number } | null)[]
+  readonly replicas: readonly ReturnType<typeof createReplica>[]
+  readonly asked: Asked[]
+  decide: (request: Asked) => Fortune
+  timeMs: number
+}
+
+interface TestNode {
+  readonly bus: Bus
+  readonly gateway: BatchGateway
+  isAlive: boolean
+}
+
+const notLeader: OperationResult = { status: 'NOT_LEADER', revision: 0, definite: true, retryAfterMs: 50, message: 'This node does not serve the shard now.' }
+
+export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
+  const virtual = createVirtualWorld(options.fate === undefined ? {} : { fate: options.fate })
+  const { shards: shardCount = 4, nodes: names = ['n1', 'n2', 'n3'] } = options
+  const ground: Ground = {
+    virtual, shardCount, random: createRandom(7), asked: [], decide: () => 'serve', timeMs: 1_000,
+    leaders: Array.from({ length: shardCount }, (_, shard) => ({ node: must(names[shard % names.length], 'there are nodes'), term: 1 })),
+    replicas: Array.from({ length: shardCount }, () => createReplica()),
+  }
+  const nodes = new Map(names.map((name) => [name, startNode(ground, name)]))
+  let claimed: unknown = null
+  for (const { bus } of nodes.values()) {
+    bus.subscribe('kv.map', ({ reply }) => {
+      bus.publish(reply, new TextEncoder().encode(JSON.stringify(claimed ?? {
+        cluster: options.cluster ?? '00000000c0ffee00', epoch: 1, shardCount, nodes: names, leaders: ground.leaders,
+        replicas: ground.leaders.map(() => names.map((name) => `${name}:1`)),
+      })))
+    }, { queue: 'kv-gateway' })
+  }
+  const bus = virtual.broker.connect({ name: 'sdk', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
+  const client = createClient({
+    bus, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk',
+    limits: { operationsMax: 100_000, bytesMax: 1e9, ...options.limits },
+  })
+  const { settled, until } = patience(virtual)
+  const nodeOf = (name: string): TestNode => must(nodes.get(name), `there is a node ${name}`)
+  const ready = client.ready()
+  if (options.permissions === undefined) await settled(ready)
+  else ready.catch(() => {})
+  return {
+    ...virtual,
+    client,
+    kv: createKv(client, text, { timeoutMs: 5_000, consistency: 'linearizable' }),
+    bus,
+    asked: ground.asked,
+    behave: (decide) => { ground.decide = decide },
+    lead: (shard, node) => { ground.leaders[shard] = { node, term: (ground.leaders[shard]?.term ?? 9) + 1 } },
+    leaderless: (shard) => { ground.leaders[shard] = null },
+    kill: (name) => {
+      nodeOf(name).isAlive = false
+      nodeOf(name).bus.close()
+    },
+    door: (name) => nodeOf(name).gateway,
+    claim: (map) => { claimed = map },
+    age: (ms) => { ground.timeMs += ms },
+    settled,
+    until,
+    valueOf: (key, shard = 0) => {
+      const { value } = readKey(must(ground.replicas[shard], 'the shard is there').state, key)
+      return value === undefined ? undefined : new TextDecoder().decode(value)
+    },
+  }
+}
+
+const patience = ({ pass, clock }: VirtualWorld): Pick<World, 'settled' | 'until'> => {
+  const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
+  const until: World['until'] = async (what, isTrue) => {
+    const deadline = clock.now() + PATIENCE_MS
+    await turn()
+    while (!isTrue()) {
+      if (clock.now() > deadline) throw new Error(`not within ${PATIENCE_MS} virtual ms: ${what}`)
+      pass(1)
+      await turn()
+    }
+  }
+  return {
+    until,
+    settled: async (promise) => {
+      let isOver = false
+      const over = (): void => { isOver = true }
+      promise.then(over, over)
+      await until('the promise settles', () => isOver)
+      return promise
+    },
+  }
+}
+
+const startNode = (ground: Ground, name: string): TestNode => {
+  const { virtual: { clock, broker } } = ground
+  const bus = broker.connect({ name })
+  const self = nodeId(name)
+  const turn = createTurn(clock)
+  const gateway: BatchGateway = createBatchGateway({
+    bus, clock, self, log: silentLogger, prefix: 'kv', inboxPrefix: '_INBOX.', shardCount: ground.shardCount, epoch: 1,
+    valueBytesMax: 512 * 1_024, frameBytesMax: 600 * 1_024, catchUp: () => {}, drawSession: () => hex64(ground.random),
+    openConnection: (id, { answer, closed }) => {
+      const connection: Connection = createConnection({
+        id, kind: 'session', clock, log: silentLogger, now: clock.now(), leaderOf: () => null,
+        ports: {
+          answer, closed, forget: () => {},
+          send: (shard, _to, request) => {
+            serve(ground, { node: name, shard, request }, (results) => {
+              if (node.isAlive) connection.send({ type: 'shard.reply', shard, batch: request.batch, results, from: self, now: clock.now() })
+            })
+          },
+          requestFlush: turn.member('connection', () => { connection.send({ type: 'connection.flush', now: clock.now() }) }),
+        },
+        onFailure: (error) => { throw error },
+      })
+      return connection
+    },
+    requestFlush: turn.member('post', () => { gateway.flush() }),
+  })
+  gateway.open()
+  const node: TestNode = { bus, gateway, isAlive: true }
+  const tick = (): void => {
+    if (!node.isAlive) return
+    gateway.onTick(clock.now())
+    clock.after(NODE_TICK_MS, tick)
+  }
+  clock.after(NODE_TICK_MS, tick)
+  return node
+}
+
+interface Arrival {
+  readonly node: string
+  readonly shard: number
+  readonly request: Extract<ShardMessage, { type: 'shard.request' }>
+}
+
+const serve = (ground: Ground, { node, shard, request }: Arrival, answer: (results: readonly OperationResult[]) => void): void => {
+  const { operations, consistency } = request
+  const asked = { node, shard, operations, consistency }
+  ground.asked.push(asked)
+  const isStaleRead = consistency === 'stale' && operations.every(({ code }) => isRead(code))
+  const isLed = isStaleRead || ground.leaders[shard]?.node === node
+  const fortune = isLed ? ground.decide(asked) : notLeader
+  if (fortune === 'lose') return
+  const results = typeof fortune === 'object' ? operations.map(() => fortune) : execute(ground, shardId(shard), operations)
+  if (fortune !== 'serveInSilence') ground.virtual.clock.after(SHARD_ANSWERS_AFTER_MS, () => { answer(results) })
+}
+
+const execute = (ground: Ground, shard: number, operations: readonly Operation[]): readonly OperationResult[] => {
+  const replica = must(ground.replicas[shard], 'the shard is there')
+  if (operations.every(({ code }) => isRead(code))) return operations.map(({ key }) => readKey(replica.state, key))
+  return replica.apply(ground.timeMs, ...operations)
+}
