@@ -6,13 +6,19 @@
 import { Command } from 'commander'
 import { addFloor } from './questions/floor.ts'
 import { addGet } from './questions/get.ts'
+import { addLatency } from './questions/latency.ts'
+import { addMemory } from './questions/memory.ts'
 import { addMixed } from './questions/mixed.ts'
+import { addOverload } from './questions/overload.ts'
 import { addPut } from './questions/put.ts'
 import { addRaw } from './questions/raw.ts'
+import { addSoak } from './questions/soak.ts'
+
+const questions = [addPut, addGet, addMixed, addRaw, addFloor, addLatency, addOverload, addMemory, addSoak]
 
 export const main = async (args: readonly string[]): Promise<void> => {
   const program = new Command('bench').description('measures ShardKV on this machine')
-  for (const add of [addPut, addGet, addMixed, addRaw, addFloor]) add(program)
+  for (const add of questions) add(program)
   await program.parseAsync([...args], { from: 'user' })
   process.exit()
 }

@@ -5,7 +5,7 @@
 
 import { runClient } from './clientTask.ts'
 import { median, medianRun } from './load/measurement.ts'
-import type { ClientTask } from './clientTask.ts'
+import type { MeasuredLoop } from './clientTask.ts'
 import type { Measurement } from './load/measurement.ts'
 import type { WorkloadSpec } from './load/workload.ts'
 import type { Target } from './targets/port.ts'
@@ -21,7 +21,7 @@ export interface Figure {
 export interface TurnsPlan {
   readonly targets: readonly Target[]
   readonly workload: Omit<WorkloadSpec, 'seed'>
-  readonly loop: ClientTask['loop']
+  readonly loop: MeasuredLoop
   readonly runs: number
 }
 

@@ -1,5 +1,6 @@
 /** Who leads which shard, as `kv.map` says it. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { spanningSubject } from '../../bus/subjects.ts'
 import { nodeOf } from '../../topology/ids.ts'
 import type { Bus } from '../../bus/port.ts'
@@ -29,7 +30,7 @@ export const awaitLeaders = async (bus: Bus, prefix: string, isBalancedWanted = 
   while (performance.now() < deadline) {
     const found = leadersOf(await request(bus, spanningSubject(prefix, 'map'), new Uint8Array(0)))
     if (found !== null && (found.isBalanced || !isBalancedWanted)) return found
-    await new Promise((wake) => { setTimeout(wake, LEADERS_POLL_MS) })
+    await pause(LEADERS_POLL_MS)
   }
   throw new Error(`not every shard has ${isBalancedWanted ? 'its preferred' : 'a'} leader within ${LEADERS_WITHIN_MS} ms`)
 }

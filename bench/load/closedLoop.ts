@@ -5,6 +5,7 @@
  * What completes during the warm-up is not counted: both sides' code is still being compiled.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { createTally, summarize } from './measurement.ts'
 import type { Answer } from '../drivers/port.ts'
 import type { Measurement } from './measurement.ts'
@@ -36,5 +37,3 @@ export const runClosedLoop = async (perform: () => Promise<Answer>, loop: Closed
   await callers
   return result
 }
-
-const pause = (ms: number): Promise<void> => new Promise((wake) => { setTimeout(wake, ms) })

@@ -1,5 +1,6 @@
 /** Writes every key once, so many in flight. What is refused or fails is tried again after a moment. */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { createTally, summarize } from './measurement.ts'
 import { createValue, keyName } from './workload.ts'
 import type { Driver } from '../drivers/port.ts'
@@ -34,7 +35,7 @@ export const runFill = async (driver: Driver, { keys, valueBytes }: WorkloadSpec
 const putUntilDone = async (driver: Driver, key: string, value: Buffer): Promise<void> => {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     if (await driver.put(key, value) === 'ok') return
-    await new Promise((wake) => { setTimeout(wake, RETRY_MS) })
+    await pause(RETRY_MS)
   }
   throw new Error(`${key} can not be written`)
 }

@@ -7,6 +7,7 @@
  * what is started late counts its lateness.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { fraction } from '../../actors/kernel/random.ts'
 import { createTally, summarize } from './measurement.ts'
 import type { Random } from '../../actors/kernel/random.ts'
@@ -57,5 +58,3 @@ export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop
   await Promise.all(inFlight)
   return summarize(measured, loop.durationMs, cpu)
 }
-
-const pause = (ms: number): Promise<void> => new Promise((wake) => { setTimeout(wake, ms) })

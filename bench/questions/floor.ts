@@ -9,13 +9,13 @@ import { productDrivers } from '../drivers/port.ts'
 import { printResult, throughputTable } from '../report.ts'
 import { startFloor } from '../targets/floor.ts'
 import { startProduct } from '../targets/product.ts'
+import { withTargets } from '../targets/use.ts'
 import { getMix } from './get.ts'
 import { putMix } from './put.ts'
 import { measureMixes } from './throughput.ts'
 import type { Command } from 'commander'
 import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
 import type { Row } from '../report.ts'
-import type { Target } from '../targets/port.ts'
 
 interface FloorFlags extends RunFlags, WorkloadFlags, Pick<TargetFlags, 'driver'> {
   readonly inflight: readonly number[]
@@ -38,18 +38,13 @@ export const addFloor = (program: Command): void => {
     .action(askFloor)
 }
 
-const askFloor = async (flags: FloorFlags): Promise<void> => {
-  const targets: Target[] = []
-  try {
-    targets.push(await startFloor(), await startProduct(flags.driver))
+const askFloor = (flags: FloorFlags): Promise<void> =>
+  withTargets([startFloor, () => startProduct(flags.driver)], async (targets) => {
     const mixes = [putMix, getMix].filter(({ op }) => flags.op === 'both' || flags.op === op)
     const rows = await measureMixes(targets, mixes, flags)
     const bars = rows.flatMap(verdict)
     await printResult(flags.json === true, { rows, bars }, [throughputTable(rows), ...bars].join('\n'))
-  } finally {
-    for (const target of targets) await target.stop()
-  }
-}
+  })
 
 const verdict = ({ op, inFlight, ratio }: Row): readonly string[] => {
   const bar = BARS[op]?.[inFlight]

@@ -3,7 +3,8 @@
 import { flag } from '../../cli/flags.ts'
 import { withInFlightFlag, withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
 import { printResult, throughputTable } from '../report.ts'
-import { runningProduct, startOtherProduct, startProduct } from '../targets/product.ts'
+import { startOtherProduct } from '../targets/product.ts'
+import { productOf, withTargets } from '../targets/use.ts'
 import { fill, measureInTurns } from '../turns.ts'
 import type { Command } from 'commander'
 import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
@@ -36,17 +37,14 @@ export const addThroughput = (program: Command, { name, description, mixes, driv
     .action((flags: ThroughputFlags) => askThroughput(driver === undefined ? flags : { ...flags, driver }, mixes))
 }
 
-const askThroughput = async (flags: ThroughputFlags, mixes: readonly Mix[]): Promise<void> => {
-  const targets: Target[] = []
-  try {
-    targets.push(flags.servers === undefined ? await startProduct(flags.driver) : runningProduct(flags.servers, flags.prefix, flags.driver))
-    // The other build comes first: ratios say how this one compares with it.
-    if (flags.against !== undefined) targets.unshift(await startOtherProduct(flags.against, flags.driver))
+const askThroughput = (flags: ThroughputFlags, mixes: readonly Mix[]): Promise<void> => {
+  const { against, driver } = flags
+  // The other build comes first: ratios say how this one compares with it.
+  const starts = against === undefined ? [productOf(flags)] : [() => startOtherProduct(against, driver), productOf(flags)]
+  return withTargets(starts, async (targets) => {
     const rows = await measureMixes(targets, mixes, flags)
     await printResult(flags.json === true, { rows }, throughputTable(rows))
-  } finally {
-    for (const target of targets) await target.stop()
-  }
+  })
 }
 
 /** Every mix at every depth, all targets in turns. */

@@ -3,6 +3,7 @@
  * with the bench however that ends (topology/launcher/processes.ts).
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { createLocalFiles } from '../../storage/localFiles.ts'
@@ -101,5 +102,3 @@ const stopChild = async (child: Child): Promise<void> => {
   await child.ended
   clearTimeout(killer)
 }
-
-const pause = (ms: number): Promise<void> => new Promise((wake) => { setTimeout(wake, ms) })
