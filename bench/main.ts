@@ -10,11 +10,12 @@ import { addLatency } from './questions/latency.ts'
 import { addMemory } from './questions/memory.ts'
 import { addMixed } from './questions/mixed.ts'
 import { addOverload } from './questions/overload.ts'
+import { addPeers } from './questions/peers.ts'
 import { addPut } from './questions/put.ts'
 import { addRaw } from './questions/raw.ts'
 import { addSoak } from './questions/soak.ts'
 
-const questions = [addPut, addGet, addMixed, addRaw, addFloor, addLatency, addOverload, addMemory, addSoak]
+const questions = [addPut, addGet, addMixed, addRaw, addFloor, addPeers, addLatency, addOverload, addMemory, addSoak]
 
 export const main = async (args: readonly string[]): Promise<void> => {
   const program = new Command('bench').description('measures ShardKV on this machine')

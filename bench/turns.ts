@@ -3,7 +3,6 @@
  * pairs, each of which ran within seconds of the other; a ratio of medians would compare different moments.
  */
 
-import { runClient } from './clientTask.ts'
 import { median, medianRun } from './load/measurement.ts'
 import type { MeasuredLoop } from './clientTask.ts'
 import type { Measurement } from './load/measurement.ts'
@@ -30,9 +29,7 @@ export const measureInTurns = async ({ targets, workload, loop, runs }: TurnsPla
   const rounds: (readonly Measurement[])[] = []
   for (let run = 1; run <= runs; run += 1) {
     const round: Measurement[] = []
-    for (const { driver, at, clientProgram } of targets) {
-      round.push(await runClient({ driver, target: at, workload: { ...workload, seed: run }, loop }, clientProgram))
-    }
+    for (const target of targets) round.push(await target.ask({ ...workload, seed: run }, loop))
     rounds.push(round)
   }
   return targets.map(({ name }, i) => {
@@ -46,9 +43,8 @@ const pairedRatio = (rounds: readonly (readonly Measurement[])[], contender: num
   median(rounds.map((round) => (round[contender]?.perSecond ?? 0) / Math.max(1, round[0]?.perSecond ?? 0)))
 
 /** Every key once, so that reads find something. */
-export const fill = async ({ driver, at, clientProgram }: Target, workload: Omit<WorkloadSpec, 'seed'>): Promise<void> => {
-  const loop = { kind: 'fill', inFlight: FILL_IN_FLIGHT, warmUpMs: 0, durationMs: FILL_MS_MAX } as const
-  await runClient({ driver, target: at, workload: { ...workload, seed: 0 }, loop }, clientProgram)
+export const fill = async (target: Target, workload: Omit<WorkloadSpec, 'seed'>): Promise<void> => {
+  await target.ask({ ...workload, seed: 0 }, { kind: 'fill', inFlight: FILL_IN_FLIGHT, warmUpMs: 0, durationMs: FILL_MS_MAX })
 }
 
 const FILL_IN_FLIGHT = 256

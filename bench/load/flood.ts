@@ -11,10 +11,10 @@ import { between } from '../../actors/kernel/random.ts'
 import { OpCode } from '../../actors/shard/operation.ts'
 import { encodeClientFrame } from '../../bus/codec/batch.ts'
 import { shardOf } from '../../topology/hash.ts'
-import { answerOf, openDoors } from '../drivers/doors.ts'
+import { openDoors } from '../drivers/doors.ts'
 import { createValue, keyName } from './workload.ts'
 import type { Random } from '../../actors/kernel/random.ts'
-import type { Operation, OperationResult } from '../../actors/shard/operation.ts'
+import type { Operation, OperationResult, StatusName } from '../../actors/shard/operation.ts'
 import type { NodeFrame } from '../../bus/codec/batchAnswers.ts'
 import type { ShardId } from '../../topology/ids.ts'
 import type { Door, Doors } from '../drivers/doors.ts'
@@ -35,7 +35,8 @@ export interface FloodFigures {
   readonly heldBack: number
   readonly done: number
   readonly overloaded: number
-  readonly failed: number
+  /** By status: anything else that came back. */
+  readonly failures: Readonly<Record<string, number>>
   /** The longest wait that an OVERLOADED asked for; 0 when none did. */
   readonly retryAfterMsMax: number
 }
@@ -53,10 +54,15 @@ interface Spout {
   quietUntil: number
 }
 
-type Counts = { -readonly [Name in keyof FloodFigures]: number }
+interface Counts {
+  offered: number
+  sent: number
+  heldBack: number
+  retryAfterMsMax: number
+  readonly byStatus: Map<StatusName, number>
+}
 
-const newCounts = (): Counts =>
-  ({ offered: 0, sent: 0, heldBack: 0, done: 0, overloaded: 0, failed: 0, retryAfterMsMax: 0 })
+const newCounts = (): Counts => ({ offered: 0, sent: 0, heldBack: 0, retryAfterMsMax: 0, byStatus: new Map() })
 
 export const runFlood = async (
   target: DriverTarget, { workload, flood, random }: { readonly workload: WorkloadSpec; readonly flood: Flood; readonly random: Random },
@@ -70,7 +76,7 @@ export const runFlood = async (
   })
   for (const [door, frames] of encodeFrames(doors, workload, random)) spouts.set(door, { door, frames, next: 0, quietUntil: 0 })
   await pour([...spouts.values()], counts, { ...flood, durationMs: flood.warmUpMs })
-  const before = { ...counts }
+  const before = { ...counts, byStatus: new Map(counts.byStatus) }
   await pour([...spouts.values()], counts, flood)
   const figures = differenceOf(before, counts)
   await doors.close()
@@ -111,30 +117,29 @@ const sendNext = (spout: Spout, counts: Counts, now: number): void => {
 /** Returns the wait that an OVERLOADED among the answers asks for, 0 without one. */
 const countAnswers = (counts: Counts, frame: NodeFrame): number => {
   if (frame.kind === 'welcome') return 0
-  if (frame.kind === 'refused') return countAnswer(counts, frame.result, BATCH_OPERATIONS)
-  let retryAfterMs = 0
-  for (const { result } of frame.rows) retryAfterMs = Math.max(retryAfterMs, countAnswer(counts, result, 1))
-  return retryAfterMs
-}
-
-const countAnswer = (counts: Counts, result: OperationResult, operations: number): number => {
-  const answer = answerOf(result)
-  if (answer === 'ok') counts.done += operations
-  else counts[answer] += operations
-  const retryAfterMs = answer === 'overloaded' ? result.retryAfterMs ?? 0 : 0
+  const rows = frame.kind === 'refused' ? [] : frame.rows
+  let retryAfterMs = frame.kind === 'refused' ? countAnswer(counts, frame.result, BATCH_OPERATIONS) : 0
+  for (const { result } of rows) retryAfterMs = Math.max(retryAfterMs, countAnswer(counts, result, 1))
   counts.retryAfterMsMax = Math.max(counts.retryAfterMsMax, retryAfterMs)
   return retryAfterMs
 }
 
-const differenceOf = (before: FloodFigures, after: FloodFigures): FloodFigures => ({
-  offered: after.offered - before.offered,
-  sent: after.sent - before.sent,
-  heldBack: after.heldBack - before.heldBack,
-  done: after.done - before.done,
-  overloaded: after.overloaded - before.overloaded,
-  failed: after.failed - before.failed,
-  retryAfterMsMax: after.retryAfterMsMax,
-})
+const countAnswer = ({ byStatus }: Counts, { status, retryAfterMs = 0 }: OperationResult, operations: number): number => {
+  byStatus.set(status, (byStatus.get(status) ?? 0) + operations)
+  return status === 'OVERLOADED' ? retryAfterMs : 0
+}
+
+const differenceOf = (before: Counts, after: Counts): FloodFigures => {
+  const byStatus = new Map([...after.byStatus].map(([status, count]) => [status, count - (before.byStatus.get(status) ?? 0)]))
+  const { OK: done = 0, OVERLOADED: overloaded = 0, ...failures }: Partial<Record<StatusName, number>> = Object.fromEntries(byStatus)
+  return {
+    offered: after.offered - before.offered,
+    sent: after.sent - before.sent,
+    heldBack: after.heldBack - before.heldBack,
+    done, overloaded, failures,
+    retryAfterMsMax: after.retryAfterMsMax,
+  }
+}
 
 /** Random keys, each batch with those of one door alone. */
 const encodeFrames = (doors: Doors, { keys, valueBytes }: WorkloadSpec, random: Random): ReadonlyMap<Door, readonly Buffer[]> => {

@@ -17,7 +17,7 @@ import { fill } from '../turns.ts'
 import type { Command } from 'commander'
 import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
 import type { FloodFigures } from '../load/flood.ts'
-import type { Target } from '../targets/port.ts'
+import type { ProductTarget, Target } from '../targets/port.ts'
 
 interface OverloadFlags extends RunFlags, WorkloadFlags, TargetFlags {
   readonly times: number
@@ -59,7 +59,7 @@ const askOverload = (flags: OverloadFlags): Promise<void> => withProduct(flags, 
 })
 
 const flood = async (
-  target: Target, flags: OverloadFlags & { readonly peak: number; readonly isObeying: boolean },
+  target: ProductTarget, flags: OverloadFlags & { readonly peak: number; readonly isObeying: boolean },
 ): Promise<OverloadRow> => {
   const { keys, distribution, valueBytes, warmUpMs, seconds, peak, isObeying } = flags
   const before = await memoryOf(target)
@@ -105,10 +105,11 @@ const watchMemory = (target: Target): { readonly stop: () => Memory } => {
 const tableOf = (rows: readonly OverloadRow[], peak: number): string => [
   `peak ${Math.round(peak)}/s`,
   formatTable(
-    ['client', 'offered/s', 'sent/s', 'done/s', '% of peak', 'OVERLOADED/s', 'failed/s', 'retry-after ms', 'RSS MiB before', 'RSS MiB most'],
-    rows.map(({ client, seconds, offered, sent, done, overloaded, failed, goodputShare, retryAfterMsMax, rssBytesBefore, rssBytesMax }) => [
+    ['client', 'offered/s', 'sent/s', 'done/s', '% of peak', 'OVERLOADED/s', 'other/s', 'retry-after ms', 'RSS MiB before', 'RSS MiB most'],
+    rows.map(({ client, seconds, offered, sent, done, overloaded, failures, goodputShare, retryAfterMsMax, rssBytesBefore, rssBytesMax }) => [
       client, ...[offered, sent, done].map((count) => Math.round(count / seconds)), Math.round(goodputShare * 100),
-      ...[overloaded, failed].map((count) => Math.round(count / seconds)), retryAfterMsMax, mebibytes(rssBytesBefore), mebibytes(rssBytesMax),
+      Math.round(overloaded / seconds), Object.entries(failures).map(([status, count]) => `${status} ${Math.round(count / seconds)}`).join(' '),
+      retryAfterMsMax, mebibytes(rssBytesBefore), mebibytes(rssBytesMax),
     ]),
   ),
   ...rows.map(({ client, goodputShare }) =>

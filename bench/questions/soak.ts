@@ -6,7 +6,6 @@
 
 import { join } from 'node:path'
 import { flag, wholeNumber } from '../../cli/flags.ts'
-import { runClient } from '../clientTask.ts'
 import { withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
 import { median } from '../load/measurement.ts'
 import { measurePeak } from '../peak.ts'
@@ -16,7 +15,7 @@ import { withProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
 import type { Command } from 'commander'
 import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
-import type { Target } from '../targets/port.ts'
+import type { ProductTarget } from '../targets/port.ts'
 
 interface SoakFlags extends RunFlags, WorkloadFlags, TargetFlags {
   readonly minutes: number
@@ -51,7 +50,7 @@ const askSoak = (flags: SoakFlags): Promise<void> => withProduct(flags, async (t
   const durationMs = minutes * 60_000
   const loop = { kind: 'open', perSecond, warmUpMs, durationMs, inFlightMax: IN_FLIGHT_MAX } as const
   const watch = startWatch(target, flags.everySeconds * 1_000)
-  const load = await runClient({ driver: target.driver, target: target.at, workload: { ...workload, seed: 1 }, loop }, target.clientProgram)
+  const load = await target.ask({ ...workload, seed: 1 }, loop)
   const samples = await watch.stop()
   const lines = [
     tableOf(samples),
@@ -62,7 +61,7 @@ const askSoak = (flags: SoakFlags): Promise<void> => withProduct(flags, async (t
 })
 
 /** Samples all processes at once, again and again until stopped. */
-const startWatch = (target: Target, everyMs: number): { readonly stop: () => Promise<readonly SoakSample[]> } => {
+const startWatch = (target: ProductTarget, everyMs: number): { readonly stop: () => Promise<readonly SoakSample[]> } => {
   const samples: SoakSample[] = []
   const startedAt = performance.now()
   const stopping = new AbortController()
@@ -82,7 +81,7 @@ const startWatch = (target: Target, everyMs: number): { readonly stop: () => Pro
   }
 }
 
-const sampleAll = async (target: Target, minute: number): Promise<readonly SoakSample[]> => {
+const sampleAll = async (target: ProductTarget, minute: number): Promise<readonly SoakSample[]> => {
   const samples: SoakSample[] = []
   for (const [name, pid] of Object.entries(target.pids)) {
     const sample = await sampleProcess(pid)

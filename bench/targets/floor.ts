@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runClient } from '../clientTask.ts'
 import { FLOOR_NODES, FLOOR_READY_LINE } from '../floor/layout.ts'
 import { createChildGroup } from './children.ts'
 import { freePorts } from './freePorts.ts'
@@ -30,8 +31,10 @@ export const startFloor = async (): Promise<Target> => {
       isGuarded: false,
     })))
     return {
-      name: 'floor', driver: 'floor', at: { servers: [url], prefix: '' }, pids: { ...broker, ...nodes },
-      directory: group.directory, stop: group.stop,
+      name: 'floor',
+      ask: (workload, loop) => runClient({ driver: 'floor', target: { servers: [url], prefix: '' }, workload, loop }),
+      pids: { ...broker, ...nodes },
+      stop: group.stop,
     }
   } catch (error) {
     await group.stop()

@@ -9,11 +9,12 @@ import { pathToFileURL } from 'node:url'
 import { createLocalFiles } from '../../storage/localFiles.ts'
 import { startLocalCluster } from '../../topology/launcher/main.ts'
 import { connectNats } from '../../bus/nats.ts'
+import { runClient } from '../clientTask.ts'
 import { awaitLeaders } from '../drivers/leaders.ts'
 import { freePorts } from './freePorts.ts'
 import type { DriverName, DriverTarget } from '../drivers/port.ts'
 import type { Launcher } from '../../topology/launcher/launcher.ts'
-import type { Target } from './port.ts'
+import type { ProductTarget } from './port.ts'
 
 const READY_LINE = 'shardkv is ready'
 /** Node i answers on this plus i; a free block is likelier high up. */
@@ -25,13 +26,18 @@ type StartLocalCluster = typeof startLocalCluster
 
 let started = 0
 
-export const runningProduct = (servers: readonly string[], prefix: string, driver: DriverName): Target =>
-  ({ name: 'product', driver, at: { servers, prefix }, pids: {}, stop: async () => {} })
+export const runningProduct = (servers: readonly string[], prefix: string, driver: DriverName): ProductTarget =>
+  productAt({ name: 'product', driver, at: { servers, prefix }, pids: {}, stop: async () => {} })
 
-export const startProduct = (driver: DriverName): Promise<Target> => startFrom(startLocalCluster, { name: 'product', driver })
+const productAt = (target: Omit<ProductTarget, 'ask'>, clientProgram?: string): ProductTarget => ({
+  ...target,
+  ask: (workload, loop) => runClient({ driver: target.driver, target: target.at, workload, loop }, clientProgram),
+})
+
+export const startProduct = (driver: DriverName): Promise<ProductTarget> => startFrom(startLocalCluster, { name: 'product', driver })
 
 /** The build in `directory`, which must have been built. Its measuring client is used when it has one. */
-export const startOtherProduct = async (directory: string, driver: DriverName): Promise<Target> => {
+export const startOtherProduct = async (directory: string, driver: DriverName): Promise<ProductTarget> => {
   const files = createLocalFiles()
   const root = resolve(directory)
   const launcher = join(root, LAUNCHER_MODULE)
@@ -39,10 +45,10 @@ export const startOtherProduct = async (directory: string, driver: DriverName): 
   const { startLocalCluster: start } = await import(pathToFileURL(launcher).href) as { startLocalCluster: StartLocalCluster }
   const target = await startFrom(start, { name: 'other', driver })
   const clientProgram = join(root, CLIENT_PROGRAM)
-  return await files.facts(clientProgram) === null ? target : { ...target, clientProgram }
+  return await files.facts(clientProgram) === null ? target : productAt(target, clientProgram)
 }
 
-const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<Target, 'name' | 'driver'>): Promise<Target> => {
+const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<ProductTarget, 'name' | 'driver'>): Promise<ProductTarget> => {
   const files = createLocalFiles()
   started += 1
   const directory = join(tmpdir(), `shardkv-bench-${name}-${process.pid}-${started}`)
@@ -61,7 +67,7 @@ const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<Target
   if (await Promise.race([ready, cluster.ended]) !== 'ready') throw new Error(`the cluster did not start; its logs are in ${directory}`)
   const at = { servers: [`nats://127.0.0.1:${natsPort}`], prefix: 'kv' }
   await settle(at)
-  return { name, driver, at, pids, directory, stop }
+  return productAt({ name, driver, at, pids, directory, stop })
 }
 
 /** A young cluster moves leaderships to their preferred nodes, one a second: that would be measured too. */

@@ -2,13 +2,13 @@
 
 import { runningProduct, startProduct } from './product.ts'
 import type { TargetFlags } from '../flags.ts'
-import type { Target } from './port.ts'
+import type { ProductTarget, Target } from './port.ts'
 
 /** Starts them one after the other; whatever happens, all that were started are stopped. */
-export const withTargets = async (
-  starts: readonly (() => Promise<Target>)[], work: (targets: readonly Target[]) => Promise<void>,
+export const withTargets = async <Started extends Target>(
+  starts: readonly (() => Promise<Started>)[], work: (targets: readonly Started[]) => Promise<void>,
 ): Promise<void> => {
-  const targets: Target[] = []
+  const targets: Started[] = []
   try {
     for (const start of starts) targets.push(await start())
     await work(targets)
@@ -18,10 +18,10 @@ export const withTargets = async (
 }
 
 /** A cluster of our own, or the one that `--servers` names. */
-export const productOf = ({ servers, prefix, driver }: TargetFlags) => async (): Promise<Target> =>
+export const productOf = ({ servers, prefix, driver }: TargetFlags) => async (): Promise<ProductTarget> =>
   (servers === undefined ? await startProduct(driver) : runningProduct(servers, prefix, driver))
 
-export const withProduct = (flags: TargetFlags, work: (target: Target) => Promise<void>): Promise<void> =>
+export const withProduct = (flags: TargetFlags, work: (target: ProductTarget) => Promise<void>): Promise<void> =>
   withTargets([productOf(flags)], async (targets) => {
     for (const target of targets) await work(target)
   })
