@@ -1,6 +1,6 @@
 /**
- * Latencies in log-linear buckets, after HdrHistogram (Gil Tene): every power of two is cut into SUB_BUCKETS equal parts, so that a
- * percentile is off by less than 1 in SUB_BUCKETS whatever its size, and a record costs an increment.
+ * Latencies in log-linear buckets, after HdrHistogram (Gil Tene): every power of two is cut into HALF equal parts, so that a
+ * percentile is too high by less than 1 part in HALF, whatever its size, and to record one costs an increment.
  *
  * Values are whole microseconds; above MICROSECONDS_MAX they count as that.
  */

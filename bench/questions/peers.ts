@@ -26,8 +26,8 @@ interface PeersFlags extends RunFlags, Pick<WorkloadFlags, 'keys' | 'valueBytes'
 const PROMISES = [
   ['etcd', 'synced on a majority', 'linearizable'],
   ['product', 'synced on a majority', 'linearizable'],
-  ['jetstream', 'in the memory of a majority; synced within 2 minutes', 'any replica, may be stale'],
-  ['jetstream synced', 'synced before the acknowledgement', 'any replica, may be stale'],
+  ['jetstream', 'written on a majority, synced every 2 minutes', 'any replica, may be stale'],
+  ['jetstream synced', 'synced one by one before the acknowledgement', 'any replica, may be stale'],
 ] as const
 
 /** At 64 in flight, as multiples of etcd. */
