@@ -12,12 +12,23 @@ import { IN_FLIGHT_BYTES_MAX, IN_FLIGHT_OPERATIONS_MAX, TIMEOUT_MS_DEFAULT } fro
 import { optionsProblem } from './options.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
-import type { NatsOptions } from '../bus/nats.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Client } from './client.ts'
 import type { Codec } from './codec.ts'
 import type { ShardKvError } from './errors.ts'
 import type { Kv } from './kv.ts'
+
+/** Texts, or paths of the files that hold them. */
+export interface Tls {
+  /** Encrypted from the first byte on, as the broker must be configured too. */
+  readonly handshakeFirst?: boolean
+  readonly ca?: string
+  readonly caFile?: string
+  readonly cert?: string
+  readonly certFile?: string
+  readonly key?: string
+  readonly keyFile?: string
+}
 
 export interface ConnectOptions {
   /** Addresses of the broker: `nats://host:4222`, one or several, or a list with commas. Default: `nats://127.0.0.1:4222`. */
@@ -30,7 +41,7 @@ export interface ConnectOptions {
   /** The content of a credentials file (`.creds`). */
   readonly creds?: string | Uint8Array | undefined
   readonly nkeySeed?: string | undefined
-  readonly tls?: NatsOptions['tls'] | undefined
+  readonly tls?: Tls | undefined
   /** Under which this user may receive, without the final dot. Default: `_INBOX`. */
   readonly inboxPrefix?: string | undefined
   /** For calls that say nothing else, and for connecting. Default: 5,000 ms. */

@@ -13,7 +13,7 @@ export {
   AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, SessionExpiredError,
   ShardKvError, TimeoutError, TooLargeError, UnauthorizedError, UnavailableError,
 } from './errors.ts'
-export type { ConnectOptions, ConnectWithCodec } from './connect.ts'
+export type { ConnectOptions, ConnectWithCodec, Tls } from './connect.ts'
 export type { Consistency } from '../actors/shard/operation.ts'
 export type { Codec } from './codec.ts'
 export type { ErrorCode, ErrorDetails } from './errors.ts'

@@ -7,11 +7,9 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import { must } from '../../actors/kernel/assert.ts'
 import { createRandom, pick } from '../../actors/kernel/random.ts'
-import { describeOperation } from '../../sim/history.ts'
-import { checkExactlyOnce } from '../../sim/exactlyOnce.ts'
-import { checkLinearizability } from '../../sim/linearizability.ts'
 import { isServing, leadersOf, startTestCluster } from '../support/cluster.ts'
-import { awaitAcknowledgement, readFinals, startLoad } from '../support/load.ts'
+import { judge } from '../support/judge.ts'
+import { awaitAcknowledgement, requestOver, startLoad } from '../support/load.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { TestCluster } from '../support/cluster.ts'
 import type { Load } from '../support/load.ts'
@@ -36,27 +34,18 @@ const open = async (): Promise<{ running: TestCluster; load: Load }> => {
   cluster = running
   await running.until('every shard is served', isServing(running))
   clients = await Promise.all([1, 2].map((i) => running.connect(`test/client${i}`)))
-  const load = startLoad({ buses: clients, clientsPerBus: 12, seed: SEED, pauseMs: 8 })
+  const load = startLoad({ through: clients.map(requestOver), clientsPerConnection: 12, seed: SEED, pauseMs: 8 })
   return { running, load }
 }
 
-/** No acknowledged write lost, no wrong read, nothing executed twice, no definite failure that shows up. */
-const judge = async (load: Load): Promise<number> => {
-  const { history, counters } = await readFinals(must(clients[0], 'a client is connected'), load)
-  const verdict = checkLinearizability(history)
-  if (verdict.kind === 'violation') throw new Error(`${verdict.key}:\n${verdict.operations.map(describeOperation).join('\n')}`)
-  expect(verdict.kind).toBe('linearizable')
-  expect(checkExactlyOnce({ history, finals: counters, repeats: new Map() })).toEqual([])
-  return history.length
-}
+const client = (): Bus => must(clients[0], 'a client is connected')
 
 const percentile = (values: readonly number[], share: number): number =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0
 
 /** The slowest of these shards decides: ms until each acknowledges a write again. */
 const awaitAll = (running: TestCluster, shards: readonly number[]): Promise<number[]> => {
-  const bus = must(clients[0], 'a client is connected')
-  return Promise.all(shards.map((shard) => awaitAcknowledgement(bus, shard, running.shardCount)))
+  return Promise.all(shards.map((shard) => awaitAcknowledgement(client(), shard, running.shardCount)))
 }
 
 describe('with a real broker and real processes', () => {
@@ -74,7 +63,7 @@ describe('with a real broker and real processes', () => {
     }
     await running.until('every shard is served', isServing(running))
     await load.stop()
-    const operations = await judge(load)
+    const operations = await judge(client(), load)
     const p95 = percentile(times, 0.95)
     process.stdout.write(`chaos: ${KILLS} kills, ${operations} operations checked; next acknowledgement after ms: median `
       + `${percentile(times, 0.5).toFixed(0)}, p95 ${p95.toFixed(0)} (bar ${NEXT_ACK_MS_BAR}), max ${Math.max(...times).toFixed(0)}\n`)
@@ -90,7 +79,7 @@ describe('with a real broker and real processes', () => {
       await running.until('every shard is served', isServing(running))
     }
     await load.stop()
-    process.stdout.write(`chaos: all killed three times, ${await judge(load)} operations checked\n`)
+    process.stdout.write(`chaos: all killed three times, ${await judge(client(), load)} operations checked\n`)
   }, 180_000)
 
   test('a stopped leader that wakes up answers no stale read and executes none of its backlog', async () => {
@@ -105,7 +94,7 @@ describe('with a real broker and real processes', () => {
     }
     await running.until('every shard is served', isServing(running))
     await load.stop()
-    process.stdout.write(`chaos: four pauses, ${await judge(load)} operations checked\n`)
+    process.stdout.write(`chaos: four pauses, ${await judge(client(), load)} operations checked\n`)
   }, 180_000)
 
   test('a broker restarted under load costs availability only', async () => {
@@ -117,7 +106,7 @@ describe('with a real broker and real processes', () => {
       waits.push(Math.max(...await awaitAll(running, Array.from({ length: running.shardCount }, (_, shard) => shard))))
     }
     await load.stop()
-    process.stdout.write(`chaos: three broker restarts, ${await judge(load)} operations checked; all shards acknowledge after ms `
+    process.stdout.write(`chaos: three broker restarts, ${await judge(client(), load)} operations checked; all shards acknowledge after ms `
       + `${waits.map((ms) => ms.toFixed(0)).join(', ')}\n`)
   }, 180_000)
 })

@@ -1,5 +1,5 @@
 /**
- * Clients under load over plain NATS requests, recording what they saw for the checkers of the simulator (sim/linearizability.ts,
+ * Clients under load over plain NATS requests (or whatever performs a call), recording what they saw for the checkers of the simulator (sim/linearizability.ts,
  * sim/exactlyOnce.ts). Increments carry no request id and are never repeated: a request executed twice shows up in the sum.
  */
 
@@ -23,9 +23,13 @@ export interface Load {
   readonly stop: () => Promise<void>
 }
 
+/** One call on one key, and what the caller is told. */
+export type Perform = (key: string, call: Call) => Promise<Outcome>
+
 export interface LoadOptions {
-  readonly buses: readonly Bus[]
-  readonly clientsPerBus: number
+  /** One for each connection. */
+  readonly through: readonly Perform[]
+  readonly clientsPerConnection: number
   readonly seed: number
   /** Waited between two operations of a client, in ms, so that histories stay checkable. */
   readonly pauseMs: number
@@ -44,9 +48,9 @@ export const COUNTERS: readonly string[] = Array.from({ length: 16 }, (_, i) => 
 
 export const startLoad = (options: LoadOptions): Load => {
   const session: Session = { options, history: [], isStopping: false, nextId: 1 }
-  const clients = options.buses.flatMap((bus, b) => Array.from({ length: options.clientsPerBus }, (_, c) => {
-    const client = b * options.clientsPerBus + c
-    return runClient(session, { bus, client, random: createRandom(options.seed + client) })
+  const clients = options.through.flatMap((perform, b) => Array.from({ length: options.clientsPerConnection }, (_, c) => {
+    const client = b * options.clientsPerConnection + c
+    return runClient(session, { perform, client, random: createRandom(options.seed + client) })
   }))
   return {
     history: () => session.history,
@@ -58,7 +62,7 @@ export const startLoad = (options: LoadOptions): Load => {
 }
 
 interface Client {
-  readonly bus: Bus
+  readonly perform: Perform
   readonly client: number
   readonly random: Random
 }
@@ -67,7 +71,7 @@ const runClient = async (session: Session, client: Client): Promise<void> => {
   const revisions = new Map<string, number>()
   while (!session.isStopping) {
     const { key, call } = drawOperation(client.random, revisions)
-    const operation = await perform(session, client, { key, call })
+    const operation = await record(session, client, { key, call })
     const { outcome } = operation
     if (outcome.kind === 'answered') revisions.set(key, outcome.revision)
     await pause(outcome.kind === 'answered' ? session.options.pauseMs : BACKOFF_MS)
@@ -86,13 +90,13 @@ const drawOperation = (random: Random, revisions: ReadonlyMap<string, number>): 
 }
 
 /** One request, recorded. */
-const perform = async (
-  session: Session, { bus, client }: Client, { key, call }: { key: string; call: Call },
+const record = async (
+  session: Session, { perform, client }: Client, { key, call }: { key: string; call: Call },
 ): Promise<HistoryOperation> => {
   const id = session.nextId
   session.nextId += 1
   const invokedAt = performance.now()
-  const outcome = await request(bus, key, call)
+  const outcome = await perform(key, call)
   const operation: HistoryOperation = {
     id, client, key, call, consistency: 'linearizable', invokedAt,
     completedAt: outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : performance.now(),
@@ -125,6 +129,9 @@ const keyOfShard = (shard: number, shardCount: number): string => {
 }
 
 const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del' }
+
+/** Plain requests of any NATS client. */
+export const requestOver = (bus: Bus): Perform => (key, call) => request(bus, key, call)
 
 const request = (bus: Bus, key: string, call: Call): Promise<Outcome> => new Promise((resolve) => {
   const headers: Headers | undefined = call.kind === 'cas' ? new Map([['Kv-If-Revision', String(call.ifRevision)]]) : undefined

@@ -1,0 +1,186 @@
+/**
+ * The SDK as others meet it: the packed package in an empty folder, the README's snippet from both kinds of modules, the examples, and
+ * a broker with passwords. Real broker, real nodes.
+ */
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { transformSync } from '@swc/core'
+import { connect } from '../../sdk/index.ts'
+import { isServing, passwordOf, startTestCluster } from '../support/cluster.ts'
+import type { Kv } from '../../sdk/kv.ts'
+import type { TestCluster, TestClusterOptions } from '../support/cluster.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const MINUTES_MAX = 180_000
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+const run = (command: string, args: readonly string[], options: { readonly cwd: string; readonly servers?: string }): Promise<Ended> =>
+  new Promise((resolve, reject) => {
+    const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', ...(options.servers === undefined ? {} : { SHARDKV_SERVERS: options.servers }) }
+    const child = spawn(command, args, { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'], env })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
+    child.stderr.on('data', (chunk: Buffer) => { err += chunk.toString() })
+    child.once('error', reject)
+    child.once('close', (code) => { resolve({ code, out, err }) })
+  })
+
+const openCluster = async (options: TestClusterOptions = {}): Promise<TestCluster> => {
+  const running = await startTestCluster(options)
+  await running.until('every shard is served', isServing(running))
+  return running
+}
+
+/** The README's first program, for the broker of this test. */
+const snippetOf = (url: string): string => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const found = /## From TypeScript\s+```ts\n([\s\S]*?)```/.exec(readme)?.[1]
+  if (found === undefined) throw new Error('the README has no snippet under "From TypeScript"')
+  expect(found).toContain('nats://127.0.0.1:4222')
+  return found.replace('nats://127.0.0.1:4222', url)
+}
+
+const stripped = (typed: string, type: 'es6' | 'commonjs'): string => transformSync(typed, {
+  jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type },
+}).code
+
+describe('with a cluster', () => {
+  let running: TestCluster
+  let folder: string
+
+  beforeAll(async () => {
+    running = await openCluster()
+    folder = mkdtempSync(join(tmpdir(), 'shardkv-installed-'))
+  }, MINUTES_MAX)
+
+  afterAll(async () => {
+    await running.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }, MINUTES_MAX)
+
+  describe('the package', () => {
+    beforeAll(async () => {
+      const checked = await run(process.execPath, [join(ROOT, 'scripts/checkPackage.mjs'), folder], { cwd: ROOT })
+      expect(checked).toMatchObject({ code: 0, out: expect.stringMatching(/pack ok\n.*publint ok\n.*types ok/) })
+      const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? ''
+      writeFileSync(join(folder, 'package.json'), '{ "name": "empty", "private": true }\n')
+      const flags = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+      const installed = await run('npm', ['install', ...flags, `./${tarball}`], { cwd: folder })
+      expect(installed).toMatchObject({ code: 0 })
+    }, MINUTES_MAX)
+
+    test('runs the README\'s snippet as an ES module', async () => {
+      writeFileSync(join(folder, 'snippet.mjs'), stripped(snippetOf(running.url), 'es6'))
+      const { code, out, err } = await run(process.execPath, ['snippet.mjs'], { cwd: folder })
+      expect({ code, err, out }).toEqual({ code: 0, err: '', out: expect.stringMatching(/^Grace\n\d+n\n$/) })
+    }, MINUTES_MAX)
+
+    test('runs the README\'s snippet as CommonJS', async () => {
+      const [, imports = '', program = ''] = /^(import .*\n)([\s\S]*)$/.exec(snippetOf(running.url)) ?? []
+      const wrapped = `${imports}const main = async () => {\n${program}\n}\nvoid main()\n`
+      writeFileSync(join(folder, 'snippet.cjs'), stripped(wrapped, 'commonjs'))
+      expect(readFileSync(join(folder, 'snippet.cjs'), 'utf8')).toContain('require("shardkv")')
+      const { code, out, err } = await run(process.execPath, ['snippet.cjs'], { cwd: folder })
+      expect({ code, err, out }).toEqual({ code: 0, err: '', out: expect.stringMatching(/^Grace\n\d+n\n$/) })
+    }, MINUTES_MAX)
+
+    test('has types for the snippet in both kinds of modules', async () => {
+      const snippet = snippetOf(running.url)
+      writeFileSync(join(folder, 'typed.mts'), snippet)
+      const [, imports = '', program = ''] = /^(import .*\n)([\s\S]*)$/.exec(snippet) ?? []
+      writeFileSync(join(folder, 'typed.cts'), `${imports}export const main = async (): Promise<void> => {\n${program}\n}\n`)
+      const flags = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2023', '--module', 'nodenext', '--types', 'node',
+        '--typeRoots', join(ROOT, 'node_modules/@types'), 'typed.mts', 'typed.cts']
+      const checked = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...flags], { cwd: folder })
+      expect(checked).toEqual({ code: 0, out: '', err: '' })
+      writeFileSync(join(folder, 'typed.mts'), snippet.replace('name: \'Ada\'', 'nickname: \'Ada\''))
+      const refused = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...flags], { cwd: folder })
+      expect(refused.code).not.toBe(0)
+      expect(refused.out).toContain('nickname')
+    }, MINUTES_MAX)
+
+    test('loads nats and nothing else', async () => {
+      const listing = 'require("shardkv"); console.log(Object.keys(require.cache).map((path) => /node_modules.((?:@[^/]+.)?[^/]+)/.exec(path)[1]).join(" "))'
+      const { out } = await run(process.execPath, ['-e', listing], { cwd: folder })
+      expect([...new Set(out.trim().split(' '))].sort()).toEqual(['nats', 'nkeys.js', 'shardkv', 'tweetnacl'])
+    }, MINUTES_MAX)
+
+    test('still has its command', async () => {
+      const { code, out } = await run(process.execPath, [join(folder, 'node_modules/shardkv/bin/shardkv.mjs'), 'version'], { cwd: folder })
+      expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^shardkv \d/) })
+    }, MINUTES_MAX)
+  })
+
+  describe('the example', () => {
+    const outputs: Readonly<Record<string, RegExp>> = {
+      'basics.mjs': /^bytes Uint8Array\(3\) \[ 1, 2, 3 \]\ntext hello\njson \{ name: 'Ada' \}\ndeleted true\ngone null\n$/,
+      'compare-and-set.mjs': /^list 0 1 2 3 4 5 6 7 8 9\n$/,
+      'counters.mjs': /^counted 1000 of 1000, exactly once: true\n$/,
+      'many-keys.mjs': /^read 1000 absent 1\nexample\/key-0 CONFLICT\nexample\/other written\ndeleted 1001\nfewer frames than operations true\n$/,
+      'errors.mjs': new RegExp(['an empty key INVALID definite', 'a value above the limit TOO_LARGE definite', 'a signal ABORTED definite',
+        'too many at once OVERLOADED definite', 'the key is there already true', 'a closed connection CLOSED definite'].join('\\n')),
+    }
+    test('of every file is known here', () => {
+      expect(readdirSync(join(ROOT, 'examples')).sort()).toEqual(Object.keys(outputs).sort())
+    })
+
+    test.each(Object.entries(outputs))('%s does what it says', async (name, output) => {
+      const { code, out, err } = await run(process.execPath, [join('examples', name)], { cwd: ROOT, servers: running.url })
+      expect({ code, err, out }).toEqual({ code: 0, err: '', out: expect.stringMatching(output) })
+    }, MINUTES_MAX)
+  })
+
+  test('connect says when no cluster answers on the prefix, when there is no broker, and when it is told to stop', async () => {
+    await expect(connect({ servers: running.url, prefix: 'nobody', timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'UNAVAILABLE', definite: true, message: expect.stringMatching(/No ShardKV cluster answers on prefix "nobody" at nats:.*no node of a/),
+    })
+    await expect(connect({ servers: 'nats://127.0.0.1:1' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE', message: expect.stringMatching(/No broker at nats:\/\/127\.0\.0\.1:1 accepts.*nats-server/),
+    })
+    await expect(connect({ servers: running.url, signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(connect({ servers: running.url, prefix: 'A' })).rejects.toMatchObject({ code: 'INVALID' })
+    await expect(connect({ servers: running.url, timeoutMs: 0 })).rejects.toMatchObject({ code: 'INVALID' })
+  }, MINUTES_MAX)
+
+  test('a broker restarted under the SDK costs its callers no error', async () => {
+    const kv = await connect({ servers: running.url, timeoutMs: 30_000 })
+    const counted = [kv.incr('restarts'), kv.incr('restarts')]
+    await running.broker.restart()
+    counted.push(kv.incr('restarts'))
+    await running.until('every shard is served', isServing(running))
+    const values = (await Promise.all(counted)).map(({ value }) => Number(value))
+    expect(values.toSorted((a, b) => a - b)).toEqual([1, 2, 3])
+    await kv.close()
+  }, MINUTES_MAX)
+})
+
+describe('with a broker that asks for passwords', () => {
+  let running: TestCluster | null = null
+  let kv: Kv<Uint8Array> | null = null
+
+  afterEach(async () => {
+    await kv?.close()
+    await running?.stop()
+  }, MINUTES_MAX)
+
+  test('a client has all it needs with the permissions of a client, and a wrong password is named as such', async () => {
+    running = await openCluster({ hasPermissions: true })
+    await expect(connect({ servers: running.url, user: 'client', password: 'wrong' })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED', message: expect.stringMatching(/Check user, password/),
+    })
+    kv = await connect({ servers: running.url, user: 'client', password: passwordOf('client') })
+    await kv.put('key', Uint8Array.of(7))
+    expect(await kv.get('key')).toMatchObject({ value: Uint8Array.of(7) })
+  }, MINUTES_MAX)
+})
