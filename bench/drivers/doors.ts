@@ -1,4 +1,4 @@
-/** One session at the batch door of every node that leads something (docs/SUBJECTS.md, "Batches"). */
+/** One session at the batch door of every node (docs/SUBJECTS.md, "Batches"). */
 
 import { randomBytes } from 'node:crypto'
 import { must } from '../../actors/kernel/assert.ts'
@@ -28,18 +28,21 @@ export interface Door {
 export interface Doors {
   readonly shardCount: number
   readonly all: readonly Door[]
+  /** Of the node that leads the shard, as far as is known: what moved since is answered with NOT_LEADER. */
   readonly of: (shard: ShardId) => Door
+  /** Asks again who leads what. */
+  readonly refresh: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
-/** Leaders are asked for once: what moves later is answered with NOT_LEADER. */
 export const openDoors = async (
   { servers, prefix }: DriverTarget, hear: (door: Door, frame: NodeFrame) => void,
 ): Promise<Doors> => {
   const bus = await connectNats({ servers, name: 'shardkv bench/batches' })
-  const { shardCount, leaders } = await awaitLeaders(bus, prefix)
+  const { shardCount, nodes, ...first } = await awaitLeaders(bus, prefix)
+  let { leaders } = first
   const doors = new Map<NodeId, Door>()
-  for (const node of new Set(leaders)) {
+  for (const node of nodes) {
     const subject = batchSubject(prefix, node)
     const answer = await request(bus, subject, encodeClientFrame({ kind: 'hello', protocol: PROTOCOL }))
     const welcome = answer === null ? null : frameOf(answer)
@@ -56,6 +59,9 @@ export const openDoors = async (
     shardCount,
     all: [...doors.values()],
     of: (shard) => must(doors.get(must(leaders[shard], 'every shard has a leader')), 'every leader has a door'),
+    refresh: async () => {
+      ({ leaders } = await awaitLeaders(bus, prefix))
+    },
     close: async () => bus.close(),
   }
 }

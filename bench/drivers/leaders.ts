@@ -12,6 +12,7 @@ const LEADERS_POLL_MS = 200
 
 export interface Leaders {
   readonly shardCount: number
+  readonly nodes: readonly NodeId[]
   /** By shard. */
   readonly leaders: readonly NodeId[]
   /** Every shard is led by its first replica: no leadership is going to move. */
@@ -20,6 +21,7 @@ export interface Leaders {
 
 interface MapAnswer {
   readonly shardCount: number
+  readonly nodes: readonly NodeId[]
   readonly replicas: readonly (readonly ReplicaId[])[]
   readonly leaders: readonly ({ readonly node: NodeId } | null)[]
 }
@@ -41,7 +43,7 @@ const leadersOf = (answer: Buffer | null): Leaders | null => {
   const leaders = map.leaders.flatMap((leader) => leader?.node ?? [])
   if (leaders.length < map.shardCount) return null
   const isBalanced = map.replicas.every(([first], shard) => first !== undefined && nodeOf(first) === leaders[shard])
-  return { shardCount: map.shardCount, leaders, isBalanced }
+  return { shardCount: map.shardCount, nodes: map.nodes, leaders, isBalanced }
 }
 
 /** Null without an answer. */

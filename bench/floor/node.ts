@@ -2,7 +2,7 @@
  * One of the floor's three nodes: what a replicated write and a confirmed read cost without a database. No elections, no checks, no
  * state machine beyond a map. Node n leads every shard whose number modulo 3 is n, for ever.
  *
- *   write: client ─put─▶ leader ─put─▶ followers; each logs it (log.ts); durable on two of three: applied, ─putDone─▶ client
+ *   write: client ─put─▶ leader ─put─▶ followers; each logs it (log.ts); durable on two: applied, ─putDone─▶ client
  *   read:  client ─get─▶ leader ─confirm─▶ followers; the first ─confirmed─▶ decides, ─getDone─▶ client
  *
  * All reads of a turn of the event loop share one round. All frames of a turn for one destination are one message.

@@ -44,6 +44,8 @@ export interface FloodFigures {
 const BATCH_OPERATIONS = 256
 const BATCHES_PER_DOOR = 32
 const TIMEOUT_MS = 5_000
+/** Leaders that moved are asked for at most so often. */
+const FOLLOW_EVERY_MS = 250
 /** Where a batch frame has its sequence: after version, kind and session (bus/codec/batch.ts). */
 const SEQUENCE_AT = 10
 
@@ -69,28 +71,43 @@ export const runFlood = async (
 ): Promise<FloodFigures> => {
   const counts = newCounts()
   const spouts = new Map<Door, Spout>()
+  let hasMoved = false
   const doors = await openDoors(target, (door, frame) => {
     const retryAfterMs = countAnswers(counts, frame)
+    hasMoved ||= frame.kind === 'results' && frame.rows.some(({ result }) => result.status === 'NOT_LEADER')
     const spout = spouts.get(door)
     if (flood.isObeying && spout !== undefined && retryAfterMs > 0) spout.quietUntil = performance.now() + retryAfterMs
   })
-  for (const [door, frames] of encodeFrames(doors, workload, random)) spouts.set(door, { door, frames, next: 0, quietUntil: 0 })
-  await pour([...spouts.values()], counts, { ...flood, durationMs: flood.warmUpMs })
+  const fillSpouts = (): void => {
+    for (const [door, frames] of encodeFrames(doors, workload, random)) {
+      spouts.set(door, { door, frames, next: 0, quietUntil: spouts.get(door)?.quietUntil ?? 0 })
+    }
+  }
+  const follower = setInterval(() => {
+    if (!hasMoved) return
+    hasMoved = false
+    doors.refresh().then(fillSpouts, () => clearInterval(follower))
+  }, FOLLOW_EVERY_MS)
+  fillSpouts()
+  await pour(spouts, counts, { ...flood, durationMs: flood.warmUpMs })
   const before = { ...counts, byStatus: new Map(counts.byStatus) }
-  await pour([...spouts.values()], counts, flood)
+  await pour(spouts, counts, flood)
+  clearInterval(follower)
   const figures = differenceOf(before, counts)
   await doors.close()
   return figures
 }
 
 /** Sends what is due, door by door, about every millisecond. */
-const pour = async (spouts: readonly Spout[], counts: Counts, { perSecond, durationMs }: Flood): Promise<void> => {
+const pour = async (spouts: ReadonlyMap<Door, Spout>, counts: Counts, { perSecond, durationMs }: Flood): Promise<void> => {
   const startedAt = performance.now()
   const batchesPerMs = perSecond / BATCH_OPERATIONS / 1_000
   let batches = 0
   for (let now = startedAt; now < startedAt + durationMs; now = performance.now()) {
     for (; batches < batchesPerMs * (now - startedAt); batches += 1) {
-      const spout = spouts[batches % spouts.length]
+      // A node that leads nothing gets nothing.
+      const leading = [...spouts.values()].filter(({ frames }) => frames.length > 0)
+      const spout = leading[batches % leading.length]
       if (spout !== undefined) sendNext(spout, counts, now)
     }
     await pause(1)
@@ -141,13 +158,12 @@ const differenceOf = (before: Counts, after: Counts): FloodFigures => {
   }
 }
 
-/** Random keys, each batch with those of one door alone. */
+/** Random keys, each batch with those of one door alone: about BATCHES_PER_DOOR for each, none for one that leads nothing. */
 const encodeFrames = (doors: Doors, { keys, valueBytes }: WorkloadSpec, random: Random): ReadonlyMap<Door, readonly Buffer[]> => {
   const value = createValue(valueBytes)
   const gathered = new Map<Door, Map<ShardId, Operation[]>>(doors.all.map((door) => [door, new Map()]))
   const frames = new Map<Door, Buffer[]>(doors.all.map((door) => [door, []]))
-  const isComplete = (): boolean => [...frames.values()].every(({ length }) => length >= BATCHES_PER_DOOR)
-  while (!isComplete()) {
+  for (let i = 0; i < BATCH_OPERATIONS * BATCHES_PER_DOOR * doors.all.length; i += 1) {
     const key = keyName(between(random, 0, keys - 1))
     const shard = shardOf(key, doors.shardCount)
     const door = doors.of(shard)

@@ -31,10 +31,13 @@ interface LatencyRow extends Figure {
 /** Operations of the client that may wait at once: far above what any share of the peak needs. */
 const IN_FLIGHT_MAX = 16_000
 
+const SHARES = [25, 50, 75]
+
 export const addLatency = (program: Command): void => {
   const command = program.command('latency').description('latency at shares of the peak, counted from the intended start')
   withTargetFlags(withWorkloadFlags(withRunFlags(command, { runs: 3, seconds: 10 })))
-    .addOption(flag('--shares <percents>', 'of the peak, separated by commas').argParser(wholeNumbers(1, 1_000)).default([25, 50, 75], '25,50,75'))
+    .addOption(flag('--shares <percents>', 'of the peak, separated by commas')
+      .argParser(wholeNumbers(1, 1_000)).default(SHARES, SHARES.join(',')))
     .addOption(flag('--peak <count>', 'operations a second; default: measured first').argParser(wholeNumber(1, 10_000_000)))
     .action(askLatency)
 }

@@ -53,7 +53,8 @@ const watchIdle = async (
 ): Promise<ReadonlyMap<string, { readonly rssBytes: number; readonly cpuPercent: number }>> => {
   // What starting left to do is not idleness.
   await pause(ms)
-  const before = await Promise.all(Object.entries(target.pids).map(async ([name, pid]) => ({ name, pid, sample: await sampleProcess(pid) })))
+  const processes = Object.entries(target.pids)
+  const before = await Promise.all(processes.map(async ([name, pid]) => ({ name, pid, sample: await sampleProcess(pid) })))
   await pause(ms)
   const idle = new Map<string, { readonly rssBytes: number; readonly cpuPercent: number }>()
   for (const { name, pid, sample } of before) {

@@ -71,7 +71,7 @@ const flood = async (
   const most = watch.stop()
   const [name = ''] = Object.keys(before).toSorted((a, b) => grown(before, most, b) - grown(before, most, a))
   return {
-    client: isObeying ? 'obeys' : 'does not', seconds, ...figures, goodputShare: figures.done / seconds / peak,
+    client: isObeying ? 'obeys' : 'does not obey', seconds, ...figures, goodputShare: figures.done / seconds / peak,
     rssBytesBefore: before[name] ?? 0, rssBytesMax: most[name] ?? 0,
   }
 }
@@ -106,13 +106,20 @@ const tableOf = (rows: readonly OverloadRow[], peak: number): string => [
   `peak ${Math.round(peak)}/s`,
   formatTable(
     ['client', 'offered/s', 'sent/s', 'done/s', '% of peak', 'OVERLOADED/s', 'other/s', 'retry-after ms', 'RSS MiB before', 'RSS MiB most'],
-    rows.map(({ client, seconds, offered, sent, done, overloaded, failures, goodputShare, retryAfterMsMax, rssBytesBefore, rssBytesMax }) => [
-      client, ...[offered, sent, done].map((count) => Math.round(count / seconds)), Math.round(goodputShare * 100),
-      Math.round(overloaded / seconds), Object.entries(failures).map(([status, count]) => `${status} ${Math.round(count / seconds)}`).join(' '),
-      retryAfterMsMax, mebibytes(rssBytesBefore), mebibytes(rssBytesMax),
-    ]),
+    rows.map(lineOf),
   ),
   ...rows.map(({ client, goodputShare }) =>
-    `client that ${client === 'obeys' ? client : 'does not obey'}: ${goodputShare.toFixed(2)} of the peak, bar ${GOODPUT_BAR}: `
-      + `${goodputShare >= GOODPUT_BAR ? 'reached' : 'MISSED'}`),
+    `a client that ${client}: ${goodputShare.toFixed(2)} of the peak, bar ${GOODPUT_BAR}: ${verdictOf(goodputShare)}`),
 ].join('\n')
+
+const lineOf = (row: OverloadRow): readonly (string | number)[] => {
+  const { client, seconds, offered, sent, done, overloaded, failures, goodputShare, retryAfterMsMax, rssBytesBefore, rssBytesMax } = row
+  const perSecond = (count: number): number => Math.round(count / seconds)
+  return [
+    client, perSecond(offered), perSecond(sent), perSecond(done), Math.round(goodputShare * 100), perSecond(overloaded),
+    Object.entries(failures).map(([status, count]) => `${status} ${perSecond(count)}`).join(' '), retryAfterMsMax,
+    mebibytes(rssBytesBefore), mebibytes(rssBytesMax),
+  ]
+}
+
+const verdictOf = (goodputShare: number): string => (goodputShare >= GOODPUT_BAR ? 'reached' : 'MISSED')

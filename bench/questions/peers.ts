@@ -1,6 +1,6 @@
 /**
- * `bench peers`: ShardKV beside etcd and JetStream KV, three servers each, in turns in one session on this machine, each with its own client
- * in one process. The table says what each promises, since a figure without its promise compares nothing.
+ * `bench peers`: ShardKV beside etcd and JetStream KV, three servers each, in turns in one session on this machine, each with its own
+ * client in one process. The table says what each promises, since a figure without its promise compares nothing.
  */
 
 import { withInFlightFlag, withRunFlags } from '../flags.ts'

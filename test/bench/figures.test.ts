@@ -56,7 +56,8 @@ describe('contenders', () => {
 
 describe('flags', () => {
   const parse = (...args: string[]): Record<string, unknown> => {
-    const command = withTargetFlags(withWorkloadFlags(withRunFlags(withInFlightFlag(new Command(), [1, 64]), { runs: 3, seconds: 2 })))
+    const measured = withRunFlags(withInFlightFlag(new Command(), [1, 64]), { runs: 3, seconds: 2 })
+    const command = withTargetFlags(withWorkloadFlags(measured))
     return command.exitOverride().configureOutput({ writeErr: () => {} }).parse(args, { from: 'user' }).opts()
   }
 
@@ -91,8 +92,8 @@ describe('a table', () => {
       { op: 'put', inFlight: 64, target: 'floor', median: measurement(2_000.4), runs },
       { op: 'put', inFlight: 64, target: 'product', median: measurement(1_500), runs, ratio: 0.754 },
     ])
-    const lines = text.split('\n').filter((line) => line.includes('put')).map((line) => line.split('│').map((cell) => cell.trim()).slice(1, -1))
-    expect(lines).toEqual([
+    const cellsOf = (line: string): readonly string[] => line.split('│').map((cell) => cell.trim()).slice(1, -1)
+    expect(text.split('\n').filter((line) => line.includes('put')).map(cellsOf)).toEqual([
       ['put', '64', 'floor', '2000', '1.23', '5.68', '9.01', '7.9', '4', '2', ''],
       ['put', '64', 'product', '1500', '1.23', '5.68', '9.01', '7.9', '4', '2', '0.75'],
     ])

@@ -26,7 +26,8 @@ const bench = async (...args: readonly string[]): Promise<{ readonly result: Res
   return { result: JSON.parse(out) as Result, pid: child.pid ?? 0 }
 }
 
-const leftBy = (pid: number): readonly string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('shardkv-bench-') && name.includes(`-${pid}-`))
+const leftBy = (pid: number): readonly string[] =>
+  readdirSync(tmpdir()).filter((name) => name.startsWith('shardkv-bench-') && name.includes(`-${pid}-`))
 
 describe('npm run bench', () => {
   test('put measures the product and leaves nothing behind', async () => {
