@@ -17,8 +17,16 @@ import { addSoak } from './questions/soak.ts'
 
 const questions = [addPut, addGet, addMixed, addRaw, addFloor, addPeers, addLatency, addOverload, addMemory, addSoak]
 
+const EXAMPLES = `
+Examples:
+  npm run bench -- put --inflight 64                         one figure
+  npm run bench -- floor                                     how much of what broker, disk and Node allow is reached
+  npm run bench -- peers                                     beside etcd and JetStream KV (needs Go)
+  npm run bench -- get --inflight 64 --against ../before     this build and that of another checkout in turns
+`
+
 export const main = async (args: readonly string[]): Promise<void> => {
-  const program = new Command('bench').description('measures ShardKV on this machine')
+  const program = new Command('bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
   for (const add of questions) add(program)
   await program.parseAsync([...args], { from: 'user' })
   process.exit()
