@@ -14,7 +14,7 @@ try {
   console.log('read', entries.filter((entry) => entry !== null).length, 'absent', entries.filter((entry) => entry === null).length)
 
   const outcomes = await kv.mput([{ key: 'example/key-0', value: 'new', ifRevision: 0 }, { key: 'example/other', value: 'x' }])
-  for (const outcome of outcomes) console.log(outcome.key, outcome.ok ? 'written' : `${outcome.error.code}`)
+  for (const outcome of outcomes) console.log(outcome.key, outcome.ok ? 'written' : outcome.error.code)
 
   const deleted = resultsOf(await kv.mdel([...keys, 'example/other']))
   console.log('deleted', deleted.filter((written) => written !== null).length)

@@ -51,12 +51,43 @@ export interface Call {
   onAbort: (() => void) | null
 }
 
+/** What a caller decides; the rest of a Call is the SDK's. */
+export type CallInput = Pick<Call, 'code' | 'name' | 'key' | 'shard' | 'value' | 'ifRevision' | 'ttlMs' | 'consistency' | 'decode'
+  | 'timeoutMs' | 'signal' | 'resolve' | 'reject'>
+
+/** Field by field: a spread of so many takes ten times as long, which was a quarter of the SDK's time. */
+export const createCall = (input: CallInput, now: number): Call => ({
+  code: input.code,
+  name: input.name,
+  key: input.key,
+  shard: input.shard,
+  value: input.value,
+  ifRevision: input.ifRevision,
+  ttlMs: input.ttlMs,
+  consistency: input.consistency,
+  decode: input.decode,
+  timeoutMs: input.timeoutMs,
+  deadline: now + input.timeoutMs,
+  bytes: bytesOf(input.key, input.value),
+  signal: input.signal,
+  resolve: input.resolve,
+  reject: input.reject,
+  session: null,
+  sequence: 0,
+  isUncertain: false,
+  isSent: false,
+  isDone: false,
+  problem: '',
+  problemStatus: '',
+  onAbort: null,
+})
+
 export const isWrite = (call: Call): boolean => !isRead(call.code)
 
 /** Beside key and value: at most this many bytes on the wire, its share of a group's head included. */
 const CALL_OVERHEAD_BYTES = 64
 
-export const bytesOf = (key: string, value: Uint8Array | undefined): number => CALL_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
+const bytesOf = (key: string, value: Uint8Array | undefined): number => CALL_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
 
 /** What goes on the wire for it now: the mark is the session's at this moment. */
 export const operationOf = (call: Call): Operation => {
@@ -66,7 +97,8 @@ export const operationOf = (call: Call): Operation => {
   if (ifRevision !== undefined) operation.ifRevision = ifRevision
   if (ttlMs !== undefined) operation.ttlMs = ttlMs
   if (session !== null) {
-    operation.session = { client: session.client, sequence: call.sequence, firstIncomplete: Math.min(session.firstIncomplete, call.sequence) }
+    const { sequence } = call
+    operation.session = { client: session.client, sequence, firstIncomplete: Math.min(session.firstIncomplete, sequence) }
   }
   return operation
 }
@@ -112,7 +144,8 @@ const resolveWith = (call: Call, result: OperationResult): void => {
       try {
         call.resolve({ key, value: call.decode(value ?? nothing), revision, consistency })
       } catch (cause) {
-        call.reject(new CodecError(`The value of "${key}" does not decode: read it with the codec it was written with.`, { definite: true, cause }))
+        const message = `The value of "${key}" does not decode: read it with the codec it was written with.`
+        call.reject(new CodecError(message, { definite: true, cause }))
       }
       return
     }

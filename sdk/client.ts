@@ -12,7 +12,7 @@
 
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
-import { abortOf, bytesOf, closedOf, unauthorizedOf } from './call.ts'
+import { abortOf, closedOf, createCall, unauthorizedOf } from './call.ts'
 import { enqueue, laneOf, rejectCall, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createLane } from './lane.ts'
@@ -23,14 +23,10 @@ import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Bus, BusEvent, Inbound } from '../bus/port.ts'
 import type { ShardId } from '../topology/ids.ts'
-import type { Call } from './call.ts'
+import type { Call, CallInput } from './call.ts'
 import type { Dispatch, DispatchLimits } from './dispatch.ts'
 import type { Lane } from './lane.ts'
 import type { RoutingMap } from './map.ts'
-
-/** What a caller decides; the rest of a Call is the client's. */
-export type CallInput = Pick<Call, 'code' | 'name' | 'key' | 'shard' | 'value' | 'ifRevision' | 'ttlMs' | 'consistency' | 'decode'
-  | 'timeoutMs' | 'signal' | 'resolve' | 'reject'>
 
 export interface Stats {
   /** Frames with operations, and the operations in them, repetitions included. */
@@ -179,16 +175,11 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
     input.reject(new ClosedError(`The connection is closed (${why}): connect again.`, { definite: true }))
     return
   }
-  const bytes = bytesOf(input.key, input.value)
-  if (dispatch.operations >= limits.operationsMax || dispatch.bytes + bytes > limits.bytesMax) {
+  const call = createCall(input, clock.now())
+  if (dispatch.operations >= limits.operationsMax || dispatch.bytes + call.bytes > limits.bytesMax) {
     dispatch.counters.overloaded += 1
-    input.reject(new OverloadedError(`This connection has ${dispatch.operations} operations with ${dispatch.bytes} bytes in flight; its limits are `
-      + `${limits.operationsMax} and ${limits.bytesMax}. Await some before you send more.`, RETRY_AFTER_MS))
+    input.reject(overloadedBy(dispatch))
     return
-  }
-  const call: Call = {
-    ...input, deadline: clock.now() + input.timeoutMs, bytes, session: null, sequence: 0, onAbort: null,
-    isUncertain: false, isSent: false, isDone: false, problem: '', problemStatus: '',
   }
   if (call.signal?.aborted === true) {
     input.reject(abortOf(call))
@@ -197,11 +188,15 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
   const lane = laneOf(dispatch, call)
   if (lane === undefined) throw new Error('calls are taken once the map is there')
   dispatch.operations += 1
-  dispatch.bytes += bytes
+  dispatch.bytes += call.bytes
   if (call.signal !== undefined) heed(dispatch, call, call.signal)
   enqueue(dispatch, lane, call)
   dispatch.startTicking()
 }
+
+const overloadedBy = ({ operations, bytes, limits }: Dispatch): OverloadedError =>
+  new OverloadedError(`This connection has ${operations} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
+    + `and ${limits.bytesMax}. Await some before you send more.`, RETRY_AFTER_MS)
 
 const heed = (dispatch: Dispatch, call: Call, signal: AbortSignal): void => {
   call.onAbort = () => { rejectCall(dispatch, call, abortOf(call)) }

@@ -126,8 +126,9 @@ const openBus = async (options: ConnectOptions): Promise<Bus> => {
 const refusalOf = (cause: unknown, servers: readonly string[]): ShardKvError => {
   const why = cause instanceof Error ? cause.message : String(cause)
   const text = `No broker at ${servers.join(', ')} accepts the connection: ${why}.`
-  if (/authoriz|authentic/i.test(why)) return new UnauthorizedError(`${text} Check user, password, token or creds.`, { definite: true, cause })
-  return new UnavailableError(`${text} Is nats-server running there?`, { definite: true, cause })
+  const details = { definite: true, cause }
+  if (/authoriz|authentic/i.test(why)) return new UnauthorizedError(`${text} Check user, password, token or creds.`, details)
+  return new UnavailableError(`${text} Is nats-server running there?`, details)
 }
 
 interface Patience<Result> {

@@ -16,11 +16,9 @@ export interface DraftFrame {
 }
 
 export interface Draft {
-  readonly add: (call: Call, operation: Operation, bytes: number) => void
+  readonly add: (call: Call, operation: Operation) => void
   /** All frames so far; the draft is empty after. */
   readonly take: () => readonly DraftFrame[]
-  /** The calls of all frames so far, which will not leave. */
-  readonly abandon: () => readonly Call[]
 }
 
 export interface DraftOptions {
@@ -48,24 +46,22 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
     frames.push(next)
     return next
   }
-  const take = (): readonly OpenFrame[] => {
-    const taken = frames
-    if (taken.length === 0) return taken
-    frames = []
-    open.clear()
-    return taken
-  }
   return {
-    add: (call, operation, bytes) => {
-      const frame = frameFor(call.consistency, bytes)
+    add: (call, operation) => {
+      const frame = frameFor(call.consistency, call.bytes)
       const group = frame.groups[frame.groups.length - 1]
       if (group?.shard === call.shard) group.operations.push(operation)
       else frame.groups.push({ shard: call.shard, operations: [operation] })
       frame.calls.push(call)
-      frame.bytes += bytes
+      frame.bytes += call.bytes
       frame.latestDeadline = Math.max(frame.latestDeadline, call.deadline)
     },
-    take,
-    abandon: () => take().flatMap(({ calls }) => calls),
+    take: () => {
+      const taken = frames
+      if (taken.length === 0) return taken
+      frames = []
+      open.clear()
+      return taken
+    },
   }
 }

@@ -118,7 +118,7 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     del,
     incr: (key, by = 1, options = {}) => {
       const amount = decimalOf(by)
-      if (amount === null) return Promise.reject(new InvalidError('incr adds a whole number: an integer up to 2^53-1, or a signed 64-bit bigint.'))
+      if (amount === null) return Promise.reject(notWhole())
       return call(key, { ...options, code: OpCode.incr, bytes: Buffer.from(amount) })
     },
     touch: (key, ttlMs, options = {}) => call(key, { ...options, ttlMs, code: OpCode.touch }),
@@ -145,6 +145,9 @@ const decimalOf = (by: number | bigint): string | null => {
   if (typeof by === 'number') return Number.isSafeInteger(by) ? String(by) : null
   return by >= INT64_MIN && by <= INT64_MAX ? String(by) : null
 }
+
+const notWhole = (): InvalidError =>
+  new InvalidError('incr adds a whole number: an integer up to 2^53-1, or a signed 64-bit bigint.')
 
 const isPair = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): entry is readonly [Key, Value] => Array.isArray(entry)
 

@@ -33,8 +33,14 @@ export const createLane = (shard: ShardId, isStale: boolean, input: { readonly c
 
 export const hasWaiting = (lane: Lane): boolean => lane.ready.length > 0 || lane.fresh.length > 0
 
+interface Pause {
+  readonly now: number
+  /** What the other side asked for. */
+  readonly floorMs?: number | undefined
+}
+
 /** Failures within one pause are one failure: a frame of a thousand refusals is not a thousand reasons to wait. */
-export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0 }: { readonly now: number; readonly floorMs?: number | undefined }): void => {
+export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0 }: Pause): void => {
   if (lane.pausedUntil > now) {
     lane.pausedUntil = Math.max(lane.pausedUntil, now + floorMs)
     return

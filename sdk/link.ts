@@ -8,8 +8,8 @@
  *
  * What becomes of a batch's operations without a result:
  * - Nobody received the batch (NATS' 503, a refusal of the whole batch, not published): they certainly did not happen.
- * - Anything else (the node vanished after it took the batch, its answer was lost or does not decode): they may have happened. The
- *   dispatcher sends them again under the same session and sequence, which is what those are for.
+ * - Anything else (the node vanished after it took the batch, its answer was lost or does not decode): they may have happened. They
+ *   leave again under the same session and sequence, which is what those are for.
  *
  * A node that owes answers and is quiet is asked for a sign of life, an empty batch, which it answers at once. Only a node that does
  * not answer that is given up: one that is merely slow is not sent everything twice.
@@ -21,20 +21,24 @@ import { WRITE_BYTES_MAX, encodeClientFrame } from '../bus/codec/batch.ts'
 import { viewNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { batchSubject } from '../bus/subjects.ts'
 import { backoffMs } from './backoff.ts'
-import { bytesOf, operationOf } from './call.ts'
+import { operationOf } from './call.ts'
 import { createDraft } from './draft.ts'
 import { ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './limits.ts'
+import { createSentBatches } from './sentBatches.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
-import type { BatchSessionId } from '../bus/codec/batch.ts'
-import type { BatchResults } from '../bus/codec/batchAnswers.ts'
+import type { BatchSessionId, ClientFrame } from '../bus/codec/batch.ts'
+import type { NodeFrame } from '../bus/codec/batchAnswers.ts'
 import type { Bus, Inbound } from '../bus/port.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Call } from './call.ts'
 import type { DraftFrame } from './draft.ts'
+import type { SentPorts } from './sentBatches.ts'
 
 const PROTOCOL = 1
+/** The sequence under which a hello is answered. */
+const HELLO = 0
 /**
  * Sequences go on over all door sessions of a link, so that no answer to an earlier session is taken for one of this. They are 32-bit:
  * near their end they start anew, with a session of their own.
@@ -43,18 +47,13 @@ const SEQUENCE_MAX = 0xffff_0000
 /** The head of a frame, and room for what the broker counts into its payload. */
 const FRAME_MARGIN_BYTES = 1_024
 
-export interface LinkPorts {
+export interface LinkPorts extends SentPorts {
   readonly bus: Bus
   readonly clock: Clock
   readonly random: Random
   readonly prefix: string
   /** Answers come to `<inbox>.<sequence>`. */
   readonly inbox: string
-  readonly onResult: (call: Call, result: OperationResult) => void
-  /** Nobody received the call's last copy. */
-  readonly onUnsent: (call: Call, problem: string) => void
-  /** The call's last copy may be executed, or may yet be. */
-  readonly onLost: (call: Call, problem: string) => void
   readonly onOpen: () => void
   /** The node is not what the map says: fetch it again. */
   readonly onTrouble: (problem: string) => void
@@ -68,8 +67,7 @@ export interface LinkCounters {
 }
 
 export interface Link {
-  readonly node: NodeId
-  /** True when calls may be added now; otherwise a door session is on its way, or `retryAt` tells when to ask again. */
+  /** True when calls may be added now; otherwise a door session is on its way, or a pause has to pass first. */
   readonly isReady: (now: number) => boolean
   readonly add: (call: Call) => void
   /** Sends what was added. */
@@ -82,220 +80,192 @@ export interface Link {
   readonly sayBye: () => void
 }
 
-interface SentBatch {
-  readonly session: BatchSessionId
-  readonly calls: (Call | null)[]
-  readonly expiresAt: number
-  waiting: number
+interface LinkState {
+  readonly node: NodeId
+  readonly ports: LinkPorts
+  readonly counters: LinkCounters
+  readonly subject: string
+  /** Serves every frame of this link. */
+  readonly writer: ReturnType<typeof createWriter>
+  readonly sent: ReturnType<typeof createSentBatches>
+  readonly draft: ReturnType<typeof createDraft>
+  door: 'closed' | 'opening' | 'open'
+  session: BatchSessionId
+  sequence: number
+  failures: number
+  /** Before that no hello is said. */
+  retryAt: number
+  helloAt: number
+  lastSentAt: number
+  heardAt: number
+  /** When a sign of life was asked for, and by which sequence; 0 while none is awaited. */
+  askedAt: number
+  askedBy: number
 }
 
 export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounters): Link => {
-  const { bus, clock, random } = ports
-  const subject = batchSubject(ports.prefix, node)
-  const writer = createWriter(WRITE_BYTES_MAX)
-  const batches = new Map<number, SentBatch>()
-  const draft = createDraft({
-    operationsMax: BATCH_OPERATIONS_MAX,
-    bytesMax: () => bus.status().maxPayloadBytes - FRAME_MARGIN_BYTES,
-  })
-  let state: 'closed' | 'opening' | 'open' = 'closed'
-  let session: BatchSessionId = ''
-  let sequence = 0
-  let failures = 0
-  let retryAt = Number.NEGATIVE_INFINITY
-  let helloAt = 0
-  let lastSentAt = 0
-  let heardAt = 0
-  /** When a sign of life was asked for, and by which sequence; 0 while none is awaited. */
-  let askedAt = 0
-  let askedBy = 0
-
-  const publish = (frame: Uint8Array, replySequence: number): ReturnType<Bus['publish']> => {
-    lastSentAt = clock.now()
-    return bus.publish(subject, frame, { reply: `${ports.inbox}.${replySequence}` })
+  const link: LinkState = {
+    node, ports, counters,
+    subject: batchSubject(ports.prefix, node),
+    writer: createWriter(WRITE_BYTES_MAX),
+    sent: createSentBatches(ports),
+    draft: createDraft({ operationsMax: BATCH_OPERATIONS_MAX, bytesMax: () => ports.bus.status().maxPayloadBytes - FRAME_MARGIN_BYTES }),
+    door: 'closed', session: '', sequence: 0, failures: 0, retryAt: Number.NEGATIVE_INFINITY, helloAt: 0, lastSentAt: 0, heardAt: 0,
+    askedAt: 0, askedBy: 0,
   }
-
-  const sayHello = (now: number): void => {
-    helloAt = now
-    counters.hellos += 1
-    state = publish(encodeClientFrame({ kind: 'hello', protocol: PROTOCOL }, writer), 0) === 'sent' ? 'opening' : 'closed'
-  }
-
-  const closeDoor = (now: number, floorMs = 0): void => {
-    state = 'closed'
-    askedAt = 0
-    askedBy = 0
-    retryAt = now + backoffMs(random, failures, floorMs)
-    failures += 1
-    for (const call of draft.abandon()) ports.onUnsent(call, `${node} can not be reached now`)
-  }
-
-  /** Whatever is in flight may have been taken before the node went. */
-  const giveUp = (problem: string): void => {
-    closeDoor(clock.now())
-    const lost = [...batches.values()]
-    batches.clear()
-    for (const batch of lost) lose(batch, problem)
-    ports.onTrouble(problem)
-  }
-  const lose = (batch: SentBatch, problem: string): void => {
-    for (const call of batch.calls) {
-      if (call === null) continue
-      call.isSent = false
-      ports.onLost(call, problem)
-    }
-  }
-  const unsend = (calls: readonly (Call | null)[], problem: string): void => {
-    for (const call of calls) {
-      if (call === null) continue
-      call.isSent = false
-      ports.onUnsent(call, problem)
-    }
-  }
-
-  const sendFrame = ({ consistency, groups, calls, latestDeadline }: DraftFrame, now: number): void => {
-    sequence += 1
-    const timeoutMs = Math.max(1, Math.ceil(Math.min(ATTEMPT_MS_MAX, latestDeadline - now)))
-    const frame = encodeClientFrame({ kind: 'batch', session, sequence, timeoutMs, consistency, groups }, writer)
-    const sent = publish(frame, sequence)
-    if (sent !== 'sent') {
-      unsend(calls, sent === 'full' ? 'the connection to the broker is full' : `the broker took nothing (${sent})`)
-      return
-    }
-    if (batches.size === 0) heardAt = now
-    batches.set(sequence, { session, calls, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS, waiting: calls.length })
-    counters.batches += 1
-    counters.operations += calls.length
-  }
-
-  const answer = (batch: SentBatch, position: number, result: OperationResult): void => {
-    const call = batch.calls[position]
-    if (call === undefined || call === null) return
-    batch.calls[position] = null
-    batch.waiting -= 1
-    call.isSent = false
-    ports.onResult(call, result)
-  }
-
-  const takeResults = (frame: BatchResults): void => {
-    const batch = batches.get(frame.sequence)
-    if (batch === undefined || frame.session !== batch.session) return
-    for (const { position, result } of frame.rows) answer(batch, position, result)
-    if (!frame.isLast) return
-    batches.delete(frame.sequence)
-    if (batch.waiting > 0) lose(batch, `${node} left out results of a batch`)
-  }
-
-  /** A refusal says nothing was done. SESSION_EXPIRED of a batch means the door session, not the one of the writes. */
-  const takeRefusal = (at: number, result: OperationResult): void => {
-    const batch = batches.get(at)
-    batches.delete(at)
-    const problem = `${node}: ${result.message ?? result.status}`
-    if (at === 0 && state === 'opening') {
-      closeDoor(clock.now(), result.retryAfterMs)
-      ports.onTrouble(problem)
-    }
-    if (batch === undefined) return
-    if (result.status === 'SESSION_EXPIRED') {
-      if (batch.session === session && state === 'open') state = 'closed'
-      unsend(batch.calls, problem)
-    } else batch.calls.forEach((_, position) => answer(batch, position, result))
-  }
-
-  const takeNobodyThere = (at: number): void => {
-    const batch = batches.get(at)
-    if (batch === undefined && at !== askedBy && (at > 0 || state !== 'opening')) return
-    batches.delete(at)
-    giveUp(`${node} is gone`)
-    if (batch !== undefined) unsend(batch.calls, `${node} is gone`)
-  }
-
-  const hear = (at: number, { data, headers }: Inbound): void => {
-    if (data.length === 0 && headers?.get('Status') === '503') {
-      takeNobodyThere(at)
-      return
-    }
-    heardAt = clock.now()
-    askedAt = 0
-    askedBy = 0
-    const decoded = viewNodeFrame(data)
-    if (!decoded.ok) {
-      counters.badFrames += 1
-      const batch = batches.get(at)
-      batches.delete(at)
-      if (batch !== undefined) lose(batch, `an answer of ${node} does not decode: ${decoded.reason}`)
-      return
-    }
-    const { frame } = decoded
-    if (frame.kind === 'results') {
-      failures = 0
-      takeResults(frame)
-    } else if (frame.kind === 'refused') takeRefusal(at, frame.result)
-    else if (state === 'opening') {
-      state = 'open'
-      session = frame.session
-      if (sequence >= SEQUENCE_MAX) sequence = 0
-      ports.onOpen()
-    }
-  }
-
-  const watch = (now: number): void => {
-    for (const [at, batch] of batches) {
-      if (batch.expiresAt > now) break
-      batches.delete(at)
-      lose(batch, `${node} kept a batch for too long`)
-    }
-    if (state === 'opening' && now - helloAt >= SIGN_OF_LIFE_MS_MAX) giveUp(`${node} does not answer`)
-    if (state !== 'open' || batches.size === 0) return
-    if (askedAt > 0 && now - askedAt >= SIGN_OF_LIFE_MS_MAX) giveUp(`${node} does not answer`)
-    else if (askedAt === 0 && now - heardAt >= QUIET_MS_MAX) {
-      askedAt = now
-      sequence += 1
-      askedBy = sequence
-      publish(encodeClientFrame({ kind: 'batch', session, sequence, timeoutMs: 1, consistency: 'linearizable', groups: [] }, writer), sequence)
-      ports.onTrouble(`${node} is quiet`)
-    }
-  }
-
   return {
-    node,
-    isReady: (now) => {
-      const isStale = batches.size === 0 && now - lastSentAt >= DOOR_IDLE_MS
-      if (state === 'open' && (isStale || sequence >= SEQUENCE_MAX)) state = 'closed'
-      if (state === 'closed' && now >= retryAt) sayHello(now)
-      return state === 'open'
-    },
+    isReady: (now) => isReady(link, now),
     add: (call) => {
       call.isSent = true
-      draft.add(call, operationOf(call), bytesOf(call.key, call.value))
+      link.draft.add(call, operationOf(call))
     },
     flush: (now) => {
-      for (const frame of draft.take()) sendFrame(frame, now)
+      for (const frame of link.draft.take()) sendBatch(link, frame, now)
     },
-    hear,
-    onTick: watch,
-    sweep: (visit) => {
-      for (const batch of batches.values()) {
-        batch.calls.forEach((call, position) => {
-          if (call === null) return
-          visit(call)
-          if (!call.isDone) return
-          batch.calls[position] = null
-          batch.waiting -= 1
-        })
-      }
-    },
+    hear: (sequence, message) => { hear(link, sequence, message) },
+    onTick: (now) => { watch(link, now) },
+    sweep: link.sent.sweep,
     disconnected: () => {
-      state = 'closed'
-      failures = 0
-      retryAt = Number.NEGATIVE_INFINITY
-      askedAt = 0
-      const lost = [...batches.values()]
-      batches.clear()
-      for (const batch of lost) lose(batch, 'the connection to the broker broke')
+      Object.assign(link, { door: 'closed', failures: 0, retryAt: Number.NEGATIVE_INFINITY, askedAt: 0, askedBy: 0 })
+      link.sent.allLost('the connection to the broker broke')
     },
     sayBye: () => {
-      if (state === 'open') bus.publish(subject, encodeClientFrame({ kind: 'bye', session }, writer))
+      if (link.door === 'open') publish(link, { kind: 'bye', session: link.session }, HELLO)
     },
   }
+}
+
+const publish = (link: LinkState, frame: ClientFrame, replySequence: number): ReturnType<Bus['publish']> => {
+  const { bus, inbox, clock } = link.ports
+  link.lastSentAt = clock.now()
+  return bus.publish(link.subject, encodeClientFrame(frame, link.writer), { reply: `${inbox}.${replySequence}` })
+}
+
+const isReady = (link: LinkState, now: number): boolean => {
+  const isStale = link.sent.count() === 0 && now - link.lastSentAt >= DOOR_IDLE_MS
+  if (link.door === 'open' && (isStale || link.sequence >= SEQUENCE_MAX)) link.door = 'closed'
+  if (link.door === 'closed' && now >= link.retryAt) {
+    link.helloAt = now
+    link.counters.hellos += 1
+    link.door = publish(link, { kind: 'hello', protocol: PROTOCOL }, HELLO) === 'sent' ? 'opening' : 'closed'
+  }
+  return link.door === 'open'
+}
+
+const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline }: DraftFrame, now: number): void => {
+  const { session, sent } = link
+  link.sequence += 1
+  const { sequence } = link
+  const timeoutMs = Math.max(1, Math.ceil(Math.min(ATTEMPT_MS_MAX, latestDeadline - now)))
+  const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence)
+  if (outcome !== 'sent') {
+    sent.unsent(calls, outcome === 'full' ? 'the connection to the broker is full' : `the broker took nothing (${outcome})`)
+    return
+  }
+  if (sent.count() === 0) link.heardAt = now
+  sent.add(sequence, { session, calls, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
+  link.counters.batches += 1
+  link.counters.operations += calls.length
+}
+
+const closeDoor = (link: LinkState, floorMs = 0): void => {
+  const { clock, random } = link.ports
+  Object.assign(link, { door: 'closed', askedAt: 0, askedBy: 0 })
+  link.retryAt = clock.now() + backoffMs(random, link.failures, floorMs)
+  link.failures += 1
+}
+
+/** Whatever is in flight may have been taken before the node went. */
+const giveUp = (link: LinkState, problem: string): void => {
+  closeDoor(link)
+  link.sent.allLost(problem)
+  link.ports.onTrouble(problem)
+}
+
+const hear = (link: LinkState, sequence: number, { data, headers }: Inbound): void => {
+  if (data.length === 0 && headers?.get('Status') === '503') {
+    takeNobodyThere(link, sequence)
+    return
+  }
+  link.heardAt = link.ports.clock.now()
+  link.askedAt = 0
+  link.askedBy = 0
+  const decoded = viewNodeFrame(data)
+  if (decoded.ok) {
+    takeFrame(link, sequence, decoded.frame)
+    return
+  }
+  link.counters.badFrames += 1
+  const batch = link.sent.take(sequence)
+  if (batch !== undefined) link.sent.lost(batch, `an answer of ${link.node} does not decode: ${decoded.reason}`)
+}
+
+const takeNobodyThere = (link: LinkState, sequence: number): void => {
+  const { sent, node } = link
+  const batch = sent.take(sequence)
+  const isAwaited = batch !== undefined || sequence === link.askedBy
+  if (sequence === HELLO ? link.door !== 'opening' : !isAwaited) return
+  giveUp(link, `${node} is gone`)
+  if (batch !== undefined) sent.unsent(batch.calls, `${node} is gone`)
+}
+
+const takeFrame = (link: LinkState, sequence: number, frame: NodeFrame): void => {
+  switch (frame.kind) {
+    case 'results':
+      link.failures = 0
+      link.sent.answered(frame, `${link.node} left out results of a batch`)
+      return
+    case 'refused':
+      takeRefusal(link, sequence, frame.result)
+      return
+    case 'welcome':
+      if (link.door !== 'opening') return
+      link.door = 'open'
+      link.session = frame.session
+      if (link.sequence >= SEQUENCE_MAX) link.sequence = HELLO
+      link.ports.onOpen()
+      return
+  }
+  frame satisfies never
+}
+
+/** A refusal says nothing was done. SESSION_EXPIRED of a batch means the door session, not the one of its writes. */
+const takeRefusal = (link: LinkState, sequence: number, result: OperationResult): void => {
+  const { sent, node } = link
+  const problem = `${node}: ${result.message ?? result.status}`
+  if (sequence === HELLO) {
+    if (link.door !== 'opening') return
+    closeDoor(link, result.retryAfterMs)
+    link.ports.onTrouble(problem)
+    return
+  }
+  const batch = sent.take(sequence)
+  if (batch === undefined) return
+  if (result.status !== 'SESSION_EXPIRED') {
+    sent.refused(batch, result)
+    return
+  }
+  if (batch.session === link.session && link.door === 'open') link.door = 'closed'
+  sent.unsent(batch.calls, problem)
+}
+
+const watch = (link: LinkState, now: number): void => {
+  const { node, sent } = link
+  sent.expire(now, `${node} kept a batch for too long`)
+  const isHelloLate = link.door === 'opening' && now - link.helloAt >= SIGN_OF_LIFE_MS_MAX
+  const isSilent = link.askedAt > 0 && now - link.askedAt >= SIGN_OF_LIFE_MS_MAX
+  if (isHelloLate || isSilent) giveUp(link, `${node} does not answer`)
+  else if (isQuiet(link, now)) askForSignOfLife(link, now)
+}
+
+const isQuiet = ({ door, sent, askedAt, heardAt }: LinkState, now: number): boolean =>
+  door === 'open' && sent.count() > 0 && askedAt === 0 && now - heardAt >= QUIET_MS_MAX
+
+const askForSignOfLife = (link: LinkState, now: number): void => {
+  link.askedAt = now
+  link.sequence += 1
+  link.askedBy = link.sequence
+  const { session, sequence } = link
+  publish(link, { kind: 'batch', session, sequence, timeoutMs: 1, consistency: 'linearizable', groups: [] }, sequence)
+  link.ports.onTrouble(`${link.node} is quiet`)
 }

@@ -5,7 +5,7 @@
  * |---|---|
  * | a final result | is settled with it |
  * | a definite refusal that passes by itself: NOT_LEADER, OVERLOADED | waits and leaves again |
- * | an indefinite one: NO_QUORUM, TIMEOUT; or nothing at all | the same, under the same session and sequence, and is uncertain from now on |
+ * | an indefinite one: NO_QUORUM, TIMEOUT; or nothing at all | the same, under its session and sequence, uncertain from now on |
  * | SESSION_EXPIRED, no copy is open | leaves again under a new session |
  * | SESSION_EXPIRED, a copy is open | fails, indefinite: nobody knows any more |
  */

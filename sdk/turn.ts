@@ -6,7 +6,7 @@
 import { must } from '../actors/kernel/assert.ts'
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
-import { bytesOf, timeoutOf } from './call.ts'
+import { createCall, timeoutOf } from './call.ts'
 import { bytes } from './codec.ts'
 import { markDirty, rejectCall } from './dispatch.ts'
 import { hasWaiting, pauseLane, sweepLane } from './lane.ts'
@@ -151,15 +151,16 @@ export const ownCall = (
   lane: Lane,
   input: Pick<Call, 'code' | 'timeoutMs' | 'resolve' | 'reject'> & { readonly now: number },
 ): Call => {
-  const size = bytesOf('', undefined)
+  const { session, shard } = lane
+  const call = createCall({
+    ...input, name: session.client, key: '', shard, value: undefined, ifRevision: undefined, ttlMs: undefined,
+    consistency: 'linearizable', decode: bytes.decode, signal: undefined,
+  }, input.now)
+  call.session = session
+  call.sequence = 1
   dispatch.operations += 1
-  dispatch.bytes += size
-  return {
-    ...input,
-    name: lane.session.client, key: '', shard: lane.shard, value: undefined, ifRevision: undefined, ttlMs: undefined,
-    consistency: 'linearizable', decode: bytes.decode, deadline: input.now + input.timeoutMs, bytes: size, signal: undefined, onAbort: null,
-    session: lane.session, sequence: 1, isUncertain: false, isSent: false, isDone: false, problem: '', problemStatus: '',
-  }
+  dispatch.bytes += call.bytes
+  return call
 }
 
 export const runTick = (dispatch: Dispatch): void => {

@@ -82,7 +82,7 @@ describe('callers of the SDK', () => {
     await running.until('every shard is served', isServing(running))
     const bus = await running.connect('test/prober')
     prober = bus
-    connections = await Promise.all(Array.from({ length: CONNECTIONS }, async () => (await connect({ servers: running.url })).withCodec(text)))
+    connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect({ servers: running.url, codec: text })))
     const rejections: string[] = []
     const load = startLoad({
       through: connections.map((kv) => perform(kv, rejections)), clientsPerConnection: CLIENTS_PER_CONNECTION, seed: SEED, pauseMs: 8,

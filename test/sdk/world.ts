@@ -9,11 +9,12 @@ import { silentLogger } from '../../actors/kernel/log.ts'
 import { createRandom, hex64 } from '../../actors/kernel/random.ts'
 import { createTurn } from '../../actors/kernel/turn.ts'
 import { readKey } from '../../actors/shard/apply.ts'
-import { isRead } from '../../actors/shard/operation.ts'
+import { OpCode, isRead } from '../../actors/shard/operation.ts'
 import { createBatchGateway } from '../../gateway/batches.ts'
 import { createClient } from '../../sdk/client.ts'
 import { text } from '../../sdk/codec.ts'
 import { createKv } from '../../sdk/kv.ts'
+import { shardOf } from '../../topology/hash.ts'
 import { nodeId, shardId } from '../../topology/ids.ts'
 import { createReplica } from '../actors/shard/entries.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
@@ -42,6 +43,39 @@ export interface Asked {
   readonly shard: number
   readonly operations: readonly Operation[]
   readonly consistency: string
+}
+
+export const SHARDS = 4
+/** A key of each shard. */
+export const keys = Array.from({ length: SHARDS }, (_, shard) => {
+  let n = 0
+  while (shardOf(`k${n}`, SHARDS) !== shard) n += 1
+  return `k${n}`
+})
+/** A key of shard 0, which n1 leads. */
+export const key = must(keys[0], 'shard 0 has a key')
+
+export const isMutation = ({ operations }: Asked): boolean =>
+  operations.some(({ code }) => code === OpCode.incr || code === OpCode.put)
+
+/** What the promise is rejected with. */
+export const failureOf = async (world: World, promise: Promise<unknown>): Promise<unknown> => {
+  try {
+    await world.settled(promise)
+  } catch (error) {
+    return error
+  }
+  throw new Error('the promise was not rejected')
+}
+
+/** The fortune of the first write to a key, then service. */
+export const first = (fortune: Fortune): ((request: Asked) => Fortune) => {
+  let isFirst = true
+  return (request) => {
+    if (!isFirst || !isMutation(request)) return 'serve'
+    isFirst = false
+    return fortune
+  }
 }
 
 export interface WorldOptions {
@@ -95,11 +129,12 @@ interface TestNode {
   isAlive: boolean
 }
 
-const notLeader: OperationResult = { status: 'NOT_LEADER', revision: 0, definite: true, retryAfterMs: 50, message: 'This node does not serve the shard now.' }
+const notLeader: OperationResult =
+  { status: 'NOT_LEADER', revision: 0, definite: true, retryAfterMs: 50, message: 'This node does not serve the shard now.' }
 
 export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
   const virtual = createVirtualWorld(options.fate === undefined ? {} : { fate: options.fate })
-  const { shards: shardCount = 4, nodes: names = ['n1', 'n2', 'n3'] } = options
+  const { shards: shardCount = SHARDS, nodes: names = ['n1', 'n2', 'n3'] } = options
   const ground: Ground = {
     virtual, shardCount, random: createRandom(7), asked: [], decide: () => 'serve', timeMs: 1_000,
     leaders: Array.from({ length: shardCount }, (_, shard) => ({ node: must(names[shard % names.length], 'there are nodes'), term: 1 })),

@@ -1,6 +1,7 @@
 /**
- * Clients under load over plain NATS requests (or whatever performs a call), recording what they saw for the checkers of the simulator (sim/linearizability.ts,
- * sim/exactlyOnce.ts). Increments carry no request id and are never repeated: a request executed twice shows up in the sum.
+ * Clients under load over plain NATS requests, or whatever else performs a call, recording what they saw for the checkers of the
+ * simulator (sim/linearizability.ts, sim/exactlyOnce.ts). Increments over plain requests carry no request id and are never repeated: a
+ * request executed twice shows up in the sum.
  */
 
 import { setTimeout as pause } from 'node:timers/promises'

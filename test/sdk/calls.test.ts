@@ -1,0 +1,145 @@
+/** Calls that end early, limits, and the life of a connection, against real batch doors in virtual time (world.ts). */
+
+import { describe, expect, test } from '@jest/globals'
+import { AbortError, ClosedError, OverloadedError, TimeoutError, UnauthorizedError } from '../../sdk/errors.ts'
+import { SHARDS, failureOf, first, key, keys, openWorld } from './world.ts'
+
+describe('a call', () => {
+  test('that is not answered in time rejects, and says whether it may have happened', async () => {
+    const world = await openWorld()
+    const { kv, behave } = world
+    await world.settled(kv.incr(key))
+    behave(() => 'lose')
+    const write = await failureOf(world, kv.incr(key, 1, { timeoutMs: 300 }))
+    expect(write).toBeInstanceOf(TimeoutError)
+    const said = /incr of "k\d+" was not answered within 300 ms. It may have happened/
+    expect(write).toMatchObject({ definite: false, message: expect.stringMatching(said) })
+    expect(await failureOf(world, kv.get(key, { timeoutMs: 300 }))).toMatchObject({ code: 'TIMEOUT', definite: true })
+  })
+
+  test('that never left is definite, and names what stood in its way', async () => {
+    const world = await openWorld()
+    world.kill('n1')
+    world.leaderless(0)
+    const error = await failureOf(world, world.kv.put(key, 'x', { timeoutMs: 400 }))
+    const said = /did not happen.*Last: .*(gone|no leader)/
+    expect(error).toMatchObject({ code: 'TIMEOUT', definite: true, message: expect.stringMatching(said) })
+  })
+
+  test('that met nothing but OVERLOADED is told so', async () => {
+    const world = await openWorld()
+    world.behave(() => ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 100, message: 'slow down' }))
+    const error = await failureOf(world, world.kv.get(key, { timeoutMs: 500 }))
+    expect(error).toBeInstanceOf(OverloadedError)
+    expect(error).toMatchObject({ definite: true, retryAfterMs: expect.any(Number) })
+  })
+
+  test('that is aborted rejects at once, and its effect is what it says', async () => {
+    const world = await openWorld()
+    const { kv, until, behave } = world
+    await world.settled(kv.incr(key))
+    behave(() => 'serveInSilence')
+    const controller = new AbortController()
+    const pending = kv.incr(key, 1, { signal: controller.signal })
+    const queued = kv.put(key, 'x', { signal: AbortSignal.abort('too late') })
+    expect(await failureOf(world, queued)).toMatchObject({ name: 'AbortError', definite: true, cause: 'too late' })
+    await until('the write has left', () => world.valueOf(key) === '2')
+    controller.abort()
+    const error = await failureOf(world, pending)
+    expect(error).toBeInstanceOf(AbortError)
+    expect(error).toMatchObject({ code: 'ABORTED', definite: false })
+    await until('its place is free', () => world.client.stats().inFlightOperations === 0)
+  })
+
+  test('above the limits of the connection is refused at once, and memory is given back', async () => {
+    const world = await openWorld({ limits: { operationsMax: 10, bytesMax: 2_000 } })
+    const { kv, settled, client } = world
+    const pending = Array.from({ length: 12 }, () => kv.get(key))
+    const results = await settled(Promise.allSettled(pending))
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(2)
+    const [rejected] = results.filter((result) => result.status === 'rejected')
+    expect(rejected?.reason).toMatchObject({ code: 'OVERLOADED', definite: true, retryAfterMs: 20 })
+    expect(await failureOf(world, kv.put(key, 'x'.repeat(2_000)))).toBeInstanceOf(OverloadedError)
+    expect(client.stats()).toMatchObject({ overloaded: 3, inFlightOperations: 0, inFlightBytes: 0 })
+  })
+})
+
+describe('a connection', () => {
+  test('that breaks keeps its calls, and sends them again when it is back', async () => {
+    const world = await openWorld()
+    const { kv, settled, broker, behave, until } = world
+    await settled(kv.incr(key))
+    behave(first('serveInSilence'))
+    const pending = [kv.incr(key)]
+    await until('the write has left', () => world.valueOf(key) === '2')
+    broker.disconnect('sdk')
+    world.pass(100)
+    pending.push(kv.incr(key))
+    world.pass(700)
+    broker.reconnect('sdk')
+    expect((await settled(Promise.all(pending))).map(({ value }) => value)).toEqual([2n, 3n])
+  })
+
+  test('that closes refuses new calls and waits for those in flight', async () => {
+    const world = await openWorld()
+    const { kv, settled, bus } = world
+    const pending = kv.incr(key)
+    const closing = kv.close()
+    expect(await failureOf(world, kv.get(key))).toBeInstanceOf(ClosedError)
+    expect(await settled(pending)).toMatchObject({ value: 1n })
+    await settled(closing)
+    await settled(kv.close())
+    expect(bus.status().connected).toBe(false)
+  })
+
+  test('that meets another cluster on its prefix ends, rather than write to it', async () => {
+    const world = await openWorld()
+    await world.settled(world.kv.incr(key))
+    world.claim({ cluster: 'ffffffffffffffff', epoch: 1, shardCount: SHARDS, leaders: keys.map(() => null), replicas: keys.map(() => []) })
+    world.lead(0, 'n2')
+    const error = await failureOf(world, world.kv.incr(key))
+    expect(error).toMatchObject({ code: 'CLOSED', definite: true, message: expect.stringMatching(/another cluster/) })
+    expect(await failureOf(world, world.kv.get(key))).toBeInstanceOf(ClosedError)
+  })
+
+  test('without permission says which', async () => {
+    const world = await openWorld({ permissions: { publish: ['kv.map'], subscribe: ['>'] } })
+    await world.settled(world.client.ready())
+    const error = await failureOf(world, world.kv.put(key, 'x'))
+    expect(error).toBeInstanceOf(UnauthorizedError)
+    expect(error).toMatchObject({ definite: true, message: expect.stringMatching(/publish kv\.to\.n1\.batch\.v1.*nats-config/) })
+  })
+
+  test.each([
+    ['a text', 'text'],
+    ['an empty object', {}],
+    ['without a count', { cluster: 'x', epoch: 1, leaders: [], replicas: [] }],
+    ['too short', { cluster: 'x', epoch: 1, shardCount: 4, leaders: [], replicas: [] }],
+  ])('takes nothing for a map that is %s', async (_what, claim) => {
+    const world = await openWorld()
+    world.claim(claim)
+    world.lead(0, 'n2')
+    const error = await failureOf(world, world.kv.get(key, { timeoutMs: 200 }))
+    expect(error).toMatchObject({ code: 'TIMEOUT', definite: true })
+    world.claim(null)
+    expect(await world.settled(world.kv.get(key))).toBeNull()
+  })
+
+  test('that a node leaves in good order loses nothing', async () => {
+    const world = await openWorld()
+    const { kv, settled, door, lead } = world
+    await settled(kv.incr(key))
+    door('n1').drain()
+    world.clock.after(200, () => { lead(0, 'n2') })
+    expect(await settled(kv.incr(key))).toMatchObject({ value: 2n })
+  })
+
+  test('whose door session was closed for silence opens another', async () => {
+    const world = await openWorld()
+    const { kv, settled, client } = world
+    await settled(kv.get(key))
+    world.pass(60_000)
+    expect(await settled(kv.get(key))).toBeNull()
+    expect(client.stats()).toMatchObject({ hellos: 2, retries: 0 })
+  })
+})

@@ -1,0 +1,74 @@
+/** Operations and the frames they travel in, against real batch doors on a broker in memory (world.ts). */
+
+import { describe, expect, test } from '@jest/globals'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { ConflictError } from '../../sdk/errors.ts'
+import { resultsOf } from '../../sdk/outcome.ts'
+import { failureOf, key, keys, openWorld } from './world.ts'
+
+describe('operations', () => {
+  test('do what they say, with revisions', async () => {
+    const world = await openWorld()
+    const { kv, settled } = world
+    expect(await settled(kv.get(key))).toBeNull()
+    expect(await settled(kv.put(key, 'one'))).toEqual({ revision: 1 })
+    expect(await settled(kv.get(key))).toEqual({ key, value: 'one', revision: 1, consistency: 'linearizable' })
+    expect(await settled(kv.cas(key, 1, 'two'))).toEqual({ revision: 2 })
+    expect(await settled(kv.touch(key, 60_000))).toEqual({ revision: 3 })
+    expect(await settled(kv.del(key, { ifRevision: 3 }))).toEqual({ revision: 4 })
+    expect(await settled(kv.del(key))).toBeNull()
+    expect(await settled(kv.touch(key, 0))).toBeNull()
+    expect(await settled(kv.incr(key))).toEqual({ value: 1n, revision: 5 })
+    expect(await settled(kv.incr(key, -(2n ** 63n)))).toEqual({ value: -(2n ** 63n) + 1n, revision: 6 })
+  })
+
+  test('that meet another revision reject with it', async () => {
+    const world = await openWorld()
+    const { kv, settled } = world
+    await settled(kv.put(key, 'one'))
+    const error = await failureOf(world, kv.cas(key, 0, 'two'))
+    expect(error).toBeInstanceOf(ConflictError)
+    expect(error).toMatchObject({ code: 'CONFLICT', definite: true, revision: 1 })
+    const absent = await failureOf(world, kv.cas('absent', 7, 'x'))
+    expect(absent).toMatchObject({ revision: 0, message: expect.stringMatching(/does not exist/) })
+  })
+
+  test('on many keys have an outcome each, in order', async () => {
+    const world = await openWorld()
+    const { kv, settled } = world
+    const written = await settled(kv.mput([['a', '1'], { key: 'b', value: '2', ifRevision: 9 }, ['c', '3']]))
+    expect(written.map(({ key: name, ok }) => [name, ok])).toEqual([['a', true], ['b', false], ['c', true]])
+    expect(() => resultsOf(written)).toThrow(ConflictError)
+    const read = await settled(kv.mget(['c', 'b', 'a']))
+    expect(resultsOf(read).map((entry) => entry?.value)).toEqual(['3', undefined, '1'])
+    expect(resultsOf(await settled(kv.mdel(['a', 'b']))).map((result) => result === null)).toEqual([false, true])
+  })
+})
+
+describe('batches', () => {
+  test('gather the calls of a turn in one frame for each leader', async () => {
+    const world = await openWorld()
+    const { kv, client, settled } = world
+    await settled(Promise.all(keys.map((name) => kv.get(name))))
+    const { batches, hellos } = client.stats()
+    expect([batches, hellos]).toEqual([3, 3])
+    await settled(Promise.all([...keys, ...keys].map((name) => kv.get(name))))
+    expect(client.stats()).toMatchObject({ batches: batches + 3, hellos, retries: 0, inFlightOperations: 0, inFlightBytes: 0 })
+  })
+
+  test('have one consistency, so reads of another leave apart', async () => {
+    const world = await openWorld({ nodes: ['n1'] })
+    const { kv, asked, settled } = world
+    const entries = await settled(Promise.all([kv.get(key), kv.get(key, { consistency: 'lease' }), kv.put(key, 'x')]))
+    expect(entries[1]).toBeNull()
+    expect(asked.filter(({ operations }) => operations[0]?.code === OpCode.get).map(({ consistency }) => consistency).sort())
+      .toEqual(['lease', 'linearizable'])
+  })
+
+  test('of more than 4,096 calls are several', async () => {
+    const world = await openWorld({ nodes: ['n1'], shards: 1 })
+    const { kv, client, settled } = world
+    await settled(Promise.all(Array.from({ length: 5_000 }, () => kv.get(key))))
+    expect(client.stats()).toMatchObject({ batches: 2, operations: 5_000 })
+  })
+})
