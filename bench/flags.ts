@@ -24,10 +24,13 @@ export interface WorkloadFlags {
   readonly valueBytes: number
 }
 
-export interface TargetFlags {
+export interface DriverFlags {
+  readonly driver: DriverName
+}
+
+export interface TargetFlags extends DriverFlags {
   readonly servers?: readonly string[]
   readonly prefix: string
-  readonly driver: DriverName
 }
 
 /** A parser for whole numbers separated by commas. */
@@ -51,10 +54,12 @@ export const withInFlightFlag = (command: Command, depths: readonly number[]): C
   .addOption(flag('--inflight <counts>', 'operations in flight, separated by commas')
     .argParser(wholeNumbers(1, IN_FLIGHT_MAX)).default(depths, depths.join(',')))
 
-export const withTargetFlags = (command: Command): Command => command
+export const withTargetFlags = (command: Command): Command => withDriverFlag(command)
   .addOption(flag('--servers <urls>', 'a cluster that runs already; default: one of three nodes is started').argParser(serverUrls))
   .addOption(prefixFlag())
-  .addOption(flag('--driver <name>', 'how the client asks').choices(productDrivers).default(productDrivers[0]))
+
+export const withDriverFlag = (command: Command): Command => command
+  .addOption(flag('--driver <name>', 'how the client asks ShardKV').choices(productDrivers).default(productDrivers[0]))
 
 const serverUrls = (text: string): readonly string[] => {
   const urls = text.split(',').map((url) => url.trim()).filter((url) => url !== '')

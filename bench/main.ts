@@ -28,6 +28,11 @@ Examples:
 export const main = async (args: readonly string[]): Promise<void> => {
   const program = new Command('bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
   for (const add of questions) add(program)
-  await program.parseAsync([...args], { from: 'user' })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  }
   process.exit()
 }

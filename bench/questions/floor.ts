@@ -3,9 +3,8 @@
  * turns, and the ratio of each pair: product / floor.
  */
 
-import { withInFlightFlag, withRunFlags, withWorkloadFlags } from '../flags.ts'
+import { withDriverFlag, withInFlightFlag, withRunFlags, withWorkloadFlags } from '../flags.ts'
 import { flag } from '../../cli/flags.ts'
-import { productDrivers } from '../drivers/port.ts'
 import { printResult, throughputTable } from '../report.ts'
 import { startFloor } from '../targets/floor.ts'
 import { startProduct } from '../targets/product.ts'
@@ -14,10 +13,10 @@ import { getMix } from './get.ts'
 import { putMix } from './put.ts'
 import { measureMixes } from './throughput.ts'
 import type { Command } from 'commander'
-import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
+import type { DriverFlags, RunFlags, WorkloadFlags } from '../flags.ts'
 import type { Row } from '../report.ts'
 
-interface FloorFlags extends RunFlags, WorkloadFlags, Pick<TargetFlags, 'driver'> {
+interface FloorFlags extends RunFlags, WorkloadFlags, DriverFlags {
   readonly inflight: readonly number[]
   readonly op: 'put' | 'get' | 'both'
 }
@@ -32,9 +31,8 @@ const BARS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
 
 export const addFloor = (program: Command): void => {
   const command = program.command('floor').description('product and floor in turns, and their ratio')
-  withWorkloadFlags(withRunFlags(withInFlightFlag(command, DEPTHS), { runs: 3, seconds: 3 }))
+  withDriverFlag(withWorkloadFlags(withRunFlags(withInFlightFlag(command, DEPTHS), { runs: 3, seconds: 3 })))
     .addOption(flag('--op <name>', 'what to compare').choices(['put', 'get', 'both']).default('both'))
-    .addOption(flag('--driver <name>', 'how the client asks the product').choices(productDrivers).default(productDrivers[0]))
     .action(askFloor)
 }
 

@@ -7,7 +7,7 @@ import { flag, wholeNumber } from '../../cli/flags.ts'
 import { wholeNumbers, withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
-import { withProduct } from '../targets/use.ts'
+import { productOf, withTargets } from '../targets/use.ts'
 import { fill, measureInTurns } from '../turns.ts'
 import { getMix } from './get.ts'
 import { putMix } from './put.ts'
@@ -42,10 +42,12 @@ export const addLatency = (program: Command): void => {
     .action(askLatency)
 }
 
-const askLatency = (flags: LatencyFlags): Promise<void> => withProduct(flags, async (target) => {
+const askLatency = (flags: LatencyFlags): Promise<void> => withTargets([productOf(flags)], async (targets) => {
   const rows: LatencyRow[] = []
-  await fill(target, { ...flags, readShare: 0 })
-  for (const mix of [putMix, getMix]) rows.push(...await measureMix(target, mix, flags))
+  for (const target of targets) {
+    await fill(target, { ...flags, readShare: 0 })
+    for (const mix of [putMix, getMix]) rows.push(...await measureMix(target, mix, flags))
+  }
   await printResult(flags.json === true, { rows }, tableOf(rows))
 })
 

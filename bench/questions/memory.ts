@@ -4,13 +4,13 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
+import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
 import { formatTable, printResult } from '../report.ts'
 import { mebibytes, sampleProcess } from '../sampling.ts'
-import { withProduct } from '../targets/use.ts'
+import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
 import type { Command } from 'commander'
-import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
+import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
 import type { Target } from '../targets/port.ts'
 
 interface MemoryRow {
@@ -27,10 +27,10 @@ export const addMemory = (program: Command): void => {
   const command = program.command('memory').description('RSS and CPU of idle nodes, RSS with a million keys')
   const keys = withWorkloadFlags(command).options.find(({ long }) => long === '--keys')
   keys?.default(MILLION)
-  withTargetFlags(withRunFlags(command, { runs: 1, seconds: 20 })).action(askMemory)
+  withDriverFlag(withRunFlags(command, { runs: 1, seconds: 20 })).action(askMemory)
 }
 
-const askMemory = (flags: RunFlags & WorkloadFlags & TargetFlags): Promise<void> => withProduct(flags, async (target) => {
+const askMemory = (flags: RunFlags & WorkloadFlags & DriverFlags): Promise<void> => withOwnProduct(flags, async (target) => {
   const idle = await watchIdle(target, flags.seconds * 1_000)
   process.stderr.write(`writing ${flags.keys} keys\n`)
   await fill(target, { ...flags, readShare: 0 })

@@ -8,18 +8,18 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { flag, wholeNumber } from '../../cli/flags.ts'
 import { runFloodClient } from '../clientTask.ts'
-import { withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
+import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
 import { mebibytes, sampleProcess } from '../sampling.ts'
-import { withProduct } from '../targets/use.ts'
+import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
 import type { Command } from 'commander'
-import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
+import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
 import type { FloodFigures } from '../load/flood.ts'
 import type { ProductTarget, Target } from '../targets/port.ts'
 
-interface OverloadFlags extends RunFlags, WorkloadFlags, TargetFlags {
+interface OverloadFlags extends RunFlags, WorkloadFlags, DriverFlags {
   readonly times: number
   readonly peak?: number
 }
@@ -39,13 +39,13 @@ const GOODPUT_BAR = 0.8
 
 export const addOverload = (program: Command): void => {
   const command = program.command('overload').description('ten times the peak: goodput, refusals, memory')
-  withTargetFlags(withWorkloadFlags(withRunFlags(command, { runs: 1, seconds: 10 })))
+  withDriverFlag(withWorkloadFlags(withRunFlags(command, { runs: 1, seconds: 10 })))
     .addOption(flag('--times <count>', 'how many times the peak').argParser(wholeNumber(1, 1_000)).default(10))
     .addOption(flag('--peak <count>', 'operations a second; default: measured first').argParser(wholeNumber(1, 10_000_000)))
     .action(askOverload)
 }
 
-const askOverload = (flags: OverloadFlags): Promise<void> => withProduct(flags, async (target) => {
+const askOverload = (flags: OverloadFlags): Promise<void> => withOwnProduct(flags, async (target) => {
   const { keys, distribution, valueBytes, warmUpMs } = flags
   const workload = { keys, distribution, valueBytes, readShare: 0 }
   await fill(target, workload)

@@ -3,9 +3,8 @@
  * client in one process. The table says what each promises, since a figure without its promise compares nothing.
  */
 
-import { withInFlightFlag, withRunFlags } from '../flags.ts'
+import { withDriverFlag, withInFlightFlag, withRunFlags } from '../flags.ts'
 import { wholeNumber, flag } from '../../cli/flags.ts'
-import { productDrivers } from '../drivers/port.ts'
 import { formatTable, printResult, throughputTable } from '../report.ts'
 import { buildPeerPrograms, etcdVersion } from '../targets/peerPrograms.ts'
 import { startEtcd, startJetStream } from '../targets/peers.ts'
@@ -15,10 +14,10 @@ import { getMix } from './get.ts'
 import { putMix } from './put.ts'
 import { measureMixes } from './throughput.ts'
 import type { Command } from 'commander'
-import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
+import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
 import type { Row } from '../report.ts'
 
-interface PeersFlags extends RunFlags, Pick<WorkloadFlags, 'keys' | 'valueBytes'>, Pick<TargetFlags, 'driver'> {
+interface PeersFlags extends RunFlags, Pick<WorkloadFlags, 'keys' | 'valueBytes'>, DriverFlags {
   readonly inflight: readonly number[]
 }
 
@@ -36,10 +35,9 @@ const BARS: Readonly<Record<string, number>> = { put: 1.8, get: 3 }
 
 export const addPeers = (program: Command): void => {
   const command = program.command('peers').description('ShardKV, etcd and JetStream KV in turns (needs Go)')
-  withRunFlags(withInFlightFlag(command, [1, BAR_IN_FLIGHT, 256]), { runs: 3, seconds: 3 })
+  withDriverFlag(withRunFlags(withInFlightFlag(command, [1, BAR_IN_FLIGHT, 256]), { runs: 3, seconds: 3 }))
     .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, 10_000_000)).default(100_000))
     .addOption(flag('--value-bytes <count>', 'size of a value').argParser(wholeNumber(0, 524_288)).default(128))
-    .addOption(flag('--driver <name>', 'how the client asks ShardKV').choices(productDrivers).default(productDrivers[0]))
     .action(askPeers)
 }
 

@@ -6,18 +6,18 @@
 
 import { join } from 'node:path'
 import { flag, wholeNumber } from '../../cli/flags.ts'
-import { withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
+import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
 import { median } from '../load/measurement.ts'
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
 import { directoryBytes, mebibytes, sampleProcess } from '../sampling.ts'
-import { withProduct } from '../targets/use.ts'
+import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
 import type { Command } from 'commander'
-import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
+import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
 
-interface SoakFlags extends RunFlags, WorkloadFlags, TargetFlags {
+interface SoakFlags extends RunFlags, WorkloadFlags, DriverFlags {
   readonly minutes: number
   readonly everySeconds: number
 }
@@ -36,13 +36,13 @@ const IN_FLIGHT_MAX = 16_000
 
 export const addSoak = (program: Command): void => {
   const command = program.command('soak').description('half of the peak for long: memory, file descriptors and log size')
-  withTargetFlags(withWorkloadFlags(withRunFlags(command, { runs: 1, seconds: 5 })))
+  withDriverFlag(withWorkloadFlags(withRunFlags(command, { runs: 1, seconds: 5 })))
     .addOption(flag('--minutes <count>', 'how long').argParser(wholeNumber(1, 10_000)).default(60))
     .addOption(flag('--every-seconds <count>', 'time between samples').argParser(wholeNumber(1, 3_600)).default(30))
     .action(askSoak)
 }
 
-const askSoak = (flags: SoakFlags): Promise<void> => withProduct(flags, async (target) => {
+const askSoak = (flags: SoakFlags): Promise<void> => withOwnProduct(flags, async (target) => {
   const { keys, distribution, valueBytes, warmUpMs, seconds, minutes } = flags
   const workload = { keys, distribution, valueBytes, readShare: READ_SHARE }
   await fill(target, workload)

@@ -13,7 +13,6 @@ import { runClient } from '../clientTask.ts'
 import { awaitLeaders } from '../drivers/leaders.ts'
 import { freePorts } from './freePorts.ts'
 import type { DriverName, DriverTarget } from '../drivers/port.ts'
-import type { Launcher } from '../../topology/launcher/launcher.ts'
 import type { ProductTarget } from './port.ts'
 
 const READY_LINE = 'shardkv is ready'
@@ -63,7 +62,11 @@ const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<Produc
     else process.stderr.write(`${name}: ${line.trim()}\n`)
   })
   if ('problem' in cluster) throw new Error(cluster.problem)
-  const stop = stopper(cluster, () => files.remove(directory))
+  const stop = async (): Promise<void> => {
+    cluster.stop()
+    await cluster.ended
+    await files.remove(directory)
+  }
   if (await Promise.race([ready, cluster.ended]) !== 'ready') throw new Error(`the cluster did not start; its logs are in ${directory}`)
   const at = { servers: [`nats://127.0.0.1:${natsPort}`], prefix: 'kv' }
   await settle(at)
@@ -77,18 +80,5 @@ const settle = async ({ servers, prefix }: DriverTarget): Promise<void> => {
     await awaitLeaders(bus, prefix, true)
   } finally {
     bus.close()
-  }
-}
-
-/** Also on Ctrl-C and SIGTERM: the nodes drain, and the bench ends when its question fails for want of them. */
-const stopper = (cluster: Launcher, cleanUp: () => Promise<void>): (() => Promise<void>) => {
-  process.once('SIGINT', cluster.stop)
-  process.once('SIGTERM', cluster.stop)
-  return async () => {
-    process.removeListener('SIGINT', cluster.stop)
-    process.removeListener('SIGTERM', cluster.stop)
-    cluster.stop()
-    await cluster.ended
-    await cleanUp()
   }
 }
