@@ -4,15 +4,21 @@
  */
 
 import { median, medianRun } from './load/measurement.ts'
+import { sampleProcess } from './sampling.ts'
 import type { MeasuredLoop } from './clientTask.ts'
 import type { Measurement } from './load/measurement.ts'
 import type { WorkloadSpec } from './load/workload.ts'
 import type { Target } from './targets/port.ts'
 
+export interface Run extends Measurement {
+  /** CPU time of all server processes for each operation done, warm-up included, in microseconds; 0 where they are not known. */
+  readonly serverCpuUs: number
+}
+
 export interface Figure {
   readonly target: string
-  readonly median: Measurement
-  readonly runs: readonly Measurement[]
+  readonly median: Run
+  readonly runs: readonly Run[]
   /** Operations a second, as a share of the first contender's: the median over the pairs. Absent for the first. */
   readonly ratio?: number
 }
@@ -26,10 +32,10 @@ export interface TurnsPlan {
 
 /** The figures of each target, in their order. */
 export const measureInTurns = async ({ targets, workload, loop, runs }: TurnsPlan): Promise<readonly Figure[]> => {
-  const rounds: (readonly Measurement[])[] = []
+  const rounds: (readonly Run[])[] = []
   for (let run = 1; run <= runs; run += 1) {
-    const round: Measurement[] = []
-    for (const target of targets) round.push(await target.ask({ ...workload, seed: run }, loop))
+    const round: Run[] = []
+    for (const target of targets) round.push(await runOnce(target, { ...workload, seed: run }, loop))
     rounds.push(round)
   }
   return targets.map(({ name }, i) => {
@@ -37,6 +43,19 @@ export const measureInTurns = async ({ targets, workload, loop, runs }: TurnsPla
     const figure = { target: name, median: medianRun(own), runs: own }
     return i === 0 ? figure : { ...figure, ratio: pairedRatio(rounds, i) }
   })
+}
+
+const runOnce = async (target: Target, workload: WorkloadSpec, loop: MeasuredLoop): Promise<Run> => {
+  const cpuMsBefore = await serverCpuMs(target)
+  const measured = await target.ask(workload, loop)
+  const cpuUs = (await serverCpuMs(target) - cpuMsBefore) * 1_000
+  return { ...measured, serverCpuUs: measured.doneInAll === 0 ? 0 : cpuUs / measured.doneInAll }
+}
+
+const serverCpuMs = async ({ pids }: Target): Promise<number> => {
+  let sum = 0
+  for (const pid of Object.values(pids)) sum += (await sampleProcess(pid))?.cpuMs ?? 0
+  return sum
 }
 
 const pairedRatio = (rounds: readonly (readonly Measurement[])[], contender: number): number =>

@@ -17,7 +17,8 @@ export interface ClosedLoop {
 }
 
 export const runClosedLoop = async (perform: () => Promise<Answer>, loop: ClosedLoop): Promise<Measurement> => {
-  let tally = createTally()
+  const warmUp = createTally()
+  let tally = warmUp
   const stopping = new AbortController()
   const caller = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
@@ -31,8 +32,7 @@ export const runClosedLoop = async (perform: () => Promise<Answer>, loop: Closed
   const cpuBefore = process.cpuUsage()
   const startedAt = performance.now()
   await pause(loop.durationMs)
-  const measured = tally
-  const result = summarize(measured, performance.now() - startedAt, process.cpuUsage(cpuBefore))
+  const result = summarize({ tally, warmUp, elapsedMs: performance.now() - startedAt, cpu: process.cpuUsage(cpuBefore) })
   stopping.abort()
   await callers
   return result

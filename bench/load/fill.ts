@@ -29,7 +29,7 @@ export const runFill = async (driver: Driver, { keys, valueBytes }: WorkloadSpec
     }
   }
   await Promise.all(Array.from({ length: inFlight }, writer))
-  return summarize(tally, performance.now() - startedAt, process.cpuUsage())
+  return summarize({ tally, elapsedMs: performance.now() - startedAt, cpu: process.cpuUsage() })
 }
 
 const putUntilDone = async (driver: Driver, key: string, value: Buffer): Promise<void> => {

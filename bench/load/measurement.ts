@@ -12,6 +12,8 @@ export interface Measurement {
   readonly p999Ms: number
   readonly maxMs: number
   readonly done: number
+  /** Done in all, the warm-up included. */
+  readonly doneInAll: number
   /** Refused with OVERLOADED, certainly not done. */
   readonly overloaded: number
   /** Any other error, and operations without an answer. */
@@ -40,7 +42,15 @@ export const createTally = (): Tally => {
   }
 }
 
-export const summarize = (tally: Tally, elapsedMs: number, cpu: NodeJS.CpuUsage): Measurement => {
+export interface Run {
+  /** What counts. */
+  readonly tally: Tally
+  readonly warmUp?: Tally
+  readonly elapsedMs: number
+  readonly cpu: NodeJS.CpuUsage
+}
+
+export const summarize = ({ tally, warmUp, elapsedMs, cpu }: Run): Measurement => {
   const { ok, overloaded, failed } = tally.counts()
   const at = (share: number): number => tally.latencies.percentile(share) / 1_000
   return {
@@ -50,6 +60,7 @@ export const summarize = (tally: Tally, elapsedMs: number, cpu: NodeJS.CpuUsage)
     p999Ms: at(0.999),
     maxMs: tally.latencies.max() / 1_000,
     done: ok,
+    doneInAll: ok + (warmUp?.counts().ok ?? 0),
     overloaded,
     failed,
     clientCpuUs: ok === 0 ? 0 : (cpu.user + cpu.system) / ok,
@@ -57,7 +68,7 @@ export const summarize = (tally: Tally, elapsedMs: number, cpu: NodeJS.CpuUsage)
 }
 
 /** The run whose rate is the middle one (the lower of two). Throws without runs. */
-export const medianRun = (runs: readonly Measurement[]): Measurement => {
+export const medianRun = <Figures extends Measurement>(runs: readonly Figures[]): Figures => {
   const middle = runs.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor((runs.length - 1) / 2)]
   if (middle === undefined) throw new Error('a median needs at least one run')
   return middle

@@ -56,5 +56,5 @@ export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop
   }
   const cpu = process.cpuUsage(cpuBefore)
   await Promise.all(inFlight)
-  return summarize(measured, loop.durationMs, cpu)
+  return summarize({ tally: measured, warmUp, elapsedMs: loop.durationMs, cpu })
 }

@@ -8,12 +8,13 @@ import { quartersOf } from '../../bench/questions/soak.ts'
 import { throughputTable } from '../../bench/report.ts'
 import { cpuOf, rssOf } from '../../bench/sampling.ts'
 import { measureInTurns } from '../../bench/turns.ts'
-import type { Measurement } from '../../bench/load/measurement.ts'
 import type { WorkloadSpec } from '../../bench/load/workload.ts'
 import type { Target } from '../../bench/targets/port.ts'
+import type { Run } from '../../bench/turns.ts'
 
-const measurement = (perSecond: number): Measurement => ({
-  perSecond, p50Ms: 1.234, p99Ms: 5.678, p999Ms: 9.012, maxMs: 20, done: 100, overloaded: 2, failed: 1, clientCpuUs: 7.89,
+const measurement = (perSecond: number): Run => ({
+  perSecond, p50Ms: 1.234, p99Ms: 5.678, p999Ms: 9.012, maxMs: 20, done: 100, doneInAll: 150, overloaded: 2, failed: 1,
+  clientCpuUs: 7.89, serverCpuUs: 23.45,
 })
 
 describe('a median', () => {
@@ -94,8 +95,8 @@ describe('a table', () => {
     ])
     const cellsOf = (line: string): readonly string[] => line.split('│').map((cell) => cell.trim()).slice(1, -1)
     expect(text.split('\n').filter((line) => line.includes('put')).map(cellsOf)).toEqual([
-      ['put', '64', 'floor', '2000', '1.23', '5.68', '9.01', '7.9', '4', '2', ''],
-      ['put', '64', 'product', '1500', '1.23', '5.68', '9.01', '7.9', '4', '2', '0.75'],
+      ['put', '64', 'floor', '2000', '1.23', '5.68', '9.01', '7.9', '23.4', '4', '2', ''],
+      ['put', '64', 'product', '1500', '1.23', '5.68', '9.01', '7.9', '23.4', '4', '2', '0.75'],
     ])
   })
 })

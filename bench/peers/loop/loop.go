@@ -37,6 +37,8 @@ type figures struct {
 	P999Ms    float64 `json:"p999Ms"`
 	MaxMs     float64 `json:"maxMs"`
 	Done      int     `json:"done"`
+	// The warm-up included.
+	DoneInAll int64 `json:"doneInAll"`
 	// Nobody but ShardKV says so.
 	Overloaded  int     `json:"overloaded"`
 	Failed      int64   `json:"failed"`
@@ -111,7 +113,7 @@ func measure(peers []Peer) figures {
 	endsAt := countsFrom.Add(time.Duration(*durationMs) * time.Millisecond)
 	var cpuBefore atomic.Int64
 	time.AfterFunc(time.Until(countsFrom), func() { cpuBefore.Store(cpuMicroseconds()) })
-	var failed atomic.Int64
+	var warmedUp, failed atomic.Int64
 	var group sync.WaitGroup
 	latencies := make([][]time.Duration, *inFlight)
 	for i := range *inFlight {
@@ -123,9 +125,10 @@ func measure(peers []Peer) figures {
 				switch {
 				case now.After(endsAt):
 					return
-				case now.Before(countsFrom):
 				case err != nil:
 					failed.Add(1)
+				case now.Before(countsFrom):
+					warmedUp.Add(1)
 				default:
 					latencies[i] = append(latencies[i], now.Sub(startedAt))
 				}
@@ -134,6 +137,7 @@ func measure(peers []Peer) figures {
 	}
 	group.Wait()
 	result := summarize(slices.Concat(latencies...))
+	result.DoneInAll = int64(result.Done) + warmedUp.Load()
 	result.Failed = failed.Load()
 	result.ClientCPUUs = float64(cpuMicroseconds()-cpuBefore.Load()) / float64(max(1, result.Done))
 	return result
