@@ -49,7 +49,9 @@ const runOnce = async (target: Target, workload: WorkloadSpec, loop: MeasuredLoo
   const cpuMsBefore = await serverCpuMs(target)
   const measured = await target.ask(workload, loop)
   const cpuUs = (await serverCpuMs(target) - cpuMsBefore) * 1_000
-  return { ...measured, serverCpuUs: measured.doneInAll === 0 ? 0 : cpuUs / measured.doneInAll }
+  // An older build's client does not say how much it did in all.
+  const serverCpuUs = cpuUs / measured.doneInAll
+  return { ...measured, serverCpuUs: Number.isFinite(serverCpuUs) ? serverCpuUs : 0 }
 }
 
 const serverCpuMs = async ({ pids }: Target): Promise<number> => {

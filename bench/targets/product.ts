@@ -59,7 +59,7 @@ const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<Produc
     const row = /^ {2}(\S+) +(\d+) +\S+:\/\//.exec(line)
     if (row !== null) pids[row[1] ?? ''] = Number(row[2])
     else if (line === READY_LINE) setReady()
-    else process.stderr.write(`${name}: ${line.trim()}\n`)
+    else if (!line.startsWith('  ')) process.stderr.write(`${name}: ${line}\n`)
   })
   if ('problem' in cluster) throw new Error(cluster.problem)
   const stop = async (): Promise<void> => {
