@@ -229,8 +229,8 @@ describe('package-lock.json', () => {
 
 describe('libraries stay where they belong', () => {
   const homes: readonly (readonly [string, RegExp, RegExp, string])[] = [
-    ['nats', /^nats$/, /^bus\/nats\.ts$/, 'take a Bus (bus/port.ts)'],
-    ['node:fs', /^(?:node:)?fs(?:\/promises)?$/, /^storage\//, 'take a port of storage/'],
+    ['nats', /^nats$/, /^bus\/nats\.ts$|^bench\/floor\//, 'take a Bus (bus/port.ts)'],
+    ['node:fs', /^(?:node:)?fs(?:\/promises)?$/, /^storage\/|^bench\/floor\//, 'take a port of storage/'],
     ['pino', /^pino|^@opentelemetry/, /^observe\/|^actors\/[^/]+\/actor\.ts$/, 'take a Logger (actors/kernel/log.ts)'],
     ['xstate', /^xstate/, /machine\.ts$|^actors\/kernel\/shell\.ts$|^observe\//, 'a chart in machine.ts'],
     ['node:child_process', /^(?:node:)?child_process$/, /^topology\/launcher\//, 'take the launcher\'s process port'],
