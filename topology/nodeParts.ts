@@ -11,6 +11,7 @@
 import { createTurn } from '../actors/kernel/turn.ts'
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { createWal } from '../actors/wal/actor.ts'
+import { addressOf } from '../bus/address.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
 import { createBeacon } from './beacon.ts'
@@ -68,7 +69,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     node: options, map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
   })
   const host = openHost({ options, map, turn, budget, hooks }, {
-    mail: (group, from, to, message) => mailroom.send(nodeOf(to), `raft/${group}`, { type: 'raft', from, to, message }),
+    mail: (group, from, to, message) => mailroom.send(nodeOf(to), addressOf('raft', group), { type: 'raft', from, to, message }),
     wal: (event) => {
       diskWatch.submitted(event, clock.now())
       wal.send(event)
@@ -86,7 +87,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     turn,
     budget,
     leaderOf,
-    send: (shard, to, message) => mailroom.send(to === '' ? self : to, `shard/${shard}`, message),
+    send: (shard, to, message) => mailroom.send(to === '' ? self : to, addressOf('shard', shard), message),
     catchUp: hooks.catchUp,
     isOverloaded: wal.isOverloaded,
     onFailure: hooks.onFailure,
