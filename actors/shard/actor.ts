@@ -3,8 +3,10 @@
  * written is the one thing it remembers, to cancel it on stop.
  */
 
+import { createNodeText } from '../kernel/nodeText.ts'
 import { createShell } from '../kernel/shell.ts'
 import { nodeOf } from '../../topology/ids.ts'
+import { useBinaryText } from './bytes.ts'
 import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
@@ -20,6 +22,8 @@ import type { Origin, ShardEffect, ShardEvent, ShardMessage } from './protocol.t
 
 /** The newest, and one before it in case it turns out damaged (DESIGN 5). */
 const SNAPSHOTS_KEPT = 2
+
+useBinaryText(createNodeText())
 
 export interface ShardPorts {
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void

@@ -9,7 +9,8 @@
 import { assert } from '../kernel/assert.ts'
 import { EntryKind } from '../raft/protocol.ts'
 import { decodeBatch } from './batch.ts'
-import { addDecimals, decimalOf } from './counter.ts'
+import { bytesOfText, textOfBytes } from './bytes.ts'
+import { addDecimals, decimalIn, decimalOf } from './counter.ts'
 import { expireKeys } from './expiry.ts'
 import { OpCode } from './operation.ts'
 import { asDuplicate, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
@@ -43,7 +44,7 @@ export const applyEntry = (state: ShardState, entry: Entry, changed: ChangeObser
 /** A read of the applied state. */
 export const readKey = (state: ShardState, key: string): OperationResult => {
   const record = liveRecord(state, key)
-  return record === undefined ? notFound : ok(record.revision, record.value)
+  return record === undefined ? notFound : ok(record.revision, bytesOfText(record.value))
 }
 
 const applyOperation = (state: ShardState, operation: Operation, changed: ChangeObserver): OperationResult => {
@@ -96,7 +97,7 @@ const change = (state: ShardState, target: Target): OperationResult => {
 const deadlineIn = (state: ShardState, ttlMs: number): number => (ttlMs === 0 ? 0 : state.timeMs + ttlMs)
 
 /** Stores the value under a new revision. */
-const store = (state: ShardState, target: Target, next: { readonly value: Uint8Array; readonly expiresAtMs: number }): number => {
+const store = (state: ShardState, target: Target, next: { readonly value: string; readonly expiresAtMs: number }): number => {
   state.revision += 1
   const record = { value: next.value, revision: state.revision, expiresAtMs: next.expiresAtMs }
   storeKey(state, target.operation.key, { previous: target.stored, record })
@@ -107,7 +108,7 @@ const put = (state: ShardState, target: Target): OperationResult => {
   const { value, ttlMs = 0 } = target.operation
   if (value === undefined) return incomplete
   // The value is a view into the entry, which belongs to the log: the state keeps a copy.
-  return ok(store(state, target, { value: value.slice(), expiresAtMs: deadlineIn(state, ttlMs) }))
+  return ok(store(state, target, { value: textOfBytes(value), expiresAtMs: deadlineIn(state, ttlMs) }))
 }
 
 const del = (state: ShardState, { operation, live }: Target): OperationResult => {
@@ -121,12 +122,12 @@ const del = (state: ShardState, { operation, live }: Target): OperationResult =>
 const incr = (state: ShardState, target: Target): OperationResult => {
   const { operation: { value, ttlMs }, live } = target
   const delta = value === undefined ? '1' : decimalOf(value)
-  const current = live === undefined ? '0' : decimalOf(live.value)
+  const current = live === undefined ? '0' : decimalIn(live.value)
   if (delta === null || current === null) return notACounter
   const sum = addDecimals(current, delta)
   if (sum === null) return counterOverflow
   const expiresAtMs = ttlMs === undefined ? live?.expiresAtMs ?? 0 : deadlineIn(state, ttlMs)
-  return ok(store(state, target, { value: sum, expiresAtMs }), sum)
+  return ok(store(state, target, { value: sum, expiresAtMs }), bytesOfText(sum))
 }
 
 const touch = (state: ShardState, target: Target): OperationResult => {

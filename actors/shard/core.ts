@@ -21,6 +21,7 @@ import type { LogTime } from './logTime.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type { Origin, Policy, ShardEffect } from './protocol.ts'
 import type { Restore } from './restore.ts'
+import type { Snapshot } from './snapshotCodec.ts'
 import type { ShardState } from './state.ts'
 
 /** One request message. It is answered once, when every operation has a result; not at all when any had to be met with silence. */
@@ -103,7 +104,8 @@ export interface ShardCore extends ShardCoreOptions {
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
   snapshotIndex: Index
-  isSnapshotting: boolean
+  /** The snapshot being written, if any. */
+  snapshot: Snapshot | null
   isSnapshotWanted: boolean
   snapshotNotBefore: number
 
@@ -144,7 +146,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   pendingBytes: 0,
   logBytes: 0,
   snapshotIndex: 0,
-  isSnapshotting: false,
+  snapshot: null,
   isSnapshotWanted: false,
   snapshotNotBefore: 0,
   restore: null,

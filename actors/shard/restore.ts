@@ -144,7 +144,7 @@ const takeKey = (builder: Builder, { bytes, view, offset }: At): void => {
   const valueAt = offset + KEY_HEADER_BYTES + keyLength
   const key = readBinaryString(bytes, offset + KEY_HEADER_BYTES, keyLength)
   const record = {
-    value: bytes.slice(valueAt, valueAt + view.getUint32(offset + 3, true)),
+    value: readBinaryString(bytes, valueAt, view.getUint32(offset + 3, true)),
     revision: readSafeInteger(view, offset + 7),
     expiresAtMs: readSafeInteger(view, offset + 15),
   }

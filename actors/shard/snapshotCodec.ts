@@ -14,7 +14,7 @@
  *
  * The bytes are cut into chunks of at most CHUNK_BYTES_MAX anywhere; a record may span chunks.
  *
- * One cut: `openSnapshot` clones every table in the turn it is called, at one index, and the chunks are encoded from the clones,
+ * One cut: `openSnapshot` cuts every table in the turn it is called, at one index, and the chunks are encoded from the cuts,
  * lazily, one per call of `next`. Tables of different moments would lose what changed between them:
  * 1. The map is cut at index 10. Entry 11 puts k with request id r, and answers.
  * 2. Were the request ids cut now, the snapshot "at 10" would know r.
@@ -28,7 +28,7 @@ import { OUTCOME_MESSAGES } from './outcome.ts'
 import { cutSessions } from './sessions.ts'
 import type { Remembered } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
-import type { OrderedMap } from './orderedMap.ts'
+import type { Cut as KeyCut } from './orderedMap.ts'
 import type { Session } from './sessions.ts'
 import type { KeyRecord, ShardState } from './state.ts'
 
@@ -48,22 +48,32 @@ const CHUNK_BYTES_FIRST = 1_024
 
 interface Cut {
   readonly head: Pick<ShardState, 'appliedIndex' | 'appliedTerm' | 'timeMs' | 'revision' | 'undecodable'>
-  readonly keys: OrderedMap<KeyRecord>
+  readonly keys: KeyCut<KeyRecord>
   readonly requests: readonly Remembered<OperationResult>[]
   readonly sessions: readonly Session[]
   readonly ended: readonly Remembered<null>[]
 }
 
-/** The chunks of the state as it is now. `next` may be called in any later turn: the state may change meanwhile. */
-export const openSnapshot = (state: ShardState): Iterator<Uint8Array> => {
+export interface Snapshot extends Iterator<Uint8Array, void> {
+  /** Nothing more is read: the state need not remember any longer how it was. */
+  readonly close: () => void
+}
+
+/**
+ * The chunks of the state as it is now. `next` may be called in any later turn: the state may change meanwhile. Read it to its end or
+ * close it.
+ */
+export const openSnapshot = (state: ShardState): Snapshot => {
   const { appliedIndex, appliedTerm, timeMs, revision, undecodable } = state
-  return chunksOf({
+  const keys = state.keys.cut()
+  const chunks = chunksOf({
     head: { appliedIndex, appliedTerm, timeMs, revision, undecodable },
-    keys: state.keys.clone(),
+    keys,
     requests: state.requests.toArray(),
     sessions: cutSessions(state.sessions),
     ended: state.sessions.ended.toArray(),
   })
+  return { next: () => chunks.next(), close: keys.close }
 }
 
 /** One record, written straight into the chunk where it fits: 200,000 arrays of their own would be collected in the middle of a slice. */
@@ -119,7 +129,7 @@ function* piecesOf(cut: Cut): Generator<Piece, void> {
   for (const { key, value } of cut.requests) yield requestPiece(key, value)
   for (const session of cut.sessions) yield sessionPiece(session)
   for (const { key } of cut.ended) yield endedPiece(key)
-  yield endPiece([cut.keys.size(), cut.requests.length, cut.sessions.length, cut.ended.length])
+  yield endPiece([cut.keys.size, cut.requests.length, cut.sessions.length, cut.ended.length])
 }
 
 const headPiece = (head: Cut['head']): Piece => ({
@@ -141,7 +151,7 @@ const keyPiece = (key: string, { value, revision, expiresAtMs }: KeyRecord): Pie
     writeSafeInteger(view, offset + 7, revision)
     writeSafeInteger(view, offset + 15, expiresAtMs)
     writeBinaryString(bytes, offset + KEY_HEADER_BYTES, key)
-    bytes.set(value, offset + KEY_HEADER_BYTES + key.length)
+    writeBinaryString(bytes, offset + KEY_HEADER_BYTES + key.length, value)
   },
 })
 

@@ -24,7 +24,8 @@ export const REQUEST_IDS_MAX = 65_536
 const KEY_OVERHEAD_BYTES = 100
 
 export interface KeyRecord {
-  readonly value: Uint8Array
+  /** A binary string: a string of 128 bytes takes 144, an array of its own 400 (V8), and a million keys fit a node. */
+  readonly value: string
   readonly revision: number
   /** Log time in milliseconds; 0 when the key does not expire. */
   readonly expiresAtMs: number
