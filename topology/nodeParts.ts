@@ -63,7 +63,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
   const budget = byteBudget(bus.status().maxPayloadBytes)
-  const wal = openWal(options, hooks)
+  const wal = openWal(options, turn, hooks)
   const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.status())
   const mailroom = createMailroom({
     node: options, map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
@@ -141,11 +141,15 @@ const sendable = ({ valueBytesMax, frameBytesMax }: ByteBudget): Partial<RaftLim
   chunkBytesMax: Math.min(raftLimitDefaults.chunkBytesMax, valueBytesMax),
 })
 
-const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => createWal({
-  fileSystem: ports.fileSystem,
-  clock: ports.clock,
-  log: ports.log.child({ actor: 'wal' }),
-  ...(settings.wal === undefined ? {} : { config: settings.wal }),
-  onNotice: hooks.onWalNotice,
-  onFailure: hooks.onFailure,
-})
+const openWal = ({ ports, settings }: NodeOptions, turn: Turn, hooks: PartsHooks): Wal => {
+  const wal: Wal = createWal({
+    fileSystem: ports.fileSystem,
+    clock: ports.clock,
+    log: ports.log.child({ actor: 'wal' }),
+    ...(settings.wal === undefined ? {} : { config: settings.wal }),
+    onNotice: hooks.onWalNotice,
+    onFailure: hooks.onFailure,
+    requestFlush: turn.member('wal', () => wal.flush()),
+  })
+  return wal
+}

@@ -162,7 +162,7 @@ const perform = (running: Running, effect: RaftEffect): void => {
   switch (effect.type) {
     case 'raft.flushWanted': ports.requestFlush(); return
     case 'raft.send': mail(running, effect); return
-    case 'wal.append': ports.wal({ ...effect, group, reserved: isReserved(effect.entries) }); return
+    case 'wal.append': append(running, effect); return
     case 'wal.compact': ports.wal({ type: 'wal.compact', group, mark: { index: effect.index, term: effect.term } }); return
     case 'raft.committed':
     case 'raft.proposed':
@@ -180,6 +180,13 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.quarantine': quarantine(running, effect); return
   }
   effect satisfies never
+}
+
+const append = ({ options }: Running, { ticket, submittedTerm, hardState, entries }: EffectOf<'wal.append'>): void => {
+  const { group, ports } = options
+  const reserved = isReserved(entries)
+  if (hardState === undefined) ports.wal({ type: 'wal.append', group, ticket, submittedTerm, entries, reserved })
+  else ports.wal({ type: 'wal.append', group, ticket, submittedTerm, hardState, entries, reserved })
 }
 
 /** Terms, votes and no-ops may use the space kept back when the disk is full: without them not even reads go on. */
