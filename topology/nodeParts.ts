@@ -21,7 +21,7 @@ import { createMailroom } from './mailroom.ts'
 import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
-import type { RaftStatus } from '../actors/raft/actor.ts'
+import type { Leadership } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { Wal } from '../actors/wal/actor.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
@@ -64,7 +64,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
   const budget = byteBudget(bus.status().maxPayloadBytes)
   const wal = openWal(options, turn, hooks)
-  const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.status())
+  const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({
     node: options, map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
   })
@@ -96,10 +96,10 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
 }
 
 /** The newer term wins between what this node's replica knows and what a beacon said. */
-const bestHint = (hint: LeaderHint | null, status: RaftStatus | undefined): LeaderHint | null => {
-  if (status === undefined || status.leader === '') return hint
-  if (hint !== null && hint.term > status.term) return hint
-  return { node: nodeOf(status.leader), term: status.term }
+const bestHint = (hint: LeaderHint | null, known: Leadership | undefined): LeaderHint | null => {
+  if (known === undefined || known.leader === '') return hint
+  if (hint !== null && hint.term > known.term) return hint
+  return { node: nodeOf(known.leader), term: known.term }
 }
 
 interface HostInput {

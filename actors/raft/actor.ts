@@ -93,11 +93,18 @@ export interface RaftStatus {
   readonly quarantined?: string
 }
 
+export interface Leadership {
+  readonly leader: ReplicaId | ''
+  readonly term: Term
+}
+
 export interface RaftMember {
   readonly send: (event: RaftEvent) => void
   /** `wal.snapshotMarked` of this group completes an installation. (`wal.appended` is an event: `send` takes it.) */
   readonly walNotice: (notice: WalNotice) => void
   readonly role: () => RaftRole
+  /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
+  readonly leadership: () => Leadership
   readonly status: () => RaftStatus
   /** Undefined outside the log in memory. For invariants and tools. */
   readonly entryAt: (index: Index) => Entry | undefined
@@ -148,6 +155,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     send: shell.send,
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
+    leadership: () => core,
     status: () => statusOf(core),
     entryAt: (index) => entryAt(core.log, index),
     stop: () => {
