@@ -21,7 +21,6 @@ import { clusterHashOf, openEnvelope } from './envelope.ts'
 import { createFrameEncoder, decodeFrame } from './codec/frame.ts'
 import { createRefusalLog } from './refusalLog.ts'
 import { nodeSubject, nodeWildcard, senderOf } from './subjects.ts'
-import { isNodeId } from '../topology/ids.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
@@ -50,6 +49,8 @@ export interface PostOptions {
   readonly isMember: (node: NodeId) => boolean
   /** Asks for `flush` at the end of this turn. */
   readonly requestFlush: () => void
+  /** Called when a frame has arrived, before its parcels are handed out. */
+  readonly onArrival?: () => void
   readonly onParcel: PostHandler
   readonly log: Logger
   readonly limits?: Partial<PostLimits>
@@ -87,6 +88,7 @@ export const createPost = (options: PostOptions): Post => {
       return
     }
     counts.framesReceived += 1
+    options.onArrival?.()
     const { from, trace } = checked
     for (const { to, message } of checked.messages) onParcel(trace === undefined ? { from, to, message } : { from, to, message, trace })
   })
@@ -214,8 +216,8 @@ const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFr
   const clusterHash = clusterHashOf(options.cluster)
   const senders = new Map<NodeId, Sender>()
   return ({ subject, data }) => {
-    const from = senderOf(subject)
-    if (!isNodeId(from) || from === self || !isMember(from)) return refuse('sender', `${subject} does not end in another member's name`)
+    const from = senderOf(subject) as NodeId
+    if (from === self || !isMember(from)) return refuse('sender', `${subject} does not end in another member's name`)
     const opened = openEnvelope(data)
     if (!opened.ok) return refuse(opened.refusal, `${from}: ${opened.detail}`)
     if (opened.envelope.clusterHash !== clusterHash) return refuse('cluster', `${from} belongs to another cluster`)

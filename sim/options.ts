@@ -48,6 +48,9 @@ export interface WorkloadOptions {
   readonly largeValueBytes: number
 }
 
+/** Shorter than a node's own, in milliseconds: timings are drawn in ticks, and finer ones interleave more. */
+export const SIM_TICK_MS = 50
+
 export interface SimOptions {
   readonly seed: number
   readonly nodes: number

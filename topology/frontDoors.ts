@@ -138,7 +138,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     catchUp: options.catchUp,
     isOverloaded: options.isOverloaded,
     tracing: options.node.ports.tracing,
-    submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.request', request, now: clock.now() }),
+    submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.requests', requests: [request], now: clock.now() }),
     map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
   })
 }

@@ -7,9 +7,10 @@
  * which is certain, unless it came by a slot, where somebody else may be executing it.
  */
 
+import { numberIn } from '../bus/address.ts'
 import { createPost } from '../bus/postOffice.ts'
 import { createForwardedSpans } from './forwardedSpans.ts'
-import { nodeOf } from './ids.ts'
+import { isOnNode } from './ids.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
@@ -65,10 +66,8 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     bootId: boot,
     isMember: (node) => options.map.nodes.includes(node),
     requestFlush: options.turn.member('post', () => post.flush()),
-    onParcel: (parcel) => {
-      options.catchUp()
-      deliver(sorting, parcel)
-    },
+    onArrival: options.catchUp,
+    onParcel: (parcel) => deliver(sorting, parcel),
     log: log.child({ actor: 'post' }),
   })
   const spans = createForwardedSpans(options.node.ports.tracing)
@@ -101,7 +100,7 @@ const deliver = (sorting: Sorting, parcel: Parcel): void => {
 const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Extract<ActorMessage, { type: 'raft' }>): void => {
   const group = numberIn(parcel.to, 'raft')
   const replica = group === null ? undefined : sorting.options.host().of(group)
-  if (replica?.id !== to || nodeOf(from) !== parcel.from) sorting.misdirected += 1
+  if (replica?.id !== to || !isOnNode(from, parcel.from)) sorting.misdirected += 1
   else replica.raft.send({ ...message, from })
 }
 
@@ -147,9 +146,3 @@ const notHosted = (leader: LeaderHint | null): OperationResult => ({
   retryAfterMs: RETRY_AFTER_MS,
   message: leader === null ? 'This node does not serve the shard: fetch the map again.' : `Node ${leader.node} leads the shard.`,
 })
-
-/** `raft/7` is 7 for `raft`; null for every other form. */
-const numberIn = (address: Address, actor: 'raft' | 'shard'): number | null => {
-  const digits = address.startsWith(`${actor}/`) ? address.slice(actor.length + 1) : ''
-  return /^\d{1,5}$/.test(digits) ? Number(digits) : null
-}

@@ -11,6 +11,7 @@
 import { createTurn } from '../actors/kernel/turn.ts'
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { createWal } from '../actors/wal/actor.ts'
+import { addressOf } from '../bus/address.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
 import { createBeacon } from './beacon.ts'
@@ -21,7 +22,7 @@ import { createMicroService } from './microService.ts'
 import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
-import type { RaftStatus } from '../actors/raft/actor.ts'
+import type { Leadership } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { Wal } from '../actors/wal/actor.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
@@ -66,13 +67,13 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
   const budget = byteBudget(bus.status().maxPayloadBytes)
-  const wal = openWal(options, hooks)
-  const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.status())
+  const wal = openWal(options, turn, hooks)
+  const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({
     node: options, map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
   })
   const host = openHost({ options, map, turn, budget, hooks }, {
-    mail: (group, from, to, message) => mailroom.send(nodeOf(to), `raft/${group}`, { type: 'raft', from, to, message }),
+    mail: (group, from, to, message) => mailroom.send(nodeOf(to), addressOf('raft', group), { type: 'raft', from, to, message }),
     wal: (event) => {
       diskWatch.submitted(event, clock.now())
       wal.send(event)
@@ -90,7 +91,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     turn,
     budget,
     leaderOf,
-    send: (shard, to, message, trace) => mailroom.send(to === '' ? self : to, `shard/${shard}`, message, trace),
+    send: (shard, to, message, trace) => mailroom.send(to === '' ? self : to, addressOf('shard', shard), message, trace),
     catchUp: hooks.catchUp,
     isOverloaded: wal.isOverloaded,
     onFailure: hooks.onFailure,
@@ -102,10 +103,10 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
 }
 
 /** The newer term wins between what this node's replica knows and what a beacon said. */
-const bestHint = (hint: LeaderHint | null, status: RaftStatus | undefined): LeaderHint | null => {
-  if (status === undefined || status.leader === '') return hint
-  if (hint !== null && hint.term > status.term) return hint
-  return { node: nodeOf(status.leader), term: status.term }
+const bestHint = (hint: LeaderHint | null, known: Leadership | undefined): LeaderHint | null => {
+  if (known === undefined || known.leader === '') return hint
+  if (hint !== null && hint.term > known.term) return hint
+  return { node: nodeOf(known.leader), term: known.term }
 }
 
 interface HostInput {
@@ -147,12 +148,16 @@ const sendable = ({ valueBytesMax, frameBytesMax }: ByteBudget): Partial<RaftLim
   chunkBytesMax: Math.min(raftLimitDefaults.chunkBytesMax, valueBytesMax),
 })
 
-const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => createWal({
-  fileSystem: ports.fileSystem,
-  clock: ports.clock,
-  log: ports.log.child({ actor: 'wal' }),
-  ...(settings.wal === undefined ? {} : { config: settings.wal }),
-  ...(ports.vitals === undefined ? {} : { onGroupWritten: ports.vitals.noteSync }),
-  onNotice: hooks.onWalNotice,
-  onFailure: hooks.onFailure,
-})
+const openWal = ({ ports, settings }: NodeOptions, turn: Turn, hooks: PartsHooks): Wal => {
+  const wal: Wal = createWal({
+    fileSystem: ports.fileSystem,
+    clock: ports.clock,
+    log: ports.log.child({ actor: 'wal' }),
+    ...(settings.wal === undefined ? {} : { config: settings.wal }),
+    ...(ports.vitals === undefined ? {} : { onGroupWritten: ports.vitals.noteSync }),
+    onNotice: hooks.onWalNotice,
+    onFailure: hooks.onFailure,
+    requestFlush: turn.member('wal', () => wal.flush()),
+  })
+  return wal
+}

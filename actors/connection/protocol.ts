@@ -27,7 +27,8 @@ export type ConnectionEvent =
   | { readonly type: 'connection.hello'; readonly version: number; readonly now: number }
   | { readonly type: 'connection.authenticated' }
   | { readonly type: 'connection.refused'; readonly reason: string }
-  | { readonly type: 'connection.request'; readonly request: ClientRequest; readonly now: number }
+  /** What one message brought: a single request, or all of a batch. */
+  | { readonly type: 'connection.requests'; readonly requests: readonly ClientRequest[]; readonly now: number }
   /** End of a turn: the requests gathered leave as one message per shard. */
   | { readonly type: 'connection.flush'; readonly now: number }
   | (Extract<ShardMessage, { type: 'shard.reply' }> & { readonly from: NodeId; readonly now: number })

@@ -9,7 +9,8 @@
 import { assert } from '../kernel/assert.ts'
 import { EntryKind } from '../raft/protocol.ts'
 import { decodeBatch } from './batch.ts'
-import { addDecimals, decimalOf } from './counter.ts'
+import { bytesOfText } from './bytes.ts'
+import { addDecimals, decimalIn, decimalOf } from './counter.ts'
 import { expireKeys } from './expiry.ts'
 import { OpCode } from './operation.ts'
 import { asDuplicate, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
@@ -45,7 +46,7 @@ export const applyEntry = (state: ShardState, entry: Entry, changed: ChangeObser
 /** A read of the applied state. */
 export const readKey = (state: ShardState, key: string): OperationResult => {
   const record = liveRecord(state, key)
-  return record === undefined ? notFound : ok(record.revision, valueBytes(state.byteText, record.value))
+  return record === undefined ? notFound : ok(record.revision, valueBytes(record.value))
 }
 
 const applyOperation = (state: ShardState, operation: Operation, changed: ChangeObserver): OperationResult => {
@@ -109,7 +110,7 @@ const put = (state: ShardState, target: Target): OperationResult => {
   const { value, ttlMs = 0 } = target.operation
   if (value === undefined) return incomplete
   // The value is a view into the entry, which belongs to the log: the state keeps a copy.
-  return ok(store(state, target, { value: storedValue(state.byteText, value), expiresAtMs: deadlineIn(state, ttlMs) }))
+  return ok(store(state, target, { value: storedValue(value), expiresAtMs: deadlineIn(state, ttlMs) }))
 }
 
 const del = (state: ShardState, { operation, live }: Target): OperationResult => {
@@ -119,16 +120,19 @@ const del = (state: ShardState, { operation, live }: Target): OperationResult =>
   return ok(state.revision)
 }
 
+/** A long value is no counter: a decimal has at most 20 characters. */
+const counterIn = (value: StoredValue): string | null => (typeof value === 'string' ? decimalIn(value) : null)
+
 /** Keeps the deadline unless the operation brings one. */
 const incr = (state: ShardState, target: Target): OperationResult => {
   const { operation: { value, ttlMs }, live } = target
   const delta = value === undefined ? '1' : decimalOf(value)
-  const current = live === undefined ? '0' : decimalOf(valueBytes(state.byteText, live.value))
+  const current = live === undefined ? '0' : counterIn(live.value)
   if (delta === null || current === null) return notACounter
   const sum = addDecimals(current, delta)
   if (sum === null) return counterOverflow
   const expiresAtMs = ttlMs === undefined ? live?.expiresAtMs ?? 0 : deadlineIn(state, ttlMs)
-  return ok(store(state, target, { value: storedValue(state.byteText, sum), expiresAtMs }), sum)
+  return ok(store(state, target, { value: sum, expiresAtMs }), bytesOfText(sum))
 }
 
 const touch = (state: ShardState, target: Target): OperationResult => {

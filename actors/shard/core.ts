@@ -21,8 +21,8 @@ import type { LogTime } from './logTime.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type { Origin, Policy, ShardEffect } from './protocol.ts'
 import type { Restore } from './restore.ts'
+import type { Snapshot } from './snapshotCodec.ts'
 import type { ShardState } from './state.ts'
-import type { ByteText } from './storedValue.ts'
 
 /** One request message. It is answered once, when every operation has a result; not at all when any had to be met with silence. */
 export interface RequestBatch {
@@ -70,7 +70,6 @@ export interface ShardCoreOptions {
   readonly limits: ShardLimits
   readonly entryBytesMax: number
   readonly announceChanges: boolean
-  readonly byteText?: ByteText
 }
 
 export interface ShardCore extends ShardCoreOptions {
@@ -107,7 +106,8 @@ export interface ShardCore extends ShardCoreOptions {
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
   snapshotIndex: Index
-  isSnapshotting: boolean
+  /** The snapshot being written, if any. */
+  snapshot: Snapshot | null
   isSnapshotWanted: boolean
   snapshotNotBefore: number
 
@@ -124,7 +124,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   ...options,
   effects: [],
   operationBytesMax: options.entryBytesMax - BATCH_HEADER_BYTES,
-  state: createState(options.byteText),
+  state: createState(),
   now: 0,
   role: 'unknown',
   term: 0,
@@ -148,7 +148,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   pendingBytes: 0,
   logBytes: 0,
   snapshotIndex: 0,
-  isSnapshotting: false,
+  snapshot: null,
   isSnapshotWanted: false,
   snapshotNotBefore: 0,
   restore: null,

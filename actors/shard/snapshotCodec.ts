@@ -16,7 +16,7 @@
  * loaded: it holds at most CHUNK_BYTES_MAX and at most SLICE_ENTRIES_MAX entries (keys, ids, ended sessions, results of a session), so
  * a slice is bounded however small or large the entries are. Encoding a value copies it whole once: that slice moves up to one value more.
  *
- * One cut: `openSnapshot` clones every table in the turn it is called, at one index, and the chunks are encoded from the clones,
+ * One cut: `openSnapshot` cuts every table in the turn it is called, at one index, and the chunks are encoded from the cuts,
  * lazily, one per call of `next`. Tables of different moments would lose what changed between them:
  * 1. The map is cut at index 10. Entry 11 puts k with request id r, and answers.
  * 2. Were the request ids cut now, the snapshot "at 10" would know r.
@@ -32,7 +32,7 @@ import { cutSessions } from './sessions.ts'
 import { writeValue } from './storedValue.ts'
 import type { FifoCut } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
-import type { OrderedMap } from './orderedMap.ts'
+import type { Cut as KeyCut } from './orderedMap.ts'
 import type { SnapshotChunks } from './protocol.ts'
 import type { Session } from './sessions.ts'
 import type { KeyRecord, ShardState } from './state.ts'
@@ -53,22 +53,32 @@ const CHUNK_BYTES_FIRST = 1_024
 
 interface Cut {
   readonly head: Pick<ShardState, 'appliedIndex' | 'appliedTerm' | 'timeMs' | 'revision' | 'undecodable'>
-  readonly keys: OrderedMap<KeyRecord>
+  readonly keys: KeyCut<KeyRecord>
   readonly requests: FifoCut<OperationResult>
   readonly sessions: readonly Session[]
   readonly ended: FifoCut<null>
 }
 
-/** The chunks of the state as it is now. `next` may be called in any later turn: the state may change meanwhile. */
-export const openSnapshot = (state: ShardState): SnapshotChunks => {
+export interface Snapshot extends SnapshotChunks {
+  /** Nothing more is read: the state need not remember any longer how it was. */
+  readonly close: () => void
+}
+
+/**
+ * The chunks of the state as it is now. `next` may be called in any later turn: the state may change meanwhile. Read it to its end or
+ * close it.
+ */
+export const openSnapshot = (state: ShardState): Snapshot => {
   const { appliedIndex, appliedTerm, timeMs, revision, undecodable } = state
-  return chunksOf({
+  const keys = state.keys.cut()
+  const chunks = chunksOf({
     head: { appliedIndex, appliedTerm, timeMs, revision, undecodable },
-    keys: state.keys.clone(),
+    keys,
     requests: state.requests.cut(),
     sessions: cutSessions(state.sessions),
     ended: state.sessions.ended.cut(),
   })
+  return { ...chunks, close: keys.close }
 }
 
 /** One record, written straight into the chunk where it fits: 200,000 arrays of their own would be collected in the middle of a slice. */
@@ -159,7 +169,7 @@ function* piecesOf(cut: Cut): Generator<Piece, void> {
   for (const { key, value } of cut.requests.entries()) yield requestPiece(key, value)
   for (const session of cut.sessions) yield sessionPiece(session)
   for (const { key } of cut.ended.entries()) yield endedPiece(key)
-  yield endPiece([cut.keys.size(), cut.requests.size, cut.sessions.length, cut.ended.size])
+  yield endPiece([cut.keys.size, cut.requests.size, cut.sessions.length, cut.ended.size])
 }
 
 const headPiece = (head: Cut['head']): Piece => ({

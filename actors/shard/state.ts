@@ -12,12 +12,11 @@ import { deadlineKey } from './deadline.ts'
 import { createFifo } from './fifo.ts'
 import { createOrderedMap } from './orderedMap.ts'
 import { createSessionTable } from './sessions.ts'
-import { plainByteText } from './storedValue.ts'
 import type { Fifo } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
 import type { OrderedMap } from './orderedMap.ts'
 import type { SessionTable } from './sessions.ts'
-import type { ByteText, StoredValue } from './storedValue.ts'
+import type { StoredValue } from './storedValue.ts'
 
 /** Plain request ids remembered per shard: the whole of their guarantee (DESIGN 4, "Request ids"). */
 export const REQUEST_IDS_MAX = 65_536
@@ -33,7 +32,6 @@ export interface KeyRecord {
 }
 
 export interface ShardState {
-  readonly byteText: ByteText
   appliedIndex: number
   appliedTerm: number
   /** Log time: the greatest time of any applied entry, in milliseconds. */
@@ -51,8 +49,7 @@ export interface ShardState {
   readonly sessions: SessionTable
 }
 
-export const createState = (byteText = plainByteText): ShardState => ({
-  byteText,
+export const createState = (): ShardState => ({
   appliedIndex: 0,
   appliedTerm: 0,
   timeMs: 0,

@@ -310,9 +310,16 @@ const readVote = (reader: Reader): ReplicaId | '' => {
   return replicaOf(node, readU32(reader))
 }
 
+/** The last replica of each node, so that every message of one carries the same string. As many as there are members. */
+const lastOf = new Map<NodeId, { readonly generation: number; readonly id: ReplicaId }>()
+
 export const replicaOf = (node: NodeId, generation: number): ReplicaId => {
+  const last = lastOf.get(node)
+  if (last?.generation === generation) return last.id
   if (generation < 1) throw new DecodeError('a replica\'s generation is at least 1')
-  return replicaId(node, generation)
+  const id = replicaId(node, generation)
+  lastOf.set(node, { generation, id })
+  return id
 }
 
 const readBoolean = (reader: Reader): boolean => {
