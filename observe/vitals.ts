@@ -1,4 +1,4 @@
-/** What a node process measures of itself for its report: CPU, memory, how late its event loop runs, how long its log takes to be durable. */
+/** What a node process measures of itself for its report: CPU, memory, how late its loop runs, how long its log takes to be durable. */
 
 import { createHistogram } from '../actors/kernel/histogram.ts'
 import { createLoopDelay } from './loopDelay.ts'
