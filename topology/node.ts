@@ -172,6 +172,7 @@ const onTick = (running: Running, tick: Tick): void => {
     running.wasStalled = isStalled
     for (const { raft } of parts.host.all()) raft.send({ type: 'wal.stalled', stalled: isStalled })
   }
+  running.options.ports.vitals?.noteTick(tick)
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)

@@ -10,6 +10,7 @@ import type { ConnectionLimits } from '../actors/connection/limits.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
+import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Bus } from '../bus/port.ts'
 import type { RequestTracing } from '../gateway/tracing.ts'
@@ -54,6 +55,8 @@ export interface VitalsPort {
   readonly vitals: () => NodeVitals
   /** How long a commit group took to be durable. */
   readonly noteSync: (tookMs: number) => void
+  /** Called at every tick, which tells how late it comes. */
+  readonly noteTick: (tick: Tick) => void
 }
 
 export interface NodePorts {

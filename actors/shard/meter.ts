@@ -24,7 +24,7 @@ export interface ShardMeter {
 }
 
 const CODES = Math.max(...Object.values(OpCode)) + 1
-const expected: ReadonlySet<StatusName> = new Set(['OK', 'NOT_FOUND', 'CONFLICT'])
+const expected: ReadonlySet<StatusName> = new Set(['NOT_FOUND', 'CONFLICT'])
 
 export const createShardMeter = (): ShardMeter => {
   const meter = {
@@ -41,7 +41,8 @@ export const createShardMeter = (): ShardMeter => {
         const code = operations[i]?.code ?? 0
         meter.counts[code] = (meter.counts[code] ?? 0) + 1
         meter.tookMs[code] = (meter.tookMs[code] ?? 0) + tookMs
-        if (!expected.has(results[i]?.status ?? 'OK')) meter.errors[code] = (meter.errors[code] ?? 0) + 1
+        const status = results[i]?.status ?? 'OK'
+        if (status !== 'OK' && !expected.has(status)) meter.errors[code] = (meter.errors[code] ?? 0) + 1
       }
       const histogram = isRead(operations[0]?.code ?? OpCode.get) ? meter.reads : meter.writes
       histogram.record(tookMs * 1_000, operations.length)

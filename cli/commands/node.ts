@@ -15,7 +15,7 @@ import { connectNats } from '../../bus/nats.ts'
 import { serveHealth } from '../../gateway/health.ts'
 import { createProcessLog } from '../../observe/log.ts'
 import { createRequestTracing } from '../../observe/requestTracing.ts'
-import { createVitalsMonitor } from '../../observe/vitals.ts'
+import { createVitals } from '../../observe/vitals.ts'
 import { acquireLock } from '../../storage/directoryLock.ts'
 import { watchDiskSpace } from '../../storage/diskSpace.ts'
 import { readGenesis } from '../../storage/genesis.ts'
@@ -142,9 +142,8 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
   return new Promise<number>((resolve) => {
     const clock = createSystemClock()
     const disk = watchDiskSpace(options.dir)
-    const monitor = createVitalsMonitor(disk.space)
+    const settings = { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' }
     const end = (code: number, reason: string): void => {
-      monitor.stop()
       disk.stop()
       log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
       health.close()
@@ -163,10 +162,10 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
         bus,
         controlBus,
         log,
-        vitals: monitor,
+        vitals: createVitals(settings.tickMs, disk.space),
         tracing: createRequestTracing(options.id),
       },
-      settings: { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' },
+      settings,
       onExit: end,
     })
     node = started

@@ -38,7 +38,7 @@ const open = (over: Partial<NodeOptions> = {}) => {
     ports: {
       clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }), log: silentLogger,
       bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
-      vitals: { vitals: () => vitals, noteSync: () => {} },
+      vitals: { vitals: () => vitals, noteSync: () => {}, noteTick: () => {} },
     },
     version: '1.2.3',
     ...over,
