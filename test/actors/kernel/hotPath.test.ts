@@ -34,7 +34,10 @@ const machine = setup({
   states: {
     low: {
       always: { guard: 'isMuch', target: 'high' },
-      on: { ask: { guard: 'isOdd', actions: { type: 'note', params: { as: 'low' } } }, jump: { guard: 'hasAny', target: 'high', actions: 'readAgain' } },
+      on: {
+        ask: { guard: 'isOdd', actions: { type: 'note', params: { as: 'low' } } },
+        jump: { guard: 'hasAny', target: 'high', actions: 'readAgain' },
+      },
     },
     high: {
       initial: 'calm',
