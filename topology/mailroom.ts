@@ -23,7 +23,8 @@ import type { ForwardedSpans } from './forwardedSpans.ts'
 import type { FrontDoors } from './frontDoors.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
-import type { NodeId, ShardId } from './ids.ts'
+import type { RaftMessage } from '../actors/raft/protocol.ts'
+import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 
 /** What a caller is told to wait who asked a node without the shard. */
 const RETRY_AFTER_MS = 100
@@ -89,8 +90,9 @@ const deliver = (sorting: Sorting, parcel: Parcel): void => {
     case 'raft': deliverRaft(sorting, parcel, message); return
     case 'shard.request': deliverRequest(sorting, parcel, message); return
     case 'shard.reply': {
+      const { type, shard, batch, results } = message
       const now = sorting.options.node.ports.clock.now()
-      if (!sorting.options.doors().reply(parcel.to, { ...message, from: parcel.from, now })) sorting.misdirected += 1
+      if (!sorting.options.doors().reply(parcel.to, { type, shard, batch, results, from: parcel.from, now })) sorting.misdirected += 1
       return
     }
   }
@@ -101,7 +103,13 @@ const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Ex
   const group = numberIn(parcel.to, 'raft')
   const replica = group === null ? undefined : sorting.options.host().of(group)
   if (replica?.id !== to || !isOnNode(from, parcel.from)) sorting.misdirected += 1
-  else replica.raft.send({ ...message, from })
+  else replica.raft.send(signedBy(message, from))
+}
+
+/** Decoded for this member alone, so it is signed in place: a copy of each message cost as much as reading it. */
+const signedBy = (message: RaftMessage & { from?: ReplicaId }, from: ReplicaId): RaftMessage & { readonly from: ReplicaId } => {
+  message.from = from
+  return message as RaftMessage & { readonly from: ReplicaId }
 }
 
 const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: ShardRequest): void => {
@@ -110,7 +118,11 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
   const hosted = shard === null ? undefined : sorting.options.host().of(shard)
   if (trace !== undefined && shard !== null) noteForwarded(sorting, { shard, origin, message, trace })
   if (hosted === undefined) refuseUnhosted(sorting, origin, { shard, message })
-  else hosted.actor.send({ ...message, origin, now: sorting.options.node.ports.clock.now() })
+  else {
+    const { type, replyTo, batch, policy, term, consistency, operations } = message
+    const { clock } = sorting.options.node.ports
+    hosted.actor.send({ type, replyTo, batch, policy, term, consistency, operations, origin, now: clock.now() })
+  }
 }
 
 interface Forwarded {
