@@ -127,7 +127,7 @@ const keyOfShard = (shard: number, shardCount: number): string => {
   for (let i = 0; ; i += 1) if (shardOf(`probe-${i}`, shardCount) === shard) return `probe-${i}`
 }
 
-const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del' }
+const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del', touch: 'touch' }
 
 const request = (bus: Bus, key: string, call: Call): Promise<Outcome> => new Promise((resolve) => {
   const headers: Headers | undefined = call.kind === 'cas' ? new Map([['Kv-If-Revision', String(call.ifRevision)]]) : undefined
