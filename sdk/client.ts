@@ -132,7 +132,7 @@ const createDispatch = (options: ClientOptions): Dispatch => {
     },
     isScheduled: false, isTicking: false, ticks: 0,
     isConnected: options.bus.status().connected,
-    state: 'open', operations: 0, bytes: 0, problem: '', idle: [], starting: [],
+    state: 'open', operations: 0, bytes: 0, problem: '', closedBecause: 'close was called', idle: [], starting: [],
   }
   const run = guarded(dispatch, () => { runTurn(dispatch) })
   const tick = guarded(dispatch, () => {
@@ -156,7 +156,7 @@ const guarded = <Args extends readonly unknown[]>(dispatch: Dispatch, work: (...
 const fail = (dispatch: Dispatch, reason: string): void => {
   if (dispatch.state === 'closed') return
   dispatch.state = 'closed'
-  dispatch.problem = reason
+  dispatch.closedBecause = reason
   visitCalls(dispatch, (call) => { rejectCall(dispatch, call, closedOf(call, reason)) })
   started(dispatch, new ClosedError(`The connection is closed: ${reason}.`, { definite: true }))
   dispatch.bus.close()
@@ -171,8 +171,7 @@ const started = (dispatch: Dispatch, error: ClosedError | null): void => {
 const submit = (dispatch: Dispatch, input: CallInput): void => {
   const { limits, clock } = dispatch
   if (dispatch.state !== 'open') {
-    const why = dispatch.problem === '' ? 'close was called' : dispatch.problem
-    input.reject(new ClosedError(`The connection is closed (${why}): connect again.`, { definite: true }))
+    input.reject(new ClosedError(`The connection is closed (${dispatch.closedBecause}): connect again.`, { definite: true }))
     return
   }
   const call = createCall(input, clock.now())

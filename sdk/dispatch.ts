@@ -64,6 +64,8 @@ export interface Dispatch {
   bytes: number
   /** What stood in the way last, for messages. */
   problem: string
+  /** Why there are no new calls, once there are none. */
+  closedBecause: string
   /** Called once each when nothing is in flight. */
   idle: (() => void)[]
   /** Called once each with the first map, or with what made it impossible. */

@@ -3,13 +3,13 @@
  * product's state machine is compared with it after every committed entry, so it shares nothing with it but the
  * batch codec.
  *
- * It covers what the workload sends: get, put, compare-and-set, incr, del, plain request ids. Sessions and
- * expiry are left out.
+ * It covers what clients send: get, put, compare-and-set, incr, del, plain request ids, exactly-once sessions. What passes with time (the
+ * expiry of keys, the end of idle sessions) is left out.
  */
 
 import { decodeBatch } from '../actors/shard/batch.ts'
 import { OpCode } from '../actors/shard/operation.ts'
-import type { Operation } from '../actors/shard/operation.ts'
+import type { Operation, SessionRequest } from '../actors/shard/operation.ts'
 
 export interface ModelResult {
   readonly status: 'OK' | 'NOT_FOUND' | 'CONFLICT' | 'INVALID'
@@ -39,10 +39,14 @@ export interface Model {
 }
 
 const decoder = new TextDecoder()
+const done: ModelResult = { status: 'OK', revision: 0 }
+const refused: ModelResult = { status: 'INVALID', revision: 0 }
 
 export const createModel = (): Model => {
   const records = new Map<string, ModelRecord>()
   const requests = new Map<string, ModelResult>()
+  /** Every result of every session, for ever; those that were closed stay as null. */
+  const sessions = new Map<string, Map<number, ModelResult> | null>()
   let revision = 0
 
   const write = (key: string, value: string): ModelResult => {
@@ -71,12 +75,33 @@ export const createModel = (): Model => {
   }
   const stepOf = (operation: Operation): ModelStep => {
     const value = operation.value === undefined ? undefined : decoder.decode(operation.value)
-    const { requestId } = operation
+    const { requestId, session } = operation
+    if (session !== undefined) return { operation, value, ...stepInSession(operation, value, session) }
     const known = requestId === undefined ? undefined : requests.get(requestId)
     if (known !== undefined) return { operation, value, result: known, isDuplicate: true }
     const result = execute(operation, value)
     if (requestId !== undefined) requests.set(requestId, result)
     return { operation, value, result, isDuplicate: false }
+  }
+
+  const stepInSession = (
+    operation: Operation, value: string | undefined, { client, sequence }: SessionRequest,
+  ): Pick<ModelStep, 'result' | 'isDuplicate'> => {
+    const results = sessions.get(client)
+    if (operation.code === OpCode.openSession) {
+      if (results === undefined) sessions.set(client, new Map())
+      return { result: done, isDuplicate: true }
+    }
+    if (operation.code === OpCode.closeSession) {
+      sessions.set(client, null)
+      return { result: done, isDuplicate: true }
+    }
+    if (results === undefined || results === null) return { result: refused, isDuplicate: true }
+    const first = results.get(sequence)
+    if (first !== undefined) return { result: first, isDuplicate: true }
+    const result = execute(operation, value)
+    results.set(sequence, result)
+    return { result, isDuplicate: false }
   }
 
   return {
