@@ -19,12 +19,10 @@ import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
 import { createMapFollower } from './map.ts'
 import { noteTrouble, ownCall, runTick, runTurn, visitCalls, wakeWaiting } from './turn.ts'
-import type { Clock } from '../actors/kernel/clock.ts'
-import type { Random } from '../actors/kernel/random.ts'
-import type { Bus, BusEvent, Inbound } from '../bus/port.ts'
+import type { BusEvent, Inbound } from '../bus/port.ts'
 import type { ShardId } from '../topology/ids.ts'
 import type { Call, CallInput } from './call.ts'
-import type { Dispatch, DispatchLimits } from './dispatch.ts'
+import type { ClientOptions, Dispatch } from './dispatch.ts'
 import type { Lane } from './lane.ts'
 import type { RoutingMap } from './map.ts'
 
@@ -62,16 +60,6 @@ export interface Client {
   readonly stats: () => Stats
   /** What stood in the way last. */
   readonly problem: () => string
-}
-
-export interface ClientOptions {
-  readonly bus: Bus
-  readonly clock: Clock
-  readonly random: Random
-  readonly prefix: string
-  /** A subject of this connection's own under the inbox prefix. */
-  readonly inbox: string
-  readonly limits: DispatchLimits
 }
 
 export const createClient = (options: ClientOptions): Client => {
@@ -195,7 +183,7 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
 
 const overloadedBy = ({ operations, bytes, limits }: Dispatch): OverloadedError =>
   new OverloadedError(`This connection has ${operations} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
-    + `and ${limits.bytesMax}. Await some before you send more.`, RETRY_AFTER_MS)
+    + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
 
 const heed = (dispatch: Dispatch, call: Call, signal: AbortSignal): void => {
   call.onAbort = () => { rejectCall(dispatch, call, abortOf(call)) }

@@ -34,14 +34,17 @@ export interface DispatchCounters extends LinkCounters {
   sessions: number
 }
 
-export interface Dispatch {
+export interface ClientOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly random: Random
   readonly prefix: string
-  /** Answers come to `<inbox>.<number of the link>.<sequence>`. */
+  /** A subject of this connection's own under the inbox prefix: answers come to `<inbox>.<number of the link>.<sequence>`. */
   readonly inbox: string
   readonly limits: DispatchLimits
+}
+
+export interface Dispatch extends ClientOptions {
   readonly counters: DispatchCounters
   readonly map: MapFollower
   readonly links: Map<NodeId, Link>

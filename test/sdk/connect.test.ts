@@ -73,7 +73,9 @@ describe('connect', () => {
   })
 
   test.each([
-    ['a prefix that is none', { prefix: 'A' }], ['a timeout of nothing', { timeoutMs: 0 }], ['a timeout of an hour', { timeoutMs: 3_600_000 }],
+    ['a prefix that is none', { prefix: 'A' }],
+    ['a timeout of nothing', { timeoutMs: 0 }],
+    ['a timeout of an hour', { timeoutMs: 3_600_000 }],
   ])('refuses %s', async (_what, options) => {
     await expect(connect({ servers: server.url, ...ann, ...options })).rejects.toMatchObject({ code: 'INVALID' })
   })

@@ -45,14 +45,16 @@ describe('operations', () => {
       .toEqual(['INVALID', 'TOO_LARGE', 'CODEC', 'INVALID', 'INVALID', 'INVALID', 'INVALID'])
     expect(asked).toEqual([])
     await settled(kv.put(key, 'no number'))
-    expect(await failureOf(world, kv.incr(key))).toMatchObject({ code: 'INVALID', definite: true, message: expect.stringMatching(/counters only/) })
+    const error = await failureOf(world, kv.incr(key))
+    expect(error).toMatchObject({ code: 'INVALID', definite: true, message: expect.stringMatching(/counters only/) })
   })
 
   test('read with a codec that does not fit reject with what it threw', async () => {
     const world = await openWorld()
     await world.settled(world.kv.withCodec(bytes).put(key, Uint8Array.of(0xff)))
     const error = await failureOf(world, world.kv.get(key))
-    expect(error).toMatchObject({ code: 'CODEC', definite: true, message: expect.stringMatching(/does not decode/), cause: expect.anything() })
+    expect(error).toMatchObject({ code: 'CODEC', definite: true, cause: expect.anything() })
+    expect(error).toHaveProperty('message', expect.stringMatching(/does not decode/))
     expect(world.client.stats().inFlightOperations).toBe(0)
   })
 

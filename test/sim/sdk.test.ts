@@ -43,12 +43,12 @@ const pass = async (story: Story, ms: number): Promise<void> => {
 
 /** Passes until the promise settles, or fails after a minute of virtual time. */
 const settled = async <Result>(story: Story, promise: Promise<Result>): Promise<Result> => {
-  let isOver = false
-  const over = (): void => { isOver = true }
+  const waiting = new Set([promise])
+  const over = (): void => { waiting.clear() }
   promise.then(over, over)
   const giveUpAt = story.simulation.timeline.now() + TIMEOUT_MS
-  while (!isOver && story.simulation.timeline.now() < giveUpAt) await pass(story, STEP_MS)
-  expect(isOver).toBe(true)
+  while (waiting.size > 0 && story.simulation.timeline.now() < giveUpAt) await pass(story, STEP_MS)
+  expect(waiting.size).toBe(0)
   return promise
 }
 
@@ -82,13 +82,13 @@ test.each([SEED, SEED + 1])('seed %d: callers see no error, and counters count o
   story.leader()
   const client = await connectTo(story, random)
   const counted = Array.from({ length: COUNTERS }, (): bigint[] => [])
-  let isOver = false
+  const storm = new AbortController()
   const callers = Array.from({ length: CALLERS }, async (_, i) => {
     const counter = must(counted[i % COUNTERS], 'every caller has a counter')
-    while (!isOver) counter.push((await client.incr(`counter-${i % COUNTERS}`)).value)
+    while (!storm.signal.aborted) counter.push((await client.incr(`counter-${i % COUNTERS}`)).value)
   })
   for (let i = 0; i < ROUNDS; i += 1) await strike(story, random)
-  isOver = true
+  storm.abort()
   await settled(story, Promise.all(callers))
   for (const values of counted) {
     expect(values.length).toBeGreaterThan(10)
