@@ -7,6 +7,9 @@
  * record; without one it would be another operation.
  */
 
+/** Longer values are shown by their beginning and length. */
+const SHOWN_CHARACTERS_MAX = 1_024
+
 export type Call =
   | { readonly kind: 'get' }
   | { readonly kind: 'put'; readonly value: string }
@@ -39,19 +42,23 @@ export interface HistoryOperation {
 export const describeOperation = (operation: HistoryOperation): string => {
   const { call, outcome } = operation
   const result = outcome.kind === 'answered'
-    ? `${outcome.status} revision=${outcome.revision}${outcome.value === undefined ? '' : ` value=${outcome.value}`}`
+    ? `${outcome.status} revision=${outcome.revision}${outcome.value === undefined ? '' : ` value=${shortened(outcome.value)}`}`
     : outcome.kind === 'failed' ? `failed ${outcome.status}` : 'unknown'
   const end = Number.isFinite(operation.completedAt) ? operation.completedAt.toFixed(2) : 'never'
   return `#${operation.id} client ${operation.client} [${operation.invokedAt.toFixed(2)}, ${end}] ${describeCall(call)}`
     + ` ${operation.key}${operation.requestId === undefined ? '' : ` id=${operation.requestId}`} -> ${result}`
 }
 
+/** What comes first in a value makes it unique. */
+const shortened = (value: string): string =>
+  (value.length <= SHOWN_CHARACTERS_MAX ? value : `${value.slice(0, 16)}...(${value.length})`)
+
 const describeCall = (call: Call): string => {
   switch (call.kind) {
     case 'get':
     case 'del': return call.kind
-    case 'put': return `put ${call.value}`
-    case 'cas': return `cas ${call.ifRevision}->${call.value}`
+    case 'put': return `put ${shortened(call.value)}`
+    case 'cas': return `cas ${call.ifRevision}->${shortened(call.value)}`
     case 'incr': return `incr ${call.amount}`
   }
   call satisfies never

@@ -213,8 +213,17 @@ interface CallDraw {
   readonly revision: number
 }
 
+/** Unique by its beginning; now and then as long as the byte budget, or a little less. */
+const drawValue = (id: number, random: Random, options: WorkloadOptions): string => {
+  const start = `v${id}.`
+  if (options.largeValues > 0 && chance(random, options.largeValues)) {
+    return start.padEnd(options.largeValueBytes - (pick(random, [0, 0, 1, 100, 5_000]) ?? 0), 'x')
+  }
+  return start + 'x'.repeat(between(random, 0, options.valueBytesMax))
+}
+
 const drawCall = (kind: Call['kind'], { random, options, id, hasRequestId, revision }: CallDraw): Call => {
-  const value = `v${id}.${'x'.repeat(between(random, 0, options.valueBytesMax))}`
+  const value = drawValue(id, random, options)
   switch (kind) {
     case 'get': return { kind }
     case 'del': return { kind }

@@ -1,0 +1,38 @@
+/**
+ * The measuring client, as a process of its own: node client.js '<ClientTask as JSON>'; prints its figures as JSON. A fresh process
+ * for every run, so that no run inherits another's heap and compiled code, and so that its CPU time is its own.
+ */
+
+import { createRandom } from '../actors/kernel/random.ts'
+import { connectDriver } from './drivers/connect.ts'
+import { createWorkload } from './load/workload.ts'
+import { runClosedLoop } from './load/closedLoop.ts'
+import { runOpenLoop } from './load/openLoop.ts'
+import { runFlood } from './load/flood.ts'
+import { runFill } from './load/fill.ts'
+import type { Driver } from './drivers/port.ts'
+import type { FloodFigures } from './load/flood.ts'
+import type { WorkloadSpec } from './load/workload.ts'
+import type { Measurement } from './load/measurement.ts'
+import type { ClientTask, MeasuredLoop } from './clientTask.ts'
+
+const run = async ({ driver: name, target, workload, loop }: ClientTask): Promise<Measurement | FloodFigures> => {
+  const random = createRandom(workload.seed)
+  if (loop.kind === 'flood') return await runFlood(target, { workload, flood: loop, random })
+  const driver = await connectDriver(name, target)
+  const measurement = await measure(driver, workload, loop)
+  await driver.close()
+  return measurement
+}
+
+const measure = (driver: Driver, workload: WorkloadSpec, loop: MeasuredLoop): Promise<Measurement> => {
+  switch (loop.kind) {
+    case 'fill': return runFill(driver, workload, loop)
+    case 'closed': return runClosedLoop(createWorkload(driver, workload), loop)
+    case 'open': return runOpenLoop(createWorkload(driver, workload), loop, createRandom(workload.seed))
+  }
+}
+
+const figures = await run(JSON.parse(process.argv[2] ?? '') as ClientTask)
+process.stdout.write(`${JSON.stringify(figures)}\n`)
+process.exit()

@@ -1,0 +1,68 @@
+/** Flags shared by the questions. Every flag is also an environment variable, as in the command line tool (cli/flags.ts). */
+
+import { InvalidArgumentError } from 'commander'
+import { flag, prefixFlag, wholeNumber } from '../cli/flags.ts'
+import { productDrivers } from './drivers/port.ts'
+import { distributions } from './load/workload.ts'
+import type { Command } from 'commander'
+import type { DriverName } from './drivers/port.ts'
+import type { Distribution } from './load/workload.ts'
+
+const IN_FLIGHT_MAX = 65_536
+const KEYS_MAX = 10_000_000
+
+export interface RunFlags {
+  readonly runs: number
+  readonly seconds: number
+  readonly warmUpMs: number
+  readonly json?: boolean
+}
+
+export interface WorkloadFlags {
+  readonly keys: number
+  readonly distribution: Distribution
+  readonly valueBytes: number
+}
+
+export interface DriverFlags {
+  readonly driver: DriverName
+}
+
+export interface TargetFlags extends DriverFlags {
+  readonly servers?: readonly string[]
+  readonly prefix: string
+}
+
+/** A parser for whole numbers separated by commas. */
+export const wholeNumbers = (min: number, max: number) => (text: string): readonly number[] => {
+  const parse = wholeNumber(min, max)
+  return text.split(',').map((part) => parse(part.trim()))
+}
+
+export const withRunFlags = (command: Command, defaults: { readonly runs: number; readonly seconds: number }): Command => command
+  .addOption(flag('--runs <count>', 'runs per figure; the median counts').argParser(wholeNumber(1, 99)).default(defaults.runs))
+  .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(defaults.seconds))
+  .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))
+  .addOption(flag('--json', 'print the figures as JSON'))
+
+export const withWorkloadFlags = (command: Command): Command => command
+  .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, KEYS_MAX)).default(100_000))
+  .addOption(flag('--distribution <name>', 'how often which key is asked for').choices(distributions).default('uniform'))
+  .addOption(flag('--value-bytes <count>', 'size of a value').argParser(wholeNumber(0, 524_288)).default(128))
+
+export const withInFlightFlag = (command: Command, depths: readonly number[]): Command => command
+  .addOption(flag('--inflight <counts>', 'operations in flight, separated by commas')
+    .argParser(wholeNumbers(1, IN_FLIGHT_MAX)).default(depths, depths.join(',')))
+
+export const withTargetFlags = (command: Command): Command => withDriverFlag(command)
+  .addOption(flag('--servers <urls>', 'a cluster that runs already; default: one of three nodes is started').argParser(serverUrls))
+  .addOption(prefixFlag())
+
+export const withDriverFlag = (command: Command): Command => command
+  .addOption(flag('--driver <name>', 'how the client asks ShardKV').choices(productDrivers).default(productDrivers[0]))
+
+const serverUrls = (text: string): readonly string[] => {
+  const urls = text.split(',').map((url) => url.trim()).filter((url) => url !== '')
+  if (urls.length === 0) throw new InvalidArgumentError('It is a list of addresses such as nats://127.0.0.1:4222.')
+  return urls
+}

@@ -1,0 +1,73 @@
+/**
+ * `bench memory`: what does a node hold and use when it is idle, and what does it hold with a million keys? Bars: idle under 100 MB and
+ * 2 % of a core; a million keys of 16 bytes with 128-byte values under 600 MB a node (aim: 400).
+ */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
+import { formatTable, printResult } from '../report.ts'
+import { mebibytes, sampleProcess } from '../sampling.ts'
+import { withOwnProduct } from '../targets/use.ts'
+import { fill } from '../turns.ts'
+import type { Command } from 'commander'
+import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
+import type { Target } from '../targets/port.ts'
+
+interface MemoryRow {
+  readonly process: string
+  readonly idleRssBytes: number
+  readonly idleCpuPercent: number
+  readonly filledRssBytes: number
+  readonly bytesPerKey: number
+}
+
+const MILLION = 1_000_000
+
+export const addMemory = (program: Command): void => {
+  const command = program.command('memory').description('RSS and CPU of idle nodes, RSS with a million keys')
+  const keys = withWorkloadFlags(command).options.find(({ long }) => long === '--keys')
+  keys?.default(MILLION)
+  withDriverFlag(withRunFlags(command, { runs: 1, seconds: 20 })).action(askMemory)
+}
+
+const askMemory = (flags: RunFlags & WorkloadFlags & DriverFlags): Promise<void> => withOwnProduct(flags, async (target) => {
+  const idle = await watchIdle(target, flags.seconds * 1_000)
+  process.stderr.write(`writing ${flags.keys} keys\n`)
+  await fill(target, { ...flags, readShare: 0 })
+  // Snapshots and compaction that the writes have set off come to their end.
+  await pause(flags.seconds * 1_000)
+  const rows: MemoryRow[] = []
+  for (const [name, pid] of Object.entries(target.pids)) {
+    const { rssBytes = 0, cpuPercent = 0 } = idle.get(name) ?? {}
+    const filledRssBytes = (await sampleProcess(pid))?.rssBytes ?? 0
+    rows.push({
+      process: name, idleRssBytes: rssBytes, idleCpuPercent: cpuPercent, filledRssBytes,
+      bytesPerKey: Math.max(0, filledRssBytes - rssBytes) / flags.keys,
+    })
+  }
+  await printResult(flags.json === true, { keys: flags.keys, rows }, tableOf(rows, flags.keys))
+})
+
+const watchIdle = async (
+  target: Target, ms: number,
+): Promise<ReadonlyMap<string, { readonly rssBytes: number; readonly cpuPercent: number }>> => {
+  // What starting left to do is not idleness.
+  await pause(ms)
+  const processes = Object.entries(target.pids)
+  const before = await Promise.all(processes.map(async ([name, pid]) => ({ name, pid, sample: await sampleProcess(pid) })))
+  await pause(ms)
+  const idle = new Map<string, { readonly rssBytes: number; readonly cpuPercent: number }>()
+  for (const { name, pid, sample } of before) {
+    const after = await sampleProcess(pid)
+    if (sample === null || after === null) continue
+    idle.set(name, { rssBytes: after.rssBytes, cpuPercent: (after.cpuMs - sample.cpuMs) / ms * 100 })
+  }
+  return idle
+}
+
+const tableOf = (rows: readonly MemoryRow[], keys: number): string => formatTable(
+  ['process', 'idle RSS MiB', 'idle CPU % of a core', `RSS MiB with ${keys} keys`, 'bytes a key'],
+  rows.map(({ process: name, idleRssBytes, idleCpuPercent, filledRssBytes, bytesPerKey }) => [
+    name, mebibytes(idleRssBytes), idleCpuPercent.toFixed(1), mebibytes(filledRssBytes), Math.round(bytesPerKey),
+  ]),
+)

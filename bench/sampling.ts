@@ -1,0 +1,42 @@
+/** What a server process holds and has used, read from Linux' /proc; nothing elsewhere. */
+
+import { createLocalFiles } from '../storage/localFiles.ts'
+import { createMachineHost } from '../topology/launcher/machineHost.ts'
+
+export interface Sample {
+  readonly rssBytes: number
+  /** User and system time since the process started. */
+  readonly cpuMs: number
+  readonly descriptors: number
+}
+
+/** USER_HZ: what /proc counts in on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100
+const DU_TIMEOUT_MS = 60_000
+const files = createLocalFiles()
+
+/** Null when there is no such process, or no /proc. */
+export const sampleProcess = async (pid: number): Promise<Sample | null> => {
+  const status = await files.readText(`/proc/${pid}/status`)
+  const stat = await files.readText(`/proc/${pid}/stat`)
+  if (status === null || stat === null) return null
+  const descriptors = (await files.list(`/proc/${pid}/fd`)).length
+  return { rssBytes: rssOf(status), cpuMs: cpuOf(stat), descriptors }
+}
+
+/** `VmRSS:   123456 kB` */
+export const rssOf = (status: string): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024
+
+/** Fields 14 and 15 of /proc/<pid>/stat; the second, the program's name in brackets, may hold blanks. */
+export const cpuOf = (stat: string): number => {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 1_000 / TICKS_PER_SECOND
+}
+
+/** Bytes of everything below a directory. */
+export const directoryBytes = async (path: string): Promise<number> => {
+  const { output } = await createMachineHost().run('du', ['-sb', path], { timeoutMs: DU_TIMEOUT_MS })
+  return Number(/^(\d+)\t/m.exec(output)?.[1] ?? 0)
+}
+
+export const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)

@@ -1,0 +1,84 @@
+/**
+ * ShardKV as a target: a cluster started for the question by this build or, for `--against`, by the build of another checkout, which
+ * brings its own launcher, nodes and measuring client; or a cluster that runs already (`--servers`).
+ */
+
+import { join, resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { pathToFileURL } from 'node:url'
+import { createLocalFiles } from '../../storage/localFiles.ts'
+import { startLocalCluster } from '../../topology/launcher/main.ts'
+import { connectNats } from '../../bus/nats.ts'
+import { runClient } from '../clientTask.ts'
+import { awaitLeaders } from '../drivers/leaders.ts'
+import { freePorts } from './freePorts.ts'
+import type { DriverName, DriverTarget } from '../drivers/port.ts'
+import type { ProductTarget } from './port.ts'
+
+const READY_LINE = 'shardkv is ready'
+/** Node i answers on this plus i; a free block is likelier high up. */
+const HTTP_PORTS_WANTED = 16
+const CLIENT_PROGRAM = 'dist/bench/client.js'
+const LAUNCHER_MODULE = 'dist/topology/launcher/main.js'
+
+type StartLocalCluster = typeof startLocalCluster
+
+let started = 0
+
+export const runningProduct = (servers: readonly string[], prefix: string, driver: DriverName): ProductTarget =>
+  productAt({ name: 'product', driver, at: { servers, prefix }, pids: {}, stop: async () => {} })
+
+const productAt = (target: Omit<ProductTarget, 'ask'>, clientProgram?: string): ProductTarget => ({
+  ...target,
+  ask: (workload, loop) => runClient({ driver: target.driver, target: target.at, workload, loop }, clientProgram),
+})
+
+export const startProduct = (driver: DriverName): Promise<ProductTarget> => startFrom(startLocalCluster, { name: 'product', driver })
+
+/** The build in `directory`, which must have been built. Its measuring client is used when it has one. */
+export const startOtherProduct = async (directory: string, driver: DriverName): Promise<ProductTarget> => {
+  const files = createLocalFiles()
+  const root = resolve(directory)
+  const launcher = join(root, LAUNCHER_MODULE)
+  if (await files.facts(launcher) === null) throw new Error(`there is no build in ${root}: run "npm run build" there`)
+  const { startLocalCluster: start } = await import(pathToFileURL(launcher).href) as { startLocalCluster: StartLocalCluster }
+  const target = await startFrom(start, { name: 'other', driver })
+  const clientProgram = join(root, CLIENT_PROGRAM)
+  return await files.facts(clientProgram) === null ? target : productAt(target, clientProgram)
+}
+
+const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<ProductTarget, 'name' | 'driver'>): Promise<ProductTarget> => {
+  const files = createLocalFiles()
+  started += 1
+  const directory = join(tmpdir(), `shardkv-bench-${name}-${process.pid}-${started}`)
+  const [natsPort = 0, httpPort = 0] = await freePorts(2)
+  const pids: Record<string, number> = {}
+  let setReady: () => void = () => {}
+  const ready = new Promise<'ready'>((resolve) => { setReady = () => resolve('ready') })
+  const cluster = await start({ directory, natsPort, httpPort: httpPort - HTTP_PORTS_WANTED, logLevel: 'warn' }, (line) => {
+    const row = /^ {2}(\S+) +(\d+) +\S+:\/\//.exec(line)
+    if (row !== null) pids[row[1] ?? ''] = Number(row[2])
+    else if (line === READY_LINE) setReady()
+    else if (!line.startsWith('  ')) process.stderr.write(`${name}: ${line}\n`)
+  })
+  if ('problem' in cluster) throw new Error(cluster.problem)
+  const stop = async (): Promise<void> => {
+    cluster.stop()
+    await cluster.ended
+    await files.remove(directory)
+  }
+  if (await Promise.race([ready, cluster.ended]) !== 'ready') throw new Error(`the cluster did not start; its logs are in ${directory}`)
+  const at = { servers: [`nats://127.0.0.1:${natsPort}`], prefix: 'kv' }
+  await settle(at)
+  return productAt({ name, driver, at, pids, directory, stop })
+}
+
+/** A young cluster moves leaderships to their preferred nodes, one a second: that would be measured too. */
+const settle = async ({ servers, prefix }: DriverTarget): Promise<void> => {
+  const bus = await connectNats({ servers, name: 'shardkv bench' })
+  try {
+    await awaitLeaders(bus, prefix, true)
+  } finally {
+    bus.close()
+  }
+}
