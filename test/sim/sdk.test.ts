@@ -78,7 +78,7 @@ const strike = async (story: Story, random: Random): Promise<void> => {
 
 test.each([SEED])('seed %d: callers see no error, and counters count once', async (seed) => {
   const random = createRandom(seed)
-  const story = tellStory(seed, { shards: 4, network: { loss: 0.002, duplication: 0.002, delayMsMean: 1, isReordering: false } })
+  const story = tellStory(seed, { shards: 4, network: { loss: 0.002, duplication: 0.002, delayMsMean: 1, reorderMsMax: 0 } })
   story.leader()
   const client = await connectTo(story, random)
   const counted = Array.from({ length: COUNTERS }, (): bigint[] => [])
