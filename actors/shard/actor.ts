@@ -3,13 +3,12 @@
  * written is the one thing it remembers, to cancel it on stop.
  */
 
-import { createNodeText } from '../kernel/nodeText.ts'
 import { createShell } from '../kernel/shell.ts'
 import { nodeOf } from '../../topology/ids.ts'
-import { useBinaryText } from './bytes.ts'
 import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
+import { nodeByteText } from '../kernel/nodeByteText.ts'
 import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
@@ -22,8 +21,6 @@ import type { Origin, ShardEffect, ShardEvent, ShardMessage } from './protocol.t
 
 /** The newest, and one before it in case it turns out damaged (DESIGN 5). */
 const SNAPSHOTS_KEPT = 2
-
-useBinaryText(createNodeText())
 
 export interface ShardPorts {
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
@@ -84,6 +81,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     limits: { ...defaultShardLimits, ...options.limits },
     entryBytesMax: options.entryBytesMax,
     announceChanges: options.announceChanges,
+    byteText: nodeByteText,
   })
   let cancelSnapshot: Cancel = () => {}
 

@@ -115,7 +115,7 @@ export const handleSnapshotFailed = (core: ShardCore): void => {
 }
 
 export const handleRestoreChunk = (core: ShardCore, { bytes }: Local<'shard.restoreChunk'>): void => {
-  core.restore ??= openRestore()
+  core.restore ??= openRestore(core.byteText)
   core.restore.push(bytes)
 }
 

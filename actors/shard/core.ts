@@ -23,6 +23,7 @@ import type { Origin, Policy, ShardEffect } from './protocol.ts'
 import type { Restore } from './restore.ts'
 import type { Snapshot } from './snapshotCodec.ts'
 import type { ShardState } from './state.ts'
+import type { ByteText } from './storedValue.ts'
 
 /** One request message. It is answered once, when every operation has a result; not at all when any had to be met with silence. */
 export interface RequestBatch {
@@ -68,6 +69,7 @@ export interface ShardCoreOptions {
   readonly limits: ShardLimits
   readonly entryBytesMax: number
   readonly announceChanges: boolean
+  readonly byteText?: ByteText
 }
 
 export interface ShardCore extends ShardCoreOptions {
@@ -122,7 +124,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   ...options,
   effects: [],
   operationBytesMax: options.entryBytesMax - BATCH_HEADER_BYTES,
-  state: createState(),
+  state: createState(options.byteText),
   now: 0,
   role: 'unknown',
   term: 0,

@@ -11,6 +11,7 @@ import {
   SNAPSHOT_VERSION,
 } from './snapshotCodec.ts'
 import { createState, storeKey } from './state.ts'
+import { plainByteText, storedValue } from './storedValue.ts'
 import type { OperationResult, StatusName } from './operation.ts'
 import type { ShardState } from './state.ts'
 
@@ -40,9 +41,9 @@ interface At {
   readonly offset: number
 }
 
-export const openRestore = (): Restore => {
+export const openRestore = (byteText = plainByteText): Restore => {
   const builder: Builder = {
-    state: createState(), rest: new Uint8Array(0), counts: { keys: 0, requests: 0, sessions: 0, ended: 0 },
+    state: createState(byteText), rest: new Uint8Array(0), counts: { keys: 0, requests: 0, sessions: 0, ended: 0 },
     hasHead: false, isComplete: false, reason: '',
   }
   return {
@@ -144,7 +145,7 @@ const takeKey = (builder: Builder, { bytes, view, offset }: At): void => {
   const valueAt = offset + KEY_HEADER_BYTES + keyLength
   const key = readBinaryString(bytes, offset + KEY_HEADER_BYTES, keyLength)
   const record = {
-    value: readBinaryString(bytes, valueAt, view.getUint32(offset + 3, true)),
+    value: storedValue(builder.state.byteText, bytes.subarray(valueAt, valueAt + view.getUint32(offset + 3, true))),
     revision: readSafeInteger(view, offset + 7),
     expiresAtMs: readSafeInteger(view, offset + 15),
   }

@@ -26,6 +26,7 @@ import { viewOf, writeBinaryString, writeHex64, writeSafeInteger } from './bytes
 import { Status } from './operation.ts'
 import { OUTCOME_MESSAGES } from './outcome.ts'
 import { cutSessions } from './sessions.ts'
+import { writeValue } from './storedValue.ts'
 import type { Remembered } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
 import type { Cut as KeyCut } from './orderedMap.ts'
@@ -151,7 +152,7 @@ const keyPiece = (key: string, { value, revision, expiresAtMs }: KeyRecord): Pie
     writeSafeInteger(view, offset + 7, revision)
     writeSafeInteger(view, offset + 15, expiresAtMs)
     writeBinaryString(bytes, offset + KEY_HEADER_BYTES, key)
-    writeBinaryString(bytes, offset + KEY_HEADER_BYTES + key.length, value)
+    writeValue(bytes, offset + KEY_HEADER_BYTES + key.length, value)
   },
 })
 

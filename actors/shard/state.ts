@@ -2,8 +2,8 @@
  * The replicated state of one shard: everything that entries decide, and nothing else.
  *
  * Two replicas that applied the same entries have equal states, to the byte of their snapshots (snapshotCodec.ts); what is not in a
- * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies, so clones,
- * answers and snapshots share them.
+ * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies
+ * (storedValue.ts), so clones, answers and snapshots share them.
  *
  * A key past its deadline behaves as absent whether or not the sweep (expiry.ts) has reached it: ask `liveRecord`.
  */
@@ -12,10 +12,12 @@ import { deadlineKey } from './deadline.ts'
 import { createFifo } from './fifo.ts'
 import { createOrderedMap } from './orderedMap.ts'
 import { createSessionTable } from './sessions.ts'
+import { plainByteText } from './storedValue.ts'
 import type { Fifo } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
 import type { OrderedMap } from './orderedMap.ts'
 import type { SessionTable } from './sessions.ts'
+import type { ByteText, StoredValue } from './storedValue.ts'
 
 /** Plain request ids remembered per shard: the whole of their guarantee (DESIGN 4, "Request ids"). */
 export const REQUEST_IDS_MAX = 65_536
@@ -24,14 +26,14 @@ export const REQUEST_IDS_MAX = 65_536
 const KEY_OVERHEAD_BYTES = 100
 
 export interface KeyRecord {
-  /** A binary string: a string of 128 bytes takes 144, an array of its own 400 (V8), and a million keys fit a node. */
-  readonly value: string
+  readonly value: StoredValue
   readonly revision: number
   /** Log time in milliseconds; 0 when the key does not expire. */
   readonly expiresAtMs: number
 }
 
 export interface ShardState {
+  readonly byteText: ByteText
   appliedIndex: number
   appliedTerm: number
   /** Log time: the greatest time of any applied entry, in milliseconds. */
@@ -49,7 +51,8 @@ export interface ShardState {
   readonly sessions: SessionTable
 }
 
-export const createState = (): ShardState => ({
+export const createState = (byteText = plainByteText): ShardState => ({
+  byteText,
   appliedIndex: 0,
   appliedTerm: 0,
   timeMs: 0,

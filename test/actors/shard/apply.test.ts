@@ -9,6 +9,7 @@ import { OpCode } from '../../../actors/shard/operation.ts'
 import { toRemember } from '../../../actors/shard/outcome.ts'
 import { REQUEST_IDS_MAX, createState } from '../../../actors/shard/state.ts'
 import { hashState } from '../../../actors/shard/stateHash.ts'
+import { valueBytes } from '../../../actors/shard/storedValue.ts'
 import { EntryKind } from '../../../actors/raft/protocol.ts'
 import { createModel } from './model.ts'
 import { batchEntry, createReplica, del, entriesOf, histories, incr, noopEntry, put, text, touch } from './entries.ts'
@@ -31,7 +32,7 @@ describe('the state machine', () => {
         expect(results).toEqual(model.applyAt(batch.value.timeMs, batch.value.operations))
       }
       const keys = [...state.keys.cut().entries()].map(([key, { value, revision, expiresAtMs }]) =>
-        ({ key, value, revision, expiresAt: expiresAtMs }))
+        ({ key, value: text(valueBytes(state.byteText, value)), revision, expiresAt: expiresAtMs }))
       expect(keys).toEqual(model.keys())
       expect(state.revision).toBe(model.revision())
     }), { numRuns: 500 })
