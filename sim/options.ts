@@ -30,6 +30,12 @@ export interface WorkloadOptions {
   readonly weights: { readonly get: number; readonly put: number; readonly cas: number; readonly incr: number; readonly del: number }
   /** Share of mutations with a request id. */
   readonly requestIds: number
+  /** Share of mutations in a session of the state machine, once one is open. */
+  readonly sessions: number
+  /** Share of requests that go through the batch door. */
+  readonly batches: number
+  /** Keys with a time to live. */
+  readonly expiring: number
   /** Share of answered mutations with a request id that are sent once more. */
   readonly repeats: number
   /** Share of acknowledged writes that somebody reads back at once. */
@@ -93,7 +99,7 @@ const DEFAULT_SAFETY_MS = 20_000
 
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
-  const drawn = withPayload(drawBase(seed, random), random)
+  const drawn = withMemory(withPayload(drawBase(seed, random), random), random)
   return {
     ...drawn,
     nodes: overrides.nodes ?? drawn.nodes,
@@ -131,6 +137,17 @@ const drawBase = (seed: number, random: Random): SimOptions => {
   }
 }
 
+/** Half of the seeds have sessions, half the batch door, half keys that expire. */
+const withMemory = (base: SimOptions, random: Random): SimOptions => ({
+  ...base,
+  workload: {
+    ...base.workload,
+    sessions: chance(random, 0.5) ? pick(random, [0.3, 0.7, 1]) ?? 0.5 : 0,
+    batches: chance(random, 0.5) ? pick(random, [0.2, 0.6, 1]) ?? 0.5 : 0,
+    expiring: chance(random, 0.5) ? between(random, 1, 3) : 0,
+  },
+})
+
 /**
  * Half of the seeds have a broker with another payload, from the least a node accepts; a third of all write values up to the byte budget,
  * mostly on small payloads, since hashing megabytes at every eighth index costs most of a run.
@@ -139,8 +156,8 @@ const withPayload = (base: SimOptions, random: Random): SimOptions => {
   const largeValues = chance(random, 0.33) ? 0.03 : 0
   const small = [64 * KIB, 64 * KIB, between(random, 64 * KIB, 160 * KIB), between(random, 64 * KIB, 160 * KIB)]
   const isLarge = chance(random, largeValues > 0 ? 0.15 : 0.5)
-  const large = [base.maxPayloadBytes, 256 * KIB, 512 * KIB]
-  const maxPayloadBytes = pick(random, isLarge ? large : small) ?? base.maxPayloadBytes
+  const payloads = isLarge ? [base.maxPayloadBytes, 256 * KIB, 512 * KIB] : small
+  const maxPayloadBytes = pick(random, payloads) ?? base.maxPayloadBytes
   const { valueBytesMax, frameBytesMax } = byteBudget(maxPayloadBytes)
   const segmentBytesMin = largeValues > 0 ? Math.ceil(frameBytesMax / PAGE_BYTES) * PAGE_BYTES * 4 : 0
   return {
@@ -152,7 +169,8 @@ const withPayload = (base: SimOptions, random: Random): SimOptions => {
     raftLimits: {
       ...base.raftLimits,
       appendBytesMax: Math.min(base.raftLimits.appendBytesMax ?? valueBytesMax, valueBytesMax),
-      chunkBytesMax: Math.min(base.raftLimits.chunkBytesMax ?? valueBytesMax, valueBytesMax),
+      // Megabytes in pieces of 256 bytes would outlast the liveness phase.
+      chunkBytesMax: Math.min(Math.max(base.raftLimits.chunkBytesMax ?? 0, largeValues > 0 ? 16 * KIB : 0), valueBytesMax),
     },
   }
 }
@@ -198,6 +216,9 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   valueBytesMax: pick(random, [16, 64, 512]) ?? 16,
   largeValues: 0,
   largeValueBytes: 0,
+  sessions: 0,
+  batches: 0,
+  expiring: 0,
 })
 
 /** One line a person can read. */
@@ -209,6 +230,7 @@ export const describeOptions = (options: SimOptions): string => {
     + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
     + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${raftLimits.tailEntriesMax ?? 0}`
     + ` payload=${options.maxPayloadBytes} large=${workload.largeValues}`
+    + ` sessions=${workload.sessions} batches=${workload.batches} expiring=${workload.expiring}`
     + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters}`
     + ` faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
 }

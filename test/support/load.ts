@@ -156,7 +156,7 @@ const keyOfShard = (shard: number, shardCount: number): string => {
   for (let i = 0; ; i += 1) if (shardOf(`probe-${i}`, shardCount) === shard) return `probe-${i}`
 }
 
-const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del' }
+const subjects: Readonly<Record<Call['kind'], string>> = { get: 'get', put: 'put', cas: 'put', incr: 'incr', del: 'del', touch: 'touch' }
 
 /** Plain requests of any NATS client. */
 export const requestOver = (bus: Bus): Perform => (key, call) => request(bus, key, call)

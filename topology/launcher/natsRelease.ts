@@ -1,7 +1,7 @@
 /**
- * nats-server from its GitHub release. The usual version is fixed here; the archive's checksum is taken from the SHA256SUMS file of that
- * same release, over https. That protects against a damaged or exchanged mirror of the archive, not against a changed release: whoever
- * needs that installs nats-server by their own means and names it in SHARDKV_NATS_SERVER.
+ * nats-server from its GitHub release. The usual version is fixed here; the archive's checksum is taken from the SHA256SUMS file of
+ * that same release, over https. That protects against a damaged or exchanged mirror of the archive, not against a changed release:
+ * whoever needs that installs nats-server by their own means and names it in SHARDKV_NATS_SERVER.
  */
 
 import { createHash } from 'node:crypto'
