@@ -436,7 +436,25 @@ describe('log time', () => {
   })
 })
 
-describe('durability of votes (thesis 10.2.1)', () => {
+describe('durability of the HardState (thesis 10.2.1)', () => {
+  test.each([
+    ['the vote', requestVote(5, [9, 9], true), 'raft.voteGranted'],
+    ['the request for votes', { type: 'raft.timeoutNow', term: 1 }, 'raft.requestVote'],
+    ['the acceptance of entries', append(5, [1, 1], entriesOf(2, 5)), 'raft.appendAccepted'],
+    ['the acceptance of none', append(5, [1, 1], []), 'raft.appendAccepted'],
+    ['the answer to a snapshot that the log contains', {
+      type: 'raft.snapshotChunk', term: 5, snapshotTerm: 1, snapshotIndex: 1, offset: 0, totalBytes: 1, crc: 0, bytes: new Uint8Array(1),
+    }, 'raft.appendAccepted'],
+  ] as const)('No message that promises anything leaves before its HardState is durable: %s', (_, message, answer) => {
+    const h = createFollower(1, [1])
+    say(h, 2, message)
+    h.flush(1)
+    h.tickOnly(1, 5)
+    expect(takeSent(h)).toEqual([])
+    settleDisk(h)
+    expect(new Set(takeSent(h).map((mail) => mail.message.type))).toEqual(new Set([answer]))
+  })
+
   test('No vote leaves before it is durable', () => {
     const h = createSolo()
     say(h, 2, requestVote(1, [0, 0]))

@@ -75,7 +75,7 @@ describe('section 6', () => {
     expect(h.member(4).applied).toHaveLength(2)
   })
 
-  test('The leader steps down once it has committed the configuration without it', () => {
+  test('A leader outside the new configuration steps down after committing it', () => {
     const h = createHarness()
     h.campaign(1)
     reconfigure(h, group([2, 3]))
@@ -121,6 +121,24 @@ describe('thesis 4.2', () => {
     settleDisk(h)
     expect(sentOf(takeSent(h), 'raft.voteGranted')).toHaveLength(1)
     expect(h.member(1).core).toMatchObject({ role: 'learner', term: 1 })
+  })
+
+  test.each([
+    ['that is a voter in its own log', true], ['that is a voter only in the candidate\'s log', false],
+  ])('A learner %s still answers votes, and may be the one that is missing', (_, hasEntry) => {
+    const h = createHarness({ configuration: group([1, 2], [], [3]) })
+    h.campaign(1)
+    h.tick(2)
+    // Promoted by an entry that has not committed when the leader dies: the majority is now two of three.
+    h.setRoute(({ to, message }) => message.type === 'raft.append' && (hasEntry || to !== idOf(3)))
+    reconfigure(h, group([1, 2, 3]))
+    h.stabilize()
+    expect(h.member(3).core.role).toBe(hasEntry ? 'follower' : 'learner')
+    h.crash(1)
+    h.setRoute(() => true)
+    h.campaign(2)
+    expect(h.leader()).toMatchObject({ number: 2, core: { commitIndex: 3 } })
+    expect(h.member(3).core).toMatchObject({ role: 'follower', vote: idOf(2) })
   })
 
   test('A removed member\'s answers are not counted', () => {

@@ -55,7 +55,7 @@ describe('section 5.3, the leader', () => {
     expect(appendsTo(h, 2).map(({ prevIndex, entries }) => [prevIndex, entries.length])).toEqual([[1, 1], [2, 1], [3, 1]])
   })
 
-  test('Appends in flight are bounded by number', () => {
+  test('Messages in flight are bounded', () => {
     const h = createServing({ limits: { appendsInFlightMax: 2 } })
     for (let i = 0; i < 5; i += 1) {
       h.propose(1, 'x')
@@ -67,7 +67,7 @@ describe('section 5.3, the leader', () => {
     expect(appendsTo(h, 2).map(({ prevIndex, entries }) => [prevIndex, entries.length])).toEqual([[3, 3]])
   })
 
-  test('Appends in flight are bounded by bytes, and so is one append', () => {
+  test('Bytes per message are bounded, and so are the bytes in flight', () => {
     const h = createServing({ limits: { appendBytesMax: 2_000, bytesInFlightMax: 4_000 } })
     for (let i = 0; i < 10; i += 1) h.propose(1, 'x'.repeat(968))
     h.flush(1)
@@ -198,6 +198,22 @@ describe('section 5.3, the follower', () => {
     expect(first).toBeLessThanOrEqual(matched + 1)
   })
 
+  test('Reject hints carry (index, term): the follower skips what the leader of that term can not have', () => {
+    const h = createFollower(2, [1, 1, 2, 2, 2])
+    say(h, 3, append(4, [5, 1], entriesOf(6, 4)))
+    say(h, 3, append(4, [9, 3], entriesOf(10, 4)))
+    // Of term 1 at index 5: nothing of term 2 can match. Of term 3 behind the end: everything may.
+    expect(sentOf(takeSent(h), 'raft.appendRejected')).toEqual([rejected(4, 5, [2, 1]), rejected(4, 9, [5, 2])])
+  })
+
+  test('Reject hints carry (index, term): the leader skips what the follower of that term can not have', () => {
+    const h = createFollower(3, [1, 1, 3, 3, 3])
+    electAgain(h)
+    say(h, 3, rejected(4, 5, [5, 2]))
+    h.flush(1)
+    expect(appendsTo(h, 3).map(({ prevIndex, prevTerm }) => [prevIndex, prevTerm])).toEqual([[2, 1]])
+  })
+
   test('A follower never answers an append before its entries are durable', () => {
     const h = createFollower(1)
     say(h, 2, append(1, [0, 0], entriesOf(1, 1, 1)))
@@ -269,7 +285,7 @@ describe('section 5.3, the follower', () => {
 })
 
 describe('section 5.4.2', () => {
-  test('Raft never commits log entries from previous terms by counting replicas (figure 8)', () => {
+  test('Only entries of the own term are committed by counting replicas (figure 8)', () => {
     const h = createSolo({ size: 5 })
     say(h, 2, append(2, [0, 0], entriesOf(1, 1, 2)))
     settleDisk(h)
@@ -289,7 +305,7 @@ describe('section 5.4.2', () => {
     expect(core).toMatchObject({ commitIndex: 3, emittedIndex: 3 })
   })
 
-  test('A leader begins its term with an entry of its own', () => {
+  test('A leader begins its term with a no-op, an entry of its own', () => {
     const h = createElected()
     expect(h.member(1).core.log.entries.map(({ term, kind }) => [term, kind])).toEqual([[1, 0]])
   })

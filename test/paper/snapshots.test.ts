@@ -160,7 +160,7 @@ describe('section 7', () => {
     expect(h.member(3).applied).toEqual(h.member(2).applied)
   })
 
-  test('If instead the follower receives a snapshot that describes a prefix of its log, entries following it are still retained', () => {
+  test('A log that already matches is fast-forwarded: entries following a snapshot of its prefix are still retained', () => {
     const h = createFollower(2, [1, 1, 2, 2])
     say(h, 2, chunk([3, 2], 0, 'x'))
     settleDisk(h)
@@ -170,7 +170,7 @@ describe('section 7', () => {
     expect(takeSent(h).map(({ message }) => message)).toEqual([{ type: 'raft.appendAccepted', term: 2, matchIndex: 4 }])
   })
 
-  test('A snapshot that is not ahead of the commit index is never installed', () => {
+  test('A snapshot older than commit is never installed', () => {
     const h = createFollower(2, [1, 2, 2])
     say(h, 2, append(2, [3, 2], [], 3))
     takeSent(h)
@@ -305,6 +305,22 @@ describe('while a snapshot takes force', () => {
     h.send(1, { type: 'raft.snapshotInstalled', index: 2, term: 1, totalBytes: 1, configuration })
     expect(h.member(1).core).toMatchObject({ commitIndex: 2, emittedIndex: 2, isRestoring: false, snapshot: { index: 2, term: 1 } })
     expect(h.member(1).core.log.entries).toHaveLength(3)
+  })
+
+  test('A snapshot that has become older than commit while it was verified takes no force', () => {
+    const h = createFollower(2)
+    say(h, 2, append(2, [0, 0], entriesOf(1, 1, 1, 2)))
+    say(h, 2, chunk([4, 2], 0, 'x', { totalBytes: 1 }))
+    while (!h.member(1).core.following.isInstalling) h.writeOne(1)
+    say(h, 2, { type: 'raft.heartbeat', term: 2, commitIndex: 3, round: 1 })
+    const applied = [...h.member(1).applied]
+    expect(applied).toHaveLength(3)
+    // Its configuration would be another one, its state an earlier one: neither may be taken back.
+    const configuration = { voters: [1, 2].map(idOf), outgoing: [], learners: [] }
+    h.send(1, { type: 'raft.snapshotInstalled', index: 2, term: 1, totalBytes: 1, configuration })
+    expect(h.member(1).core).toMatchObject({ commitIndex: 3, emittedIndex: 3, isRestoring: false, snapshot: null })
+    expect(h.member(1).core.membership.configuration.voters).toHaveLength(3)
+    expect(h.member(1).applied).toEqual(applied)
   })
 
   test('Fail-stop: an installation that nobody asked for ends the process', () => {

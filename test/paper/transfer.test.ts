@@ -7,13 +7,13 @@ import { createFollower, createServing, say, sentOf, settleDisk, takeSent } from
 const transfer = (to: number) => ({ type: 'raft.transferLeadership', to: idOf(to) } as const)
 
 describe('thesis 3.10', () => {
-  test('The prior leader stops accepting new client requests', () => {
+  test('During a transfer proposals stop: the prior leader accepts no new client requests', () => {
     const h = createServing()
     h.send(1, transfer(3))
     expect(h.member(1).refusedProposals.get(h.propose(1, 'x'))).toBe('transferring')
   })
 
-  test('It fully updates the target server\'s log, then sends a TimeoutNow request', () => {
+  test('The target catches up first: the leader fully updates its log, then sends a TimeoutNow request', () => {
     const h = createServing()
     h.propose(1, 'x')
     settleDisk(h)
@@ -41,7 +41,7 @@ describe('thesis 3.10', () => {
     expect(h.member(1).core.role).toBe('follower')
   })
 
-  test('If leadership transfer does not complete after about an election timeout, the prior leader resumes accepting requests', () => {
+  test('A transfer is aborted after an election timeout: the prior leader resumes accepting client requests', () => {
     const h = createHarness()
     h.campaign(1)
     h.setRoute(({ message }) => message.type !== 'raft.timeoutNow')

@@ -187,9 +187,17 @@ interface Sent {
   readonly message: RaftMessage
 }
 
+/** What promises something in its term, or speaks for its leader. Questions, refusals and answers to heartbeats may leave at once. */
+const binding: readonly RaftMessage['type'][] = [
+  'raft.requestVote', 'raft.voteGranted', 'raft.append', 'raft.appendAccepted', 'raft.heartbeat', 'raft.snapshotChunk', 'raft.timeoutNow',
+]
+
 /** No promise leaves before what it promises is on the disk. */
 const checkPromise = (ledger: Ledger, { member, to, message }: Sent): void => {
   const { durable } = member.disk
+  if (binding.includes(message.type) && 'term' in message && durable.hardState.term < message.term) {
+    fail(`${member.id} sends ${message.type} of term ${message.term} before that term is on its disk`)
+  }
   if (message.type === 'raft.voteGranted') {
     const key = `${member.id} ${message.term}`
     const known = ledger.votes.get(key)
@@ -203,7 +211,6 @@ const checkPromise = (ledger: Ledger, { member, to, message }: Sent): void => {
     if (term !== message.term || vote !== member.id) fail(`${member.id} asks for votes before its own is on its disk`)
   }
   if (message.type === 'raft.appendAccepted') {
-    if (durable.hardState.term < message.term) fail(`${member.id} accepts in term ${message.term} before the term is on its disk`)
     const term = termAt(member.core.log, message.matchIndex)
     if (durable.mark.index < message.matchIndex && imageTermAt(durable, message.matchIndex) !== term) {
       fail(`${member.id} accepts ${message.matchIndex}, which is not on its disk`)
