@@ -39,10 +39,14 @@ export const formatTable = (head: readonly string[], rows: readonly (readonly (s
 }
 
 export const throughputTable = (rows: readonly Row[]): string => formatTable(
-  ['op', 'in flight', 'target', 'per second', 'p50 ms', 'p99 ms', 'p99.9 ms', 'client us/op', 'servers us/op', 'refused', 'failed', 'ratio'],
+  [
+    'op', 'in flight', 'target', 'per second', 'p50 ms', 'p99 ms', 'p99.9 ms', 'client us/op', 'servers us/op', 'refused', 'failed',
+    'ratio',
+  ],
   rows.map(({ op, inFlight, target, median, runs, ratio }) => [
     op, inFlight, target, Math.round(median.perSecond), median.p50Ms.toFixed(2), median.p99Ms.toFixed(2), median.p999Ms.toFixed(2),
-    median.clientCpuUs.toFixed(1), median.serverCpuUs.toFixed(1), sum(runs.map(({ overloaded }) => overloaded)), sum(runs.map(({ failed }) => failed)),
+    median.clientCpuUs.toFixed(1), median.serverCpuUs.toFixed(1),
+    sum(runs.map(({ overloaded }) => overloaded)), sum(runs.map(({ failed }) => failed)),
     ratio === undefined ? '' : ratio.toFixed(2),
   ]),
 )

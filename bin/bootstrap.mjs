@@ -75,8 +75,9 @@ export const runBuilt = async (module) => {
 }
 
 /**
- * `npm ci` refuses a lockfile that does not list the binaries of every platform, which is what a registry that serves only some of
- * them leaves behind. `npm install --no-save` takes the same versions with the same checksums from it, and leaves it as it is.
+ * `npm ci` refuses a lockfile that does not list the binaries of every platform, and `npm install` writes such a one when it finds a
+ * node_modules that lacks them (test/tidy.test.ts guards the lockfile here). `npm install --no-save` takes the same versions with the
+ * same checksums from it, and leaves it as it is.
  */
 const install = () => {
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']

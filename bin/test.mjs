@@ -3,6 +3,7 @@
  *
  *   npm test                     the default lane, with the coverage gate
  *   npm test -- test/bus         only these, without the gate
+ *   npm test -- --nats-server=2.9.25 test/bus   against that version of nats-server, got into the cache when it is not there
  *   npm test -- --lane=slow      what takes longer: real processes, the real file (test/e2e, test/chaos)
  */
 
@@ -17,12 +18,13 @@ ensureBuild()
 
 const args = process.argv.slice(2)
 const lane = args.find((arg) => arg.startsWith('--lane='))?.slice('--lane='.length)
-const jestArgs = args.filter((arg) => !arg.startsWith('--lane='))
+const version = args.find((arg) => arg.startsWith('--nats-server='))?.slice('--nats-server='.length)
+const jestArgs = args.filter((arg) => !arg.startsWith('--lane=') && !arg.startsWith('--nats-server='))
 const isPartial = jestArgs.some((arg) => !arg.startsWith('-'))
 const withCoverage = lane === undefined && !isPartial
 
 const { ensureNatsServer } = await import(pathToFileURL(join(root, 'dist/topology/launcher/main.js')).href)
-const server = await ensureNatsServer((line) => process.stderr.write(`${line}\n`))
+const server = await ensureNatsServer((line) => process.stderr.write(`${line}\n`), version)
 if (server.path === undefined) {
   process.stderr.write(`${server.problem}\n`)
   process.exit(1)
@@ -35,7 +37,12 @@ const jest = spawn(process.execPath, [
 ], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, SHARDKV_NATS_SERVER: server.path, SHARDKV_TEST_LANE: lane ?? (isPartial ? 'all' : 'default') },
+  env: {
+    ...process.env,
+    SHARDKV_NATS_SERVER: server.path,
+    SHARDKV_TEST_NATS_VERSION: server.version,
+    SHARDKV_TEST_LANE: lane ?? (isPartial ? 'all' : 'default'),
+  },
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => jest.kill(signal))
 jest.on('exit', (code, signal) => {

@@ -10,9 +10,9 @@
 
 import { fnv1a32 } from '../topology/hash.ts'
 import { DecodeError, createReader, readU32, readU8, writeU32, writeU8 } from './bytes.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { BootId, ClusterId } from '../topology/ids.ts'
 import type { Reader, Writer } from './bytes.ts'
-import type { TraceContext } from './headers.ts'
 
 export const ENVELOPE_VERSION = 1
 /** Actor messages for one node (bus/codec/frame.ts). */

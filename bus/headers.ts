@@ -8,20 +8,12 @@
 
 import { REQUEST_ID_BYTES_MAX } from '../actors/shard/operation.ts'
 import { isHex64 } from '../topology/ids.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Consistency, OperationResult, SessionRequest } from '../actors/shard/operation.ts'
 import type { ShardId } from '../topology/ids.ts'
 import type { Headers } from './port.ts'
 
 export const TIMEOUT_MS_MAX = 60_000
-
-/** Where a request stands in a trace: lower-case hex, as in `traceparent`; `flags` is its last byte. */
-export interface TraceContext {
-  /** 32 digits. */
-  readonly traceId: string
-  /** 16 digits. */
-  readonly spanId: string
-  readonly flags: number
-}
 
 export interface RequestHeaders {
   /** 0: the key must not exist. */

@@ -9,7 +9,7 @@
 
 import { assert } from '../actors/kernel/assert.ts'
 import { SHARD_COUNT_MAX } from '../topology/ids.ts'
-import { ROUTING_CHECK_OP, STATUS_OP, prefixProblem } from './subjects.ts'
+import { ROUTING_CHECK_OP, STATUS_OP, prefixProblem, serviceWildcard } from './subjects.ts'
 import type { ClusterId, NodeId } from '../topology/ids.ts'
 
 /** `$NAME` as a password is left to nats-server, which takes it from its environment. */
@@ -81,12 +81,13 @@ export const nodePermissions = (cluster: ClusterId, prefix: string, node: NodeId
     `${prefix}.*`,
     `${prefix}.*.*`,
     `${prefix}.*.*.*`,
+    serviceWildcard,
     '_INBOX.>',
   ],
 })
 
 export const clientPermissions = (prefix: string): Allowed => ({
-  publish: [`${prefix}.>`],
+  publish: [`${prefix}.>`, serviceWildcard],
   subscribe: ['_INBOX.>', `${prefix}-changed.>`],
 })
 

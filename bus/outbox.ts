@@ -9,7 +9,7 @@
 /** Bytes published and not confirmed: above it `publish` answers `full`. nats-server allows a client 64 MiB the other way. */
 const OUTBOX_BYTES_MAX = 32 * 1_024 * 1_024
 const CONFIRM_BYTES = 128 * 1_024
-const CONFIRM_INTERVAL_MS = 50
+const CONFIRM_INTERVAL_MS = 500
 
 export interface Outbox {
   readonly hasRoom: (bytes: number) => boolean

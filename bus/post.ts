@@ -3,6 +3,7 @@
  * message (`skv.<cluster>.node.<to>.<from>`); messages for an actor of this process never touch the broker (DESIGN 3).
  */
 
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { ActorMessage } from './messages.ts'
 
@@ -12,6 +13,8 @@ export interface Parcel {
   readonly from: NodeId
   readonly to: Address
   readonly message: ActorMessage
+  /** Of the sampled request this message serves, from the frame it came in. */
+  readonly trace?: TraceContext
 }
 
 export type PostHandler = (parcel: Parcel) => void
@@ -31,8 +34,11 @@ export interface PostCounters {
 }
 
 export interface Post {
-  /** Local addresses are delivered at the end of the turn; remote ones are framed. Nothing is promised: the network loses. */
-  readonly send: (to: NodeId, address: Address, message: ActorMessage) => void
+  /**
+   * To another node, in its next frame; a message with a trace context in a frame of its own, whose envelope carries it. Nothing is
+   * promised: the network loses.
+   */
+  readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => void
   /** Sends what has gathered, now. Called by the post itself at the end of every turn in which something was sent. */
   readonly flush: () => void
   readonly counters: () => PostCounters

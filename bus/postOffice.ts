@@ -10,21 +10,24 @@
  * - Incoming frames are refused, never half taken, unless everything about them is right. A sender's boot id that is new
  *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice (DESIGN 5).
  *   Boot ids have no order, so a first frame may be mistaken for a newer one (below, `isCurrentBoot`).
+ * - A message that serves a sampled request leaves at once, in a frame of its own whose envelope carries the trace context. What does not
+ *   fit with these 25 bytes leaves without them: a trace never costs a message.
  * - Every refusal is counted by reason and logged at most once a second per reason.
  */
 
+import { assert } from '../actors/kernel/assert.ts'
 import { byteBudget } from './budget.ts'
 import { clusterHashOf, openEnvelope } from './envelope.ts'
 import { createFrameEncoder, decodeFrame } from './codec/frame.ts'
 import { createRefusalLog } from './refusalLog.ts'
 import { nodeSubject, nodeWildcard, senderOf } from './subjects.ts'
-import { isNodeId } from '../topology/ids.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { BootId, ClusterId, NodeId } from '../topology/ids.ts'
 import type { FrameEncoder, FrameMessage } from './codec/frame.ts'
 import type { Bus, Inbound } from './port.ts'
-import type { Parcel, Post, PostCounters, PostHandler } from './post.ts'
+import type { Post, PostCounters, PostHandler } from './post.ts'
 
 /** Bytes on their way to one node that the broker has not confirmed: eight full frames of a broker with the default payload. */
 export const PARCEL_BYTES_IN_FLIGHT_MAX = 8 * 1_024 * 1_024
@@ -46,6 +49,8 @@ export interface PostOptions {
   readonly isMember: (node: NodeId) => boolean
   /** Asks for `flush` at the end of this turn. */
   readonly requestFlush: () => void
+  /** Called when a frame has arrived, before its parcels are handed out. */
+  readonly onArrival?: () => void
   readonly onParcel: PostHandler
   readonly log: Logger
   readonly limits?: Partial<PostLimits>
@@ -76,13 +81,6 @@ export const createPost = (options: PostOptions): Post => {
   const drops = createRefusalLog(options.clock, options.log, 'messages to another node were dropped')
   const outbox = createOutbox(options, counts, (reason, detail) => drops.note(reason, detail))
   const checkFrame = createFrameCheck(options)
-  let local: Parcel[] = []
-
-  const deliverLocal = (): void => {
-    const parcels = local
-    local = []
-    for (const parcel of parcels) onParcel(parcel)
-  }
   const subscription = bus.subscribe(nodeWildcard(options.cluster, self), (inbound) => {
     const checked = checkFrame(inbound)
     if (!checked.ok) {
@@ -90,30 +88,28 @@ export const createPost = (options: PostOptions): Post => {
       return
     }
     counts.framesReceived += 1
-    for (const { to, message } of checked.messages) onParcel({ from: checked.from, to, message })
+    options.onArrival?.()
+    const { from, trace } = checked
+    for (const { to, message } of checked.messages) onParcel(trace === undefined ? { from, to, message } : { from, to, message, trace })
   })
 
   return {
-    send: (to, address, message) => {
-      if (to === self) local.push({ from: self, to: address, message })
-      else outbox.add(to, { to: address, message })
+    send: (to, address, message, trace) => {
+      assert(to !== self, 'mail for an actor of this node does not go through the post')
+      outbox.add(to, { to: address, message }, trace)
       options.requestFlush()
     },
-    flush: () => {
-      outbox.flush()
-      deliverLocal()
-    },
+    flush: outbox.flush,
     counters: () => ({ ...counts, refused: refusals.counts() }),
     close: () => {
       subscription.unsubscribe()
       outbox.close()
-      local = []
     },
   }
 }
 
 interface Outbox {
-  readonly add: (to: NodeId, message: FrameMessage) => void
+  readonly add: (to: NodeId, message: FrameMessage, trace?: TraceContext) => void
   readonly flush: () => void
   readonly close: () => void
 }
@@ -141,21 +137,31 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
     onDropped(outcome, `${frame.length} bytes for ${to}`)
   }
 
-  const openDestination = (to: NodeId): Destination => {
-    const known = destinations.get(to)
-    if (known !== undefined) return known
+  const encoderOf = (to: NodeId, trace?: TraceContext): FrameEncoder => {
     const { maxPayloadBytes } = bus.status()
-    const encoder = createFrameEncoder({
+    return createFrameEncoder({
       from: options.self,
       to,
-      envelope: { boot: options.bootId, clusterHash: clusterHashOf(options.cluster) },
+      envelope: { boot: options.bootId, clusterHash: clusterHashOf(options.cluster), ...(trace === undefined ? {} : { trace }) },
       bytesTarget: Math.min(byteBudget(maxPayloadBytes).frameBytesMax, maxPayloadBytes),
       bytesMax: maxPayloadBytes,
       onFrame: (frame, messages) => publish(to, frame, messages),
     })
-    const destination: Destination = { encoder, bytesGathered: 0, bytesInFlight: 0 }
+  }
+  const openDestination = (to: NodeId): Destination => {
+    const known = destinations.get(to)
+    if (known !== undefined) return known
+    const destination: Destination = { encoder: encoderOf(to), bytesGathered: 0, bytesInFlight: 0 }
     destinations.set(to, destination)
     return destination
+  }
+  /** False when it does not fit beside its trace context. What was gathered before it leaves before it. */
+  const sendTraced = (destination: Destination, to: NodeId, { to: address, message }: FrameMessage, trace: TraceContext): boolean => {
+    const encoder = encoderOf(to, trace)
+    if (encoder.add(address, message) === 'tooLarge') return false
+    destination.encoder.seal()
+    encoder.seal()
+    return true
   }
 
   /** Every frame published before this call is off the books once the broker answers, or once the connection is lost with them. */
@@ -172,7 +178,8 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
   }
 
   return {
-    add: (to, { to: address, message }) => {
+    add: (to, framed, trace) => {
+      const { to: address, message } = framed
       const destination = openDestination(to)
       const waiting = destination.bytesInFlight + destination.bytesGathered
       if (waiting >= bytesMax) {
@@ -180,6 +187,7 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
         onDropped('full', `${waiting} bytes are in flight to ${to}`)
         return
       }
+      if (trace !== undefined && sendTraced(destination, to, framed, trace)) return
       const bytes = destination.encoder.add(address, message)
       if (bytes === 'tooLarge') {
         counts.droppedTooLarge += 1
@@ -200,7 +208,7 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
 }
 
 type CheckedFrame =
-  | { readonly ok: true; readonly from: NodeId; readonly messages: readonly FrameMessage[] }
+  | { readonly ok: true; readonly from: NodeId; readonly messages: readonly FrameMessage[]; readonly trace?: TraceContext }
   | { readonly ok: false; readonly refusal: string; readonly detail: string }
 
 const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFrame => {
@@ -208,8 +216,8 @@ const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFr
   const clusterHash = clusterHashOf(options.cluster)
   const senders = new Map<NodeId, Sender>()
   return ({ subject, data }) => {
-    const from = senderOf(subject)
-    if (!isNodeId(from) || from === self || !isMember(from)) return refuse('sender', `${subject} does not end in another member's name`)
+    const from = senderOf(subject) as NodeId
+    if (from === self || !isMember(from)) return refuse('sender', `${subject} does not end in another member's name`)
     const opened = openEnvelope(data)
     if (!opened.ok) return refuse(opened.refusal, `${from}: ${opened.detail}`)
     if (opened.envelope.clusterHash !== clusterHash) return refuse('cluster', `${from} belongs to another cluster`)
@@ -217,7 +225,8 @@ const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFr
     if (!decoded.ok) return refuse('malformed', `${from}: ${decoded.reason}`)
     const heard = { boot: opened.envelope.boot, now: options.clock.now() }
     if (!isCurrentBoot(senders, from, heard)) return refuse('supersededBoot', `${from} has restarted since it sent this`)
-    return { ok: true, from, messages: decoded.messages }
+    const { trace } = opened.envelope
+    return trace === undefined ? { ok: true, from, messages: decoded.messages } : { ok: true, from, messages: decoded.messages, trace }
   }
 }
 

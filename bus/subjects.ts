@@ -9,6 +9,7 @@
  *   <prefix>.to.<node>.batch.v1                     an SDK batch for one node
  *   <prefix>-changed.<key>                          announcements
  *   skv.<cluster>.<kind>.<to>.<from>                between nodes; the sender is always last
+ *   $SRV.<verb>[.<service>[.<instance>]]            NATS' own: which micro services are there
  *
  * The number of tokens tells the forms apart: the mapping rewrites three and four tokens, and its results have five and six, so
  * they are not mapped again. `slot` and `to` are no operations: `kv.slot.x` is rewritten like any other three tokens, arrives
@@ -24,10 +25,15 @@ import type { ClusterId, NodeId, ShardId } from '../topology/ids.ts'
 export const SUBJECT_BYTES_MAX = 3 * 1_024
 
 const INTERNAL_ROOT = 'skv'
+const SERVICE_ROOT = '$SRV'
 /** Answered by every serving node, each for itself. */
 export const STATUS_OP = 'status'
 /** Published by nodes to learn how the broker routes; ignored by everybody else (topology/routingCheck.ts). */
 export const ROUTING_CHECK_OP = 'routing-check'
+
+/** What NATS micro services are asked for (ADR-32). */
+export const SERVICE_VERBS = ['PING', 'INFO', 'STATS'] as const
+export type ServiceVerb = (typeof SERVICE_VERBS)[number]
 
 const RESERVED_OPS: readonly string[] = ['slot', 'to']
 const opPattern = /^[a-z][a-z0-9-]{0,31}$/
@@ -137,6 +143,11 @@ export const changedSubject = (prefix: string, key: string): string | null => {
   const named = tokensOfKey(key)
   return named.ok ? `${prefix}-changed.${named.tokens}` : null
 }
+
+/** Where one instance of a micro service is asked: with all others, with its own kind, alone. */
+export const serviceSubjects = (verb: ServiceVerb, service: string, instance: string): readonly string[] =>
+  [`${SERVICE_ROOT}.${verb}`, `${SERVICE_ROOT}.${verb}.${service}`, `${SERVICE_ROOT}.${verb}.${service}.${instance}`]
+export const serviceWildcard = `${SERVICE_ROOT}.>`
 
 export const nodeSubject = (cluster: ClusterId, to: NodeId, from: NodeId): string => internal(cluster, 'node', to, from)
 export const nodeWildcard = (cluster: ClusterId, self: NodeId): string => internal(cluster, 'node', self, '*')

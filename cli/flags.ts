@@ -44,16 +44,30 @@ const withBrokerFlags = (command: Command, env: Readonly<Record<string, string |
   .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
 
 export const withTimeoutFlag = (command: Command): Command => command
-  .addOption(flag('--timeout <ms>', 'how long to keep trying, in milliseconds').argParser(wholeNumber(1, 600_000))
+  .addOption(flag('--timeout <time>', 'how long to keep trying: milliseconds, or with a unit (5s)').argParser(duration(1, 600_000))
     .default(TIMEOUT_MS_DEFAULT))
 
-export const withFormatFlag = (command: Command, choices: readonly OutputFormat[]): Command => command
-  .addOption(flag('-w, --write-out <format>', 'how to print the result').choices(choices).default(choices[0]))
+const formats: readonly OutputFormat[] = ['json', 'table', 'raw']
+
+export const withFormatFlag = (command: Command, usual: OutputFormat): Command => command
+  .addOption(flag('-w, --write-out <format>', 'how to print the result').choices(formats).default(usual))
 
 /** A parser for an integer in a range, both ends included. */
 export const wholeNumber = (min: number, max: number) => (text: string): number => {
   const value = Number(text)
   if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
+  return value
+}
+
+const unitMs: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A parser for a time, in milliseconds without a unit: `1500`, `30s`, `5m`, `12h`, `7d`. */
+export const duration = (minMs: number, maxMs: number) => (text: string): number => {
+  const [, digits, unit = ''] = /^(\d{1,15})(ms|s|m|h|d)?$/.exec(text) ?? []
+  const value = Number(digits) * (unitMs[unit] ?? 1)
+  if (digits === undefined || value < minMs || value > maxMs) {
+    throw new InvalidArgumentError(`It is a time such as 1500 (milliseconds), 30s, 5m, 12h or 7d, from ${minMs} to ${maxMs} ms.`)
+  }
   return value
 }
 

@@ -7,6 +7,15 @@ import type { StartOptions, StartedCluster } from '../topology/launcher/startClu
 import type { ClusterWishes, OpenedCluster } from '../topology/launcher/clusterFile.ts'
 import type { NodeCommandOptions } from './commands/node.ts'
 import type { BrokerFlags } from './flags.ts'
+import type { Prompt, PromptOptions } from './repl/prompt.ts'
+
+/** The screen and the keys of a person. */
+export interface CliTerminal {
+  readonly size: () => { readonly columns: number; readonly rows: number }
+  /** Keys as the terminal sends them, unechoed, Ctrl-C included; the result gives the keyboard back. */
+  readonly onKey: (handler: (key: string) => void) => () => void
+  readonly onResize: (handler: () => void) => () => void
+}
 
 export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -15,7 +24,14 @@ export interface CliIo {
   /** Messages for a person. */
   readonly say: (text: string) => void
   readonly isOutputTty: boolean
+  /** A value is followed by a line end: for a person, and where several commands print one after the other. */
+  readonly endsValues: boolean
   readonly isErrorTty: boolean
+  readonly isInputTty: boolean
+  /** Null when input or output is no terminal. */
+  readonly terminal: CliTerminal | null
+  /** A line editor on standard input. */
+  readonly openPrompt: (options: PromptOptions) => Prompt
   readonly readInput: () => Promise<Uint8Array>
   /** Throws when no server accepts the connection in time, or the broker refuses the user. */
   readonly connect: (broker: BrokerFlags) => Promise<Bus>
@@ -33,6 +49,8 @@ export interface CliIo {
   readonly startLocalCluster: (options: StartOptions, say: (line: string) => void) => Promise<StartedCluster>
   readonly createCluster: (wishes: ClusterWishes) => Promise<OpenedCluster>
   readonly runNode: (options: NodeCommandOptions) => Promise<number>
+  /** The benchmarks, with their own arguments. */
+  readonly runBench: (args: readonly string[]) => Promise<void>
 }
 
 export const sleep = (clock: Clock, ms: number): Promise<void> => new Promise((wake) => { clock.after(ms, wake) })

@@ -8,16 +8,26 @@ import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { credentialsOf } from './credentials.ts'
 import { runCli } from './program.ts'
+import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
-import type { CliIo } from './io.ts'
+import type { CliIo, CliTerminal } from './io.ts'
 
 const ID_BYTES = 8
 const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Runs one command line and ends the process with its exit code. */
 export const main = async (args: readonly string[]): Promise<void> => {
+  process.stdout.on('error', endWithoutReader)
   process.exitCode = await runCli(args, realIo())
   process.exit()
+}
+
+const SIGPIPE_EXIT_CODE = 141
+
+/** `shardkv status | head -1`: whoever read has gone. Ends as programs do that know SIGPIPE, without a word. */
+const endWithoutReader = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(SIGPIPE_EXIT_CODE)
 }
 
 const realIo = (): CliIo => {
@@ -28,7 +38,11 @@ const realIo = (): CliIo => {
     print,
     say: (text) => { process.stderr.write(text) },
     isOutputTty: process.stdout.isTTY === true,
+    endsValues: process.stdout.isTTY === true,
     isErrorTty: process.stderr.isTTY === true,
+    isInputTty: process.stdin.isTTY === true,
+    terminal: process.stdin.isTTY === true && process.stdout.isTTY === true ? realTerminal : null,
+    openPrompt: (options) => openPrompt({ input: process.stdin, output: process.stdout, isTty: process.stdin.isTTY === true }, options),
     readInput,
     connect: (broker) => connectNats({ servers: broker.servers, name: 'shardkv cli', ...credentialsOf(broker) }),
     clock: createSystemClock(),
@@ -39,7 +53,27 @@ const realIo = (): CliIo => {
     startLocalCluster: async (options, say) => (await import('../topology/launcher/main.ts')).startLocalCluster(options, say),
     createCluster: async (wishes) => (await import('../topology/launcher/main.ts')).createCluster(wishes),
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
+    runBench: async (args) => (await import('../bench/main.ts')).main(args),
   }
+}
+
+const realTerminal: CliTerminal = {
+  size: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
+  onKey: (handler) => {
+    const listener = (bytes: Buffer): void => handler(bytes.toString())
+    process.stdin.setRawMode(true)
+    process.stdin.on('data', listener)
+    process.stdin.resume()
+    return () => {
+      process.stdin.removeListener('data', listener)
+      process.stdin.pause()
+      process.stdin.setRawMode(false)
+    }
+  },
+  onResize: (handler) => {
+    process.stdout.on('resize', handler)
+    return () => { process.stdout.removeListener('resize', handler) }
+  },
 }
 
 const print = (data: string | Uint8Array): Promise<void> => new Promise((resolve, reject) => {

@@ -4,13 +4,18 @@
  */
 
 import { Command, CommanderError } from 'commander'
+import { benchCommand } from './commands/bench.ts'
+import { completionCommand } from './commands/completion.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { keyCommands } from './commands/key.ts'
 import { initCommand } from './commands/init.ts'
 import { loadCommand } from './commands/load.ts'
 import { natsConfigCommand } from './commands/natsConfig.ts'
 import { nodeCommand } from './commands/nodeCommand.ts'
+import { replCommand } from './commands/repl.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
+import { topCommand } from './commands/top.ts'
 import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
 import type { CliIo } from './io.ts'
@@ -19,7 +24,7 @@ import type { CliIo } from './io.ts'
 export const runCli = async (args: readonly string[], io: CliIo): Promise<number> => {
   const printed: Promise<void>[] = []
   try {
-    await buildProgram(io, printed).parseAsync([...args], { from: 'user' })
+    await buildProgram(io, printed).parseAsync(orInteractive(args, io), { from: 'user' })
     return ExitCode.ok
   } catch (error) {
     return reportFailure(io, error)
@@ -28,24 +33,34 @@ export const runCli = async (args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
+/** `shardkv` alone: a prompt for a person, the help (and exit code 2) for a script. */
+const orInteractive = (args: readonly string[], io: CliIo): string[] => (args.length === 0 && io.terminal !== null ? ['repl'] : [...args])
+
+/** `printed` gets what commander prints by itself (help), to be waited for. */
+export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   const program = new Command('shardkv')
+    .enablePositionalOptions()
     .description('a linearizable, durable, sharded key-value database on NATS subjects')
     .addHelpText('after', '\nEvery flag is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [
-    ...keyCommands(io), statusCommand(io), loadCommand(io), natsConfigCommand(io), initCommand(io), nodeCommand(io),
-      startCommand(io), versionCommand(io),
+    ...group('Data:', [...keyCommands(io), loadCommand(io), replCommand(io, runCli)]),
+    ...group('What the cluster does:', [statusCommand(io), topCommand(io), doctorCommand(io), benchCommand(io)]),
+    ...group('Running one:', [startCommand(io), initCommand(io), nodeCommand(io), natsConfigCommand(io)]),
+    ...group('This program:', [completionCommand(io), versionCommand(io)]),
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands]) {
-    command.exitOverride().configureOutput({
+    const name = command === program ? 'shardkv' : `shardkv ${command.name()}`
+    command.showHelpAfterError(`"${name} --help" shows how`).exitOverride().configureOutput({
       writeOut: (text) => { printed.push(io.print(text)) },
       writeErr: (text) => io.say(text),
     })
   }
   return program
 }
+
+const group = (heading: string, commands: readonly Command[]): readonly Command[] => commands.map((command) => command.helpGroup(heading))
 
 const reportFailure = (io: CliIo, error: unknown): number => {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage

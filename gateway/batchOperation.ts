@@ -23,11 +23,14 @@ export interface OperationRules {
 }
 
 /** The operations of a batch by position. */
-export const operationsOf = ({ groups }: Batch): readonly PlacedOperation[] =>
-  groups.flatMap(({ shard, operations }) => operations.map((operation) => ({ shard, operation })))
+export const operationsOf = ({ groups }: Batch): readonly PlacedOperation[] => {
+  const placed: PlacedOperation[] = []
+  for (const { shard, operations } of groups) for (const operation of operations) placed.push({ shard, operation })
+  return placed
+}
 
 /** The refusal, definite, or null when the connection may have the operation. */
-export const refusalOf = ({ shard, operation }: PlacedOperation, rules: OperationRules): OperationResult | null => {
+export const refusalOf = (shard: ShardId, operation: Operation, rules: OperationRules): OperationResult | null => {
   const { key, value } = operation
   if (shard >= rules.shardCount) return refuse('INVALID', `There are ${rules.shardCount} shards, and ${shard} is none of them.`)
   if (value !== undefined && value.length > rules.valueBytesMax) {

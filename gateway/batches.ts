@@ -28,11 +28,12 @@ import { invalid, leavingNode, sessionExpired, tooManyPending, tooManySessions }
 import { createPendingBatches } from './pendingBatches.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
-import type { ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
+import type { ClientRequest, ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
+import type { PlacedOperation } from './batchOperation.ts'
 import type { PendingBatch, PendingLimits, PositionedResult } from './pendingBatches.ts'
 
 export interface BatchLimits extends PendingLimits {
@@ -202,20 +203,20 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     totals.operations += operations.length
     if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
     else session.batches.set(sequence, batch)
-    operations.forEach((placed, position) => {
-      const refusal = refusalOf(placed, options)
+    const requests: ClientRequest[] = []
+    for (let position = 0; position < operations.length; position += 1) {
+      const { shard, operation } = operations[position] as PlacedOperation
+      const refusal = refusalOf(shard, operation, options)
       if (refusal !== null) {
         answerAt(session, batch, { position, result: refusal })
-        return
+        continue
       }
-      const { shard, operation } = placed
       // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
       const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
       const ticket = sequence * BATCH_OPERATIONS_MAX + position
-      session.connection.send({
-        type: 'connection.request', now, request: { ticket, shard, policy: 'direct', consistency, operation, timeoutMs },
-      })
-    })
+      requests.push({ ticket, shard, policy: 'direct', consistency, operation, timeoutMs })
+    }
+    if (requests.length > 0) session.connection.send({ type: 'connection.requests', requests, now })
   }
 
   const answerTicket = (id: BatchSessionId, ticket: RequestTicket, result: OperationResult): void => {

@@ -1,17 +1,47 @@
-/** The answer to `kv.help`: what a person with nothing but a NATS client needs to know. */
+/** The answer to `kv.help`: what a person with nothing but a NATS client needs to know, within 100 columns. */
 
-export const helpText = (prefix: string): string => `ShardKV: publish a request, the answer comes to your inbox.
+type Row = readonly [left: string, middle: string, right: string]
 
-  ${prefix}.get.<key>                read                      the value; Kv-Revision
-  ${prefix}.put.<key>                write the payload         Kv-Revision
-  ${prefix}.del.<key>                delete                    NOT_FOUND when there is nothing
-  ${prefix}.incr.<key>               add the payload (or 1)    the new number
-  ${prefix}.touch.<key>              set Kv-Ttl-Ms, 0 clears   Kv-Revision
-  ${prefix}.<op>.<partition>.<key>   the same; all keys of a partition share a shard
-  ${prefix}.map                      the cluster map as JSON
-  ${prefix}.status                   one JSON report from every node
+const COLUMNS = [29, 37] as const
 
-Request headers: Kv-If-Revision (0: must not exist), Kv-Ttl-Ms, Kv-Request-Id, Kv-Consistency (linearizable, lease, stale),
-Kv-Timeout-Ms, traceparent. Reply headers: Kv-Status, Kv-Revision, Kv-Shard; on errors Kv-Definite, Kv-Retry-After-Ms.
-A key is one token: percent-encode bytes outside A-Za-z0-9_-=/~:@+, with upper-case hex.
-`
+export const helpText = (prefix: string): string => [
+  'ShardKV: publish a request on a subject, the answer comes to your inbox.',
+  '',
+  ...table(['SUBJECT', 'PAYLOAD AND WHAT IT DOES', 'ANSWER'], [
+    [`${prefix}.get.<key>`, 'empty: reads', 'the value, Kv-Revision'],
+    [`${prefix}.put.<key>`, 'the value: writes it', 'Kv-Revision'],
+    [`${prefix}.del.<key>`, 'empty: deletes', 'Kv-Revision, or NOT_FOUND'],
+    [`${prefix}.incr.<key>`, 'a number, or empty for 1: adds it', 'the sum, Kv-Revision'],
+    [`${prefix}.touch.<key>`, 'empty: sets Kv-Ttl-Ms, 0 clears it', 'Kv-Revision'],
+    [`${prefix}.<op>.<partition>.<key>`, 'the same; a partition is one shard', ''],
+    [`${prefix}.map`, 'empty: shards, replicas, leaders', 'JSON'],
+    [`${prefix}.status`, 'empty: asks every node', 'JSON, one message per node'],
+    [`${prefix}.help`, 'empty: this', 'text'],
+  ]),
+  '',
+  ...table(['REQUEST HEADER', 'MEANING', ''], [
+    ['Kv-If-Revision', 'only when the key has this revision; 0: only when it does not exist', ''],
+    ['Kv-Ttl-Ms', 'milliseconds until the key expires', ''],
+    ['Kv-Request-Id', 'sent twice, done once: the repetition gets the first result', ''],
+    ['Kv-Consistency', 'of a read: linearizable (default), lease, stale', ''],
+    ['Kv-Timeout-Ms', '1 to 60000, default 5000', ''],
+    ['traceparent', 'W3C Trace Context', ''],
+  ]),
+  '',
+  'Answers carry Kv-Status (OK, NOT_FOUND, CONFLICT, INVALID, TOO_LARGE, OVERLOADED, ...), Kv-Revision,',
+  'Kv-Shard; errors also Kv-Definite (true: it certainly did not happen) and Kv-Retry-After-Ms.',
+  'No responders (503): no leader this moment; nothing happened, try again.',
+  'A key is one token: A-Za-z0-9_-=/~:@+, as they are, any other byte as %XX: a.b is sent as a%2Eb.',
+  '',
+  'Examples:',
+  `  nats req ${prefix}.put.user42 Ada`,
+  `  nats req ${prefix}.get.user42 ''`,
+  `  nats req ${prefix}.put.lock me -H Kv-If-Revision:0 -H Kv-Ttl-Ms:30000`,
+  `  nats req ${prefix}.status '' --replies=0`,
+  '',
+].join('\n')
+
+const table = (head: Row, rows: readonly Row[]): readonly string[] => [head, ...rows].map(([left, middle, right]) => {
+  const middleColumns = right === '' ? 0 : COLUMNS[1]
+  return `  ${left.padEnd(COLUMNS[0])}${middle.padEnd(middleColumns)}${right}`.trimEnd()
+})

@@ -127,7 +127,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     const ticket = nextTicket
     nextTicket += 1
     replies.set(ticket, { to, span, context: isRead(operation.code) ? { shard, consistency } : { shard } })
-    options.submit({ ...request, ticket, policy })
+    options.submit(span === null ? { ...request, ticket, policy } : { ...request, ticket, policy, trace: span.context })
   }
 
   const answerSpanning = (op: string, to: string): void => {

@@ -28,6 +28,7 @@ import type { NodeSettings } from '../topology/nodeOptions.ts'
 import type { Process, Timeline } from './clock.ts'
 import type { Disk } from './disk.ts'
 import type { Network } from './network.ts'
+import { SIM_TICK_MS } from './options.ts'
 import type { SimOptions } from './options.ts'
 import type { Trace } from './trace.ts'
 import type { Tap } from './wire.ts'
@@ -84,7 +85,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
   })
   const broker = createMemoryBroker({
     clock: brokerClock(timeline),
-    ...(options.maxPayloadBytes === undefined ? {} : { maxPayloadBytes: options.maxPayloadBytes }),
+    maxPayloadBytes: options.maxPayloadBytes,
     ...(options.isMapped ? { mappings: { prefix: 'kv', shardCount: options.shards } } : {}),
     fate: ({ from, to, subject }) => network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped) }),
   })
@@ -189,6 +190,7 @@ const mayRepeat = (subject: string, isMapped: boolean): boolean =>
 
 const settingsOf = (options: SimOptions): NodeSettings => ({
   ...defaultSettings,
+  tickMs: SIM_TICK_MS,
   wal: {
     segmentBytes: options.segmentBytes,
     groupBytesMax: options.segmentBytes / 2,

@@ -11,7 +11,8 @@ import { EntryKind } from '../actors/raft/protocol.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { createModel } from './model.ts'
 import type { Entry } from '../actors/raft/protocol.ts'
-import type { ModelRecord, ModelResult, ModelStep } from './model.ts'
+import type { SessionRequest } from '../actors/shard/operation.ts'
+import type { ModelObserver, ModelRecord, ModelResult, ModelStep } from './model.ts'
 
 export interface LedgerLine {
   readonly entry: Entry
@@ -30,21 +31,35 @@ export interface Fate {
   executions: number
 }
 
+export interface Version {
+  /** Virtual milliseconds at which it was committed. */
+  readonly at: number
+  /** Null: absent. */
+  readonly record: ModelRecord | null
+}
+
 export interface ShardLedger {
   readonly shard: number
   /** Line of index i stands at i - 1. */
   readonly lines: readonly LedgerLine[]
   readonly commit: (entry: Entry, at: number) => void
   readonly fateOf: (identity: string) => Fate | undefined
-  readonly read: (key: string) => ModelRecord | undefined
-  /** Whether the key ever had this value under this revision. */
-  readonly hadVersion: (key: string, revision: number, value: string) => boolean
+  /** What the key was, in order, each from its commit on; absent at first. */
+  readonly versionsOf: (key: string) => readonly Version[]
   readonly payloadsUndecodable: () => number
 }
 
-/** How a mutation is recognised in the log: by request id, else by its value, which the workload makes unique. Null: it can not be. */
-export const identityOf = (operation: { readonly code: number; readonly key: string; readonly value?: string | undefined
-  readonly requestId?: string | undefined }): string | null => {
+export interface Identified {
+  readonly code: number
+  readonly key: string
+  readonly value?: string | undefined
+  readonly requestId?: string | undefined
+  readonly session?: Pick<SessionRequest, 'client' | 'sequence'> | undefined
+}
+
+/** How a mutation is recognised in the log: by session or request id, else by its value, which the workload makes unique. */
+export const identityOf = (operation: Identified): string | null => {
+  if (operation.session !== undefined) return `session ${operation.session.client}:${operation.session.sequence}`
   if (operation.requestId !== undefined) return `id ${operation.requestId}`
   if (operation.code === OpCode.put || operation.code === OpCode.incr) return `${operation.code} ${operation.key} ${operation.value ?? ''}`
   return null
@@ -54,32 +69,41 @@ export const createShardLedger = (shard: number): ShardLedger => {
   const lines: LedgerLine[] = []
   const model = createModel()
   const fates = new Map<string, Fate>()
-  const versions = new Set<string>()
+  const versions = new Map<string, Version[]>()
   let undecodable = 0
 
   const note = (step: ModelStep, at: number): void => {
     const { operation, value, result } = step
-    const { key } = operation
-    const written = model.read(key)
-    if (written?.revision === result.revision) versions.add(versionKey(key, written.revision, written.value))
-    const identity = identityOf({ code: operation.code, key: operation.key, value, requestId: operation.requestId })
-    if (identity === null) return
+    noteVersion(operation.key, at)
+    const { code, key, requestId, session } = operation
+    const identity = identityOf({ code, key, value, requestId, session })
+    if (identity === null || result === null || !step.isExecuted) return
     const known = fates.get(identity)
     if (known === undefined) fates.set(identity, { result, committedAt: at, executions: 1 })
-    else if (!step.isDuplicate) known.executions += 1
+    else known.executions += 1
+  }
+  const versionsOf = (key: string): Version[] => {
+    const known = versions.get(key)
+    if (known !== undefined) return known
+    const first: Version[] = [{ at: 0, record: null }]
+    versions.set(key, first)
+    return first
+  }
+  const observerAt = (at: number): ModelObserver => ({ onStep: (step) => note(step, at), onExpired: (key) => noteVersion(key, at) })
+  const noteVersion = (key: string, at: number): void => {
+    const record = model.read(key) ?? null
+    const ofKey = versionsOf(key)
+    if (ofKey.at(-1)?.record?.revision !== record?.revision) ofKey.push({ at, record })
   }
   return {
     shard,
     lines,
     commit: (entry, at) => {
-      if (entry.kind === EntryKind.batch && !model.apply(entry.payload, (step) => note(step, at))) undecodable += 1
+      if (entry.kind === EntryKind.batch && !model.apply(entry.payload, observerAt(at))) undecodable += 1
       lines.push({ entry, committedAt: at, revision: model.revision(), keys: model.keys() })
     },
     fateOf: (identity) => fates.get(identity),
-    read: model.read,
-    hadVersion: (key, revision, value) => versions.has(versionKey(key, revision, value)),
+    versionsOf,
     payloadsUndecodable: () => undecodable,
   }
 }
-
-const versionKey = (key: string, revision: number, value: string): string => `${revision} ${key} ${value}`

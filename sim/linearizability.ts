@@ -82,6 +82,8 @@ const step = (state: KeyState, operation: HistoryOperation): KeyState | null => 
     case 'put': return written(state, call.value, outcome.revision)
     case 'cas': return hasRevision(state, call.ifRevision) ? written(state, call.value, outcome.revision) : null
     case 'del': return outcome.status === 'NOT_FOUND' ? ifAbsent(state) : stepDeleted(state, outcome.revision)
+    // Keys that expire are not searched: expiry is no operation of a client.
+    case 'touch': return null
     case 'incr': {
       const sum = sumOf(state, call.amount)
       if (outcome.status === 'INVALID') return sum === null ? state : null
@@ -94,7 +96,8 @@ const step = (state: KeyState, operation: HistoryOperation): KeyState | null => 
 
 const stepUnknown = (state: KeyState, { call }: HistoryOperation): KeyState => {
   switch (call.kind) {
-    case 'get': return state
+    case 'get':
+    case 'touch': return state
     case 'put': return { value: call.value, revision: UNSEEN, floor: state.floor }
     case 'cas':
       return hasRevision(state, call.ifRevision) ? { value: call.value, revision: UNSEEN, floor: state.floor } : state

@@ -1,15 +1,17 @@
 /**
- * The specification of one shard in a page: a plain map, a revision counter, and a table of request ids. The
- * product's state machine is compared with it after every committed entry, so it shares nothing with it but the
- * batch codec.
+ * The specification of one shard in a page: a plain map with deadlines, a revision counter, a table of request ids, and sessions. The
+ * product's state machine is compared with it after every committed entry, so it shares nothing with it but the batch codec and the names
+ * of its limits.
  *
- * It covers what the workload sends: get, put, compare-and-set, incr, del, plain request ids. Sessions and
- * expiry are left out.
+ * Expiry as committed: each batch carries a log time; time is the greatest seen. Before a batch is executed, every key whose deadline is
+ * reached is removed, in order of deadline and key, each under a revision of its own, and every session that was idle for too long ends.
+ * A session remembers the result of each sequence from its first incomplete one on. The model keeps every session that ended.
  */
 
 import { decodeBatch } from '../actors/shard/batch.ts'
 import { OpCode } from '../actors/shard/operation.ts'
-import type { Operation } from '../actors/shard/operation.ts'
+import { SESSION_IDLE_MS, SESSION_RENEW_MS } from '../actors/shard/sessions.ts'
+import type { Operation, SessionRequest } from '../actors/shard/operation.ts'
 
 export interface ModelResult {
   readonly status: 'OK' | 'NOT_FOUND' | 'CONFLICT' | 'INVALID'
@@ -20,70 +22,142 @@ export interface ModelResult {
 export interface ModelStep {
   readonly operation: Operation
   readonly value: string | undefined
-  readonly result: ModelResult
-  /** The request id had been seen: nothing was executed. */
-  readonly isDuplicate: boolean
+  /** Null: its session is over, or has forgotten it. */
+  readonly result: ModelResult | null
+  /** False for a duplicate, which gets its first result, and for a session that is over: nothing was executed. */
+  readonly isExecuted: boolean
 }
 
 export interface ModelRecord {
   readonly value: string
   readonly revision: number
+  /** Log time in milliseconds; 0 when it does not expire. */
+  readonly expiresAtMs: number
+}
+
+export interface ModelObserver {
+  /** Right after each operation. */
+  readonly onStep: (step: ModelStep) => void
+  readonly onExpired: (key: string) => void
 }
 
 export interface Model {
-  /** Applies one batch payload, telling of each step right after it; false when the payload does not decode. */
-  readonly apply: (payload: Uint8Array, onStep: (step: ModelStep) => void) => boolean
+  /** Applies one batch payload; false when the payload does not decode. */
+  readonly apply: (payload: Uint8Array, observer: ModelObserver) => boolean
   readonly read: (key: string) => ModelRecord | undefined
   readonly revision: () => number
   readonly keys: () => number
 }
 
+interface Session {
+  renewedAtMs: number
+  firstIncomplete: number
+  readonly results: Map<number, ModelResult>
+}
+
 const decoder = new TextDecoder()
+const done: ModelResult = { status: 'OK', revision: 0 }
 
 export const createModel = (): Model => {
   const records = new Map<string, ModelRecord>()
   const requests = new Map<string, ModelResult>()
+  const sessions = new Map<string, Session>()
+  const ended = new Set<string>()
   let revision = 0
+  let timeMs = 0
 
-  const write = (key: string, value: string): ModelResult => {
+  const deadlineIn = (ttlMs: number | undefined): number => (ttlMs === undefined || ttlMs === 0 ? 0 : timeMs + ttlMs)
+  const write = (key: string, value: string, expiresAtMs: number): ModelResult => {
     revision += 1
-    records.set(key, { value, revision })
+    records.set(key, { value, revision, expiresAtMs })
+    return { status: 'OK', revision }
+  }
+  const remove = (key: string): ModelResult => {
+    records.delete(key)
+    revision += 1
     return { status: 'OK', revision }
   }
   const execute = (operation: Operation, value: string | undefined): ModelResult => {
-    const found = records.get(operation.key)
+    const { key, ttlMs } = operation
+    const found = records.get(key)
     const current = found?.revision ?? 0
     if (operation.ifRevision !== undefined && operation.ifRevision !== current) return { status: 'CONFLICT', revision: current }
-    if (operation.code === OpCode.put) return write(operation.key, value ?? '')
+    if (operation.code === OpCode.put) return write(key, value ?? '', deadlineIn(ttlMs))
     if (operation.code === OpCode.incr) {
       const before = found?.value ?? '0'
       if (!/^-?\d+$/.test(before)) return { status: 'INVALID', revision: 0 }
       const sum = String(Number(before) + Number(value ?? '1'))
-      return { ...write(operation.key, sum), value: sum }
+      return { ...write(key, sum, ttlMs === undefined ? found?.expiresAtMs ?? 0 : deadlineIn(ttlMs)), value: sum }
     }
-    if (operation.code === OpCode.del) {
-      if (found === undefined) return { status: 'NOT_FOUND', revision: 0 }
-      records.delete(operation.key)
-      revision += 1
-      return { status: 'OK', revision }
-    }
-    return { status: 'INVALID', revision: 0 }
+    if (operation.code !== OpCode.del && operation.code !== OpCode.touch) return { status: 'INVALID', revision: 0 }
+    if (found === undefined) return { status: 'NOT_FOUND', revision: 0 }
+    return operation.code === OpCode.del ? remove(key) : write(key, found.value, deadlineIn(ttlMs))
   }
-  const stepOf = (operation: Operation): ModelStep => {
-    const value = operation.value === undefined ? undefined : decoder.decode(operation.value)
-    const { requestId } = operation
+
+  const openSession = (client: string): ModelResult | null => {
+    const session = sessions.get(client)
+    if (session !== undefined) renew(session)
+    else if (ended.has(client)) return null
+    else sessions.set(client, { renewedAtMs: timeMs, firstIncomplete: 1, results: new Map() })
+    return done
+  }
+  const endSession = (client: string): ModelResult | null => {
+    if (!sessions.delete(client) && !ended.has(client)) return null
+    ended.add(client)
+    return done
+  }
+  /** The last use is noted in steps. */
+  const renew = (session: Session): void => {
+    if (timeMs - session.renewedAtMs >= SESSION_RENEW_MS) session.renewedAtMs = timeMs
+  }
+  type Executed = Pick<ModelStep, 'result' | 'isExecuted'>
+  const inSession = ({ client, sequence, firstIncomplete }: SessionRequest, run: () => ModelResult): Executed => {
+    const session = sessions.get(client)
+    if (session === undefined) return { result: null, isExecuted: false }
+    renew(session)
+    session.firstIncomplete = Math.max(session.firstIncomplete, firstIncomplete)
+    for (const known of session.results.keys()) if (known < session.firstIncomplete) session.results.delete(known)
+    if (sequence < session.firstIncomplete) return { result: null, isExecuted: false }
+    const first = session.results.get(sequence)
+    if (first !== undefined) return { result: first, isExecuted: false }
+    const result = run()
+    session.results.set(sequence, result)
+    return { result, isExecuted: true }
+  }
+  const stepOf = (operation: Operation, value: string | undefined): Executed => {
+    const { code, requestId, session } = operation
+    if (session !== undefined && code === OpCode.openSession) return { result: openSession(session.client), isExecuted: false }
+    if (session !== undefined && code === OpCode.closeSession) return { result: endSession(session.client), isExecuted: false }
+    if (session !== undefined) return inSession(session, () => execute(operation, value))
     const known = requestId === undefined ? undefined : requests.get(requestId)
-    if (known !== undefined) return { operation, value, result: known, isDuplicate: true }
+    if (known !== undefined) return { result: known, isExecuted: false }
     const result = execute(operation, value)
     if (requestId !== undefined) requests.set(requestId, result)
-    return { operation, value, result, isDuplicate: false }
+    return { result, isExecuted: true }
+  }
+
+  const expire = (onExpired: ModelObserver['onExpired']): void => {
+    const due = [...records].filter(([, { expiresAtMs }]) => expiresAtMs !== 0 && expiresAtMs <= timeMs)
+    due.sort(([aKey, a], [bKey, b]) => a.expiresAtMs - b.expiresAtMs || (aKey < bKey ? -1 : 1))
+    for (const [key] of due) {
+      remove(key)
+      onExpired(key)
+    }
+    for (const [client, { renewedAtMs }] of sessions) {
+      if (renewedAtMs + SESSION_IDLE_MS + SESSION_RENEW_MS <= timeMs) endSession(client)
+    }
   }
 
   return {
-    apply: (payload, onStep) => {
+    apply: (payload, { onStep, onExpired }) => {
       const decoded = decodeBatch(payload)
       if ('reason' in decoded) return false
-      for (const operation of decoded.value.operations) onStep(stepOf(operation))
+      timeMs = Math.max(timeMs, decoded.value.timeMs)
+      expire(onExpired)
+      for (const operation of decoded.value.operations) {
+        const value = operation.value === undefined ? undefined : decoder.decode(operation.value)
+        onStep({ operation, value, ...stepOf(operation, value) })
+      }
       return true
     },
     read: (key) => records.get(key),

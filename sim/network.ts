@@ -20,8 +20,8 @@ export interface NetworkOptions {
   readonly duplication: number
   /** Mean of the exponential delay, in milliseconds, 1 to 100. */
   readonly delayMsMean: number
-  /** Whether later messages of a link may overtake earlier ones. */
-  readonly isReordering: boolean
+  /** How far a message may overtake earlier ones of its link, in milliseconds; 0: never, as one NATS connection delivers. */
+  readonly reorderMsMax: number
 }
 
 /** May be doubled only where the receiver promises to bear it: core NATS never doubles a request by itself. */
@@ -43,8 +43,8 @@ export interface Network {
 }
 
 const CALM_DELAY_MS = 1
-/** How far a message may overtake earlier ones of its link, in milliseconds. */
-const REORDER_MS_MAX = 2_000
+/** Share of the messages of a reordering network that are held up for anything up to its window. */
+const STRAGGLERS = 0.01
 
 export const createNetwork = (options: NetworkOptions, random: Random, now: () => number): Network => {
   let isCut: ((from: string, to: string) => boolean) | null = null
@@ -54,7 +54,11 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
   /** When the last of a link's messages arrives. */
   const lastArrival = new Map<string, number>()
 
-  const delay = (): number => -(isCalm ? CALM_DELAY_MS : options.delayMsMean) * Math.log(1 - fraction(random))
+  const delay = (): number => {
+    const usual = -(isCalm ? CALM_DELAY_MS : options.delayMsMean) * Math.log(1 - fraction(random))
+    const isStraggler = options.reorderMsMax > 0 && !isCalm && chance(random, STRAGGLERS)
+    return isStraggler ? usual + fraction(random) * options.reorderMsMax : usual
+  }
   const clogEnd = (from: string, to: string): number => {
     if (clogs.length === 0) return 0
     clogs = clogs.filter(({ untilMs }) => untilMs > now())
@@ -63,7 +67,7 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
   const arrivalDelay = (from: string, to: string): number => {
     const link = `${from} ${to}`
     const newest = lastArrival.get(link) ?? 0
-    const earliest = options.isReordering && !isCalm ? newest - REORDER_MS_MAX : newest
+    const earliest = isCalm ? newest : newest - options.reorderMsMax
     const at = Math.max(now() + delay(), clogEnd(from, to), earliest)
     lastArrival.set(link, Math.max(newest, at))
     return at - now()
@@ -87,7 +91,11 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
       clogs = []
     },
     clog: (matches, untilMs) => { clogs.push({ matches, untilMs }) },
-    calm: () => { isCalm = true },
+    calm: () => {
+      isCalm = true
+      // What is still held up arrives when it does; nothing that is sent from now on waits behind it.
+      lastArrival.clear()
+    },
     counters: () => ({ ...counters }),
   }
 }

@@ -7,6 +7,8 @@
  */
 
 import { between, chance, createRandom, fraction, pick } from '../actors/kernel/random.ts'
+import { VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
+import { byteBudget } from '../bus/budget.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskOptions } from './disk.ts'
@@ -28,6 +30,12 @@ export interface WorkloadOptions {
   readonly weights: { readonly get: number; readonly put: number; readonly cas: number; readonly incr: number; readonly del: number }
   /** Share of mutations with a request id. */
   readonly requestIds: number
+  /** Share of mutations in a session of the state machine, once one is open. */
+  readonly sessions: number
+  /** Share of requests that go through the batch door. */
+  readonly batches: number
+  /** Keys with a time to live. */
+  readonly expiring: number
   /** Share of answered mutations with a request id that are sent once more. */
   readonly repeats: number
   /** Share of acknowledged writes that somebody reads back at once. */
@@ -40,7 +48,14 @@ export interface WorkloadOptions {
   readonly burstMax: number
   readonly timeoutMs: number
   readonly valueBytesMax: number
+  /** Share of puts whose value is as long as the broker's byte budget allows, or a little less. */
+  readonly largeValues: number
+  /** The byte budget. */
+  readonly largeValueBytes: number
 }
+
+/** Shorter than a node's own, in milliseconds: timings are drawn in ticks, and finer ones interleave more. */
+export const SIM_TICK_MS = 50
 
 export interface SimOptions {
   readonly seed: number
@@ -49,8 +64,8 @@ export interface SimOptions {
   readonly replicationFactor: number
   /** Whether the broker maps keys to slots; otherwise nodes forward. */
   readonly isMapped: boolean
-  /** What the broker takes in one message; nats-server's default when left out. Scenarios only: never drawn. */
-  readonly maxPayloadBytes?: number
+  /** What the broker takes in one message. */
+  readonly maxPayloadBytes: number
   readonly safetyMs: number
   readonly clockRateMax: number
   readonly disk: DiskOptions
@@ -77,17 +92,34 @@ export interface SimOverrides {
 }
 
 const KIB = 1_024
+const PAGE_BYTES = 4 * KIB
+/** nats-server's default. */
+const MAX_PAYLOAD_BYTES_DEFAULT = 1_024 * KIB
 const DEFAULT_SAFETY_MS = 20_000
 
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
+  const drawn = withMemory(withPayload(drawBase(seed, random), random), random)
+  return {
+    ...drawn,
+    nodes: overrides.nodes ?? drawn.nodes,
+    shards: overrides.shards ?? drawn.shards,
+    safetyMs: overrides.safetyMs ?? drawn.safetyMs,
+    faults: overrides.faults ?? drawn.faults,
+    isVerbose: overrides.isVerbose ?? false,
+  }
+}
+
+/** Everything but the broker's payload, which is nats-server's default. */
+const drawBase = (seed: number, random: Random): SimOptions => {
   const nodes = pick(random, [3, 3, 3, 4, 5, 5, 7]) ?? 3
-  const drawn: SimOptions = {
+  return {
     seed,
     nodes,
     shards: between(random, 1, 4),
     replicationFactor: chance(random, 0.25) ? 5 : 3,
     isMapped: chance(random, 0.6),
+    maxPayloadBytes: MAX_PAYLOAD_BYTES_DEFAULT,
     safetyMs: DEFAULT_SAFETY_MS,
     clockRateMax: chance(random, 0.5) ? 0.01 : 0,
     disk: drawDisk(random),
@@ -103,13 +135,43 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     raftLimits: drawRaftLimits(random),
     isVerbose: false,
   }
+}
+
+/** Half of the seeds have sessions, half the batch door, half keys that expire. */
+const withMemory = (base: SimOptions, random: Random): SimOptions => ({
+  ...base,
+  workload: {
+    ...base.workload,
+    sessions: chance(random, 0.5) ? pick(random, [0.3, 0.7, 1]) ?? 0.5 : 0,
+    batches: chance(random, 0.5) ? pick(random, [0.2, 0.6, 1]) ?? 0.5 : 0,
+    expiring: chance(random, 0.5) ? between(random, 1, 3) : 0,
+  },
+})
+
+/**
+ * Half of the seeds have a broker with another payload, from the least a node accepts; a third of all write values up to the byte budget,
+ * mostly on small payloads, since hashing megabytes at every eighth index costs most of a run.
+ */
+const withPayload = (base: SimOptions, random: Random): SimOptions => {
+  const largeValues = chance(random, 0.33) ? 0.03 : 0
+  const small = [64 * KIB, 64 * KIB, between(random, 64 * KIB, 160 * KIB), between(random, 64 * KIB, 160 * KIB)]
+  const isLarge = chance(random, largeValues > 0 ? 0.15 : 0.5)
+  const payloads = isLarge ? [base.maxPayloadBytes, 256 * KIB, 512 * KIB] : small
+  const maxPayloadBytes = pick(random, payloads) ?? base.maxPayloadBytes
+  const { valueBytesMax, frameBytesMax } = byteBudget(maxPayloadBytes)
+  const segmentBytesMin = largeValues > 0 ? Math.ceil(frameBytesMax / PAGE_BYTES) * PAGE_BYTES * 4 : 0
   return {
-    ...drawn,
-    nodes: overrides.nodes ?? drawn.nodes,
-    shards: overrides.shards ?? drawn.shards,
-    safetyMs: overrides.safetyMs ?? drawn.safetyMs,
-    faults: overrides.faults ?? drawn.faults,
-    isVerbose: overrides.isVerbose ?? false,
+    ...base,
+    maxPayloadBytes,
+    workload: { ...base.workload, largeValues, largeValueBytes: Math.min(valueBytesMax, VALUE_BYTES_MAX) },
+    // The log's groups, half a segment each, must hold the largest entry.
+    segmentBytes: Math.max(base.segmentBytes, segmentBytesMin),
+    raftLimits: {
+      ...base.raftLimits,
+      appendBytesMax: Math.min(base.raftLimits.appendBytesMax ?? valueBytesMax, valueBytesMax),
+      // Megabytes in pieces of 256 bytes would outlast the liveness phase.
+      chunkBytesMax: Math.min(Math.max(base.raftLimits.chunkBytesMax ?? 0, largeValues > 0 ? 16 * KIB : 0), valueBytesMax),
+    },
   }
 }
 
@@ -130,7 +192,8 @@ const drawNetwork = (random: Random): NetworkOptions => ({
   loss: chance(random, 0.5) ? 0 : fraction(random) * 0.3,
   duplication: chance(random, 0.5) ? 0 : fraction(random) * 0.5,
   delayMsMean: pick(random, [1, 1, 3, 10, 30, 100]) ?? 1,
-  isReordering: chance(random, 0.5),
+  // Beyond RELIABILITY's 2 s now and then: longer than a process needs to die and come back.
+  reorderMsMax: pick(random, [0, 0, 0, 2_000, 2_000, 30_000]) ?? 0,
 })
 
 const drawWorkload = (random: Random): WorkloadOptions => ({
@@ -151,6 +214,11 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   burstMax: between(random, 1, 3),
   timeoutMs: between(random, 500, 4_000),
   valueBytesMax: pick(random, [16, 64, 512]) ?? 16,
+  largeValues: 0,
+  largeValueBytes: 0,
+  sessions: 0,
+  batches: 0,
+  expiring: 0,
 })
 
 /** One line a person can read. */
@@ -159,15 +227,17 @@ export const describeOptions = (options: SimOptions): string => {
   return `nodes=${options.nodes} shards=${options.shards} replicas=${options.replicationFactor}`
     + ` routing=${options.isMapped ? 'broker' : 'gateway'} election=${raftTiming.electionTicksMin}-${raftTiming.electionTicksMax}`
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
-    + ` reorder=${network.isReordering ? 'yes' : 'no'} sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
+    + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
     + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${raftLimits.tailEntriesMax ?? 0}`
+    + ` payload=${options.maxPayloadBytes} large=${workload.largeValues}`
+    + ` sessions=${workload.sessions} batches=${workload.batches} expiring=${workload.expiring}`
     + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters}`
     + ` faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
 }
 
 /** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */
 export const calmOptions = (seed: number, overrides: Partial<SimOptions> = {}): SimOptions => {
-  const drawn = drawOptions(seed)
+  const drawn = drawBase(seed, createRandom(seed))
   return {
     ...drawn,
     nodes: 3,
@@ -177,7 +247,7 @@ export const calmOptions = (seed: number, overrides: Partial<SimOptions> = {}): 
     clockRateMax: 0,
     raftTiming: { heartbeatTicks: 2, electionTicksMin: 10, electionTicksMax: 20 },
     disk: { syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
-    network: { loss: 0, duplication: 0, delayMsMean: 1, isReordering: false },
+    network: { loss: 0, duplication: 0, delayMsMean: 1, reorderMsMax: 0 },
     workload: { ...drawn.workload, clients: 0 },
     faults: [],
     ...overrides,

@@ -11,6 +11,7 @@ import { describeOperation } from './history.ts'
 import { identityOf } from './ledger.ts'
 import type { HistoryOperation, Outcome } from './history.ts'
 import type { Fate, ShardLedger } from './ledger.ts'
+import type { ModelRecord } from './model.ts'
 
 export interface Settled {
   readonly history: readonly HistoryOperation[]
@@ -34,21 +35,34 @@ const fateOf = (operation: HistoryOperation, ledger: ShardLedger): Fate | undefi
   return identity === null ? undefined : ledger.fateOf(identity)
 }
 
-const identityOfOperation = ({ call, key, requestId }: HistoryOperation): string | null => {
+const identityOfOperation = ({ call, key, requestId, session }: HistoryOperation): string | null => {
+  const memory = { key, requestId, session }
   switch (call.kind) {
     case 'get': return null
     case 'put':
-    case 'cas': return identityOf({ code: OpCode.put, key, value: call.value, requestId })
-    case 'incr': return identityOf({ code: OpCode.incr, key, value: String(call.amount), requestId })
-    case 'del': return identityOf({ code: OpCode.del, key, requestId })
+    case 'cas': return identityOf({ ...memory, code: OpCode.put, value: call.value })
+    case 'incr': return identityOf({ ...memory, code: OpCode.incr, value: String(call.amount) })
+    case 'del': return identityOf({ ...memory, code: OpCode.del })
+    case 'touch': return identityOf({ ...memory, code: OpCode.touch })
   }
   return call satisfies never
 }
 
-/** Whatever a read returns, stale or not, was committed once. */
-const checkRead = ({ key, outcome }: HistoryOperation, ledger: ShardLedger): string | null => {
-  if (outcome.kind !== 'answered' || outcome.status !== 'OK') return null
-  return ledger.hadVersion(key, outcome.revision, outcome.value ?? '') ? null : 'a read returned what was never committed'
+/**
+ * Whatever a read returns, stale or not, was committed once. Unless it is stale, it was in force at some instant of the read: committed
+ * before the answer, and not yet followed by a committed change when the read began. That covers expiry, which no client sees happen.
+ */
+const checkRead = (operation: HistoryOperation, ledger: ShardLedger): string | null => {
+  const { key, outcome, consistency } = operation
+  if (outcome.kind !== 'answered') return null
+  const seen = outcome.status === 'OK' ? { revision: outcome.revision, value: outcome.value ?? '' } : null
+  const versions = ledger.versionsOf(key)
+  const isSeen = (version: ModelRecord | null): boolean => version?.revision === seen?.revision && version?.value === seen?.value
+  if (seen !== null && !versions.some(({ record }) => isSeen(record))) return 'a read returned what was never committed'
+  if (consistency === 'stale') return null
+  const wasInForce = versions.some(({ at, record }, i) =>
+    isSeen(record) && at <= operation.completedAt && (versions[i + 1]?.at ?? Number.POSITIVE_INFINITY) >= operation.invokedAt)
+  return wasInForce ? null : 'a read returned what was not in force while it ran'
 }
 
 const checkMutation = (operation: HistoryOperation, fate: Fate | undefined): string | null => {

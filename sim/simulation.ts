@@ -4,7 +4,6 @@
 
 import { createRandom } from '../actors/kernel/random.ts'
 import { nodeOf } from '../topology/ids.ts'
-import { defaultSettings } from '../topology/nodeOptions.ts'
 import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
 import { createFaults } from './faults.ts'
@@ -17,13 +16,13 @@ import type { Timeline } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
 import type { Network } from './network.ts'
+import { SIM_TICK_MS } from './options.ts'
 import type { SimOptions } from './options.ts'
 import type { Trace } from './trace.ts'
 import type { SentMail } from './view.ts'
 import type { Violation, Watch } from './watch.ts'
 import type { Workload } from './workload.ts'
 
-const TICK_MS = defaultSettings.tickMs
 /** A leader that has heard no quorum for this many maximum election timeouts should be none any more. */
 const SILENCE_ELECTIONS = 3
 
@@ -60,7 +59,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
   }
   const watch = createWatch({
     shards: options.shards,
-    silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * TICK_MS,
+    silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
     now: timeline.now,
     machineOf: (name) => cluster.machines.find(({ id }) => id === name),
     onViolation: fail,
@@ -78,6 +77,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
   const workload = createWorkload({
     options: options.workload,
     clients: Array.from({ length: options.workload.clients }, (_, i) => ({ number: i + 1, ...cluster.connectClient(`c${i + 1}`) })),
+    nodes: cluster.machines.map(({ id }) => id), shards: options.shards,
     timeline, random: createRandom(random.uint32()),
     onCompleted: (operation) => trace.line(`c${operation.client}`, 'completed', describeOperation(operation)),
   })

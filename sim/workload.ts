@@ -1,20 +1,28 @@
 /**
- * Clients: plain NATS requests on `kv.<op>.<key>` with headers, as any NATS client in any language sends them,
- * and a history of what came back.
+ * Clients: plain NATS requests on `kv.<op>.<key>` with headers, as any NATS client in any language sends them, or operations of
+ * batches at the batch door, as an SDK sends them; and a history of what came back.
  *
  * Each client thinks, then sends a burst. Values are unique, and so are increments without a request id, so that
  * every mutation that may have taken effect can be found in the committed log. Deletions without a request id
  * are the exception: they look alike.
  *
- * A request with a request id is retried until it is answered, as a careful client does, and sometimes once more
- * after that; one without is never sent twice.
+ * A request that the cluster remembers, by a request id or in a session, is retried until it is answered, as a careful client does,
+ * and sometimes once more after that; one without is never sent twice. Retries may take the other path.
  */
 
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
-import { requestSubject } from '../bus/subjects.ts'
+import {
+  drawCall, drawConsistency, drawExpiringCall, drawKind, keyName, operationOf, outcomeOfAnswer, outcomeOfResult, requestOf,
+} from './calls.ts'
+import { createClientSessions } from './clientSessions.ts'
+import { createDoor } from './door.ts'
+import { EXPIRING_LETTER, shardOfKey } from './history.ts'
 import type { Random } from '../actors/kernel/random.ts'
-import type { Bus, Inbound, RequestFailure } from '../bus/port.ts'
+import type { Bus } from '../bus/port.ts'
+import type { NodeId } from '../topology/ids.ts'
+import type { ClientSessions } from './clientSessions.ts'
 import type { Process, Timeline } from './clock.ts'
+import type { Door } from './door.ts'
 import type { Call, HistoryOperation, Outcome } from './history.ts'
 import type { WorkloadOptions } from './options.ts'
 
@@ -34,6 +42,8 @@ export interface Client {
 export interface WorkloadInput {
   readonly options: WorkloadOptions
   readonly clients: readonly Client[]
+  readonly nodes: readonly NodeId[]
+  readonly shards: number
   readonly timeline: Timeline
   readonly random: Random
   readonly onCompleted: (operation: HistoryOperation) => void
@@ -57,12 +67,19 @@ export interface Workload {
   readonly acknowledged: () => number
 }
 
+/** A client and the ways it has beside plain requests. */
+interface Caller extends Client {
+  readonly door: Door
+  readonly sessions: ClientSessions
+}
+
 type Draft = { -readonly [Field in keyof HistoryOperation]: HistoryOperation[Field] }
 
 export const createWorkload = (input: WorkloadInput): Workload => {
-  const { options, clients, timeline, random } = input
-  const registers = Array.from({ length: options.registers }, (_, i) => keyName('r', i, random, options))
-  const counters = Array.from({ length: options.counters }, (_, i) => keyName('n', i, random, options))
+  const { options, timeline, random, shards } = input
+  const clients = input.clients.map((client) => callerOf(input, client))
+  const keys = drawKeys(input)
+  const { registers, counters } = keys
   const history: Draft[] = []
   const repeats = new Map<number, Outcome[]>()
   const surprises: string[] = []
@@ -71,7 +88,7 @@ export const createWorkload = (input: WorkloadInput): Workload => {
   let inFlight = 0
   let acknowledged = 0
 
-  const begin = (client: Client, key: string, call: Call, extra: Partial<Draft> = {}): Draft => {
+  const begin = (client: Caller, key: string, call: Call, extra: Partial<Draft> = {}): Draft => {
     const operation: Draft = {
       id: history.length, client: client.number, key, call, consistency: 'linearizable',
       invokedAt: timeline.now(), completedAt: Number.POSITIVE_INFINITY, outcome: { kind: 'unknown' }, ...extra,
@@ -100,11 +117,17 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     if (client !== undefined) attempt(client, begin(client, key, { kind: 'get' }), 1, false)
   }
 
-  const send = (client: Client, operation: Draft, done: (outcome: Outcome) => void): void => {
-    const request = requestOf(operation, options)
+  const send = (client: Caller, operation: Draft, done: (outcome: Outcome) => void): void => {
+    const shard = shardOfKey(operation.key, shards)
+    const session = operation.session === undefined ? undefined : client.sessions.current(shard, operation.session)
+    if (operation.consistency === 'linearizable' && options.batches > 0 && chance(random, options.batches)) {
+      client.door.send(shard, operationOf(operation, session), (result) => done(outcomeOfResult(operation.call, result)))
+      return
+    }
+    const request = requestOf(operation, options, session)
     const limits = { timeoutMs: options.timeoutMs + CLIENT_SLACK_MS, headers: request.headers }
     client.bus.request(request.subject, request.data, limits, (failure, answer) => {
-      const outcome = outcomeOf(operation.call, failure, answer)
+      const outcome = outcomeOfAnswer(operation.call, failure, answer)
       if (outcome.kind === 'failed' && (outcome.status === 'INVALID' || outcome.status === 'TOO_LARGE')) {
         surprises.push(`${request.subject}: ${outcome.status} ${answer === null ? '' : new TextDecoder().decode(answer.data)}`)
       }
@@ -112,21 +135,23 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     })
   }
   /** `wasUnknown`: an earlier attempt may yet take effect, so a later definite failure says nothing about the operation. */
-  const attempt = (client: Client, operation: Draft, number: number, wasUnknown: boolean): void => {
+  const attempt = (client: Caller, operation: Draft, number: number, wasUnknown: boolean): void => {
     send(client, operation, (outcome) => {
       const isUnknown = wasUnknown || outcome.kind === 'unknown'
-      const mayRetry = operation.requestId !== undefined && outcome.kind !== 'answered' && number < ATTEMPTS_MAX && !isStopped
+      const mayRetry = isRemembered(operation) && outcome.kind !== 'answered' && number < ATTEMPTS_MAX && !isStopped
       if (mayRetry) {
         const pause = -RETRY_MS_MEAN * Math.log(1 - fraction(random))
         timeline.schedule(pause, () => attempt(client, operation, number + 1, isUnknown), { process: client.process })
         return
       }
       complete(operation, outcome.kind === 'failed' && isUnknown ? { kind: 'unknown' } : outcome)
-      if (outcome.kind === 'answered' && operation.requestId !== undefined && chance(random, options.repeats)) repeat(client, operation)
+      if (outcome.kind !== 'answered') return
+      if (operation.session !== undefined) client.sessions.complete(shardOfKey(operation.key, shards), operation.session)
+      if (isRemembered(operation) && chance(random, options.repeats)) repeat(client, operation)
     })
   }
   /** Often long after the answer, when snapshots, restarts and other leaders lie between. */
-  const repeat = (client: Client, operation: Draft): void => {
+  const repeat = (client: Caller, operation: Draft): void => {
     inFlight += 1
     timeline.schedule(fraction(random) * REPEAT_MS_MAX, () => send(client, operation, (outcome) => {
       inFlight -= 1
@@ -134,23 +159,17 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     }), { process: client.process })
   }
 
-  const issue = (client: Client): void => {
-    const kind = drawKind(random, options)
-    const key = pick(random, kind === 'incr' ? counters : kind === 'get' ? [...registers, ...counters] : registers) ?? ''
-    const id = history.length
-    const hasRequestId = kind !== 'get' && chance(random, options.requestIds)
-    const operation = begin(client, key, drawCall(kind, { random, options, id, hasRequestId, revision: lastRevision.get(key) ?? 0 }), {
-      ...(hasRequestId ? { requestId: `q${id}` } : {}),
-      ...(kind === 'get' ? { consistency: drawConsistency(random, options) } : {}),
-    })
-    attempt(client, operation, 1, false)
+  const issue = (client: Caller): void => {
+    const draw = { client, id: history.length, revisionOf: (of: string) => lastRevision.get(of) ?? 0 }
+    const { key, call, ...extra } = drawOperation(input, keys, draw)
+    attempt(client, begin(client, key, call, extra), 1, false)
   }
-  const live = (client: Client): void => {
+  const live = (client: Caller): void => {
     if (isStopped) return
     for (let left = between(random, 1, options.burstMax); left > 0; left -= 1) issue(client)
     timeline.schedule(-options.thinkMsMean * Math.log(1 - fraction(random)), () => live(client), { process: client.process })
   }
-  const writeUntilAnswered = (client: Client, key: string, done: () => void): void => {
+  const writeUntilAnswered = (client: Caller, key: string, done: () => void): void => {
     const operation = begin(client, key, { kind: 'put', value: `v${history.length}` })
     send(client, operation, (outcome) => {
       complete(operation, outcome)
@@ -158,7 +177,7 @@ export const createWorkload = (input: WorkloadInput): Workload => {
       else timeline.schedule(RETRY_MS_MEAN, () => writeUntilAnswered(client, key, done), { process: client.process })
     })
   }
-  const readUntilAnswered = (client: Client, key: string, done: (value: string | null) => void, attempts = 1): void => {
+  const readUntilAnswered = (client: Caller, key: string, done: (value: string | null) => void, attempts = 1): void => {
     const operation = begin(client, key, { kind: 'get' })
     send(client, operation, (outcome) => {
       complete(operation, outcome)
@@ -201,77 +220,55 @@ export const createWorkload = (input: WorkloadInput): Workload => {
   }
 }
 
-const keyName = (letter: string, number: number, random: Random, options: WorkloadOptions): string =>
-  (chance(random, options.partitionedKeys) ? `{p${between(random, 0, 2)}}${letter}${number}` : `${letter}${number}`)
+const isRemembered = ({ requestId, session }: HistoryOperation): boolean => requestId !== undefined || session !== undefined
 
-interface CallDraw {
-  readonly random: Random
-  readonly options: WorkloadOptions
+const callerOf = ({ timeline, nodes, options }: WorkloadInput, client: Client): Caller => {
+  const door = createDoor({ ...client, client: client.number, timeline, nodes, timeoutMs: options.timeoutMs })
+  return { ...client, door, sessions: createClientSessions(client.number, door) }
+}
+
+interface Keys {
+  readonly registers: readonly string[]
+  readonly counters: readonly string[]
+  readonly expiring: readonly string[]
+}
+
+const drawKeys = ({ options, random }: WorkloadInput): Keys => {
+  const named = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => keyName(letter, i, random, options))
+  return {
+    registers: named('r', options.registers), counters: named('n', options.counters), expiring: named(EXPIRING_LETTER, options.expiring),
+  }
+}
+
+interface Draw {
+  readonly client: Caller
   readonly id: number
-  readonly hasRequestId: boolean
-  /** The key's revision as this workload saw it last. */
-  readonly revision: number
+  readonly revisionOf: (key: string) => number
 }
 
-const drawCall = (kind: Call['kind'], { random, options, id, hasRequestId, revision }: CallDraw): Call => {
-  const value = `v${id}.${'x'.repeat(between(random, 0, options.valueBytesMax))}`
-  switch (kind) {
-    case 'get': return { kind }
-    case 'del': return { kind }
-    case 'put': return { kind, value }
-    case 'cas': return { kind, value, ifRevision: chance(random, 0.8) ? revision : between(random, 0, 3) }
-    case 'incr': return { kind, amount: hasRequestId ? between(random, -5, 20) : 1_000 + id }
+type Drawn = Pick<Draft, 'key' | 'call'> & Partial<Draft>
+
+const drawOperation = (input: WorkloadInput, keys: Keys, { client, id, revisionOf }: Draw): Drawn => {
+  const { options, random, shards } = input
+  const isExpiring = keys.expiring.length > 0 && chance(random, 0.25)
+  const kind = drawKind(random, options)
+  const plain = kind === 'incr' ? keys.counters : kind === 'get' ? [...keys.registers, ...keys.counters] : keys.registers
+  const key = pick(random, isExpiring ? keys.expiring : plain) ?? ''
+  const memory = isExpiring || kind !== 'get' ? drawMemory(input, client, { key, id }) : {}
+  const draw = { random, options, id, isRemembered: Object.keys(memory).length > 0, revision: revisionOf(key) }
+  const call = isExpiring ? drawExpiringCall(draw) : drawCall(kind, draw)
+  if (call.kind !== 'get') return { key, call, ...memory }
+  if (memory.session !== undefined) client.sessions.complete(shardOfKey(key, shards), memory.session)
+  return { key, call, consistency: drawConsistency(random, options) }
+}
+
+/** How the cluster is to remember the mutation: in a session, by a request id, or not at all. */
+const drawMemory = (
+  { options, random, shards }: WorkloadInput, client: Caller, { key, id }: { readonly key: string; readonly id: number },
+): Pick<Draft, 'requestId' | 'session'> => {
+  if (options.sessions > 0 && chance(random, options.sessions)) {
+    const session = client.sessions.next(shardOfKey(key, shards))
+    if (session !== null) return { session }
   }
-  return kind satisfies never
-}
-
-const drawKind = (random: Random, { weights }: WorkloadOptions): Call['kind'] => {
-  const kinds = ['get', 'put', 'cas', 'incr', 'del'] as const
-  let left = fraction(random) * kinds.reduce((sum, kind) => sum + weights[kind], 0)
-  for (const kind of kinds) {
-    left -= weights[kind]
-    if (left < 0) return kind
-  }
-  return 'get'
-}
-
-const drawConsistency = (random: Random, options: WorkloadOptions): HistoryOperation['consistency'] => {
-  if (chance(random, options.staleReads)) return 'stale'
-  return chance(random, options.leaseReads) ? 'lease' : 'linearizable'
-}
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-
-interface Request {
-  readonly subject: string
-  readonly data: Uint8Array
-  readonly headers: ReadonlyMap<string, string>
-}
-
-const requestOf = ({ call, key, requestId, consistency }: HistoryOperation, options: WorkloadOptions): Request => {
-  const headers = new Map([['Kv-Timeout-Ms', String(options.timeoutMs)]])
-  if (requestId !== undefined) headers.set('Kv-Request-Id', requestId)
-  if (call.kind === 'cas') headers.set('Kv-If-Revision', String(call.ifRevision))
-  if (call.kind === 'get' && consistency !== 'linearizable') headers.set('Kv-Consistency', consistency)
-  const built = requestSubject('kv', call.kind === 'cas' ? 'put' : call.kind, key)
-  return { subject: built.ok ? built.subject : '', data: encoder.encode(bodyOf(call)), headers }
-}
-
-const bodyOf = (call: Call): string => {
-  if (call.kind === 'put' || call.kind === 'cas') return call.value
-  return call.kind === 'incr' ? String(call.amount) : ''
-}
-
-const outcomeOf = (call: Call, failure: RequestFailure | null, answer: Inbound | null): Outcome => {
-  if (failure === 'noResponders') return { kind: 'failed', status: 'NO_RESPONDERS' }
-  const headers = answer?.headers
-  const status = headers?.get('Kv-Status')
-  if (answer === null || headers === undefined || status === undefined) return { kind: 'unknown' }
-  const revision = Number(headers.get('Kv-Revision') ?? '0')
-  const hasValue = status === 'OK' && (call.kind === 'get' || call.kind === 'incr')
-  if (status === 'OK' || status === 'NOT_FOUND' || status === 'CONFLICT' || (status === 'INVALID' && call.kind === 'incr')) {
-    return { kind: 'answered', status, revision, ...(hasValue ? { value: decoder.decode(answer.data) } : {}) }
-  }
-  return headers.get('Kv-Definite') === 'true' ? { kind: 'failed', status } : { kind: 'unknown' }
+  return chance(random, options.requestIds) ? { requestId: `q${id}` } : {}
 }

@@ -1,7 +1,7 @@
 /**
  * Snapshots as files: `snapshots/<group>/<index>-<term>.snap` (format in storage/snapshotFormat.ts).
  *
- *   write:    <name>.part ──chunks, one a turn──▶ sync ──▶ read back and verify ──▶ rename ──▶ sync the directory ──▶ answered
+ *   write:    <name>.part ──chunks, in slices──▶ sync ──▶ read back and verify ──▶ rename ──▶ sync the directory ──▶ answered
  *   receive:  <name>.receive, as pieces arrive ──▶ the same from "sync" on
  *
  * A file under its final name was verified before it got it. What was interrupted is a temporary file, which `prune` removes. A damaged
@@ -10,6 +10,7 @@
 
 import { assert } from '../actors/kernel/assert.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
+import type { SnapshotChunks } from '../actors/shard/protocol.ts'
 import type { GroupId } from '../topology/ids.ts'
 import { crc32 } from './crc.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
@@ -20,6 +21,8 @@ import {
   encodeChunkHeader, encodeSnapshotHeader, encodeTrailer, parseSnapshotName, snapshotName, SNAPSHOT_CHUNK_BYTES_MAX,
 } from './snapshotFormat.ts'
 import { damagedError, verifySnapshot } from './snapshotReader.ts'
+import { createSlices } from './slices.ts'
+import type { Slices } from './slices.ts'
 import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from './snapshotStore.ts'
 
 const ROOT = 'snapshots'
@@ -31,13 +34,14 @@ const directoryOf = (group: GroupId): string => `${ROOT}/${group}`
 export interface SnapshotFilesOptions { readonly fileSystem: FileSystem; readonly clock: Clock }
 
 export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions): SnapshotStore => {
+  const slices = createSlices(clock)
   /** Temporary files in use by this process: `prune` leaves them. */
   const inUse = new Set<string>()
   /** Snapshots this process has verified, by path. */
   const verified = new Map<string, SnapshotInfo>()
 
   const verify = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
-    verifySnapshot({ clock, path, onChunk, open: (opened) => fileSystem.open(path, 'read', opened) }, done)
+    verifySnapshot({ slices, path, onChunk, open: (opened) => fileSystem.open(path, 'read', opened) }, done)
   }
   const removeQuietly = (path: string, done: () => void): void => fileSystem.remove(path, () => done())
 
@@ -90,7 +94,7 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
     serial.step((_, next) => removeQuietly(temporary, () => next(null, undefined)))
     serial.step((_, next) => fileSystem.open(temporary, 'create', (openError, file) => {
       if (openError !== null) next(openError, undefined)
-      else writeChunks({ file, header, chunks, clock, isCancelled: () => isCancelled },
+      else writeChunks({ file, header, chunks, slices, isCancelled: () => isCancelled },
         (error) => file.close((closeError) => next(error ?? closeError, undefined)))
     }))
     serial.run()
@@ -183,13 +187,13 @@ const isOlder = (name: string, than: SnapshotInfo | undefined): boolean => {
 interface WriteJob {
   readonly file: File
   readonly header: SnapshotHeader
-  readonly chunks: Iterator<Uint8Array>
-  readonly clock: Clock
+  readonly chunks: SnapshotChunks
+  readonly slices: Slices
   readonly isCancelled: () => boolean
 }
 
-/** Header, chunks one a turn, trailer, sync. */
-const writeChunks = ({ file, header, chunks, clock, isCancelled }: WriteJob, done: Done): void => {
+/** Header, chunks a slice each, trailer, sync. */
+const writeChunks = ({ file, header, chunks, slices, isCancelled }: WriteJob, done: Done): void => {
   let position = 0
   let whole = 0
   let count = 0
@@ -199,12 +203,12 @@ const writeChunks = ({ file, header, chunks, clock, isCancelled }: WriteJob, don
     whole = crc32(bytes, whole)
     writeFully(file, { bytes, position: at }, (error) => (error === null ? then() : done(error)))
   }
-  const turn = (): void => {
+  const slice = (entriesMax: number): void => {
     if (isCancelled()) {
       done(Object.assign(new Error('the snapshot was cancelled'), { code: 'ECANCELED' }))
       return
     }
-    const next = chunks.next()
+    const next = chunks.next(entriesMax)
     if (next.done === true) {
       put(encodeTrailer(whole, count), () => file.datasync(done))
       return
@@ -212,7 +216,7 @@ const writeChunks = ({ file, header, chunks, clock, isCancelled }: WriteJob, don
     const chunk = next.value
     assert(chunk.length <= SNAPSHOT_CHUNK_BYTES_MAX, `a snapshot's chunk holds at most ${SNAPSHOT_CHUNK_BYTES_MAX} bytes`)
     count += 1
-    put(encodeChunkHeader(chunk), () => put(chunk, () => clock.defer(turn)))
+    put(encodeChunkHeader(chunk), () => put(chunk, () => slices.ask(slice)))
   }
-  put(encodeSnapshotHeader(header), turn)
+  put(encodeSnapshotHeader(header), () => slices.ask(slice))
 }

@@ -1,19 +1,20 @@
-/** Walks a snapshot file from header to trailer, one chunk a turn, checking every checksum on the way. */
+/** Walks a snapshot file from header to trailer, one chunk a slice, checking every checksum on the way. */
 
-import type { Cancel, Clock } from '../actors/kernel/clock.ts'
+import type { Cancel } from '../actors/kernel/clock.ts'
 import { crc32 } from './crc.ts'
 import type { Done, File, FileError } from './fileSystem.ts'
 import {
   CHUNK_HEADER_BYTES, decodePiece, decodeSnapshotHeader, decodeSnapshotPrefix, isTrailer, SNAPSHOT_PREFIX_BYTES, TRAILER_BYTES,
 } from './snapshotFormat.ts'
 import type { ChunkHeader } from './snapshotFormat.ts'
+import type { Slices } from './slices.ts'
 import type { SnapshotHeader, SnapshotInfo } from './snapshotStore.ts'
 
 export const damagedError = (what: string): FileError =>
   Object.assign(new Error(`${what} does not verify; use the previous snapshot, or fetch one from a peer`), { code: 'EDAMAGED' })
 
 export interface WalkOptions {
-  readonly clock: Clock
+  readonly slices: Slices
   readonly file: File
   /** For messages. */
   readonly path: string
@@ -25,7 +26,7 @@ const nothing: SnapshotInfo = { group: 0, index: 0, term: 0, totalBytes: 0, conf
 
 /** The result is what the file holds, verified whole; code EDAMAGED when anything about it is wrong. */
 export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Cancel => {
-  const { clock, file, path, onChunk } = options
+  const { slices, file, path, onChunk } = options
   const damaged = (): void => done(damagedError(path), nothing)
   let whole = 0
   let chunks = 0
@@ -48,21 +49,20 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
       else readChunk(piece, position + CHUNK_HEADER_BYTES, (payload) => {
         whole = crc32(payload, crc32(bytes, whole))
         chunks += 1
-        clock.defer(() => {
-          if (!isCancelled) readPiece(header, position + CHUNK_HEADER_BYTES + piece.length, sizeBytes)
-        })
+        readPiece(header, position + CHUNK_HEADER_BYTES + piece.length, sizeBytes)
       })
     })
   }
   const readChunk = (piece: ChunkHeader, position: number, use: (payload: Uint8Array) => void): void => {
-    read(position, piece.length, (payload) => {
+    read(position, piece.length, (payload) => slices.ask(() => {
+      if (isCancelled) return
       if (crc32(payload) !== piece.crc) {
         damaged()
         return
       }
       onChunk(payload)
       use(payload)
-    })
+    }))
   }
   const readTrailer = (header: SnapshotHeader, position: number, sizeBytes: number): void => {
     read(position, TRAILER_BYTES, (bytes) => {

@@ -6,6 +6,7 @@
  */
 
 import type { Configuration, Index, Term } from '../actors/raft/protocol.ts'
+import type { SnapshotChunks } from '../actors/shard/protocol.ts'
 import type { Cancel } from '../actors/kernel/clock.ts'
 import type { GroupId } from '../topology/ids.ts'
 import type { Done } from './fileSystem.ts'
@@ -23,8 +24,11 @@ export interface SnapshotInfo {
 export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
 
 export interface SnapshotStore {
-  /** Pulls `chunks` one per turn of the loop, so that no slice blocks it. The result is verified and durable. */
-  readonly write: (header: SnapshotHeader, chunks: Iterator<Uint8Array>, done: Done<SnapshotInfo>) => Cancel
+  /**
+   * Pulls `chunks` a slice at a time, one slice per turn of the loop whatever the number of groups (storage/slices.ts). The result is
+   * verified and durable.
+   */
+  readonly write: (header: SnapshotHeader, chunks: SnapshotChunks, done: Done<SnapshotInfo>) => Cancel
   /** Raw bytes of a snapshot file, for a transfer. ENOENT when that snapshot is gone. */
   readonly readRange: (group: GroupId, index: Index, term: Term, offset: number, lengthMax: number, done: Done<Uint8Array>) => void
   /**
@@ -37,7 +41,7 @@ export interface SnapshotStore {
    * removed).
    */
   readonly finishReceive: (group: GroupId, index: Index, term: Term, totalBytes: number, done: Done<SnapshotInfo>) => void
-  /** The chunks as they were given to `write`, in order, one per turn, then `done`. */
+  /** The chunks as they were given to `write`, in order, one slice per turn, then `done`. */
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
   readonly list: (group: GroupId, done: Done<{ readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }>) => void

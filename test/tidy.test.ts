@@ -207,6 +207,26 @@ describe('a core or chart', () => {
   })
 })
 
+describe('package-lock.json', () => {
+  interface LockedPackage {
+    readonly optionalDependencies?: Readonly<Record<string, string>>
+    readonly resolved?: string
+  }
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { readonly packages: Readonly<Record<string, LockedPackage>> }
+  const { packages } = lock
+
+  test('lists the binaries of every platform; cure: remove it and node_modules, npm install --package-lock-only', () => {
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) => Object.keys(optionalDependencies)
+      .filter((name) => packages[`${path}/node_modules/${name}`] === undefined && packages[`node_modules/${name}`] === undefined))
+    expect(missing).toEqual([])
+  })
+
+  test('names no other registry than npm\'s own', () => {
+    const hosts = Object.values(packages).flatMap(({ resolved }) => (resolved === undefined ? [] : [new URL(resolved).host]))
+    expect([...new Set(hosts)].filter((host) => host !== 'registry.npmjs.org')).toEqual([])
+  })
+})
+
 describe('libraries stay where they belong', () => {
   const homes: readonly (readonly [string, RegExp, RegExp, string])[] = [
     ['nats', /^nats$/, /^bus\/nats\.ts$|^bench\/floor\//, 'take a Bus (bus/port.ts)'],

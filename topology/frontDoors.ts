@@ -9,6 +9,7 @@ import { createBatchGateway } from '../gateway/batches.ts'
 import { createNatsGateway } from '../gateway/nats.ts'
 import type { Connection, ConnectionOptions } from '../actors/connection/actor.ts'
 import type { ConnectionEvent } from '../actors/connection/protocol.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { ShardMessage } from '../actors/shard/protocol.ts'
 import type { ByteBudget } from '../bus/budget.ts'
@@ -29,7 +30,7 @@ export interface FrontDoorsOptions {
   readonly budget: ByteBudget
   readonly leaderOf: (shard: ShardId) => LeaderHint | null
   /** `to` empty: the shard on this node. */
-  readonly send: (shard: ShardId, to: NodeId | '', request: ShardRequest) => void
+  readonly send: (shard: ShardId, to: NodeId | '', request: ShardRequest, trace?: TraceContext) => void
   readonly catchUp: () => void
   readonly isOverloaded: () => boolean
   readonly onFailure: (error: unknown) => void
@@ -137,7 +138,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     catchUp: options.catchUp,
     isOverloaded: options.isOverloaded,
     tracing: options.node.ports.tracing,
-    submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.request', request, now: clock.now() }),
+    submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.requests', requests: [request], now: clock.now() }),
     map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
   })
 }

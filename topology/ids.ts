@@ -57,6 +57,9 @@ export const replicaId = (node: NodeId, generation: number): ReplicaId => {
   return `${node}:${generation}` as ReplicaId
 }
 
+export const isOnNode = (replica: ReplicaId, node: NodeId): boolean =>
+  replica.length > node.length && replica[node.length] === ':' && replica.startsWith(node)
+
 export const nodeOf = (replica: ReplicaId): NodeId => replica.slice(0, replica.indexOf(':')) as NodeId
 
 export const generationOf = (replica: ReplicaId): number => Number(replica.slice(replica.indexOf(':') + 1))

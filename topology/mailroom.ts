@@ -7,8 +7,11 @@
  * which is certain, unless it came by a slot, where somebody else may be executing it.
  */
 
+import { numberIn } from '../bus/address.ts'
 import { createPost } from '../bus/postOffice.ts'
-import { nodeOf } from './ids.ts'
+import { createForwardedSpans } from './forwardedSpans.ts'
+import { isOnNode } from './ids.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
@@ -16,10 +19,12 @@ import type { ActorMessage } from '../bus/messages.ts'
 import type { Address, Parcel, Post } from '../bus/post.ts'
 import type { LeaderHint } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
+import type { ForwardedSpans } from './forwardedSpans.ts'
 import type { FrontDoors } from './frontDoors.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
-import type { NodeId, ShardId } from './ids.ts'
+import type { RaftMessage } from '../actors/raft/protocol.ts'
+import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 
 /** What a caller is told to wait who asked a node without the shard. */
 const RETRY_AFTER_MS = 100
@@ -40,13 +45,14 @@ export interface MailroomOptions {
 export interface Mailroom {
   readonly post: Post
   /** To an actor of any node, this one included. */
-  readonly send: (to: NodeId, address: Address, message: ActorMessage) => void
+  readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => void
   readonly misdirected: () => number
 }
 
 interface Sorting {
   readonly options: MailroomOptions
   readonly send: Mailroom['send']
+  readonly spans: ForwardedSpans
   misdirected: number
 }
 
@@ -61,17 +67,20 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     bootId: boot,
     isMember: (node) => options.map.nodes.includes(node),
     requestFlush: options.turn.member('post', () => post.flush()),
-    onParcel: (parcel) => {
-      options.catchUp()
-      deliver(sorting, parcel)
-    },
+    onArrival: options.catchUp,
+    onParcel: (parcel) => deliver(sorting, parcel),
     log: log.child({ actor: 'post' }),
   })
-  const send: Mailroom['send'] = (to, address, message) => {
-    if (to === self) deliver(sorting, { from: self, to: address, message })
-    else post.send(to, address, message)
+  const spans = createForwardedSpans(options.node.ports.tracing)
+  const send: Mailroom['send'] = (to, address, message, trace) => {
+    if (to === self) {
+      deliver(sorting, { from: self, to: address, message })
+      return
+    }
+    if (message.type === 'shard.reply') spans.end({ node: to, address }, message)
+    post.send(to, address, message, trace)
   }
-  const sorting: Sorting = { options, send, misdirected: 0 }
+  const sorting: Sorting = { options, send, spans, misdirected: 0 }
   return { post, send, misdirected: () => sorting.misdirected }
 }
 
@@ -81,8 +90,9 @@ const deliver = (sorting: Sorting, parcel: Parcel): void => {
     case 'raft': deliverRaft(sorting, parcel, message); return
     case 'shard.request': deliverRequest(sorting, parcel, message); return
     case 'shard.reply': {
+      const { type, shard, batch, results } = message
       const now = sorting.options.node.ports.clock.now()
-      if (!sorting.options.doors().reply(parcel.to, { ...message, from: parcel.from, now })) sorting.misdirected += 1
+      if (!sorting.options.doors().reply(parcel.to, { type, shard, batch, results, from: parcel.from, now })) sorting.misdirected += 1
       return
     }
   }
@@ -92,16 +102,41 @@ const deliver = (sorting: Sorting, parcel: Parcel): void => {
 const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Extract<ActorMessage, { type: 'raft' }>): void => {
   const group = numberIn(parcel.to, 'raft')
   const replica = group === null ? undefined : sorting.options.host().of(group)
-  if (replica?.id !== to || nodeOf(from) !== parcel.from) sorting.misdirected += 1
-  else replica.raft.send({ ...message, from })
+  if (replica?.id !== to || !isOnNode(from, parcel.from)) sorting.misdirected += 1
+  else replica.raft.send(signedBy(message, from))
 }
 
-const deliverRequest = (sorting: Sorting, { from, to }: Parcel, message: ShardRequest): void => {
+/** Decoded for this member alone, so it is signed in place: a copy of each message cost as much as reading it. */
+const signedBy = (message: RaftMessage & { from?: ReplicaId }, from: ReplicaId): RaftMessage & { readonly from: ReplicaId } => {
+  message.from = from
+  return message as RaftMessage & { readonly from: ReplicaId }
+}
+
+const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: ShardRequest): void => {
   const origin = { node: from, address: message.replyTo }
   const shard = numberIn(to, 'shard') as ShardId | null
   const hosted = shard === null ? undefined : sorting.options.host().of(shard)
+  if (trace !== undefined && shard !== null) noteForwarded(sorting, { shard, origin, message, trace })
   if (hosted === undefined) refuseUnhosted(sorting, origin, { shard, message })
-  else hosted.actor.send({ ...message, origin, now: sorting.options.node.ports.clock.now() })
+  else {
+    const { type, replyTo, batch, policy, term, consistency, operations } = message
+    const { clock } = sorting.options.node.ports
+    hosted.actor.send({ type, replyTo, batch, policy, term, consistency, operations, origin, now: clock.now() })
+  }
+}
+
+interface Forwarded {
+  readonly shard: ShardId
+  readonly origin: Origin
+  readonly message: ShardRequest
+  readonly trace: TraceContext
+}
+
+const noteForwarded = ({ options, spans }: Sorting, { shard, origin, message, trace }: Forwarded): void => {
+  const { traceId, spanId } = trace
+  const fields = { actor: 'shard', shard, from: origin.node, trace_id: traceId, parent_span_id: spanId }
+  options.node.ports.log.trace({ ...fields, operations: message.operations.length }, 'a sampled request arrived from another node')
+  spans.begin(shard, origin, message, trace)
 }
 
 const refuseUnhosted = (
@@ -123,9 +158,3 @@ const notHosted = (leader: LeaderHint | null): OperationResult => ({
   retryAfterMs: RETRY_AFTER_MS,
   message: leader === null ? 'This node does not serve the shard: fetch the map again.' : `Node ${leader.node} leads the shard.`,
 })
-
-/** `raft/7` is 7 for `raft`; null for every other form. */
-const numberIn = (address: Address, actor: 'raft' | 'shard'): number | null => {
-  const digits = address.startsWith(`${actor}/`) ? address.slice(actor.length + 1) : ''
-  return /^\d{1,5}$/.test(digits) ? Number(digits) : null
-}

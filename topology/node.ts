@@ -87,7 +87,7 @@ const perform = (running: Running, effect: NodeEffect): void => {
     case 'node.checkIdentity': askIdentity(running); return
     case 'node.openReplicas': openReplicas(running); return
     case 'node.join': join(running); return
-    case 'node.serve': running.parts?.doors.open(); return
+    case 'node.serve': serve(running); return
     case 'node.handOver': startHandOver(running); return
     case 'node.closeLog': closeLog(running); return
     case 'node.exit': end(running, effect.code, effect.reason); return
@@ -159,6 +159,11 @@ const join = (running: Running): void => {
   })
 }
 
+const serve = ({ parts }: Running): void => {
+  parts?.doors.open()
+  parts?.micro.open()
+}
+
 const onTick = (running: Running, tick: Tick): void => {
   const { parts, leadership, life } = running
   if (parts === null || leadership === null || life === null) return
@@ -167,6 +172,7 @@ const onTick = (running: Running, tick: Tick): void => {
     running.wasStalled = isStalled
     for (const { raft } of parts.host.all()) raft.send({ type: 'wal.stalled', stalled: isStalled })
   }
+  running.options.ports.vitals?.noteTick(tick)
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
@@ -198,6 +204,7 @@ const onWalNotice = (running: Running, notice: WalNotice): void => {
 
 const startHandOver = ({ parts, leadership, options }: Running): void => {
   if (parts === null) return
+  parts.micro.close()
   parts.doors.drain()
   for (const { actor } of parts.host.all()) actor.send({ type: 'shard.drain' })
   leadership?.startHandOver(options.ports.clock.now())
@@ -229,6 +236,7 @@ const release = (running: Running): void => {
   running.ticker?.stop()
   running.radio?.stop()
   running.status?.unsubscribe()
+  running.parts?.micro.close()
   running.parts?.doors.close()
   running.parts?.host.stop()
   running.parts?.post.close()
@@ -244,6 +252,7 @@ const report = (running: Running): NodeReport => reportNode({
   routing: running.routing,
   replicas: running.parts?.host.all() ?? [],
   walBytes: running.parts?.wal.bytes() ?? 0,
+  walBacklogBytes: running.parts?.wal.backlogBytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,
   counters: running.parts === null ? {} : countersOf(running.parts, running.radio),
 })

@@ -11,21 +11,24 @@
 import { createTurn } from '../actors/kernel/turn.ts'
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { createWal } from '../actors/wal/actor.ts'
+import { addressOf } from '../bus/address.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
 import { createBeacon } from './beacon.ts'
 import { createDiskWatch } from './diskWatch.ts'
 import { createFrontDoors } from './frontDoors.ts'
 import { createMailroom } from './mailroom.ts'
+import { createMicroService } from './microService.ts'
 import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
-import type { RaftStatus } from '../actors/raft/actor.ts'
+import type { Leadership } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { Wal } from '../actors/wal/actor.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { ByteBudget } from '../bus/budget.ts'
 import type { Post } from '../bus/post.ts'
+import type { Micro } from '../gateway/micro.ts'
 import type { Beacon, LeaderHint } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { DiskWatch } from './diskWatch.ts'
@@ -41,6 +44,8 @@ export interface NodeParts {
   readonly host: ReplicaHost
   readonly post: Post
   readonly doors: FrontDoors
+  /** What `nats micro` sees of this node. */
+  readonly micro: Micro
   readonly beacon: Beacon
   readonly leaderOf: (shard: ShardId) => LeaderHint | null
   /** Parcels that named an actor this node does not have, or a replica it does not host. */
@@ -62,13 +67,13 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
   const budget = byteBudget(bus.status().maxPayloadBytes)
-  const wal = openWal(options, hooks)
-  const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.status())
+  const wal = openWal(options, turn, hooks)
+  const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({
     node: options, map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
   })
   const host = openHost({ options, map, turn, budget, hooks }, {
-    mail: (group, from, to, message) => mailroom.send(nodeOf(to), `raft/${group}`, { type: 'raft', from, to, message }),
+    mail: (group, from, to, message) => mailroom.send(nodeOf(to), addressOf('raft', group), { type: 'raft', from, to, message }),
     wal: (event) => {
       diskWatch.submitted(event, clock.now())
       wal.send(event)
@@ -86,19 +91,22 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     turn,
     budget,
     leaderOf,
-    send: (shard, to, message) => mailroom.send(to === '' ? self : to, `shard/${shard}`, message),
+    send: (shard, to, message, trace) => mailroom.send(to === '' ? self : to, addressOf('shard', shard), message, trace),
     catchUp: hooks.catchUp,
     isOverloaded: wal.isOverloaded,
     onFailure: hooks.onFailure,
   })
-  return { turn, wal, diskWatch, host, post: mailroom.post, doors, beacon, leaderOf, misdirected: mailroom.misdirected }
+  const micro = createMicroService({
+    node: options, map, meters: () => host.all().map(({ actor }) => actor.meter), doorCounters: doors.counters,
+  })
+  return { turn, wal, diskWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected }
 }
 
 /** The newer term wins between what this node's replica knows and what a beacon said. */
-const bestHint = (hint: LeaderHint | null, status: RaftStatus | undefined): LeaderHint | null => {
-  if (status === undefined || status.leader === '') return hint
-  if (hint !== null && hint.term > status.term) return hint
-  return { node: nodeOf(status.leader), term: status.term }
+const bestHint = (hint: LeaderHint | null, known: Leadership | undefined): LeaderHint | null => {
+  if (known === undefined || known.leader === '') return hint
+  if (hint !== null && hint.term > known.term) return hint
+  return { node: nodeOf(known.leader), term: known.term }
 }
 
 interface HostInput {
@@ -140,11 +148,16 @@ const sendable = ({ valueBytesMax, frameBytesMax }: ByteBudget): Partial<RaftLim
   chunkBytesMax: Math.min(raftLimitDefaults.chunkBytesMax, valueBytesMax),
 })
 
-const openWal = ({ ports, settings }: NodeOptions, hooks: PartsHooks): Wal => createWal({
-  fileSystem: ports.fileSystem,
-  clock: ports.clock,
-  log: ports.log.child({ actor: 'wal' }),
-  ...(settings.wal === undefined ? {} : { config: settings.wal }),
-  onNotice: hooks.onWalNotice,
-  onFailure: hooks.onFailure,
-})
+const openWal = ({ ports, settings }: NodeOptions, turn: Turn, hooks: PartsHooks): Wal => {
+  const wal: Wal = createWal({
+    fileSystem: ports.fileSystem,
+    clock: ports.clock,
+    log: ports.log.child({ actor: 'wal' }),
+    ...(settings.wal === undefined ? {} : { config: settings.wal }),
+    ...(ports.vitals === undefined ? {} : { onGroupWritten: ports.vitals.noteSync }),
+    onNotice: hooks.onWalNotice,
+    onFailure: hooks.onFailure,
+    requestFlush: turn.member('wal', () => wal.flush()),
+  })
+  return wal
+}

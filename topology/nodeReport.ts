@@ -1,13 +1,15 @@
 /** Builds a node's report of itself (topology/report.ts) from the parts it is made of. */
 
+import { OpCode } from '../actors/shard/operation.ts'
 import { generationOf, nodeOf } from './ids.ts'
+import type { ShardMeter } from '../actors/shard/meter.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './replicaHost.ts'
-import type { NodeReport, NodeState, ReplicaReport, Routing } from './report.ts'
+import type { NodeReport, NodeState, NodeVitals, ReplicaReport, Routing, ShardLoad } from './report.ts'
 
 export interface ReportInput {
   readonly options: NodeOptions
@@ -16,6 +18,7 @@ export interface ReportInput {
   readonly routing: Routing
   readonly replicas: readonly HostedReplica[]
   readonly walBytes: number
+  readonly walBacklogBytes: number
   readonly diskFull: boolean
   readonly counters: Readonly<Record<string, number>>
 }
@@ -35,13 +38,20 @@ export const reportNode = (input: ReportInput): NodeReport => {
       state: input.state,
       bootId: options.boot,
       startedAtMs: options.startedAtMs,
+      ...(options.version === undefined ? {} : { version: options.version }),
+      wallMs: options.ports.clock.wall(),
       diskFull: input.diskFull,
       walBytes: input.walBytes,
+      walBacklogBytes: input.walBacklogBytes,
+      ...vitalsOf(options),
       counters: input.counters,
     },
     replicas: input.replicas.map(reportReplica),
   }
 }
+
+const vitalsOf = ({ ports }: NodeOptions): { readonly vitals?: NodeVitals } =>
+  (ports.vitals === undefined ? {} : { vitals: ports.vitals.vitals() })
 
 const reportReplica = ({ shard, raft, actor }: HostedReplica): ReplicaReport => {
   const status = raft.status()
@@ -56,9 +66,17 @@ const reportReplica = ({ shard, raft, actor }: HostedReplica): ReplicaReport => 
     appliedIndex: state.appliedIndex,
     keys: state.keys,
     revision: state.revision,
+    waiting: state.pendingOperations,
+    ...loadOf(actor.meter),
     ...(status.quarantined === undefined ? {} : { quarantined: status.quarantined }),
     ...(status.role === 'leader' ? { matchIndex: matchesOf(status.matchIndex) } : {}),
   }
+}
+
+const loadOf = ({ counts, reads, writes }: ShardMeter): { readonly load?: ShardLoad } => {
+  const all = counts.reduce((sum, count) => sum + count, 0)
+  const read = counts[OpCode.get] ?? 0
+  return all === 0 ? {} : { load: { reads: read, writes: all - read, readMicros: reads.sparse(), writeMicros: writes.sparse() } }
 }
 
 const matchesOf = (matches: ReadonlyMap<Parameters<typeof nodeOf>[0], number>): Record<string, number> => {

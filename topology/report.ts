@@ -4,6 +4,7 @@
  */
 
 import type { BootId, ClusterId, NodeId, ShardId } from './ids.ts'
+import type { SparseCounts } from '../actors/kernel/histogram.ts'
 import type { RaftRole } from '../actors/raft/protocol.ts'
 
 export const nodeStates = ['booting', 'recovering', 'joining', 'serving', 'draining', 'stopped', 'failed'] as const
@@ -28,6 +29,32 @@ export interface ReplicaReport {
   readonly quarantined?: string
   /** A leader's view of every member, itself included: what is known durable there. */
   readonly matchIndex?: Readonly<Record<string, number>>
+  /** What it has answered since its process started; absent when nothing. */
+  readonly load?: ShardLoad
+  /** Operations accepted and not answered. */
+  readonly waiting: number
+}
+
+/** Only grows while a process lives: the difference of two reports is what happened between them. */
+export interface ShardLoad {
+  readonly reads: number
+  readonly writes: number
+  /** From arrival at the shard to its answer, in microseconds (actors/kernel/histogram.ts). */
+  readonly readMicros: SparseCounts
+  readonly writeMicros: SparseCounts
+}
+
+/** What only a real process knows; absent in the simulator. */
+export interface NodeVitals {
+  /** User and system time since the process started. */
+  readonly cpuMs: number
+  readonly rssBytes: number
+  /** How late timers ran, of the last whole minute or of the time since the start. */
+  readonly loopDelayMs: { readonly p99: number; readonly max: number }
+  /** How long the log's commit groups took to be written and synced, since the start, in microseconds. */
+  readonly syncMicros: SparseCounts
+  /** Of the file system that holds the data; null until it is known. */
+  readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
 }
 
 export interface NodeReport {
@@ -42,8 +69,15 @@ export interface NodeReport {
     readonly state: NodeState
     readonly bootId: BootId
     readonly startedAtMs: number
+    /** Of ShardKV, as the process was told; absent when it was not. */
+    readonly version?: string
+    /** The node's wall clock when it answered. */
+    readonly wallMs: number
     readonly diskFull: boolean
     readonly walBytes: number
+    /** Submitted to the log and not yet durable. */
+    readonly walBacklogBytes: number
+    readonly vitals?: NodeVitals
     readonly counters: Readonly<Record<string, number>>
   }
   readonly replicas: readonly ReplicaReport[]

@@ -6,6 +6,7 @@ import { defaultConnectionLimits } from './limits.ts'
 import { connectionMachine } from './machine.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
+import type { TraceContext } from '../kernel/trace.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
 import type { OperationResult } from '../shard/operation.ts'
 import type { ShardMessage } from '../shard/protocol.ts'
@@ -17,7 +18,7 @@ export interface ConnectionPorts {
   readonly answer: (ticket: RequestTicket, shard: ShardId, result: OperationResult) => void
   readonly forget: (ticket: RequestTicket) => void
   /** `to` empty: the shard on this node. */
-  readonly send: (shard: ShardId, to: NodeId | '', message: Extract<ShardMessage, { type: 'shard.request' }>) => void
+  readonly send: (shard: ShardId, to: NodeId | '', message: Extract<ShardMessage, { type: 'shard.request' }>, trace?: TraceContext) => void
   readonly closed: (reason: string) => void
   readonly requestFlush: () => void
 }
@@ -61,7 +62,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     switch (effect.type) {
       case 'connection.answer': ports.answer(effect.ticket, effect.shard, effect.result); return
       case 'connection.forget': ports.forget(effect.ticket); return
-      case 'connection.send': ports.send(effect.shard, effect.to, effect.message); return
+      case 'connection.send': ports.send(effect.shard, effect.to, effect.message, effect.trace); return
       case 'connection.flushWanted': ports.requestFlush(); return
       case 'connection.closed': ports.closed(effect.reason); return
     }

@@ -3,26 +3,33 @@
 import { BATCH_OPERATIONS_MAX, isRead } from '../shard/operation.ts'
 import { answer, release } from './core.ts'
 import type { NodeId } from '../../topology/ids.ts'
-import type { OperationResult } from '../shard/operation.ts'
-import type { ConnectionCore, EventOf, InFlight } from './core.ts'
+import type { Consistency, OperationResult } from '../shard/operation.ts'
+import type { Policy } from '../shard/protocol.ts'
+import type { ConnectionCore, EventOf, InFlight, SentBatch } from './core.ts'
 
 /** Batch numbers are 32-bit and wrap. */
 const BATCH_NUMBERS = 0x1_0000_0000
 
 export const flush = (core: ConnectionCore): void => {
-  const groups = new Map<string, InFlight[]>()
+  const groups = new Map<number, InFlight[]>()
   for (const inFlight of core.gathered) {
     if (inFlight.isDone) continue
-    const group = groups.get(groupOf(inFlight))
-    if (group === undefined) groups.set(groupOf(inFlight), [inFlight])
+    const name = groupOf(inFlight)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [inFlight])
     else group.push(inFlight)
   }
   core.gathered = []
   for (const group of groups.values()) sendGroup(core, group)
+  core.hasTraced = false
 }
 
-const groupOf = ({ request: { shard, policy, consistency, operation } }: InFlight): string =>
-  `${shard} ${policy} ${consistency} ${isRead(operation.code) ? 'read' : 'write'}`
+const policies: Readonly<Record<Policy, number>> = { slot: 0, forward: 1, direct: 2 }
+const consistencies: Readonly<Record<Consistency, number>> = { linearizable: 0, lease: 1, stale: 2 }
+
+/** One number per shard, policy, consistency, and whether it reads. */
+const groupOf = ({ request: { shard, policy, consistency, operation } }: InFlight): number =>
+  ((shard * 3 + policies[policy]) * 3 + consistencies[consistency]) * 2 + (isRead(operation.code) ? 1 : 0)
 
 /** Cuts the group so that every message fits the broker's payload. */
 const sendGroup = (core: ConnectionCore, group: readonly InFlight[]): void => {
@@ -52,8 +59,10 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
   }
   const number = core.nextBatch
   core.nextBatch = (number + 1) % BATCH_NUMBERS
-  core.batches.set(number, { shard, to: leader.node, requests, waiting: requests.length })
-  for (const inFlight of requests) inFlight.batch = number
+  const batch: SentBatch = { number, shard, to: leader.node, requests, deadline: earliestOf(requests) }
+  core.batches.set(number, batch)
+  core.deadlines.add(batch, batch.deadline)
+  const trace = core.hasTraced ? requests.find(({ request }) => request.trace !== undefined)?.request.trace : undefined
   core.effects.push({
     type: 'connection.send',
     shard,
@@ -62,7 +71,14 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
       type: 'shard.request', replyTo: `connection/${core.id}`, batch: number, policy, term: leader.term, consistency,
       operations: requests.map(({ request }) => request.operation),
     },
+    ...(trace === undefined ? {} : { trace }),
   })
+}
+
+const earliestOf = (requests: readonly InFlight[]): number => {
+  let earliest = Number.POSITIVE_INFINITY
+  for (const { deadline, isDone } of requests) if (!isDone && deadline < earliest) earliest = deadline
+  return earliest
 }
 
 /** Nothing was sent: an election is under way, or this node is cut off. */
@@ -80,40 +96,42 @@ export const handleReply = (core: ConnectionCore, reply: EventOf<'shard.reply'>)
     return
   }
   core.batches.delete(reply.batch)
-  batch.requests.forEach((inFlight, i) => {
+  core.deadlines.remove(batch, batch.deadline)
+  for (let i = 0; i < batch.requests.length; i += 1) {
+    const inFlight = batch.requests[i]
     const result = reply.results[i]
-    if (result !== undefined && !inFlight.isDone) finish(core, inFlight, result)
-  })
+    if (inFlight !== undefined && result !== undefined && !inFlight.isDone) finish(core, inFlight, result)
+  }
 }
 
 const isFrom = (to: NodeId | '', from: NodeId): boolean => to === '' || to === from
 
 const finish = (core: ConnectionCore, inFlight: InFlight, result: OperationResult): void => {
-  core.deadlines.remove(inFlight, inFlight.deadline)
   release(core, inFlight)
   answer(core, inFlight.request, result)
 }
 
 export const handleTick = (core: ConnectionCore, { now }: EventOf<'tick'>): void => {
-  for (const inFlight of core.deadlines.takeDue(now)) {
-    release(core, inFlight)
-    leaveBatch(core, inFlight)
-    const { request } = inFlight
-    if (request.policy === 'slot') {
-      core.counters.forgotten += 1
-      core.effects.push({ type: 'connection.forget', ticket: request.ticket })
-    } else {
-      core.counters.timedOut += 1
-      answer(core, request, isRead(request.operation.code) ? readTimedOut : writeTimedOut)
-    }
+  for (const batch of core.deadlines.takeDue(now)) {
+    for (const inFlight of batch.requests) expireAt(core, inFlight, now)
+    batch.deadline = earliestOf(batch.requests)
+    if (batch.deadline === Number.POSITIVE_INFINITY) core.batches.delete(batch.number)
+    else core.deadlines.add(batch, batch.deadline)
   }
+  for (const inFlight of core.gathered) expireAt(core, inFlight, now)
 }
 
-const leaveBatch = (core: ConnectionCore, { batch: number }: InFlight): void => {
-  const batch = core.batches.get(number)
-  if (batch === undefined) return
-  batch.waiting -= 1
-  if (batch.waiting === 0) core.batches.delete(number)
+const expireAt = (core: ConnectionCore, inFlight: InFlight, now: number): void => {
+  if (inFlight.isDone || inFlight.deadline > now) return
+  release(core, inFlight)
+  const { request } = inFlight
+  if (request.policy === 'slot') {
+    core.counters.forgotten += 1
+    core.effects.push({ type: 'connection.forget', ticket: request.ticket })
+  } else {
+    core.counters.timedOut += 1
+    answer(core, request, isRead(request.operation.code) ? readTimedOut : writeTimedOut)
+  }
 }
 
 const readTimedOut: OperationResult = {

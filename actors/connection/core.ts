@@ -39,17 +39,17 @@ export interface InFlight {
   readonly request: ClientRequest
   readonly deadline: number
   readonly bytes: number
-  /** The batch it left in; 0 while it is gathered. */
-  batch: number
   isDone: boolean
 }
 
 export interface SentBatch {
+  readonly number: number
   readonly shard: ShardId
   /** Empty: this node. */
   readonly to: NodeId | ''
   readonly requests: readonly InFlight[]
-  waiting: number
+  /** The earliest of those that wait. */
+  deadline: number
 }
 
 export interface ConnectionCoreOptions {
@@ -65,8 +65,11 @@ export interface ConnectionCoreOptions {
 export interface ConnectionCore extends ConnectionCoreOptions {
   readonly effects: ConnectionEffect[]
   gathered: InFlight[]
+  /** One of them is sampled: only then does a flush look for it. */
+  hasTraced: boolean
   readonly batches: Map<number, SentBatch>
-  readonly deadlines: Deadlines<InFlight>
+  /** Of the batches: requests that left together mostly have one deadline. */
+  readonly deadlines: Deadlines<SentBatch>
   readonly bucket: TokenBucket
   nextBatch: number
   inFlightRequests: number
@@ -81,6 +84,7 @@ export const createConnectionCore = (options: ConnectionCoreOptions): Connection
   ...options,
   effects: [],
   gathered: [],
+  hasTraced: false,
   batches: new Map(),
   deadlines: createDeadlines(),
   bucket: openTokenBucket(rateOf(options.limits), options.now),
@@ -116,49 +120,54 @@ export const close = (core: ConnectionCore, reason: string): void => {
   core.effects.push({ type: 'connection.closed', reason })
 }
 
-/** `open`. */
-export const acceptRequest = (core: ConnectionCore, { request, now }: EventOf<'connection.request'>): void => {
+/** `open`. What would pass the limit in the middle of a message is refused as it would be a message later. */
+export const acceptRequests = (core: ConnectionCore, { requests, now }: EventOf<'connection.requests'>): void => {
   core.heardAt = now
-  const { operation, policy } = request
+  for (const request of requests) {
+    const refusal = isAtHighWater(core) ? holdsTooMany(core, request.policy) : refusalOf(core, request, now)
+    if (refusal === null) take(core, request, now)
+    else answer(core, request, refusal)
+  }
+}
+
+const refusalOf = (core: ConnectionCore, { operation, policy }: ClientRequest, now: number): OperationResult | null => {
   const refusal = checkOperation(operation, core.limits.batchBytesMax)
-  if (refusal !== null) {
-    answer(core, request, refusal)
-    return
-  }
-  if (core.limits.requestsPerSecondMax > 0) {
-    const waitMs = takeToken(core.bucket, rateOf(core.limits), now)
-    if (waitMs > 0) {
-      core.counters.overloaded += 1
-      answer(core, request, overloaded(policy, waitMs, 'The connection is above its rate: slow down.'))
-      return
-    }
-  }
-  take(core, request, now)
+  if (refusal !== null || core.limits.requestsPerSecondMax === 0) return refusal
+  const waitMs = takeToken(core.bucket, rateOf(core.limits), now)
+  if (waitMs === 0) return null
+  core.counters.overloaded += 1
+  return overloaded(policy, waitMs, 'The connection is above its rate: slow down.')
 }
 
 /** `throttled`. */
-export const refuseThrottled = (core: ConnectionCore, { request, now }: EventOf<'connection.request'>): void => {
+export const refuseThrottled = (core: ConnectionCore, { requests, now }: EventOf<'connection.requests'>): void => {
   core.heardAt = now
+  for (const request of requests) answer(core, request, holdsTooMany(core, request.policy))
+}
+
+const holdsTooMany = (core: ConnectionCore, policy: Policy): OperationResult => {
   core.counters.overloaded += 1
-  const { limits } = core
-  answer(core, request, overloaded(request.policy, limits.retryAfterMs, 'The connection has as many requests as it can hold: slow down.'))
+  return overloaded(policy, core.limits.retryAfterMs, 'The connection has as many requests as it can hold: slow down.')
 }
 
 /** `draining`. */
-export const refuseDraining = (core: ConnectionCore, { request }: EventOf<'connection.request'>): void => {
-  core.counters.overloaded += 1
-  answer(core, request, overloaded(request.policy, core.limits.retryAfterMs, 'The node is leaving: ask another.'))
+export const refuseDraining = (core: ConnectionCore, { requests }: EventOf<'connection.requests'>): void => {
+  for (const request of requests) {
+    core.counters.overloaded += 1
+    answer(core, request, overloaded(request.policy, core.limits.retryAfterMs, 'The node is leaving: ask another.'))
+  }
 }
 
 /** `handshaking`, `authenticating`, `closed`: whoever asks has no session here. The raw connection needs none: its node is leaving. */
-export const refuseUnknown = (core: ConnectionCore, event: EventOf<'connection.request'>): void => {
+export const refuseUnknown = (core: ConnectionCore, event: EventOf<'connection.requests'>): void => {
   if (core.kind === 'raw') {
     refuseDraining(core, event)
     return
   }
-  const { request } = event
-  const definite = request.policy !== 'slot'
-  answer(core, request, { status: 'UNAUTHORIZED', revision: 0, definite, message: 'There is no open session: say hello first.' })
+  for (const request of event.requests) {
+    const definite = request.policy !== 'slot'
+    answer(core, request, { status: 'UNAUTHORIZED', revision: 0, definite, message: 'There is no open session: say hello first.' })
+  }
 }
 
 const overloaded = (policy: Policy, retryAfterMs: number, message: string): OperationResult =>
@@ -172,12 +181,12 @@ const take = (core: ConnectionCore, request: ClientRequest, now: number): void =
   const { operation } = request
   const deadline = now + Math.min(TIMEOUT_MS_MAX, Math.max(1, request.timeoutMs))
   const bytes = encodedOperationBytes(operation)
-  const inFlight: InFlight = { request, deadline, bytes, batch: 0, isDone: false }
+  const inFlight: InFlight = { request, deadline, bytes, isDone: false }
   core.inFlightRequests += 1
   core.inFlightBytes += bytes
-  core.deadlines.add(inFlight, deadline)
   if (core.gathered.length === 0) core.effects.push({ type: 'connection.flushWanted' })
   core.gathered.push(inFlight)
+  if (request.trace !== undefined) core.hasTraced = true
 }
 
 /** The request is answered or forgotten: it counts no more. */

@@ -14,7 +14,7 @@
 import { setup } from 'xstate'
 import { flush, handleReply, handleTick } from './batches.ts'
 import {
-  CONNECTION_VERSION, acceptRequest, close, isAtHighWater, isBelowLowWater, isHandshakeOverdue, isIdle, isSilentAt, noteHello,
+  CONNECTION_VERSION, acceptRequests, close, isAtHighWater, isBelowLowWater, isHandshakeOverdue, isIdle, isSilentAt, noteHello,
   refuseDraining, refuseThrottled, refuseUnknown,
 } from './core.ts'
 import type { ConnectionCore, EventOf } from './core.ts'
@@ -49,10 +49,10 @@ export const connectionMachine = setup({
     isIdle: ({ context }) => isIdle(context.core),
   },
   actions: {
-    accept: on('connection.request', acceptRequest),
-    refuseThrottled: on('connection.request', refuseThrottled),
-    refuseDraining: on('connection.request', refuseDraining),
-    refuseUnknown: on('connection.request', refuseUnknown),
+    accept: on('connection.requests', acceptRequests),
+    refuseThrottled: on('connection.requests', refuseThrottled),
+    refuseDraining: on('connection.requests', refuseDraining),
+    refuseUnknown: on('connection.requests', refuseUnknown),
     noteHello: on('connection.hello', noteHello),
     flush: on('connection.flush', flush),
     resolve: on('shard.reply', handleReply),
@@ -82,7 +82,7 @@ export const connectionMachine = setup({
           { guard: 'isKnownVersion', target: 'authenticating', actions: 'noteHello' },
           { target: 'closed', actions: 'closeVersion' },
         ],
-        'connection.request': { actions: 'refuseUnknown' },
+        'connection.requests': { actions: 'refuseUnknown' },
         tick: isHandshakeLate,
       },
     },
@@ -90,13 +90,13 @@ export const connectionMachine = setup({
       on: {
         'connection.authenticated': 'open',
         'connection.refused': { target: 'closed', actions: 'closeRefused' },
-        'connection.request': { actions: 'refuseUnknown' },
+        'connection.requests': { actions: 'refuseUnknown' },
         tick: isHandshakeLate,
       },
     },
     open: {
       on: {
-        'connection.request': [
+        'connection.requests': [
           { guard: 'isAtHighWater', target: 'throttled', actions: 'refuseThrottled' },
           { actions: 'accept' },
         ],
@@ -107,20 +107,20 @@ export const connectionMachine = setup({
     throttled: {
       always: { guard: 'isBelowLowWater', target: 'open' },
       on: {
-        'connection.request': { actions: 'refuseThrottled' },
+        'connection.requests': { actions: 'refuseThrottled' },
         'connection.hello': { actions: 'noteHello' },
       },
     },
     draining: {
       always: { guard: 'isIdle', target: 'closed', actions: 'closeDrained' },
       on: {
-        'connection.request': { actions: 'refuseDraining' },
+        'connection.requests': { actions: 'refuseDraining' },
         'connection.drain': {},
       },
     },
     closed: {
       on: {
-        'connection.request': { actions: 'refuseUnknown' },
+        'connection.requests': { actions: 'refuseUnknown' },
         'connection.drain': {},
       },
     },

@@ -3,6 +3,7 @@
  * decoded requests and an opaque ticket for each, and gets answers for those tickets back.
  */
 
+import type { TraceContext } from '../kernel/trace.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
 import type { Consistency, Operation, OperationResult } from '../shard/operation.ts'
 import type { Policy, ShardMessage } from '../shard/protocol.ts'
@@ -18,13 +19,16 @@ export interface ClientRequest {
   readonly operation: Operation
   /** Milliseconds from now; at most 60,000. */
   readonly timeoutMs: number
+  /** Only when the request is sampled. */
+  readonly trace?: TraceContext
 }
 
 export type ConnectionEvent =
   | { readonly type: 'connection.hello'; readonly version: number; readonly now: number }
   | { readonly type: 'connection.authenticated' }
   | { readonly type: 'connection.refused'; readonly reason: string }
-  | { readonly type: 'connection.request'; readonly request: ClientRequest; readonly now: number }
+  /** What one message brought: a single request, or all of a batch. */
+  | { readonly type: 'connection.requests'; readonly requests: readonly ClientRequest[]; readonly now: number }
   /** End of a turn: the requests gathered leave as one message per shard. */
   | { readonly type: 'connection.flush'; readonly now: number }
   | (Extract<ShardMessage, { type: 'shard.reply' }> & { readonly from: NodeId; readonly now: number })
@@ -37,7 +41,9 @@ export type ConnectionEffect =
   | { readonly type: 'connection.forget'; readonly ticket: RequestTicket }
   /** `to` empty: the shard on this node. */
   | { readonly type: 'connection.send'; readonly shard: ShardId; readonly to: NodeId | ''
-      readonly message: Extract<ShardMessage, { type: 'shard.request' }> }
+      readonly message: Extract<ShardMessage, { type: 'shard.request' }>
+      /** Of the first sampled request in the batch. */
+      readonly trace?: TraceContext }
   | { readonly type: 'connection.flushWanted' }
   | { readonly type: 'connection.closed'; readonly reason: string }
 

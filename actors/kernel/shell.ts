@@ -12,6 +12,7 @@
 import { createActor } from 'xstate'
 import type { AnyStateMachine, InputFrom, EventFromLogic } from 'xstate'
 import { assert } from './assert.ts'
+import { SETTLED, createHotPath } from './hotPath.ts'
 
 const QUEUED_EVENTS_MAX = 100_000
 
@@ -36,6 +37,7 @@ interface Running<Event, Effect> {
   readonly perform: (effect: Effect) => void
   readonly deliver: (event: Event) => void
   readonly onFailure: (error: unknown) => void
+  /** What arrived while the actor was busy. */
   queue: Event[]
   isBusy: boolean
   isStopped: boolean
@@ -46,14 +48,20 @@ export const createShell = <Machine extends AnyStateMachine, Effect>(
 ): Shell<EventFromLogic<Machine>> => {
   const actor = createActor(options.machine, { input: options.input })
   const reportState = createStateReport(() => valueOf(actor), options.onState)
+  const hotPath = createHotPath(options.machine, actor.getSnapshot())
+  const sendToChart = (event: EventFromLogic<Machine>): void => {
+    actor.send(event)
+    if (!running.isStopped) hotPath.enter(actor.getSnapshot())
+  }
   const running: Running<EventFromLogic<Machine>, Effect> = {
     effects: options.effects,
     perform: options.perform,
     onFailure: options.onFailure,
     deliver: (event) => {
-      actor.send(event)
+      const outcome = hotPath.take(event)
+      if (outcome !== 'done') sendToChart(outcome === 'left' ? event : SETTLED as EventFromLogic<Machine>)
       drain(running)
-      reportState()
+      if (outcome !== 'done') reportState()
     },
     queue: [],
     isBusy: false,
@@ -75,13 +83,14 @@ export const createShell = <Machine extends AnyStateMachine, Effect>(
 
 const take = <Event, Effect>(running: Running<Event, Effect>, event: Event): void => {
   if (running.isStopped) return
-  running.queue.push(event)
   if (running.isBusy) {
+    running.queue.push(event)
     assert(running.queue.length <= QUEUED_EVENTS_MAX, `an actor queues at most ${QUEUED_EVENTS_MAX} events`)
     return
   }
   running.isBusy = true
   try {
+    running.deliver(event)
     deliverQueued(running)
   } catch (error) {
     fail(running, error)
@@ -103,6 +112,7 @@ const deliverQueued = <Event, Effect>(running: Running<Event, Effect>): void => 
 
 /** Effects may add effects: those are carried out in the same pass, in order. */
 const drain = <Event, Effect>(running: Running<Event, Effect>): void => {
+  if (running.effects.length === 0) return
   for (const effect of running.effects) {
     if (running.isStopped) break
     running.perform(effect)

@@ -1,7 +1,7 @@
 /**
- * What leaves at the end of a turn of the event loop, in stage order: connections gather requests, shards make them one entry, raft members
- * replicate it, the post sends one frame per node. One deferred callback serves all stages, so that a request that arrived this
- * turn is on the wire at its end.
+ * What leaves at the end of a turn of the event loop, in stage order: connections gather requests, shards make them one entry, raft
+ * members replicate it, the post sends one frame per node, the log writes one group. One deferred callback serves all stages, so that
+ * a request that arrived this turn is on the wire, and on its way to the disk, at its end.
  *
  * A flush may wake an earlier stage (a group of one commits at once and its answer frees a connection), so the stages are run
  * again until nothing is left, at most PASSES_MAX times; what is left then waits for the next turn.
@@ -10,7 +10,7 @@
 import type { Clock } from './clock.ts'
 
 const PASSES_MAX = 8
-const STAGES = ['connection', 'shard', 'raft', 'post'] as const
+const STAGES = ['connection', 'shard', 'raft', 'post', 'wal'] as const
 export type Stage = (typeof STAGES)[number]
 
 export interface Turn {

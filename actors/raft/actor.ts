@@ -93,11 +93,18 @@ export interface RaftStatus {
   readonly quarantined?: string
 }
 
+export interface Leadership {
+  readonly leader: ReplicaId | ''
+  readonly term: Term
+}
+
 export interface RaftMember {
   readonly send: (event: RaftEvent) => void
   /** `wal.snapshotMarked` of this group completes an installation. (`wal.appended` is an event: `send` takes it.) */
   readonly walNotice: (notice: WalNotice) => void
   readonly role: () => RaftRole
+  /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
+  readonly leadership: () => Leadership
   readonly status: () => RaftStatus
   /** Undefined outside the log in memory. For invariants and tools. */
   readonly entryAt: (index: Index) => Entry | undefined
@@ -148,6 +155,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     send: shell.send,
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
+    leadership: () => core,
     status: () => statusOf(core),
     entryAt: (index) => entryAt(core.log, index),
     stop: () => {
@@ -162,7 +170,7 @@ const perform = (running: Running, effect: RaftEffect): void => {
   switch (effect.type) {
     case 'raft.flushWanted': ports.requestFlush(); return
     case 'raft.send': mail(running, effect); return
-    case 'wal.append': ports.wal({ ...effect, group, reserved: isReserved(effect.entries) }); return
+    case 'wal.append': append(running, effect); return
     case 'wal.compact': ports.wal({ type: 'wal.compact', group, mark: { index: effect.index, term: effect.term } }); return
     case 'raft.committed':
     case 'raft.proposed':
@@ -180,6 +188,13 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.quarantine': quarantine(running, effect); return
   }
   effect satisfies never
+}
+
+const append = ({ options }: Running, { ticket, submittedTerm, hardState, entries }: EffectOf<'wal.append'>): void => {
+  const { group, ports } = options
+  const reserved = isReserved(entries)
+  if (hardState === undefined) ports.wal({ type: 'wal.append', group, ticket, submittedTerm, entries, reserved })
+  else ports.wal({ type: 'wal.append', group, ticket, submittedTerm, hardState, entries, reserved })
 }
 
 /** Terms, votes and no-ops may use the space kept back when the disk is full: without them not even reads go on. */

@@ -40,12 +40,11 @@ export const submit = (core: RaftCore): void => {
   if (!durability.isHardStateDirty && durability.submittedIndex === lastIndex) return
   durability.ticket += 1
   const entries = entriesBetween(core.log, durability.submittedIndex + 1, lastIndex)
-  const content = { ticket: durability.ticket, submittedTerm: term, entries }
   if (durability.isHardStateDirty) {
     durability.hardStateTicket = durability.ticket
     durability.isHardStateDirty = false
-    core.effects.push({ type: 'wal.append', ...content, hardState: { term, vote } })
-  } else core.effects.push({ type: 'wal.append', ...content })
+    core.effects.push({ type: 'wal.append', ticket: durability.ticket, submittedTerm: term, hardState: { term, vote }, entries })
+  } else core.effects.push({ type: 'wal.append', ticket: durability.ticket, submittedTerm: term, entries })
   durability.submittedIndex = lastIndex
 }
 

@@ -36,7 +36,9 @@ import {
 } from './election.ts'
 import { handleAppend, handleHeartbeat } from './following.ts'
 import { handleTransferLeadership } from './leadershipTransfer.ts'
-import { handlePresent, handlePresentAccepted, isOwnRefusal, isStranger } from './presentation.ts'
+import {
+  handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal, isStranger,
+} from './presentation.ts'
 import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
 import { handleAppendAccepted, handleAppendRejected, handleFlush, handlePropose, refuseProposal } from './replication.ts'
 import {
@@ -155,6 +157,8 @@ export const raftMachine = setup({
     tickAsLeader: on('tick', handleTickAsLeader),
     presentFirst: ({ context, event }) => presentFirst(context.core, event),
     answerPresentation: on('raft.present', handlePresent),
+    confirmPresence: on('raft.presentChallenged', handlePresentChallenged),
+    judgePresentation: on('raft.presentConfirmed', handlePresentConfirmed),
     noteAccepted: on('raft.presentAccepted', handlePresentAccepted),
     answerPreVote: on('raft.requestPreVote', answerPreVote),
     answerVote: on('raft.requestVote', answerVote),
@@ -194,6 +198,8 @@ export const raftMachine = setup({
   initial: 'starting',
   on: {
     'raft.present': { actions: 'answerPresentation' },
+    'raft.presentChallenged': { actions: 'confirmPresence' },
+    'raft.presentConfirmed': { actions: 'judgePresentation' },
     'raft.presentAccepted': { actions: 'noteAccepted' },
     'raft.presentRefused': { guard: 'isOwnRefusal', target: '.halted', actions: 'noteRefusal' },
     'raft.halt': { target: '.halted', actions: 'noteHalt' },

@@ -2,20 +2,30 @@
  * A started member presents itself: before it promises anything to a peer, it shows that peer what its disk held, and waits until the
  * peer agrees that nothing it was promised is missing (promises.ts).
  *
- *   started ──raft.present──▶ every peer ──raft.presentAccepted──▶ this peer may be promised to
- *                                        ──raft.presentRefused───▶ quarantined: halted for good
+ *   started ──raft.present──▶ peer ──raft.presentChallenged──▶ alive? ──raft.presentConfirmed──▶ peer
+ *           ◀──raft.presentAccepted── nothing is missing: this peer may be promised to
+ *           ◀──raft.presentRefused─── quarantined: halted for good
  *
  * Until a peer has accepted, this member does not vote for it, does not answer its appends, does not campaign towards it and, as
  * leader, sends it nothing else. Nobody waits for a peer that is gone: presenting to all goes on for one maximum election
  * timeout (in which a started member neither votes nor campaigns anyway), and after that to whoever turns up.
  *
  * The presentation never changes while the member lives: it is what was durable at the start. `incarnation` tells the starts apart.
+ *
+ * Why a presentation is judged only when its start is known to live (test: "a late presentation of an earlier start refuses nobody"):
+ *   1. n2 starts and presents (term 4) to n1; the message is held up. n2 dies.
+ *   2. n2 starts again, is accepted by n1, and votes for it in term 5.
+ *   3. The message of step 1 arrives: it shows less than was promised, from a start n1 never heard of.
+ *   4. If n1 took that for the newer start it would refuse n2 for good, and n2, which has forgotten nothing, would ignore a refusal
+ *      that names a start it is not. Two such refusals in a group of three, and it never elects again.
+ * Starts have no order that a restored directory could not repeat, so nothing in the message tells old from new. Rule: n1 asks, with a
+ * fresh number, and judges what was presented when that very start has repeated the number. A start that is over can not.
  */
 
 import { createProgress } from './progress.ts'
 import { isCurrent } from './membership.ts'
 import { lastIndexOf } from './log.ts'
-import { acceptsPresentation, isRefused, promiseOf } from './promises.ts'
+import { acceptsPresentation, isAcceptedStart, isRefused, promiseOf } from './promises.ts'
 import { configurationOf, peersOf, send, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { RaftEvent, RaftMessage } from './protocol.ts'
@@ -60,18 +70,48 @@ export const handlePresentAccepted = (core: RaftCore, { from, incarnation }: Rec
 export const isOwnRefusal = (core: RaftCore, { incarnation }: Received<'raft.presentRefused'>): boolean =>
   incarnation === core.presenting.own.incarnation
 
-/** A peer has started. Its log may have lost what was not durable: as leader, find out where it stands from the beginning. */
+/** A start that was accepted before is accepted again; any other must first show that it is alive. */
 export const handlePresent = (core: RaftCore, event: Received<'raft.present'>): void => {
   const { from, incarnation } = event
   if (!isCurrent(configurationOf(core), from)) return
-  const isKnownStart = promiseOf(core, from).incarnation === incarnation
-  if (!acceptsPresentation(core, from, event)) {
-    const { term, matchIndex } = promiseOf(core, from)
-    send(core, from, { type: 'raft.presentRefused', incarnation, term, index: matchIndex })
+  if (isRefused(core, from)) refuse(core, from, incarnation)
+  else if (isAcceptedStart(core, from, incarnation)) send(core, from, { type: 'raft.presentAccepted', incarnation })
+  else challenge(core, event)
+}
+
+/** One claim a peer: of several starts presented in turn only the living one answers, and it presents until it is answered. */
+const challenge = (core: RaftCore, { from, incarnation, term, vote, lastTerm, lastIndex }: Received<'raft.present'>): void => {
+  const known = promiseOf(core, from)
+  if (known.claim?.presented.incarnation !== incarnation) {
+    known.claim = { presented: { incarnation, term, vote, lastTerm, lastIndex }, challenge: core.random.uint32() }
+  }
+  send(core, from, { type: 'raft.presentChallenged', incarnation, challenge: known.claim.challenge })
+}
+
+export const handlePresentChallenged = (core: RaftCore, event: Received<'raft.presentChallenged'>): void => {
+  const { from, incarnation, challenge: asked } = event
+  if (incarnation === core.presenting.own.incarnation) send(core, from, { type: 'raft.presentConfirmed', incarnation, challenge: asked })
+}
+
+/** The peer has just started. Its log may have lost what was not durable: as leader, find out where it stands from the beginning. */
+export const handlePresentConfirmed = (core: RaftCore, event: Received<'raft.presentConfirmed'>): void => {
+  const { from, incarnation } = event
+  const known = promiseOf(core, from)
+  const { claim } = known
+  const isAnswer = claim !== null && claim.challenge === event.challenge && claim.presented.incarnation === incarnation
+  if (!isAnswer || !isCurrent(configurationOf(core), from)) return
+  known.claim = null
+  if (!acceptsPresentation(core, from, claim.presented)) {
+    refuse(core, from, incarnation)
     return
   }
   send(core, from, { type: 'raft.presentAccepted', incarnation })
-  if (core.role === 'leader' && !isKnownStart) restartProgress(core, from)
+  if (core.role === 'leader') restartProgress(core, from)
+}
+
+const refuse = (core: RaftCore, peer: ReplicaId, incarnation: number): void => {
+  const { term, matchIndex } = promiseOf(core, peer)
+  send(core, peer, { type: 'raft.presentRefused', incarnation, term, index: matchIndex })
 }
 
 const restartProgress = (core: RaftCore, peer: ReplicaId): void => {

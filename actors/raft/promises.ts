@@ -35,12 +35,13 @@ export const notePromise = (core: RaftCore, from: ReplicaId, said: { term: Term,
 
 export const isRefused = (core: RaftCore, replica: ReplicaId): boolean => core.promises.get(replica)?.isRefused ?? false
 
-/** Compares and remembers: false when the peer has forgotten something, which is final. */
+/** Presented again while it lives: its promises since then are newer than what it started with. */
+export const isAcceptedStart = (core: RaftCore, replica: ReplicaId, incarnation: number): boolean =>
+  promiseOf(core, replica).incarnation === incarnation
+
+/** Compares and remembers, for a start that is known to live: false when it has forgotten something, which is final. */
 export const acceptsPresentation = (core: RaftCore, from: ReplicaId, presented: Presentation): boolean => {
   const known = promiseOf(core, from)
-  if (known.isRefused) return false
-  // Presented again while it lives: its promises since then are newer than what it started with.
-  if (known.incarnation === presented.incarnation) return true
   if (isBelow(presented, known)) {
     known.isRefused = true
     return false
@@ -59,7 +60,7 @@ const isBelow = (presented: Presentation, promised: PeerPromise): boolean => {
 export const promiseOf = (core: RaftCore, replica: ReplicaId): PeerPromise => {
   const known = core.promises.get(replica)
   if (known !== undefined) return known
-  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, isRefused: false }
+  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, claim: null, isRefused: false }
   core.promises.set(replica, fresh)
   return fresh
 }

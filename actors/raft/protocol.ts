@@ -94,6 +94,9 @@ export type RaftMessage =
   | { readonly type: 'raft.timeoutNow'; readonly term: Term }
   /** Sent after every start, until each peer has answered or one maximum election timeout has passed. */
   | ({ readonly type: 'raft.present' } & Presentation)
+  /** Is the start that was presented still alive? `challenge` is fresh, 32 bits: only a living start can repeat it. */
+  | { readonly type: 'raft.presentChallenged'; readonly incarnation: number; readonly challenge: number }
+  | { readonly type: 'raft.presentConfirmed'; readonly incarnation: number; readonly challenge: number }
   | { readonly type: 'raft.presentAccepted'; readonly incarnation: number }
   /** The sender presented less than it once promised to this peer: `term` and `index` are what it had promised. It halts. */
   | { readonly type: 'raft.presentRefused'; readonly incarnation: number; readonly term: Term; readonly index: Index }

@@ -59,6 +59,8 @@ export interface PeerPromise {
   matchIndex: Index
   /** The start of the peer that was accepted last: one that is presented twice was delayed, not forgotten. */
   incarnation: number | undefined
+  /** Presented and not judged yet: whether that start is still alive was asked with this challenge. */
+  claim: { readonly presented: Presentation; readonly challenge: number } | null
   /** It presented less than it had promised. It counts for nothing until it comes back under a new replica id. */
   isRefused: boolean
 }

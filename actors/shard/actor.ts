@@ -3,11 +3,14 @@
  * written is the one thing it remembers, to cancel it on stop.
  */
 
+import { createNodeText } from '../kernel/nodeText.ts'
 import { createShell } from '../kernel/shell.ts'
 import { nodeOf } from '../../topology/ids.ts'
+import { useBinaryText } from './bytes.ts'
 import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
+import { createShardMeter } from './meter.ts'
 import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
@@ -16,10 +19,13 @@ import type { ReplicaId, ShardId } from '../../topology/ids.ts'
 import type { SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ShardCounters } from './core.ts'
 import type { ShardLimits } from './limits.ts'
+import type { ShardMeter } from './meter.ts'
 import type { Origin, ShardEffect, ShardEvent, ShardMessage } from './protocol.ts'
 
 /** The newest, and one before it in case it turns out damaged (DESIGN 5). */
 const SNAPSHOTS_KEPT = 2
+
+useBinaryText(createNodeText())
 
 export interface ShardPorts {
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
@@ -67,6 +73,7 @@ export interface ShardActor {
   /** The chart's state, such as `leading.serving`. */
   readonly state: () => string
   readonly status: () => ShardStatus
+  readonly meter: ShardMeter
   /** Equal for replicas that applied the same entries; costs a pass over the state. */
   readonly stateHash: () => string
   readonly stop: () => void
@@ -81,6 +88,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     entryBytesMax: options.entryBytesMax,
     announceChanges: options.announceChanges,
   })
+  const meter = createShardMeter()
   let cancelSnapshot: Cancel = () => {}
 
   const writeSnapshot = (effect: Extract<ShardEffect, { type: 'shard.writeSnapshot' }>): void => {
@@ -104,7 +112,10 @@ export const createShard = (options: ShardOptions): ShardActor => {
 
   const perform = (effect: ShardEffect): void => {
     switch (effect.type) {
-      case 'shard.answer': ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results }); return
+      case 'shard.answer':
+        ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results })
+        meter.answered(effect.operations, effect.results, clock.now() - effect.arrivedAt)
+        return
       case 'raft.propose': ports.raft(effect); return
       case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
       case 'shard.flushWanted': ports.requestFlush(); return
@@ -127,6 +138,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
   return {
     send: shell.send,
     state: shell.state,
+    meter,
     status: () => ({
       appliedIndex: core.state.appliedIndex,
       appliedTerm: core.state.appliedTerm,

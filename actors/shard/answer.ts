@@ -75,7 +75,8 @@ const release = (core: ShardCore, pending: PendingOperation): void => {
 const finishWhenComplete = (core: ShardCore, batch: RequestBatch): void => {
   if (batch.waiting > 0 || batch.isSilent) return
   const results = batch.to.node === core.node ? batch.results : withinReply(core, batch)
-  core.effects.push({ type: 'shard.answer', to: batch.to, batch: batch.number, results })
+  const { to, number, operations, arrivedAt } = batch
+  core.effects.push({ type: 'shard.answer', to, batch: number, results, operations, arrivedAt })
 }
 
 /**

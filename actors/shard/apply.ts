@@ -9,16 +9,19 @@
 import { assert } from '../kernel/assert.ts'
 import { EntryKind } from '../raft/protocol.ts'
 import { decodeBatch } from './batch.ts'
-import { addDecimals, decimalOf } from './counter.ts'
+import { bytesOfText } from './bytes.ts'
+import { addDecimals, decimalIn, decimalOf } from './counter.ts'
 import { expireKeys } from './expiry.ts'
 import { OpCode } from './operation.ts'
 import { asDuplicate, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
 import { closeSession, endIdleSessions, openSession, throughSession } from './sessions.ts'
 import { isLive, liveRecord, removeKey, storeKey } from './state.ts'
+import { storedValue, valueBytes } from './storedValue.ts'
 import type { Entry } from '../raft/protocol.ts'
 import type { ChangeObserver } from './expiry.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type { KeyRecord, ShardState } from './state.ts'
+import type { StoredValue } from './storedValue.ts'
 
 export const ignoreChanges: ChangeObserver = () => {}
 
@@ -43,7 +46,7 @@ export const applyEntry = (state: ShardState, entry: Entry, changed: ChangeObser
 /** A read of the applied state. */
 export const readKey = (state: ShardState, key: string): OperationResult => {
   const record = liveRecord(state, key)
-  return record === undefined ? notFound : ok(record.revision, record.value)
+  return record === undefined ? notFound : ok(record.revision, valueBytes(record.value))
 }
 
 const applyOperation = (state: ShardState, operation: Operation, changed: ChangeObserver): OperationResult => {
@@ -96,7 +99,7 @@ const change = (state: ShardState, target: Target): OperationResult => {
 const deadlineIn = (state: ShardState, ttlMs: number): number => (ttlMs === 0 ? 0 : state.timeMs + ttlMs)
 
 /** Stores the value under a new revision. */
-const store = (state: ShardState, target: Target, next: { readonly value: Uint8Array; readonly expiresAtMs: number }): number => {
+const store = (state: ShardState, target: Target, next: { readonly value: StoredValue; readonly expiresAtMs: number }): number => {
   state.revision += 1
   const record = { value: next.value, revision: state.revision, expiresAtMs: next.expiresAtMs }
   storeKey(state, target.operation.key, { previous: target.stored, record })
@@ -107,7 +110,7 @@ const put = (state: ShardState, target: Target): OperationResult => {
   const { value, ttlMs = 0 } = target.operation
   if (value === undefined) return incomplete
   // The value is a view into the entry, which belongs to the log: the state keeps a copy.
-  return ok(store(state, target, { value: value.slice(), expiresAtMs: deadlineIn(state, ttlMs) }))
+  return ok(store(state, target, { value: storedValue(value), expiresAtMs: deadlineIn(state, ttlMs) }))
 }
 
 const del = (state: ShardState, { operation, live }: Target): OperationResult => {
@@ -117,16 +120,19 @@ const del = (state: ShardState, { operation, live }: Target): OperationResult =>
   return ok(state.revision)
 }
 
+/** A long value is no counter: a decimal has at most 20 characters. */
+const counterIn = (value: StoredValue): string | null => (typeof value === 'string' ? decimalIn(value) : null)
+
 /** Keeps the deadline unless the operation brings one. */
 const incr = (state: ShardState, target: Target): OperationResult => {
   const { operation: { value, ttlMs }, live } = target
   const delta = value === undefined ? '1' : decimalOf(value)
-  const current = live === undefined ? '0' : decimalOf(live.value)
+  const current = live === undefined ? '0' : counterIn(live.value)
   if (delta === null || current === null) return notACounter
   const sum = addDecimals(current, delta)
   if (sum === null) return counterOverflow
   const expiresAtMs = ttlMs === undefined ? live?.expiresAtMs ?? 0 : deadlineIn(state, ttlMs)
-  return ok(store(state, target, { value: sum, expiresAtMs }), sum)
+  return ok(store(state, target, { value: sum, expiresAtMs }), bytesOfText(sum))
 }
 
 const touch = (state: ShardState, target: Target): OperationResult => {

@@ -4,6 +4,8 @@
  * Integers up to 2^53 - 1 are two little-endian 32-bit words, low first; the high word stays below 2^21.
  */
 
+import type { BinaryText } from '../kernel/nodeText.ts'
+
 const HIGH_WORD = 0x1_0000_0000
 const HIGH_WORD_MAX = 0x1f_ffff
 
@@ -23,25 +25,40 @@ export const readSafeInteger = (view: DataView, offset: number): number => {
   return high > HIGH_WORD_MAX ? -1 : high * HIGH_WORD + view.getUint32(offset, true)
 }
 
+const portable: BinaryText = {
+  write: (bytes, offset, text) => {
+    for (let i = 0; i < text.length; i += 1) bytes[offset + i] = text.charCodeAt(i)
+  },
+  read: (bytes, offset, length) => {
+    let text = ''
+    for (let at = offset; at < offset + length; at += CHARACTERS_PER_CALL_MAX) {
+      const end = Math.min(at + CHARACTERS_PER_CALL_MAX, offset + length)
+      text += String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[])
+    }
+    return text
+  },
+  bytesOf: (text) => {
+    const bytes = new Uint8Array(text.length)
+    portable.write(bytes, 0, text)
+    return bytes
+  },
+}
+
+let binaryText = portable
+
+/** A shell whose host does the same faster says so, once (kernel/nodeText.ts); test/actors/shard/bytes.test.ts holds them equal. */
+export const useBinaryText = (faster: BinaryText): void => {
+  binaryText = faster
+}
+
 /** One byte per character. Characters above 255 never come here: `checkOperation` refuses them. */
-export const writeBinaryString = (bytes: Uint8Array, offset: number, text: string): void => {
-  for (let i = 0; i < text.length; i += 1) bytes[offset + i] = text.charCodeAt(i)
-}
+export const writeBinaryString = (bytes: Uint8Array, offset: number, text: string): void => binaryText.write(bytes, offset, text)
 
-export const readBinaryString = (bytes: Uint8Array, offset: number, length: number): string => {
-  let text = ''
-  for (let at = offset; at < offset + length; at += CHARACTERS_PER_CALL_MAX) {
-    const end = Math.min(at + CHARACTERS_PER_CALL_MAX, offset + length)
-    text += String.fromCharCode.apply(null, bytes.subarray(at, end) as unknown as number[])
-  }
-  return text
-}
+export const readBinaryString = (bytes: Uint8Array, offset: number, length: number): string => binaryText.read(bytes, offset, length)
 
-export const bytesOfText = (text: string): Uint8Array => {
-  const bytes = new Uint8Array(text.length)
-  writeBinaryString(bytes, 0, text)
-  return bytes
-}
+export const bytesOfText = (text: string): Uint8Array => binaryText.bytesOf(text)
+
+export const textOfBytes = (bytes: Uint8Array): string => readBinaryString(bytes, 0, bytes.length)
 
 /** Sixteen lower-case hex digits as eight bytes. */
 export const writeHex64 = (view: DataView, offset: number, hex: string): void => {

@@ -92,22 +92,24 @@ const maybeSnapshot = (core: ShardCore): void => {
   const { limits, state } = core
   const budget = Math.max(limits.snapshotLogBytesMin, Math.min(state.keyBytes, limits.snapshotLogBytesMax))
   const isDue = core.isSnapshotWanted || core.logBytes > budget
-  if (!isDue || core.isSnapshotting || core.restore !== null || core.now < core.snapshotNotBefore) return
+  if (!isDue || core.snapshot !== null || core.restore !== null || core.now < core.snapshotNotBefore) return
   if (state.appliedIndex === core.snapshotIndex) return
-  core.isSnapshotting = true
   core.isSnapshotWanted = false
   core.logBytes = 0
-  core.effects.push({ type: 'shard.writeSnapshot', index: state.appliedIndex, term: state.appliedTerm, chunks: openSnapshot(state) })
+  const chunks = openSnapshot(state)
+  core.snapshot = chunks
+  core.effects.push({ type: 'shard.writeSnapshot', index: state.appliedIndex, term: state.appliedTerm, chunks })
 }
 
 export const handleSnapshotWritten = (core: ShardCore, { index }: Local<'shard.snapshotWritten'>): void => {
-  core.isSnapshotting = false
+  core.snapshot = null
   core.snapshotIndex = Math.max(core.snapshotIndex, index)
   maybeSnapshot(core)
 }
 
 export const handleSnapshotFailed = (core: ShardCore): void => {
-  core.isSnapshotting = false
+  core.snapshot?.close()
+  core.snapshot = null
   core.isSnapshotWanted = true
   core.snapshotNotBefore = core.now + SNAPSHOT_RETRY_MS
 }

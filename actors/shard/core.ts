@@ -21,6 +21,7 @@ import type { LogTime } from './logTime.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type { Origin, Policy, ShardEffect } from './protocol.ts'
 import type { Restore } from './restore.ts'
+import type { Snapshot } from './snapshotCodec.ts'
 import type { ShardState } from './state.ts'
 
 /** One request message. It is answered once, when every operation has a result; not at all when any had to be met with silence. */
@@ -29,6 +30,8 @@ export interface RequestBatch {
   readonly operations: readonly Operation[]
   readonly number: number
   readonly policy: Policy
+  /** Monotonic milliseconds. */
+  readonly arrivedAt: number
   readonly results: OperationResult[]
   waiting: number
   isSilent: boolean
@@ -103,7 +106,8 @@ export interface ShardCore extends ShardCoreOptions {
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
   snapshotIndex: Index
-  isSnapshotting: boolean
+  /** The snapshot being written, if any. */
+  snapshot: Snapshot | null
   isSnapshotWanted: boolean
   snapshotNotBefore: number
 
@@ -144,7 +148,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   pendingBytes: 0,
   logBytes: 0,
   snapshotIndex: 0,
-  isSnapshotting: false,
+  snapshot: null,
   isSnapshotWanted: false,
   snapshotNotBefore: 0,
   restore: null,

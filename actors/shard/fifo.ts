@@ -12,12 +12,17 @@ export interface Remembered<Value> {
   readonly value: Value
 }
 
+export interface FifoCut<Value> {
+  readonly size: number
+  readonly entries: () => IterableIterator<Remembered<Value>>
+}
+
 export interface Fifo<Value> {
   readonly get: (key: string) => Value | undefined
   /** The key must not be remembered already. */
   readonly push: (key: string, value: Value) => void
-  /** A copy, oldest first. */
-  readonly toArray: () => readonly Remembered<Value>[]
+  /** What is remembered now, oldest first, however late it is read. Costs one copy of at most `capacity` pointers. */
+  readonly cut: () => FifoCut<Value>
 }
 
 export const createFifo = <Value>(capacity: number): Fifo<Value> => {
@@ -39,6 +44,16 @@ export const createFifo = <Value>(capacity: number): Fifo<Value> => {
       ring[oldest] = { key, value }
       oldest = (oldest + 1) % capacity
     },
-    toArray: () => ring.slice(oldest).concat(ring.slice(0, oldest)),
+    cut: () => cutOf(ring.slice(), oldest),
   }
 }
+
+const cutOf = <Value>(ring: readonly Remembered<Value>[], oldest: number): FifoCut<Value> => ({
+  size: ring.length,
+  * entries() {
+    for (let passed = 0; passed < ring.length; passed += 1) {
+      const remembered = ring[(oldest + passed) % ring.length]
+      if (remembered !== undefined) yield remembered
+    }
+  },
+})

@@ -11,7 +11,7 @@ import type { Operation, OperationResult, StatusName } from './operation.ts'
 
 const clientPattern = /^[0-9a-f]{16}$/
 /** One byte a character. */
-const isBinary = (text: string): boolean => !/[\u{100}-\u{10ffff}]/u.test(text)
+const isBinary = (text: string): boolean => !/[\u0100-\uffff]/.test(text)
 
 /** The refusal, or null when the operation is well-formed and fits an entry of `operationBytesMax` bytes. */
 export const checkOperation = (operation: Operation, operationBytesMax: number): OperationResult | null =>

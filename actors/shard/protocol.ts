@@ -25,6 +25,14 @@ export type ShardMessage =
   /** One result per operation, in order. Silence (`results` empty) is never sent. */
   | { readonly type: 'shard.reply'; readonly shard: ShardId; readonly batch: number; readonly results: readonly OperationResult[] }
 
+/** Entries of one slice of a snapshot. Lower: shorter slices, and more of them. A session's results, at most this many, stay together. */
+export const SLICE_ENTRIES_MAX = 1_024
+
+/** A consistent cut as bytes, encoded lazily. Each chunk holds at most `entriesMax` entries, and by itself never more than a slice may. */
+export interface SnapshotChunks {
+  readonly next: (...entriesMax: [] | [number]) => IteratorResult<Uint8Array, undefined>
+}
+
 /** The sender, for an answer: a node and an actor there. */
 export interface Origin {
   readonly node: NodeId
@@ -57,7 +65,8 @@ export type ShardEvent =
   | (Extract<ShardMessage, { type: 'shard.request' }> & { readonly origin: Origin; readonly now: number })
 
 export type ShardEffect =
-  | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[] }
+  | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[]
+      readonly operations: readonly Operation[]; readonly arrivedAt: number }
   | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }
   | { readonly type: 'raft.read'; readonly read: number; readonly lease: boolean }
   /** The shard gathered something: call `shard.flush` at the end of this turn. */
@@ -65,6 +74,6 @@ export type ShardEffect =
   /** Serving: subscribe the slot; not serving any more: drop the subscription and every buffered copy with it. */
   | { readonly type: 'shard.serving'; readonly serving: boolean; readonly term: Term }
   /** Write this consistent cut; `chunks` yields the state in slices, lazily, so that no slice blocks the loop. */
-  | { readonly type: 'shard.writeSnapshot'; readonly index: Index; readonly term: Term; readonly chunks: Iterator<Uint8Array> }
+  | { readonly type: 'shard.writeSnapshot'; readonly index: Index; readonly term: Term; readonly chunks: SnapshotChunks }
   /** Only when the cluster announces changes (`kv-changed.<key>`). */
   | { readonly type: 'shard.changed'; readonly key: string; readonly revision: number; readonly code: number }

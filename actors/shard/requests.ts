@@ -51,6 +51,7 @@ const openBatch = (core: ShardCore, request: Request): RequestBatch => {
     operations: request.operations,
     number: request.batch,
     policy: request.policy,
+    arrivedAt: request.now,
     results: [],
     waiting: request.operations.length,
     isSilent: false,

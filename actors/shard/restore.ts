@@ -11,6 +11,7 @@ import {
   SNAPSHOT_VERSION,
 } from './snapshotCodec.ts'
 import { createState, storeKey } from './state.ts'
+import { storedValue } from './storedValue.ts'
 import type { OperationResult, StatusName } from './operation.ts'
 import type { ShardState } from './state.ts'
 
@@ -144,7 +145,7 @@ const takeKey = (builder: Builder, { bytes, view, offset }: At): void => {
   const valueAt = offset + KEY_HEADER_BYTES + keyLength
   const key = readBinaryString(bytes, offset + KEY_HEADER_BYTES, keyLength)
   const record = {
-    value: bytes.slice(valueAt, valueAt + view.getUint32(offset + 3, true)),
+    value: storedValue(bytes.subarray(valueAt, valueAt + view.getUint32(offset + 3, true))),
     revision: readSafeInteger(view, offset + 7),
     expiresAtMs: readSafeInteger(view, offset + 15),
   }

@@ -12,9 +12,11 @@
  *     result    = status:u8 message:u8 valueLength:u8 revision:int value:byte*
  *     int       = low:u32 high:u32, below 2^53; all little-endian
  *
- * The bytes are cut into chunks of at most CHUNK_BYTES_MAX anywhere; a record may span chunks.
+ * The bytes are cut into chunks anywhere; a record may span chunks. A chunk is the work of one slice, when it is written and when it is
+ * loaded: it holds at most CHUNK_BYTES_MAX and at most SLICE_ENTRIES_MAX entries (keys, ids, ended sessions, results of a session), so
+ * a slice is bounded however small or large the entries are. Encoding a value copies it whole once: that slice moves up to one value more.
  *
- * One cut: `openSnapshot` clones every table in the turn it is called, at one index, and the chunks are encoded from the clones,
+ * One cut: `openSnapshot` cuts every table in the turn it is called, at one index, and the chunks are encoded from the cuts,
  * lazily, one per call of `next`. Tables of different moments would lose what changed between them:
  * 1. The map is cut at index 10. Entry 11 puts k with request id r, and answers.
  * 2. Were the request ids cut now, the snapshot "at 10" would know r.
@@ -25,10 +27,13 @@ import { assert } from '../kernel/assert.ts'
 import { viewOf, writeBinaryString, writeHex64, writeSafeInteger } from './bytes.ts'
 import { Status } from './operation.ts'
 import { OUTCOME_MESSAGES } from './outcome.ts'
+import { SLICE_ENTRIES_MAX } from './protocol.ts'
 import { cutSessions } from './sessions.ts'
-import type { Remembered } from './fifo.ts'
+import { writeValue } from './storedValue.ts'
+import type { FifoCut } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
-import type { OrderedMap } from './orderedMap.ts'
+import type { Cut as KeyCut } from './orderedMap.ts'
+import type { SnapshotChunks } from './protocol.ts'
 import type { Session } from './sessions.ts'
 import type { KeyRecord, ShardState } from './state.ts'
 
@@ -48,27 +53,38 @@ const CHUNK_BYTES_FIRST = 1_024
 
 interface Cut {
   readonly head: Pick<ShardState, 'appliedIndex' | 'appliedTerm' | 'timeMs' | 'revision' | 'undecodable'>
-  readonly keys: OrderedMap<KeyRecord>
-  readonly requests: readonly Remembered<OperationResult>[]
+  readonly keys: KeyCut<KeyRecord>
+  readonly requests: FifoCut<OperationResult>
   readonly sessions: readonly Session[]
-  readonly ended: readonly Remembered<null>[]
+  readonly ended: FifoCut<null>
 }
 
-/** The chunks of the state as it is now. `next` may be called in any later turn: the state may change meanwhile. */
-export const openSnapshot = (state: ShardState): Iterator<Uint8Array> => {
+export interface Snapshot extends SnapshotChunks {
+  /** Nothing more is read: the state need not remember any longer how it was. */
+  readonly close: () => void
+}
+
+/**
+ * The chunks of the state as it is now. `next` may be called in any later turn: the state may change meanwhile. Read it to its end or
+ * close it.
+ */
+export const openSnapshot = (state: ShardState): Snapshot => {
   const { appliedIndex, appliedTerm, timeMs, revision, undecodable } = state
-  return chunksOf({
+  const keys = state.keys.cut()
+  const chunks = chunksOf({
     head: { appliedIndex, appliedTerm, timeMs, revision, undecodable },
-    keys: state.keys.clone(),
-    requests: state.requests.toArray(),
+    keys,
+    requests: state.requests.cut(),
     sessions: cutSessions(state.sessions),
-    ended: state.sessions.ended.toArray(),
+    ended: state.sessions.ended.cut(),
   })
+  return { ...chunks, close: keys.close }
 }
 
 /** One record, written straight into the chunk where it fits: 200,000 arrays of their own would be collected in the middle of a slice. */
 interface Piece {
   readonly length: number
+  readonly entries: number
   readonly write: (target: Target) => void
 }
 
@@ -78,52 +94,87 @@ interface Target {
   readonly offset: number
 }
 
-function* chunksOf(cut: Cut): Generator<Uint8Array, void> {
-  let bytes = new Uint8Array(CHUNK_BYTES_FIRST)
+const chunksOf = (cut: Cut): SnapshotChunks => {
+  const pieces = piecesOf(cut)
+  let waiting: Piece | undefined = pieces.next().value ?? undefined
+  /** What is left of a record that spans chunks. */
+  let rest = new Uint8Array(0)
+  let firstBytes = CHUNK_BYTES_FIRST
+
+  const fill = (chunk: Chunk, entriesMax: number): void => {
+    rest = rest.subarray(chunk.addPart(rest))
+    for (let entries = 0; waiting !== undefined && rest.length === 0; waiting = pieces.next().value ?? undefined) {
+      entries += waiting.entries
+      if (entries > entriesMax && entries > waiting.entries) return
+      if (chunk.add(waiting)) continue
+      const record = new Uint8Array(waiting.length)
+      waiting.write({ bytes: record, view: viewOf(record), offset: 0 })
+      rest = record.subarray(chunk.addPart(record))
+    }
+  }
+  return {
+    next: (entriesMax = SLICE_ENTRIES_MAX) => {
+      if (waiting === undefined && rest.length === 0) return { done: true, value: undefined }
+      const chunk = openChunk(firstBytes)
+      fill(chunk, entriesMax)
+      const bytes = chunk.taken()
+      firstBytes = Math.max(CHUNK_BYTES_FIRST, bytes.length)
+      return { done: false, value: bytes }
+    },
+  }
+}
+
+interface Chunk {
+  /** False when the record does not fit as a whole. */
+  readonly add: (piece: Piece) => boolean
+  /** As much of the bytes as fits; how much that was. */
+  readonly addPart: (bytes: Uint8Array) => number
+  readonly taken: () => Uint8Array
+}
+
+/** A buffer that doubles up to CHUNK_BYTES_MAX. It begins as long as its predecessor became, since neighbours are alike. */
+const openChunk = (firstBytes: number): Chunk => {
+  let bytes = new Uint8Array(firstBytes)
   let view = viewOf(bytes)
   let used = 0
-  const grow = (length: number): void => {
-    const grown = new Uint8Array(Math.min(CHUNK_BYTES_MAX, Math.max(bytes.length * 2, length)))
+  const makeRoom = (length: number): void => {
+    if (used + length <= bytes.length || bytes.length === CHUNK_BYTES_MAX) return
+    const grown = new Uint8Array(Math.min(CHUNK_BYTES_MAX, Math.max(bytes.length * 2, used + length)))
     grown.set(bytes.subarray(0, used))
     bytes = grown
     view = viewOf(bytes)
   }
-  for (const piece of piecesOf(cut)) {
-    if (used + piece.length > bytes.length && bytes.length < CHUNK_BYTES_MAX) grow(used + piece.length)
-    if (used + piece.length <= bytes.length) {
+  return {
+    add: (piece) => {
+      makeRoom(piece.length)
+      if (used + piece.length > bytes.length) return false
       piece.write({ bytes, view, offset: used })
       used += piece.length
-      continue
-    }
-    const record = new Uint8Array(piece.length)
-    piece.write({ bytes: record, view: viewOf(record), offset: 0 })
-    for (let taken = 0; taken < record.length;) {
-      if (used === CHUNK_BYTES_MAX) {
-        yield bytes
-        bytes = new Uint8Array(CHUNK_BYTES_MAX)
-        view = viewOf(bytes)
-        used = 0
-      }
-      const part = record.subarray(taken, taken + CHUNK_BYTES_MAX - used)
-      bytes.set(part, used)
-      used += part.length
-      taken += part.length
-    }
+      return true
+    },
+    addPart: (part) => {
+      makeRoom(part.length)
+      const length = Math.min(part.length, bytes.length - used)
+      bytes.set(part.subarray(0, length), used)
+      used += length
+      return length
+    },
+    taken: () => bytes.subarray(0, used),
   }
-  yield bytes.subarray(0, used)
 }
 
 function* piecesOf(cut: Cut): Generator<Piece, void> {
   yield headPiece(cut.head)
   for (const [key, record] of cut.keys.entries()) yield keyPiece(key, record)
-  for (const { key, value } of cut.requests) yield requestPiece(key, value)
+  for (const { key, value } of cut.requests.entries()) yield requestPiece(key, value)
   for (const session of cut.sessions) yield sessionPiece(session)
-  for (const { key } of cut.ended) yield endedPiece(key)
-  yield endPiece([cut.keys.size(), cut.requests.length, cut.sessions.length, cut.ended.length])
+  for (const { key } of cut.ended.entries()) yield endedPiece(key)
+  yield endPiece([cut.keys.size, cut.requests.size, cut.sessions.length, cut.ended.size])
 }
 
 const headPiece = (head: Cut['head']): Piece => ({
   length: HEAD_BYTES,
+  entries: 0,
   write: ({ view, offset }) => {
     view.setUint8(offset, RecordTag.head)
     view.setUint8(offset + 1, SNAPSHOT_VERSION)
@@ -134,6 +185,7 @@ const headPiece = (head: Cut['head']): Piece => ({
 
 const keyPiece = (key: string, { value, revision, expiresAtMs }: KeyRecord): Piece => ({
   length: KEY_HEADER_BYTES + key.length + value.length,
+  entries: 1,
   write: ({ bytes, view, offset }) => {
     view.setUint8(offset, RecordTag.key)
     view.setUint16(offset + 1, key.length, true)
@@ -141,12 +193,13 @@ const keyPiece = (key: string, { value, revision, expiresAtMs }: KeyRecord): Pie
     writeSafeInteger(view, offset + 7, revision)
     writeSafeInteger(view, offset + 15, expiresAtMs)
     writeBinaryString(bytes, offset + KEY_HEADER_BYTES, key)
-    bytes.set(value, offset + KEY_HEADER_BYTES + key.length)
+    writeValue(bytes, offset + KEY_HEADER_BYTES + key.length, value)
   },
 })
 
 const requestPiece = (id: string, result: OperationResult): Piece => ({
   length: REQUEST_HEADER_BYTES + resultBytes(result) + id.length,
+  entries: 1,
   write: ({ bytes, view, offset }) => {
     view.setUint8(offset, RecordTag.request)
     view.setUint8(offset + 1, id.length)
@@ -159,6 +212,7 @@ const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session
   for (const result of results.values()) length += 8 + resultBytes(result)
   return {
     length,
+    entries: Math.max(1, results.size),
     write: ({ bytes, view, offset }) => {
       view.setUint8(offset, RecordTag.session)
       writeHex64(view, offset + 1, client)
@@ -176,6 +230,7 @@ const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session
 
 const endedPiece = (client: string): Piece => ({
   length: ENDED_BYTES,
+  entries: 1,
   write: ({ view, offset }) => {
     view.setUint8(offset, RecordTag.ended)
     writeHex64(view, offset + 1, client)
@@ -184,6 +239,7 @@ const endedPiece = (client: string): Piece => ({
 
 const endPiece = (counts: readonly number[]): Piece => ({
   length: END_BYTES,
+  entries: 0,
   write: ({ view, offset }) => {
     view.setUint8(offset, RecordTag.end)
     counts.forEach((count, i) => writeSafeInteger(view, offset + 1 + i * 8, count))

@@ -2,8 +2,8 @@
  * The replicated state of one shard: everything that entries decide, and nothing else.
  *
  * Two replicas that applied the same entries have equal states, to the byte of their snapshots (snapshotCodec.ts); what is not in a
- * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies, so clones,
- * answers and snapshots share them.
+ * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies
+ * (storedValue.ts), so clones, answers and snapshots share them.
  *
  * A key past its deadline behaves as absent whether or not the sweep (expiry.ts) has reached it: ask `liveRecord`.
  */
@@ -16,6 +16,7 @@ import type { Fifo } from './fifo.ts'
 import type { OperationResult } from './operation.ts'
 import type { OrderedMap } from './orderedMap.ts'
 import type { SessionTable } from './sessions.ts'
+import type { StoredValue } from './storedValue.ts'
 
 /** Plain request ids remembered per shard: the whole of their guarantee (DESIGN 4, "Request ids"). */
 export const REQUEST_IDS_MAX = 65_536
@@ -24,7 +25,7 @@ export const REQUEST_IDS_MAX = 65_536
 const KEY_OVERHEAD_BYTES = 100
 
 export interface KeyRecord {
-  readonly value: Uint8Array
+  readonly value: StoredValue
   readonly revision: number
   /** Log time in milliseconds; 0 when the key does not expire. */
   readonly expiresAtMs: number

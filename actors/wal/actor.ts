@@ -26,12 +26,18 @@ export interface WalOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly config?: Partial<WalConfig>
+  /** Asks for `flush` at the end of this turn; left out, the clock defers it. */
+  readonly requestFlush?: () => void
   readonly onNotice: (notice: WalNotice) => void
   readonly onFailure: (error: unknown) => void
+  /** How long a commit group took to be written and synced, in milliseconds. */
+  readonly onGroupWritten?: (tookMs: number) => void
 }
 
 export interface Wal {
   readonly send: (event: WalEvent) => void
+  /** What was submitted this turn begins its way to the disk, unless a group is on it already. */
+  readonly flush: () => void
   readonly state: () => string
   /** Bytes of all segments, the prepared one included. */
   readonly bytes: () => number
@@ -62,15 +68,18 @@ export const createWal = (options: WalOptions): Wal => {
   }
   const shell = createShell<typeof walMachine, WalEffect>({
     machine: walMachine, input: core, effects, onFailure: options.onFailure,
-    perform: (effect) => perform(effect, { files, clock, report, tell }),
+    perform: (effect) => perform(effect, { files, clock, report, tell, requestFlush, onGroupWritten: options.onGroupWritten }),
     onState: (state) => log.trace({ actor: 'wal', state }, 'log state'),
   })
+  const flush = (): void => report({ type: 'wal.flush' })
+  const requestFlush = options.requestFlush ?? (() => clock.defer(flush))
   function tell(notice: WalNotice): void {
     logNotice(log, notice)
     onNotice(notice)
   }
   return {
     send: report,
+    flush,
     state: shell.state,
     bytes: () => logBytes(core),
     isFull: () => core.isFull,
@@ -94,14 +103,16 @@ interface Ports {
   readonly clock: Clock
   readonly report: (event: WalInput) => void
   readonly tell: (notice: WalNotice) => void
+  readonly requestFlush: () => void
+  readonly onGroupWritten: WalOptions['onGroupWritten']
 }
 
 const perform = (effect: WalEffect, ports: Ports): void => {
-  const { files, clock, report, tell } = ports
+  const { files, clock, report, tell, requestFlush } = ports
   switch (effect.type) {
     case 'wal.scan': return openLog(ports)
-    case 'wal.requestFlush': return clock.defer(() => report({ type: 'wal.flush' }))
-    case 'wal.writeGroup': return files.write(effect.plan, (failure) => report(written(failure)))
+    case 'wal.requestFlush': return requestFlush()
+    case 'wal.writeGroup': return writeGroup(ports, effect)
     case 'wal.retryWrite': return files.retry((failure) => report(written(failure)))
     case 'wal.prepareSegment': return prepareSegment(ports, effect)
     case 'wal.removeSegments':
@@ -134,6 +145,16 @@ const prepareSegment = ({ files, report }: Ports, wanted: { readonly segment: nu
     if (error === null) report({ type: 'wal.segmentPrepared', segment, sizeBytes })
     else if (isDiskFull(error)) report({ type: 'wal.prepareStarved' })
     else report(failed('prepare', error))
+  })
+}
+
+const writeGroup = (
+  { files, clock, report, onGroupWritten }: Ports, { plan }: Extract<WalEffect, { readonly type: 'wal.writeGroup' }>,
+): void => {
+  const startedAt = clock.now()
+  files.write(plan, (failure) => {
+    if (failure === undefined) onGroupWritten?.(clock.now() - startedAt)
+    report(written(failure))
   })
 }
 

@@ -39,7 +39,10 @@ export const productOf = ({ servers, prefix, driver }: TargetFlags) => async ():
   (servers === undefined ? await startProduct(driver) : runningProduct(servers, prefix, driver))
 
 /** A cluster of our own, whose processes are known. */
-export const withOwnProduct = ({ driver }: { readonly driver: DriverName }, work: (target: ProductTarget) => Promise<void>): Promise<void> =>
+export const withOwnProduct = (
+  { driver }: { readonly driver: DriverName },
+  work: (target: ProductTarget) => Promise<void>,
+): Promise<void> =>
   withTargets([() => startProduct(driver)], async (targets) => {
     for (const target of targets) await work(target)
   })

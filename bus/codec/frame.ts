@@ -13,6 +13,7 @@
 
 import { assert } from '../../actors/kernel/assert.ts'
 import { isNodeId, nodeOf } from '../../topology/ids.ts'
+import { addressOf, numberIn, numberedActors } from '../address.ts'
 import {
   DecodeError, createWriter, isAtEnd, readShortText, readU32, readU53, readU8, writeShortText, writeU32, writeU53, writeU8, written,
 } from '../bytes.ts'
@@ -22,6 +23,7 @@ import { isRaftKind, kindOfRaft, readRaftMail, writeRaftMail } from './raft.ts'
 import type { Consistency } from '../../actors/shard/operation.ts'
 import type { Policy, ShardMessage } from '../../actors/shard/protocol.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
+import type { NumberedActor } from '../address.ts'
 import type { Reader, Writer } from '../bytes.ts'
 import type { Envelope } from '../envelope.ts'
 import type { ActorMessage } from '../messages.ts'
@@ -35,10 +37,8 @@ const FRAME_BYTES_INITIAL = 16 * 1_024
 const SHARD_REQUEST = 64
 const SHARD_REPLY = 65
 
-const numbered = ['raft', 'shard'] as const
 const ADDRESS_NAME = 16
 const namePattern = /^[a-z]+(?:\/[a-zA-Z0-9-]{1,64})?$/
-const numberPattern = /^(raft|shard)\/(0|[1-9][0-9]{0,8})$/
 const policies: readonly Policy[] = ['slot', 'forward', 'direct']
 const consistencies: readonly Consistency[] = ['linearizable', 'lease', 'stale']
 
@@ -146,21 +146,22 @@ const kindOf = (message: ActorMessage): number => {
 }
 
 const writeAddress = (writer: Writer, to: Address): void => {
-  const match = numberPattern.exec(to)
-  if (match === null) {
-    assert(namePattern.test(to), `"${to}" is an address`)
-    writeU8(writer, ADDRESS_NAME)
-    writeShortText(writer, to)
+  for (let kind = 0; kind < numberedActors.length; kind += 1) {
+    const number = numberIn(to, numberedActors[kind] as NumberedActor)
+    if (number === null) continue
+    writeU8(writer, kind)
+    writeU32(writer, number)
     return
   }
-  writeU8(writer, match[1] === 'raft' ? 0 : 1)
-  writeU32(writer, Number(match[2]))
+  assert(namePattern.test(to), `"${to}" is an address`)
+  writeU8(writer, ADDRESS_NAME)
+  writeShortText(writer, to)
 }
 
 const readAddress = (reader: Reader): Address => {
   const kind = readU8(reader)
-  const root = numbered[kind]
-  if (root !== undefined) return `${root}/${readU32(reader)}`
+  const actor = numberedActors[kind]
+  if (actor !== undefined) return addressOf(actor, readU32(reader))
   if (kind !== ADDRESS_NAME) throw new DecodeError(`address kind ${kind} is not known`)
   const name = readShortText(reader)
   if (!namePattern.test(name)) throw new DecodeError('an address is a word, or a word and a name')

@@ -237,10 +237,28 @@ const presentRefused: Layout<'raft.presentRefused'> = {
   }),
 }
 
+const writeChallenge = (writer: Writer, message: { readonly incarnation: number; readonly challenge: number }): void => {
+  writeU32(writer, message.incarnation)
+  writeU32(writer, message.challenge)
+}
+
+const presentChallenged: Layout<'raft.presentChallenged'> = {
+  type: 'raft.presentChallenged',
+  write: writeChallenge,
+  read: (reader) => ({ type: 'raft.presentChallenged', incarnation: readU32(reader), challenge: readU32(reader) }),
+}
+
+const presentConfirmed: Layout<'raft.presentConfirmed'> = {
+  type: 'raft.presentConfirmed',
+  write: writeChallenge,
+  read: (reader) => ({ type: 'raft.presentConfirmed', incarnation: readU32(reader), challenge: readU32(reader) }),
+}
+
 /** The position is the kind on the wire, from 1: append only. */
 export const layouts = [
   requestPreVote, preVoteGranted, preVoteRefused, requestVote, voteGranted, voteRefused, append, appendAccepted, appendRejected,
   heartbeat, heartbeatAcked, snapshotChunk, snapshotAccepted, snapshotRefused, timeoutNow, present, presentAccepted, presentRefused,
+  presentChallenged, presentConfirmed,
 ] as const
 
 const writeEntries = (writer: Writer, message: MessageOf<'raft.append'>): void => {
@@ -292,9 +310,16 @@ const readVote = (reader: Reader): ReplicaId | '' => {
   return replicaOf(node, readU32(reader))
 }
 
+/** The last replica of each node, so that every message of one carries the same string. As many as there are members. */
+const lastOf = new Map<NodeId, { readonly generation: number; readonly id: ReplicaId }>()
+
 export const replicaOf = (node: NodeId, generation: number): ReplicaId => {
+  const last = lastOf.get(node)
+  if (last?.generation === generation) return last.id
   if (generation < 1) throw new DecodeError('a replica\'s generation is at least 1')
-  return replicaId(node, generation)
+  const id = replicaId(node, generation)
+  lastOf.set(node, { generation, id })
+  return id
 }
 
 const readBoolean = (reader: Reader): boolean => {

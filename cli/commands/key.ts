@@ -1,12 +1,14 @@
-/** `put`, `get`, `del` and `incr`: one request on one key each. */
+/** `put`, `get`, `del`, `incr` and `touch`: one request on one key each. */
 
 import { Command } from 'commander'
 import { createKvClient } from '../client.ts'
 import { answerOrThrow } from '../answers.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import { flag, wholeNumber, withClusterFlags, withFormatFlag, withTimeoutFlag } from '../flags.ts'
+import { duration, flag, wholeNumber, withClusterFlags, withFormatFlag, withTimeoutFlag } from '../flags.ts'
 import { withBus } from '../session.ts'
 import { fullName } from '../keyName.ts'
+import { printResult, recordResult } from '../output.ts'
+import { readableOf, textOf } from '../valueText.ts'
 import type { KvAnswer, KvRequest } from '../client.ts'
 import type { ClusterFlags, OutputFormat } from '../flags.ts'
 import type { CliIo } from '../io.ts'
@@ -20,7 +22,7 @@ interface KeyFlags extends ClusterFlags {
   readonly requestId?: string
 }
 
-interface PutFlags extends KeyFlags {
+interface WriteFlags extends KeyFlags {
   readonly ttl?: number
   readonly ifRevision?: number
   readonly x?: boolean
@@ -30,22 +32,22 @@ interface GetFlags extends KeyFlags {
   readonly consistency?: string
 }
 
-export const keyCommands = (io: CliIo): Command[] => [putCommand(io), getCommand(io), delCommand(io), incrCommand(io)]
+export const keyCommands = (io: CliIo): Command[] => [putCommand(io), getCommand(io), delCommand(io), incrCommand(io), touchCommand(io)]
 
 const putCommand = (io: CliIo): Command => keyCommand(io, 'put', 'writes a value and prints its revision')
   .argument('<key>').argument('[value]')
-  .option('-x', 'read the value from standard input')
-  .addOption(flag('--ttl <ms>', 'expires after so many milliseconds').argParser(wholeNumber(1, TTL_MS_MAX)))
+  .option('-x', 'read the value from standard input, byte for byte')
+  .addOption(flag('--ttl <time>', 'expires after so long: milliseconds, or with a unit (30s)').argParser(duration(1, TTL_MS_MAX)))
   .addOption(ifRevisionFlag())
   .addOption(requestIdFlag())
   .addHelpText('after', '\nExamples:\n  $ shardkv put user42 Ada\n  $ shardkv put email ada@example.org --partition user42\n'
-    + '  $ shardkv put config -x < config.json\n  $ shardkv put lock me --if-revision 0 --ttl 30000')
-  .action(async (key: string, value: string | undefined, flags: PutFlags) => {
+    + '  $ shardkv put config -x < config.json\n  $ shardkv put lock me --if-revision 0 --ttl 30s')
+  .action(async (key: string, value: string | undefined, flags: WriteFlags) => {
     const data = await valueOf(io, value, flags.x === true)
     await run(io, flags, {
       op: 'put', key: fullName(key, flags.partition), value: data, requestId: flags.requestId ?? io.newId(),
       headers: { ...ttlHeader(flags.ttl), ...revisionHeader(flags.ifRevision) },
-    }, (answer) => String(answer.revision))
+    })
   })
 
 const getCommand = (io: CliIo): Command => keyCommand(io, 'get', 'prints the value of a key')
@@ -54,33 +56,48 @@ const getCommand = (io: CliIo): Command => keyCommand(io, 'get', 'prints the val
   .addHelpText('after', '\nExamples:\n  $ shardkv get user42\n  $ shardkv get user42 -w json\n  $ shardkv get user42 --consistency stale')
   .action(async (key: string, flags: GetFlags) => {
     const headers = flags.consistency === undefined ? {} : { 'Kv-Consistency': flags.consistency }
-    await run(io, flags, { op: 'get', key: fullName(key, flags.partition), headers }, ({ value }) => value)
+    await run(io, flags, { op: 'get', key: fullName(key, flags.partition), headers })
   })
 
-const delCommand = (io: CliIo): Command => keyCommand(io, 'del', 'deletes a key')
+const delCommand = (io: CliIo): Command => keyCommand(io, 'del', 'deletes a key and prints the revision of the deletion')
   .argument('<key>')
   .addOption(ifRevisionFlag())
   .addOption(requestIdFlag())
-  .addHelpText('after', '\nExample:\n  $ shardkv del user42')
-  .action(async (key: string, flags: PutFlags) => {
+  .addHelpText('after', '\nExamples:\n  $ shardkv del user42\n  $ shardkv del user42 --if-revision 17')
+  .action(async (key: string, flags: WriteFlags) => {
     await run(io, flags, {
       op: 'del', key: fullName(key, flags.partition), requestId: flags.requestId ?? io.newId(), headers: revisionHeader(flags.ifRevision),
-    }, (answer) => String(answer.revision))
+    })
   })
 
 const incrCommand = (io: CliIo): Command => keyCommand(io, 'incr', 'adds to a number and prints the sum; a missing key counts as 0')
-  .argument('<key>').argument('[amount]', 'a whole number, also a negative one after --', '1')
+  .argument('<key>').argument('[amount]', 'a whole number, also a negative one (default: 1)')
+  .option('-x', 'read the amount from standard input')
   .addOption(requestIdFlag())
-  .addHelpText('after', '\nExamples:\n  $ shardkv incr visits\n  $ shardkv incr visits 10\n  $ shardkv incr stock -- -3')
-  .action(async (key: string, amount: string, flags: KeyFlags) => {
+  .addHelpText('after', '\nExamples:\n  $ shardkv incr visits\n  $ shardkv incr visits 10\n  $ shardkv incr stock -3')
+  .action(async (key: string, given: string | undefined, flags: WriteFlags) => {
+    const isGiven = given !== undefined || flags.x === true
+    const amount = isGiven ? new TextDecoder().decode(await valueOf(io, given, flags.x === true)).trim() : '1'
     if (!/^[+-]?\d{1,19}$/.test(amount)) throw new CliError(ExitCode.usage, `"${amount}" is no whole number; try: shardkv incr ${key} 1`)
     await run(io, flags, {
       op: 'incr', key: fullName(key, flags.partition), value: new TextEncoder().encode(amount), requestId: flags.requestId ?? io.newId(),
-    }, ({ value }) => value)
+    })
+  })
+
+const touchCommand = (io: CliIo): Command => keyCommand(io, 'touch', 'sets when a key expires, and keeps its value')
+  .argument('<key>')
+  .addOption(flag('--ttl <time>', 'expires after so long: milliseconds, or with a unit (30s); 0: never')
+    .argParser(duration(0, TTL_MS_MAX)).makeOptionMandatory())
+  .addOption(requestIdFlag())
+  .addHelpText('after', '\nExamples:\n  $ shardkv touch session7 --ttl 30m\n  $ shardkv touch session7 --ttl 0')
+  .action(async (key: string, flags: WriteFlags) => {
+    await run(io, flags, {
+      op: 'touch', key: fullName(key, flags.partition), requestId: flags.requestId ?? io.newId(), headers: ttlHeader(flags.ttl),
+    })
   })
 
 const keyCommand = (io: CliIo, name: string, description: string): Command => {
-  const command = withFormatFlag(withTimeoutFlag(withClusterFlags(new Command(name), io.env)), ['raw', 'json'])
+  const command = withFormatFlag(withTimeoutFlag(withClusterFlags(new Command(name), io.env)), 'raw')
   return command.description(description)
     .addOption(flag('--partition <partition>', 'the partition of the key: all keys of one partition share a shard'))
 }
@@ -103,35 +120,25 @@ const valueOf = async (io: CliIo, value: string | undefined, fromInput: boolean)
   return new TextEncoder().encode(value)
 }
 
-const run = async (
-  io: CliIo, flags: KeyFlags, request: KvRequest, rawOf: (answer: KvAnswer) => string | Uint8Array,
-): Promise<void> => {
+const run = async (io: CliIo, flags: KeyFlags, request: KvRequest): Promise<void> => {
   await withBus(io, flags, async (bus) => {
     const client = createKvClient({ bus, clock: io.clock, prefix: flags.prefix, timeoutMs: flags.timeout })
     const answer = answerOrThrow(await client.send(request))
-    if (flags.writeOut === 'json') await io.print(`${JSON.stringify(jsonOf(request, answer))}\n`)
-    else await printRaw(io, rawOf(answer))
+    const raw = request.op === 'get' ? answer.value : hasValue(request) ? readableOf(answer.value) : String(answer.revision)
+    await printResult(io, flags.writeOut, recordResult(fieldsOf(request, answer), raw, jsonOf(request, answer)))
   })
 }
 
-/** A value's bytes go out unchanged; a line end is added for a person, and after a number. */
-const printRaw = async (io: CliIo, raw: string | Uint8Array): Promise<void> => {
-  await io.print(raw)
-  if (typeof raw === 'string' || io.isOutputTty) await io.print('\n')
+const hasValue = ({ op }: KvRequest): boolean => op === 'get' || op === 'incr'
+
+const fieldsOf = (request: KvRequest, { revision, shard, value }: KvAnswer): Record<string, string | number> => {
+  const key = readableOf(Buffer.from(request.key, 'latin1'))
+  return { key, revision, shard, ...(hasValue(request) ? { value: readableOf(value) } : {}) }
 }
 
-const jsonOf = (request: KvRequest, answer: KvAnswer): object => {
-  const { revision, shard, value } = answer
+const jsonOf = (request: KvRequest, { revision, shard, value }: KvAnswer): object => {
   const base = { key: Buffer.from(request.key, 'latin1').toString(), revision, shard }
-  if (request.op !== 'get' && request.op !== 'incr') return base
+  if (!hasValue(request)) return base
   const text = textOf(value)
   return text === null ? { ...base, valueBase64: Buffer.from(value).toString('base64') } : { ...base, value: text }
-}
-
-const textOf = (bytes: Uint8Array): string | null => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return null
-  }
 }

@@ -2,11 +2,13 @@
 
 import { Command } from 'commander'
 import { CliError, ExitCode } from '../exit.ts'
-import { flag, prefixFlag, wholeNumber } from '../flags.ts'
+import { flag, prefixFlag, wholeNumber, withFormatFlag } from '../flags.ts'
+import { printResult } from '../output.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
 import { SHARD_COUNT_MAX, isHex64, isNodeId } from '../../topology/ids.ts'
 import type { PermissionsInput } from '../../bus/natsConfig.ts'
 import type { ClusterId } from '../../topology/ids.ts'
+import type { OutputFormat } from '../flags.ts'
 import type { CliIo } from '../io.ts'
 
 interface NatsConfigFlags {
@@ -16,10 +18,11 @@ interface NatsConfigFlags {
   readonly port: number
   readonly cluster?: string
   readonly nodes: string
+  readonly writeOut: OutputFormat
 }
 
-export const natsConfigCommand = (io: CliIo): Command => new Command('nats-config')
-  .description('prints the configuration of a broker for a shard count: the routing, and what clients and nodes may do')
+export const natsConfigCommand = (io: CliIo): Command => withFormatFlag(new Command('nats-config'), 'raw')
+  .description('prints a broker\'s configuration: routing and permissions')
   .addOption(flag('--shards <count>', 'shards of the cluster').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
   .addOption(prefixFlag())
   .addOption(flag('--host <address>', 'where the broker listens').default('127.0.0.1'))
@@ -31,10 +34,10 @@ export const natsConfigCommand = (io: CliIo): Command => new Command('nats-confi
     + '\nExample:\n  $ shardkv nats-config --shards 32 > nats.conf && nats-server -c nats.conf')
   .action(async (flags: NatsConfigFlags) => {
     const permissions = permissionsOf(flags)
-    await io.print(serverConfig({
-      host: flags.host, port: flags.port, shardCount: flags.shards, prefix: flags.prefix,
-      ...(permissions === undefined ? {} : { permissions }),
-    }))
+    const { host, port, shards: shardCount, prefix } = flags
+    const config = serverConfig({ host, port, shardCount, prefix, ...(permissions === undefined ? {} : { permissions }) })
+    const text = config.trimEnd()
+    await printResult(io, flags.writeOut, { raw: text, json: { host, port, shardCount, prefix, config }, table: text })
   })
 
 const permissionsOf = ({ cluster, nodes }: NatsConfigFlags): Omit<PermissionsInput, 'prefix'> | undefined => {

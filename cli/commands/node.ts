@@ -15,7 +15,9 @@ import { connectNats } from '../../bus/nats.ts'
 import { serveHealth } from '../../gateway/health.ts'
 import { createProcessLog } from '../../observe/log.ts'
 import { createRequestTracing } from '../../observe/requestTracing.ts'
+import { createVitals } from '../../observe/vitals.ts'
 import { acquireLock } from '../../storage/directoryLock.ts'
+import { watchDiskSpace } from '../../storage/diskSpace.ts'
 import { readGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { bootId } from '../../topology/ids.ts'
@@ -39,6 +41,8 @@ export interface NodeCommandOptions extends ClusterFlags {
   readonly httpHost: string
   readonly httpPort: number
   readonly logLevel: string
+  /** Of ShardKV: reports and micro services say it. */
+  readonly version: string
 }
 
 /** A start that must not be tried again as it is: the exit code is 78. */
@@ -137,7 +141,10 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
   })
   return new Promise<number>((resolve) => {
     const clock = createSystemClock()
+    const disk = watchDiskSpace(options.dir)
+    const settings = { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' }
     const end = (code: number, reason: string): void => {
+      disk.stop()
       log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
       health.close()
       resolve(code)
@@ -147,6 +154,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
       boot: bootId(boot),
       pid: process.pid,
       startedAtMs: Date.now(),
+      version: options.version,
       ports: {
         clock,
         random: createRandom(Number.parseInt(boot.slice(0, 12), 16)),
@@ -154,9 +162,10 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
         bus,
         controlBus,
         log,
+        vitals: createVitals(settings.tickMs, disk.space),
         tracing: createRequestTracing(options.id),
       },
-      settings: { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' },
+      settings,
       onExit: end,
     })
     node = started

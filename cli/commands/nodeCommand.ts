@@ -16,7 +16,7 @@ interface NodeFlags extends ClusterFlags {
 }
 
 export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
-  .description('runs one node process on a data directory that "shardkv start" has set up')
+  .description('runs one node on a data directory that "start" or "init" made')
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
   .addOption(flag('--http-host <address>', 'where /livez and /readyz listen').default('127.0.0.1'))
@@ -25,6 +25,6 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExample:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481')
   .action(async (flags: NodeFlags) => {
-    const code = await io.runNode(flags)
+    const code = await io.runNode({ ...flags, version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
   })

@@ -19,7 +19,7 @@ interface StartFlags {
 }
 
 export const startCommand = (io: CliIo): Command => new Command('start')
-  .description('runs a broker and nodes on this machine, restarts what dies, and drains everything on Ctrl-C')
+  .description('runs a broker and nodes on this machine until Ctrl-C')
   .addOption(flag('--nodes <count>', 'node processes of a new cluster (default: 3)').argParser(wholeNumber(1, NODES_MAX)))
   .addOption(flag('--shards <count>', 'shards of a new cluster, for good (default: 16)').argParser(wholeNumber(1, SHARD_COUNT_MAX)))
   .addOption(flag('--dir <directory>', 'where data and logs are').default('./.shardkv'))
@@ -28,7 +28,7 @@ export const startCommand = (io: CliIo): Command => new Command('start')
     .argParser(wholeNumber(1, PORT_MAX - NODES_MAX)).default(8480))
   .addOption(flag('--nats <url>', 'use a broker that runs already'))
   .addOption(flag('--log-level <level>', 'what nodes log').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
-  .addHelpText('after', '\nExamples:\n  $ shardkv start\n'
+  .addHelpText('after', '\nWhat dies is started again; Ctrl-C drains everything.\n\nExamples:\n  $ shardkv start\n'
     + '  $ shardkv start --nodes 5 --shards 32 --dir ./data --nats-port 4333 --http-port 9480')
   .action(async (flags: StartFlags) => {
     const started = await io.startLocalCluster({ ...flags, directory: flags.dir, natsUrl: flags.nats }, (line) => io.say(`${line}\n`))

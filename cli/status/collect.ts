@@ -4,6 +4,8 @@
  * most once; of two answers of one node the later counts.
  */
 
+import { CliError, ExitCode } from '../exit.ts'
+import { byNumber } from './merge.ts'
 import { spanningSubject } from '../../bus/subjects.ts'
 import type { Cancel, Clock } from '../../actors/kernel/clock.ts'
 import type { Bus, Inbound } from '../../bus/port.ts'
@@ -20,9 +22,20 @@ export interface Collection {
   readonly inbox: string
 }
 
-export const collectReports = ({ bus, clock, prefix, inbox }: Collection): Promise<readonly NodeReport[]> =>
+/** A report, and between which moments of this machine's wall clock it was made. */
+export interface TimedReport {
+  readonly report: NodeReport
+  readonly askedMs: number
+  readonly heardMs: number
+}
+
+export const collectReports = async (collection: Collection): Promise<readonly NodeReport[]> =>
+  (await collectTimedReports(collection)).map(({ report }) => report)
+
+export const collectTimedReports = ({ bus, clock, prefix, inbox }: Collection): Promise<readonly TimedReport[]> =>
   new Promise((resolve) => {
-    const reports = new Map<string, NodeReport>()
+    const reports = new Map<string, TimedReport>()
+    const askedMs = clock.wall()
     const deadline = clock.now() + COLLECT_MS_MAX
     let isDone = false
     let cancelNext: Cancel = () => {}
@@ -31,12 +44,12 @@ export const collectReports = ({ bus, clock, prefix, inbox }: Collection): Promi
       isDone = true
       cancelNext()
       subscription.unsubscribe()
-      resolve([...reports.values()])
+      resolve([...reports.values()].toSorted((a, b) => byNumber(a.report.node.id, b.report.node.id)))
     }
     const subscription = bus.subscribe(inbox, (message) => {
       const report = reportOf(message)
       if (report === null) return
-      reports.set(report.node.id, report)
+      reports.set(report.node.id, { report, askedMs, heardMs: clock.wall() })
       if (report.members.every((member) => reports.has(member))) finish()
     })
     const ask = (): void => {
@@ -48,6 +61,9 @@ export const collectReports = ({ bus, clock, prefix, inbox }: Collection): Promi
     }
     ask()
   })
+
+export const nobodyAnswers = (prefix: string): CliError => new CliError(ExitCode.unavailable,
+  `the broker is there, but no node answers on ${prefix}.status; start one with "shardkv start", or give the right --prefix`)
 
 /** Null for anything that is no report, such as NATS' own "no responders". */
 const reportOf = (message: Inbound): NodeReport | null => {

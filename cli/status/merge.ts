@@ -80,7 +80,7 @@ const nodesOf = (members: readonly string[], reports: readonly NodeReport[]): re
 }
 
 /** n2 before n10. */
-const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
+export const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
 
 const placedOf = (reports: readonly NodeReport[], shard: number): readonly Placed[] => reports.flatMap(({ node, replicas }) =>
   replicas.filter((replica) => replica.shard === shard).map((replica) => ({ node: node.id, replica })))
@@ -115,7 +115,7 @@ const roleOf = (replica: ReplicaReport | undefined, isLeader: boolean): string =
 /** Leaders name replicas (`n1:1`) or nodes. */
 const nodeName = (name: string): string => name.split(':')[0] ?? name
 
-const worstRouting = (reports: readonly NodeReport[]): Routing => {
+export const worstRouting = (reports: readonly NodeReport[]): Routing => {
   const seen = new Set(reports.map(({ broker }) => broker.routing))
   if (seen.has('mismatch')) return 'mismatch'
   return seen.has('gateway') ? 'gateway' : 'broker'

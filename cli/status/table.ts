@@ -1,13 +1,9 @@
 /** The cluster's status for a person. */
 
-import Table from 'cli-table3'
 import pc from 'picocolors'
+import { tabbed } from '../output.ts'
+import { table } from '../table.ts'
 import type { ClusterStatus, ReplicaStatus, ShardStatus } from './merge.ts'
-
-const plainFrame = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
-}
 
 export const statusTable = (status: ClusterStatus, useColor: boolean): string => {
   const color = pc.createColors(useColor)
@@ -34,7 +30,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
       shard.replicas.map((replica) => replicaText(shard, replica)).join('  '),
     ])),
   ]
-  return `${lines.join('\n')}\n`
+  return lines.join('\n')
 }
 
 const replicaText = (shard: ShardStatus, { node, role, matchIndex, quarantined }: ReplicaStatus): string => {
@@ -44,8 +40,8 @@ const replicaText = (shard: ShardStatus, { node, role, matchIndex, quarantined }
   return `${node}${node === shard.leader ? '*' : ''}${note} ${behind}`
 }
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const drawn = new Table({ head: [...head], chars: plainFrame, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } })
-  for (const row of rows) drawn.push([...row])
-  return drawn.toString().split('\n').map((line) => line.trimEnd()).join('\n')
-}
+/** One line a shard, for scripts: shard, leader (or -), term, commit index, applied index, then node=durable index. */
+export const statusLines = (status: ClusterStatus): string => tabbed(status.shards.map((shard) => [
+  shard.id, shard.leader ?? '-', shard.term, shard.commitIndex, shard.appliedIndex,
+  ...shard.replicas.map(({ node, matchIndex }) => `${node}=${matchIndex ?? '?'}`),
+]))

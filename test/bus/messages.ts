@@ -77,6 +77,8 @@ export const raftMessages: readonly fc.Arbitrary<RaftMessage>[] = [
   }),
   record('raft.presentAccepted', { incarnation }),
   record('raft.presentRefused', { incarnation, term: whole, index: whole }),
+  record('raft.presentChallenged', { incarnation, challenge: incarnation }),
+  record('raft.presentConfirmed', { incarnation, challenge: incarnation }),
 ]
 
 export const operation = fc.record({

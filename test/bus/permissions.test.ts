@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
-import { mapSubject, nodeSubject, nodeWildcard, slotWildcard } from '../../bus/subjects.ts'
+import { mapSubject, nodeSubject, nodeWildcard, serviceSubjects, slotWildcard } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { startNatsServer } from '../support/natsServer.ts'
@@ -96,6 +96,16 @@ describe('with the generated permissions', () => {
     unsubscribe()
   })
 
+  test('clients ask the micro services, which nodes are', async () => {
+    const subscriptions = serviceSubjects('PING', 'shardkv', 'n1').map((subject) =>
+      one.bus.subscribe(subject, (message) => one.bus.publish(message.reply, bytesOf('pong'))))
+    await flushed(one.bus)
+    for (const subject of serviceSubjects('PING', 'shardkv', 'n1')) {
+      expect((await ask(client.bus, subject, bytesOf(''))).answer?.text).toBe('pong')
+    }
+    for (const { unsubscribe } of subscriptions) unsubscribe()
+  })
+
   test('clients hear announcements', async () => {
     const heard: string[] = []
     const subscription = client.bus.subscribe('kv-changed.>', ({ subject, data }) => heard.push(`${subject} ${textOf(data)}`))
@@ -115,6 +125,7 @@ describe('with the generated permissions', () => {
     ['a node, another node\'s map', () => one, mapSubject(cluster, n2)],
     ['a node, to another cluster', () => one, nodeSubject(clusterId('fedcba9876543210'), n2, n1)],
     ['a node, a client\'s request', () => one, 'kv.put.user42'],
+    ['a node, a question to the services', () => one, '$SRV.PING'],
   ])('the broker itself refuses: %s, publishes', async (_name, guestOf, subject) => {
     const guest = guestOf()
     const before = guest.denied.length
@@ -131,6 +142,7 @@ describe('with the generated permissions', () => {
     ['a client, other clients\' requests', () => client, 'kv.slot.>'],
     ['a client, other clients\' requests before they are mapped', () => client, 'kv.*.*'],
     ['a client, everything', () => client, '>'],
+    ['a client, questions to the services', () => client, '$SRV.PING'],
     ['a node, another node\'s frames', () => one, nodeWildcard(cluster, n2)],
   ])('the broker itself refuses: %s, subscribed', async (_name, guestOf, subject) => {
     const guest = guestOf()

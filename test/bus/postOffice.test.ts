@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { createMemoryBroker } from '../../bus/memory.ts'
 import { createWriter, written } from '../../bus/bytes.ts'
 import { clusterHashOf, writeEnvelope } from '../../bus/envelope.ts'
+import { createFrameEncoder } from '../../bus/codec/frame.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { nodeSubject } from '../../bus/subjects.ts'
 import { createNodeClock, createProcess, createTimeline } from '../../sim/clock.ts'
@@ -32,6 +33,18 @@ const appendOf = (from: NodeId, to: NodeId, bytes: number): ActorMessage => ({
     entries: [{ term: 1, index: 1, kind: 1, payload: new Uint8Array(bytes) }],
   },
 })
+
+/** What a frame with one append costs beside the payload. */
+const appendOverhead = (): number => {
+  let bytes = 0
+  const envelope = { boot: bootA, clusterHash: clusterHashOf(cluster) }
+  const encoder = createFrameEncoder({
+    from: n1, to: n2, envelope, bytesTarget: 1_000, bytesMax: 1_000, onFrame: (frame) => { bytes = frame.length },
+  })
+  encoder.add('raft/1', appendOf(n1, n2, 0))
+  encoder.seal()
+  return bytes
+}
 
 interface World {
   readonly clock: Clock
@@ -115,16 +128,39 @@ describe('the post', () => {
     ])
   })
 
-  test('hands parcels for this node over at the flush, without the broker', () => {
+  test('takes nothing for its own node: that never becomes a parcel', () => {
+    const one = createWorld().office(n1)
+    expect(() => one.post.send(n1, 'raft/1', mail(n1, n1))).toThrow('does not go through the post')
+  })
+
+  const trace = { traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1 }
+
+  test('carries the trace context of a message in a frame of its own, and no order changes for it', () => {
     const { office, runUntil } = createWorld()
-    const one = office(n1)
-    one.post.send(n1, 'raft/1', mail(n1, n1))
-    expect(one.parcels).toHaveLength(0)
+    const [one, two] = [office(n1), office(n2)]
+    one.post.send(n2, 'raft/1', mail(n1, n2, 1))
+    one.post.send(n2, 'raft/1', mail(n1, n2, 2), trace)
+    one.post.send(n2, 'raft/1', mail(n1, n2, 3))
     one.post.flush()
-    expect(one.parcels).toEqual([{ from: n1, to: 'raft/1', message: mail(n1, n1) }])
     runUntil(10)
-    expect(one.parcels).toHaveLength(1)
-    expect(one.post.counters()).toMatchObject({ framesSent: 0 })
+    expect(two.parcels).toEqual([
+      { from: n1, to: 'raft/1', message: mail(n1, n2, 1) },
+      { from: n1, to: 'raft/1', message: mail(n1, n2, 2), trace },
+      { from: n1, to: 'raft/1', message: mail(n1, n2, 3) },
+    ])
+    expect(one.post.counters()).toMatchObject({ framesSent: 3, messagesSent: 3 })
+  })
+
+  test('sends what fits only without the trace context without it', () => {
+    const { office, runUntil } = createWorld(100_000)
+    const [one, two] = [office(n1), office(n2)]
+    const overhead = appendOverhead()
+    one.post.send(n2, 'raft/1', appendOf(n1, n2, 100_000 - overhead), trace)
+    one.post.send(n2, 'raft/1', appendOf(n1, n2, 100_000 - overhead - 25), trace)
+    one.post.flush()
+    runUntil(10)
+    expect(two.parcels.map((parcel) => parcel.trace)).toEqual([undefined, trace])
+    expect(one.post.counters()).toMatchObject({ droppedTooLarge: 0 })
   })
 
   test('drops and counts above the limit of bytes in flight to one node, and goes on once the broker has confirmed', () => {
@@ -168,13 +204,13 @@ describe('the post', () => {
   test('is silent once closed', () => {
     const { office, runUntil } = createWorld()
     const [one, two] = [office(n1), office(n2)]
-    two.post.send(n2, 'raft/1', mail(n2, n2))
+    two.post.send(n1, 'raft/1', mail(n2, n1))
     two.post.close()
     one.post.send(n2, 'raft/1', mail(n1, n2))
     one.post.flush()
     two.post.flush()
     runUntil(1)
-    expect(two.parcels).toHaveLength(0)
+    expect([...one.parcels, ...two.parcels]).toHaveLength(0)
   })
 })
 

@@ -82,6 +82,28 @@ test('an unexpected error is exit code 1 with its stack', async () => {
   expect(err).toContain('TypeError: a bug')
 })
 
+test('bench hands on what it is asked, with -w in the words of the benchmarks', async () => {
+  const asked: (readonly string[])[] = []
+  const terminal = fakeTerminal(null, { runBench: async (args) => { asked.push(args) } })
+  const lines = [
+    ['put', '--inflight', '64'], ['get', '-w', 'json', '--help'], ['--servers', 'nats://a:1'], ['put', '--write-out', 'table'], [],
+  ]
+  for (const args of lines) expect((await terminal.run('bench', ...args)).code).toBe(0)
+  expect(asked).toEqual([['put', '--inflight', '64'], ['get', '--json', '--help'], ['--servers', 'nats://a:1'], ['put'], []])
+  expect((await terminal.run('bench', 'put', '-w', 'raw')).code).toBe(2)
+})
+
+test('version, init and nats-config print as -w says', async () => {
+  const createCluster = async (): Promise<OpenedCluster> =>
+    ({ isNew: true, record: { cluster: 'c', members: ['n1', 'n2'], shardCount: 8 } } as unknown as OpenedCluster)
+  const terminal = fakeTerminal(null, { createCluster })
+  expect((await terminal.run('version', '-w', 'table')).out).toMatch(/^VERSION +NODE\n1\.2\.3 +\d/)
+  expect((await terminal.run('init', '-w', 'raw')).out).toBe('c\tn1 n2\t8\n')
+  expect((await terminal.run('init', '-w', 'table')).out).toContain('SHARD COUNT')
+  const config: unknown = expect.stringContaining('mappings')
+  expect(JSON.parse((await terminal.run('nats-config', '-w', 'json')).out)).toMatchObject({ shardCount: 16, config })
+})
+
 test('init says what it created, and refuses what the directory refuses', async () => {
   const asked: ClusterWishes[] = []
   const results: OpenedCluster[] = [

@@ -123,7 +123,11 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
     print: async (data) => { out = Buffer.concat([out, Buffer.from(data)]) },
     say: (text) => { err += text },
     isOutputTty: false,
+    endsValues: false,
     isErrorTty: false,
+    isInputTty: false,
+    terminal: null,
+    openPrompt: () => ({ ask: async () => null, close: () => {} }),
     readInput: async () => new TextEncoder().encode('from input'),
     connect: async () => {
       if (cluster === null) throw new Error('CONNECTION_REFUSED')
@@ -143,6 +147,7 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
     startLocalCluster: async () => ({ problem: 'no cluster in this test' }),
     createCluster: async () => ({ record: undefined, problem: 'no cluster in this test' }),
     runNode: async () => 0,
+    runBench: async () => {},
     ...overrides,
   }
   return {

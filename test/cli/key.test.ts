@@ -1,4 +1,4 @@
-/** `put`, `get`, `del`, `incr` as a person or a script sees them: output, messages, exit codes, and what goes over the wire. */
+/** `put`, `get`, `del`, `incr`, `touch` as a person or a script sees them: output, messages, exit codes, and what goes over the wire. */
 
 import { describe, expect, test } from '@jest/globals'
 import { fakeCluster, fakeStore, fakeTerminal } from './fakes.ts'
@@ -57,6 +57,18 @@ describe('get', () => {
     expect(JSON.parse((await terminal.run('get', 'k', '-w', 'json')).out)).toMatchObject({ valueBase64: '/wA=' })
   })
 
+  test('-w table shows what a terminal can show: what is no text is escaped', async () => {
+    const { terminal } = answering(ok('two\nlines'), { status: 'OK', value: new Uint8Array([0xff, 0x41]), headers: { 'Kv-Revision': '2' } })
+    expect((await terminal.run('get', 'k', '-w', 'table')).out)
+      .toBe('KEY  REVISION  SHARD  VALUE\nk    7         3      two\\nlines\n')
+    expect((await terminal.run('get', 'k', '-w', 'table')).out).toContain('\\xffA')
+  })
+
+  test('ends the value\'s line for a person', async () => {
+    expect((await fakeTerminal(fakeCluster(() => ok('v'))).run('get', 'k')).out).toBe('v')
+    expect((await fakeTerminal(fakeCluster(() => ok('v')), { endsValues: true }).run('get', 'k')).out).toBe('v\n')
+  })
+
   test('a missing key is exit code 3 and no output', async () => {
     const { terminal } = answering({ status: 'NOT_FOUND', headers: { 'Kv-Definite': 'true' } })
     expect(await terminal.run('get', 'k')).toMatchObject({ code: 3, out: '' })
@@ -72,7 +84,7 @@ describe('get', () => {
 test('del and incr print the revision and the sum', async () => {
   const { cluster, terminal } = answering(ok(), ok('42'))
   expect((await terminal.run('del', 'k')).out).toBe('7\n')
-  expect((await terminal.run('incr', 'k', '--', '-3')).out).toBe('42')
+  expect((await terminal.run('incr', 'k', '-3')).out).toBe('42\n')
   expect(Buffer.from(cluster.requests[1]?.data ?? []).toString()).toBe('-3')
 })
 
@@ -114,6 +126,23 @@ describe('retries', () => {
   })
 })
 
+test('touch sends the time to live, in any unit, and 0 for never', async () => {
+  const { cluster, terminal } = answering(ok(), ok(), ok())
+  for (const ttl of ['1500', '30s', '0']) expect((await terminal.run('touch', 'k', '--ttl', ttl)).out).toBe('7\n')
+  expect(cluster.requests.map(({ subject, headers }) => [subject, headers.get('Kv-Ttl-Ms')]))
+    .toEqual([['kv.touch.k', '1500'], ['kv.touch.k', '30000'], ['kv.touch.k', '0']])
+})
+
+test('-x takes bytes as they are, and for incr a number with its line end', async () => {
+  const { cluster } = answering(ok(), ok('5'))
+  const bytes = new Uint8Array([0, 0xff, 0x0a])
+  const inputs = [bytes, new TextEncoder().encode('5\n')]
+  const terminal = fakeTerminal(cluster, { readInput: async () => inputs.shift() ?? bytes })
+  expect((await terminal.run('put', 'k', '-x')).code).toBe(0)
+  expect((await terminal.run('incr', 'k', '-x')).out).toBe('5\n')
+  expect(cluster.requests.map(({ data }) => [...data])).toEqual([[...bytes], [0x35]])
+})
+
 describe('usage', () => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
     ['no key', ['get']],
@@ -127,6 +156,8 @@ describe('usage', () => {
     ['a partition with a brace', ['get', 'b', '--partition', 'a}']],
     ['an empty key', ['get', '']],
     ['an amount that is no number', ['incr', 'k', 'many']],
+    ['a touch without a time', ['touch', 'k']],
+    ['a time in no unit there is', ['put', 'k', 'v', '--ttl', '3y']],
   ]
   for (const [name, args] of cases) {
     test(`${name} is exit code 2, with nothing on standard output and nothing sent`, async () => {
@@ -141,14 +172,6 @@ describe('usage', () => {
     const { code, err } = await fakeTerminal(null).run('get', 'k')
     expect(code).toBe(4)
     expect(err).toContain('shardkv start')
-  })
-
-  test('every command has an example in its help', async () => {
-    const terminal = fakeTerminal(null)
-    for (const name of ['put', 'get', 'del', 'incr', 'status', 'load', 'nats-config', 'init', 'node', 'start', 'version']) {
-      const { code, out } = await terminal.run(name, '--help')
-      expect([name, code, out.includes(`$ shardkv ${name}`)]).toEqual([name, 0, true])
-    }
   })
 
   test('NATS_URL names the broker unless a flag does', async () => {

@@ -4,18 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { mergeReports } from '../../cli/status/merge.ts'
 import { statusTable } from '../../cli/status/table.ts'
 import { fakeCluster, fakeTerminal } from './fakes.ts'
-import type { NodeReport, ReplicaReport } from '../../topology/report.ts'
-
-const replica = (shard: number, fields: Partial<Record<keyof ReplicaReport, unknown>> = {}): ReplicaReport => ({
-  shard, role: 'follower', state: 'following', term: 3, leader: 'n1', commitIndex: 10, appliedIndex: 10, keys: 1, revision: 1, ...fields,
-} as unknown as ReplicaReport)
-
-const report = (id: string, replicas: readonly ReplicaReport[], fields: Partial<Record<keyof NodeReport, unknown>> = {}): NodeReport => ({
-  cluster: '00000000000000aa', epoch: 1, shardCount: 2, members: ['n1', 'n2', 'n3'],
-  broker: { url: 'nats://127.0.0.1:4222', version: '2.12.7', routing: 'broker' },
-  node: { id, pid: 100, state: 'serving', bootId: `boot-${id}`, startedAtMs: 0, diskFull: false, walBytes: 0, counters: {} },
-  replicas, ...fields,
-} as unknown as NodeReport)
+import { replica, report } from './reports.ts'
 
 describe('merging', () => {
   test('a shard is described by the leader of the highest term, and a deposed one is not shown as a second leader', () => {

@@ -1,34 +1,20 @@
 /** The printed permission block in use: every node and every client is a user of its own, and nobody misses a right or has one too many. */
 
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { mapSubject, nodeSubject, nodeWildcard } from '../../bus/subjects.ts'
-import { CLUSTER, isServing, leadersOf, passwordOf, startTestCluster } from '../support/cluster.ts'
-import { kv } from '../support/kv.ts'
+import { CLUSTER, isServing, leadersOf, passwordOf } from '../support/cluster.ts'
+import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { kv, settledKv } from '../support/kv.ts'
 import { until } from '../support/until.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { TestCluster } from '../support/cluster.ts'
+import type { OpenCluster } from '../support/clusterOfTest.ts'
 
 const TEST_MS_MAX = 120_000
 
-let cluster: TestCluster | null = null
-let client: Bus | null = null
-
-afterEach(async () => {
-  client?.close()
-  await cluster?.stop()
-  cluster = null
-  client = null
-})
-
-const open = async (): Promise<{ running: TestCluster; bus: Bus }> => {
-  const running = await startTestCluster({ hasPermissions: true })
-  cluster = running
-  await running.until('every shard is served', isServing(running))
-  const bus = await running.connect('test/client')
-  client = bus
-  return { running, bus }
-}
+const cluster = clusterOfTest()
+const open = (): Promise<OpenCluster> => cluster.open({ hasPermissions: true })
 
 const deniedOf = (bus: Bus): string[] => {
   const denied: string[] = []
@@ -46,8 +32,8 @@ describe('on a broker with the printed permissions', () => {
     const { running, bus } = await open()
     const denied = deniedOf(bus)
     for (let i = 0; i < 64; i += 1) {
-      expect(await kv(bus, `kv.put.city-${i}`, `v${i}`)).toMatchObject({ status: 'OK' })
-      expect(await kv(bus, `kv.get.city-${i}`)).toMatchObject({ status: 'OK', value: `v${i}` })
+      expect(await settledKv(bus, `kv.put.city-${i}`, `v${i}`, { 'Kv-Request-Id': `city-${i}` })).toMatchObject({ status: 'OK' })
+      expect(await settledKv(bus, `kv.get.city-${i}`)).toMatchObject({ status: 'OK', value: `v${i}` })
     }
     expect(await kv(bus, 'kv.put.user42.email', 'ada@example.org')).toMatchObject({ status: 'OK' })
     expect(await kv(bus, 'kv.incr.visits')).toMatchObject({ status: 'OK', value: '1' })

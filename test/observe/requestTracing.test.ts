@@ -8,6 +8,7 @@ import type { Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
 
 const told: string[] = []
 const span = {
+  spanContext: () => ({ traceId: '1'.repeat(32), spanId: '9'.repeat(16), traceFlags: 1 }),
   setAttribute: (name: string, value: unknown) => { told.push(`${name}=${String(value)}`) },
   setStatus: ({ code }: { code: number }) => { told.push(`code=${code}`) },
   end: () => { told.push('end') },
@@ -29,6 +30,14 @@ describe('request tracing', () => {
     told.length = 0
     createRequestTracing('n1').begin({ op: 'put', shard: shardId(7), parent })?.end('CONFLICT')
     expect(told).toEqual([`kv put of ${parent.traceId}/${parent.spanId} shard=7`, 'shardkv.status=CONFLICT', 'end'])
+  })
+
+  test('makes a forwarded batch a child of the request it was forwarded for', () => {
+    told.length = 0
+    const forwarded = createRequestTracing('n2').beginForwarded({ shard: shardId(3), operations: 5, parent })
+    forwarded.end('OK')
+    expect(told).toEqual([`shard batch of ${parent.traceId}/${parent.spanId} shard=3`, 'shardkv.status=OK', 'end'])
+    expect(forwarded.context).toEqual({ traceId: parent.traceId, spanId: '9'.repeat(16), flags: 1 })
   })
 
   test('marks an internal error as one, and leaves unsampled requests alone', () => {

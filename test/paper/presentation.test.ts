@@ -11,6 +11,13 @@ type Present = Extract<RaftMessage, { type: 'raft.present' }>
 const present = (of: Partial<Present>): Present =>
   ({ type: 'raft.present', incarnation: 77, term: 0, vote: '', lastTerm: 0, lastIndex: 0, ...of })
 const answers = (h: Harness): string[] => takeSent(h).map(({ to, message }) => `${to} ${message.type}`)
+/** A start that is alive presents itself, and repeats the challenge it is given. */
+const show = (h: Harness, from: number, presented: Present): void => {
+  say(h, from, presented)
+  const [challenged] = sentOf(takeSent(h), 'raft.presentChallenged')
+  expect(challenged?.incarnation).toBe(presented.incarnation)
+  say(h, from, { type: 'raft.presentConfirmed', incarnation: presented.incarnation, challenge: challenged?.challenge ?? 0 })
+}
 const ownIncarnation = (h: Harness): number => h.member(1).core.presenting.own.incarnation
 
 /** Member 1 has just started and knows nobody. */
@@ -110,7 +117,7 @@ describe('the memory of promises', () => {
     ['the same term with another vote', { term: 1, vote: idOf(3), lastTerm: 1, lastIndex: 2 }],
   ] as const)('A replica below its promises is told so: %s', (_, presented) => {
     const h = afterAccepting()
-    say(h, 2, present(presented))
+    show(h, 2, present(presented))
     expect(takeSent(h).map(({ message }) => message)).toEqual([{ type: 'raft.presentRefused', incarnation: 77, term: 1, index: 2 }])
   })
 
@@ -120,14 +127,14 @@ describe('the memory of promises', () => {
     ['a higher term, in which its log may have been cut', { term: 2, vote: '', lastTerm: 1, lastIndex: 1 }],
   ] as const)('A replica that presents %s is accepted', (_, presented) => {
     const h = afterAccepting()
-    say(h, 2, present(presented))
+    show(h, 2, present(presented))
     expect(answers(h)).toEqual([`${idOf(2)} raft.presentAccepted`])
   })
 
   test('A presentation repeated late, after newer promises, is a delay and no forgetting', () => {
     const h = createServing()
     const first = present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 })
-    say(h, 2, first)
+    show(h, 2, first)
     h.propose(1, 'x')
     settleDisk(h)
     say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
@@ -138,26 +145,26 @@ describe('the memory of promises', () => {
 
   test('What a replica presented it must present again, except entries a leader may honestly have cut', () => {
     const h = createServing()
-    say(h, 3, present({ incarnation: 1, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 120 }))
-    say(h, 3, present({ incarnation: 2, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 110 }))
-    say(h, 3, present({ incarnation: 3, term: 5, vote: idOf(2), lastTerm: 5, lastIndex: 112 }))
-    expect(answers(h).filter((line) => line.endsWith('Refused'))).toEqual([])
+    for (const [incarnation, lastTerm, lastIndex] of [[1, 4, 120], [2, 4, 110], [3, 5, 112]] as const) {
+      show(h, 3, present({ incarnation, term: 5, vote: idOf(2), lastTerm, lastIndex }))
+      expect(answers(h)).toEqual([`${idOf(3)} raft.presentAccepted`])
+    }
     // Entries of term 5 came from term 5's leader, and it never cuts its own.
-    say(h, 3, present({ incarnation: 4, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 111 }))
+    show(h, 3, present({ incarnation: 4, term: 5, vote: idOf(2), lastTerm: 4, lastIndex: 111 }))
     expect(answers(h)).toEqual([`${idOf(3)} raft.presentRefused`])
   })
 
   test('A vote is a promise to the candidate', () => {
     const h = createServing()
-    say(h, 2, present({ term: 1, vote: '', lastTerm: 0, lastIndex: 5 }))
+    show(h, 2, present({ term: 1, vote: '', lastTerm: 0, lastIndex: 5 }))
     expect(answers(h)).toEqual([`${idOf(2)} raft.presentRefused`])
   })
 
   test('A late promise of an older term changes nothing', () => {
     const h = createServing()
-    say(h, 3, present({ incarnation: 1, term: 7 }))
+    show(h, 3, present({ incarnation: 1, term: 7 }))
     say(h, 3, { type: 'raft.voteGranted', term: 1, wallMs: 0 })
-    say(h, 3, present({ incarnation: 2, term: 7 }))
+    show(h, 3, present({ incarnation: 2, term: 7 }))
     expect(answers(h).filter((line) => line.endsWith('Refused'))).toEqual([])
   })
 
@@ -165,7 +172,7 @@ describe('the memory of promises', () => {
     const h = afterAccepting()
     h.propose(1, 'y')
     settleDisk(h)
-    say(h, 2, present({ term: 0 }))
+    show(h, 2, present({ term: 0 }))
     takeSent(h)
     say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 3 })
     expect(h.member(1).core.commitIndex).toBe(2)
@@ -190,7 +197,7 @@ describe('the memory of promises', () => {
     h.propose(1, 'x')
     h.flush(1)
     say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
-    say(h, 2, present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 }))
+    show(h, 2, present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 }))
     settleDisk(h)
     expect(h.member(1).core).toMatchObject({ commitIndex: 1, durability: { durableIndex: 2 } })
     say(h, 3, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
@@ -199,8 +206,8 @@ describe('the memory of promises', () => {
 
   test('The vote of a refused replica is not counted', () => {
     const h = createSolo()
-    say(h, 2, present({ incarnation: 1, term: 3 }))
-    say(h, 2, present({ incarnation: 2, term: 2 }))
+    show(h, 2, present({ incarnation: 1, term: 3 }))
+    show(h, 2, present({ incarnation: 2, term: 2 }))
     h.tickOnly(1, 21)
     say(h, 2, { type: 'raft.preVoteGranted', term: 1 })
     expect(h.member(1).core.role).toBe('preCandidate')
@@ -210,7 +217,7 @@ describe('the memory of promises', () => {
   test('A leader starts probing a peer anew when it presents itself, without taking back its match', () => {
     const h = afterAccepting()
     expect(h.member(1).core.leading.progress.get(idOf(2))?.state).toBe('replicate')
-    say(h, 2, present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 }))
+    show(h, 2, present({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 }))
     expect(h.member(1).core.leading.progress.get(idOf(2))).toMatchObject({ state: 'probe', matchIndex: 2, nextIndex: 3 })
     takeSent(h)
     h.flush(1)
@@ -227,6 +234,78 @@ describe('the memory of promises', () => {
     say(h, 3, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) })
     h.tickOnly(1, 2)
     expect(takeSent(h).filter(({ to }) => to === idOf(3)).map(({ message }) => message.type)).toEqual(['raft.append', 'raft.heartbeat'])
+  })
+})
+
+describe('a presentation is judged when its start is known to live', () => {
+  const newer = present({ incarnation: 2, term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 })
+  const older = present({ incarnation: 1, term: 0 })
+
+  test('a late presentation of an earlier start refuses nobody', () => {
+    const h = createServing()
+    show(h, 2, newer)
+    takeSent(h)
+    say(h, 2, older)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentChallenged`])
+    h.propose(1, 'x')
+    settleDisk(h)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
+    expect(h.member(1).core.commitIndex).toBe(2)
+    say(h, 2, newer)
+    expect(answers(h).at(-1)).toBe(`${idOf(2)} raft.presentAccepted`)
+  })
+
+  test('a late presentation of an earlier start replaces nothing, also when it shows enough', () => {
+    const h = createServing()
+    show(h, 2, newer)
+    say(h, 2, present({ ...newer, incarnation: 1 }))
+    h.propose(1, 'x')
+    settleDisk(h)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 2 })
+    takeSent(h)
+    say(h, 2, newer)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentAccepted`])
+  })
+
+  test.each([
+    ['another number', { incarnation: 2, challenge: 1 }],
+    ['another start', { incarnation: 3, challenge: 0 }],
+  ] as const)('a confirmation with %s confirms nothing', (_, wrong) => {
+    const h = createServing()
+    say(h, 2, newer)
+    const challenge = sentOf(takeSent(h), 'raft.presentChallenged')[0]?.challenge ?? 0
+    say(h, 2, { type: 'raft.presentConfirmed', incarnation: wrong.incarnation, challenge: (challenge + wrong.challenge) % 2 ** 32 })
+    expect(answers(h)).toEqual([])
+    expect(h.member(1).core.promises.get(idOf(2))?.incarnation).toBeUndefined()
+  })
+
+  test('a confirmation counts once, and not after another start has presented itself', () => {
+    const h = createServing()
+    say(h, 2, newer)
+    const challenge = sentOf(takeSent(h), 'raft.presentChallenged')[0]?.challenge ?? 0
+    say(h, 2, older)
+    takeSent(h)
+    say(h, 2, { type: 'raft.presentConfirmed', incarnation: 2, challenge })
+    expect(answers(h)).toEqual([])
+    show(h, 2, newer)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentAccepted`])
+  })
+
+  test('repeated before it is confirmed, it is given the same challenge, so that either answer will do', () => {
+    const h = createServing()
+    say(h, 2, newer)
+    say(h, 2, newer)
+    const [first, second] = sentOf(takeSent(h), 'raft.presentChallenged')
+    expect(second).toEqual(first)
+  })
+
+  test('a member confirms its own start, and no other', () => {
+    const h = started()
+    say(h, 2, { type: 'raft.presentChallenged', incarnation: ownIncarnation(h), challenge: 7 })
+    say(h, 2, { type: 'raft.presentChallenged', incarnation: ownIncarnation(h) + 1, challenge: 7 })
+    expect(takeSent(h).map(({ message }) => message)).toEqual([
+      { type: 'raft.presentConfirmed', incarnation: ownIncarnation(h), challenge: 7 },
+    ])
   })
 })
 

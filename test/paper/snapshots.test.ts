@@ -70,6 +70,33 @@ describe('section 7', () => {
     expect(h.member(3).applied).toEqual(h.member(1).applied)
   })
 
+  test('A leader whose quorum waits for a long transfer stays leader while the transfer advances, and commits when it is done', () => {
+    const h = behind({ limits: { tailEntriesMax: 0, chunkBytesMax: 20, chunksInFlightMax: 1 } })
+    let isChunkAllowed = false
+    // Member 2 is dead; every other chunk is lost and sent again after a while.
+    h.setRoute((mail) => {
+      if (isFor(2)(mail)) return false
+      if (mail.message.type !== 'raft.snapshotChunk') return true
+      const isAllowed = isChunkAllowed
+      isChunkAllowed = false
+      return isAllowed
+    })
+    h.propose(1, 'waits for the transfer')
+    const { term } = h.member(1).core
+    let ticks = 0
+    while (h.member(3).core.snapshot === null && ticks < 2_000) {
+      if (ticks % 3 === 0) isChunkAllowed = true
+      h.tick(1)
+      ticks += 1
+    }
+    const { commitStallElections, electionTicksMax } = h.member(1).core.timing
+    expect(ticks).toBeGreaterThan(2 * commitStallElections * electionTicksMax)
+    h.tick(20)
+    expect(h.member(1).core).toMatchObject({ role: 'leader', term })
+    expect(h.member(1).applied.at(-1)).toBe('waits for the transfer')
+    expect(h.member(3).applied).toEqual(h.member(1).applied)
+  })
+
   test('A replica whose transfer stalls is retried, in the end from the beginning with the newest snapshot', () => {
     const h = behind()
     h.setRoute(({ message }) => message.type !== 'raft.snapshotChunk')

@@ -5,7 +5,7 @@ import { createRandom } from '../../actors/kernel/random.ts'
 import { createNetwork, drawPartition } from '../../sim/network.ts'
 import type { Network, NetworkOptions, PartitionKind } from '../../sim/network.ts'
 
-const calm: NetworkOptions = { loss: 0, duplication: 0, delayMsMean: 10, isReordering: false }
+const calm: NetworkOptions = { loss: 0, duplication: 0, delayMsMean: 10, reorderMsMax: 0 }
 
 const networkOf = (options: Partial<NetworkOptions>): { network: Network; at: (ms: number) => void } => {
   let now = 0
@@ -33,7 +33,7 @@ test('without reordering a link is first in, first out', () => {
 })
 
 test('with reordering messages overtake each other', () => {
-  const delays = fates(networkOf({ isReordering: true }).network, 200).map(([delay = 0]) => delay)
+  const delays = fates(networkOf({ reorderMsMax: 2_000 }).network, 200).map(([delay = 0]) => delay)
   expect(delays).not.toEqual([...delays].sort((a, b) => a - b))
 })
 

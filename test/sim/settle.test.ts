@@ -57,6 +57,49 @@ test('a read of what was never committed is found', () => {
   expect(settle([put('a')], [[{ kind: 'get' }, ok(1, 'b')]]).problems[0]).toContain('never committed')
 })
 
+test('a read of what was overwritten before it began, or written after it ended, is found', () => {
+  const read = (invokedAt: number, completedAt: number, outcome: Outcome): readonly string[] => {
+    const ledger = createShardLedger(0)
+    ;['a', 'b'].forEach((value, i) => ledger.commit(
+      { term: 1, index: i + 1, kind: EntryKind.batch, payload: encodeBatch({ timeMs: 1, operations: [put(value)] }) }, 100 * (i + 1)))
+    return settleHistory([{
+      id: 1, client: 1, key: 'k', call: { kind: 'get' }, outcome, consistency: 'linearizable', invokedAt, completedAt,
+    }], () => ledger).problems
+  }
+  const absent: Outcome = { kind: 'answered', status: 'NOT_FOUND', revision: 0 }
+  for (const [from, to, outcome] of [[110, 120, ok(1, 'a')], [150, 210, ok(1, 'a')], [150, 210, ok(2, 'b')], [50, 60, absent]] as const) {
+    expect(read(from, to, outcome)).toEqual([])
+  }
+  for (const [from, to, outcome] of [[210, 220, ok(1, 'a')], [110, 120, ok(2, 'b')], [110, 120, absent]] as const) {
+    expect(read(from, to, outcome)[0]).toContain('not in force')
+  }
+})
+
+test('a key is absent from its expiry on, though no client removed it', () => {
+  const ledger = createShardLedger(0)
+  const leased = { ...put('a'), ttlMs: 10 }
+  const entryOf = (index: number, timeMs: number, operations: readonly Operation[]) =>
+    ({ term: 1, index, kind: EntryKind.batch, payload: encodeBatch({ timeMs, operations }) })
+  ledger.commit(entryOf(1, 1_000, [leased]), 100)
+  ledger.commit(entryOf(2, 1_010, []), 200)
+  expect(ledger.versionsOf('k').map(({ at, record }) => [at, record?.value ?? null])).toEqual([[0, null], [100, 'a'], [200, null]])
+})
+
+test('a request of a session is recognised by its sequence', () => {
+  const ledger = createShardLedger(0)
+  const session = { client: '0000000000000001', sequence: 1, firstIncomplete: 1 }
+  const write = { ...put('a'), session }
+  const operations: readonly Operation[] = [{ code: OpCode.openSession, key: '', session }, write, write]
+  ledger.commit({ term: 1, index: 1, kind: EntryKind.batch, payload: encodeBatch({ timeMs: 1, operations }) }, 100)
+  const operation: HistoryOperation = {
+    id: 0, client: 1, key: 'k', call: { kind: 'put', value: 'a' }, session, outcome: unknown, consistency: 'linearizable',
+    invokedAt: 1, completedAt: Infinity,
+  }
+  const settled = settleHistory([operation], () => ledger)
+  expect(settled.problems).toEqual([])
+  expect(settled.history[0]).toMatchObject({ outcome: ok(1), completedAt: 100 })
+})
+
 test('an unknown write that is in the log took effect when it was committed', () => {
   expect(settle([put('a')], [[{ kind: 'put', value: 'a' }, unknown]]).history[0]).toMatchObject({ outcome: ok(1), completedAt: 100 })
 })

@@ -112,3 +112,27 @@ test.each([
   story.heal()
   story.end()
 })
+
+test('a presentation that is held up until its member has restarted refuses nobody', () => {
+  const calm = { loss: 0, duplication: 0, delayMsMean: 1 }
+  const story = tellStory(9, { network: { ...calm, reorderMsMax: 30_000 } })
+  const { cluster, network, timeline } = story.simulation
+  story.insist('put', 'k', 'before')
+  const victim = must(story.followers()[0], 'there is a follower')
+  cluster.losePower(victim)
+  story.run(1_000)
+  // The first start presents itself into a link that holds everything for ten seconds; the second start's link is clear.
+  network.clog((from, to) => from === victim.id && to !== victim.id, timeline.now() + 10_000)
+  cluster.start(victim)
+  story.until('its members live', () => victim.node?.parts()?.host.all().length === 1)
+  story.run(200)
+  cluster.losePower(victim)
+  network.heal()
+  cluster.start(victim)
+  for (let i = 0; i < 100; i += 1) story.insist('put', 'k', `v${i}`)
+  story.run(12_000)
+  // Only this member and the leader are left: if the leader refuses it, nothing commits again.
+  cluster.losePower(must(story.followers().find((machine) => machine !== victim), 'there is another follower'))
+  expect(story.insist('put', 'k', 'after').status).toBe('OK')
+  story.end()
+})

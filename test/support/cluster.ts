@@ -38,6 +38,8 @@ export interface TestCluster {
   /** The built command line as a process of its own, with the broker and, where there are any, the client's credentials. */
   readonly cli: (...args: readonly string[]) => CliProcess
   readonly start: (node: NodeId) => void
+  /** One more process under the node's name, on another directory; its output is kept. */
+  readonly startTwin: (node: NodeId, directory: string) => CliProcess
   /** SIGKILL, and waits until the process is gone. */
   readonly kill: (node: NodeId) => Promise<void>
   readonly signal: (node: NodeId, name: NodeJS.Signals) => void
@@ -65,6 +67,8 @@ export interface TestClusterOptions {
   readonly mappedShards?: number
   /** The broker's `max_payload`, when it is not the usual 1 MiB. */
   readonly maxPayloadBytes?: number
+  /** Called with each node's empty data directory before anything is put there. */
+  readonly prepareDirectory?: (node: NodeId, directory: string) => void
   /** The broker asks everybody for a password, and allows what `permissionsBlock` does. */
   readonly hasPermissions?: boolean
 }
@@ -89,6 +93,7 @@ export const startTestCluster = async (options: TestClusterOptions = {}): Promis
     : serverConfig({ ...settings, port })))
   for (const genesis of createGenesis({ cluster: CLUSTER, members, shardCount, replicationFactor: 3, createdAtMs: Date.now() })) {
     mkdirSync(join(root, genesis.node))
+    options.prepareDirectory?.(genesis.node, join(root, genesis.node))
     await new Promise<void>((resolve, reject) => {
       writeGenesis(createNodeFileSystem(join(root, genesis.node)), genesis, (error) => (error === null ? resolve() : reject(error)))
     })
@@ -140,9 +145,9 @@ const runningCluster = async ({ root, broker, members, shardCount, hasPermission
   const reap = (): void => {
     for (const child of [...children.values(), ...commands]) child.kill('SIGKILL')
   }
-  const cli = (...args: readonly string[]): CliProcess => {
+  const command = (user: string, args: readonly string[]): CliProcess => {
     const child = spawn(process.execPath, [CLI, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment(CLIENT_USER), SHARDKV_SERVERS: broker.url },
+      stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment(user), SHARDKV_SERVERS: broker.url },
     })
     commands.add(child)
     return { child, ended: outcomeOf(child).finally(() => { commands.delete(child) }) }
@@ -157,8 +162,9 @@ const runningCluster = async ({ root, broker, members, shardCount, hasPermission
     shardCount,
     members,
     connect: (name) => open(CLIENT_USER, name),
-    cli,
+    cli: (...args) => command(CLIENT_USER, args),
     start,
+    startTwin: (node, directory) => command(node, ['node', '--id', node, '--dir', directory, '--servers', broker.url]),
     kill,
     signal: (node, name) => { children.get(node)?.kill(name) },
     exitCode: (node) => children.get(node)?.exitCode ?? null,

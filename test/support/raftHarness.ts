@@ -351,7 +351,7 @@ export const describeMessage = (message: RaftMessage): string => {
 const describeField = (name: string, value: unknown): string => {
   if (name === 'entries') return `[${(value as Entry[]).map((entry) => `${entry.index}/${entry.term}`).join(' ')}]`
   if (value instanceof Uint8Array) return `${value.length}B`
-  if (name === 'incarnation' || name === 'crc' || name === 'wallMs') return '*'
+  if (name === 'incarnation' || name === 'challenge' || name === 'crc' || name === 'wallMs') return '*'
   return String(value) === '' ? '-' : String(value)
 }
 

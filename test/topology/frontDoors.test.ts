@@ -9,6 +9,7 @@ import { encodeClientFrame } from '../../bus/codec/batch.ts'
 import { decodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
+import { FORWARDED_SPANS_MAX, createForwardedSpans } from '../../topology/forwardedSpans.ts'
 import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { bootId, clusterId, nodeId, shardId } from '../../topology/ids.ts'
@@ -16,9 +17,12 @@ import { defaultSettings } from '../../topology/nodeOptions.ts'
 import { createNodeParts } from '../../topology/nodeParts.ts'
 import { countersOf } from '../../topology/nodeReport.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
+import type { Logger } from '../../actors/kernel/log.ts'
 import type { ClientFrame } from '../../bus/codec/batch.ts'
 import type { NodeFrame } from '../../bus/codec/batchAnswers.ts'
 import type { ActorMessage } from '../../bus/messages.ts'
+import type { RequestTracing } from '../../gateway/tracing.ts'
+import type { Parcel } from '../../bus/post.ts'
 import type { Policy } from '../../actors/shard/protocol.ts'
 
 const SHARDS = 4
@@ -27,7 +31,7 @@ const peer = nodeId('n2')
 const cluster = clusterId('0123456789abcdef')
 const shard = shardId(shardOf('a', SHARDS))
 
-const open = () => {
+const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Logger } = {}) => {
   const world = createVirtualWorld()
   const { clock, broker, pass } = world
   const genesis = must(
@@ -36,8 +40,10 @@ const open = () => {
   const parts = createNodeParts({
     genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: defaultSettings, onExit: () => {},
     ports: {
-      clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }), log: silentLogger,
+      clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }),
+      log: observers.log ?? silentLogger,
       bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
+      ...(observers.tracing === undefined ? {} : { tracing: observers.tracing }),
     },
   }, mapOfGenesis(genesis), {
     onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
@@ -145,5 +151,104 @@ describe('a request of another node for a shard that is not served here', () => 
 
   test.each(['shard/99', 'node'])('is met with silence when %s is no shard of the map', (to) => {
     expect(ask('direct', to)).toEqual([])
+  })
+})
+
+describe('the trace of a sampled request', () => {
+  const parent = { traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1 }
+  const child = { ...parent, spanId: '3'.repeat(16) }
+  const traceparent = (flags: string): ReadonlyMap<string, string> =>
+    new Map([['traceparent', `00-${parent.traceId}-${parent.spanId}-${flags}`]])
+
+  /** n1 believes that n2 leads every shard; what n2's post is handed is recorded. */
+  const openWithLeader = () => {
+    const told: string[] = []
+    const listening: Logger = {
+      ...silentLogger,
+      child: () => listening,
+      trace: (fields, message) => { if ('trace_id' in fields) told.push(`${message} ${fields.trace_id as string}`) },
+    }
+    const node = open({
+      log: listening,
+      tracing: {
+        begin: ({ op, parent: of }) => (of.flags === 0 ? null : { context: child, end: (status) => told.push(`${op} ended ${status}`) }),
+        beginForwarded: ({ shard: of, operations, parent: context }) => {
+          told.push(`batch of ${operations} for ${of} from ${context.spanId}`)
+          return { context, end: (status) => told.push(`batch ended ${status}`) }
+        },
+      },
+    })
+    const parcels: Parcel[] = []
+    const post = createPost({
+      bus: node.broker.connect({ name: 'n2' }), clock: node.clock, cluster, self: peer, bootId: bootId('00000000000000bb'),
+      log: silentLogger, isMember: () => true, requestFlush: () => {}, onParcel: (parcel) => parcels.push(parcel),
+    })
+    node.parts.beacon.heard(peer, {
+      boot: bootId('00000000000000bb'), startedAtMs: 1, state: 'serving', leads: [[shard, 7]],
+    }, node.clock.now())
+    return { ...node, post, parcels, told }
+  }
+
+  test('reaches the node it is forwarded to in the envelope of its frame; an unsampled one has none', () => {
+    const { client, pass, parcels } = openWithLeader()
+    for (const flags of ['01', '00']) {
+      client.publish('kv.put.a', new Uint8Array(1), { reply: '_INBOX.a', headers: traceparent(flags) })
+      pass(5)
+    }
+    client.publish('kv.put.a', new Uint8Array(1), { reply: '_INBOX.a' })
+    pass(5)
+    const to = `shard/${shard}`
+    expect(parcels.map((parcel) => [parcel.to, parcel.message.type, parcel.trace])).toEqual([
+      [to, 'shard.request', child], [to, 'shard.request', undefined], [to, 'shard.request', undefined],
+    ])
+  })
+
+  test('marks the batch it left with, also when others travel along', () => {
+    const { client, pass, parcels } = openWithLeader()
+    for (const headers of [new Map<string, string>(), traceparent('01'), new Map<string, string>()]) {
+      client.publish('kv.put.a', new Uint8Array(1), { reply: '_INBOX.a', headers })
+    }
+    pass(5)
+    expect(parcels).toMatchObject([{ message: { operations: [{ key: 'a' }, { key: 'a' }, { key: 'a' }] }, trace: child }])
+  })
+
+  test('is a log line and a span on the node it reaches, from arrival to reply', () => {
+    const { post, pass, told } = openWithLeader()
+    post.send(self, `shard/${shard}`, {
+      type: 'shard.request', replyTo: 'connection/raw', batch: 9, policy: 'forward', term: 3, consistency: 'linearizable',
+      operations: [{ code: OpCode.get, key: 'a' }],
+    }, child)
+    post.flush()
+    pass(50)
+    expect(told).toEqual([
+      `a sampled request arrived from another node ${parent.traceId}`,
+      `batch of 1 for ${shard} from ${child.spanId}`, 'batch ended NOT_LEADER',
+    ])
+  })
+})
+
+describe('spans of forwarded batches', () => {
+  test('are bounded: the oldest ends as TIMEOUT when one more than the limit is open', () => {
+    const ended: string[] = []
+    let begun = 0
+    const spans = createForwardedSpans({
+      begin: () => null,
+      beginForwarded: ({ parent }) => {
+        begun += 1
+        const number = begun
+        return { context: parent, end: (status) => { ended.push(`${number} ${status}`) } }
+      },
+    })
+    const origin = { node: peer, address: 'connection/raw' }
+    const request = {
+      type: 'shard.request', replyTo: origin.address, batch: 0, policy: 'forward', term: 1, consistency: 'linearizable', operations: [],
+    } as const
+    for (let batch = 0; batch <= FORWARDED_SPANS_MAX; batch += 1) {
+      spans.begin(shard, origin, { ...request, batch }, { traceId: '', spanId: '', flags: 1 })
+    }
+    expect(ended).toEqual(['1 TIMEOUT'])
+    spans.end(origin, { type: 'shard.reply', shard, batch: 0, results: [] })
+    spans.end(origin, { type: 'shard.reply', shard, batch: 1, results: [] })
+    expect(ended).toEqual(['1 TIMEOUT', '2 OK'])
   })
 })

@@ -9,7 +9,7 @@ import { readGenesis, writeGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { openCluster } from './clusterFile.ts'
 import { createMachineHost } from './machineHost.ts'
-import { findNatsServer } from './natsServer.ts'
+import { findNatsServer, findNatsServerVersion } from './natsServer.ts'
 import { isReady, isTaken } from './probes.ts'
 import { createProcesses } from './processes.ts'
 import { startCluster } from './startCluster.ts'
@@ -22,8 +22,10 @@ const HOST = '127.0.0.1'
 const PREFIX = 'kv'
 const CLUSTER_ID_BYTES = 8
 
-/** Finds or installs nats-server, with progress lines. */
-export const ensureNatsServer = (say: Say): Promise<FoundServer> => findNatsServer(createMachineHost(), say)
+/** Finds or installs nats-server, with progress lines; where a version is named, that one. */
+export const ensureNatsServer = (say: Say, version?: string): Promise<FoundServer> => (version === undefined
+  ? findNatsServer(createMachineHost(), say)
+  : findNatsServerVersion(createMachineHost(), version, say))
 
 export const startLocalCluster = (options: StartOptions, say: Say): Promise<StartedCluster> => startCluster(options, realPorts(say))
 

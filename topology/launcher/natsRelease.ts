@@ -1,7 +1,7 @@
 /**
- * nats-server from its GitHub release. The version is fixed here; the archive's checksum is taken from the SHA256SUMS file of that same
- * release, over https. That protects against a damaged or exchanged mirror of the archive, not against a changed release: whoever needs
- * that installs nats-server by their own means and names it in SHARDKV_NATS_SERVER.
+ * nats-server from its GitHub release. The usual version is fixed here; the archive's checksum is taken from the SHA256SUMS file of
+ * that same release, over https. That protects against a damaged or exchanged mirror of the archive, not against a changed release:
+ * whoever needs that installs nats-server by their own means and names it in SHARDKV_NATS_SERVER.
  */
 
 import { createHash } from 'node:crypto'
@@ -11,7 +11,7 @@ import type { MachineHost } from './machineHost.ts'
 /** A line with long maintenance whose known authentication bypasses are fixed (2.12.7). */
 export const NATS_SERVER_VERSION = '2.12.15'
 
-const RELEASE_URL = `https://github.com/nats-io/nats-server/releases/download/v${NATS_SERVER_VERSION}`
+const releaseUrl = (version: string): string => `https://github.com/nats-io/nats-server/releases/download/v${version}`
 const SUMS_TIMEOUT_MS = 5_000
 const SUMS_BYTES_MAX = 64 * 1024
 const ARCHIVE_TIMEOUT_MS = 120_000
@@ -22,20 +22,20 @@ const TAR_BLOCK_BYTES = 512
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm7', ia32: '386' }
 
 /** The release's archive for a platform; undefined when it has none that this code unpacks. */
-export const archiveName = (platform: string, arch: string): string | undefined => {
+export const archiveName = (platform: string, arch: string, version: string): string | undefined => {
   const architecture = architectures[arch]
   if ((platform !== 'linux' && platform !== 'darwin') || architecture === undefined) return undefined
-  return `nats-server-v${NATS_SERVER_VERSION}-${platform}-${architecture}.tar.gz`
+  return `nats-server-v${version}-${platform}-${architecture}.tar.gz`
 }
 
 /** The program's bytes, checked; throws with the reason otherwise. */
-export const downloadNatsServer = async (host: MachineHost): Promise<Uint8Array> => {
-  const name = archiveName(host.platform, host.arch)
+export const downloadNatsServer = async (host: MachineHost, version: string): Promise<Uint8Array> => {
+  const name = archiveName(host.platform, host.arch, version)
   if (name === undefined) throw new Error(`no release for ${host.platform} ${host.arch}`)
-  const sums = await host.download(`${RELEASE_URL}/SHA256SUMS`, { timeoutMs: SUMS_TIMEOUT_MS, bytesMax: SUMS_BYTES_MAX })
+  const sums = await host.download(`${releaseUrl(version)}/SHA256SUMS`, { timeoutMs: SUMS_TIMEOUT_MS, bytesMax: SUMS_BYTES_MAX })
   const expected = checksumOf(new TextDecoder().decode(sums), name)
   if (expected === undefined) throw new Error(`the release's SHA256SUMS does not list ${name}`)
-  const archive = await host.download(`${RELEASE_URL}/${name}`, { timeoutMs: ARCHIVE_TIMEOUT_MS, bytesMax: ARCHIVE_BYTES_MAX })
+  const archive = await host.download(`${releaseUrl(version)}/${name}`, { timeoutMs: ARCHIVE_TIMEOUT_MS, bytesMax: ARCHIVE_BYTES_MAX })
   const actual = createHash('sha256').update(archive).digest('hex')
   if (actual !== expected) throw new Error(`${name} has checksum ${actual}, the release says ${expected}`)
   const program = fileInTar(gunzipSync(archive, { maxOutputLength: UNPACKED_BYTES_MAX }), 'nats-server')

@@ -36,7 +36,14 @@ export const findNatsServer = async (host: MachineHost, say: Say): Promise<Found
     const version = path === undefined ? undefined : await versionOf(host, path)
     if (path !== undefined && version !== undefined) return { path, version }
   }
-  return await install(host, cached, say)
+  return await install(host, { target: cached, version: NATS_SERVER_VERSION, isExact: false }, say)
+}
+
+/** One version and no other, for tests against an old broker: cached beside the usual one, whatever else this machine has. */
+export const findNatsServerVersion = async (host: MachineHost, version: string, say: Say): Promise<FoundServer> => {
+  const target = join(cacheFolder(host), `nats-server-${version}`)
+  if (await versionOf(host, target) === version) return { path: target, version }
+  return await install(host, { target, version, isExact: true }, say)
 }
 
 const serverNamed = async (host: MachineHost, path: string): Promise<FoundServer> => {
@@ -53,43 +60,55 @@ export const versionOf = async (host: MachineHost, path: string): Promise<string
   return /nats-server: v(\d+\.\d+\.\d+\S*)/.exec(output)?.[1]
 }
 
-interface Installer {
-  readonly name: string
-  /** Puts a program at `target`; throws with the reason when it can not. */
-  readonly install: (host: MachineHost, target: string) => Promise<void>
+interface Wanted {
+  /** Where the program goes. */
+  readonly target: string
+  readonly version: string
+  /** Any other version is a failure. */
+  readonly isExact: boolean
 }
 
-const install = async (host: MachineHost, target: string, say: Say): Promise<FoundServer> => {
-  say('shardkv: nats-server is not installed; getting one into the cache')
+interface Installer {
+  readonly name: (version: string) => string
+  readonly canChooseVersion: boolean
+  /** Puts a program at `target`; throws with the reason when it can not. */
+  readonly install: (host: MachineHost, wanted: Wanted) => Promise<void>
+}
+
+const install = async (host: MachineHost, wanted: Wanted, say: Say): Promise<FoundServer> => {
+  const { target, isExact } = wanted
+  say(`shardkv: nats-server ${isExact ? `${wanted.version} ` : ''}is not installed; getting one into the cache`)
   await host.files.makeDirectory(cacheFolder(host))
   const failures: string[] = []
-  for (const installer of installers) {
-    say(`shardkv: trying ${installer.name} (this can take a minute) ...`)
+  for (const installer of installers.filter(({ canChooseVersion }) => canChooseVersion || !isExact)) {
+    const name = installer.name(wanted.version)
+    say(`shardkv: trying ${name} (this can take a minute) ...`)
     try {
-      await installer.install(host, target)
+      await installer.install(host, wanted)
       const version = await versionOf(host, target)
       if (version === undefined) throw new Error('the program it gave does not run here')
+      if (isExact && version !== wanted.version) throw new Error(`the program it gave is ${version}`)
       say(`shardkv: nats-server ${version} is ready (${target})`)
       return { path: target, version }
     } catch (error) {
       const reason = reasonOf(error)
-      failures.push(`  ${installer.name}: ${reason}`)
-      say(`shardkv: ${installer.name} did not work: ${reason}`)
+      failures.push(`  ${name}: ${reason}`)
+      say(`shardkv: ${name} did not work: ${reason}`)
     }
   }
-  return { path: undefined, problem: howToInstall(failures) }
+  return { path: undefined, problem: howToInstall(failures, wanted.version) }
 }
 
-const fromRelease = async (host: MachineHost, target: string): Promise<void> => {
-  const program = await downloadNatsServer(host)
+const fromRelease = async (host: MachineHost, { target, version }: Wanted): Promise<void> => {
+  const program = await downloadNatsServer(host, version)
   await host.files.writeAtomically(target, program, 0o755)
 }
 
-const fromGo = async (host: MachineHost, target: string): Promise<void> => {
+const fromGo = async (host: MachineHost, { target, version }: Wanted): Promise<void> => {
   if (await findInPath(host, 'go') === undefined) throw new Error('Go is not installed')
   const bin = `${target}.go`
   try {
-    const { code, output } = await host.run('go', ['install', `${GO_MODULE}@v${NATS_SERVER_VERSION}`], {
+    const { code, output } = await host.run('go', ['install', `${GO_MODULE}@v${version}`], {
       timeoutMs: GO_TIMEOUT_MS,
       directory: cacheFolder(host),
       env: { GOBIN: bin, CGO_ENABLED: '0', GOFLAGS: '' },
@@ -101,7 +120,7 @@ const fromGo = async (host: MachineHost, target: string): Promise<void> => {
   }
 }
 
-const fromDebian = async (host: MachineHost, target: string): Promise<void> => {
+const fromDebian = async (host: MachineHost, { target }: Wanted): Promise<void> => {
   if (await findInPath(host, 'apt-get') === undefined) throw new Error('there is no apt-get')
   const folder = `${target}.deb`
   await host.files.makeDirectory(folder)
@@ -131,9 +150,9 @@ const programIn = async (host: MachineHost, folder: string): Promise<string> => 
 }
 
 const installers: readonly Installer[] = [
-  { name: `the release ${NATS_SERVER_VERSION} from GitHub`, install: fromRelease },
-  { name: `go install ${GO_MODULE}@v${NATS_SERVER_VERSION}`, install: fromGo },
-  { name: 'the package nats-server of this Debian', install: fromDebian },
+  { name: (version) => `the release ${version} from GitHub`, canChooseVersion: true, install: fromRelease },
+  { name: (version) => `go install ${GO_MODULE}@v${version}`, canChooseVersion: true, install: fromGo },
+  { name: () => 'the package nats-server of this Debian', canChooseVersion: false, install: fromDebian },
 ]
 
 /** `fetch failed` says nothing; its cause does. */
@@ -144,11 +163,11 @@ const reasonOf = (error: unknown): string => {
 
 const lastLine = (output: string): string => output.trim().split('\n').at(-1) ?? 'it said nothing'
 
-const howToInstall = (failures: readonly string[]): string => [
+const howToInstall = (failures: readonly string[], version: string): string => [
   'shardkv needs nats-server and could not get one:',
   ...failures,
   'Install it by any of these, then start again:',
-  `  go install ${GO_MODULE}@v${NATS_SERVER_VERSION}`,
+  `  go install ${GO_MODULE}@v${version}`,
   '  brew install nats-server            (macOS)',
   '  apt-get install nats-server         (Debian, Ubuntu)',
   '  https://github.com/nats-io/nats-server/releases',

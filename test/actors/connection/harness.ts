@@ -62,7 +62,7 @@ export const createHarness = (options: { kind?: 'raw' | 'session'; limits?: Part
       ticket += 1
       const defaults = { shard: shardId(0), policy: 'slot', consistency: 'linearizable', timeoutMs: 5_000 } as const
       const request = { ticket, ...defaults, ...more, operation }
-      connection.send({ type: 'connection.request', request, now })
+      connection.send({ type: 'connection.requests', requests: [request], now })
       return ticket
     },
     flush: (): void => connection.send({ type: 'connection.flush', now }),

@@ -9,6 +9,7 @@ import { OpCode } from '../../../actors/shard/operation.ts'
 import { toRemember } from '../../../actors/shard/outcome.ts'
 import { REQUEST_IDS_MAX, createState } from '../../../actors/shard/state.ts'
 import { hashState } from '../../../actors/shard/stateHash.ts'
+import { valueBytes } from '../../../actors/shard/storedValue.ts'
 import { EntryKind } from '../../../actors/raft/protocol.ts'
 import { createModel } from './model.ts'
 import { batchEntry, createReplica, del, entriesOf, histories, incr, noopEntry, put, text, touch } from './entries.ts'
@@ -30,8 +31,8 @@ describe('the state machine', () => {
         const results = applyEntry(state, entry, ignoreChanges).map(plain)
         expect(results).toEqual(model.applyAt(batch.value.timeMs, batch.value.operations))
       }
-      const keys = [...state.keys.entries()].map(([key, { value, revision, expiresAtMs }]) =>
-        ({ key, value: text(value), revision, expiresAt: expiresAtMs }))
+      const keys = [...state.keys.cut().entries()].map(([key, { value, revision, expiresAtMs }]) =>
+        ({ key, value: text(valueBytes(value)), revision, expiresAt: expiresAtMs }))
       expect(keys).toEqual(model.keys())
       expect(state.revision).toBe(model.revision())
     }), { numRuns: 500 })
@@ -117,7 +118,7 @@ describe('the state machine', () => {
     expect(text(results[1]?.value)).toBe('1')
     expect(readKey(state, third).status).toBe('NOT_FOUND')
     apply(110)
-    expect([...state.keys.entries()].map(([key]) => key)).toEqual([beforeLast, last])
+    expect([...state.keys.cut().entries()].map(([key]) => key)).toEqual([beforeLast, last])
     expect(state.deadlines.size()).toBe(0)
   })
 
@@ -163,8 +164,8 @@ describe('the state machine', () => {
     expect(apply(1, put('k', 'v', { requestId: 'new' }))[0]?.duplicate).toBeUndefined()
     expect(apply(1, put('k', 'v', { requestId: 'r1' }), put('k', 'v', { requestId: 'r0' })).map(({ duplicate }) => duplicate))
       .toEqual([true, undefined])
-    expect(state.requests.toArray().length).toBe(REQUEST_IDS_MAX)
-    expect(state.requests.toArray()[0]?.key).toBe('r2')
+    expect(state.requests.cut().size).toBe(REQUEST_IDS_MAX)
+    expect([...state.requests.cut().entries()][0]?.key).toBe('r2')
   })
 
   test('remembers of a long value only that it was OK, and at which revision', () => {

@@ -4,7 +4,6 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { bytesOfText } from '../../../actors/shard/bytes.ts'
 import { addDecimals, decimalOf } from '../../../actors/shard/counter.ts'
-import { text } from './entries.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -33,14 +32,14 @@ describe('a counter', () => {
     [MIN, MAX, '-1'],
   ]
   test.each(sums)('%s + %s is %s', (a, b, sum) => {
-    expect(text(addDecimals(a, b) ?? undefined)).toBe(sum)
+    expect(addDecimals(a, b) ?? undefined).toBe(sum)
   })
 
   test('adds like arbitrary precision does, or overflows', () => {
     const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)
     fc.assert(fc.property(int64, int64, (a, b) => {
       const expected = BigInt.asIntN(64, a + b) === a + b ? String(a + b) : undefined
-      expect(text(addDecimals(String(a), String(b)) ?? undefined)).toBe(expected)
+      expect(addDecimals(String(a), String(b)) ?? undefined).toBe(expected)
     }))
   })
 })

@@ -13,7 +13,7 @@ import type { Entry, RaftLocalEvent, RaftRole } from '../../../actors/raft/proto
 import type { Cancel } from '../../../actors/kernel/clock.ts'
 import type { ShardLimits } from '../../../actors/shard/limits.ts'
 import type { Consistency, Operation, OperationResult } from '../../../actors/shard/operation.ts'
-import type { Policy, ShardEvent } from '../../../actors/shard/protocol.ts'
+import type { Policy, ShardEvent, SnapshotChunks } from '../../../actors/shard/protocol.ts'
 import type { ShardState } from '../../../actors/shard/state.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../../storage/snapshotStore.ts'
 
@@ -30,7 +30,7 @@ export interface Ask {
 interface SnapshotWrite {
   readonly index: number
   readonly term: number
-  readonly chunks: Iterator<Uint8Array>
+  readonly chunks: SnapshotChunks
   readonly done: (error: Error | null) => void
 }
 

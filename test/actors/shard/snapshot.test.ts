@@ -44,7 +44,7 @@ describe('a snapshot', () => {
       expect(entries.slice(cut).map((entry) => applyEntry(restored as ShardState, entry, ignoreChanges))).toEqual(answers.slice(cut))
       expect(hashState(restored)).toBe(hashState(straight))
       expect(restored.keyBytes).toBe(straight.keyBytes)
-      expect([...restored.deadlines.entries()]).toEqual([...straight.deadlines.entries()])
+      expect([...restored.deadlines.cut().entries()]).toEqual([...straight.deadlines.cut().entries()])
     }), { numRuns: 300 })
   })
 
@@ -136,8 +136,8 @@ describe('the state hash', () => {
       (state) => { state.appliedIndex += 1 },
       (state) => { state.appliedTerm += 1 },
       (state) => { state.undecodable += 1 },
-      (state) => state.keys.set('l', { value: new Uint8Array(0), revision: 1, expiresAtMs: 0 }),
-      (state) => state.keys.set('k', { value: Uint8Array.from([118]), revision: 1, expiresAtMs: 11 }),
+      (state) => state.keys.set('l', { value: '', revision: 1, expiresAtMs: 0 }),
+      (state) => state.keys.set('k', { value: 'v', revision: 1, expiresAtMs: 11 }),
       (state) => state.requests.push('s', { status: 'OK', revision: 1 }),
       (state) => { state.sessions.open.clear() },
       (state) => state.sessions.ended.push('0000000000000009', null),

@@ -98,6 +98,8 @@ export interface Rig {
   readonly disk: MemoryFileSystem
   readonly wal: Wal
   readonly notices: WalNotice[]
+  /** How long each commit group took, in milliseconds. */
+  readonly groups: number[]
   readonly models: Map<number, GroupModel>
   readonly failure: () => unknown
   readonly report: () => RecoveryReport | undefined
@@ -131,6 +133,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
   })
   const models = options.models ?? new Map<number, GroupModel>()
   const notices: WalNotice[] = []
+  const groups: number[] = []
   const acknowledged = new Set<number>()
   let failure: unknown
   let ticket = 0
@@ -144,6 +147,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
   const wal = createWal({
     fileSystem: disk, clock, log: silentLogger, config: { ...smallConfig, ...options.config }, onNotice,
     onFailure: (error) => { failure ??= error },
+    onGroupWritten: (tookMs) => { groups.push(tookMs) },
   })
   const report = (): RecoveryReport | undefined =>
     notices.map((notice) => (notice.type === 'wal.recovered' ? notice.report : undefined)).find((found) => found !== undefined)
@@ -154,7 +158,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
     return ticket
   }
   const rig: Rig = {
-    clock, disk, wal, notices, models, report,
+    clock, disk, wal, notices, groups, models, report,
     failure: () => failure,
     isAcknowledged: (wanted) => acknowledged.has(wanted),
     append: (group, { hardState, entries = [], reserved = false }) => {

@@ -51,6 +51,14 @@ describe('group commit', () => {
     expect([tickets.every(rig.isAcknowledged), syncs()]).toEqual([true, 1])
   })
 
+  test('each commit group tells how long it took, from the first byte to the end of its sync', () => {
+    const { rig } = counted()
+    rig.groups.length = 0
+    rig.append(1, { entries: entriesOf(1, 3) })
+    rig.clock.advance(2)
+    expect(rig.groups).toEqual([expect.closeTo(0.4, 6)])
+  })
+
   test('what arrives while a group is synced makes the next group, and no two are under way', () => {
     const { rig, syncs } = counted()
     rig.append(1, { entries: entriesOf(1, 1) })

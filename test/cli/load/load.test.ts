@@ -38,6 +38,13 @@ test('every record is written once under its own key, with its own bytes, and th
   expect(existsSync(`${file}.checkpoint`)).toBe(false)
 })
 
+test('-w json prints a line for each phase', async () => {
+  const { run } = load(fakeStore().answer, '--verify', '-w', 'json')
+  const [loaded, verified] = (await run()).out.trim().split('\n').map((line) => JSON.parse(line) as unknown)
+  expect(loaded).toMatchObject({ phase: 'loaded', records: RECORDS, retries: 0, ms: expect.any(Number), perSecond: expect.any(Number) })
+  expect(verified).toMatchObject({ phase: 'verified', records: RECORDS, mismatches: 0 })
+})
+
 test('lost answers, missing leaders and overload are retried, and still every record is written once', async () => {
   const store = fakeStore()
   let turn = 0

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import { NATS_SERVER_VERSION, archiveName, checksumOf, fileInTar } from '../../../topology/launcher/natsRelease.ts'
-import { cacheFolder, findNatsServer } from '../../../topology/launcher/natsServer.ts'
+import { cacheFolder, findNatsServer, findNatsServerVersion } from '../../../topology/launcher/natsServer.ts'
 import type { MachineHost, RunOptions, RunResult } from '../../../topology/launcher/machineHost.ts'
 import type { LocalFiles } from '../../../storage/localFiles.ts'
 
@@ -60,7 +60,12 @@ const machine = ({ env = {}, programs: given = {}, isRoot = false, downloads = {
       return body
     },
   }
-  return { commands, lines, find: () => findNatsServer(host, (line) => { lines.push(line) }), host }
+  const say = (line: string): void => { lines.push(line) }
+  return {
+    commands, lines, host,
+    find: () => findNatsServer(host, say),
+    findVersion: (version: string) => findNatsServerVersion(host, version, say),
+  }
 }
 
 describe('the order', () => {
@@ -102,7 +107,7 @@ const tarOf = (...entries: readonly (readonly [string, string])[]): Buffer => Bu
 
 describe('the release', () => {
   const archive = gzipSync(tarOf(['nats/README.md', 'read me'], ['nats/nats-server', '2.12.15']))
-  const name = archiveName('linux', 'x64') ?? ''
+  const name = archiveName('linux', 'x64', NATS_SERVER_VERSION) ?? ''
   const sums = (checksum: string): Uint8Array => Buffer.from(`${'0'.repeat(64)}  other.zip\n${checksum}  ${name}\n`)
   const right = createHash('sha256').update(archive).digest('hex')
 
@@ -128,8 +133,8 @@ describe('the release', () => {
   })
 
   test('there is none for platforms this code does not unpack for', () => {
-    expect([archiveName('win32', 'x64'), archiveName('linux', 'riscv64')]).toEqual([undefined, undefined])
-    expect(archiveName('darwin', 'arm64')).toBe(`nats-server-v${NATS_SERVER_VERSION}-darwin-arm64.tar.gz`)
+    expect([archiveName('win32', 'x64', '2.9.25'), archiveName('linux', 'riscv64', '2.9.25')]).toEqual([undefined, undefined])
+    expect(archiveName('darwin', 'arm64', '2.9.25')).toBe('nats-server-v2.9.25-darwin-arm64.tar.gz')
   })
 
   test('a checksum is 64 hex digits before the very name', () => {
@@ -142,6 +147,36 @@ describe('the release', () => {
   test('a tar that lies about a size gives nothing', () => {
     expect(fileInTar(Buffer.concat([block('nats-server', 10_000), Buffer.alloc(512)]), 'nats-server')).toBeUndefined()
     expect(fileInTar(Buffer.alloc(100), 'nats-server')).toBeUndefined()
+  })
+})
+
+describe('one version and no other', () => {
+  const OLD = `${CACHED}-2.9.25`
+  const go = (gives: string): Exclude<Machine['onRun'], undefined> => (command, programs, options) => {
+    if (!command.endsWith('@v2.9.25')) return { code: 1, output: 'another version was asked for' }
+    programs.set(`${options.env?.['GOBIN'] ?? ''}/nats-server`, gives)
+    return ok
+  }
+
+  test('is cached under its own name, and neither PATH nor SHARDKV_NATS_SERVER takes its place', async () => {
+    const programs = { '/bin/nats-server': '2.14.0', '/opt/nats': '2.14.0', [CACHED]: '2.12.15', [OLD]: '2.9.25' }
+    const { findVersion } = machine({ env: { SHARDKV_NATS_SERVER: '/opt/nats' }, programs })
+    expect(await findVersion('2.9.25')).toEqual({ path: OLD, version: '2.9.25' })
+  })
+
+  test('is installed with Go when the release can not be had, and then found', async () => {
+    const { findVersion, commands } = machine({ programs: { '/bin/go': 'go' }, onRun: go('2.9.25') })
+    expect(await findVersion('2.9.25')).toEqual({ path: OLD, version: '2.9.25' })
+    expect(await findVersion('2.9.25')).toEqual({ path: OLD, version: '2.9.25' })
+    expect(commands).toEqual(['go install github.com/nats-io/nats-server/v2@v2.9.25'])
+  })
+
+  test('is never another one, nor the one of Debian: the problem says what was tried', async () => {
+    const { findVersion, commands } = machine({ programs: { '/bin/go': 'go', '/usr/bin/apt-get': 'apt' }, onRun: go('2.9.24') })
+    const found = await findVersion('2.9.25')
+    expect(found).toMatchObject({ path: undefined, problem: expect.stringContaining('the program it gave is 2.9.24') })
+    expect(commands.some((command) => command.includes('apt-get'))).toBe(false)
+    expect(await machine({}).findVersion('2.9.25')).toMatchObject({ problem: expect.stringContaining('Go is not installed') })
   })
 })
 

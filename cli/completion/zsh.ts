@@ -1,0 +1,47 @@
+/** A completion script for zsh, from the shapes of the commands: names with their descriptions, values where they are known. */
+
+import type { CommandShape, FlagShape, ValueShape } from './shape.ts'
+
+export const zshScript = (commands: readonly CommandShape[]): string => [
+  '#compdef shardkv',
+  '# zsh completion for shardkv. To load it now: source <(shardkv completion zsh)',
+  '# For every shell: shardkv completion zsh > "${fpath[1]}/_shardkv"',
+  '_shardkv() {',
+  '  local state line',
+  '  local -a commands',
+  '  commands=(',
+  ...commands.map(({ name, description }) => `    ${quoted(`${name}:${description.replaceAll(':', '\\:')}`)}`),
+  '  )',
+  '  _arguments -C "1: :->command" "*:: :->rest"',
+  '  case "$state" in',
+  '    command) _describe -t commands "shardkv command" commands ;;',
+  '    rest)',
+  '      case "${line[1]}" in',
+  ...commands.flatMap(commandCase),
+  '      esac ;;',
+  '  esac',
+  '}',
+  '# Loaded from fpath, this file is the function; sourced, it registers it.',
+  'if [ "${funcstack[1]}" = "_shardkv" ]; then _shardkv "$@"; else compdef _shardkv shardkv; fi',
+].join('\n')
+
+const commandCase = ({ name, flags, values }: CommandShape): readonly string[] => [
+  `        ${name})`,
+  '          _arguments \\',
+  ...[...flags.flatMap(flagSpecs), ...values.map((value, i) => quoted(`${i + 1}:${value.name}:${actionOf(value)}`))]
+    .map((spec) => `            ${spec} \\`),
+  '            ;;',
+]
+
+/** `(--long -s)--long[description]:value:action`: either name excludes both from then on. */
+const flagSpecs = ({ names, description, takes }: FlagShape): readonly string[] => names.map((name) => {
+  const value = takes === null ? '' : `:${takes.name}:${actionOf(takes)}`
+  return quoted(`(${names.join(' ')})${name}[${description.replaceAll(/[\][\\:]/g, '\\$&')}]${value}`)
+})
+
+const actionOf = ({ choices, isFile }: ValueShape): string => {
+  if (choices.length > 0) return `(${choices.join(' ')})`
+  return isFile ? '_files' : ' '
+}
+
+const quoted = (text: string): string => `'${text.replaceAll('\'', '\'\\\'\'')}'`

@@ -1,0 +1,51 @@
+/** What the doctor says about the shards: leaders, damage, and replicas that do not keep up. */
+
+import { mergeReports } from '../status/merge.ts'
+import { note, ok, problem } from './finding.ts'
+import type { ClusterStatus } from '../status/merge.ts'
+import type { TimedReport } from '../status/collect.ts'
+import type { Evidence } from './evidence.ts'
+import type { Finding } from './finding.ts'
+
+/** Of the busiest node to what would be even. */
+const LEADERS_UNEVEN = 2
+
+export const checkShards = ({ first, second }: Evidence): readonly Finding[] => {
+  const before = merged(first)
+  const after = merged(second)
+  return after === undefined ? [] : [checkLeaders(after), checkDamage(after), ...(before === undefined ? [] : [checkLag(before, after)])]
+}
+
+const merged = (reports: readonly TimedReport[]): ClusterStatus | undefined => mergeReports(reports.map(({ report }) => report))
+
+const checkLeaders = ({ shards, nodes }: ClusterStatus): Finding => {
+  const without = shards.filter(({ leader }) => leader === null).map(({ id }) => id)
+  if (without.length > 0) {
+    return problem('leaders', `none for ${without.length === 1 ? 'shard' : 'shards'} ${without.join(', ')}: requests there fail`,
+      'an election takes a second; if it stays so, start the missing nodes: a majority of each shard\'s replicas must run')
+  }
+  const led = nodes.filter(({ pid }) => pid !== null)
+    .map(({ id }) => ({ id, count: shards.filter(({ leader }) => leader === id).length }))
+  const busiest = led.toSorted((a, b) => b.count - a.count)[0]
+  const text = `every shard has one (${led.map(({ id, count }) => `${id} ${count}`).join(', ')})`
+  const isUneven = busiest !== undefined && busiest.count > Math.ceil(shards.length / led.length) * LEADERS_UNEVEN
+  return isUneven ? note('leaders', `${text}: unevenly`, 'they move back by themselves within a minute') : ok('leaders', text)
+}
+
+const checkDamage = ({ shards }: ClusterStatus): Finding => {
+  const found = shards.flatMap(({ id, replicas }) => replicas.flatMap(({ node, quarantined }) =>
+    (quarantined === undefined ? [] : [`shard ${id} on ${node}: ${quarantined}`])))
+  if (found.length === 0) return ok('replicas', 'none is quarantined')
+  return problem('replicas', found.join('; '), 'they take no part and delete nothing; check the disk of that node before anything else')
+}
+
+/** Under load a follower is always a little behind. It is late when, a second later, it has not yet reached where its leader had been. */
+const checkLag = (before: ClusterStatus, after: ClusterStatus): Finding => {
+  const late = after.shards.flatMap(({ id, replicas, commitIndex }) => replicas.flatMap(({ node, matchIndex }) => {
+    const wanted = before.shards[id]?.commitIndex ?? 0
+    return matchIndex !== null && matchIndex < wanted ? [`shard ${id} on ${node}, ${commitIndex - matchIndex} entries`] : []
+  }))
+  if (late.length === 0) return ok('replication', 'every replica is less than a second behind its leader')
+  return problem('replication', `behind by more than a second: ${late.join('; ')}`,
+    'if the node answers, see its disk and its CPU in "shardkv top"')
+}

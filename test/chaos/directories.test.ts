@@ -1,0 +1,248 @@
+/**
+ * Real processes on directories that are not what they were: a twin on a copy, an old copy put back, and a disk that is full
+ * (RELIABILITY T14, T16). What clients saw is judged by the simulator's own checkers, as in processes.test.ts.
+ */
+
+import { describe, expect, test } from '@jest/globals'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { must } from '../../actors/kernel/assert.ts'
+import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
+import { shardOf } from '../../topology/hash.ts'
+import { isServing, leadersOf } from '../support/cluster.ts'
+import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { judge } from '../support/judge.ts'
+import { requestOver, startLoad } from '../support/load.ts'
+import { kv, settledKv } from '../support/kv.ts'
+import { mountSmallDisk } from '../support/tmpfs.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { NodeId } from '../../topology/ids.ts'
+import type { ClusterStatus } from '../../cli/status/merge.ts'
+import type { NodeReport } from '../../topology/report.ts'
+import type { TestCluster, TestClusterOptions } from '../support/cluster.ts'
+import type { OpenCluster } from '../support/clusterOfTest.ts'
+import type { Load } from '../support/load.ts'
+import type { KvReply } from '../support/kv.ts'
+import type { SmallDisk } from '../support/tmpfs.ts'
+
+const SEED = Number(process.env.SHARDKV_SEED ?? 42)
+const TEST_MS_MAX = 240_000
+const MIB = 1_048_576
+
+const cluster = clusterOfTest()
+const open = (options: TestClusterOptions = {}): Promise<OpenCluster> => cluster.open({ shards: 4, ...options })
+
+const startLoadOn = (bus: Bus): Load => startLoad({ through: [requestOver(bus)], clientsPerConnection: 8, seed: SEED, pauseMs: 8 })
+
+/** A copy of a directory as a backup would take it: files, without the lock's socket. */
+const copyOf = (directory: string): string => {
+  const copy = mkdtempSync(join(tmpdir(), 'shardkv-copy-'))
+  cluster.onEnd(() => rmSync(copy, { recursive: true, force: true }))
+  copyInto(directory, copy)
+  return copy
+}
+
+const copyInto = (from: string, to: string): void =>
+  cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+
+const bootOf = async (running: TestCluster, node: NodeId): Promise<string | undefined> =>
+  (await running.reports()).find((report) => report.node.id === node)?.node.bootId
+
+const reportOf = (reports: readonly NodeReport[], node: NodeId): NodeReport | undefined => reports.find((report) => report.node.id === node)
+
+/** Acknowledged writes go on: several in a row, to every shard. */
+const expectWrites = async (bus: Bus, running: TestCluster, round: string): Promise<void> => {
+  for (let i = 0; i < 32; i += 1) {
+    expect(await settledKv(bus, `kv.put.probe-${i}`, round, { 'Kv-Request-Id': `${round}-${i}` })).toMatchObject({ status: 'OK' })
+    expect(await settledKv(bus, `kv.get.probe-${i}`)).toMatchObject({ status: 'OK', value: round })
+  }
+  expect(new Set(Array.from({ length: 32 }, (_, i) => shardOf(`probe-${i}`, running.shardCount))).size).toBe(running.shardCount)
+}
+
+describe('two processes with one node id', () => {
+  test('the second, on a copied directory, refuses to start, and the first goes on serving', async () => {
+    const { running, bus } = await open()
+    const node = must(running.members[0], 'a first node')
+    const load = startLoadOn(bus)
+    const boot = await bootOf(running, node)
+    for (let i = 0; i < 2; i += 1) {
+      const twin = await running.startTwin(node, copyOf(running.directory(node))).ended
+      expect([twin.code, twin.out]).toEqual([EXIT_REFUSED, expect.stringContaining('already')])
+    }
+    const same = await running.startTwin(node, running.directory(node)).ended
+    expect([same.code, same.out]).toEqual([EXIT_REFUSED, expect.stringContaining('refuses to start')])
+    expect(running.exitCode(node)).toBeNull()
+    expect(await bootOf(running, node)).toBe(boot)
+    await expectWrites(bus, running, 'after')
+    await load.stop()
+    process.stdout.write(`chaos: twins refused, ${await judge(bus, load)} operations checked\n`)
+  }, TEST_MS_MAX)
+
+  test('the younger stops when the older was merely silent while it started, and the older goes on', async () => {
+    const { running, bus } = await open()
+    const node = must(running.members[0], 'a first node')
+    const load = startLoadOn(bus)
+    const boot = await bootOf(running, node)
+    const copy = copyOf(running.directory(node))
+    running.signal(node, 'SIGSTOP')
+    const twin = running.startTwin(node, copy)
+    await running.until('the twin has started', (reports) => {
+      const found = reportOf(reports, node)
+      return found !== undefined && found.node.bootId !== boot && found.node.state === 'serving'
+    })
+    running.signal(node, 'SIGCONT')
+    const ended = await twin.ended
+    expect([ended.code, ended.out]).toEqual([EXIT_REFUSED, expect.stringContaining('an older process already runs')])
+    expect(running.exitCode(node)).toBeNull()
+    await running.until('the older is back', (reports) => {
+      const found = reportOf(reports, node)
+      return found?.node.bootId === boot && isServing(running)(reports)
+    })
+    await expectWrites(bus, running, 'after')
+    await load.stop()
+    process.stdout.write(`chaos: a twin of a paused node stopped, ${await judge(bus, load)} operations checked\n`)
+  }, TEST_MS_MAX)
+})
+
+describe('an old copy of a data directory', () => {
+  test('put back while the others run is fenced for good, seen in status, and loses nothing', async () => {
+    const { running, bus } = await open()
+    const leaders = leadersOf(await running.reports())
+    // A follower of most shards: its promises were heard by the leaders that go on.
+    const node = must(running.members.toSorted((a, b) => countOf(leaders, a) - countOf(leaders, b))[0], 'a node')
+    const others = running.members.filter((member) => member !== node)
+    const load = startLoadOn(bus)
+    await expectWrites(bus, running, 'before')
+    await running.kill(node)
+    const old = copyOf(running.directory(node))
+    running.start(node)
+    await running.until('every shard is served', isServing(running))
+    await expectWrites(bus, running, 'since')
+    await running.until('the node has what was acknowledged', hasCaughtUp(node))
+    await running.kill(node)
+    rmSync(running.directory(node), { recursive: true })
+    copyInto(old, running.directory(node))
+    const fenced: number[] = []
+    for (let restart = 0; restart < 4; restart += 1) {
+      running.start(node)
+      const reports = await running.until('a replica is fenced', (found) => (reportOf(found, node)?.replicas ?? []).some(isFenced))
+      await running.until('the others serve every shard', isServing(running, others))
+      fenced.push((reportOf(reports, node)?.replicas ?? []).filter(isFenced).length)
+      await expectWrites(bus, running, `restart-${restart}`)
+      if (restart < 3) await running.kill(node)
+    }
+    const status = await running.cli('status', '-w', 'json').ended
+    const { shards } = JSON.parse(status.out) as ClusterStatus
+    const shown = shards.flatMap(({ replicas }) => replicas).filter(({ quarantined }) => quarantined !== undefined)
+    expect(shown.length).toBeGreaterThan(0)
+    expect(new Set(shown.map(({ node: at }) => at))).toEqual(new Set([node]))
+    expect((await running.cli('status').ended).out).toContain('quarantined')
+    await load.stop()
+    process.stdout.write(`chaos: an old copy put back and restarted, ${fenced.join(', ')} of 4 replicas fenced; `
+      + `${await judge(bus, load)} operations checked\n`)
+  }, TEST_MS_MAX)
+})
+
+const countOf = (leaders: ReadonlyMap<number, NodeId>, node: NodeId): number =>
+  [...leaders.values()].filter((leader) => leader === node).length
+const isFenced = ({ quarantined }: NodeReport['replicas'][number]): boolean => quarantined !== undefined
+
+const hasCaughtUp = (node: NodeId) => (reports: readonly NodeReport[]): boolean => {
+  const own = reportOf(reports, node)
+  return own !== undefined && own.replicas.every(({ shard, appliedIndex }) => {
+    const most = Math.max(...reports.flatMap(({ replicas }) => replicas.filter((replica) => replica.shard === shard)
+      .map((replica) => replica.commitIndex)))
+    return appliedIndex >= most - 50
+  })
+}
+
+describe('a small disk', () => {
+  const DISK_BYTES = 96 * MIB
+  const LEFT_BYTES = MIB
+
+  const openOnSmallDisk = async (nodes: number): Promise<{ running: TestCluster; bus: Bus; node: NodeId; disk: SmallDisk }> => {
+    const disks: SmallDisk[] = []
+    const { running, bus } = await open({
+      nodes,
+      prepareDirectory: (member, directory) => { if (member === 'n1') disks.push(mountSmallDisk(directory, DISK_BYTES)) },
+    })
+    const disk = must(disks[0], 'a disk is mounted')
+    const node = must(running.members[0], 'the node n1')
+    cluster.onEnd(async () => {
+      await running.kill(node)
+      disk.unmount()
+    })
+    return { running, bus, node, disk }
+  }
+  const isFull = (node: NodeId) => (reports: readonly NodeReport[]): boolean => reportOf(reports, node)?.node.diskFull === true
+  const hasRoom = (node: NodeId) => (reports: readonly NodeReport[]): boolean => reportOf(reports, node)?.node.diskFull === false
+  const expectReads = async (bus: Bus, value: string): Promise<void> => {
+    for (let i = 0; i < 32; i += 1) expect(await settledKv(bus, `kv.get.probe-${i}`)).toMatchObject({ status: 'OK', value })
+  }
+
+  test('that is full refuses writes with NO_SPACE, serves reads, starts again, and recovers when there is room', async () => {
+    const { running, bus, node, disk } = await openOnSmallDisk(1)
+    await expectWrites(bus, running, 'before')
+    disk.fill(LEFT_BYTES)
+    expect(await overwriteUntil(bus, ({ status }) => status === 'NO_SPACE')).toMatchObject({ status: 'NO_SPACE' })
+    await running.until('the node says that its disk is full', isFull(node))
+    await expectReads(bus, 'before')
+    for (let restart = 0; restart < 2; restart += 1) {
+      await running.kill(node)
+      running.start(node)
+      await running.until('every shard is served while the disk is full', isServing(running))
+      await expectReads(bus, 'before')
+    }
+    disk.free()
+    await running.until('the node has noticed that there is room', hasRoom(node))
+    await expectWrites(bus, running, 'room')
+    expect(running.exitCode(node)).toBeNull()
+  }, TEST_MS_MAX)
+
+  test('of one node in three stops writes to what that node leads, and nothing else, until there is room', async () => {
+    const { running, bus, node, disk } = await openOnSmallDisk(3)
+    await expectWrites(bus, running, 'before')
+    disk.fill(LEFT_BYTES)
+    let isNoticed = false
+    const watching = running.until('the node says that its disk is full', isFull(node), TEST_MS_MAX / 2).then(() => { isNoticed = true })
+    await overwriteUntil(bus, () => isNoticed)
+    await watching
+    await expectReads(bus, 'before')
+    const answers = new Map<string, string>()
+    for (let i = 0; i < 32; i += 1) {
+      const shard = shardOf(`other-${i}`, running.shardCount)
+      const leader = async (): Promise<NodeId | undefined> => leadersOf(await running.reports()).get(shard)
+      const before = await leader()
+      const { status } = await settledKv(bus, `kv.put.other-${i}`, 'x', { 'Kv-Request-Id': `other-${i}` })
+      // A leadership that moved meanwhile says nothing.
+      if (await leader() === before) answers.set(before === node ? 'its own' : 'of others', status)
+    }
+    expect(Object.fromEntries(answers)).toEqual({ 'its own': 'NO_SPACE', 'of others': 'OK' })
+    await running.kill(node)
+    await running.until('the others serve every shard', isServing(running, running.members.filter((member) => member !== node)))
+    await expectWrites(bus, running, 'without')
+    running.start(node)
+    await running.until('every shard is served while one disk is full', isServing(running))
+    await expectReads(bus, 'without')
+    disk.free()
+    await running.until('the node has noticed that there is room', hasRoom(node))
+    await expectWrites(bus, running, 'room')
+    await running.until('the node has what was acknowledged', hasCaughtUp(node))
+    expect(running.exitCode(node)).toBeNull()
+  }, TEST_MS_MAX)
+})
+
+const LARGE = new Uint8Array(256 * 1_024)
+const OVERWRITE_MS_MAX = 120_000
+
+/** Overwrites a few large keys until `isEnough` says so of an answer; the last answer. */
+const overwriteUntil = async (bus: Bus, isEnough: (reply: KvReply) => boolean): Promise<KvReply> => {
+  const giveUpAt = performance.now() + OVERWRITE_MS_MAX
+  for (let i = 0; ; i += 1) {
+    const reply = await kv(bus, `kv.put.large-${i % 16}`, LARGE)
+    if (isEnough(reply) || performance.now() > giveUpAt) return reply
+    if (reply.status !== 'OK') await pause(25)
+  }
+}

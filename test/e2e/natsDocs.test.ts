@@ -1,0 +1,115 @@
+/**
+ * docs/NATS.md, run as it stands against a real cluster: the JavaScript program always, the commands where the `nats` command is there (on
+ * PATH, or SHARDKV_NATS_CLI), the Python program where nats-py is. And the micro service, asked by NATS' own client library.
+ */
+
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { connect } from 'nats'
+import { must } from '../../actors/kernel/assert.ts'
+import { isServing, startTestCluster } from '../support/cluster.ts'
+import { settledKv } from '../support/kv.ts'
+import type { TestCluster } from '../support/cluster.ts'
+
+const TEST_MS_MAX = 120_000
+const PROGRAM_MS_MAX = 30_000
+const TRIES_MAX = 5
+const page = readFileSync('docs/NATS.md', 'utf8')
+const blocks = (language: string): readonly string[] =>
+  [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, text]) => text ?? '')
+
+const refusals = /Kv-Status: IN(?:VALID|TERNAL)|No responders are|usage:/
+const natsCommand = process.env.SHARDKV_NATS_CLI ?? 'nats'
+const hasNatsCommand = spawnSync(natsCommand, ['--version']).status === 0
+const hasPython = spawnSync('python3', ['-c', 'import nats']).status === 0
+
+let cluster: TestCluster
+beforeAll(async () => {
+  cluster = await startTestCluster()
+  await cluster.until('every shard is served', isServing(cluster))
+}, TEST_MS_MAX)
+afterAll(() => cluster.stop())
+
+interface Run {
+  readonly code: number | null
+  readonly out: string
+}
+
+const run = (command: string, args: readonly string[]): Promise<Run> => new Promise((resolve, reject) => {
+  const child = spawn(command, args, { env: { ...process.env, NATS_URL: cluster.url }, timeout: PROGRAM_MS_MAX })
+  let out = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.once('error', reject)
+  child.once('close', (code) => resolve({ code, out }))
+})
+
+/**
+ * A machine with more to do than cores loses leaders now and then, and a request with them: it times out. The programs may be repeated:
+ * what they add has request ids, and the rest they write anew.
+ */
+const runSettled = async (command: string, args: readonly string[]): Promise<Run> => {
+  for (let tries = 1; ; tries += 1) {
+    const outcome = await run(command, args)
+    if (tries === TRIES_MAX || !/TIMEOUT|TimeoutError/.test(outcome.out)) return outcome
+    await cluster.until('every shard is served', isServing(cluster))
+  }
+}
+
+describe('the programs of docs/NATS.md print what the page says', () => {
+  const expected = must(blocks('text')[0], 'what they print')
+
+  test('JavaScript', async () => {
+    const args = ['--input-type=module', '-e', must(blocks('js')[0], 'the program')]
+    expect(await runSettled(process.execPath, args)).toEqual({ code: 0, out: expected })
+  }, TEST_MS_MAX);
+
+  (hasPython ? test : test.skip)('Python, where nats-py is installed', async () => {
+    expect(await runSettled('python3', ['-c', must(blocks('python')[0], 'the program')])).toEqual({ code: 0, out: expected })
+  }, TEST_MS_MAX)
+});
+
+(hasNatsCommand ? describe : describe.skip)('the commands of docs/NATS.md, where the nats command is installed', () => {
+  const commands = blocks('sh').flatMap((block) => block.trim().split('\n'))
+
+  test('are all answered, and none is refused', async () => {
+    expect(commands.length).toBeGreaterThan(20)
+    for (const line of commands) {
+      const { code, out } = await run('sh', ['-c', line.replace(/^nats /, `'${natsCommand}' `)])
+      expect({ line, code, out }).toEqual({ line, code: 0, out: expect.not.stringMatching(refusals) })
+    }
+  }, TEST_MS_MAX)
+
+  test('a request id makes a repetition harmless, as the page promises', async () => {
+    const raw = async (...args: readonly string[]): Promise<string> => (await run(natsCommand, ['req', '--raw', ...args])).out.trim()
+    const once = await raw('kv.incr.twice', '5', '-H', 'Kv-Request-Id:doc-1')
+    expect(await raw('kv.incr.twice', '5', '-H', 'Kv-Request-Id:doc-1')).toBe(once)
+  }, TEST_MS_MAX)
+})
+
+describe('the micro service, asked by NATS\' own client', () => {
+  test('has an instance per node, with the operations as endpoints, and counts them', async () => {
+    const bus = await cluster.connect('test/client')
+    for (let i = 0; i < 30; i += 1) expect((await settledKv(bus, `kv.put.micro-${i}`, 'x', { 'Kv-Request-Id': `m${i}` })).status).toBe('OK')
+    bus.close()
+    const connection = await connect({ servers: cluster.url })
+    const client = connection.services.client()
+    const all = async <T>(iterator: Promise<AsyncIterable<T>>): Promise<readonly T[]> => {
+      const found: T[] = []
+      for await (const one of await iterator) found.push(one)
+      return found
+    }
+    const pings = await all(client.ping('shardkv'))
+    expect(pings.map(({ metadata }) => metadata?.['node']).toSorted()).toEqual([...cluster.members])
+    const infos = await all(client.info('shardkv'))
+    for (const { endpoints } of infos) expect(endpoints[1]).toMatchObject({ name: 'put', subject: 'kv.put.>' })
+    expect(infos).toHaveLength(3)
+    const stats = await all(client.stats('shardkv'))
+    const puts = stats.map(({ endpoints }) => must(endpoints?.find(({ name }) => name === 'put'), 'the put endpoint'))
+    expect(puts.reduce((sum, { num_requests }) => sum + num_requests, 0)).toBeGreaterThanOrEqual(30)
+    expect(puts.every(({ num_requests, processing_time }) => num_requests === 0 || processing_time > 0)).toBe(true)
+    const only = must(pings[0], 'an instance')
+    expect((await all(client.ping('shardkv', only.id))).map(({ id }) => id)).toEqual([only.id])
+    await connection.close()
+  }, TEST_MS_MAX)
+})

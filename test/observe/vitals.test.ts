@@ -1,0 +1,55 @@
+/** What a process says of itself: plausible, in the units it claims. */
+
+import { describe, expect, test } from '@jest/globals'
+import { quantileOf } from '../../actors/kernel/histogram.ts'
+import { createLoopDelay } from '../../observe/loopDelay.ts'
+import { createVitals } from '../../observe/vitals.ts'
+
+const TICK_MS = 50
+
+test('vitals are CPU, memory, sync times, loop delay and the disk that they were given', () => {
+  const disk = { freeBytes: 1, totalBytes: 2 }
+  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => disk)
+  const first = vitals()
+  expect(first).toMatchObject({ loopDelayMs: { p99: 0, max: 0 }, syncMicros: [], disk })
+  expect(first.rssBytes).toBeGreaterThan(10_000_000)
+  expect(first.cpuMs).toBeGreaterThan(0)
+  noteSync(3)
+  noteTick({ ticks: 1, now: 0, wallMs: 0 })
+  noteTick({ ticks: 1, now: 70, wallMs: 0 })
+  const { syncMicros, loopDelayMs } = vitals()
+  expect(quantileOf(syncMicros, 0.5)).toBeCloseTo(3_000, -3)
+  expect(loopDelayMs.max).toBe(20)
+})
+
+describe('the delay of the event loop', () => {
+  /** Ticks as the ticker gives them, of a loop that is free at these moments only. */
+  const delayOf = (freeAt: readonly number[], firstLateMs = 0): ReturnType<typeof createLoopDelay> => {
+    const delay = createLoopDelay(TICK_MS)
+    delay.noteTick({ ticks: 1, now: firstLateMs, wallMs: 0 })
+    let gridAt = 0
+    for (const now of freeAt) {
+      const ticks = Math.floor((now - gridAt) / TICK_MS)
+      if (ticks < 1) continue
+      gridAt += ticks * TICK_MS
+      delay.noteTick({ ticks, now, wallMs: 0 })
+    }
+    return delay
+  }
+
+  test('is how much later than due a tick comes, also twice in a row', () => {
+    expect(delayOf([50, 100, 150]).read()).toEqual({ p99: 0, max: 0 })
+    expect(delayOf([50, 120, 170, 200]).read().max).toBe(20)
+    expect(delayOf([50, 350, 400]).read().max).toBe(250)
+  })
+
+  test('is right soon, even when the first tick was late', () => {
+    expect(delayOf([50, 100, 150, 210], 30).read().max).toBe(10)
+  })
+
+  test('forgets a minute after', () => {
+    const steady = Array.from({ length: 2_600 }, (_, i) => 500 + i * TICK_MS)
+    expect(delayOf([300, 350, ...steady.slice(0, 1_100)]).read().max).toBe(250)
+    expect(delayOf([300, 350, ...steady]).read().max).toBe(0)
+  })
+})
