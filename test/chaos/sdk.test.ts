@@ -61,6 +61,10 @@ const outcomeOf = async (kv: Kv<string>, key: string, call: Call): Promise<Outco
       const written = await kv.del(key)
       return written === null ? notFound : { kind: 'answered', status: 'OK', ...written }
     }
+    case 'touch': {
+      const written = await kv.touch(key, call.ttlMs)
+      return written === null ? notFound : { kind: 'answered', status: 'OK', ...written }
+    }
     case 'incr': {
       const { value, revision } = await kv.incr(key, call.amount)
       return { kind: 'answered', status: 'OK', revision, value: String(value) }
