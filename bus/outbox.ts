@@ -50,19 +50,20 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
     isConfirming = true
     void ping().catch(() => {}).then(() => {
       isConfirming = false
-      if (publishedBytes > confirmedBytes) arm()
+      ask()
     })
   }
-  const arm = (): void => {
-    timer ??= setTimeout(confirm, CONFIRM_INTERVAL_MS)
+  /** At once when much is unconfirmed, or a full outbox would stay full for an interval. */
+  const ask = (): void => {
+    const unconfirmed = publishedBytes - confirmedBytes
+    if (unconfirmed >= CONFIRM_BYTES) confirm()
+    else if (unconfirmed > 0) timer ??= setTimeout(confirm, CONFIRM_INTERVAL_MS)
   }
   return {
     hasRoom: (bytes) => publishedBytes - confirmedBytes + bytes <= bytesMax,
     published: (bytes) => {
       publishedBytes += bytes
-      if (isConfirming) return
-      if (publishedBytes - confirmedBytes >= CONFIRM_BYTES) confirm()
-      else arm()
+      if (!isConfirming) ask()
     },
     outstandingBytes: () => publishedBytes - confirmedBytes,
     roundTripMs: () => roundTripMs,

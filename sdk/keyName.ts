@@ -22,6 +22,9 @@ export const binaryOf = (key: Key): string => {
 
 /** The full name is `{partition}key`; without the option it may be written so by hand. */
 export const nameOf = (key: Key, partition: string | undefined): KeyName => {
+  if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
+    return { ok: false, error: new InvalidError(`A key is text or a Uint8Array, not ${typeof key}.`) }
+  }
   const binary = binaryOf(key)
   if (partition !== undefined && (partition === '' || partition.includes('}'))) {
     return { ok: false, error: new InvalidError('A partition is not empty and contains no }.') }

@@ -107,6 +107,10 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
       const why = cause instanceof Error ? cause.message : String(cause)
       return Promise.reject(new CodecError(`The value can not be encoded: ${why}.`, { definite: true, cause }))
     }
+    // From plain JavaScript anything may come, and what is no array of bytes would be stored as zeros.
+    if (!(bytes instanceof Uint8Array)) {
+      return Promise.reject(new CodecError('The codec gave no Uint8Array: encode the value to bytes, or use the codec json or text.', { definite: true }))
+    }
     return call(key, { ...options, code: OpCode.put, bytes })
   }
   const get: Kv<Value>['get'] = (key, options = {}) => call(key, { ...options, code: OpCode.get })

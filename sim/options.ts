@@ -9,7 +9,9 @@
 import { between, chance, createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
+import { defaultSettings } from '../topology/nodeOptions.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
+import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskOptions } from './disk.ts'
 import type { NetworkOptions } from './network.ts'
@@ -77,7 +79,7 @@ export interface SimOptions {
   readonly segmentBytes: number
   readonly snapshotLogBytes: number
   /** A wide range lets a new leader appear long before the old one notices that it lost its quorum. */
-  readonly raftTiming: { readonly heartbeatTicks: number; readonly electionTicksMin: number; readonly electionTicksMax: number }
+  readonly raftTiming: Partial<RaftTiming> & Pick<RaftTiming, 'heartbeatTicks' | 'electionTicksMin' | 'electionTicksMax'>
   /** Small ones make snapshots travel, in many pieces, and appends take turns. */
   readonly raftLimits: Partial<RaftLimits>
   readonly isVerbose: boolean
@@ -129,9 +131,7 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
-    raftTiming: {
-      heartbeatTicks: 2, electionTicksMin: pick(random, [5, 10]) ?? 10, electionTicksMax: pick(random, [12, 20, 40, 40]) ?? 20,
-    },
+    raftTiming: drawRaftTiming(random),
     raftLimits: drawRaftLimits(random),
     isVerbose: false,
   }
@@ -173,6 +173,14 @@ const withPayload = (base: SimOptions, random: Random): SimOptions => {
       chunkBytesMax: Math.min(Math.max(base.raftLimits.chunkBytesMax ?? 0, largeValues > 0 ? 16 * KIB : 0), valueBytesMax),
     },
   }
+}
+
+/** A third of the seeds have a node's own timing, in shorter ticks. */
+const drawRaftTiming = (random: Random): SimOptions['raftTiming'] => {
+  const drawn = {
+    heartbeatTicks: 2, electionTicksMin: pick(random, [5, 10]) ?? 10, electionTicksMax: pick(random, [12, 20, 40, 40]) ?? 20,
+  }
+  return chance(random, 0.33) ? { ...drawn, ...defaultSettings.raftTiming } : drawn
 }
 
 const drawRaftLimits = (random: Random): Partial<RaftLimits> => ({

@@ -14,7 +14,7 @@
 import { SLICE_ENTRIES_MAX } from '../actors/shard/protocol.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 
-/** What a slice should take at most, in milliseconds: a small part of a tick (50 ms), so that no heartbeat is late for it. */
+/** What a slice should take at most, in milliseconds: a small part of a tick (100 ms), so that no heartbeat is late for it. */
 export const SLICE_MS_TARGET = 2
 export const SLICE_ENTRIES_MIN = 64
 const SLICE_ENTRIES_STEP = 32

@@ -46,7 +46,7 @@ export const defaultSettings: NodeSettings = {
   prefix: 'kv',
   inboxPrefix: '_INBOX.',
   tickMs: 100,
-  raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10, resendTicks: 2, snapshotRetryTicks: 10 },
+  raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10, resendTicks: 3, snapshotRetryTicks: 10 },
   announceChanges: false,
   traceMessages: false,
 }

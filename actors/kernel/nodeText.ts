@@ -20,6 +20,11 @@ export const createNodeText = (): BinaryText => {
     write: (bytes, offset, text) => {
       latin1Write.call(bytes, text, offset)
     },
-    bytesOf: (text) => Buffer.from(text, 'latin1'),
+    bytesOf: (text) => {
+      // Not from Node's pool: a remembered result of five bytes would keep eight kilobytes of it.
+      const bytes = new Uint8Array(text.length)
+      latin1Write.call(bytes, text, 0)
+      return bytes
+    },
   }
 }

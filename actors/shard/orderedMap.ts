@@ -11,6 +11,7 @@
  * String order is UTF-16 code unit order, which for binary strings (one character a byte) is byte order.
  */
 
+import { must } from '../kernel/assert.ts'
 import sortedBtree from 'sorted-btree'
 import type BTree from 'sorted-btree'
 
@@ -38,19 +39,18 @@ const Tree = sortedBtree.default
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 export const createOrderedMap = <Value>(): OrderedMap<Value> => {
-  const values = new Map<string, Value>()
+  const values = createHash<Value>()
   const order: BTree.default<string, undefined> = new Tree<string, undefined>(undefined, compare)
-  const openCuts = new Set<Map<string, Value>>()
+  const openCuts = new Set<OpenCut<Value>>()
+  /** Whatever came after the cut is none of its business: keeping it as well would grow without bound. */
   const keepForCuts = (key: string, old: Value): void => {
-    for (const replaced of openCuts) if (!replaced.has(key)) replaced.set(key, old)
+    for (const { keys, replaced } of openCuts) if (!replaced.has(key) && keys.has(key)) replaced.set(key, old)
   }
   return {
-    get: (key) => values.get(key),
+    get: values.get,
     set: (key, value) => {
       const old = openCuts.size > 0 ? values.get(key) : undefined
-      const sizeBefore = values.size
-      values.set(key, value)
-      if (values.size > sizeBefore) order.set(key, undefined)
+      if (values.set(key, value)) order.set(key, undefined)
       else if (old !== undefined) keepForCuts(key, old)
     },
     delete: (key) => {
@@ -60,31 +60,75 @@ export const createOrderedMap = <Value>(): OrderedMap<Value> => {
       values.delete(key)
       return order.delete(key)
     },
-    size: () => values.size,
+    size: values.size,
     firstKey: () => order.minKey(),
     cut: () => {
-      const replaced = new Map<string, Value>()
-      const keys = order.clone()
-      openCuts.add(replaced)
+      const cut = { keys: order.clone(), replaced: new Map<string, Value>() }
+      openCuts.add(cut)
       const close = (): void => {
-        openCuts.delete(replaced)
+        openCuts.delete(cut)
       }
-      return { size: values.size, entries: () => entriesOf({ keys, replaced, values, close }), close }
+      return { size: values.size(), entries: () => entriesOf({ ...cut, valueOf: values.get, close }), close }
     },
   }
 }
 
-interface CutParts<Value> {
+interface OpenCut<Value> {
   readonly keys: BTree.default<string, undefined>
-  readonly replaced: ReadonlyMap<string, Value>
-  readonly values: ReadonlyMap<string, Value>
+  /** What was replaced or removed since, as it was. */
+  readonly replaced: Map<string, Value>
+}
+
+interface CutParts<Value> extends OpenCut<Value> {
+  readonly valueOf: (key: string) => Value | undefined
   readonly close: () => void
 }
 
-function* entriesOf<Value>({ keys, replaced, values, close }: CutParts<Value>): Generator<readonly [string, Value], void> {
+function* entriesOf<Value>({ keys, replaced, valueOf, close }: CutParts<Value>): Generator<readonly [string, Value], void> {
   try {
-    for (const key of keys.keys()) yield [key, (replaced.get(key) ?? values.get(key)) as Value]
+    for (const key of keys.keys()) yield [key, (replaced.get(key) ?? valueOf(key)) as Value]
   } finally {
     close()
   }
+}
+
+interface Hash<Value> {
+  readonly get: (key: string) => Value | undefined
+  /** True when the key is new. */
+  readonly set: (key: string, value: Value) => boolean
+  readonly delete: (key: string) => void
+  readonly size: () => number
+}
+
+/**
+ * One Map holds at most 2^24 keys, removed ones included until it is rebuilt, and throws above; rebuilding one of 4 million takes half a
+ * second. So the keys are spread over HASH_PARTS Maps: a billion keys, and pauses of milliseconds.
+ */
+const HASH_PARTS = 64
+
+const createHash = <Value>(): Hash<Value> => {
+  const parts = Array.from({ length: HASH_PARTS }, () => new Map<string, Value>())
+  let size = 0
+  const partOf = (key: string): Map<string, Value> => must(parts[partNumberOf(key)], 'a number of a part is below their count')
+  return {
+    get: (key) => partOf(key).get(key),
+    set: (key, value) => {
+      const part = partOf(key)
+      const before = part.size
+      part.set(key, value)
+      size += part.size - before
+      return part.size > before
+    },
+    delete: (key) => {
+      if (partOf(key).delete(key)) size -= 1
+    },
+    size: () => size,
+  }
+}
+
+/** The last four characters and the length: where keys of a kind differ most. */
+const partNumberOf = (key: string): number => {
+  let mixed = key.length
+  for (let at = Math.max(0, key.length - 4); at < key.length; at += 1) mixed = Math.imul(mixed ^ key.charCodeAt(at), 0x9e37_79b1)
+  return mixed >>> 26
 }
