@@ -8,7 +8,6 @@ import { connectDriver } from './drivers/connect.ts'
 import { createWorkload } from './load/workload.ts'
 import { runClosedLoop } from './load/closedLoop.ts'
 import { runOpenLoop } from './load/openLoop.ts'
-import { runFlood } from './load/flood.ts'
 import { runFill } from './load/fill.ts'
 import type { Driver } from './drivers/port.ts'
 import type { FloodFigures } from './load/flood.ts'
@@ -18,7 +17,7 @@ import type { ClientTask, MeasuredLoop } from './clientTask.ts'
 
 const run = async ({ driver: name, target, workload, loop }: ClientTask): Promise<Measurement | FloodFigures> => {
   const random = createRandom(workload.seed)
-  if (loop.kind === 'flood') return await runFlood(target, { workload, flood: loop, random })
+  if (loop.kind === 'flood') return await (await import('./load/flood.ts')).runFlood(target, { workload, flood: loop, random })
   const driver = await connectDriver(name, target)
   const measurement = await measure(driver, workload, loop)
   await driver.close()

@@ -183,7 +183,8 @@ export const timeoutOf = (call: Call): ShardKvError => {
   const definite = !mayHaveHappened(call)
   const last = call.problem === '' ? '' : ` Last: ${call.problem}`
   if (call.problemStatus === 'OVERLOADED' && definite && !call.isSent) {
-    return new OverloadedError(`The cluster was overloaded for ${call.timeoutMs} ms: send less at a time.${last}`, RETRY_AFTER_MS)
+    return new OverloadedError(`The cluster was overloaded for ${call.timeoutMs} ms: send less at a time.${last}`,
+      { definite, retryAfterMs: RETRY_AFTER_MS })
   }
   const cause = call.problem === '' ? undefined : new Error(call.problem)
   return new TimeoutError(`${describe(call)} was not answered within ${call.timeoutMs} ms. ${advice(call)}${last}`, { definite, cause })
@@ -201,7 +202,7 @@ export const unauthorizedOf = (call: Call, denied: { readonly operation: string;
 
 export const sessionExpiredOf = (call: Call): ShardKvError =>
   new SessionExpiredError(`${describe(call)}: the cluster forgot this client's session before it could say whether the write happened. `
-    + 'Read the key before you write again.')
+    + 'Read the key before you write again.', { definite: false })
 
 const describe = (call: Call): string => `${names[call.code]} of "${call.name}"`
 const names: Readonly<Record<OpCode, string>> =

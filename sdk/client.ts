@@ -19,12 +19,10 @@ import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
 import { createMapFollower } from './map.ts'
 import { noteTrouble, ownCall, runTick, runTurn, visitCalls, wakeWaiting } from './turn.ts'
-import type { Clock } from '../actors/kernel/clock.ts'
-import type { Random } from '../actors/kernel/random.ts'
-import type { Bus, BusEvent, Inbound } from '../bus/port.ts'
+import type { BusEvent, Inbound } from '../bus/port.ts'
 import type { ShardId } from '../topology/ids.ts'
 import type { Call, CallInput } from './call.ts'
-import type { Dispatch, DispatchLimits } from './dispatch.ts'
+import type { ClientOptions, Dispatch } from './dispatch.ts'
 import type { Lane } from './lane.ts'
 import type { RoutingMap } from './map.ts'
 
@@ -62,16 +60,6 @@ export interface Client {
   readonly stats: () => Stats
   /** What stood in the way last. */
   readonly problem: () => string
-}
-
-export interface ClientOptions {
-  readonly bus: Bus
-  readonly clock: Clock
-  readonly random: Random
-  readonly prefix: string
-  /** A subject of this connection's own under the inbox prefix. */
-  readonly inbox: string
-  readonly limits: DispatchLimits
 }
 
 export const createClient = (options: ClientOptions): Client => {
@@ -132,7 +120,7 @@ const createDispatch = (options: ClientOptions): Dispatch => {
     },
     isScheduled: false, isTicking: false, ticks: 0,
     isConnected: options.bus.status().connected,
-    state: 'open', operations: 0, bytes: 0, problem: '', idle: [], starting: [],
+    state: 'open', operations: 0, bytes: 0, problem: '', closedBecause: 'close was called', idle: [], starting: [],
   }
   const run = guarded(dispatch, () => { runTurn(dispatch) })
   const tick = guarded(dispatch, () => {
@@ -156,7 +144,7 @@ const guarded = <Args extends readonly unknown[]>(dispatch: Dispatch, work: (...
 const fail = (dispatch: Dispatch, reason: string): void => {
   if (dispatch.state === 'closed') return
   dispatch.state = 'closed'
-  dispatch.problem = reason
+  dispatch.closedBecause = reason
   visitCalls(dispatch, (call) => { rejectCall(dispatch, call, closedOf(call, reason)) })
   started(dispatch, new ClosedError(`The connection is closed: ${reason}.`, { definite: true }))
   dispatch.bus.close()
@@ -171,8 +159,7 @@ const started = (dispatch: Dispatch, error: ClosedError | null): void => {
 const submit = (dispatch: Dispatch, input: CallInput): void => {
   const { limits, clock } = dispatch
   if (dispatch.state !== 'open') {
-    const why = dispatch.problem === '' ? 'close was called' : dispatch.problem
-    input.reject(new ClosedError(`The connection is closed (${why}): connect again.`, { definite: true }))
+    input.reject(new ClosedError(`The connection is closed (${dispatch.closedBecause}): connect again.`, { definite: true }))
     return
   }
   const call = createCall(input, clock.now())
@@ -196,7 +183,7 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
 
 const overloadedBy = ({ operations, bytes, limits }: Dispatch): OverloadedError =>
   new OverloadedError(`This connection has ${operations} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
-    + `and ${limits.bytesMax}. Await some before you send more.`, RETRY_AFTER_MS)
+    + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
 
 const heed = (dispatch: Dispatch, call: Call, signal: AbortSignal): void => {
   call.onAbort = () => { rejectCall(dispatch, call, abortOf(call)) }

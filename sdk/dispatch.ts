@@ -34,14 +34,17 @@ export interface DispatchCounters extends LinkCounters {
   sessions: number
 }
 
-export interface Dispatch {
+export interface ClientOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly random: Random
   readonly prefix: string
-  /** Answers come to `<inbox>.<number of the link>.<sequence>`. */
+  /** A subject of this connection's own under the inbox prefix: answers come to `<inbox>.<number of the link>.<sequence>`. */
   readonly inbox: string
   readonly limits: DispatchLimits
+}
+
+export interface Dispatch extends ClientOptions {
   readonly counters: DispatchCounters
   readonly map: MapFollower
   readonly links: Map<NodeId, Link>
@@ -64,6 +67,8 @@ export interface Dispatch {
   bytes: number
   /** What stood in the way last, for messages. */
   problem: string
+  /** Why there are no new calls, once there are none. */
+  closedBecause: string
   /** Called once each when nothing is in flight. */
   idle: (() => void)[]
   /** Called once each with the first map, or with what made it impossible. */

@@ -124,7 +124,10 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
     },
     hear: (sequence, message) => { hear(link, sequence, message) },
     onTick: (now) => { watch(link, now) },
-    sweep: link.sent.sweep,
+    sweep: (visit) => {
+      link.draft.sweep(visit)
+      link.sent.sweep(visit)
+    },
     disconnected: () => {
       Object.assign(link, { door: 'closed', failures: 0, retryAt: Number.NEGATIVE_INFINITY, askedAt: 0, askedBy: 0 })
       link.sent.allLost('the connection to the broker broke')
@@ -157,13 +160,14 @@ const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline
   link.sequence += 1
   const { sequence } = link
   const timeoutMs = Math.max(1, Math.ceil(Math.min(ATTEMPT_MS_MAX, latestDeadline - now)))
+  if (sent.count() === 0) link.heardAt = now
+  sent.add(sequence, { session, calls, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
   const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence)
   if (outcome !== 'sent') {
+    sent.take(sequence)
     sent.unsent(calls, outcome === 'full' ? 'the connection to the broker is full' : `the broker took nothing (${outcome})`)
     return
   }
-  if (sent.count() === 0) link.heardAt = now
-  sent.add(sequence, { session, calls, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
   link.counters.batches += 1
   link.counters.operations += calls.length
 }

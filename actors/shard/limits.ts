@@ -24,7 +24,7 @@ export const defaultShardLimits: ShardLimits = {
   pendingOperationsMax: 16_384,
   pendingBytesMax: 16 * 1_024 * 1_024,
   retryAfterMs: 50,
-  snapshotLogBytesMin: 1_024 * 1_024,
+  snapshotLogBytesMin: 4 * 1_024 * 1_024,
   snapshotLogBytesMax: 16 * 1_024 * 1_024,
   changesPerTurnMax: 1_024,
   heldEntryBytesMax: 64 * 1_024 * 1_024,

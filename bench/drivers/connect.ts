@@ -1,16 +1,17 @@
-/** The driver of a name. */
+/** The driver of a name. Each is loaded only where it is asked for, so that no client carries the code of another. */
 
-import { connectFloor } from '../floor/client.ts'
-import { connectBatchDoor } from './batchDoor.ts'
-import { connectRequests } from './requests.ts'
-import { connectSdk } from './sdk.ts'
 import type { Driver, DriverName, DriverTarget } from './port.ts'
 
-const connectors: Readonly<Record<DriverName, (target: DriverTarget) => Promise<Driver>>> = {
-  sdk: connectSdk,
-  batch: connectBatchDoor,
-  requests: connectRequests,
-  floor: connectFloor,
+type Connect = (target: DriverTarget) => Promise<Driver>
+
+const loaders: Readonly<Record<DriverName, () => Promise<Connect>>> = {
+  sdk: async () => (await import('./sdk.ts')).connectSdk,
+  batch: async () => (await import('./batchDoor.ts')).connectBatchDoor,
+  requests: async () => (await import('./requests.ts')).connectRequests,
+  floor: async () => (await import('../floor/client.ts')).connectFloor,
 }
 
-export const connectDriver = (name: DriverName, target: DriverTarget): Promise<Driver> => connectors[name](target)
+export const connectDriver = async (name: DriverName, target: DriverTarget): Promise<Driver> => {
+  const connect = await loaders[name]()
+  return await connect(target)
+}

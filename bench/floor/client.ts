@@ -13,13 +13,17 @@ type Settle = (answer: Answer) => void
 
 /** The operations of one turn for one shard. */
 interface Gathering {
+  readonly shard: number
+  /** Of the shard's leader. */
+  readonly subject: string
   writes: Write[]
   written: Settle[]
   keys: string[]
   read: Settle[]
 }
 
-const newGathering = (): Gathering => ({ writes: [], written: [], keys: [], read: [] })
+const newGathering = (_: unknown, shard: number): Gathering =>
+  ({ shard, subject: requestSubject(leaderOf(shard)), writes: [], written: [], keys: [], read: [] })
 
 export const connectFloor = async ({ servers }: DriverTarget): Promise<Driver> => {
   const connection = await connect({ servers: [...servers], name: 'floor/client' })
@@ -37,13 +41,19 @@ export const connectFloor = async ({ servers }: DriverTarget): Promise<Driver> =
   }
   const endTurn = (): void => {
     isTurnOpen = false
-    shards.forEach((gathered, shard) => {
-      const { writes, written, keys, read } = gathered
-      const subject = requestSubject(leaderOf(shard))
-      if (writes.length > 0) outbox.add(subject, { kind: FrameKind.put, shard, body: encodePut(nextId(written), writes) })
-      if (keys.length > 0) outbox.add(subject, { kind: FrameKind.get, shard, body: encodeGet(nextId(read), keys) })
-      if (writes.length > 0 || keys.length > 0) shards[shard] = newGathering()
-    })
+    for (const gathered of shards) {
+      const { shard, subject, writes, written, keys, read } = gathered
+      if (writes.length > 0) {
+        outbox.add(subject, { kind: FrameKind.put, shard, body: encodePut(nextId(written), writes) })
+        gathered.writes = []
+        gathered.written = []
+      }
+      if (keys.length > 0) {
+        outbox.add(subject, { kind: FrameKind.get, shard, body: encodeGet(nextId(read), keys) })
+        gathered.keys = []
+        gathered.read = []
+      }
+    }
     outbox.flush()
   }
   const gatherFor = (key: string): Gathering => {

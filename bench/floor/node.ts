@@ -46,6 +46,7 @@ const runNode = async (self: number, server: string, logPath: string): Promise<v
   const log = openFloorLog(logPath)
   const shards: readonly Shard[] = Array.from({ length: FLOOR_SHARDS }, () => ({ map: new Map(), pending: new Map(), lastIndex: 0 }))
   const peers = Array.from({ length: FLOOR_NODES }, (_, n) => n).filter((n) => n !== self)
+  const peerSubjects = peers.map((peer) => nodeSubject(peer, self))
   const rounds = new Map<number, readonly PendingRead[]>()
   let readsOfTurn: PendingRead[] = []
   let lastRound = 0
@@ -62,7 +63,7 @@ const runNode = async (self: number, server: string, logPath: string): Promise<v
   }
   const outbox = createOutbox((subject, message) => connection.publish(subject, message), openTurn)
   const toPeers = (frame: Frame): void => {
-    for (const peer of peers) outbox.add(nodeSubject(peer, self), frame)
+    for (const subject of peerSubjects) outbox.add(subject, frame)
   }
 
   const countDurable = (shard: number, index: number): void => {

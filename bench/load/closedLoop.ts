@@ -19,9 +19,9 @@ export interface ClosedLoop {
 export const runClosedLoop = async (perform: () => Promise<Answer>, loop: ClosedLoop): Promise<Measurement> => {
   const warmUp = createTally()
   let tally = warmUp
-  const stopping = new AbortController()
+  const state = { isStopping: false }
   const caller = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
+    while (!state.isStopping) {
       const askedAt = performance.now()
       tally.note(await perform(), performance.now() - askedAt)
     }
@@ -33,7 +33,7 @@ export const runClosedLoop = async (perform: () => Promise<Answer>, loop: Closed
   const startedAt = performance.now()
   await pause(loop.durationMs)
   const result = summarize({ tally, warmUp, elapsedMs: performance.now() - startedAt, cpu: process.cpuUsage(cpuBefore) })
-  stopping.abort()
+  state.isStopping = true
   await callers
   return result
 }

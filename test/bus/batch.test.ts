@@ -4,8 +4,9 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { must } from '../../actors/kernel/assert.ts'
 import { BATCH_OPERATIONS_MAX, OpCode } from '../../actors/shard/operation.ts'
-import { decodeClientFrame, encodeClientFrame } from '../../bus/codec/batch.ts'
-import { createResultsEncoder, decodeNodeFrame, encodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
+import { createWriter } from '../../bus/bytes.ts'
+import { WRITE_BYTES_MAX, decodeClientFrame, encodeClientFrame } from '../../bus/codec/batch.ts'
+import { createResultsEncoder, decodeNodeFrame, encodeNodeFrame, viewNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { nodeId, shardId } from '../../topology/ids.ts'
 import { operation, result } from './messages.ts'
 import type { Batch, ClientFrame } from '../../bus/codec/batch.ts'
@@ -55,9 +56,13 @@ const resultsOf = (bytes: Uint8Array): BatchResults => {
   return decoded.frame
 }
 
+const reused = createWriter(WRITE_BYTES_MAX)
+
 const directions = [
   ['a client', clientFrame, encodeClientFrame, decodeClientFrame],
+  ['a client, in a writer that is used again', clientFrame, (frame: ClientFrame) => encodeClientFrame(frame, reused), decodeClientFrame],
   ['a node', nodeFrame, encodeNode, decodeNodeFrame],
+  ['a node, viewed', nodeFrame, encodeNode, viewNodeFrame],
 ] as unknown as readonly (readonly [string, fc.Arbitrary<object>, (frame: object) => Uint8Array, typeof decodeNodeFrame])[]
 
 describe.each(directions)('a frame of %s', (_name, frames, encode, decode) => {
@@ -144,6 +149,17 @@ describe('a batch', () => {
 })
 
 describe('results', () => {
+  test('that are viewed hold views of the frame, and cost no copy', () => {
+    const [bytes = new Uint8Array(0)] = framesOf({
+      session: '0123456789abcdef', sequence: 1, isLast: true,
+      rows: [{ position: 0, shard: shardId(0), result: { status: 'OK', revision: 1, value: Uint8Array.of(1, 2, 3) } }],
+    })
+    const viewed = viewNodeFrame(bytes)
+    const value = viewed.ok && viewed.frame.kind === 'results' ? viewed.frame.rows[0]?.result.value : undefined
+    expect(value).toEqual(Uint8Array.of(1, 2, 3))
+    expect(value?.buffer).toBe(bytes.buffer)
+  })
+
   const rowOf = (position: number, bytes: number): ResultRow =>
     ({ position, shard: shardId(1), result: { status: 'OK', revision: position, value: new Uint8Array(bytes) } })
   const frameOf = (rows: readonly ResultRow[], isLast = true): Omit<BatchResults, 'kind'> =>

@@ -51,6 +51,18 @@ describe('a call', () => {
     await until('its place is free', () => world.client.stats().inFlightOperations === 0)
   })
 
+  test('that the broker does not take now waits and leaves again, once', async () => {
+    const world = await openWorld()
+    const { kv, settled, publishing, clock } = world
+    await settled(kv.incr(key))
+    publishing('full')
+    clock.after(500, () => { publishing(null) })
+    expect(await settled(kv.incr(key))).toMatchObject({ value: 2n })
+    publishing('tooLarge')
+    const error = await failureOf(world, kv.incr(key, 1, { timeoutMs: 200 }))
+    expect(error).toMatchObject({ code: 'TIMEOUT', definite: true, message: expect.stringMatching(/the broker took nothing \(tooLarge\)/) })
+  })
+
   test('above the limits of the connection is refused at once, and memory is given back', async () => {
     const world = await openWorld({ limits: { operationsMax: 10, bytesMax: 2_000 } })
     const { kv, settled, client } = world

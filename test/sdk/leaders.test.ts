@@ -69,6 +69,23 @@ describe('leaders', () => {
     expect(client.stats().mapFetches - fetches).toBeLessThan(25)
   })
 
+  test('that were restarted know no door session any more: another is opened, and nothing is lost', async () => {
+    const world = await openWorld()
+    const { kv, settled, client } = world
+    await settled(kv.incr(key))
+    world.restart('n1')
+    expect((await settled(Promise.all([kv.incr(key), kv.incr(key)]))).map(({ value }) => value)).toEqual([2n, 3n])
+    expect(client.stats()).toMatchObject({ hellos: 2, retries: 2, sessions: 1 })
+  })
+
+  test('that leave before anybody said hello are waited out', async () => {
+    const world = await openWorld()
+    const { kv, settled, door, lead, clock } = world
+    door('n1').drain()
+    clock.after(300, () => { lead(0, 'n2') })
+    expect(await settled(kv.incr(key))).toMatchObject({ value: 1n })
+  })
+
   test('are not needed for stale reads', async () => {
     const world = await openWorld()
     const { kv, settled, leaderless, kill } = world

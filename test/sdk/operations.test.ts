@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { OpCode } from '../../actors/shard/operation.ts'
+import { bytes } from '../../sdk/codec.ts'
 import { ConflictError } from '../../sdk/errors.ts'
 import { resultsOf } from '../../sdk/outcome.ts'
 import { failureOf, key, keys, openWorld } from './world.ts'
@@ -31,6 +32,30 @@ describe('operations', () => {
     expect(error).toMatchObject({ code: 'CONFLICT', definite: true, revision: 1 })
     const absent = await failureOf(world, kv.cas('absent', 7, 'x'))
     expect(absent).toMatchObject({ revision: 0, message: expect.stringMatching(/does not exist/) })
+  })
+
+  test('that can not be meant are refused without the cluster, or by it, and say why', async () => {
+    const world = await openWorld()
+    const { kv, settled, asked } = world
+    const outcomes = await settled(Promise.allSettled([
+      kv.put('', 'x'), kv.put(key, 'x'.repeat(600_000)), kv.put(key, 5 as unknown as string), kv.incr(key, 0.5), kv.incr(key, 2n ** 63n),
+      kv.touch(key, -1), kv.get(key, { timeoutMs: 0 }),
+    ]))
+    expect(outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : 'OK')))
+      .toEqual(['INVALID', 'TOO_LARGE', 'CODEC', 'INVALID', 'INVALID', 'INVALID', 'INVALID'])
+    expect(asked).toEqual([])
+    await settled(kv.put(key, 'no number'))
+    const error = await failureOf(world, kv.incr(key))
+    expect(error).toMatchObject({ code: 'INVALID', definite: true, message: expect.stringMatching(/counters only/) })
+  })
+
+  test('read with a codec that does not fit reject with what it threw', async () => {
+    const world = await openWorld()
+    await world.settled(world.kv.withCodec(bytes).put(key, Uint8Array.of(0xff)))
+    const error = await failureOf(world, world.kv.get(key))
+    expect(error).toMatchObject({ code: 'CODEC', definite: true, cause: expect.anything() })
+    expect(error).toHaveProperty('message', expect.stringMatching(/does not decode/))
+    expect(world.client.stats().inFlightOperations).toBe(0)
   })
 
   test('on many keys have an outcome each, in order', async () => {

@@ -100,7 +100,11 @@ export interface World extends VirtualWorld {
   readonly leaderless: (shard: number) => void
   /** The node's process is gone: nobody listens, what it had taken is never answered. */
   readonly kill: (node: string) => void
+  /** The same node in a new process: it knows no door session. */
+  readonly restart: (node: string) => void
   readonly door: (node: string) => BatchGateway
+  /** What publishing comes to from now on; null: what the broker makes of it. */
+  readonly publishing: (outcome: 'full' | 'tooLarge' | null) => void
   /** What the map says from now on, instead of the truth. */
   readonly claim: (map: unknown) => void
   /** The log time of all shards moves on. */
@@ -151,12 +155,18 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     }, { queue: 'kv-gateway' })
   }
   const bus = virtual.broker.connect({ name: 'sdk', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
+  let refusal: 'full' | 'tooLarge' | null = null
+  const refusing: Bus = { ...bus, publish: (...args) => refusal ?? bus.publish(...args) }
   const client = createClient({
-    bus, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk',
+    bus: refusing, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk',
     limits: { operationsMax: 100_000, bytesMax: 1e9, ...options.limits },
   })
   const { settled, until } = patience(virtual)
   const nodeOf = (name: string): TestNode => must(nodes.get(name), `there is a node ${name}`)
+  const kill = (name: string): void => {
+    nodeOf(name).isAlive = false
+    nodeOf(name).bus.close()
+  }
   const ready = client.ready()
   if (options.permissions === undefined) await settled(ready)
   else ready.catch(() => {})
@@ -169,10 +179,12 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     behave: (decide) => { ground.decide = decide },
     lead: (shard, node) => { ground.leaders[shard] = { node, term: (ground.leaders[shard]?.term ?? 9) + 1 } },
     leaderless: (shard) => { ground.leaders[shard] = null },
-    kill: (name) => {
-      nodeOf(name).isAlive = false
-      nodeOf(name).bus.close()
+    kill,
+    restart: (name) => {
+      kill(name)
+      nodes.set(name, startNode(ground, name))
     },
+    publishing: (outcome) => { refusal = outcome },
     door: (name) => nodeOf(name).gateway,
     claim: (map) => { claimed = map },
     age: (ms) => { ground.timeMs += ms },

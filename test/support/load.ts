@@ -125,6 +125,33 @@ export const awaitAcknowledgement = async (bus: Bus, shard: number, shardCount: 
   throw new Error(`shard ${shard} acknowledges nothing for ${PROBE_GIVES_UP_MS} ms`)
 }
 
+export interface ShardWatch {
+  /** The longest that any shard acknowledged nothing, in ms. */
+  readonly stop: () => Promise<number>
+}
+
+const WATCH_EVERY_MS = 200
+
+/** Probes every shard over plain requests, apart from whatever else is tested: what the cluster itself was capable of. */
+export const watchShards = (bus: Bus, shardCount: number): ShardWatch => {
+  const over = new AbortController()
+  const watch = async (shard: number): Promise<number> => {
+    let longest = 0
+    while (!over.signal.aborted) {
+      longest = Math.max(longest, await awaitAcknowledgement(bus, shard, shardCount).catch(() => PROBE_GIVES_UP_MS))
+      await pause(WATCH_EVERY_MS)
+    }
+    return longest
+  }
+  const watches = Array.from({ length: shardCount }, (_, shard) => watch(shard))
+  return {
+    stop: async () => {
+      over.abort()
+      return Math.max(...await Promise.all(watches))
+    },
+  }
+}
+
 const keyOfShard = (shard: number, shardCount: number): string => {
   for (let i = 0; ; i += 1) if (shardOf(`probe-${i}`, shardCount) === shard) return `probe-${i}`
 }

@@ -1,0 +1,82 @@
+/** Connecting, over a real broker: what is found there, what is missing, and what is said about it. */
+
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { connectNats } from '../../bus/nats.ts'
+import { connect, json } from '../../sdk/index.ts'
+import { startNatsServer } from '../support/natsServer.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { NatsServer } from '../support/natsServer.ts'
+
+const map = { cluster: '00000000c0ffee00', epoch: 3, shardCount: 2, nodes: [], leaders: [null, null], replicas: [[], []] }
+
+describe('connect', () => {
+  let server: NatsServer
+  let cluster: Bus
+
+  beforeAll(async () => {
+    server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nauthorization: { user: ann, password: secret }\n`)
+    cluster = await connectNats({ servers: [server.url], name: 'cluster', user: 'ann', pass: 'secret' })
+    cluster.subscribe('kv.map', ({ reply }) => { cluster.publish(reply, new TextEncoder().encode(JSON.stringify(map))) })
+    await new Promise<void>((resolve) => { cluster.flush(() => { resolve() }) })
+  })
+
+  afterAll(async () => {
+    cluster.close()
+    await server.stop()
+  })
+
+  const ann = { user: 'ann', password: 'secret' } as const
+
+  test('finds the cluster by its map', async () => {
+    const kv = await connect({ servers: ` ${server.url} , nats://127.0.0.1:1`, ...ann, codec: json<{ n: number }>() })
+    expect(kv.stats()).toMatchObject({ mapEpoch: 3, mapFetches: 1, inFlightOperations: 0 })
+    await expect(kv.put('', { n: 1 })).rejects.toMatchObject({ code: 'INVALID', definite: true })
+    await expect(kv.put('k', { n: 1 }, { timeoutMs: 100 })).rejects.toMatchObject({ code: 'TIMEOUT', definite: true })
+    await kv.close()
+    await expect(kv.get('k')).rejects.toMatchObject({ code: 'CLOSED', message: expect.stringMatching(/close was called/) })
+  })
+
+  test('says when no cluster answers on the prefix', async () => {
+    await expect(connect({ servers: server.url, ...ann, prefix: 'nobody', timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'UNAVAILABLE', definite: true,
+      message: expect.stringMatching(/No ShardKV cluster answers on prefix "nobody" at nats:.*Last: no node of a ShardKV cluster answers/),
+    })
+  })
+
+  test('says when there is no broker', async () => {
+    await expect(connect({ servers: 'nats://127.0.0.1:1' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE', message: expect.stringMatching(/No broker at nats:\/\/127\.0\.0\.1:1 accepts.*Is nats-server running/),
+    })
+  })
+
+  test.each([
+    ['a wrong password', { user: 'ann', password: 'wrong' }],
+    ['a token where a user is wanted', { token: 'none' }],
+  ])('names %s as what it is', async (_what, credentials) => {
+    await expect(connect({ servers: [server.url], ...credentials })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED', message: expect.stringMatching(/Check user, password, token or creds/),
+    })
+  })
+
+  test('takes no credentials that are none', async () => {
+    await expect(connect({ servers: server.url, creds: 'no credentials' })).rejects.toMatchObject({ definite: true })
+  })
+
+  test('ends when its signal says so, before and during', async () => {
+    await expect(connect({ servers: server.url, ...ann, signal: AbortSignal.abort('enough') })).rejects.toMatchObject({
+      name: 'AbortError', code: 'ABORTED', definite: true, cause: 'enough',
+    })
+    const controller = new AbortController()
+    const pending = connect({ servers: server.url, ...ann, prefix: 'nobody', signal: controller.signal })
+    controller.abort()
+    await expect(pending).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  test.each([
+    ['a prefix that is none', { prefix: 'A' }],
+    ['a timeout of nothing', { timeoutMs: 0 }],
+    ['a timeout of an hour', { timeoutMs: 3_600_000 }],
+  ])('refuses %s', async (_what, options) => {
+    await expect(connect({ servers: server.url, ...ann, ...options })).rejects.toMatchObject({ code: 'INVALID' })
+  })
+})
