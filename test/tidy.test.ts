@@ -207,6 +207,19 @@ describe('a core or chart', () => {
   })
 })
 
+describe('docs/TESTING.md', () => {
+  test('names tests that are there; cure: write the new name into its table', () => {
+    const rows = [...readFileSync('docs/TESTING.md', 'utf8').matchAll(/^\|[^|]*\| ([^|]+) \| `([a-z/]+)` \|$/gimu)]
+    const missing = rows.flatMap(([, name = '', stem = '']) => {
+      const path = stem.includes('/') ? `${stem}.test.ts` : `test/paper/${stem}.test.ts`
+      const text = files.find((file) => file.path === path)?.text.replaceAll("\\'", "'") ?? ''
+      return text.includes(`('${name}'`) || text.includes(`('${name}: %s'`) ? [] : [`${path}: ${name}`]
+    })
+    expect(missing).toEqual([])
+    expect(rows.length).toBeGreaterThan(20)
+  })
+})
+
 describe('package-lock.json', () => {
   interface LockedPackage {
     readonly optionalDependencies?: Readonly<Record<string, string>>

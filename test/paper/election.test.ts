@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, idOf } from '../support/raftHarness.ts'
 import {
-  append, createElected, createFollower, createServing, createSolo, entriesOf, rolesOf, say, sentOf, settleDisk, takeSent,
+  append, createFollower, createServing, createSolo, entriesOf, rolesOf, say, sentOf, settleDisk, takeSent,
 } from '../support/raftScript.ts'
 
 const requestVote = (term: number, last: readonly [number, number], transfer = false) =>
@@ -212,6 +212,9 @@ describe('thesis 9.6, PreVote', () => {
     say(h, 3, requestPreVote(8, [9, 7]))
     expect(h.member(1).core).toMatchObject({ term: 2, vote: '', role: 'follower' })
     expect(sentOf(takeSent(h), 'raft.preVoteGranted')).toEqual([{ type: 'raft.preVoteGranted', term: 8 }])
+    h.tickOnly(1, 20)
+    expect(sentOf(takeSent(h), 'raft.requestPreVote').map(({ term }) => term)).toEqual([3, 3])
+    expect(h.member(1).core).toMatchObject({ term: 2, vote: '', role: 'preCandidate' })
     expect(h.member(1).disk.writes).toHaveLength(0)
   })
 
@@ -433,57 +436,5 @@ describe('log time', () => {
     say(h, 2, { type: 'raft.voteGranted', term: 1, wallMs: 86_400_000_000 })
     say(h, 3, { type: 'raft.voteGranted', term: 1, wallMs: 400 })
     expect(clocks).toEqual([500 + h.now()])
-  })
-})
-
-describe('durability of the HardState (thesis 10.2.1)', () => {
-  test.each([
-    ['the vote', requestVote(5, [9, 9], true), 'raft.voteGranted'],
-    ['the request for votes', { type: 'raft.timeoutNow', term: 1 }, 'raft.requestVote'],
-    ['the acceptance of entries', append(5, [1, 1], entriesOf(2, 5)), 'raft.appendAccepted'],
-    ['the acceptance of none', append(5, [1, 1], []), 'raft.appendAccepted'],
-    ['the answer to a snapshot that the log contains', {
-      type: 'raft.snapshotChunk', term: 5, snapshotTerm: 1, snapshotIndex: 1, offset: 0, totalBytes: 1, crc: 0, bytes: new Uint8Array(1),
-    }, 'raft.appendAccepted'],
-  ] as const)('No message that promises anything leaves before its HardState is durable: %s', (_, message, answer) => {
-    const h = createFollower(1, [1])
-    say(h, 2, message)
-    h.flush(1)
-    h.tickOnly(1, 5)
-    expect(takeSent(h)).toEqual([])
-    settleDisk(h)
-    expect(new Set(takeSent(h).map((mail) => mail.message.type))).toEqual(new Set([answer]))
-  })
-
-  test('No vote leaves before it is durable', () => {
-    const h = createSolo()
-    say(h, 2, requestVote(1, [0, 0]))
-    h.flush(1)
-    expect(takeSent(h)).toEqual([])
-    h.writeOne(1)
-    h.writeOne(1)
-    expect(sentOf(takeSent(h), 'raft.voteGranted')).toHaveLength(1)
-  })
-
-  test('A candidate asks for no vote before its own is durable', () => {
-    const h = createSolo()
-    h.tickOnly(1, 21)
-    say(h, 2, { type: 'raft.preVoteGranted', term: 1 })
-    takeSent(h)
-    h.tickOnly(1, 5)
-    expect(takeSent(h)).toEqual([])
-    say(h, 2, { type: 'raft.voteGranted', term: 1, wallMs: 0 })
-    expect(h.member(1).core.role).toBe('candidate')
-    settleDisk(h)
-    expect(h.member(1).core.role).toBe('leader')
-  })
-
-  test('A vote that is durable too late, in another term, is not sent', () => {
-    const h = createElected()
-    say(h, 3, requestVote(5, [9, 9], true))
-    say(h, 3, heartbeat(6))
-    takeSent(h)
-    settleDisk(h)
-    expect(sentOf(takeSent(h), 'raft.voteGranted')).toEqual([])
   })
 })

@@ -67,7 +67,7 @@ describe('a session', () => {
     apply(0, open(1))
     expect(text(apply(0, incr('n', '1', inSession(1, 1)))[0]?.value)).toBe('1')
     expect(apply(0, incr('n', '1', inSession(1, 1)))).toMatchObject([{ status: 'OK', duplicate: true }])
-    // The same request once more, before and after the session is swept, and behind a late copy of its opening.
+    // The same request once more, and once more behind a late copy of its opening.
     const repeats = [...apply(LIFE_MS, incr('n', '1', inSession(1, 1))), ...apply(LIFE_MS, open(1), incr('n', '1', inSession(1, 1)))]
     expect(repeats).toMatchObject(repeats.map(() => ({ status: 'SESSION_EXPIRED', definite: false })))
     expect(state.revision).toBe(1)
