@@ -15,7 +15,8 @@ import type { RaftCore } from './state.ts'
 export const handleSnapshotStored = (core: RaftCore, event: Extract<RaftLocalEvent, { type: 'raft.snapshotStored' }>): void => {
   const { index, term, totalBytes } = event
   const previous = core.snapshot
-  if (index <= (previous?.index ?? 0)) return
+  // Nor while a snapshot takes force: the log's mark must not pass it. The next snapshot of this member makes up for it.
+  if (index <= (previous?.index ?? 0) || core.following.isInstalling) return
   assert(index <= core.emittedIndex, `a snapshot at ${index} holds only what was applied, up to ${core.emittedIndex}`)
   core.snapshot = { index, term, totalBytes }
   if (previous !== null) core.effects.push({ type: 'wal.compact', index: previous.index, term: previous.term })

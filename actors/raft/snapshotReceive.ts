@@ -25,7 +25,8 @@ import { createMembership } from './membership.ts'
 import { membershipChanged } from './peers.ts'
 import { send } from './state.ts'
 import type { Received } from './presentation.ts'
-import type { RaftLocalEvent } from './protocol.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { Index, RaftLocalEvent } from './protocol.ts'
 import type { IncomingSnapshot, RaftCore } from './state.ts'
 
 type Local<Type extends RaftLocalEvent['type']> = Extract<RaftLocalEvent, { type: Type }>
@@ -34,14 +35,14 @@ type Chunk = Received<'raft.snapshotChunk'>
 export const handleSnapshotChunk = (core: RaftCore, event: Chunk): void => {
   const { from, snapshotIndex, snapshotTerm } = event
   if (event.term < core.term) {
-    refuse(core, event, 'older')
+    refuse(core, from, snapshotIndex)
     return
   }
   hearLeader(core, from)
   const { following } = core
   if (following.isInstalling || core.isRestoring) return
   if (snapshotIndex <= core.commitIndex) {
-    refuse(core, event, 'older')
+    refuse(core, from, snapshotIndex)
     return
   }
   if (termAt(core.log, snapshotIndex) === snapshotTerm) {
@@ -52,8 +53,8 @@ export const handleSnapshotChunk = (core: RaftCore, event: Chunk): void => {
   takeChunk(core, event)
 }
 
-const refuse = (core: RaftCore, { from, snapshotIndex }: Chunk, reason: 'older'): void => {
-  send(core, from, { type: 'raft.snapshotRefused', term: core.term, snapshotIndex, reason })
+const refuse = (core: RaftCore, from: ReplicaId, snapshotIndex: Index): void => {
+  send(core, from, { type: 'raft.snapshotRefused', term: core.term, snapshotIndex, reason: 'older' })
 }
 
 /** The log has the snapshot's last entry, so it has all of it; and a snapshot holds only what is committed. */
@@ -104,6 +105,12 @@ export const handleChunkWritten = (core: RaftCore, event: Local<'raft.chunkWritt
   incoming.writtenBytes = Math.max(incoming.writtenBytes, event.nextOffset)
   if (incoming.writtenBytes < incoming.totalBytes) {
     accept(core, incoming)
+    return
+  }
+  if (incoming.index <= core.commitIndex) {
+    // A late append has overtaken it.
+    following.incoming = null
+    if (incoming.term === core.term) refuse(core, incoming.from, incoming.index)
     return
   }
   following.isInstalling = true

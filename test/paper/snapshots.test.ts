@@ -307,6 +307,41 @@ describe('while a snapshot takes force', () => {
     expect(h.member(1).core.log.entries).toHaveLength(3)
   })
 
+  test('A snapshot that has become older than commit while its last chunk was written is not installed', () => {
+    const h = createFollower(2, [], { limits: { tailEntriesMax: 0 } })
+    say(h, 2, chunk([2, 1], 0, 'x', { totalBytes: 1 }))
+    const write = h.member(1).disk.writes.shift()
+    // A late append brings more than the snapshot holds; it commits, and two snapshots of its own move the log's mark.
+    for (const [entries, commitIndex] of [[entriesOf(1, 1, 1, 2), 3], [entriesOf(4, 2, 2), 5]] as const) {
+      say(h, 2, append(2, commitIndex === 3 ? [0, 0] : [3, 2], entries, commitIndex))
+      settleDisk(h)
+      h.snapshot(1)
+    }
+    takeSent(h)
+    write?.done()
+    expect(h.member(1).core.following).toMatchObject({ isInstalling: false, incoming: null, chunkWrites: 0 })
+    expect(sentOf(takeSent(h), 'raft.snapshotRefused').map(({ reason }) => reason)).toEqual(['older'])
+    settleDisk(h)
+    expect(h.member(1).disk.durable.mark.index).toBe(3)
+  })
+
+  test('The log is not compacted past a snapshot that is being verified', () => {
+    const h = createFollower(2, [], { limits: { tailEntriesMax: 0 } })
+    say(h, 2, append(2, [0, 0], entriesOf(1, 1, 1, 2, 2, 2)))
+    settleDisk(h)
+    say(h, 2, chunk([7, 2], 0, 'x', { totalBytes: 1 }))
+    say(h, 2, append(2, [5, 2], entriesOf(6, 2, 2, 2, 2)))
+    while (!h.member(1).core.following.isInstalling) h.writeOne(1)
+    const install = h.member(1).disk.writes.pop()
+    settleDisk(h)
+    for (const commitIndex of [8, 9]) {
+      say(h, 2, { type: 'raft.heartbeat', term: 2, commitIndex, round: 1 })
+      h.snapshot(1)
+    }
+    expect(install).toBeDefined()
+    expect(h.member(1).disk.durable.mark.index).toBeLessThanOrEqual(7)
+  })
+
   test('A snapshot that has become older than commit while it was verified takes no force', () => {
     const h = createFollower(2)
     say(h, 2, append(2, [0, 0], entriesOf(1, 1, 1, 2)))
