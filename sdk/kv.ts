@@ -109,7 +109,8 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     }
     // From plain JavaScript anything may come, and what is no array of bytes would be stored as zeros.
     if (!(bytes instanceof Uint8Array)) {
-      return Promise.reject(new CodecError('The codec gave no Uint8Array: encode the value to bytes, or use the codec json or text.', { definite: true }))
+      const message = 'The codec gave no Uint8Array: encode the value to bytes, or use the codec json or text.'
+      return Promise.reject(new CodecError(message, { definite: true }))
     }
     return call(key, { ...options, code: OpCode.put, bytes })
   }

@@ -30,6 +30,8 @@ export interface Cut<Value> {
   readonly size: number
   /** In key order. Closes the cut at its end, and when it is left early. */
   readonly entries: () => Generator<readonly [string, Value], void>
+  /** How many old values it keeps: at most one for each of its keys. */
+  readonly kept: () => number
   readonly close: () => void
 }
 
@@ -68,7 +70,7 @@ export const createOrderedMap = <Value>(): OrderedMap<Value> => {
       const close = (): void => {
         openCuts.delete(cut)
       }
-      return { size: values.size(), entries: () => entriesOf({ ...cut, valueOf: values.get, close }), close }
+      return { size: values.size(), entries: () => entriesOf({ ...cut, valueOf: values.get, close }), kept: () => cut.replaced.size, close }
     },
   }
 }
@@ -126,9 +128,9 @@ const createHash = <Value>(): Hash<Value> => {
   }
 }
 
-/** The last four characters and the length: where keys of a kind differ most. */
-const partNumberOf = (key: string): number => {
-  let mixed = key.length
-  for (let at = Math.max(0, key.length - 4); at < key.length; at += 1) mixed = Math.imul(mixed ^ key.charCodeAt(at), 0x9e37_79b1)
-  return mixed >>> 26
+/** FNV-1a of the last 16 characters, its upper bits: keys of a kind mostly differ near their end. */
+export const partNumberOf = (key: string): number => {
+  let hash = 0x811c_9dc5 ^ key.length
+  for (let at = Math.max(0, key.length - 16); at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x0100_0193)
+  return (hash ^ hash >>> 15) & (HASH_PARTS - 1)
 }

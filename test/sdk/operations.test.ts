@@ -5,7 +5,11 @@ import { OpCode } from '../../actors/shard/operation.ts'
 import { bytes } from '../../sdk/codec.ts'
 import { ConflictError } from '../../sdk/errors.ts'
 import { resultsOf } from '../../sdk/outcome.ts'
+import type { Kv } from '../../sdk/kv.ts'
 import { failureOf, key, keys, openWorld } from './world.ts'
+
+const putEncoded = (kv: Kv<string>, encode: (value: unknown) => unknown) =>
+  kv.withCodec<unknown>({ encode: encode as never, decode: String }).put(key, { a: 1 })
 
 describe('operations', () => {
   test('do what they say, with revisions', async () => {
@@ -47,6 +51,16 @@ describe('operations', () => {
     await settled(kv.put(key, 'no number'))
     const error = await failureOf(world, kv.incr(key))
     expect(error).toMatchObject({ code: 'INVALID', definite: true, message: expect.stringMatching(/counters only/) })
+  })
+
+  test.each([
+    ['a codec that gives text', (kv: Kv<string>) => putEncoded(kv, JSON.stringify), 'CODEC'],
+    ['a codec that gives numbers', (kv: Kv<string>) => putEncoded(kv, () => [1, 2]), 'CODEC'],
+    ['a number for a key', (kv: Kv<string>) => kv.get(5 as never), 'INVALID'],
+  ])('from plain JavaScript with %s are refused, and nothing is stored', async (_, misuse, code) => {
+    const world = await openWorld()
+    expect(await failureOf(world, misuse(world.kv))).toMatchObject({ code, definite: true })
+    expect(await world.settled(world.kv.get(key))).toBeNull()
   })
 
   test('read with a codec that does not fit reject with what it threw', async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createOrderedMap } from '../../../actors/shard/orderedMap.ts'
+import { createOrderedMap, partNumberOf } from '../../../actors/shard/orderedMap.ts'
 import type { Cut } from '../../../actors/shard/orderedMap.ts'
 
 const key = fc.constantFrom('a', 'b', 'c', 'dd', 'd', '\u00ff', '')
@@ -37,6 +37,34 @@ describe('the ordered map', () => {
       while (cuts.length > 0) readOldest()
       expect([...map.cut().entries()]).toEqual(sorted(model))
     }), { numRuns: 500 })
+  })
+
+  test('keeps for a cut nothing of keys that came after it', () => {
+    const map = createOrderedMap<number>()
+    map.set('before', 1)
+    const cut = map.cut()
+    for (let i = 0; i < 1_000; i += 1) {
+      map.set(`after${i}`, i)
+      map.set(`after${i}`, -i)
+      expect(map.delete(`after${i}`)).toBe(true)
+    }
+    expect(cut.kept()).toBe(0)
+    map.set('before', 2)
+    map.set('before', 3)
+    expect(cut.kept()).toBe(1)
+    expect([...cut.entries()]).toEqual([['before', 1]])
+  })
+
+  test.each([
+    ['counted', (i: number) => `user${i}`],
+    ['padded', (i: number) => `k${String(i).padStart(15, '0')}`],
+    ['partitioned', (i: number) => `{p${i % 7}}order-${i}`],
+    ['long and alike at the end', (i: number) => `${i}/2026-11-25`],
+  ])('spreads %s keys over its Maps, so that none meets the limit of one Map alone', (_, nameOf) => {
+    const counts = new Map<number, number>()
+    for (let i = 0; i < 64_000; i += 1) counts.set(partNumberOf(nameOf(i)), (counts.get(partNumberOf(nameOf(i))) ?? 0) + 1)
+    expect(counts.size).toBe(64)
+    expect(Math.max(...counts.values())).toBeLessThan(3_000)
   })
 
   test('keeps nothing for a cut that is closed or was read to its end', () => {
