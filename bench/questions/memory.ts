@@ -27,6 +27,8 @@ export const addMemory = (program: Command): void => {
   const command = program.command('memory').description('RSS and CPU of idle nodes, RSS with a million keys')
   const keys = withWorkloadFlags(command).options.find(({ long }) => long === '--keys')
   keys?.default(MILLION)
+  // The help reads the option; the value was taken when the option was added.
+  command.setOptionValueWithSource('keys', MILLION, 'default')
   withDriverFlag(withRunFlags(command, { runs: 1, seconds: 20 })).action(askMemory)
 }
 
