@@ -13,12 +13,12 @@
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { abortOf, closedOf, createCall, unauthorizedOf } from './call.ts'
-import { enqueue, laneOf, rejectCall, wakeLane } from './dispatch.ts'
+import { enqueue, laneOf, rejectCall, takeIn, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
 import { createMapFollower } from './map.ts'
-import { noteTrouble, ownCall, runTick, runTurn, visitCalls, wakeWaiting } from './turn.ts'
+import { noteTrouble, ownCall, runTick, runTurn, wakeHeld, wakeWaiting } from './turn.ts'
 import type { BusEvent, Inbound } from '../bus/port.ts'
 import type { ShardId } from '../topology/ids.ts'
 import type { Call, CallInput } from './call.ts'
@@ -92,7 +92,7 @@ export const createClient = (options: ClientOptions): Client => {
     fail: (reason) => { fail(dispatch, reason) },
     stats: () => ({
       ...dispatch.counters,
-      inFlightOperations: dispatch.operations,
+      inFlightOperations: dispatch.calls.size,
       inFlightBytes: dispatch.bytes,
       mapFetches: dispatch.map.fetches(),
       mapEpoch: dispatch.routing?.epoch ?? 0,
@@ -111,7 +111,7 @@ const createDispatch = (options: ClientOptions): Dispatch => {
       onMap: (map, changed) => { takeMap(dispatch, map, changed) },
       onProblem: (reason) => { noteTrouble(dispatch, reason) },
     }),
-    links: new Map(), numberedLinks: [], lanes: [], dirty: [], routing: null,
+    links: new Map(), numberedLinks: [], lanes: [], dirty: [], calls: new Set(), routing: null,
     run: () => { run() },
     startTicking: () => {
       if (dispatch.isTicking) return
@@ -120,14 +120,14 @@ const createDispatch = (options: ClientOptions): Dispatch => {
     },
     isScheduled: false, isTicking: false, ticks: 0,
     isConnected: options.bus.status().connected,
-    state: 'open', operations: 0, bytes: 0, problem: '', closedBecause: 'close was called', idle: [], starting: [],
+    state: 'open', bytes: 0, problem: '', closedBecause: 'close was called', idle: [], starting: [],
   }
   const run = guarded(dispatch, () => { runTurn(dispatch) })
   const tick = guarded(dispatch, () => {
     dispatch.isTicking = false
     if (dispatch.state === 'closed') return
     runTick(dispatch)
-    if (dispatch.operations > 0 || dispatch.starting.length > 0) dispatch.startTicking()
+    if (dispatch.calls.size > 0 || dispatch.starting.length > 0) dispatch.startTicking()
   })
   return dispatch
 }
@@ -145,7 +145,7 @@ const fail = (dispatch: Dispatch, reason: string): void => {
   if (dispatch.state === 'closed') return
   dispatch.state = 'closed'
   dispatch.closedBecause = reason
-  visitCalls(dispatch, (call) => { rejectCall(dispatch, call, closedOf(call, reason)) })
+  for (const call of dispatch.calls) rejectCall(dispatch, call, closedOf(call, reason))
   started(dispatch, new ClosedError(`The connection is closed: ${reason}.`, { definite: true }))
   dispatch.bus.close()
 }
@@ -163,7 +163,7 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
     return
   }
   const call = createCall(input, clock.now())
-  if (dispatch.operations >= limits.operationsMax || dispatch.bytes + call.bytes > limits.bytesMax) {
+  if (dispatch.calls.size >= limits.operationsMax || dispatch.bytes + call.bytes > limits.bytesMax) {
     dispatch.counters.overloaded += 1
     input.reject(overloadedBy(dispatch))
     return
@@ -174,15 +174,14 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
   }
   const lane = laneOf(dispatch, call)
   if (lane === undefined) throw new Error('calls are taken once the map is there')
-  dispatch.operations += 1
-  dispatch.bytes += call.bytes
+  takeIn(dispatch, call)
   if (call.signal !== undefined) heed(dispatch, call, call.signal)
   enqueue(dispatch, lane, call)
   dispatch.startTicking()
 }
 
-const overloadedBy = ({ operations, bytes, limits }: Dispatch): OverloadedError =>
-  new OverloadedError(`This connection has ${operations} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
+const overloadedBy = ({ calls, bytes, limits }: Dispatch): OverloadedError =>
+  new OverloadedError(`This connection has ${calls.size} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
     + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
 
 const heed = (dispatch: Dispatch, call: Call, signal: AbortSignal): void => {
@@ -194,6 +193,7 @@ const hear = (dispatch: Dispatch, message: Inbound): void => {
   const tail = message.subject.slice(dispatch.inbox.length + 1)
   const dot = tail.indexOf('.')
   dispatch.numberedLinks[Number(tail.slice(0, dot))]?.hear(Number(tail.slice(dot + 1)), message)
+  wakeHeld(dispatch)
 }
 
 const takeMap = (dispatch: Dispatch, map: RoutingMap, changed: readonly ShardId[]): void => {
@@ -229,7 +229,7 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
       return
     case 'bus.permissionDenied':
       dispatch.problem = `the broker does not let this user ${event.operation} ${event.subject}`
-      visitCalls(dispatch, (call) => { rejectCall(dispatch, call, unauthorizedOf(call, event)) })
+      for (const call of dispatch.calls) rejectCall(dispatch, call, unauthorizedOf(call, event))
       return
     case 'bus.closed':
       fail(dispatch, event.reason ?? 'the connection to the broker was closed')
@@ -244,7 +244,7 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
 const isClosing = ({ state }: Dispatch): boolean => state === 'closing'
 
 const becomeIdle = (dispatch: Dispatch): Promise<void> => new Promise((resolve) => {
-  if (dispatch.operations === 0) resolve()
+  if (dispatch.calls.size === 0) resolve()
   else dispatch.idle.push(resolve)
 })
 

@@ -1,8 +1,8 @@
 /**
  * The state of one connection, and the small steps that everything above it is made of: a call waits, is woken, is settled.
  *
- * In flight means from `submit` to the settling of the promise, wherever the call waits meanwhile. Each call is in exactly one place:
- * a lane (lane.ts), the draft of this turn, or a batch of a link (link.ts).
+ * In flight means from `submit` to the settling of the promise, wherever the call waits meanwhile: in a lane (lane.ts), the draft of
+ * this turn, or a batch of a link (link.ts). `calls` has them all, so that each is settled in time whatever happens to the place it is in.
  */
 
 import { OpCode } from '../actors/shard/operation.ts'
@@ -55,6 +55,8 @@ export interface Dispatch extends ClientOptions {
   routing: RoutingMap | null
   /** Lanes with something that may leave at the end of this turn. */
   dirty: Lane[]
+  /** All that are in flight. */
+  readonly calls: Set<Call>
   /** Runs the end of a turn. */
   readonly run: () => void
   readonly startTicking: () => void
@@ -63,7 +65,6 @@ export interface Dispatch extends ClientOptions {
   ticks: number
   isConnected: boolean
   state: 'open' | 'closing' | 'closed'
-  operations: number
   bytes: number
   /** What stood in the way last, for messages. */
   problem: string
@@ -85,9 +86,18 @@ export const markDirty = (dispatch: Dispatch, lane: Lane): void => {
     lane.isDirty = true
     dispatch.dirty.push(lane)
   }
+  scheduleTurn(dispatch)
+}
+
+export const scheduleTurn = (dispatch: Dispatch): void => {
   if (dispatch.isScheduled) return
   dispatch.isScheduled = true
   dispatch.clock.defer(dispatch.run)
+}
+
+export const takeIn = (dispatch: Dispatch, call: Call): void => {
+  dispatch.calls.add(call)
+  dispatch.bytes += call.bytes
 }
 
 /** A write gets its sequence when it first leaves, and keeps it. */
@@ -111,7 +121,7 @@ export const rejectCall = (dispatch: Dispatch, call: Call, error: ShardKvError):
 /** The caller has been told. Only now may the shard forget the write's result (session.ts). */
 export const finishCall = (dispatch: Dispatch, call: Call): void => {
   call.isDone = true
-  dispatch.operations -= 1
+  dispatch.calls.delete(call)
   dispatch.bytes -= call.bytes
   if (call.onAbort !== null) call.signal?.removeEventListener('abort', call.onAbort)
   const lane = laneOf(dispatch, call)
@@ -119,7 +129,7 @@ export const finishCall = (dispatch: Dispatch, call: Call): void => {
     completeSequence(call.session, call.sequence)
     if (lane !== undefined && lane.fresh.length > 0) markDirty(dispatch, lane)
   }
-  if (dispatch.operations > 0) return
+  if (dispatch.calls.size > 0) return
   const waiting = dispatch.idle
   dispatch.idle = []
   for (const done of waiting) done()

@@ -19,7 +19,6 @@ export interface Draft {
   readonly add: (call: Call, operation: Operation) => void
   /** All frames so far; the draft is empty after. */
   readonly take: () => readonly DraftFrame[]
-  readonly sweep: (visit: (call: Call) => void) => void
 }
 
 export interface DraftOptions {
@@ -56,9 +55,6 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
       frame.calls.push(call)
       frame.bytes += call.bytes
       frame.latestDeadline = Math.max(frame.latestDeadline, call.deadline)
-    },
-    sweep: (visit) => {
-      for (const { calls } of frames) calls.forEach(visit)
     },
     take: () => {
       const taken = frames

@@ -31,7 +31,7 @@ export const createLane = (shard: ShardId, isStale: boolean, input: { readonly c
   shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, failures: 0, turn: input.turn, isDirty: false,
 })
 
-export const hasWaiting = (lane: Lane): boolean => lane.ready.length > 0 || lane.fresh.length > 0
+export const waitingIn = (lane: Lane): number => lane.ready.length + lane.fresh.length
 
 interface Pause {
   readonly now: number
@@ -55,13 +55,10 @@ export const resumeLane = (lane: Lane): void => {
   lane.failures = 0
 }
 
-/** Hands every waiting call to `visit`, and forgets those that are done. */
-export const sweepLane = (lane: Lane, visit: (call: Call) => void): void => {
-  lane.ready = lane.ready.filter((call) => isKept(call, visit))
-  lane.fresh = lane.fresh.filter((call) => isKept(call, visit))
+/** Forgets waiting calls that are done. */
+export const sweepLane = (lane: Lane): void => {
+  lane.ready = lane.ready.filter(isWaiting)
+  lane.fresh = lane.fresh.filter(isWaiting)
 }
 
-const isKept = (call: Call, visit: (call: Call) => void): boolean => {
-  if (!call.isDone) visit(call)
-  return !call.isDone
-}
+const isWaiting = ({ isDone }: Call): boolean => !isDone

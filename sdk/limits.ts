@@ -28,6 +28,9 @@ export const TICK_MS = 10
 /** How often deadlines are looked at, in ticks: a timeout is late by so much at most. */
 export const SWEEP_TICKS = 5
 
+/** An operation that was sent so long ago holds no other back (pacing.ts), in milliseconds. */
+export const PACE_MS_MAX = 20
+
 /** How long a node may keep one batch, in milliseconds. Shorter finds lost batches sooner; longer sends fewer of them twice. */
 export const ATTEMPT_MS_MAX = 2_000
 /** How long the answer to that may be on its way, in milliseconds. */

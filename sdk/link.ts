@@ -23,7 +23,7 @@ import { batchSubject } from '../bus/subjects.ts'
 import { backoffMs } from './backoff.ts'
 import { operationOf } from './call.ts'
 import { createDraft } from './draft.ts'
-import { ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './limits.ts'
+import { ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, PACE_MS_MAX, QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './limits.ts'
 import { createSentBatches } from './sentBatches.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
@@ -69,13 +69,15 @@ export interface LinkCounters {
 export interface Link {
   /** True when calls may be added now; otherwise a door session is on its way, or a pause has to pass first. */
   readonly isReady: (now: number) => boolean
+  /** Operations that the node was sent lately and has not answered (pacing.ts). */
+  readonly inFlight: (now: number) => number
   readonly add: (call: Call) => void
   /** Sends what was added. */
   readonly flush: (now: number) => void
   readonly hear: (sequence: number, message: Inbound) => void
   readonly onTick: (now: number) => void
-  /** Hands every call that waits for a result to `visit`, and forgets those that are done. */
-  readonly sweep: (visit: (call: Call) => void) => void
+  /** Forgets calls that are done. */
+  readonly sweep: () => void
   readonly disconnected: () => void
   readonly sayBye: () => void
 }
@@ -115,6 +117,7 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
   }
   return {
     isReady: (now) => isReady(link, now),
+    inFlight: (now) => link.sent.openSince(now - PACE_MS_MAX),
     add: (call) => {
       call.isSent = true
       link.draft.add(call, operationOf(call))
@@ -124,10 +127,7 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
     },
     hear: (sequence, message) => { hear(link, sequence, message) },
     onTick: (now) => { watch(link, now) },
-    sweep: (visit) => {
-      link.draft.sweep(visit)
-      link.sent.sweep(visit)
-    },
+    sweep: link.sent.sweep,
     disconnected: () => {
       Object.assign(link, { door: 'closed', failures: 0, retryAt: Number.NEGATIVE_INFINITY, askedAt: 0, askedBy: 0 })
       link.sent.allLost('the connection to the broker broke')
@@ -161,7 +161,7 @@ const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline
   const { sequence } = link
   const timeoutMs = Math.max(1, Math.ceil(Math.min(ATTEMPT_MS_MAX, latestDeadline - now)))
   if (sent.count() === 0) link.heardAt = now
-  sent.add(sequence, { session, calls, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
+  sent.add(sequence, { session, calls, open: calls.length, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
   const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence)
   if (outcome !== 'sent') {
     sent.take(sequence)

@@ -12,6 +12,10 @@ export interface SentBatch {
   readonly session: BatchSessionId
   /** By position; null once it has taken its way out. */
   readonly calls: (Call | null)[]
+  /** How many have not. */
+  open: number
+  /** By the clock. */
+  readonly sentAt: number
   /** By the clock: whatever has no result by then was lost on its way. */
   readonly expiresAt: number
 }
@@ -27,6 +31,8 @@ export interface SentPorts {
 export interface SentBatches {
   readonly add: (sequence: number, batch: SentBatch) => void
   readonly count: () => number
+  /** Calls without a result, in batches that were sent after `since`. */
+  readonly openSince: (since: number) => number
   /** Out of the book: its calls are the caller's now. */
   readonly take: (sequence: number) => SentBatch | undefined
   /** Rows of one frame; what has none after the last frame is lost. */
@@ -37,8 +43,8 @@ export interface SentBatches {
   readonly lost: (batch: SentBatch, problem: string) => void
   readonly allLost: (problem: string) => void
   readonly expire: (now: number, problem: string) => void
-  /** Hands every call to `visit`, and forgets those that are done. */
-  readonly sweep: (visit: (call: Call) => void) => void
+  /** Forgets calls that are done. */
+  readonly sweep: () => void
 }
 
 export const createSentBatches = (ports: SentPorts): SentBatches => {
@@ -48,6 +54,7 @@ export const createSentBatches = (ports: SentPorts): SentBatches => {
     const call = batch.calls[position]
     if (call === undefined || call === null) return
     batch.calls[position] = null
+    batch.open -= 1
     call.isSent = false
     ports.onResult(call, result)
   }
@@ -70,6 +77,11 @@ export const createSentBatches = (ports: SentPorts): SentBatches => {
       batches.set(sequence, batch)
     },
     count: () => batches.size,
+    openSince: (since) => {
+      let open = 0
+      for (const batch of batches.values()) if (batch.sentAt > since) open += batch.open
+      return open
+    },
     take: (sequence) => {
       const batch = batches.get(sequence)
       batches.delete(sequence)
@@ -100,12 +112,12 @@ export const createSentBatches = (ports: SentPorts): SentBatches => {
         lost(batch, problem)
       }
     },
-    sweep: (visit) => {
-      for (const { calls } of batches.values()) {
-        calls.forEach((call, position) => {
-          if (call === null) return
-          visit(call)
-          if (call.isDone) calls[position] = null
+    sweep: () => {
+      for (const batch of batches.values()) {
+        batch.calls.forEach((call, position) => {
+          if (call?.isDone !== true) return
+          batch.calls[position] = null
+          batch.open -= 1
         })
       }
     },

@@ -8,10 +8,11 @@ import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { createCall, timeoutOf } from './call.ts'
 import { bytes } from './codec.ts'
-import { markDirty, rejectCall } from './dispatch.ts'
-import { hasWaiting, pauseLane, sweepLane } from './lane.ts'
+import { markDirty, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
+import { pauseLane, sweepLane, waitingIn } from './lane.ts'
 import { SESSION_REST_MS, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
 import { createLink } from './link.ts'
+import { isWorthSending } from './pacing.ts'
 import { handleLost, handleResult, handleUnsent } from './results.ts'
 import { createSession, hasRoom, isSettled, takeSequence } from './session.ts'
 import type { NodeId } from '../topology/ids.ts'
@@ -26,20 +27,44 @@ export const runTurn = (dispatch: Dispatch): void => {
   const lanes = dispatch.dirty
   dispatch.dirty = []
   const now = dispatch.clock.now()
-  const links = new Set<Link>()
+  const lanesOf = new Map<Link, Lane[]>()
+  for (const lane of lanes) {
+    const link = linkFor(dispatch, lane, now)
+    if (link === null) {
+      lane.isDirty = false
+      continue
+    }
+    const own = lanesOf.get(link)
+    if (own === undefined) lanesOf.set(link, [lane])
+    else own.push(lane)
+  }
+  for (const [link, own] of lanesOf) sendFrom(dispatch, own, { link, now })
+}
+
+/** Lanes that are held back stay dirty: the next turn looks at them again. */
+const sendFrom = (dispatch: Dispatch, lanes: readonly Lane[], passage: Passage): void => {
+  const { link, now } = passage
+  if (!isWorthSending(sum(lanes.map(waitingIn)), link.inFlight(now))) {
+    dispatch.dirty.push(...lanes)
+    return
+  }
   for (const lane of lanes) {
     lane.isDirty = false
-    const link = linkFor(dispatch, lane, now)
-    if (link === null) continue
-    links.add(link)
-    gather(dispatch, lane, { link, now })
+    gather(dispatch, lane, passage)
   }
-  for (const link of links) link.flush(now)
+  link.flush(now)
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
+
+/** Something was answered, or time has passed: what was held back may leave. */
+export const wakeHeld = (dispatch: Dispatch): void => {
+  if (dispatch.dirty.length > 0) scheduleTurn(dispatch)
 }
 
 /** The link that takes the lane's calls now; null when they wait, be it for a pause, a leader or a door session. */
 const linkFor = (dispatch: Dispatch, lane: Lane, now: number): Link | null => {
-  if (!dispatch.isConnected || lane.pausedUntil > now || !hasWaiting(lane)) return null
+  if (!dispatch.isConnected || lane.pausedUntil > now || waitingIn(lane) === 0) return null
   const targets = targetsOf(dispatch, lane)
   if (targets.length === 0) {
     noteTrouble(dispatch, `no leader of shard ${lane.shard} is known`)
@@ -83,7 +108,7 @@ const openLink = (dispatch: Dispatch, node: NodeId): Link => {
 }
 
 export const wakeWaiting = (dispatch: Dispatch): void => {
-  for (const lane of dispatch.lanes) if (hasWaiting(lane)) markDirty(dispatch, lane)
+  for (const lane of dispatch.lanes) if (waitingIn(lane) > 0) markDirty(dispatch, lane)
 }
 
 interface Passage {
@@ -158,8 +183,7 @@ export const ownCall = (
   }, input.now)
   call.session = session
   call.sequence = 1
-  dispatch.operations += 1
-  dispatch.bytes += call.bytes
+  takeIn(dispatch, call)
   return call
 }
 
@@ -168,18 +192,17 @@ export const runTick = (dispatch: Dispatch): void => {
   dispatch.ticks += 1
   dispatch.map.onTick(now)
   for (const link of dispatch.numberedLinks) link.onTick(now)
-  for (const lane of dispatch.lanes) if (lane.pausedUntil <= now && hasWaiting(lane)) markDirty(dispatch, lane)
+  for (const lane of dispatch.lanes) if (lane.pausedUntil <= now && waitingIn(lane) > 0) markDirty(dispatch, lane)
+  wakeHeld(dispatch)
   if (dispatch.ticks % SWEEP_TICKS === 0) expireCalls(dispatch, now)
 }
 
-const expireCalls = (dispatch: Dispatch, now: number): void => visitCalls(dispatch, (call) => {
-  if (call.deadline > now) return
-  if (call.problem === '' && !call.isSent) call.problem = dispatch.problem
-  rejectCall(dispatch, call, timeoutOf(call))
-})
-
-/** Every call in flight; those that are done after the visit leave their lane or batch. */
-export const visitCalls = (dispatch: Dispatch, visit: (call: Call) => void): void => {
-  for (const lane of dispatch.lanes) sweepLane(lane, visit)
-  for (const link of dispatch.numberedLinks) link.sweep(visit)
+const expireCalls = (dispatch: Dispatch, now: number): void => {
+  for (const call of dispatch.calls) {
+    if (call.deadline > now) continue
+    if (call.problem === '' && !call.isSent) call.problem = dispatch.problem
+    rejectCall(dispatch, call, timeoutOf(call))
+  }
+  for (const lane of dispatch.lanes) sweepLane(lane)
+  for (const link of dispatch.numberedLinks) link.sweep()
 }

@@ -104,6 +104,19 @@ describe('a connection', () => {
     expect(bus.status().connected).toBe(false)
   })
 
+  test('that has a bug ends with it, and settles every call wherever it was', async () => {
+    const world = await openWorld()
+    const { kv, settled, publishing } = world
+    await settled(kv.get(key))
+    publishing(new Error('planted'))
+    // Two consistencies are two frames: the second was to leave after the one that broke.
+    const pending = [kv.get(key), kv.get(key, { consistency: 'lease' })]
+    for (const promise of pending) {
+      expect(await failureOf(world, promise)).toMatchObject({ code: 'CLOSED', message: expect.stringMatching(/a bug in the SDK.*planted/) })
+    }
+    expect(world.client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
+  })
+
   test('that meets another cluster on its prefix ends, rather than write to it', async () => {
     const world = await openWorld()
     await world.settled(world.kv.incr(key))

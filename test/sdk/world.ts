@@ -103,8 +103,8 @@ export interface World extends VirtualWorld {
   /** The same node in a new process: it knows no door session. */
   readonly restart: (node: string) => void
   readonly door: (node: string) => BatchGateway
-  /** What publishing comes to from now on; null: what the broker makes of it. */
-  readonly publishing: (outcome: 'full' | 'tooLarge' | null) => void
+  /** What publishing comes to from now on; null: what the broker makes of it; an error is thrown. */
+  readonly publishing: (outcome: 'full' | 'tooLarge' | Error | null) => void
   /** What the map says from now on, instead of the truth. */
   readonly claim: (map: unknown) => void
   /** The log time of all shards moves on. */
@@ -155,8 +155,14 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     }, { queue: 'kv-gateway' })
   }
   const bus = virtual.broker.connect({ name: 'sdk', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
-  let refusal: 'full' | 'tooLarge' | null = null
-  const refusing: Bus = { ...bus, publish: (...args) => refusal ?? bus.publish(...args) }
+  let refusal: 'full' | 'tooLarge' | Error | null = null
+  const refusing: Bus = {
+    ...bus,
+    publish: (...args) => {
+      if (refusal instanceof Error) throw refusal
+      return refusal ?? bus.publish(...args)
+    },
+  }
   const client = createClient({
     bus: refusing, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk',
     limits: { operationsMax: 100_000, bytesMax: 1e9, ...options.limits },
