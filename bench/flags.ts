@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly runs: number
   readonly seconds: number
   readonly warmUpMs: number
+  readonly warmServersSeconds: number
   readonly json?: boolean
 }
 
@@ -43,6 +44,8 @@ export const withRunFlags = (command: Command, defaults: { readonly runs: number
   .addOption(flag('--runs <count>', 'runs per figure; the median counts').argParser(wholeNumber(1, 99)).default(defaults.runs))
   .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(defaults.seconds))
   .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))
+  .addOption(flag('--warm-servers-seconds <count>', 'work for every server before the first run: no figure is of code that is still compiled')
+    .argParser(wholeNumber(0, 3_600)).default(10))
   .addOption(flag('--json', 'print the figures as JSON'))
 
 export const withWorkloadFlags = (command: Command): Command => command

@@ -63,6 +63,17 @@ const serverCpuMs = async ({ pids }: Target): Promise<number> => {
 const pairedRatio = (rounds: readonly (readonly Measurement[])[], contender: number): number =>
   median(rounds.map((round) => (round[contender]?.perSecond ?? 0) / Math.max(1, round[0]?.perSecond ?? 0)))
 
+/**
+ * Servers that have worked for a while, as servers have. Node compiles what runs often: in its first ten thousand operations a node
+ * pays three times as much for each as later (docs/PERFORMANCE.md).
+ */
+export const warm = async (target: Target, workload: Omit<WorkloadSpec, 'seed'>, seconds: number): Promise<void> => {
+  if (seconds === 0) return
+  await target.ask({ ...workload, seed: 0 }, { kind: 'closed', inFlight: WARM_IN_FLIGHT, warmUpMs: 0, durationMs: seconds * 1_000 })
+}
+
+const WARM_IN_FLIGHT = 64
+
 /** Every key once, so that reads find something. */
 export const fill = async (target: Target, workload: Omit<WorkloadSpec, 'seed'>): Promise<void> => {
   await target.ask({ ...workload, seed: 0 }, { kind: 'fill', inFlight: FILL_IN_FLIGHT, warmUpMs: 0, durationMs: FILL_MS_MAX })

@@ -177,8 +177,10 @@ const withPayload = (base: SimOptions, random: Random): SimOptions => {
 
 /** A third of the seeds have a node's own timing, in shorter ticks. */
 const drawRaftTiming = (random: Random): SimOptions['raftTiming'] => {
+  const electionTicksMin = pick(random, [5, 10]) ?? 10
+  const electionTicksMax = pick(random, [12, 20, 40, 40]) ?? 20
   const drawn = {
-    heartbeatTicks: 2, electionTicksMin: pick(random, [5, 10]) ?? 10, electionTicksMax: pick(random, [12, 20, 40, 40]) ?? 20,
+    heartbeatTicks: 2, quietHeartbeatTicks: electionTicksMin >> 1, quietAfterTicks: electionTicksMax, electionTicksMin, electionTicksMax,
   }
   return chance(random, 0.33) ? { ...drawn, ...defaultSettings.raftTiming } : drawn
 }

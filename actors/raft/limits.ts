@@ -22,7 +22,7 @@ export interface RaftLimits {
   readonly roundsInFlightMax: number
   /** Entries kept in memory behind the newest snapshot, for slow followers. More: fewer snapshot transfers. Default 8,192. */
   readonly tailEntriesMax: number
-  /** Payload bytes kept in memory behind the newest snapshot. Default 8 MiB. */
+  /** Payload bytes kept in memory behind the newest snapshot, by every group of a node. More: fewer snapshot transfers. Default 1 MiB. */
   readonly tailBytesMax: number
   /** Bytes of a snapshot chunk. Must fit the broker's payload with its frame. Default 128 KiB. */
   readonly chunkBytesMax: number
@@ -42,7 +42,7 @@ export const raftLimitDefaults: RaftLimits = {
   readsWaitingMax: 4_096,
   roundsInFlightMax: 256,
   tailEntriesMax: 8_192,
-  tailBytesMax: 8 * MIB,
+  tailBytesMax: MIB,
   chunkBytesMax: 128 * KIB,
   chunksInFlightMax: 4,
 }

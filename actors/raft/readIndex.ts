@@ -47,6 +47,7 @@ export const isSettled = (core: RaftCore): boolean => core.commitIndex >= core.l
 export const handleRead = (core: RaftCore, event: Read): void => {
   const { leading, limits } = core
   core.now = event.now
+  leading.quietTicks = 0
   if (event.lease) {
     if (isLeaseValid(core)) core.effects.push({ type: 'raft.readReady', read: event.read, index: core.commitIndex, term: core.term })
     else core.effects.push({ type: 'raft.readRefused', read: event.read, reason: 'leaseUnavailable' })

@@ -56,6 +56,7 @@ export const appendOwn = (core: RaftCore, kind: EntryKind, payload: Uint8Array):
   const entry: Entry = { term: core.term, index: lastIndexOf(core.log) + 1, kind, payload }
   appendEntry(core.log, entry)
   core.leading.uncommittedBytes += bytesOf(entry)
+  core.leading.quietTicks = 0
   if (noteEntry(core.membership, entry)) membershipChanged(core)
   return entry.index
 }

@@ -134,6 +134,8 @@ export interface Leading {
   noopIndex: Index
   uncommittedBytes: number
   heartbeatTicks: number
+  /** Ticks since a client asked for anything. */
+  quietTicks: number
   /** Ticks with pending entries and nothing emitted. */
   stalledTicks: number
   /** The newest confirmation round: counts from 1 in every term of a leader. */
@@ -272,7 +274,7 @@ export const createFollowing = (verifiedIndex: Index): Following => ({
 })
 
 export const createLeading = (now: number): Leading => ({
-  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, heartbeatTicks: 0, stalledTicks: 0,
+  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
   round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
   gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false,
 })

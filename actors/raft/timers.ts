@@ -43,5 +43,14 @@ export const handleTickAsLeader = (core: RaftCore, event: Tick): void => {
   tickTransfer(core, event.ticks)
   resendToSilent(core, event.ticks)
   core.leading.heartbeatTicks += event.ticks
-  if (core.leading.heartbeatTicks >= core.timing.heartbeatTicks) startRound(core)
+  core.leading.quietTicks += event.ticks
+  if (isHeartbeatDue(core)) startRound(core)
+}
+
+/** Quiet leaders speak in step, so that those of one node share frames and the ticks between pass without any. */
+const isHeartbeatDue = ({ leading, timing, now }: RaftCore): boolean => {
+  const { heartbeatTicks, quietTicks } = leading
+  if (quietTicks < timing.quietAfterTicks) return heartbeatTicks >= timing.heartbeatTicks
+  const isInStep = Math.floor(now / timing.tickMs) % timing.quietHeartbeatTicks === 0
+  return heartbeatTicks >= (isInStep ? timing.heartbeatTicks : timing.quietHeartbeatTicks)
 }

@@ -14,6 +14,13 @@ export interface RaftTiming {
   /** A leader speaks to every peer at least this often, in ticks. At most half of electionTicksMin. Lower: more messages. Default 2. */
   readonly heartbeatTicks: number
   /**
+   * The same once the leader has had nothing to do for quietAfterTicks. At least heartbeatTicks, at most half of electionTicksMin. Higher:
+   * an idle node wakes less often, and a lost one costs more of the patience of the others. Default 2: no difference.
+   */
+  readonly quietHeartbeatTicks: number
+  /** Ticks without a proposal or a read after which a leader is quiet. Default 100. */
+  readonly quietAfterTicks: number
+  /**
    * Ticks without a leader before an election, drawn anew for every attempt between this and electionTicksMax. A voter sticks to
    * a leader it has heard for this long, so the read lease is a little shorter. Lower: faster failover, and more elections
    * that a busy machine or a slow disk provokes. At least 4. Default 10.
@@ -37,6 +44,8 @@ export interface RaftTiming {
 export const raftTimingDefaults: RaftTiming = {
   tickMs: 50,
   heartbeatTicks: 2,
+  quietHeartbeatTicks: 2,
+  quietAfterTicks: 100,
   electionTicksMin: 10,
   electionTicksMax: 20,
   resendTicks: 4,
@@ -53,6 +62,9 @@ export const raftTiming = (overrides: Partial<RaftTiming> = {}): RaftTiming => {
   assert(timing.electionTicksMax > timing.electionTicksMin, 'raft electionTicksMax is above electionTicksMin')
   assert(timing.heartbeatTicks >= 1 && timing.heartbeatTicks * 2 <= timing.electionTicksMin,
     `raft heartbeatTicks ${timing.heartbeatTicks} is 1 to half of electionTicksMin`)
+  assert(timing.quietHeartbeatTicks >= timing.heartbeatTicks && timing.quietHeartbeatTicks * 2 <= timing.electionTicksMin,
+    `raft quietHeartbeatTicks ${timing.quietHeartbeatTicks} is heartbeatTicks to half of electionTicksMin`)
+  assert(timing.quietAfterTicks >= 0, `raft quietAfterTicks ${timing.quietAfterTicks} is not below 0`)
   assert(timing.resendTicks >= 1 && timing.snapshotRetryTicks >= 1, 'raft resendTicks and snapshotRetryTicks are at least 1')
   assert(timing.commitStallElections >= 1, 'raft commitStallElections is at least 1')
   assert(timing.leaseDriftPercent >= 0 && timing.leaseDriftPercent < 100, 'raft leaseDriftPercent is 0 to 99')

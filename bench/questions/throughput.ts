@@ -5,7 +5,7 @@ import { withInFlightFlag, withRunFlags, withTargetFlags, withWorkloadFlags } fr
 import { printResult, throughputTable } from '../report.ts'
 import { startOtherProduct } from '../targets/product.ts'
 import { productOf, withTargets } from '../targets/use.ts'
-import { fill, measureInTurns } from '../turns.ts'
+import { fill, measureInTurns, warm } from '../turns.ts'
 import type { Command } from 'commander'
 import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
 import type { DriverName } from '../drivers/port.ts'
@@ -57,6 +57,7 @@ export const measureMixes = async (
     for (const target of targets) await fill(target, { keys, distribution, valueBytes, readShare: 0 })
   }
   for (const { op, readShare } of mixes) {
+    for (const target of targets) await warm(target, { keys, distribution, valueBytes, readShare }, flags.warmServersSeconds)
     for (const inFlight of flags.inflight) {
       const workload = { keys, distribution, valueBytes, readShare }
       const loop = { kind: 'closed', inFlight, warmUpMs, durationMs: flags.seconds * 1_000 } as const

@@ -21,6 +21,7 @@ describe('timing', () => {
 
   test.each([
     { tickMs: 0 }, { electionTicksMin: 3 }, { electionTicksMax: 10 }, { heartbeatTicks: 0 }, { heartbeatTicks: 6 }, { resendTicks: 0 },
+    { quietHeartbeatTicks: 1 }, { quietHeartbeatTicks: 6 }, { quietAfterTicks: -1 },
     { snapshotRetryTicks: 0 }, { commitStallElections: 0 }, { leaseDriftPercent: -1 }, { leaseDriftPercent: 100 },
   ])('refuses %j', (override) => {
     expect(() => raftTiming(override)).toThrow(Object.keys(override)[0])
