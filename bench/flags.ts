@@ -44,7 +44,7 @@ export const withRunFlags = (command: Command, defaults: { readonly runs: number
   .addOption(flag('--runs <count>', 'runs per figure; the median counts').argParser(wholeNumber(1, 99)).default(defaults.runs))
   .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(defaults.seconds))
   .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))
-  .addOption(flag('--warm-servers-seconds <count>', 'work for every server before the first run: no figure is of code that is still compiled')
+  .addOption(flag('--warm-servers-seconds <count>', 'work before the first run, so that no figure is of code being compiled')
     .argParser(wholeNumber(0, 3_600)).default(10))
   .addOption(flag('--json', 'print the figures as JSON'))
 

@@ -38,9 +38,10 @@ export interface NodeSettings {
 
 /**
  * Tick 100 ms, a heartbeat each, election after 5-10 ticks (500-1,000 ms): the heartbeats of all groups of a node share frames, and an
- * idle node wakes half as often as with ticks of 50 ms. A shard that nobody asked for 5 s has a heartbeat every 200 ms. Why these times: a killed leader is missed after at most 1 s, and pre-vote,
- * vote and the first fsync take tens of milliseconds, so the next acknowledgement comes well within 2 s even when one round splits.
- * Shorter timeouts make a busy two-core machine (garbage collection, a slow fsync, a stolen core) look like a dead leader.
+ * idle node wakes half as often as with ticks of 50 ms. A shard that nobody has asked for 5 s has a heartbeat every 200 ms. Why these
+ * times: a killed leader is missed after at most 1 s, and pre-vote, vote and the first fsync take tens of milliseconds, so the next
+ * acknowledgement comes well within 2 s even when one round splits. Shorter timeouts make a busy two-core machine (garbage
+ * collection, a slow fsync, a stolen core) look like a dead leader.
  */
 export const defaultSettings: NodeSettings = {
   prefix: 'kv',

@@ -7,7 +7,9 @@ import { describe, expect, test } from '@jest/globals'
 import type { Row } from '../../bench/report.ts'
 
 const TEST_MS_MAX = 180_000
-const short = ['--inflight', '8', '--runs', '1', '--seconds', '1', '--warm-up-ms', '200', '--warm-servers-seconds', '0', '--keys', '200', '--json']
+const short = [
+  '--inflight', '8', '--runs', '1', '--seconds', '1', '--warm-up-ms', '200', '--warm-servers-seconds', '0', '--keys', '200', '--json',
+]
 
 interface Result {
   readonly machine: { readonly node: string; readonly natsServer: string }
