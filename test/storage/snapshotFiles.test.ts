@@ -187,6 +187,18 @@ describe('a snapshot', () => {
     expect(rig.load(info)).toEqual({ chunks: chunksOf(10), error: null })
   })
 
+  test('whose name could not be synced does not count among those that are kept', () => {
+    let fails = false
+    const rig = rigOf({ fault: ({ operation }) => (fails && operation === 'syncDirectory' ? { kind: 'error', code: 'EIO' } : undefined) })
+    rig.write(3, 3)
+    fails = true
+    expect(rig.write(5, 5)?.error?.code).toBe('EIO')
+    fails = false
+    rig.write(7, 7)
+    rig.ask((done) => rig.store.prune(3, 2, done))
+    expect(rig.good()).toEqual([7, 5, 3])
+  })
+
   test('is pruned when enough newer ones were verified, and left-overs with it', () => {
     const rig = rigOf()
     for (const index of [3, 5, 7]) rig.write(index, index)
