@@ -11,8 +11,8 @@ import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../sto
 import { createSnapshotFiles } from '../../storage/snapshotFiles.ts'
 import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import { createVirtualClock } from './virtualClock.ts'
-import type { VirtualClock } from './virtualClock.ts'
+import { createVirtualClock } from '../../torture/virtualClock.ts'
+import type { VirtualClock } from '../../torture/virtualClock.ts'
 
 const headerOf = (index: number, group = 3): SnapshotHeader =>
   ({ group, index, term: 2, configuration: { voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] } })

@@ -8,8 +8,8 @@ import { createRandom } from '../../../actors/kernel/random.ts'
 import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
 import { crc32 } from '../../../storage/crc.ts'
 import { segmentName } from '../../../storage/segment.ts'
-import { createRig, entriesOf, entryOf, vote } from './rig.ts'
-import type { Rig, RigOptions } from './rig.ts'
+import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import type { Rig, RigOptions } from '../../../torture/rig.ts'
 
 const restart = (rig: Rig, options: RigOptions = {}): Rig => {
   const image = rig.disk.crash({ random: createRandom(3), keep: 0 })
