@@ -97,14 +97,14 @@ module.exports = {
       comment: 'The SDK sees the codec, the names of keys and subjects, and the arithmetic of shards. Cure: move what both need into bus/ or topology/ids and hash.',
       severity: 'error',
       from: { path: '^sdk/' },
-      to: { reachable: true, path: ['^(gateway|storage|observe|cli|sim|bench)/', '^topology/(?!(ids|hash)\\.ts$)', '^actors/(?!kernel/(assert|clock|random|systemClock)\\.ts$|shard/operation\\.ts$)'] },
+      to: { reachable: true, path: ['^(gateway|storage|observe|cli|sim|bench|lanes|torture|fuzz)/', '^topology/(?!(ids|hash)\\.ts$)', '^actors/(?!kernel/(assert|clock|random|systemClock)\\.ts$|shard/operation\\.ts$)'] },
     },
     {
       name: 'production-does-not-know-tests',
       comment: 'Cure: move what production needs out of test/ or sim/ (the CLI may start the simulator).',
       severity: 'error',
       from: { path: '^(actors|bus|topology|storage|gateway|observe)/' },
-      to: { path: '^(test|sim|bench|cli|sdk)/' },
+      to: { path: '^(test|sim|bench|lanes|torture|fuzz|cli|sdk)/' },
     },
     {
       name: 'dependencies-are-declared',

@@ -74,6 +74,12 @@ export const runBuilt = async (module) => {
   return import(pathToFileURL(inRoot('dist', module)).href)
 }
 
+/** What a lane of proof is told about where it runs. */
+export const laneWorld = () => {
+  const { stdout, status } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
+  return { commit: status === 0 ? stdout.trim() : 'unknown', environment: process.env }
+}
+
 /**
  * `npm ci` refuses a lockfile that does not list the binaries of every platform, and `npm install` writes such a one when it finds a
  * node_modules that lacks them (test/tidy.test.ts guards the lockfile here). `npm install --no-save` takes the same versions with the

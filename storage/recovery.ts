@@ -230,8 +230,7 @@ const checkSegment = (state: State, segment: number): void => {
     if (segment < state.top) reportDamage(state, `segment ${segment}: its header is damaged`)
     return
   }
-  const successor = state.headers.get(segment + 1)
-  if (size < header.sizeBytes && successor === undefined) {
+  if (size < header.sizeBytes) {
     reportDamage(state, `segment ${segment} was made with ${header.sizeBytes} bytes and has ${size}`)
   }
   if (state.lastChain !== undefined && segment > state.firstSegment && header.chain !== state.lastChain) {

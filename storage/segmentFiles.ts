@@ -18,7 +18,7 @@ export interface SegmentFiles {
   readonly directory: string
   /** Open files by segment, in the order they were opened. */
   readonly files: Map<number, File>
-  /** Segments whose file still has its temporary name, because the disk was full. */
+  /** Segments whose file still has its temporary name, because the disk was full: none is written to before it has its own. */
   readonly unpublished: Set<number>
 }
 
@@ -53,7 +53,6 @@ export const prepareSegment = (segments: SegmentFiles, { segment, sizeBytes }: S
   openTemporary(segments, segment, (error, file) => {
     if (file === undefined) done(error)
     else extendFile(file, sizeBytes, (extendError) => {
-      if (extendError === null) segments.unpublished.delete(segment)
       if (extendError === null) publish(segments, segment, done)
       else done(extendError)
     })
@@ -95,8 +94,12 @@ const extendFile = (file: File, sizeBytes: number, done: Done): void => file.siz
 const publish = (segments: SegmentFiles, segment: number, done: Done): void => {
   const { fileSystem, directory } = segments
   fileSystem.rename(temporaryPath(segments, segment), segmentPath(segments, segment), (renameError) => {
-    if (renameError !== null) done(renameError)
-    else fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
+    if (renameError !== null) {
+      done(renameError)
+      return
+    }
+    segments.unpublished.delete(segment)
+    fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
   })
 }
 

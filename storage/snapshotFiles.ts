@@ -37,7 +37,7 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
   const slices = createSlices(clock)
   /** Temporary files in use by this process: `prune` leaves them. */
   const inUse = new Set<string>()
-  /** Snapshots this process has verified, by path. */
+  /** Snapshots this process has verified and whose names are durable, by path. */
   const verified = new Map<string, SnapshotInfo>()
 
   const verify = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
@@ -63,8 +63,10 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
           done(renameError, info)
           return
         }
-        verified.set(path, info)
-        fileSystem.syncDirectory(directoryOf(group), (syncError) => done(syncError, info))
+        fileSystem.syncDirectory(directoryOf(group), (syncError) => {
+          if (syncError === null) verified.set(path, info)
+          done(syncError, info)
+        })
       })
     })
   }

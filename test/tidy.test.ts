@@ -12,7 +12,9 @@ const FUNCTION_LINES_MAX = 70
 const CLOSURE_LINES_MAX = 150
 const LINE_COLUMNS_MAX = 140
 
-const folders = ['actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'test']
+const folders = [
+  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture', 'test',
+]
 
 interface SourceFile {
   readonly path: string

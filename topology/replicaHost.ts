@@ -1,11 +1,6 @@
 /**
  * The replicas of one node: opens each hosted shard's Raft member and shard actor from what the log and the snapshots hold, and carries
  * local facts between them and the log. Of everything a node does, this part is the same whatever bus it stands on.
- *
- * Which snapshot a replica starts from: the newest good one that the log vouches for, that is at or above the group's compaction
- * mark and not beyond its last entry, with the term the log has there. A verified file beyond the log is an installation that
- * crashed before its record was durable; it has no force (DESIGN 5). When the log begins at a mark and no good snapshot reaches it,
- * entries are missing that this replica once acknowledged: it is quarantined (P8).
  */
 
 import { createRaftMember } from '../actors/raft/actor.ts'
@@ -13,6 +8,7 @@ import { createShard } from '../actors/shard/actor.ts'
 import { initialConfiguration } from '../actors/wal/protocol.ts'
 import { must } from '../actors/kernel/assert.ts'
 import { crc32 } from '../storage/crc.ts'
+import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { hostedBy } from './clusterMap.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { ShardActor } from '../actors/shard/actor.ts'
@@ -138,38 +134,6 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
 const recoveredOf = ({ groups, damagedNode }: RecoveryReport, group: GroupId): RecoveredGroup => groups.get(group) ?? {
   group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [],
   ...(damagedNode === undefined ? {} : { quarantined: damagedNode }),
-}
-
-interface SnapshotChoice {
-  readonly recovered: RecoveredGroup
-  readonly snapshot: SnapshotInfo | null
-  readonly damaged: readonly string[]
-}
-
-const chooseSnapshot = (
-  snapshots: SnapshotStore,
-  recovered: RecoveredGroup,
-  done: (error: Error | null, choice: SnapshotChoice) => void,
-): void => {
-  snapshots.list(recovered.group, (error, found) => {
-    if (error !== null) {
-      done(error, { recovered, snapshot: null, damaged: [] })
-      return
-    }
-    const snapshot = found.good.find((candidate) => isVouchedFor(candidate, recovered)) ?? null
-    if (snapshot !== null || recovered.snapshot.index === 0) {
-      done(null, { recovered, snapshot, damaged: found.damaged })
-      return
-    }
-    const reason = `no good snapshot reaches the log's beginning at index ${recovered.snapshot.index}`
-    done(null, { recovered: { ...recovered, quarantined: recovered.quarantined ?? reason }, snapshot: null, damaged: found.damaged })
-  })
-}
-
-const isVouchedFor = (candidate: SnapshotInfo, { snapshot: mark, entries }: RecoveredGroup): boolean => {
-  if (candidate.index < mark.index) return false
-  if (candidate.index === mark.index) return candidate.term === mark.term
-  return entries[candidate.index - mark.index - 1]?.term === candidate.term
 }
 
 interface ReplicaStart {

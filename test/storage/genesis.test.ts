@@ -10,7 +10,7 @@ import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
 import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../storage/memoryFileSystem.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import { createVirtualClock } from './virtualClock.ts'
+import { createVirtualClock } from '../../torture/virtualClock.ts'
 
 const genesis: Genesis = {
   cluster: clusterId('0123456789abcdef'), node: nodeId('a'), shardCount: 2, members: [nodeId('a'), nodeId('b')],

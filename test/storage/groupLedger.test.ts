@@ -6,7 +6,7 @@ import { createGroupLedger } from '../../storage/groupLedger.ts'
 import type { RecordHeader, WalRecord } from '../../storage/record.ts'
 import { recoverLog } from '../../storage/recovery.ts'
 import { encodeSegmentHeader } from '../../storage/segment.ts'
-import { entriesOf, entryOf, vote } from '../actors/wal/rig.ts'
+import { entriesOf, entryOf, vote } from '../../torture/rig.ts'
 
 const entry = (index: number, term = 1): WalRecord => ({ kind: 'entry', group: 1, entry: entryOf(index, { term }) })
 const copied = (index: number, term = 1): WalRecord => ({ kind: 'copiedEntry', group: 1, entry: entryOf(index, { term }) })

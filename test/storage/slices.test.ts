@@ -5,7 +5,7 @@ import { SLICE_ENTRIES_MAX } from '../../actors/shard/protocol.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
 import { createSnapshotFiles } from '../../storage/snapshotFiles.ts'
 import { SLICE_ENTRIES_MIN, SLICE_MS_TARGET, createSlices } from '../../storage/slices.ts'
-import { createVirtualClock } from './virtualClock.ts'
+import { createVirtualClock } from '../../torture/virtualClock.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { SnapshotChunks } from '../../actors/shard/protocol.ts'
 

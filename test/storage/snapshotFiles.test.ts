@@ -11,8 +11,8 @@ import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../sto
 import { createSnapshotFiles } from '../../storage/snapshotFiles.ts'
 import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import { createVirtualClock } from './virtualClock.ts'
-import type { VirtualClock } from './virtualClock.ts'
+import { createVirtualClock } from '../../torture/virtualClock.ts'
+import type { VirtualClock } from '../../torture/virtualClock.ts'
 
 const headerOf = (index: number, group = 3): SnapshotHeader =>
   ({ group, index, term: 2, configuration: { voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] } })
@@ -185,6 +185,18 @@ describe('a snapshot', () => {
       (operation === 'writev' && bytes > 7 ? { kind: 'short', bytes: Math.ceil(bytes / 2) } : undefined) })
     const info = rig.write(7, 10)?.result as SnapshotInfo
     expect(rig.load(info)).toEqual({ chunks: chunksOf(10), error: null })
+  })
+
+  test('whose name could not be synced does not count among those that are kept', () => {
+    let fails = false
+    const rig = rigOf({ fault: ({ operation }) => (fails && operation === 'syncDirectory' ? { kind: 'error', code: 'EIO' } : undefined) })
+    rig.write(3, 3)
+    fails = true
+    expect(rig.write(5, 5)?.error?.code).toBe('EIO')
+    fails = false
+    rig.write(7, 7)
+    rig.ask((done) => rig.store.prune(3, 2, done))
+    expect(rig.good()).toEqual([7, 5, 3])
   })
 
   test('is pruned when enough newer ones were verified, and left-overs with it', () => {

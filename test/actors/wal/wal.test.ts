@@ -8,8 +8,8 @@ import { createRandom } from '../../../actors/kernel/random.ts'
 import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
 import { crc32 } from '../../../storage/crc.ts'
 import { segmentName } from '../../../storage/segment.ts'
-import { createRig, entriesOf, entryOf, vote } from './rig.ts'
-import type { Rig, RigOptions } from './rig.ts'
+import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import type { Rig, RigOptions } from '../../../torture/rig.ts'
 
 const restart = (rig: Rig, options: RigOptions = {}): Rig => {
   const image = rig.disk.crash({ random: createRandom(3), keep: 0 })
@@ -231,6 +231,24 @@ describe('a full disk', () => {
     rig.clock.advance(5)
     expect([rig.isAcknowledged(ticket), rig.isAcknowledged(ballot)]).toEqual([true, true])
     expect(restart(rig).report()?.groups.get(1)?.entries.length).toBe(last)
+  })
+
+  /**
+   * Story: 1. A segment is made ahead; its zeros fit, the directory's new entry does not: its renaming fails with ENOSPC. 2. There is
+   * room again. 3. The next attempt took the file for one that has its name, and groups were written to it and acknowledged. 4. A
+   * restart finds no segment of that name: what was acknowledged is gone.
+   */
+  test('whose directory has no room for a segment\'s name is tried again, and nothing is written to a segment without its name', () => {
+    let refusals = 0
+    const rig = createRig({ fault: ({ operation }) => {
+      if (operation !== 'rename' || refusals > 0) return undefined
+      refusals += 1
+      return { kind: 'error', code: 'ENOSPC' }
+    } }).open()
+    const ticket = rig.append(1, { entries: entriesOf(1, 3) })
+    expect([rig.clock.runUntil(() => rig.isAcknowledged(ticket), 5_000), refusals]).toEqual([true, 1])
+    expect(segmentsOn(rig)).toContain(`wal/${segmentName(1)}`)
+    expect(restart(rig).report()?.groups.get(1)?.entries.length).toBe(3)
   })
 
   test('frees segments as soon as a compaction allows it, and that makes room', () => {

@@ -1,6 +1,6 @@
 /** A clock for tests of storage: time moves only when told to, callbacks run in order of their time, then of their asking. */
 
-import type { Clock } from '../../actors/kernel/clock.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
 
 interface Waiting { readonly at: number; readonly order: number; readonly fn: () => void }
 

@@ -1,85 +1,18 @@
-/**
- * A log on a disk that forgets, beside a model too simple to be wrong.
- *
- * The model keeps, per Raft group, every single record that was submitted, in order, and how many of them were acknowledged. After a
- * crash the recovered group must equal the model after some number of records, at least the acknowledged ones, or be quarantined
- * where bytes were damaged on purpose.
- */
+/** A log on a disk that forgets, beside its model (torture/model.ts): what is submitted goes to both, acknowledgements are counted. */
 
-import { silentLogger } from '../../../actors/kernel/log.ts'
-import type { Entry, HardState } from '../../../actors/raft/protocol.ts'
-import { createWal } from '../../../actors/wal/actor.ts'
-import type { Wal } from '../../../actors/wal/actor.ts'
-import type { WalConfig } from '../../../actors/wal/config.ts'
-import type { RecoveredGroup, RecoveryReport, SnapshotMark, WalNotice } from '../../../actors/wal/protocol.ts'
-import { createMemoryFileSystem } from '../../../storage/memoryFileSystem.ts'
-import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../../storage/memoryFileSystem.ts'
-import type { ReplicaId } from '../../../topology/ids.ts'
-import { createVirtualClock } from '../../storage/virtualClock.ts'
-import type { VirtualClock } from '../../storage/virtualClock.ts'
-
-export type Step =
-  | { readonly kind: 'hardState'; readonly hardState: HardState }
-  | { readonly kind: 'entry'; readonly entry: Entry }
-  | { readonly kind: 'compact'; readonly mark: SnapshotMark }
-  | { readonly kind: 'install'; readonly mark: SnapshotMark }
-
-export interface ModelState {
-  readonly hardState: HardState
-  readonly mark: SnapshotMark
-  readonly entries: readonly Entry[]
-}
-
-export const emptyState: ModelState = { hardState: { term: 0, vote: '' }, mark: { index: 0, term: 0 }, entries: [] }
-
-const applyStep = (state: ModelState, step: Step): ModelState => {
-  switch (step.kind) {
-    case 'hardState': return { ...state, hardState: step.hardState }
-    case 'entry': return { ...state, entries: [...state.entries.filter(({ index }) => index < step.entry.index), step.entry] }
-    case 'compact': return { ...state, mark: step.mark, entries: state.entries.filter(({ index }) => index > step.mark.index) }
-    case 'install': {
-      const agrees = state.entries.some(({ index, term }) => index === step.mark.index && term === step.mark.term)
-        || (state.mark.index === step.mark.index && state.mark.term === step.mark.term)
-      return { ...state, mark: step.mark, entries: agrees ? state.entries.filter(({ index }) => index > step.mark.index) : [] }
-    }
-  }
-  step satisfies never
-}
-
-export interface GroupModel { base: ModelState; steps: Step[]; acknowledged: number; readonly tickets: Map<number, number> }
-
-export const currentState = (model: GroupModel): ModelState => model.steps.reduce(applyStep, model.base)
-
-const isSameState = (recovered: RecoveredGroup, state: ModelState): boolean =>
-  recovered.hardState.term === state.hardState.term && recovered.hardState.vote === state.hardState.vote
-  && recovered.snapshot.index === state.mark.index && recovered.snapshot.term === state.mark.term
-  && recovered.entries.length === state.entries.length
-  && recovered.entries.every((entry, at) => {
-    const wanted = state.entries[at]
-    return wanted !== undefined && entry.index === wanted.index && entry.term === wanted.term && entry.kind === wanted.kind
-      && Buffer.compare(entry.payload, wanted.payload) === 0
-  })
-
-/**
- * How many steps the recovered group reflects; undefined when it is no prefix that covers what was acknowledged. Compactions
- * that follow may have been made durable ahead of what they waited for.
- */
-export const matchingPrefix = (model: GroupModel, recovered: RecoveredGroup): number | undefined => {
-  let state = model.base
-  for (let count = 0; count <= model.steps.length; count += 1) {
-    const step = model.steps[count - 1]
-    if (step !== undefined) state = applyStep(state, step)
-    if (count < model.acknowledged) continue
-    if (isSameState(recovered, state)) return count
-    let ahead = state
-    for (const later of model.steps.slice(count)) {
-      if (later.kind !== 'compact') continue
-      ahead = applyStep(ahead, later)
-      if (isSameState(recovered, ahead)) return count
-    }
-  }
-  return undefined
-}
+import { silentLogger } from '../actors/kernel/log.ts'
+import type { Entry, HardState } from '../actors/raft/protocol.ts'
+import { createWal } from '../actors/wal/actor.ts'
+import type { Wal } from '../actors/wal/actor.ts'
+import type { WalConfig } from '../actors/wal/config.ts'
+import type { RecoveryReport, SnapshotMark, WalNotice } from '../actors/wal/protocol.ts'
+import { createMemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { ReplicaId } from '../topology/ids.ts'
+import { modelOf } from './model.ts'
+import type { GroupModel } from './model.ts'
+import { createVirtualClock } from './virtualClock.ts'
+import type { VirtualClock } from './virtualClock.ts'
 
 export interface RigOptions {
   readonly image?: DiskImage
@@ -106,6 +39,7 @@ export interface Rig {
   readonly append: (group: number, content: Content) => number
   readonly compact: (group: number, mark: SnapshotMark) => void
   readonly install: (group: number, mark: SnapshotMark) => number
+  readonly quarantine: (group: number, reason: string) => number
   readonly isAcknowledged: (ticket: number) => boolean
   /** Opens the log and waits for the report. */
   readonly open: () => Rig
@@ -113,14 +47,6 @@ export interface Rig {
 
 const smallConfig: Partial<WalConfig> = {
   segmentBytes: 16_384, groupBytesMax: 8_192, reserveBytes: 2_048, copyForwardBytesMax: 2_048, segmentsWanted: 3,
-}
-
-export const modelOf = (models: Map<number, GroupModel>, group: number): GroupModel => {
-  const known = models.get(group)
-  if (known !== undefined) return known
-  const model: GroupModel = { base: emptyState, steps: [], acknowledged: 0, tickets: new Map() }
-  models.set(group, model)
-  return model
 }
 
 export const createRig = (options: RigOptions = {}): Rig => {
@@ -178,6 +104,12 @@ export const createRig = (options: RigOptions = {}): Rig => {
       modelOf(models, group).steps.push({ kind: 'install', mark })
       const own = nextTicket(group)
       wal.send({ type: 'wal.installSnapshot', group, ticket: own, mark })
+      return own
+    },
+    quarantine: (group, reason) => {
+      modelOf(models, group).steps.push({ kind: 'quarantine', reason })
+      const own = nextTicket(group)
+      wal.send({ type: 'wal.quarantine', group, ticket: own, reason })
       return own
     },
     open: () => {

@@ -1,0 +1,27 @@
+/** Lives of a log that are drawn from the seed (torture/lives.ts), a third of them on a disk that is full half of the time. */
+
+import { livesProblem } from '../lives.ts'
+import type { Generator } from '../generator.ts'
+
+const PER_PASS = 1_000
+const FULL_DISK_EVERY = 3
+const FULL_DISK_BYTES = 100_000
+
+interface LifePlan { readonly seed: number; readonly isFull: boolean }
+
+/** Seeds that once caught a mistake, run for ever: the first of pass 0. */
+export const CORPUS: readonly LifePlan[] = [
+  { seed: 254, isFull: false }, { seed: 10_346, isFull: true }, { seed: 10_981, isFull: true },
+]
+
+export const randomLives = (seed: number): Generator => ({
+  name: 'a random life with crashes', share: 2,
+  sizeOf: () => PER_PASS,
+  judge: (pass, index) => {
+    const drawn = { seed: seed * 100_000 + pass * PER_PASS + index, isFull: index % FULL_DISK_EVERY === FULL_DISK_EVERY - 1 }
+    const life = (pass === 0 ? CORPUS[index] : undefined) ?? drawn
+    const kind = life.isFull ? 'full disk' : 'roomy disk'
+    const problem = livesProblem(life.seed, life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {})
+    return problem === undefined ? { kind } : { kind, problem: `${kind}: ${problem}` }
+  },
+})

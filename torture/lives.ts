@@ -1,0 +1,131 @@
+/**
+ * Random lives of a log: appends, votes, truncations, marks and crashes, on roomy and on full disks, drawn from a seed. After every crash
+ * each group must have recovered to a prefix of its model that covers what was acknowledged.
+ */
+
+import { between, chance, createRandom } from '../actors/kernel/random.ts'
+import { currentState, emptyState, matchingPrefix, modelOf } from './model.ts'
+import { createRig, entryOf, vote } from './rig.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { WalConfig } from '../actors/wal/config.ts'
+import type { DiskImage } from '../storage/memoryFileSystem.ts'
+import type { GroupModel } from './model.ts'
+import type { Rig, RigOptions } from './rig.ts'
+
+const LIVES = 4
+const GROUPS_MAX = 5
+
+/**
+ * As Raft does: an index and a term name one entry for ever, so another content comes under a term that its group never used before.
+ * The terms of a rig's groups outlive its crashes with its models.
+ */
+type Terms = Map<number, number>
+
+const nextTerm = (terms: Terms, group: number, isFresh: boolean): number => {
+  const term = (terms.get(group) ?? 1) + (isFresh ? 1 : 0)
+  terms.set(group, term)
+  return term
+}
+
+interface Life { readonly random: Random; readonly rig: Rig; readonly terms: Terms }
+
+const randomAppend = ({ random, rig, terms }: Life, group: number): void => {
+  const { entries, mark, hardState } = currentState(modelOf(rig.models, group))
+  const last = mark.index + entries.length
+  const truncates = entries.length > 0 && chance(random, 0.15)
+  const from = truncates ? between(random, mark.index + 1, last) : last + 1
+  const term = nextTerm(terms, group, truncates || chance(random, 0.1))
+  const count = between(random, 0, 6)
+  const big = chance(random, 0.02)
+  const appended = Array.from({ length: count }, (_, at) => {
+    const bytes = big && at === 0 ? between(random, 9_000, 40_000) : between(random, 0, 900)
+    return entryOf(from + at, { term, bytes, fill: random.uint32() & 0xff })
+  })
+  const withVote = chance(random, 0.3) || term > hardState.term
+  rig.append(group, {
+    entries: appended, reserved: chance(random, 0.2),
+    ...(withVote ? { hardState: { term, vote: hardState.term === term && hardState.vote !== '' ? hardState.vote : vote('n') } } : {}),
+  })
+}
+
+const randomMark = ({ random, rig, terms }: Life, group: number): void => {
+  const { entries, mark } = currentState(modelOf(rig.models, group))
+  if (chance(random, 0.8)) {
+    const entry = entries[between(random, 0, entries.length - 1)]
+    if (entry !== undefined) rig.compact(group, { index: entry.index, term: entry.term })
+    return
+  }
+  const inside = entries[between(random, 0, entries.length - 1)]
+  if (inside !== undefined && chance(random, 0.5)) {
+    rig.install(group, { index: inside.index, term: chance(random, 0.5) ? inside.term : nextTerm(terms, group, true) })
+    nextTerm(terms, group, true)
+  } else rig.install(group, { index: mark.index + entries.length + between(random, 1, 50), term: nextTerm(terms, group, true) })
+}
+
+export interface StepsOptions {
+  readonly steps: number
+  readonly terms?: Terms
+  /** After each; what waits is not yet on disk. */
+  readonly onStep: () => void
+}
+
+export const randomSteps = (random: Random, rig: Rig, { steps, terms = new Map(), onStep }: StepsOptions): void => {
+  const life: Life = { random, rig, terms }
+  const groups = between(random, 1, GROUPS_MAX)
+  const cold = chance(random, 0.5) ? 0 : -1
+  for (let step = 0; step < steps; step += 1) {
+    const group = between(random, 0, groups - 1)
+    if (group === cold && step > 5) continue
+    if (chance(random, 0.15)) randomMark(life, group)
+    else randomAppend(life, group)
+    onStep()
+  }
+}
+
+export const randomConfig = (random: Random): Partial<WalConfig> => ({
+  segmentBytes: between(random, 3, 16) * 4_096, groupBytesMax: between(random, 1, 16) * 1_024,
+  segmentsWanted: between(random, 1, 4), copyForwardBytesMax: between(random, 0, 8) * 1_024,
+})
+
+/** What a restart got wrong; undefined when nothing. The models go on from what was recovered. */
+const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | undefined => {
+  const report = rig.report()
+  if (rig.failure() !== undefined || rig.wal.state() !== 'idle') return `is ${rig.wal.state()}: ${String(rig.failure())}`
+  if (report?.damagedNode !== undefined) return `reports damage: ${report.damagedNode}`
+  for (const [group, model] of models) {
+    const { hardState, mark, entries } = emptyState
+    const recovered = report?.groups.get(group) ?? { group, hardState, snapshot: mark, entries }
+    if (recovered.quarantined !== undefined) return `group ${group} is quarantined: ${recovered.quarantined}`
+    if (matchingPrefix(model, recovered) === undefined) {
+      return `group ${group} is no prefix of its ${model.steps.length} steps that covers the ${model.acknowledged} acknowledged`
+    }
+    model.base = { hardState: recovered.hardState, mark: recovered.snapshot, entries: recovered.entries }
+    model.steps = []
+    model.acknowledged = 0
+    model.tickets.clear()
+  }
+  return undefined
+}
+
+/** Four lives of one log. Returns the first thing that is wrong; undefined when nothing is. */
+export const livesProblem = (seed: number, limits: RigOptions): string | undefined => {
+  const random = createRandom(seed)
+  const config = randomConfig(random)
+  const models = new Map<number, GroupModel>()
+  const terms: Terms = new Map()
+  let image: DiskImage | undefined
+  for (let life = 0; life < LIVES; life += 1) {
+    const rig = createRig({ ...limits, config, models, ...(image === undefined ? {} : { image }) }).open()
+    const problem = restartProblem(rig, models)
+    if (problem !== undefined) return `seed ${seed}, life ${life}: ${problem}`
+    for (const group of models.keys()) nextTerm(terms, group, true)
+    randomSteps(random, rig, {
+      steps: between(random, 1, 60), terms,
+      onStep: () => { if (chance(random, 0.5)) rig.clock.advance(chance(random, 0.1) ? 300 : between(random, 0, 30) / 10) },
+    })
+    if (rig.failure() !== undefined) return `seed ${seed}, life ${life}: ${String(rig.failure())}`
+    image = rig.disk.crash({ random, keep: between(random, 0, 4) / 4 })
+    rig.wal.stop()
+  }
+  return undefined
+}

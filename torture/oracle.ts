@@ -1,0 +1,126 @@
+/**
+ * The oracle of damaged logs: what a restart recovers is an exact prefix that reaches the durable offset, or it is reported corrupt.
+ * Never a silent loss of a synced record, never invented data.
+ *
+ * The restart is the real one (recovery, repair, and the log that goes on), so it is also held to what follows from that: a second
+ * restart agrees with the first, and a log reported corrupt keeps every byte it had.
+ */
+
+import { createRandom } from '../actors/kernel/random.ts'
+import { emptyState } from './model.ts'
+import { createRig, entryOf } from './rig.ts'
+import { durableEnd, entryText, hardStateText, markText, recoveredText, segmentsOf, stateText } from './specimen.ts'
+import { endOfData } from '../storage/bytes.ts'
+import { decodeGroupHeader, isBefore } from '../storage/group.ts'
+import { BLOCK_BYTES } from '../storage/segment.ts'
+import type { RecoveredGroup, RecoveryReport } from '../actors/wal/protocol.ts'
+import type { Position } from '../storage/group.ts'
+import type { DiskImage } from '../storage/memoryFileSystem.ts'
+import type { Verdict } from './generator.ts'
+import type { Rig } from './rig.ts'
+import type { Cut, Specimen } from './specimen.ts'
+
+/** A Raft group that no specimen has. */
+const PROBE_GROUP = 9_999
+const PROBE_MS_MAX = 5_000
+
+export const judgeLog = (specimen: Specimen, image: DiskImage): Verdict => {
+  const rig = createRig({ image }).open()
+  if (rig.failure() !== undefined) return { kind: 'thrown', problem: `recovery throws: ${String(rig.failure())}` }
+  const report = rig.report()
+  if (report === undefined) return refused(rig)
+  const kind = kindOf(specimen, report)
+  const problem = inventedBy(specimen, report) ?? lostBy(specimen, report, image) ?? goingOn(rig, report, image)
+  return problem === undefined ? { kind } : { kind, problem }
+}
+
+const refused = (rig: Rig): Verdict => {
+  const last = rig.notices.at(-1)
+  const reason = last?.type === 'wal.failed' ? last.reason : `no answer, ${rig.wal.state()}`
+  return reason.includes('newer version') ? { kind: 'refused' } : { kind: 'refused', problem: reason }
+}
+
+const isTrusted = ({ quarantined }: RecoveredGroup): boolean => quarantined === undefined
+
+const kindOf = ({ cuts }: Specimen, report: RecoveryReport): string => {
+  if (report.damagedNode !== undefined) return 'node damaged'
+  if (![...report.groups.values()].every(isTrusted)) return 'one group damaged'
+  const last = cuts.at(-1)
+  return last !== undefined && isAt(last, report) ? 'exact' : 'cut'
+}
+
+/** Whatever comes back, also from a group that is quarantined, was once submitted, and its entries stand in a row. */
+const inventedBy = ({ known }: Specimen, { groups }: RecoveryReport): string | undefined => {
+  for (const { group, hardState, snapshot, entries } of groups.values()) {
+    const texts = known.get(group)
+    const found = [hardStateText(hardState), markText(snapshot), ...entries.map(entryText)]
+    const invented = found.find((text) => texts?.has(text) !== true)
+    if (invented !== undefined) return `INVENTED in group ${group}: ${invented}`
+    if (entries.some(({ index }, at) => index !== snapshot.index + 1 + at)) return `INVENTED: the entries of group ${group} have gaps`
+  }
+  return undefined
+}
+
+const isAt = ({ states }: Cut, { groups }: RecoveryReport): boolean => {
+  const ids = new Set([...states.keys(), ...groups.keys()])
+  return [...ids].every((id) => {
+    const found = groups.get(id)
+    if (found !== undefined && !isTrusted(found)) return true
+    const state = found === undefined ? emptyState : { ...found, mark: found.snapshot }
+    return stateText(state) === (states.get(id) ?? stateText(emptyState))
+  })
+}
+
+/** All groups that are trusted stand at one and the same cut, and it reaches the durable offset. */
+const lostBy = (specimen: Specimen, report: RecoveryReport, image: DiskImage): string | undefined => {
+  if (report.damagedNode !== undefined) {
+    const trusted = [...report.groups.values()].find(isTrusted)
+    return trusted === undefined ? undefined : `group ${trusted.group} is trusted on a damaged node`
+  }
+  const durable = durableEnd(specimen, image)
+  const cut = specimen.cuts.findLast(({ end, ...states }) => !isBefore(end, durable) && isAt({ end, ...states }, report))
+  if (cut === undefined) return `SILENT LOSS: the trusted groups are at no cut that reaches ${durable.segment}/${durable.offset}`
+  return hasDataAfter(image, cut.end) && report.findings.length === 0 ? 'what was never proven synced is cut without a word' : undefined
+}
+
+const hasDataAfter = (image: DiskImage, { segment, offset }: Position): boolean => {
+  const bytes = segmentsOf(image).find((file) => file.segment === segment)?.bytes ?? new Uint8Array(0)
+  const end = endOfData(bytes, Math.min(offset, bytes.length))
+  return end > offset && !isSealOnly(bytes, { segment, offset })
+}
+
+/** After the end there may be a seal, which says nothing. */
+const isSealOnly = (image: Uint8Array, { segment, offset }: Position): boolean => {
+  const block = Math.ceil(offset / BLOCK_BYTES) * BLOCK_BYTES
+  return decodeGroupHeader(image, { segment, offset: block })?.isSeal === true
+}
+
+/** The log works after what it found, and the next restart finds the same and what was added. */
+const goingOn = (rig: Rig, report: RecoveryReport, image: DiskImage): string | undefined => {
+  const ticket = rig.append(PROBE_GROUP, { entries: [entryOf(1)] })
+  if (!rig.clock.runUntil(() => rig.isAcknowledged(ticket), PROBE_MS_MAX)) return `the log does not go on: ${rig.wal.state()}`
+  const after = rig.disk.crash({ random: createRandom(1), keep: 0 })
+  rig.wal.stop()
+  const again = createRig({ image: after }).open()
+  const second = again.report()
+  again.wal.stop()
+  if (second === undefined) return 'a second restart finds nothing'
+  if (second.groups.get(PROBE_GROUP)?.entries.length !== 1) return 'a second restart has lost what was acknowledged since'
+  for (const [group, found] of report.groups) {
+    const next = second.groups.get(group)
+    if (next === undefined || recoveredText(next) !== recoveredText(found)) return `a second restart differs in group ${group}`
+  }
+  return report.damagedNode === undefined ? undefined : changedByte(image, after)
+}
+
+const isBlank = (bytes: Uint8Array): boolean => endOfData(bytes, 0) === 0
+
+/** A damaged log is evidence. What was made ahead and never begun may be used or filled up. */
+const changedByte = (before: DiskImage, after: DiskImage): string | undefined => {
+  for (const [path, bytes] of before.files) {
+    const now = after.files.get(path)
+    if (isBlank(bytes)) continue
+    if (now === undefined || Buffer.compare(bytes, now) !== 0) return `the damaged log's ${path} was changed`
+  }
+  return undefined
+}

@@ -1,0 +1,9 @@
+/** Every scenario there is. */
+
+import { genesisScenario } from './genesisScenario.ts'
+import { logScenario } from './logScenario.ts'
+import { logStories } from './logStories.ts'
+import { snapshotScenarios } from './snapshotScenarios.ts'
+import type { Scenario } from '../scenario.ts'
+
+export const scenarios: readonly Scenario[] = [...logStories.map(logScenario), ...snapshotScenarios, genesisScenario]
