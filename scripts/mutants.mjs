@@ -4,7 +4,8 @@
  *   npm run mutants                        replays what caught each mutant, with the bug (it fails) and without (it passes)
  *   npm run mutants -- M01 M07             only these
  *   npm run mutants -- --budget-seconds N  as many as fit, spread over the list; says which were left out
- *   npm run mutants -- --search [--seeds 300] [M01 ...]   looks for the first seed that catches each simulator mutant, and notes it
+ *   npm run mutants -- --search [--seeds 300] [--workers 1] [M01 ...]   looks for the first seed that catches each simulator mutant,
+ *                                                                       and writes it into its file
  *
  * Ends with `N passed, N failed`, and exit code 1 when a mutant survives, is stale, or its catcher fails without it.
  */
@@ -20,7 +21,9 @@ const SEEDS_MAX = 300
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { search: { type: 'boolean', default: false }, seeds: { type: 'string' }, 'budget-seconds': { type: 'string' } },
+  options: {
+    search: { type: 'boolean', default: false }, seeds: { type: 'string' }, workers: { type: 'string' }, 'budget-seconds': { type: 'string' },
+  },
 })
 
 ensureDependencies()
@@ -39,7 +42,7 @@ const inParallel = async (jobs) => {
   const work = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job()
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  await Promise.all(Array.from({ length: Number(values.workers ?? availableParallelism()) }, work))
 }
 
 /** What a replay found out about one mutant; null when the budget left no time for it. */
