@@ -11,6 +11,9 @@ const slow = ['test/e2e/', 'test/chaos/']
   .map((folder) => `<rootDir>/${folder}`)
 const lane = process.env.SHARDKV_TEST_LANE ?? 'all'
 
+/** A run of `npm run mutants`: one of the sources has a bug in it. */
+const isPlanted = (process.env.SHARDKV_MUTANT ?? '') !== ''
+
 const gate = { lines: 90, branches: 90 }
 
 export default {
@@ -21,7 +24,7 @@ export default {
   setupFiles: ['<rootDir>/test/setup.mjs'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', {
+    '^.+\\.ts$': [isPlanted ? '<rootDir>/test/mutants/lib/transformer.mjs' : '@swc/jest', {
       jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
       module: { type: 'es6' },
       sourceMaps: 'inline',

@@ -30,6 +30,7 @@ export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): Replic
     entryAt: replica.raft.entryAt,
     matchIndex: raft.matchIndex,
     appliedIndex: shard.appliedIndex,
+    durableIndex: raft.durableIndex,
     revision: shard.revision,
     keys: shard.keys,
     undecodable: shard.undecodable,

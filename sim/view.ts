@@ -28,6 +28,8 @@ export interface ReplicaView {
   /** A leader's view of what is durable where, itself included. */
   readonly matchIndex: ReadonlyMap<ReplicaId, Index>
   readonly appliedIndex: Index
+  /** On its own disk, as the log in memory has it. */
+  readonly durableIndex: Index
   readonly revision: number
   readonly keys: number
   readonly undecodable: number

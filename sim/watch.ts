@@ -11,6 +11,7 @@ import { decodeFrame } from '../bus/codec/frame.ts'
 import { senderOf } from '../bus/subjects.ts'
 import { nodeId } from '../topology/ids.ts'
 import { createShardLedger } from './ledger.ts'
+import { createAppliedIsDurable } from './invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from './invariants/boundedQueues.ts'
 import { createCommittedForever } from './invariants/committedForever.ts'
 import { createEqualStates } from './invariants/equalStates.ts'
@@ -60,7 +61,7 @@ export const createWatch = (input: WatchInput): Watch => {
   const contact = createContact(now)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
-    createCommittedForever(now), createGrowth(), createEqualStates(),
+    createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues()]

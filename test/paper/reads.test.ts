@@ -17,6 +17,7 @@ describe('thesis 6.4, ReadIndex', () => {
     expect(ready(h, read)).toBeUndefined()
     h.flush(1)
     expect(sentOf(takeSent(h), 'raft.heartbeat').map(({ round }) => round)).toEqual([roundOf(h), roundOf(h)])
+    expect(ready(h, read)).toBeUndefined()
     say(h, 2, acked(roundOf(h)))
     expect(ready(h, read)).toBe(1)
   })

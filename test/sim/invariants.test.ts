@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createShardLedger } from '../../sim/ledger.ts'
+import { createAppliedIsDurable } from '../../sim/invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from '../../sim/invariants/boundedQueues.ts'
 import { createCommittedForever } from '../../sim/invariants/committedForever.ts'
 import { createEqualStates } from '../../sim/invariants/equalStates.ts'
@@ -30,8 +31,8 @@ const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1,
 const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
   id, shard: 0, life: 1, isDamaged: false, role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
-  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, revision: 0, keys: 0, undecodable: 0, isServing: false,
-  pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0, stateHash: () => 'hash', ...more,
+  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, revision: 0, keys: 0, undecodable: 0,
+  isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0, stateHash: () => 'hash', ...more,
 })
 
 const ledgerOf = (entries: readonly Entry[]): ShardLedger => {
@@ -153,6 +154,12 @@ describe('what only grows', () => {
   test('applied stays behind committed', () => {
     expect(after({}, { appliedIndex: 2, commitIndex: 1 })).toContain('applied 2')
   })
+})
+
+test('what is applied is on the own disk', () => {
+  const { check } = createAppliedIsDurable()
+  expect(check?.(view(a, log(1, 1), { appliedIndex: 1, durableIndex: 1 }), none)).toBe(null)
+  expect(check?.(view(a, log(1, 1), { appliedIndex: 2, durableIndex: 1 }), none)).toContain('its disk holds 1')
 })
 
 describe('promises are kept', () => {
