@@ -70,12 +70,22 @@ const readFile = (fileSystem: FileSystem, done: (result: GenesisResult) => void)
 const parse = (bytes: Uint8Array): GenesisResult => {
   const damaged = refusal('damaged', `${GENESIS_FILE} is damaged: its checksum does not match`)
   try {
-    const outer = JSON.parse(decoder.decode(bytes)) as { readonly crc32?: number; readonly genesis?: Genesis }
-    if (outer.genesis === undefined || outer.crc32 !== checksumOf(outer.genesis)) return damaged
+    const outer = JSON.parse(decoder.decode(bytes)) as { readonly crc32?: unknown; readonly genesis?: unknown } | null
+    if (!isGenesis(outer?.genesis) || outer?.crc32 !== checksumOf(outer.genesis)) return damaged
     return { kind: 'found', genesis: outer.genesis }
   } catch {
     return damaged
   }
+}
+
+const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((name) => typeof name === 'string')
+
+/** The checksum says that these are the bytes that were written; this, that what wrote them wrote a genesis. */
+const isGenesis = (value: unknown): value is Genesis => {
+  if (typeof value !== 'object' || value === null) return false
+  const { cluster, node, shardCount, members, replicas, createdAtMs } = value as Readonly<Record<string, unknown>>
+  return typeof cluster === 'string' && typeof node === 'string' && isNames(members) && members.includes(node)
+    && Array.isArray(replicas) && replicas.every(isNames) && replicas.length === shardCount && Number.isFinite(createdAtMs)
 }
 
 const checksumOf = (genesis: Genesis): number => crc32(encoder.encode(JSON.stringify(genesis)))

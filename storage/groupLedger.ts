@@ -41,6 +41,10 @@ const anyVote = '?' as ReplicaId
 export const isNewerHardState = (next: HardState, than: HardState): boolean =>
   next.term > than.term || (next.term === than.term && (next.vote !== '' || than.vote === ''))
 
+function* indexesDown(from: Index, to: Index): Generator<Index> {
+  for (let at = from; at >= to; at -= 1) yield at
+}
+
 export const createGroupLedger = (group: GroupId): GroupLedger => {
   const entries = new Map<Index, Held>()
   const holes = new Set<Index>()
@@ -54,7 +58,10 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
   let quarantineSegment = 0
 
   const dropFrom = (index: Index): void => {
-    for (let at = lastIndex; at >= index; at -= 1) {
+    // Past a hole the last index may be any number: then what is there is walked, not what could be.
+    const isSparse = lastIndex - index > entries.size + holes.size
+    for (const at of isSparse ? [...entries.keys(), ...holes] : indexesDown(lastIndex, index)) {
+      if (at < index) continue
       entries.delete(at)
       holes.delete(at)
     }

@@ -191,10 +191,12 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
 const loadTop = (state: State, image: Uint8Array): void => {
   state.topReading = readingOf(state, state.top, image)
   for (const { header } of state.topReading.groups) state.firstSegment = Math.max(state.firstSegment, header.firstSegment)
-  const needed: number[] = []
-  for (let segment = state.firstSegment; segment < state.top; segment += 1) {
-    if (state.heads.has(segment)) needed.push(segment)
-    else reportDamage(state, `segment ${segment} is missing`)
+  const needed = [...state.heads.keys()].filter((segment) => segment >= state.firstSegment && segment < state.top)
+  let wanted = state.firstSegment
+  for (const segment of [...needed, state.top]) {
+    if (wanted === segment - 1) reportDamage(state, `segment ${wanted} is missing`)
+    else if (wanted < segment) reportDamage(state, `segments ${wanted} to ${segment - 1} are missing`)
+    wanted = segment + 1
   }
   state.body = needed
 }

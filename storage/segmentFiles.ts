@@ -74,9 +74,17 @@ const openTemporary = (segments: SegmentFiles, segment: number, done: Done<File 
     }
     done(error, error === null ? file : undefined)
   }
-  fileSystem.remove(path, (removeError) => {
-    if (removeError !== null && removeError.code !== 'ENOENT') done(removeError, undefined)
+  removeLeftOver(segments, path, (error) => {
+    if (error !== null) done(error, undefined)
     else fileSystem.open(path, 'create', keep)
+  })
+}
+
+/** Its removal is durable before another file takes its name: else a power loss could give that one's next name to this one. */
+const removeLeftOver = ({ fileSystem, directory }: SegmentFiles, path: string, done: Done): void => {
+  fileSystem.remove(path, (removeError) => {
+    if (removeError === null) fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
+    else done(removeError.code === 'ENOENT' ? null : removeError)
   })
 }
 

@@ -53,8 +53,21 @@ export const decodeSnapshotHeader = (bytes: Uint8Array): SnapshotHeader | undefi
   const checksum = view.getUint32(4, true)
   view.setUint32(4, 0, true)
   if (crc32(copy) !== checksum) return undefined
-  return JSON.parse(decoder.decode(bytes.subarray(SNAPSHOT_PREFIX_BYTES))) as SnapshotHeader
+  try {
+    const header: unknown = JSON.parse(decoder.decode(bytes.subarray(SNAPSHOT_PREFIX_BYTES)))
+    return isSnapshotHeader(header) ? header : undefined
+  } catch {
+    return undefined
+  }
 }
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0
+const isNames = (value: unknown): boolean => Array.isArray(value) && value.every((name) => typeof name === 'string')
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
+
+const isSnapshotHeader = (value: unknown): value is SnapshotHeader => isRecord(value) && isCount(value['group']) && isCount(value['index'])
+  && isCount(value['term']) && isRecord(value['configuration'])
+  && ['voters', 'outgoing', 'learners'].every((list) => isNames((value['configuration'] as Readonly<Record<string, unknown>>)[list]))
 
 export const encodeChunkHeader = (chunk: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(CHUNK_HEADER_BYTES)

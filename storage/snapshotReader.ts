@@ -30,10 +30,15 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
   const damaged = (): void => done(damagedError(path), nothing)
   let whole = 0
   let chunks = 0
+  let fileBytes = 0
   let isCancelled = false
 
-  /** Reads exactly `length` bytes, or reports damage. */
+  /** Reads exactly `length` bytes, or reports damage; asks for none that the file does not have, since a length may be damaged too. */
   const read = (position: number, length: number, use: (bytes: Uint8Array) => void): void => {
+    if (position + length > fileBytes) {
+      damaged()
+      return
+    }
     file.read(position, length, (error, bytes) => {
       if (isCancelled) return
       if (error !== null) done(error, nothing)
@@ -41,15 +46,15 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
       else use(bytes)
     })
   }
-  const readPiece = (header: SnapshotHeader, position: number, sizeBytes: number): void => {
+  const readPiece = (header: SnapshotHeader, position: number): void => {
     read(position, CHUNK_HEADER_BYTES, (bytes) => {
       const piece = decodePiece(bytes)
       if (piece === undefined) damaged()
-      else if (piece.kind === 'trailer') readTrailer(header, position, sizeBytes)
+      else if (piece.kind === 'trailer') readTrailer(header, position)
       else readChunk(piece, position + CHUNK_HEADER_BYTES, (payload) => {
         whole = crc32(payload, crc32(bytes, whole))
         chunks += 1
-        readPiece(header, position + CHUNK_HEADER_BYTES + piece.length, sizeBytes)
+        readPiece(header, position + CHUNK_HEADER_BYTES + piece.length)
       })
     })
   }
@@ -64,10 +69,10 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
       use(payload)
     }))
   }
-  const readTrailer = (header: SnapshotHeader, position: number, sizeBytes: number): void => {
+  const readTrailer = (header: SnapshotHeader, position: number): void => {
     read(position, TRAILER_BYTES, (bytes) => {
-      if (!isTrailer(bytes, whole, chunks) || position + TRAILER_BYTES !== sizeBytes) damaged()
-      else done(null, { ...header, totalBytes: sizeBytes })
+      if (!isTrailer(bytes, whole, chunks) || position + TRAILER_BYTES !== fileBytes) damaged()
+      else done(null, { ...header, totalBytes: fileBytes })
     })
   }
 
@@ -77,6 +82,7 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
       done(error, nothing)
       return
     }
+    fileBytes = sizeBytes
     read(0, SNAPSHOT_PREFIX_BYTES, (prefix) => {
       const jsonBytes = decodeSnapshotPrefix(prefix)
       if (jsonBytes === undefined) {
@@ -87,7 +93,7 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
         const header = decodeSnapshotHeader(bytes)
         whole = crc32(bytes)
         if (header === undefined) damaged()
-        else readPiece(header, bytes.length, sizeBytes)
+        else readPiece(header, bytes.length)
       })
     })
   })

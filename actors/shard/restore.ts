@@ -128,15 +128,26 @@ const takeRecord = (builder: Builder, at: At): void => {
   }
 }
 
+/** A whole number below 2^53. */
+const integerAt = (builder: Builder, view: DataView, offset: number): number => {
+  const value = readSafeInteger(view, offset)
+  if (value < 0) builder.reason = 'a snapshot holds a number above 2^53 - 1'
+  return value
+}
+
+const refuseTwice = (builder: Builder): void => {
+  builder.reason = 'a snapshot holds one thing twice'
+}
+
 const takeHead = (builder: Builder, { view, offset }: At): void => {
   const version = view.getUint8(offset + 1)
   if (version !== SNAPSHOT_VERSION) builder.reason = `a snapshot of version ${version} is unknown: upgrade this node`
   const { state } = builder
-  state.appliedIndex = readSafeInteger(view, offset + 2)
-  state.appliedTerm = readSafeInteger(view, offset + 10)
-  state.timeMs = readSafeInteger(view, offset + 18)
-  state.revision = readSafeInteger(view, offset + 26)
-  state.undecodable = readSafeInteger(view, offset + 34)
+  state.appliedIndex = integerAt(builder, view, offset + 2)
+  state.appliedTerm = integerAt(builder, view, offset + 10)
+  state.timeMs = integerAt(builder, view, offset + 18)
+  state.revision = integerAt(builder, view, offset + 26)
+  state.undecodable = integerAt(builder, view, offset + 34)
   builder.hasHead = true
 }
 
@@ -146,17 +157,20 @@ const takeKey = (builder: Builder, { bytes, view, offset }: At): void => {
   const key = readBinaryString(bytes, offset + KEY_HEADER_BYTES, keyLength)
   const record = {
     value: storedValue(bytes.subarray(valueAt, valueAt + view.getUint32(offset + 3, true))),
-    revision: readSafeInteger(view, offset + 7),
-    expiresAtMs: readSafeInteger(view, offset + 15),
+    revision: integerAt(builder, view, offset + 7),
+    expiresAtMs: integerAt(builder, view, offset + 15),
   }
   storeKey(builder.state, key, { previous: undefined, record })
   builder.counts.keys += 1
+  if (builder.state.keys.size() !== builder.counts.keys) refuseTwice(builder)
 }
 
 const takeRequest = (builder: Builder, at: At): void => {
   const result = resultAt(builder, { ...at, offset: at.offset + REQUEST_HEADER_BYTES })
   const idAt = at.offset + REQUEST_HEADER_BYTES + RESULT_HEADER_BYTES + (result.value?.length ?? 0)
-  builder.state.requests.push(readBinaryString(at.bytes, idAt, at.view.getUint8(at.offset + 1)), result)
+  const id = readBinaryString(at.bytes, idAt, at.view.getUint8(at.offset + 1))
+  if (builder.state.requests.get(id) === undefined) builder.state.requests.push(id, result)
+  else refuseTwice(builder)
   builder.counts.requests += 1
 }
 
@@ -167,23 +181,27 @@ const takeSession = (builder: Builder, at: At): void => {
   let next = offset + SESSION_HEADER_BYTES
   for (let left = view.getUint16(offset + 25, true); left > 0; left -= 1) {
     const result = resultAt(builder, { ...at, offset: next + 8 })
-    results.set(readSafeInteger(view, next), result)
+    results.set(integerAt(builder, view, next), result)
     next += 8 + RESULT_HEADER_BYTES + (result.value?.length ?? 0)
   }
   const client = readHex64(view, offset + 1)
-  const renewedAtMs = readSafeInteger(view, offset + 9)
-  sessions.open.set(client, { client, renewedAtMs, firstIncomplete: readSafeInteger(view, offset + 17), results, cut: sessions.cut })
+  const renewedAtMs = integerAt(builder, view, offset + 9)
+  sessions.open.set(client, { client, renewedAtMs, firstIncomplete: integerAt(builder, view, offset + 17), results, cut: sessions.cut })
   builder.counts.sessions += 1
+  if (sessions.open.size !== builder.counts.sessions) refuseTwice(builder)
 }
 
 const takeEnded = (builder: Builder, { view, offset }: At): void => {
-  builder.state.sessions.ended.push(readHex64(view, offset + 1), null)
+  const client = readHex64(view, offset + 1)
+  const { ended } = builder.state.sessions
+  if (ended.get(client) === undefined) ended.push(client, null)
+  else refuseTwice(builder)
   builder.counts.ended += 1
 }
 
 const takeEnd = (builder: Builder, { view, offset }: At): void => {
   const { keys, requests, sessions, ended } = builder.counts
-  const isWhole = [keys, requests, sessions, ended].every((count, i) => readSafeInteger(view, offset + 1 + i * 8) === count)
+  const isWhole = [keys, requests, sessions, ended].every((count, i) => integerAt(builder, view, offset + 1 + i * 8) === count)
   if (isWhole) builder.isComplete = true
   else builder.reason = 'a snapshot has other counts than its end record says'
 }
@@ -201,7 +219,7 @@ const resultAt = (builder: Builder, { bytes, view, offset }: At): OperationResul
   const valueAt = offset + RESULT_HEADER_BYTES
   return {
     status,
-    revision: readSafeInteger(view, offset + 3),
+    revision: integerAt(builder, view, offset + 3),
     ...(valueLength === 0 ? {} : { value: bytes.slice(valueAt, valueAt + valueLength) }),
     ...(status === 'OK' ? {} : { definite: true }),
     ...(message === '' ? {} : { message }),

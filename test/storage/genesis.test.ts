@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
+import { crc32 } from '../../storage/crc.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import { readGenesis, writeGenesis } from '../../storage/genesis.ts'
 import type { GenesisResult } from '../../storage/genesis.ts'
@@ -95,6 +96,16 @@ describe('the genesis', () => {
       const found = read()
       expect(found?.kind === 'found' ? found.genesis : found?.kind).toEqual('refused')
       expect(other.image().files.get('genesis.json')).toEqual(bytes)
+    }
+  })
+
+  /** Found by the fuzz lane: it was handed on, and the node that began with it threw. */
+  test('that is no genesis, under a checksum that is right, is refused', () => {
+    const wrong = ['null', '7', '{}', JSON.stringify({ ...genesis, replicas: [] }), JSON.stringify({ ...genesis, members: ['b'] }),
+      JSON.stringify({ ...genesis, createdAtMs: null })]
+    for (const text of wrong) {
+      const line = Buffer.from(`{"crc32":${crc32(Buffer.from(text))},"genesis":${text}}\n`)
+      expect([text, desk({ image: withFile('genesis.json', line) }).read()]).toMatchObject([text, { kind: 'refused', reason: 'damaged' }])
     }
   })
 

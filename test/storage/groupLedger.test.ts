@@ -48,6 +48,7 @@ describe('what the records of a group add up to', () => {
     ['a damaged entry that is replaced costs nothing', [entry(1), bad('entry', 2), entry(2, 2)], ['1/1', '2/2']],
     ['a damaged entry that is compacted costs nothing', [entry(1), bad('entry', 2), entry(3), mark(2)], ['3/1']],
     ['a damaged copy of what is there costs nothing', [entry(1), bad('copiedEntry', 1), mark(0)], ['1/1']],
+    ['a far index is walked over in no more steps than there are records', [entry(2 ** 50), entry(1)], ['1/1']],
     ['a damaged copy below the mark costs nothing', [mark(2), bad('copiedEntry', 1), entry(3)], ['3/1']],
   ])('%s', (_, records, wanted) => {
     const found = replay(...records)

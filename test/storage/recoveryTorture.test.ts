@@ -106,6 +106,8 @@ describe('a sealed log', () => {
       images.delete(segment)
       expect(recoverLog(images).report.damagedNode).toMatch(`segment ${segment} is missing`)
     }
+    const newest = changedLog((images) => [1, 2].forEach((segment) => images.delete(segment)))
+    expect(recoverLog(newest).report.damagedNode).toBe('segments 1 to 2 are missing')
   })
 
   test('with two segments swapped is damaged', () => {

@@ -5,6 +5,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
+import { crc32 } from '../../storage/crc.ts'
 import type { Done, FileError } from '../../storage/fileSystem.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
 import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../../storage/memoryFileSystem.ts'
@@ -117,6 +118,27 @@ describe('a snapshot', () => {
       expect([good.map(({ index }) => index), named]).toEqual([[5], ['0000000000000007-2.snap']])
       expect(again.ask((done) => again.store.prune(3, 2, done))?.error).toBeNull()
       expect([...again.disk.image().files.keys()].length).toBe(2)
+    }
+  })
+
+  /** Found by the fuzz lane: a header whose checksum is right and whose text is no header ended the process. */
+  test('whose header is no header, under a checksum that is right, is named damaged', () => {
+    const rig = rigOf()
+    rig.write(5, 1)
+    rig.write(7, 10)
+    const path = fileOf(rig, 7)
+    for (const [from, to] of [['"group":', '"gro"p":'], ['"group":3', '"group":0'], ['"voters":["a:1"]', '"voters": "a:1" ']] as const) {
+      const image = rig.disk.image()
+      const bytes = Buffer.from(image.files.get(path) ?? [])
+      bytes.write(bytes.toString('latin1').replace(from, to), 'latin1')
+      const headerEnd = 16 + bytes.readUInt32LE(12)
+      bytes.writeUInt32LE(0, 4)
+      bytes.writeUInt32LE(crc32(bytes.subarray(0, headerEnd)), 4)
+      const trailer = bytes.length - 16
+      bytes.writeUInt32LE(crc32(bytes.subarray(0, trailer)), trailer + 4)
+      bytes.writeUInt32LE(crc32(bytes.subarray(trailer, trailer + 12)), trailer + 12)
+      const again = rigOf({ image: { ...image, files: new Map([...image.files, [path, bytes]]) } })
+      expect([from, again.good()]).toEqual([from, [5]])
     }
   })
 

@@ -114,6 +114,23 @@ describe('a snapshot', () => {
     expect(reasonOf(bytes.subarray(42))).toContain('one head, first')
   })
 
+  /** Found by the fuzz lane: the number became -1, and the second request id ended the process. */
+  test('is refused when it holds a number above 2^53 - 1, or one thing twice', () => {
+    const { state } = rich()
+    const bytes = concat(chunksOf(state))
+    const tooHigh = bytes.slice()
+    tooHigh[9] = 0x20
+    expect(reasonOf(tooHigh)).toContain('above 2^53 - 1')
+    const whole = concat(chunksOf(createState()))
+    const twice = (record: readonly number[]): Uint8Array =>
+      Uint8Array.from([...whole.subarray(0, 42), ...record, ...record, ...whole.subarray(42)])
+    const key = [2, 1, 0, 0, 0, 0, 0, ...new Uint8Array(16), 0x61]
+    const request = [3, 1, 0, 0, 0, ...new Uint8Array(8), 0x72]
+    const session = [4, ...new Uint8Array(26)]
+    const ended = [5, ...new Uint8Array(8)]
+    expect([key, request, session, ended].map((record) => reasonOf(twice(record)))).toEqual(Array(4).fill('a snapshot holds one thing twice'))
+  })
+
   test('refuses a remembered result of an unknown kind', () => {
     const { apply, state } = createReplica()
     apply(1, del('k', { requestId: 'r' }))
