@@ -3,9 +3,9 @@
  *
  *   npm run mutants                        replays what caught each mutant, with the bug (it fails) and without (it passes)
  *   npm run mutants -- M01 M07             only these
- *   npm run mutants -- --budget-seconds N  as many as fit, spread over the list; says which were left out
- *   npm run mutants -- --search [--seeds 300] [--workers 1] [M01 ...]   looks for the first seed that catches each simulator mutant,
- *                                                                       and writes it into its file
+ *   npm run mutants -- --budget-seconds N  as many as fit, and says which were left out
+ *   npm run mutants -- --search [--seeds 300] [--workers 1] [M01 ...]   looks for the first seed that catches each simulator mutant, and
+ *                                          writes it into its file; one that is named is looked for even if a test catches it now
  *
  * Ends with `N passed, N failed`, and exit code 1 when a mutant survives, is stale, or its catcher fails without it.
  */
@@ -18,6 +18,8 @@ import { parseArgs } from 'node:util'
 import { ensureBuild, ensureDependencies, root } from '../bin/bootstrap.mjs'
 
 const SEEDS_MAX = 300
+/** Of the budget, for runs with bugs; what is left is for the tests without. */
+const BUGS_SHARE = 0.8
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,7 +35,8 @@ const { runTests, runSeeds } = await import('../test/mutants/lib/sandbox.mjs')
 
 const startedAt = Date.now()
 const budgetMs = Number(values['budget-seconds'] ?? Number.POSITIVE_INFINITY) * 1_000
-const isOver = () => Date.now() - startedAt > budgetMs
+/** Whether so much of the budget is spent. */
+const isOver = (share = 1) => Date.now() - startedAt > budgetMs * share
 const say = (text) => process.stdout.write(`${text}\n`)
 
 /** Takes jobs as workers become free. */
@@ -61,46 +64,41 @@ const replayWithBug = async (mutant) => {
   return violation === null ? verdict(false, `survived seed ${catcher.seed}: search again (--search ${mutant.id})`) : verdict(true, violation.invariant)
 }
 
-/** The catchers of these mutants, each once and without a bug: the names of those that do not pass. */
-const replayClean = async (mutants) => {
-  const failed = new Set()
-  const tests = mutants.map(({ catcher }) => catcher).filter(({ lane }) => lane === 'test')
-  const seeds = new Set(mutants.map(({ catcher }) => catcher).filter(({ lane }) => lane === 'sim').map(({ seed }) => seed))
-  const jobs = [...seeds].map((seed) => async () => {
-    const { violation, problem } = await runSeeds(null, { from: seed, to: seed })
-    if (violation !== null || problem !== undefined) failed.add(`seed ${seed}`)
-  })
-  if (tests.length > 0) {
-    jobs.unshift(async () => {
-      for (const [name, status] of await runTests(null, tests)) if (status !== 'passed') failed.add(name)
-    })
-  }
-  await inParallel(jobs)
-  return { failed, ran: seeds.size + new Set(tests.map(({ path, name }) => `${path} ${name}`)).size }
+/** Whether the seed passes without a bug; each is run once, however many mutants it catches. */
+const cleanSeeds = new Map()
+const isCleanSeed = (seed) => {
+  const known = cleanSeeds.get(seed)
+  if (known !== undefined) return known
+  const run = runSeeds(null, { from: seed, to: seed }).then(({ violation, problem }) => violation === null && problem === undefined)
+  cleanSeeds.set(seed, run)
+  return run
 }
 
-const catcherName = ({ lane, seed, path, name }) => (lane === 'sim' ? `seed ${seed}` : `${path}: ${name}`)
+const notClean = verdict(false, 'what catches it fails without the bug as well')
 
+/** Every bug, its seed without it, and in the end all tests without any: one run of jest. */
 const replay = async (mutants) => {
   const verdicts = new Map()
   await inParallel(mutants.map((mutant) => async () => {
-    if (!isOver()) verdicts.set(mutant.id, await replayWithBug(mutant))
+    if (isOver(BUGS_SHARE)) return
+    const { id, catcher } = mutant
+    verdicts.set(id, await replayWithBug(mutant))
+    if (catcher.lane === 'sim' && !await isCleanSeed(catcher.seed)) verdicts.set(id, notClean)
   }))
   const replayed = mutants.filter(({ id }) => verdicts.has(id))
-  const clean = await replayClean(replayed)
-  for (const mutant of replayed) {
-    if (clean.failed.has(catcherName(mutant.catcher))) verdicts.set(mutant.id, verdict(false, 'its catcher fails without the bug as well'))
-  }
+  const byTest = replayed.filter(({ catcher }) => catcher.lane === 'test')
+  const statuses = byTest.length > 0 ? await runTests(null, byTest.map(({ catcher }) => catcher)) : new Map()
+  for (const { id, catcher } of byTest) if (statuses.get(`${catcher.path}: ${catcher.name}`) !== 'passed') verdicts.set(id, notClean)
   printTable(replayed, verdicts)
-  const survived = replayed.filter(({ id }) => !verdicts.get(id).isCaught)
-  const left = mutants.length - replayed.length
-  if (left > 0) say(`The budget left no time for ${left} of ${mutants.length} mutants: ${mutants.filter(({ id }) => !verdicts.has(id)).map(({ id }) => id).join(' ')}`)
-  const figures = {
-    mutants: mutants.length, replayed: replayed.length, killed: replayed.length - survived.length, cleanRuns: clean.ran,
-    bySimulator: replayed.filter(({ catcher }) => catcher.lane === 'sim').length,
-    seedsNeededMax: Math.max(0, ...replayed.map(({ catcher }) => catcher.seedsNeeded ?? 0)), survived: survived.map(({ id }) => id),
+  const left = mutants.filter(({ id }) => !verdicts.has(id)).map(({ id }) => id)
+  if (left.length > 0) say(`The budget of ${values['budget-seconds']} s left no time for ${left.length} of ${mutants.length} mutants: ${left.join(' ')}`)
+  const survived = replayed.filter(({ id }) => !verdicts.get(id).isCaught).map(({ id }) => id)
+  const bySimulator = replayed.length - byTest.length
+  const seedsNeededMax = Math.max(0, ...replayed.map(({ catcher }) => catcher.seedsNeeded ?? 0))
+  return {
+    passed: replayed.length - survived.length, failed: survived.length,
+    figures: { mutants: mutants.length, replayed: replayed.length, bySimulator, byTest: byTest.length, seedsNeededMax, survived, leftOut: left },
   }
-  return { passed: replayed.length - survived.length, failed: survived.length, figures }
 }
 
 const printTable = (mutants, verdicts) => {
@@ -132,21 +130,26 @@ const search = async (mutants) => {
   return { passed, failed: survived.length, figures: { searched: mutants.length, found: passed, seedsMax, survived } }
 }
 
+/** A test that caught it until now is kept, as `elsewhere`: the simulator may lose it again. */
 const note = (mutant, seed) => {
-  const { path, name: _name, ...data } = mutant
-  const text = JSON.stringify({ ...data, catcher: { lane: 'sim', seed, seedsNeeded: seed } }, null, 2)
-  writeFileSync(path, `${text.replace(/\{\s+("lane"[^}]*?)\s+\}/, (_, inner) => `{ ${inner.replaceAll(/\s*\n\s*/g, ' ')} }`)}\n`)
+  const { path, name: _name, catcher: before, ...data } = mutant
+  const elsewhere = before.lane === 'test' ? { elsewhere: before } : {}
+  const text = JSON.stringify({ ...data, ...elsewhere, catcher: { lane: 'sim', seed, seedsNeeded: seed } }, null, 2)
+  writeFileSync(path, `${text.replaceAll(/\{\s+("lane"[^}]*?)\s+\}/g, (_, inner) => `{ ${inner.replaceAll(/\s*\n\s*/g, ' ')} }`)}\n`)
 }
 
-/** Every k-th, so that a small budget touches everything alike from run to run. */
-const spread = (mutants) => (Number.isFinite(budgetMs) ? [...mutants].sort((a, b) => costOf(a) - costOf(b)) : mutants)
-const costOf = ({ catcher }) => (catcher.lane === 'sim' ? 0 : 1)
+/** On a budget every tree begins elsewhere in the list, so that what one run leaves out another takes. */
+const inOrder = (mutants) => {
+  if (!Number.isFinite(budgetMs)) return mutants
+  const first = (Number(process.env.SHARDKV_SEED) || 0) % mutants.length
+  return [...mutants.slice(first), ...mutants.slice(0, first)]
+}
 
 const isWanted = ({ id }) => positionals.length === 0 || positionals.includes(id)
 const wanted = readMutants().filter(isWanted)
 const { passed, failed, figures } = values.search
-  ? await search(wanted.filter(({ catcher }) => catcher.lane === 'sim'))
-  : await replay(spread(wanted))
+  ? await search(wanted.filter(({ catcher }) => catcher.lane === 'sim' || positionals.length > 0))
+  : await replay(inOrder(wanted))
 
 const folder = join(root, process.env.SHARDKV_FIGURES ?? '.figures')
 const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim()

@@ -95,6 +95,33 @@ describe('a serving shard', () => {
     expect(text(harness.resultsOf(2)?.[0]?.value)).toBe('b')
   })
 
+  test('compares when the entry applies, not with what the leader knows on arrival (T26)', () => {
+    const harness = createHarness()
+    harness.lead()
+    const first = harness.ask([put('k', 'a', { ifRevision: 0 })])
+    const second = harness.ask([put('k', 'b', { ifRevision: 1 }), put('k', 'c', { ifRevision: 0 })])
+    harness.flush()
+    expect(asked(harness)).toEqual(['k k k'])
+    harness.commit(...harness.takeAll())
+    expect([harness.verdictOf(first), harness.verdictOf(second)]).toEqual([['OK'], ['OK', 'CONFLICT+']])
+  })
+
+  test('judges a deadline by the log, whatever its own clock says', () => {
+    const harness = createHarness()
+    harness.lead(1, 50_000)
+    harness.commit(batchEntry(2, 50_000, [put('k', 'v', { ttlMs: 100 })]))
+    harness.pass(200)
+    const early = harness.ask([get('k')])
+    harness.flush()
+    harness.send({ type: 'raft.readReady', read: 1, index: 2, term: 1 })
+    expect(harness.verdictOf(early)).toEqual(['OK'])
+    const late = harness.ask([get('k')])
+    harness.flush()
+    harness.commit(...harness.takeAll())
+    harness.send({ type: 'raft.readReady', read: 2, index: 3, term: 1 })
+    expect(harness.verdictOf(late)).toEqual(['NOT_FOUND+'])
+  })
+
   test('asks for a lease when told to, and for the stronger read when there is none', () => {
     const harness = createHarness()
     harness.lead()
