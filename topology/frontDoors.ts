@@ -126,9 +126,9 @@ const openConnection = (
 
 const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
   const { map, budget, leaderOf } = options
-  const { ports: { bus, clock, log }, settings } = options.node
+  const { ports: { doorsBus, clock, log }, settings } = options.node
   return createNatsGateway({
-    bus,
+    bus: doorsBus,
     clock,
     log: log.child({ actor: 'gateway' }),
     prefix: settings.prefix,
@@ -145,9 +145,9 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
 
 const openBatchDoor = (doors: Doors): BatchGateway => {
   const { map, budget, turn } = doors.options
-  const { ports: { bus, clock, log, random }, settings, genesis } = doors.options.node
+  const { ports: { doorsBus, clock, log, random }, settings, genesis } = doors.options.node
   const batches: BatchGateway = createBatchGateway({
-    bus,
+    bus: doorsBus,
     clock,
     log: log.child({ actor: 'batch' }),
     prefix: settings.prefix,

@@ -42,7 +42,8 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
     ports: {
       clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }),
       log: observers.log ?? silentLogger,
-      bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
+      bus: broker.connect({ name: 'n1' }), doorsBus: broker.connect({ name: 'n1/doors' }),
+      controlBus: broker.connect({ name: 'n1/control' }),
       ...(observers.tracing === undefined ? {} : { tracing: observers.tracing }),
     },
   }, mapOfGenesis(genesis), {
