@@ -21,6 +21,12 @@ import type { ClusterMap } from './clusterMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeId, ShardId } from './ids.ts'
 
+/**
+ * All requests without a session share one connection, and one by one they are slower than batches: what is above this would wait for
+ * seconds.
+ */
+const rawLimits = { inFlightRequestsMax: 4_096 } as const
+
 type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 
 export interface FrontDoorsOptions {
@@ -111,7 +117,7 @@ const openConnection = (
     clock,
     log: log.child({ actor: 'connection', conn_id: id }),
     now: clock.now(),
-    limits: { batchBytesMax: options.budget.frameBytesMax, ...connectionLimits },
+    limits: { batchBytesMax: options.budget.frameBytesMax, ...(kind === 'raw' ? rawLimits : {}), ...connectionLimits },
     leaderOf: options.leaderOf,
     ports: {
       ...ports,
