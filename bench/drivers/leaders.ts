@@ -23,7 +23,7 @@ interface MapAnswer {
   readonly shardCount: number
   readonly nodes: readonly NodeId[]
   readonly replicas: readonly (readonly ReplicaId[])[]
-  readonly leaders: readonly ({ readonly node: NodeId } | null)[]
+  readonly leaders: readonly ({ readonly node: NodeId; readonly term: number } | null)[]
 }
 
 /** Waits until every shard has a leader, and, as asked, until they are where they are going to stay. */
@@ -44,6 +44,14 @@ const leadersOf = (answer: Buffer | null): Leaders | null => {
   if (leaders.length < map.shardCount) return null
   const isBalanced = map.replicas.every(([first], shard) => first !== undefined && nodeOf(first) === leaders[shard])
   return { shardCount: map.shardCount, nodes: map.nodes, leaders, isBalanced }
+}
+
+/** The sum of the leaders' terms: it grows with every election, and with every leadership that is handed over. */
+export const sumOfTerms = async (bus: Bus, prefix: string): Promise<number> => {
+  const answer = await request(bus, spanningSubject(prefix, 'map'), new Uint8Array(0))
+  if (answer === null) throw new Error('nobody answers with a map')
+  const { leaders } = JSON.parse(answer.toString()) as MapAnswer
+  return leaders.reduce((sum, leader) => sum + (leader?.term ?? 0), 0)
 }
 
 /** Null without an answer. */
