@@ -46,10 +46,10 @@ export interface BatchLimits extends AdmissionLimits, PendingLimits {
 
 const defaultBatchLimits: BatchLimits = {
   sessionsMax: 4_096,
-  pendingOperationsMax: 8_192,
+  pendingOperationsMax: 2_048,
   pendingBytesMax: 64 * 1_024 * 1_024,
-  retryAfterMs: 100,
-  retryAfterMsMax: 1_000,
+  retryAfterMs: 50,
+  retryAfterMsMax: 500,
   resultBytesMax: 8 * 1_024 * 1_024,
 }
 

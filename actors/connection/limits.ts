@@ -27,7 +27,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
   inFlightBytesMax: 64 * 1_024 * 1_024,
   batchBytesMax: VALUE_BYTES_MAX + ENTRY_OVERHEAD_BYTES,
   retryAfterMs: 50,
-  retryAfterMsMax: 1_000,
+  retryAfterMsMax: 500,
   requestsPerSecondMax: 0,
   burstRequestsMax: 1_000,
   handshakeMsMax: 10_000,

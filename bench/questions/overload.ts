@@ -13,7 +13,7 @@ import { flag, wholeNumber } from '../../cli/flags.ts'
 import { runFloodClient } from '../clientTask.ts'
 import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
 import { connectNats } from '../../bus/nats.ts'
-import { sumOfTerms } from '../drivers/leaders.ts'
+import { awaitLeaders } from '../drivers/leaders.ts'
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
 import { mebibytes, sampleProcess } from '../sampling.ts'
@@ -66,9 +66,9 @@ const askOverload = (flags: OverloadFlags): Promise<void> => withOwnProduct(flag
     flags.peak ?? await measurePeak(target, { workload, seconds: Math.min(flags.seconds, 5), warmUpMs })
   const bus = await connectNats({ servers: target.at.servers, name: 'shardkv bench' })
   const termsMoved = async (work: () => Promise<void>): Promise<number> => {
-    const before = await sumOfTerms(bus, target.at.prefix)
+    const before = await awaitLeaders(bus, target.at.prefix)
     await work()
-    return await sumOfTerms(bus, target.at.prefix) - before
+    return (await awaitLeaders(bus, target.at.prefix)).terms - before.terms
   }
   const peaks: number[] = []
   const floods: (Flooded & { readonly elections: number })[] = []

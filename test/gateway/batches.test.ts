@@ -340,7 +340,7 @@ describe('a batch', () => {
     const refused = batch(busy, [put('a')])
     // A copy of a batch that was refused is a copy still: one answer.
     say(refused)
-    expect(frames()).toMatchObject([{ kind: 'refused', result: { status: 'OVERLOADED', retryAfterMs: 100, definite: true } }])
+    expect(frames()).toMatchObject([{ kind: 'refused', result: { status: 'OVERLOADED', retryAfterMs: 50, definite: true } }])
     const broken = encodeClientFrame({
       kind: 'batch', session: busy, sequence: 1_000, timeoutMs: 1, consistency: 'linearizable', groups: groupsOf([put('a')]),
     }).slice(0, -1)
