@@ -11,8 +11,8 @@
  * room is said before a batch is read, which makes a refusal cheap.
  */
 
-import { createRetryAfter } from '../actors/connection/retryAfter.ts'
-import type { RetryAfterLimits } from '../actors/connection/retryAfter.ts'
+import { createRetryAfter } from '../actors/kernel/retryAfter.ts'
+import type { RetryAfterLimits } from '../actors/kernel/retryAfter.ts'
 
 export interface AdmissionLimits extends RetryAfterLimits {
   /**

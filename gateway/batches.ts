@@ -15,8 +15,8 @@
  *   to another node, is executed again. Exactly-once comes from request ids and sessions of the state machine.
  * - A session that says nothing for 30 s, and waits for nothing, is closed by its connection. A batch without operations keeps it.
  *
- * Limits: BatchLimits, below. Above them a batch is refused as a whole with OVERLOADED, by its head alone: the rest of it is not read, since
- * a node that is offered ten times what it can do must not spend itself on saying no (gateway/admission.ts).
+ * Limits: BatchLimits, below. Above them a batch is refused as a whole with OVERLOADED, by its head alone: the rest is not read, since a
+ * node that is offered ten times what it can do must not spend itself on saying no (gateway/admission.ts).
  */
 
 import { BATCH_OPERATIONS_MAX, isRead } from '../actors/shard/operation.ts'
@@ -35,8 +35,8 @@ import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
-import type { AdmissionLimits, Holding } from './admission.ts'
-import type { PlacedOperation } from './batchOperation.ts'
+import type { Admission, AdmissionLimits, Holding } from './admission.ts'
+import type { OperationRules, PlacedOperation } from './batchOperation.ts'
 import type { PendingBatch, PendingLimits, PositionedResult } from './pendingBatches.ts'
 
 export interface BatchLimits extends AdmissionLimits, PendingLimits {
@@ -153,16 +153,15 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     else takeBatch(frame, to, inbound.data.length)
   }
 
-  /** True when that was done. Whatever else may be wrong with the batch is for `takeBatch` to find. */
+  /** True when that was done. */
   const refuseAboveLimits = (data: Uint8Array, to: string): boolean => {
-    const head = batchHeadOf(data)
-    const session = head === null ? undefined : sessions.get(head.session)
-    if (head === null || session === undefined || head.groups === 0 || isDraining || session.hasSaidBye) return false
-    if (head.sequence <= session.lastSequence || admission.hasRoom(session.holding)) return false
+    const unread = isDraining ? null : withoutRoom(data, sessions, admission)
+    if (unread === null) return false
+    const { session, sequence } = unread
     const now = clock.now()
-    session.lastSequence = head.sequence
+    session.lastSequence = sequence
     session.connection.send({ type: 'connection.hello', version: session.protocol, now })
-    refuse(to, head.sequence, tooManyPending(admission.refuse(data.length, now)))
+    refuse(to, sequence, tooManyPending(admission.refuse(data.length, now)))
     totals.refused += 1
     return true
   }
@@ -213,7 +212,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   }
 
   const admit = (session: Session, frame: Batch, { reply, bytes }: { readonly reply: string; readonly bytes: number }): void => {
-    const { sequence, timeoutMs } = frame
+    const { sequence } = frame
     const operations = operationsOf(frame)
     const now = clock.now()
     const batch = pending.open({ session: session.id, holding: session.holding, sequence, reply, bytes, operations }, now)
@@ -221,19 +220,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     totals.operations += operations.length
     if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
     else session.batches.set(sequence, batch)
-    const requests: ClientRequest[] = []
-    for (let position = 0; position < operations.length; position += 1) {
-      const { shard, operation } = operations[position] as PlacedOperation
-      const refusal = refusalOf(shard, operation, options)
-      if (refusal !== null) {
-        answerAt(session, batch, { position, result: refusal })
-        continue
-      }
-      // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
-      const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
-      const ticket = sequence * BATCH_OPERATIONS_MAX + position
-      requests.push({ ticket, shard, policy: 'direct', consistency, operation, timeoutMs })
-    }
+    const requests = requestsOf({ frame, operations, rules: options }, (answer) => answerAt(session, batch, answer))
     if (requests.length > 0) session.connection.send({ type: 'connection.requests', requests, now })
   }
 
@@ -270,4 +257,39 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     },
     counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations: admission.operations() }),
   }
+}
+
+/** The session and the sequence of a batch for which there is no room; null for whatever has to be read to be judged. */
+const withoutRoom = (
+  data: Uint8Array, sessions: ReadonlyMap<BatchSessionId, Session>, admission: Admission,
+): { readonly session: Session; readonly sequence: number } | null => {
+  const head = batchHeadOf(data)
+  const session = head === null ? undefined : sessions.get(head.session)
+  if (head === null || session === undefined || head.groups === 0 || session.hasSaidBye) return null
+  if (head.sequence <= session.lastSequence || admission.hasRoom(session.holding)) return null
+  return { session, sequence: head.sequence }
+}
+
+interface OpenedBatch {
+  readonly frame: Batch
+  readonly operations: readonly PlacedOperation[]
+  readonly rules: OperationRules
+}
+
+/** What is refused here is answered at once. */
+const requestsOf = ({ frame, operations, rules }: OpenedBatch, answer: (answer: PositionedResult) => void): readonly ClientRequest[] => {
+  const requests: ClientRequest[] = []
+  for (let position = 0; position < operations.length; position += 1) {
+    const { shard, operation } = operations[position] as PlacedOperation
+    const refusal = refusalOf(shard, operation, rules)
+    if (refusal !== null) {
+      answer({ position, result: refusal })
+      continue
+    }
+    // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
+    const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
+    const ticket = frame.sequence * BATCH_OPERATIONS_MAX + position
+    requests.push({ ticket, shard, policy: 'direct', consistency, operation, timeoutMs: frame.timeoutMs })
+  }
+  return requests
 }

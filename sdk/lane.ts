@@ -30,7 +30,8 @@ export interface Lane {
 }
 
 export const createLane = (shard: ShardId, isStale: boolean, input: { readonly client: string; readonly turn: number }): Lane => ({
-  shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, isHeld: false, failures: 0, turn: input.turn, isDirty: false,
+  shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, isHeld: false, failures: 0,
+  turn: input.turn, isDirty: false,
 })
 
 export const waitingIn = (lane: Lane): number => lane.ready.length + lane.fresh.length

@@ -3,7 +3,7 @@
 
 import { ENTRY_OVERHEAD_BYTES, VALUE_BYTES_MAX } from '../shard/operation.ts'
 
-import type { RetryAfterLimits } from './retryAfter.ts'
+import type { RetryAfterLimits } from '../kernel/retryAfter.ts'
 
 export interface ConnectionLimits extends RetryAfterLimits {
   /** Requests taken in and not yet answered. Higher hides longer pauses from clients, with more memory and longer waits. */

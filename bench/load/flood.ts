@@ -72,7 +72,8 @@ interface Counts {
   latencies: Histogram
 }
 
-const newCounts = (): Counts => ({ offered: 0, sent: 0, heldBack: 0, retryAfterMsMax: 0, byStatus: new Map(), latencies: createHistogram() })
+const newCounts = (): Counts =>
+  ({ offered: 0, sent: 0, heldBack: 0, retryAfterMsMax: 0, byStatus: new Map(), latencies: createHistogram() })
 
 export const runFlood = async (
   target: DriverTarget, { workload, flood, random }: { readonly workload: WorkloadSpec; readonly flood: Flood; readonly random: Random },

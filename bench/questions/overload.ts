@@ -159,19 +159,39 @@ const lineOf = (row: OverloadRow): readonly (string | number)[] => {
   const { client, seconds, offered, sent, done, overloaded, failures, goodputShare, elections, retryAfterMsMax } = row
   const perSecond = (count: number): number => Math.round(count / seconds)
   return [
-    client, perSecond(offered), perSecond(sent), perSecond(done), Math.round(goodputShare * 100), row.p50Ms.toFixed(0), row.p99Ms.toFixed(0), perSecond(overloaded),
+    client, perSecond(offered), perSecond(sent), perSecond(done), Math.round(goodputShare * 100),
+    row.p50Ms.toFixed(0), row.p99Ms.toFixed(0), perSecond(overloaded),
     Object.entries(failures).map(([status, count]) => `${status} ${perSecond(count)}`).join(' '), elections, retryAfterMsMax,
     mebibytes(row.rssBytesBefore), mebibytes(row.rssBytesMax),
   ]
 }
 
-const verdictsOf = ({ client, goodputShare, otherShare, elections, rssBytesBefore, rssBytesMax }: OverloadRow): readonly string[] => {
+interface Verdict {
+  readonly what: string
+  readonly value: string
+  readonly bar: string
+  readonly isReached: boolean
+}
+
+const verdictsOf = (row: OverloadRow): readonly string[] => verdicts(row).map(({ what, value, bar, isReached }) =>
+  `a client that ${row.client}: ${what}: ${value}, bar ${bar}: ${isReached ? 'reached' : 'MISSED'}`)
+
+const verdicts = ({ goodputShare, otherShare, elections, rssBytesBefore, rssBytesMax }: OverloadRow): readonly Verdict[] => {
   const growth = rssBytesMax - rssBytesBefore
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
   return [
-    ['goodput', `${goodputShare.toFixed(2)} of the peak`, `at least ${GOODPUT_BAR}`, goodputShare >= GOODPUT_BAR],
-    ['told anything but OK or OVERLOADED', `${(otherShare * 100).toFixed(1)} %`, `at most ${OTHER_BAR * 100} %`, otherShare <= OTHER_BAR],
-    ['terms moved on', String(elections), 'none', elections === 0],
-    ['memory grew', `${mebibytes(growth)} MiB`, `at most ${mebibytes(GROWTH_BYTES_BAR)} MiB`, growth <= GROWTH_BYTES_BAR],
-  ].map(([what, value, bar, isReached]) =>
-    `a client that ${String(client)}: ${String(what)}: ${String(value)}, bar ${String(bar)}: ${isReached === true ? 'reached' : 'MISSED'}`)
+    {
+      what: 'goodput', value: `${goodputShare.toFixed(2)} of the peak`, bar: `at least ${GOODPUT_BAR}`,
+      isReached: goodputShare >= GOODPUT_BAR,
+    },
+    {
+      what: 'neither done nor told OVERLOADED', value: percent(otherShare), bar: `at most ${percent(OTHER_BAR)}`,
+      isReached: otherShare <= OTHER_BAR,
+    },
+    { what: 'terms moved on', value: String(elections), bar: 'none', isReached: elections === 0 },
+    {
+      what: 'memory grew', value: `${mebibytes(growth)} MiB`, bar: `at most ${mebibytes(GROWTH_BYTES_BAR)} MiB`,
+      isReached: growth <= GROWTH_BYTES_BAR,
+    },
+  ]
 }

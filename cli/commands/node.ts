@@ -125,7 +125,11 @@ const connectAll = async (options: NodeCommandOptions, log: Logger): Promise<Bus
   const open = (suffix: keyof Buses, more: Partial<NatsOptions> = {}): Promise<Bus> => connectNats({
     servers: options.servers, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, ...credentialsOf(options), ...more,
   })
-  const buses = { data: await open('data'), doors: await open('doors', { pingsOutMax: DOORS_PINGS_OUT_MAX }), control: await open('control') }
+  const buses = {
+    data: await open('data'),
+    doors: await open('doors', { pingsOutMax: DOORS_PINGS_OUT_MAX }),
+    control: await open('control'),
+  }
   const { server, maxPayloadBytes } = buses.data.status()
   const warning = versionWarning(server.version)
   log.info({ actor: 'bus', broker: server, maxPayloadBytes }, 'connected')

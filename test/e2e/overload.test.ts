@@ -53,11 +53,12 @@ const framesOf = (session: string, shard: number): readonly Uint8Array[] => {
   for (let n = 0; keys.length < BATCH_OPERATIONS; n += 1) if (shardOf(`k${n}`, SHARDS) === shard) keys.push(`k${n}`)
   const operations = keys.map((key) => ({ code: OpCode.put, key, value: new Uint8Array(128) }))
   return Array.from({ length: BATCHES }, (_, i) => encodeClientFrame({
-    kind: 'batch', session, sequence: i + 1, timeoutMs: 30_000, consistency: 'linearizable', groups: [{ shard: shardId(shard), operations }],
+    kind: 'batch', session, sequence: i + 1, timeoutMs: 30_000, consistency: 'linearizable',
+    groups: [{ shard: shardId(shard), operations }],
   }))
 }
 
-test('a flood of batches is told OVERLOADED, and to wait the longer the more it is; no answer is missing, and the node serves on', async () => {
+test('a flood of batches is told OVERLOADED, and to wait longer as it grows; no answer is missing, and the node serves on', async () => {
   const leaders = leadersOf(await cluster.until('every shard is served', isServing(cluster)))
   const node = must(leaders.get(0), 'shard 0 is led')
   const bus = await cluster.connect('flood')

@@ -1,7 +1,7 @@
 /** Who is let in, and how long the others are told to wait. */
 
 import { describe, expect, test } from '@jest/globals'
-import { createRetryAfter } from '../../actors/connection/retryAfter.ts'
+import { createRetryAfter } from '../../actors/kernel/retryAfter.ts'
 import { createAdmission } from '../../gateway/admission.ts'
 
 const limits = { pendingOperationsMax: 8, pendingBytesMax: 1_000, retryAfterMs: 100, retryAfterMsMax: 1_000 }
