@@ -84,6 +84,18 @@ describe('the front doors of a node', () => {
     expect(failures).toEqual([])
   })
 
+  test('hold 4,096 requests without a session at a time, and refuse the next', () => {
+    const { client, pass } = open()
+    const statuses = new Map<string, number>()
+    client.subscribe('_INBOX.raw', ({ headers }) => {
+      const status = headers?.get('Kv-Status') ?? ''
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    })
+    for (let i = 0; i < 4_100; i += 1) client.publish('kv.get.a', new Uint8Array(0), { reply: '_INBOX.raw' })
+    pass(5)
+    expect(statuses.get('OVERLOADED')).toBe(4)
+  })
+
   test('answer a single request on the gateway subjects, and the map', () => {
     const { client, pass, parts } = open()
     const statuses: string[] = []
