@@ -40,6 +40,8 @@ export interface NatsOptions {
   /** Without the final dot: `_INBOX`. */
   readonly inboxPrefix?: string
   readonly pingIntervalMs?: number
+  /** So many pings without an answer end the connection. */
+  readonly pingsOutMax?: number
   readonly outboxBytesMax?: number
   /** Keep trying until a server answers, instead of failing when none does. */
   readonly waitForServer?: boolean
@@ -57,7 +59,7 @@ const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
   reconnectTimeWait: RECONNECT_WAIT_MS,
   reconnectJitter: RECONNECT_WAIT_MS,
   pingInterval: options.pingIntervalMs ?? PING_INTERVAL_MS,
-  maxPingOut: PINGS_OUT_MAX,
+  maxPingOut: options.pingsOutMax ?? PINGS_OUT_MAX,
   timeout: CONNECT_TIMEOUT_MS,
   noEcho: true,
   waitOnFirstConnect: options.waitForServer === true,

@@ -4,8 +4,8 @@ import type { OperationResult } from '../actors/shard/operation.ts'
 
 const RETRY_AFTER_MS = 100
 
-const overloaded = (message: string): OperationResult =>
-  ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS, message })
+const overloaded = (message: string, retryAfterMs = RETRY_AFTER_MS): OperationResult =>
+  ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs, message })
 
 export const invalid = (message: string): OperationResult => ({ status: 'INVALID', revision: 0, definite: true, message })
 
@@ -14,7 +14,8 @@ export const sessionExpired: OperationResult = {
 }
 export const leavingNode = overloaded('The node is leaving: fetch the map and ask another.')
 export const tooManySessions = overloaded('The node has as many sessions as it can hold: try again later, or say bye to old ones.')
-export const tooManyPending = overloaded('The node has as many batches as it can hold: slow down.')
+export const tooManyPending = (retryAfterMs: number): OperationResult =>
+  overloaded('The node has as many operations as it can hold: slow down.', retryAfterMs)
 
 export const tooManyValues: OperationResult = {
   status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0,

@@ -15,16 +15,18 @@
  *   to another node, is executed again. Exactly-once comes from request ids and sessions of the state machine.
  * - A session that says nothing for 30 s, and waits for nothing, is closed by its connection. A batch without operations keeps it.
  *
- * Limits: BatchLimits, below. Above them a batch is refused as a whole with OVERLOADED.
+ * Limits: BatchLimits, below. Above them a batch is refused as a whole with OVERLOADED, by its head alone: the rest is not read, since a
+ * node that is offered ten times what it can do must not spend itself on saying no (gateway/admission.ts).
  */
 
 import { BATCH_OPERATIONS_MAX, isRead } from '../actors/shard/operation.ts'
-import { decodeClientFrame } from '../bus/codec/batch.ts'
+import { batchHeadOf, decodeClientFrame } from '../bus/codec/batch.ts'
 import { encodeNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { batchSubject, isReplyAllowed } from '../bus/subjects.ts'
 import { operationsOf, refusalOf } from './batchOperation.ts'
 import { invalid, leavingNode, sessionExpired, tooManyPending, tooManySessions } from './batchRefusals.ts'
+import { createAdmission } from './admission.ts'
 import { createPendingBatches } from './pendingBatches.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
@@ -33,18 +35,21 @@ import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
-import type { PlacedOperation } from './batchOperation.ts'
+import type { Admission, AdmissionLimits, Holding } from './admission.ts'
+import type { OperationRules, PlacedOperation } from './batchOperation.ts'
 import type { PendingBatch, PendingLimits, PositionedResult } from './pendingBatches.ts'
 
-export interface BatchLimits extends PendingLimits {
+export interface BatchLimits extends AdmissionLimits, PendingLimits {
   /** Sessions open at a time. Each holds a connection actor of about 10 KB. */
   readonly sessionsMax: number
 }
 
 const defaultBatchLimits: BatchLimits = {
   sessionsMax: 4_096,
-  pendingOperationsMax: 262_144,
-  pendingBytesMax: 256 * 1_024 * 1_024,
+  pendingOperationsMax: 2_048,
+  pendingBytesMax: 64 * 1_024 * 1_024,
+  retryAfterMs: 50,
+  retryAfterMsMax: 500,
   resultBytesMax: 8 * 1_024 * 1_024,
 }
 
@@ -102,6 +107,7 @@ interface Session {
   readonly connection: SessionConnection
   readonly protocol: number
   readonly batches: Map<number, PendingBatch>
+  readonly holding: Holding
   lastSequence: number
   hasSaidBye: boolean
 }
@@ -110,7 +116,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   const { bus, clock, log } = options
   const limits: BatchLimits = { ...defaultBatchLimits, ...options.limits }
   const refusals = createRefusalLog(clock, log, 'a batch was refused')
-  const totals = { opened: 0, closed: 0, batches: 0, operations: 0 }
+  const totals = { opened: 0, closed: 0, batches: 0, operations: 0, refused: 0 }
   const sessions = new Map<BatchSessionId, Session>()
   let isDraining = false
   let idleTickAt = Number.NEGATIVE_INFINITY
@@ -120,7 +126,8 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     const sent = bus.publish(to, frame)
     if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
   }
-  const pending = createPendingBatches({ ...options, limits, publish })
+  const admission = createAdmission(limits)
+  const pending = createPendingBatches({ ...options, limits, admission, publish })
   const refuse = (to: string, sequence: number, result: OperationResult): void => {
     refusals.note(result.status, result.message ?? '')
     if (to !== '') publish(to, encodeNodeFrame({ kind: 'refused', sequence, result }))
@@ -133,6 +140,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
       refusals.note('replySubject', `a batch asks for its answer outside ${options.inboxPrefix}: it is dropped`)
       return
     }
+    if (to !== '' && refuseAboveLimits(inbound.data, to)) return
     const decoded = decodeClientFrame(inbound.data)
     if (!decoded.ok) {
       refuse(to, decoded.sequence, invalid(decoded.reason))
@@ -143,6 +151,19 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     else if (to === '') refusals.note('replySubject', 'a batch names no subject for its answer: it is dropped')
     else if (frame.kind === 'hello') openSession(to, frame.protocol)
     else takeBatch(frame, to, inbound.data.length)
+  }
+
+  /** True when that was done. */
+  const refuseAboveLimits = (data: Uint8Array, to: string): boolean => {
+    const unread = isDraining ? null : withoutRoom(data, sessions, admission)
+    if (unread === null) return false
+    const { session, sequence } = unread
+    const now = clock.now()
+    session.lastSequence = sequence
+    session.connection.send({ type: 'connection.hello', version: session.protocol, now })
+    refuse(to, sequence, tooManyPending(admission.refuse(data.length, now)))
+    totals.refused += 1
+    return true
   }
 
   const openSession = (to: string, protocol: number): void => {
@@ -160,7 +181,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
         if (sessions.delete(id)) totals.closed += 1
       },
     })
-    sessions.set(id, { id, connection, protocol, batches: new Map(), lastSequence: 0, hasSaidBye: false })
+    sessions.set(id, { id, connection, protocol, batches: new Map(), holding: { operations: 0 }, lastSequence: 0, hasSaidBye: false })
     totals.opened += 1
     connection.send({ type: 'connection.hello', version: protocol, now: clock.now() })
     connection.send({ type: 'connection.authenticated' })
@@ -191,31 +212,15 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   }
 
   const admit = (session: Session, frame: Batch, { reply, bytes }: { readonly reply: string; readonly bytes: number }): void => {
-    const { sequence, timeoutMs } = frame
+    const { sequence } = frame
     const operations = operationsOf(frame)
-    const batch = pending.open({ session: session.id, sequence, reply, bytes, operations })
-    if (batch === null) {
-      refuse(reply, sequence, tooManyPending)
-      return
-    }
     const now = clock.now()
+    const batch = pending.open({ session: session.id, holding: session.holding, sequence, reply, bytes, operations }, now)
     totals.batches += 1
     totals.operations += operations.length
     if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
     else session.batches.set(sequence, batch)
-    const requests: ClientRequest[] = []
-    for (let position = 0; position < operations.length; position += 1) {
-      const { shard, operation } = operations[position] as PlacedOperation
-      const refusal = refusalOf(shard, operation, options)
-      if (refusal !== null) {
-        answerAt(session, batch, { position, result: refusal })
-        continue
-      }
-      // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
-      const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
-      const ticket = sequence * BATCH_OPERATIONS_MAX + position
-      requests.push({ ticket, shard, policy: 'direct', consistency, operation, timeoutMs })
-    }
+    const requests = requestsOf({ frame, operations, rules: options }, (answer) => answerAt(session, batch, answer))
     if (requests.length > 0) session.connection.send({ type: 'connection.requests', requests, now })
   }
 
@@ -250,6 +255,41 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
       for (const { connection } of sessions.values()) connection.stop()
       sessions.clear()
     },
-    counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations: pending.operations() }),
+    counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations: admission.operations() }),
   }
+}
+
+/** The session and the sequence of a batch for which there is no room; null for whatever has to be read to be judged. */
+const withoutRoom = (
+  data: Uint8Array, sessions: ReadonlyMap<BatchSessionId, Session>, admission: Admission,
+): { readonly session: Session; readonly sequence: number } | null => {
+  const head = batchHeadOf(data)
+  const session = head === null ? undefined : sessions.get(head.session)
+  if (head === null || session === undefined || head.groups === 0 || session.hasSaidBye) return null
+  if (head.sequence <= session.lastSequence || admission.hasRoom(session.holding)) return null
+  return { session, sequence: head.sequence }
+}
+
+interface OpenedBatch {
+  readonly frame: Batch
+  readonly operations: readonly PlacedOperation[]
+  readonly rules: OperationRules
+}
+
+/** What is refused here is answered at once. */
+const requestsOf = ({ frame, operations, rules }: OpenedBatch, answer: (answer: PositionedResult) => void): readonly ClientRequest[] => {
+  const requests: ClientRequest[] = []
+  for (let position = 0; position < operations.length; position += 1) {
+    const { shard, operation } = operations[position] as PlacedOperation
+    const refusal = refusalOf(shard, operation, rules)
+    if (refusal !== null) {
+      answer({ position, result: refusal })
+      continue
+    }
+    // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
+    const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
+    const ticket = frame.sequence * BATCH_OPERATIONS_MAX + position
+    requests.push({ ticket, shard, policy: 'direct', consistency, operation, timeoutMs: frame.timeoutMs })
+  }
+  return requests
 }

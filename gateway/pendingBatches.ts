@@ -7,22 +7,20 @@ import { must } from '../actors/kernel/assert.ts'
 import { isRead } from '../actors/shard/operation.ts'
 import { createResultsEncoder } from '../bus/codec/batchAnswers.ts'
 import { tooManyValues, valueTooLarge } from './batchRefusals.ts'
+import type { Admission, Holding } from './admission.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { BatchSessionId } from '../bus/codec/batch.ts'
 import type { ResultRow } from '../bus/codec/batchAnswers.ts'
 import type { PlacedOperation } from './batchOperation.ts'
 
 export interface PendingLimits {
-  /** Operations of all sessions that wait for their result. */
-  readonly pendingOperationsMax: number
-  /** Bytes of the frames that brought them; their values stay in memory as long. */
-  readonly pendingBytesMax: number
   /** Bytes of the values read for one batch: they may leave in one burst, which has to pass the bus's outbox. */
   readonly resultBytesMax: number
 }
 
 export interface PendingOptions {
   readonly limits: PendingLimits
+  readonly admission: Admission
   readonly valueBytesMax: number
   readonly frameBytesMax: number
   readonly publish: (to: string, frame: Uint8Array) => void
@@ -31,6 +29,8 @@ export interface PendingOptions {
 
 interface ArrivedBatch {
   readonly session: BatchSessionId
+  /** Of its session. */
+  readonly holding: Holding
   readonly sequence: number
   readonly reply: string
   readonly bytes: number
@@ -52,29 +52,24 @@ export interface PositionedResult {
 }
 
 export interface PendingBatches {
-  /** Null when there is no room for it. One without operations is complete at once. */
-  readonly open: (batch: ArrivedBatch) => PendingBatch | null
+  /** One without operations is complete at once. */
+  readonly open: (batch: ArrivedBatch, now: number) => PendingBatch
   /** Once for every position. */
   readonly answer: (batch: PendingBatch, answer: PositionedResult) => void
   readonly flush: () => void
-  readonly operations: () => number
 }
 
 export const createPendingBatches = (options: PendingOptions): PendingBatches => {
-  const { limits, requestFlush } = options
+  const { limits, admission, requestFlush } = options
   /** Batches with something to send at the end of this turn, in the order in which they got it. */
   const touched = new Set<PendingBatch>()
-  let operations = 0
-  let bytes = 0
   let replyTo = ''
   const encoder = createResultsEncoder({ bytesMax: options.frameBytesMax, onFrame: (frame) => options.publish(replyTo, frame) })
 
   const touch = (batch: PendingBatch): void => {
     touched.add(batch)
     requestFlush()
-    if (batch.waiting > 0) return
-    operations -= batch.operations.length
-    bytes -= batch.bytes
+    if (batch.waiting === 0) admission.released(batch.bytes)
   }
   /** A read has no effect, so that what can not be sent may still be refused for certain. */
   const fitRead = (batch: PendingBatch, result: OperationResult): OperationResult => {
@@ -86,19 +81,18 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
   }
 
   return {
-    open: (arrived) => {
-      const count = arrived.operations.length
-      if (operations + count > limits.pendingOperationsMax || bytes + arrived.bytes > limits.pendingBytesMax) return null
-      const batch: PendingBatch = { ...arrived, waiting: count, valueBytes: 0, rows: [] }
-      operations += count
-      bytes += arrived.bytes
-      if (count === 0) touch(batch)
+    open: (arrived, now) => {
+      const { holding, bytes, operations: { length: operations } } = arrived
+      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, rows: [] }
+      admission.admit({ holding, operations, bytes }, now)
+      if (operations === 0) touch(batch)
       return batch
     },
     answer: (batch, { position, result }) => {
       const placed = must(batch.operations[position], 'an answer is for an operation of its batch')
       batch.rows.push({ position, shard: placed.shard, result: isRead(placed.operation.code) ? fitRead(batch, result) : result })
       batch.waiting -= 1
+      admission.answered(batch.holding)
       touch(batch)
     },
     flush: () => {
@@ -110,6 +104,5 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
         rows.length = 0
       }
     },
-    operations: () => operations,
   }
 }

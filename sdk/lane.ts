@@ -20,6 +20,8 @@ export interface Lane {
   session: ShardSession
   /** By the clock. */
   pausedUntil: number
+  /** The pause is what an overloaded leader asked for: that something sent earlier succeeds does not end it. */
+  isHeld: boolean
   /** In a row. */
   failures: number
   /** Which replica is asked: grows with every failure. */
@@ -28,7 +30,8 @@ export interface Lane {
 }
 
 export const createLane = (shard: ShardId, isStale: boolean, input: { readonly client: string; readonly turn: number }): Lane => ({
-  shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, failures: 0, turn: input.turn, isDirty: false,
+  shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, isHeld: false, failures: 0,
+  turn: input.turn, isDirty: false,
 })
 
 export const waitingIn = (lane: Lane): number => lane.ready.length + lane.fresh.length
@@ -37,20 +40,30 @@ interface Pause {
   readonly now: number
   /** What the other side asked for. */
   readonly floorMs?: number | undefined
+  readonly isOverload?: boolean
 }
 
 /** Failures within one pause are one failure: a frame of a thousand refusals is not a thousand reasons to wait. */
-export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0 }: Pause): void => {
+export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0, isOverload = false }: Pause): void => {
   if (lane.pausedUntil > now) {
     lane.pausedUntil = Math.max(lane.pausedUntil, now + floorMs)
+    lane.isHeld ||= isOverload
     return
   }
+  lane.isHeld = isOverload
   lane.pausedUntil = now + backoffMs(random, lane.failures, floorMs)
   lane.failures += 1
   lane.turn += 1
 }
 
+/** Something succeeded: the leader is there. */
+export const noteSuccess = (lane: Lane): void => {
+  if (lane.isHeld) lane.failures = 0
+  else resumeLane(lane)
+}
+
 export const resumeLane = (lane: Lane): void => {
+  lane.isHeld = false
   lane.pausedUntil = 0
   lane.failures = 0
 }

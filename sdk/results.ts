@@ -14,7 +14,7 @@ import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { isWrite, sessionExpiredOf, settleWith, timeoutOf } from './call.ts'
 import { enqueue, finishCall, laneOf, rejectCall } from './dispatch.ts'
-import { pauseLane, resumeLane } from './lane.ts'
+import { noteSuccess, pauseLane } from './lane.ts'
 import { createSession } from './session.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Call } from './call.ts'
@@ -25,7 +25,7 @@ export const handleResult = (dispatch: Dispatch, call: Call, result: OperationRe
   const lane = laneOf(dispatch, call)
   if (call.isDone || lane === undefined) return
   if (settleWith(call, result)) {
-    if (lane.failures > 0) resumeLane(lane)
+    if (lane.failures > 0) noteSuccess(lane)
     finishCall(dispatch, call)
     return
   }
@@ -37,7 +37,7 @@ export const handleResult = (dispatch: Dispatch, call: Call, result: OperationRe
   }
   if (result.definite !== true && isWrite(call)) call.isUncertain = true
   dispatch.map.refresh()
-  retry(dispatch, lane, { call, floorMs: result.retryAfterMs })
+  retry(dispatch, lane, { call, floorMs: result.retryAfterMs, isOverload: result.status === 'OVERLOADED' })
 }
 
 /** Nobody received its last copy. */
@@ -69,9 +69,15 @@ const handleExpired = (dispatch: Dispatch, lane: Lane, call: Call): void => {
   retry(dispatch, lane, { call })
 }
 
-const retry = (dispatch: Dispatch, lane: Lane, { call, floorMs }: { readonly call: Call; readonly floorMs?: number | undefined }): void => {
+interface Retry {
+  readonly call: Call
+  readonly floorMs?: number | undefined
+  readonly isOverload?: boolean
+}
+
+const retry = (dispatch: Dispatch, lane: Lane, { call, floorMs, isOverload = false }: Retry): void => {
   const now = dispatch.clock.now()
-  pauseLane(lane, dispatch.random, { now, floorMs })
+  pauseLane(lane, dispatch.random, { now, floorMs, isOverload })
   if (call.deadline <= now) {
     rejectCall(dispatch, call, timeoutOf(call))
     return

@@ -15,6 +15,7 @@ import { createNode } from '../topology/node.ts'
 import { defaultSettings } from '../topology/nodeOptions.ts'
 import { createNodeClock, createProcess } from './clock.ts'
 import { createDisk } from './disk.ts'
+import { doorsOf } from './network.ts'
 import { createTraceLogger } from './trace.ts'
 import { createWire } from './wire.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -123,6 +124,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
           random: createRandom(random.uint32()),
           fileSystem: machine.disk.mount(process),
           bus: connect(machine.id, process),
+          doorsBus: connect(doorsOf(machine.id), process),
           controlBus: connect(`${machine.id}/control`, process),
           log: createTraceLogger(trace, machine.id, options.isVerbose),
         },

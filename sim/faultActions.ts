@@ -6,7 +6,7 @@
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
-import { drawPartition, partitionKinds } from './network.ts'
+import { doorsOf, drawPartition, partitionKinds } from './network.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Timeline } from './clock.ts'
 import type { Cluster, Machine } from './cluster.ts'
@@ -104,6 +104,7 @@ export const mendNetwork = ({ network, cluster }: FaultsInput): void => {
 const forEachEndpoint = ({ machines }: Cluster, visit: (endpoint: string) => void): void => {
   for (const { id } of machines) {
     visit(id)
+    visit(doorsOf(id))
     visit(`${id}/control`)
   }
 }
@@ -118,8 +119,9 @@ const clog: FaultAction = (context, machine) => {
 
 const lateBurst: FaultAction = (context, machine) => {
   const ms = between(context.random, ...LATE_BURST_MS)
-  say(context, 'lateBurst', `${machine.id} after ${ms} ms`)
-  context.network.clog((_from, to) => to === machine.id, context.timeline.now() + ms)
+  const endpoints = pick(context.random, [[machine.id], [doorsOf(machine.id)], [machine.id, doorsOf(machine.id)]]) ?? []
+  say(context, 'lateBurst', `${endpoints.join(' and ')} after ${ms} ms`)
+  context.network.clog((_from, to) => endpoints.includes(to), context.timeline.now() + ms)
 }
 
 const wallJump: FaultAction = (context, machine) => {

@@ -6,7 +6,7 @@
  * releases them together (a slow consumer's late burst); a cut loses them; a cut of everything is a broker that
  * restarts.
  *
- * An endpoint is a connection: `n1` (a node's data path), `n1/control`, `c1` (a client). Without reordering each
+ * An endpoint is a connection: `n1` (a node's data path), `n1/doors`, `n1/control`, `c1` (a client). Without reordering each
  * link is first in, first out, as one NATS connection is.
  */
 
@@ -106,10 +106,14 @@ export const ownerOf = (endpoint: string): string => {
   return slash < 0 ? endpoint : endpoint.slice(0, slash)
 }
 
+/** The connection of a node's front doors. */
+export const doorsOf = (node: string): string => `${node}/doors`
+
 const isClient = (owner: string): boolean => owner.startsWith('c')
 
 export const partitionKinds = [
   'isolateOne', 'halves', 'ring', 'bridge', 'oneWay', 'leaderOnly', 'clientsOnly', 'everything', 'dataPathOnly',
+  'doorsOnly',
 ] as const
 export type PartitionKind = (typeof partitionKinds)[number]
 
@@ -139,6 +143,7 @@ export const drawPartition = ({ kind, nodes, leader, random }: PartitionInput): 
     case 'oneWay': return oneWay(one, chance(random, 0.5))
     case 'clientsOnly': return { name: 'clients cut', isCut: (from, to) => isClient(from) || isClient(to) }
     case 'everything': return { name: 'broker gone', isCut: () => true }
+    case 'doorsOnly': return { name: `doors of ${one} cut`, isCut: (from, to) => from === doorsOf(one) || to === doorsOf(one) }
     case 'dataPathOnly': return { name: `data path of ${one} cut`, isCut: (from, to) => from === one || to === one }
   }
   return kind satisfies never

@@ -21,6 +21,12 @@ import type { ClusterMap } from './clusterMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeId, ShardId } from './ids.ts'
 
+/**
+ * All requests without a session share one connection, and one by one they are slower than batches: what is above this would wait for
+ * seconds.
+ */
+const rawLimits = { inFlightRequestsMax: 4_096 } as const
+
 type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 
 export interface FrontDoorsOptions {
@@ -111,7 +117,7 @@ const openConnection = (
     clock,
     log: log.child({ actor: 'connection', conn_id: id }),
     now: clock.now(),
-    limits: { batchBytesMax: options.budget.frameBytesMax, ...connectionLimits },
+    limits: { batchBytesMax: options.budget.frameBytesMax, ...(kind === 'raw' ? rawLimits : {}), ...connectionLimits },
     leaderOf: options.leaderOf,
     ports: {
       ...ports,
@@ -126,9 +132,9 @@ const openConnection = (
 
 const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
   const { map, budget, leaderOf } = options
-  const { ports: { bus, clock, log }, settings } = options.node
+  const { ports: { doorsBus, clock, log }, settings } = options.node
   return createNatsGateway({
-    bus,
+    bus: doorsBus,
     clock,
     log: log.child({ actor: 'gateway' }),
     prefix: settings.prefix,
@@ -145,9 +151,9 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
 
 const openBatchDoor = (doors: Doors): BatchGateway => {
   const { map, budget, turn } = doors.options
-  const { ports: { bus, clock, log, random }, settings, genesis } = doors.options.node
+  const { ports: { doorsBus, clock, log, random }, settings, genesis } = doors.options.node
   const batches: BatchGateway = createBatchGateway({
-    bus,
+    bus: doorsBus,
     clock,
     log: log.child({ actor: 'batch' }),
     prefix: settings.prefix,

@@ -16,7 +16,7 @@ import { mapOfGenesis } from './clusterMap.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
 import { createNodeParts } from './nodeParts.ts'
-import { countersOf, readinessOf, reportNode } from './nodeReport.ts'
+import { connectionsOf, countersOf, readinessOf, reportNode } from './nodeReport.ts'
 import { checkRouting } from './routingCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
 import type { Tick, Ticker } from '../actors/kernel/ticker.ts'
@@ -75,7 +75,7 @@ export const createNode = (options: NodeOptions): Node => {
   return {
     state: () => stateOf(running),
     report: () => report(running),
-    readiness: () => readinessOf(report(running), options.ports.bus.status().connected),
+    readiness: () => readinessOf(report(running), connectionsOf(options.ports)),
     drain: () => running.life?.send({ type: 'node.drain' }),
     kill: () => release(running),
     parts: () => running.parts,
@@ -131,7 +131,7 @@ const join = (running: Running): void => {
   const { parts, options, map } = running
   if (parts === null) return
   const { boot, ports, settings, genesis, startedAtMs } = options
-  const { clock, bus, controlBus } = ports
+  const { clock, bus, doorsBus, controlBus } = ports
   running.ticker = createTicker(clock, settings.tickMs, (tick) => onTick(running, tick))
   running.radio = createBeaconRadio({
     bus: controlBus,
@@ -149,7 +149,7 @@ const join = (running: Running): void => {
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
   })
-  checkRouting({ from: controlBus, to: bus, clock, boot, prefix: settings.prefix, shardCount: map.shardCount }, (verdict) => {
+  checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: map.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
     const fields = { actor: 'node', routing: verdict.routing, broker: bus.status().server.version }

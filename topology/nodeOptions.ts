@@ -67,9 +67,14 @@ export interface NodePorts {
   readonly clock: Clock
   readonly random: Random
   readonly fileSystem: FileSystem
-  /** The data path: frames, requests, replies. CheckQuorum counts what travels here. */
+  /** The data path: frames between nodes. CheckQuorum counts what travels here. */
   readonly bus: Bus
-  /** A second connection for status, beacons and probes, so that a dead data path can not hide behind a healthy control path. */
+  /**
+   * The front doors: requests of clients and their replies. A connection is first in, first out, at the broker as in the socket: on one
+   * with the frames, a flood of clients would be in front of the heartbeats, and cost leaders their quorum.
+   */
+  readonly doorsBus: Bus
+  /** A connection for status, beacons and probes, so that a dead data path can not hide behind a healthy control path. */
   readonly controlBus: Bus
   readonly log: Logger
   /** Spans for sampled requests; absent in the simulator. */

@@ -61,12 +61,12 @@ export interface PartsHooks {
 }
 
 export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: PartsHooks): NodeParts => {
-  const { genesis, boot, ports: { bus, clock } } = options
+  const { genesis, boot, ports: { bus, doorsBus, clock } } = options
   const self = genesis.node
   const turn = createTurn(clock)
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
-  const budget = byteBudget(bus.status().maxPayloadBytes)
+  const budget = byteBudget(Math.min(bus.status().maxPayloadBytes, doorsBus.status().maxPayloadBytes))
   const wal = openWal(options, turn, hooks)
   const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({

@@ -99,12 +99,21 @@ export const countersOf = (parts: NodeParts, radio: BeaconRadio | null): Record<
   return { ...counters, ...parts.doors.counters() }
 }
 
+export interface Connections {
+  readonly data: boolean
+  readonly doors: boolean
+}
+
+export const connectionsOf = ({ bus, doorsBus }: NodeOptions['ports']): Connections =>
+  ({ data: bus.status().connected, doors: doorsBus.status().connected })
+
 /** Ready when the node serves, the broker is there, and every replica that may know a leader knows one. */
-export const readinessOf = (report: NodeReport, isConnected: boolean): Readiness => {
+export const readinessOf = (report: NodeReport, connected: Connections): Readiness => {
   const waitingFor: string[] = []
   const warnings: string[] = []
   const leaderless = report.replicas.filter((replica) => replica.leader === '' && replica.quarantined === undefined)
-  if (!isConnected) waitingFor.push('the broker')
+  if (!connected.data) waitingFor.push('the broker')
+  if (!connected.doors) waitingFor.push('the connection of the front doors to the broker')
   if (report.node.state !== 'serving') waitingFor.push(`the node to serve (it is ${report.node.state})`)
   if (leaderless.length > 0) waitingFor.push(`a leader of shards ${leaderless.map(({ shard }) => shard).join(', ')}`)
   if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')

@@ -15,6 +15,7 @@ import { encodedOperationBytes } from '../shard/batch.ts'
 import { checkOperation } from '../shard/operationCheck.ts'
 import { createDeadlines } from './deadlines.ts'
 import { LOW_WATER, TIMEOUT_MS_MAX } from './limits.ts'
+import { createRetryAfter } from '../kernel/retryAfter.ts'
 import { openTokenBucket, takeToken } from './tokenBucket.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
 import type { OperationResult } from '../shard/operation.ts'
@@ -22,6 +23,7 @@ import type { Policy } from '../shard/protocol.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { ConnectionLimits } from './limits.ts'
 import type { ClientRequest, ConnectionEffect, ConnectionEvent, LeaderLookup } from './protocol.ts'
+import type { RetryAfter } from '../kernel/retryAfter.ts'
 import type { TokenBucket } from './tokenBucket.ts'
 
 export const CONNECTION_VERSION = 1
@@ -71,6 +73,7 @@ export interface ConnectionCore extends ConnectionCoreOptions {
   /** Of the batches: requests that left together mostly have one deadline. */
   readonly deadlines: Deadlines<SentBatch>
   readonly bucket: TokenBucket
+  readonly retryAfter: RetryAfter
   nextBatch: number
   inFlightRequests: number
   inFlightBytes: number
@@ -88,6 +91,7 @@ export const createConnectionCore = (options: ConnectionCoreOptions): Connection
   batches: new Map(),
   deadlines: createDeadlines(),
   bucket: openTokenBucket(rateOf(options.limits), options.now),
+  retryAfter: createRetryAfter(options.limits),
   nextBatch: options.firstBatch,
   inFlightRequests: 0,
   inFlightBytes: 0,
@@ -124,7 +128,7 @@ export const close = (core: ConnectionCore, reason: string): void => {
 export const acceptRequests = (core: ConnectionCore, { requests, now }: EventOf<'connection.requests'>): void => {
   core.heardAt = now
   for (const request of requests) {
-    const refusal = isAtHighWater(core) ? holdsTooMany(core, request.policy) : refusalOf(core, request, now)
+    const refusal = isAtHighWater(core) ? holdsTooMany(core, request.policy, now) : refusalOf(core, request, now)
     if (refusal === null) take(core, request, now)
     else answer(core, request, refusal)
   }
@@ -142,12 +146,12 @@ const refusalOf = (core: ConnectionCore, { operation, policy }: ClientRequest, n
 /** `throttled`. */
 export const refuseThrottled = (core: ConnectionCore, { requests, now }: EventOf<'connection.requests'>): void => {
   core.heardAt = now
-  for (const request of requests) answer(core, request, holdsTooMany(core, request.policy))
+  for (const request of requests) answer(core, request, holdsTooMany(core, request.policy, now))
 }
 
-const holdsTooMany = (core: ConnectionCore, policy: Policy): OperationResult => {
+const holdsTooMany = (core: ConnectionCore, policy: Policy, now: number): OperationResult => {
   core.counters.overloaded += 1
-  return overloaded(policy, core.limits.retryAfterMs, 'The connection has as many requests as it can hold: slow down.')
+  return overloaded(policy, core.retryAfter.refused(1, now), 'The connection has as many requests as it can hold: slow down.')
 }
 
 /** `draining`. */
@@ -182,6 +186,7 @@ const take = (core: ConnectionCore, request: ClientRequest, now: number): void =
   const deadline = now + Math.min(TIMEOUT_MS_MAX, Math.max(1, request.timeoutMs))
   const bytes = encodedOperationBytes(operation)
   const inFlight: InFlight = { request, deadline, bytes, isDone: false }
+  core.retryAfter.taken(1, now)
   core.inFlightRequests += 1
   core.inFlightBytes += bytes
   if (core.gathered.length === 0) core.effects.push({ type: 'connection.flushWanted' })

@@ -3,15 +3,15 @@
 
 import { ENTRY_OVERHEAD_BYTES, VALUE_BYTES_MAX } from '../shard/operation.ts'
 
-export interface ConnectionLimits {
+import type { RetryAfterLimits } from '../kernel/retryAfter.ts'
+
+export interface ConnectionLimits extends RetryAfterLimits {
   /** Requests taken in and not yet answered. Higher hides longer pauses from clients, with more memory and longer waits. */
   readonly inFlightRequestsMax: number
   /** Their encoded bytes; passed by one request at most. */
   readonly inFlightBytesMax: number
   /** Encoded operations of one message to a shard. A message must fit the broker's payload: the node sets it from the byte budget. */
   readonly batchBytesMax: number
-  /** What a refused caller is told to wait, in milliseconds. */
-  readonly retryAfterMs: number
   /** Requests a second, by a token bucket; 0 is off. */
   readonly requestsPerSecondMax: number
   /** Requests that may come at once after a pause; at least 1. */
@@ -27,6 +27,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
   inFlightBytesMax: 64 * 1_024 * 1_024,
   batchBytesMax: VALUE_BYTES_MAX + ENTRY_OVERHEAD_BYTES,
   retryAfterMs: 50,
+  retryAfterMsMax: 500,
   requestsPerSecondMax: 0,
   burstRequestsMax: 1_000,
   handshakeMsMax: 10_000,

@@ -15,6 +15,8 @@ export interface Leaders {
   readonly nodes: readonly NodeId[]
   /** By shard. */
   readonly leaders: readonly NodeId[]
+  /** The sum of their terms: it grows with every election, and with every leadership that is handed over. */
+  readonly terms: number
   /** Every shard is led by its first replica: no leadership is going to move. */
   readonly isBalanced: boolean
 }
@@ -23,7 +25,7 @@ interface MapAnswer {
   readonly shardCount: number
   readonly nodes: readonly NodeId[]
   readonly replicas: readonly (readonly ReplicaId[])[]
-  readonly leaders: readonly ({ readonly node: NodeId } | null)[]
+  readonly leaders: readonly ({ readonly node: NodeId; readonly term: number } | null)[]
 }
 
 /** Waits until every shard has a leader, and, as asked, until they are where they are going to stay. */
@@ -43,8 +45,10 @@ const leadersOf = (answer: Buffer | null): Leaders | null => {
   const leaders = map.leaders.flatMap((leader) => leader?.node ?? [])
   if (leaders.length < map.shardCount) return null
   const isBalanced = map.replicas.every(([first], shard) => first !== undefined && nodeOf(first) === leaders[shard])
-  return { shardCount: map.shardCount, nodes: map.nodes, leaders, isBalanced }
+  const terms = map.leaders.reduce((sum, leader) => sum + (leader?.term ?? 0), 0)
+  return { shardCount: map.shardCount, nodes: map.nodes, leaders, terms, isBalanced }
 }
+
 
 /** Null without an answer. */
 export const request = (bus: Bus, subject: string, data: Uint8Array): Promise<Buffer | null> => new Promise((resolve) => {

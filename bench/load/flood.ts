@@ -12,6 +12,7 @@ import { OpCode } from '../../actors/shard/operation.ts'
 import { encodeClientFrame } from '../../bus/codec/batch.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { openDoors } from '../drivers/doors.ts'
+import { createHistogram } from './histogram.ts'
 import { createValue, keyName } from './workload.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Operation, OperationResult, StatusName } from '../../actors/shard/operation.ts'
@@ -19,6 +20,7 @@ import type { NodeFrame } from '../../bus/codec/batchAnswers.ts'
 import type { ShardId } from '../../topology/ids.ts'
 import type { Door, Doors } from '../drivers/doors.ts'
 import type { DriverTarget } from '../drivers/port.ts'
+import type { Histogram } from './histogram.ts'
 import type { WorkloadSpec } from './workload.ts'
 
 export interface Flood {
@@ -39,6 +41,9 @@ export interface FloodFigures {
   readonly failures: Readonly<Record<string, number>>
   /** The longest wait that an OVERLOADED asked for; 0 when none did. */
   readonly retryAfterMsMax: number
+  /** Of what was done: from the sending of its batch to its result. */
+  readonly p50Ms: number
+  readonly p99Ms: number
 }
 
 const BATCH_OPERATIONS = 256
@@ -52,6 +57,8 @@ const SEQUENCE_AT = 10
 interface Spout {
   readonly door: Door
   readonly frames: readonly Buffer[]
+  /** By sequence: batches without all their results. */
+  readonly sentAt: Map<number, number>
   next: number
   quietUntil: number
 }
@@ -62,9 +69,11 @@ interface Counts {
   heldBack: number
   retryAfterMsMax: number
   readonly byStatus: Map<StatusName, number>
+  latencies: Histogram
 }
 
-const newCounts = (): Counts => ({ offered: 0, sent: 0, heldBack: 0, retryAfterMsMax: 0, byStatus: new Map() })
+const newCounts = (): Counts =>
+  ({ offered: 0, sent: 0, heldBack: 0, retryAfterMsMax: 0, byStatus: new Map(), latencies: createHistogram() })
 
 export const runFlood = async (
   target: DriverTarget, { workload, flood, random }: { readonly workload: WorkloadSpec; readonly flood: Flood; readonly random: Random },
@@ -76,11 +85,14 @@ export const runFlood = async (
     const retryAfterMs = countAnswers(counts, frame)
     hasMoved ||= frame.kind === 'results' && frame.rows.some(({ result }) => result.status === 'NOT_LEADER')
     const spout = spouts.get(door)
-    if (flood.isObeying && spout !== undefined && retryAfterMs > 0) spout.quietUntil = performance.now() + retryAfterMs
+    if (spout === undefined) return
+    noteLatency(counts, spout, frame)
+    if (flood.isObeying && retryAfterMs > 0) spout.quietUntil = performance.now() + retryAfterMs
   })
   const fillSpouts = (): void => {
     for (const [door, frames] of encodeFrames(doors, workload, random)) {
-      spouts.set(door, { door, frames, next: 0, quietUntil: spouts.get(door)?.quietUntil ?? 0 })
+      const { quietUntil = 0, sentAt = new Map<number, number>() } = spouts.get(door) ?? {}
+      spouts.set(door, { door, frames, sentAt, next: 0, quietUntil })
     }
   }
   const follower = setInterval(() => {
@@ -91,6 +103,7 @@ export const runFlood = async (
   fillSpouts()
   await pour(spouts, counts, { ...flood, durationMs: flood.warmUpMs })
   const before = { ...counts, byStatus: new Map(counts.byStatus) }
+  counts.latencies = createHistogram()
   await pour(spouts, counts, flood)
   clearInterval(follower)
   const figures = differenceOf(before, counts)
@@ -115,7 +128,7 @@ const pour = async (spouts: ReadonlyMap<Door, Spout>, counts: Counts, { perSecon
 }
 
 const sendNext = (spout: Spout, counts: Counts, now: number): void => {
-  const { door, frames } = spout
+  const { door, frames, sentAt } = spout
   const frame = frames[spout.next % frames.length]
   if (frame === undefined) return
   counts.offered += BATCH_OPERATIONS
@@ -127,8 +140,21 @@ const sendNext = (spout: Spout, counts: Counts, now: number): void => {
   door.sequence += 1
   frame.writeUInt32BE(door.sequence, SEQUENCE_AT)
   // A connection that is full is a client that can not offer more.
-  if (door.send(frame)) counts.sent += BATCH_OPERATIONS
-  else counts.heldBack += BATCH_OPERATIONS
+  if (!door.send(frame)) {
+    counts.heldBack += BATCH_OPERATIONS
+    return
+  }
+  counts.sent += BATCH_OPERATIONS
+  sentAt.set(door.sequence, now)
+}
+
+const noteLatency = ({ latencies }: Counts, { sentAt }: Spout, frame: NodeFrame): void => {
+  if (frame.kind === 'welcome') return
+  const began = sentAt.get(frame.sequence)
+  if (frame.kind === 'refused' || frame.isLast) sentAt.delete(frame.sequence)
+  if (frame.kind === 'refused' || began === undefined) return
+  const tookUs = (performance.now() - began) * 1_000
+  for (const { result } of frame.rows) if (result.status === 'OK') latencies.record(tookUs)
 }
 
 /** Returns the wait that an OVERLOADED among the answers asks for, 0 without one. */
@@ -155,6 +181,8 @@ const differenceOf = (before: Counts, after: Counts): FloodFigures => {
     heldBack: after.heldBack - before.heldBack,
     done, overloaded, failures,
     retryAfterMsMax: after.retryAfterMsMax,
+    p50Ms: after.latencies.percentile(0.5) / 1_000,
+    p99Ms: after.latencies.percentile(0.99) / 1_000,
   }
 }
 

@@ -115,6 +115,26 @@ export const decodeClientFrame = (bytes: Uint8Array): DecodedClientFrame => {
   }
 }
 
+export interface BatchHead extends Pick<Batch, 'session' | 'sequence'> {
+  /** 0: a sign of life. */
+  readonly groups: number
+}
+
+/** What stands before the operations, read without them; null when that is not the head of a batch. The rest may still not decode. */
+export const batchHeadOf = (bytes: Uint8Array): BatchHead | null => {
+  const isBatch = bytes.length >= BATCH_HEAD_BYTES && bytes[0] === BATCH_VERSION && bytes[1] === BATCH
+  if (!isBatch) return null
+  const view = new DataView(bytes.buffer, bytes.byteOffset, BATCH_HEAD_BYTES)
+  const session = readSession(createReader(bytes, SESSION_AT))
+  return { session, sequence: view.getUint32(SEQUENCE_AT), groups: view.getUint16(GROUPS_AT) }
+}
+
+const SESSION_AT = 2
+const SEQUENCE_AT = SESSION_AT + SESSION_BYTES
+/** After sequence, timeout and consistency. */
+const GROUPS_AT = SEQUENCE_AT + 4 + 4 + 1
+const BATCH_HEAD_BYTES = GROUPS_AT + 2
+
 const readClientFrame = (reader: Reader, seen: { sequence: number }): ClientFrame => {
   const kind = readKind(reader)
   switch (kind) {

@@ -10,7 +10,7 @@ import type { Logger } from '../../actors/kernel/log.ts'
 import type { Bus } from '../../bus/port.ts'
 
 export interface BusWatch {
-  /** `data` or `control`. */
+  /** `data`, `doors` or `control`. */
   readonly name: string
   readonly clock: Clock
   readonly log: Logger

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { must } from '../../actors/kernel/assert.ts'
 import { BATCH_OPERATIONS_MAX, OpCode } from '../../actors/shard/operation.ts'
 import { createWriter } from '../../bus/bytes.ts'
-import { WRITE_BYTES_MAX, decodeClientFrame, encodeClientFrame } from '../../bus/codec/batch.ts'
+import { WRITE_BYTES_MAX, batchHeadOf, decodeClientFrame, encodeClientFrame } from '../../bus/codec/batch.ts'
 import { createResultsEncoder, decodeNodeFrame, encodeNodeFrame, viewNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { nodeId, shardId } from '../../topology/ids.ts'
 import { operation, result } from './messages.ts'
@@ -15,6 +15,8 @@ import type { BatchResults, NodeFrame, ResultRow } from '../../bus/codec/batchAn
 const session = fc.constantFrom('0123456789abcdef', '0000000000000000', 'ffffffffffffffff')
 const u32 = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(0xffff_ffff))
 const shard = fc.integer({ min: 0, max: 1_023 }).map(shardId)
+/** Version, kind, session, sequence, timeout, consistency and the number of groups. */
+const HEAD_BYTES = 1 + 1 + 8 + 4 + 4 + 1 + 2
 const plain = { noNullPrototype: true } as const
 
 const batch: fc.Arbitrary<Batch> = fc.record({
@@ -123,6 +125,15 @@ describe('a batch', () => {
     ['a value of 4 GiB', [...head, 0, 0, 1, 0, 0, 0, 1, 2, 1, 0, 1, 0x6b, 0xff, 0xff, 0xff, 0xff], 9, /above its limit/],
   ] as const)('with %s is refused under the sequence it could be read to have', (_name, bytes, sequence, reason) => {
     expect(decodeClientFrame(Uint8Array.from(bytes))).toEqual({ ok: false, sequence, reason: expect.stringMatching(reason) })
+  })
+
+  test('has a head that can be read without the rest, and that no other frame has', () => {
+    fc.assert(fc.property(clientFrame, (frame) => {
+      const bytes = encodeClientFrame(frame)
+      const expected = frame.kind === 'batch' ? { session: frame.session, sequence: frame.sequence, groups: frame.groups.length } : null
+      expect(batchHeadOf(bytes)).toEqual(expected)
+      for (let length = 0; length < HEAD_BYTES; length += 1) expect(batchHeadOf(bytes.subarray(0, length))).toBeNull()
+    }))
   })
 
   test('holds as many operations as any batch, over all its groups', () => {

@@ -70,6 +70,21 @@ describe('a NATS connection', () => {
     bus.close()
   }, 20_000)
 
+  test('bears as many unanswered pings as it is told to: their answers may stand behind a flood', async () => {
+    const hasty = await open(server, { pingIntervalMs: 50 })
+    const patient = await open(server, { pingIntervalMs: 50, pingsOutMax: 400 })
+    const events: string[] = []
+    patient.onEvent(({ type }) => events.push(type))
+    server.signal('SIGSTOP')
+    await until(() => !hasty.status().connected, 'two pings went unanswered')
+    expect(patient.status().connected).toBe(true)
+    server.signal('SIGCONT')
+    await until(() => hasty.status().connected, 'it is connected again')
+    expect(events).toEqual([])
+    hasty.close()
+    patient.close()
+  }, 20_000)
+
   test('bounds what the server has not read: above the limit a publish is refused, not buffered', async () => {
     const bus = await open(server, { outboxBytesMax: 300_000, pingIntervalMs: 5_000 })
     expect(await flushed(bus)).toBeNull()

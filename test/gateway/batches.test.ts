@@ -315,8 +315,8 @@ describe('a batch', () => {
   })
 
   test.each([
-    ['operations', { pendingOperationsMax: 3 }],
-    ['bytes', { pendingBytesMax: 100 }],
+    ['operations', { pendingOperationsMax: 2 }],
+    ['bytes', { pendingBytesMax: 40 }],
   ])('above what the door can hold in %s is refused as a whole', (_name, limits) => {
     const { hello, batch, frames, replyAll, asked } = open({ limits })
     const session = hello()
@@ -331,6 +331,35 @@ describe('a batch', () => {
       replyAll()
       expect(verdictsOf(frames())).toEqual(['OK', 'OK'])
     }
+  })
+
+  test('above what the door can hold is refused by its head: unread, and told how long to wait', () => {
+    const { hello, batch, say, frames, replyAll, gateway } = open({ limits: { pendingOperationsMax: 1 } })
+    const busy = hello()
+    batch(busy, [put('a')])
+    const refused = batch(busy, [put('a')])
+    // A copy of a batch that was refused is a copy still: one answer.
+    say(refused)
+    expect(frames()).toMatchObject([{ kind: 'refused', result: { status: 'OVERLOADED', retryAfterMs: 50, definite: true } }])
+    say(encodeClientFrame({ ...refused, sequence: 1_000 }).slice(0, -1))
+    expect(refusalsOf(frames())).toEqual([[1_000, 'OVERLOADED+']])
+    // A batch without operations is a sign of life.
+    batch(busy, [], { sequence: 1_001 })
+    expect(frames()).toMatchObject([{ kind: 'results', isLast: true, rows: [] }])
+    replyAll()
+    expect(verdictsOf(frames())).toEqual(['OK'])
+    expect(gateway.counters()).toMatchObject({ batches: 2, refused: 2, pendingOperations: 0 })
+  })
+
+  test('that is refused keeps its session, as any batch does', () => {
+    const { hello, batch, frames, tick, gateway } = open({ limits: { pendingOperationsMax: 1 } })
+    const [flood, modest] = [hello(), hello()]
+    batch(flood, [put('a'), put('b')], { timeoutMs: 60_000 })
+    tick(20_000)
+    const { sequence } = batch(modest, [put('c')])
+    expect(refusalsOf(frames())).toEqual([[sequence, 'OVERLOADED+']])
+    tick(20_000)
+    expect(gateway.counters()).toMatchObject({ sessions: 2 })
   })
 
   test('that nobody answers times out: a read for certain, a write not', () => {

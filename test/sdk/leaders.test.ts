@@ -121,6 +121,20 @@ describe('answers', () => {
     expect(world.clock.now() - began).toBeGreaterThanOrEqual(700)
   })
 
+  test('with a retry-after are obeyed though something else of their shard succeeds meanwhile', async () => {
+    const world = await openWorld()
+    await world.settled(world.kv.incr(key))
+    world.behave(first({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 700 }))
+    const began = world.clock.now()
+    const write = world.kv.incr(key)
+    // Half an answer's time later, so that its success comes after the refusal.
+    world.pass(0.5)
+    expect(await world.settled(world.kv.get(key))).toMatchObject({ value: '1' })
+    await world.settled(write)
+    expect(world.clock.now() - began).toBeGreaterThanOrEqual(700)
+    expect(world.client.stats().retries).toBe(1)
+  })
+
   test('that are final are not asked for again, and say whether an earlier copy may have happened', async () => {
     const world = await openWorld()
     world.behave(() => ({ status: 'NO_SPACE', revision: 0, definite: true, message: 'The disk of the leader is full.' }))

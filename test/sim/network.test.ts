@@ -98,6 +98,12 @@ describe('partitions', () => {
     expect([isCut('n1', 'n2'), isCut('n1/control', 'n2/control')]).toEqual([true, false])
   })
 
+  test('cutting the doors leaves the frames between nodes', () => {
+    const { isCut } = drawPartition({ kind: 'doorsOnly', nodes: ['n1'], leader: undefined, random: createRandom(1) })
+    expect([isCut('c1', 'n1/doors'), isCut('n1/doors', 'c1')]).toEqual([true, true])
+    expect([isCut('n1', 'n2'), isCut('c1', 'n2/doors')]).toEqual([false, false])
+  })
+
   test('cutting clients leaves the nodes together', () => {
     const { isCut } = drawPartition({ kind: 'clientsOnly', nodes: five, leader: undefined, random: createRandom(1) })
     expect([isCut('c1', 'n2'), isCut('n2', 'c1'), isCut('n1', 'n2')]).toEqual([true, true, false])

@@ -42,7 +42,8 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
     ports: {
       clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }),
       log: observers.log ?? silentLogger,
-      bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
+      bus: broker.connect({ name: 'n1' }), doorsBus: broker.connect({ name: 'n1/doors' }),
+      controlBus: broker.connect({ name: 'n1/control' }),
       ...(observers.tracing === undefined ? {} : { tracing: observers.tracing }),
     },
   }, mapOfGenesis(genesis), {
@@ -81,6 +82,18 @@ describe('the front doors of a node', () => {
     expect(put(session, 1)).toMatchObject({ kind: 'results', isLast: true, rows: [{ shard, result: notLeader }] })
     expect(countersOf(parts, null)).toMatchObject({ misdirected: 1, 'batch.batches': 1, 'batch.sessions': 1, 'batch.pendingOperations': 0 })
     expect(failures).toEqual([])
+  })
+
+  test('hold 4,096 requests without a session at a time, and refuse the next', () => {
+    const { client, pass } = open()
+    const statuses = new Map<string, number>()
+    client.subscribe('_INBOX.raw', ({ headers }) => {
+      const status = headers?.get('Kv-Status') ?? ''
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    })
+    for (let i = 0; i < 4_100; i += 1) client.publish('kv.get.a', new Uint8Array(0), { reply: '_INBOX.raw' })
+    pass(5)
+    expect(statuses.get('OVERLOADED')).toBe(4)
   })
 
   test('answer a single request on the gateway subjects, and the map', () => {

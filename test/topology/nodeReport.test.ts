@@ -11,7 +11,7 @@ import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { createMicroService } from '../../topology/microService.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
-import { reportNode } from '../../topology/nodeReport.ts'
+import { connectionsOf, readinessOf, reportNode } from '../../topology/nodeReport.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
@@ -37,7 +37,8 @@ const open = (over: Partial<NodeOptions> = {}) => {
     genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: defaultSettings, onExit: () => {},
     ports: {
       clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }), log: silentLogger,
-      bus: broker.connect({ name: 'n1' }), controlBus: broker.connect({ name: 'n1/control' }),
+      bus: broker.connect({ name: 'n1' }), doorsBus: broker.connect({ name: 'n1/doors' }),
+      controlBus: broker.connect({ name: 'n1/control' }),
       vitals: { vitals: () => vitals, noteSync: () => {}, noteTick: () => {} },
     },
     version: '1.2.3',
@@ -79,6 +80,17 @@ describe('the report', () => {
     expect(replicas[1]).not.toHaveProperty('load')
     expect(node).toMatchObject({ version: '1.2.3', wallMs: clock.wall(), walBacklogBytes: 11, vitals })
   })
+})
+
+test('a node whose front doors have lost their connection is not ready, and says so', () => {
+  const { options, map, broker, pass } = open()
+  const answer = () => readinessOf(reportNode({
+    options, map, state: 'serving', routing: 'broker', replicas: [], walBytes: 0, walBacklogBytes: 0, diskFull: false, counters: {},
+  }), connectionsOf(options.ports))
+  expect(answer()).toMatchObject({ ready: true })
+  broker.disconnect('n1/doors')
+  pass(1)
+  expect(answer()).toMatchObject({ ready: false, waitingFor: ['the connection of the front doors to the broker'] })
 })
 
 describe('the micro service', () => {
