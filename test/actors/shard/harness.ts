@@ -88,6 +88,8 @@ export const createHarness = (options: HarnessOptions = {}) => {
       snapshots,
       configurationAt: () => ({ voters: [], outgoing: [], learners: [] }),
       serving: (isServing, term) => { serving.push(`${isServing ? 'serves' : 'stops'} ${term}`) },
+      drainSlot: (drain) => { serving.push(`drains ${drain}`) },
+      quiet: () => { serving.push('quiet') },
       changed: (key, revision, code) => { changes.push(`${key} ${revision} ${code}`) },
       requestFlush: () => { isFlushWanted = true },
     },
