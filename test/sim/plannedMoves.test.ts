@@ -142,7 +142,8 @@ describe('a node that drains', () => {
   })
 
   test('answers what it has taken when nobody is there to succeed it', () => {
-    const story = tellStory(5, { nodes: 1, replicationFactor: 1, disk: { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER } })
+    const disk = { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER }
+    const story = tellStory(5, { nodes: 1, replicationFactor: 1, disk })
     story.insist('put', 'n', '0')
     const only = story.leader()
     const stream = startStream(story)
@@ -188,4 +189,62 @@ test('a leader that is stopped while it hands over executes nothing of what wait
   expect(late.answer()).toMatchObject({ status: 'noResponders', definite: true })
   expect(backlog.map((pending) => pending.answer()?.status)).toEqual(Array.from({ length: 5 }, () => 'timeout'))
   story.end()
+})
+
+describe('a leader whose own disk is full', () => {
+  const BIG = 'x'.repeat(4_000)
+  /** Writes until all of them have noticed. */
+  const fillUp = (story: Story, machines: readonly Machine[]): void => {
+    for (const { disk } of machines) disk.fill(0)
+    let sent = 0
+    story.until('the log says that its disk is full', () => {
+      sent += 1
+      if (sent % 4 === 0) story.send('put', 'big', `${BIG}${sent}`)
+      return machines.every(({ node }) => node?.report().node.diskFull === true)
+    })
+  }
+
+  test('hands over to a node with room, goes on answering reads meanwhile, and leads again some time after it has room', () => {
+    const story = tellStory(8)
+    const full = preferredOf(story)
+    story.insist('put', 'n', '0')
+    story.until('the preferred node leads', () => isServing(full))
+    story.run(5_000)
+    fillUp(story, [full])
+    const reads = startStream(story, 'get')
+    reads.runUntil('another leads', isLeadElsewhere(story, full), 5_000)
+    isEveryoneAnswered(reads.statuses())
+    expect(story.insist('put', 'k', 'written').status).toBe('OK')
+    story.run(30_000)
+    expect(isServing(full)).toBe(false)
+    expect(story.request('put', 'k', 'still written')).toMatchObject({ status: 'OK' })
+    const seen: string[] = []
+    full.disk.makeRoom()
+    const since = story.simulation.timeline.now()
+    story.until('it leads again', () => {
+      const leader = story.nodes.find(isServing)?.id ?? ''
+      if (leader !== '' && seen.at(-1) !== leader) seen.push(leader)
+      return isServing(full)
+    })
+    expect(story.simulation.timeline.now() - since).toBeGreaterThan(10_000)
+    expect(seen).toHaveLength(2)
+    expect(story.request('put', 'k', 'again')).toMatchObject({ status: 'OK' })
+    story.end()
+  })
+
+  test('keeps its leadership when every disk is full', () => {
+    const story = tellStory(9)
+    story.insist('put', 'n', '0')
+    story.run(5_000)
+    fillUp(story, story.nodes)
+    story.run(5_000)
+    const leader = story.leader()
+    const term = replicaOf(leader)?.raft.status().term
+    story.run(30_000)
+    expect([story.leader().id, replicaOf(leader)?.raft.status().term]).toEqual([leader.id, term])
+    expect(story.request('put', 'k', BIG).status).toBe('NO_SPACE')
+    expect(story.request('get', 'n')).toMatchObject({ status: 'OK' })
+    for (const { disk } of story.nodes) disk.makeRoom()
+    story.end()
+  })
 })

@@ -46,7 +46,8 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
       ...(observers.tracing === undefined ? {} : { tracing: observers.tracing }),
     },
   }, mapOfGenesis(genesis), {
-    onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {}, onShardQuiet: () => {},
+    onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
+    onShardQuiet: () => {},
   })
   parts.doors.open()
   const client = broker.connect({ name: 'client' })
