@@ -18,7 +18,8 @@ import { createSubjectTrie } from './subjectTrie.ts'
 import { createMemoryConnection } from './memoryConnection.ts'
 import { shardOf } from '../topology/hash.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
-import type { Exchange, MemoryConnection, MemorySubscription, Outgoing, Permissions } from './memoryConnection.ts'
+import type { Exchange, MemoryConnection, MemorySubscription, Permissions } from './memoryConnection.ts'
+import type { Outgoing } from './memoryLink.ts'
 import type { Bus, Headers } from './port.ts'
 
 /** nats-server's default. */
@@ -66,17 +67,14 @@ export const createMemoryBroker = (options: MemoryBrokerOptions): MemoryBroker =
   const deliver = (from: string, subscription: MemorySubscription, message: Outgoing): void => {
     const { owner } = subscription
     const delays = fate({ from, to: owner.name, subject: message.subject, bytes: message.data.length })
-    const epoch = owner.epoch()
     for (const delay of delays) {
-      const arrive = (): void => {
-        if (owner.epoch() === epoch) owner.receive(subscription, message)
-      }
+      const arrive = owner.link.send(subscription, message)
       if (delay <= 0) clock.defer(arrive)
       else clock.after(delay, arrive)
     }
   }
   const route = (from: MemoryConnection, message: Outgoing): void => {
-    const matches = interest.match(message.subject).filter(({ owner }) => owner !== from && owner.isLinked())
+    const matches = interest.match(message.subject).filter(({ owner }) => owner !== from && owner.link.isUp())
     const receivers = chooseReceivers(matches, turns)
     for (const subscription of receivers) deliver(from.name, subscription, message)
     if (receivers.length > 0 || message.reply === '') return
@@ -100,10 +98,10 @@ export const createMemoryBroker = (options: MemoryBrokerOptions): MemoryBroker =
       connections.set(name, connection)
       return connection.bus
     },
-    disconnect: (name) => connections.get(name)?.cut(),
-    reconnect: (name) => connections.get(name)?.mend(),
-    hold: (name) => connections.get(name)?.hold(),
-    release: (name) => connections.get(name)?.release(),
+    disconnect: (name) => connections.get(name)?.link.cut(),
+    reconnect: (name) => connections.get(name)?.link.mend(),
+    hold: (name) => connections.get(name)?.link.hold(),
+    release: (name) => connections.get(name)?.link.release(),
   }
 }
 

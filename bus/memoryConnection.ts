@@ -2,15 +2,12 @@
  * One client's end of the memory broker: the Bus port over a link that can be cut, held and mended (bus/memory.ts says what each does).
  */
 
+import { createLink } from './memoryLink.ts'
 import { isSubjectMatch } from './subjectTrie.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
+import type { Link, Outgoing, Receiver } from './memoryLink.ts'
 import type { SubjectTrie } from './subjectTrie.ts'
-import type {
-  Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, RequestFailure, RequestOptions,
-} from './port.ts'
-
-/** What is kept for a held connection; nats-server's default for a slow consumer is the same. */
-const HELD_BYTES_MAX = 64 * 1_024 * 1_024
+import type { Bus, BusStatus, Headers, Inbound, PublishOptions, RequestFailure, RequestOptions } from './port.ts'
 
 /** Allow lists of subjects with wildcards; everything else is denied. Publishing is checked on the mapped subject, as in NATS. */
 export interface Permissions {
@@ -18,18 +15,9 @@ export interface Permissions {
   readonly subscribe: readonly string[]
 }
 
-export interface MemorySubscription {
+export interface MemorySubscription extends Receiver {
   readonly owner: MemoryConnection
   readonly queue: string
-  readonly handler: InboundHandler
-  isOpen: boolean
-}
-
-export interface Outgoing {
-  readonly subject: string
-  readonly reply: string
-  readonly data: Uint8Array
-  readonly headers: Headers | undefined
 }
 
 /** What the broker offers its connections. */
@@ -46,19 +34,7 @@ export interface Exchange {
 export interface MemoryConnection {
   readonly name: string
   readonly bus: Bus
-  readonly isLinked: () => boolean
-  /** Grows with every cut: what left for an earlier epoch never arrives. */
-  readonly epoch: () => number
-  readonly receive: (subscription: MemorySubscription, message: Outgoing) => void
-  readonly cut: () => void
-  readonly mend: () => void
-  readonly hold: () => void
-  readonly release: () => void
-}
-
-interface Held {
-  readonly subscription: MemorySubscription
-  readonly message: Outgoing
+  readonly link: Link
 }
 
 interface Pending {
@@ -67,7 +43,6 @@ interface Pending {
 }
 
 const SERVER = { url: 'memory://broker', version: '0.0.0' }
-const SCRIBBLE = 0xdb
 const HEADER_LINE_BYTES = 4
 const HEADER_BLOCK_BYTES = 12
 
@@ -80,18 +55,26 @@ export interface ConnectionOptions {
 
 export const createMemoryConnection = (exchange: Exchange, options: ConnectionOptions): MemoryConnection => {
   const { name, permissions } = options
-  const link = createLink(exchange, name)
+  const link = createLink(exchange.clock, name)
   const subscriptions = new Map<MemorySubscription, string>()
 
   const subscribe: Bus['subscribe'] = (subject, handler, options) => {
-    const subscription: MemorySubscription = { owner: connection, queue: options?.queue ?? '', handler, isOpen: true }
-    if (permissions !== undefined && !isAllowed(permissions.subscribe, subject)) {
-      link.deny('subscribe', subject)
-      return { unsubscribe: () => {} }
+    const subscription: MemorySubscription = {
+      owner: connection, queue: options?.queue ?? '', handler, isOpen: true, onTheWay: 0, drained: [],
     }
-    exchange.interest.add(subject, subscription)
-    subscriptions.set(subscription, subject)
-    return { unsubscribe: () => drop(subscription) }
+    if (permissions === undefined || isAllowed(permissions.subscribe, subject)) {
+      exchange.interest.add(subject, subscription)
+      subscriptions.set(subscription, subject)
+    } else link.deny('subscribe', subject)
+    return { unsubscribe: () => drop(subscription), drain: (done) => drain(subscription, done) }
+  }
+  const drain = (subscription: MemorySubscription, done: () => void): void => {
+    const subject = subscriptions.get(subscription)
+    if (subject !== undefined) exchange.interest.remove(subject, subscription)
+    link.drain(subscription, () => {
+      drop(subscription)
+      done()
+    })
   }
   const drop = (subscription: MemorySubscription): void => {
     const subject = subscriptions.get(subscription)
@@ -133,10 +116,7 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
     status: () => statusOf(link.isUp(), exchange.maxPayloadBytes),
     onEvent: link.onEvent,
   }
-  const connection: MemoryConnection = {
-    name, bus, isLinked: link.isUp, epoch: link.epoch, receive: link.receive,
-    cut: link.cut, mend: link.mend, hold: link.hold, release: link.release,
-  }
+  const connection: MemoryConnection = { name, bus, link }
   return connection
 }
 
@@ -152,92 +132,6 @@ const headerBytes = (headers: Headers | undefined): number => {
 }
 
 const isAllowed = (patterns: readonly string[], subject: string): boolean => patterns.some((pattern) => isSubjectMatch(pattern, subject))
-
-interface Link {
-  readonly isUp: () => boolean
-  readonly epoch: () => number
-  readonly receive: MemoryConnection['receive']
-  readonly cut: () => void
-  readonly mend: () => void
-  readonly hold: () => void
-  readonly release: () => void
-  readonly deny: (operation: 'publish' | 'subscribe', subject: string) => void
-  readonly onEvent: (listener: (event: BusEvent) => void) => void
-  /** False when it was closed before. */
-  readonly close: () => boolean
-}
-
-const createLink = ({ clock }: Exchange, name: string): Link => {
-  const listeners: ((event: BusEvent) => void)[] = []
-  let state: 'up' | 'cut' | 'closed' = 'up'
-  let epoch = 0
-  let isHeld = false
-  let held: Held[] = []
-  let heldBytes = 0
-
-  const emit = (event: BusEvent): void => clock.defer(() => {
-    for (const listener of listeners) listener(event)
-  })
-  const hand = (subscription: MemorySubscription, message: Outgoing): void => {
-    if (!subscription.isOpen) return
-    const inbound = inboundOf(message)
-    subscription.handler(inbound)
-    inbound.data.fill(SCRIBBLE)
-  }
-  const keep = (subscription: MemorySubscription, message: Outgoing): void => {
-    if (heldBytes + message.data.length > HELD_BYTES_MAX) {
-      emit({ type: 'bus.slowConsumer', subject: message.subject })
-      return
-    }
-    heldBytes += message.data.length
-    held.push({ subscription, message })
-  }
-  const forget = (): void => {
-    held = []
-    heldBytes = 0
-  }
-  return {
-    isUp: () => state === 'up',
-    epoch: () => epoch,
-    receive: (subscription, message) => {
-      if (state !== 'up') return
-      if (isHeld) keep(subscription, message)
-      else hand(subscription, message)
-    },
-    cut: () => {
-      if (state !== 'up') return
-      state = 'cut'
-      epoch += 1
-      forget()
-      emit({ type: 'bus.disconnected' })
-    },
-    mend: () => {
-      if (state !== 'cut') return
-      state = 'up'
-      emit({ type: 'bus.connected' })
-    },
-    hold: () => {
-      isHeld = true
-    },
-    release: () => {
-      isHeld = false
-      const burst = held
-      forget()
-      for (const { subscription, message } of burst) clock.defer(() => state === 'up' && hand(subscription, message))
-    },
-    deny: (operation, subject) => emit({ type: 'bus.permissionDenied', operation, subject }),
-    onEvent: (listener) => {
-      listeners.push(listener)
-    },
-    close: () => {
-      if (state === 'closed') return false
-      state = 'closed'
-      forget()
-      emit({ type: 'bus.closed', reason: `${name} closed` })
-      return true
-    },
-  }
-}
 
 interface Requests {
   readonly request: Bus['request']
@@ -278,11 +172,3 @@ const createRequests = (exchange: Exchange, inboxRoot: string, port: Pick<Bus, '
     },
   }
 }
-
-/** A delivery as the handler sees it. The bytes are the handler's for the time of the call. */
-const inboundOf = (message: Outgoing): Inbound => ({
-  subject: message.subject,
-  reply: message.reply,
-  data: new Uint8Array(message.data),
-  ...(message.headers === undefined ? {} : { headers: message.headers }),
-})

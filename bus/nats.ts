@@ -95,7 +95,7 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   return {
     publish,
     subscribe: (subject, handler, subscribeOptions) =>
-      subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler }),
+      subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler, onceLost: events.onceLost }),
     request: (subject, data, requestOptions, done) =>
       request(connection, { subject, data, options: requestOptions, settle: guard(done, failHandler) }),
     flush: (done) => {
@@ -167,10 +167,11 @@ interface SubscribeInput {
   readonly queue: string | undefined
   readonly handler: InboundHandler
   readonly onThrown: (error: unknown) => void
+  readonly onceLost: Events['onceLost']
 }
 
 const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscription => {
-  const { handler, onThrown } = input
+  const { handler, onThrown, onceLost } = input
   let isOpen = true
   const subscription = connection.subscribe(input.subject, {
     ...(input.queue === undefined ? {} : { queue: input.queue }),
@@ -189,6 +190,14 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
       if (!isOpen) return
       isOpen = false
       subscription.unsubscribe()
+    },
+    // The library does not settle when the connection is closed meanwhile.
+    drain: (done) => {
+      const settle = guard(done, onThrown)
+      const forget = onceLost(settle)
+      void subscription.drain().catch(ignore).then(() => {
+        if (forget()) settle()
+      })
     },
   }
 }
@@ -235,11 +244,19 @@ const failureOf = ({ code }: NatsError): RequestFailure => {
 interface Events {
   readonly isConnected: () => boolean
   readonly listen: (listener: (event: BusEvent) => void) => void
+  /** Calls back when the connection is lost or closed, unless the result is called before; it says whether it came in time. */
+  readonly onceLost: (listener: () => void) => () => boolean
 }
 
 const createEvents = (connection: NatsConnection, outbox: Outbox): Events => {
   const listeners: ((event: BusEvent) => void)[] = []
+  const losses = new Set<() => void>()
   let connected = true
+  const lose = (): void => {
+    const told = [...losses]
+    losses.clear()
+    for (const listener of told) listener()
+  }
   const emit = (event: BusEvent): void => {
     if (event.type === 'bus.connected') connected = true
     if (event.type === 'bus.disconnected') {
@@ -247,6 +264,7 @@ const createEvents = (connection: NatsConnection, outbox: Outbox): Events => {
       outbox.reset()
     }
     for (const listener of listeners) listener(event)
+    if (!connected) lose()
   }
   const follow = async (): Promise<void> => {
     for await (const status of connection.status()) {
@@ -264,6 +282,10 @@ const createEvents = (connection: NatsConnection, outbox: Outbox): Events => {
     isConnected: () => connected,
     listen: (listener) => {
       listeners.push(listener)
+    },
+    onceLost: (listener) => {
+      losses.add(listener)
+      return () => losses.delete(listener)
     },
   }
 }

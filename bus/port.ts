@@ -27,6 +27,12 @@ export interface PublishOptions {
 export interface Subscription {
   /** Stops delivery at once: messages already buffered for this subscription are dropped, not delivered. */
   readonly unsubscribe: () => void
+  /**
+   * Asks for nothing new, and still delivers what the broker had sent by then. `done` is called once, never before `drain` returns: when
+   * the broker has confirmed that nothing follows, or can not any more because the connection is lost. `unsubscribe` cuts it short.
+   * On one server, whoever publishes after that finds nobody; in a cluster of servers the news takes a moment to reach the others.
+   */
+  readonly drain: (done: () => void) => void
 }
 
 export interface BusStatus {

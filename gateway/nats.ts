@@ -3,8 +3,8 @@
  * results become replies with `Kv-*` headers. It parses, checks what needs no state, and remembers where each answer goes; it
  * decides nothing about data.
  *
- * Who answers what (DESIGN 3). A slot subscription lives exactly as long as one leadership: dropping it drops every buffered copy, so
- * a deposed leader executes no backlog. On the gateway subjects one member of the queue group answers, and forwards once. Replies
+ * Who answers what (DESIGN 3). A slot subscription lives no longer than one leadership: dropping it drops every buffered copy, so
+ * a deposed leader executes no backlog. It is drained, not dropped, when a leadership moves by plan. On the gateway subjects one member of the queue group answers, and forwards once. Replies
  * go only to subjects under the inbox prefix, or a client could make this node publish bytes of its choice on an internal subject
  * (RELIABILITY T22).
  *
@@ -67,11 +67,15 @@ export interface NatsGateway {
   /** Serves from now on: gateway subjects, and the slots of every shard that is served. */
   readonly open: () => void
   readonly setServing: (shard: ShardId, isServing: boolean) => void
+  /** Asks for nothing new on the slot; calls back when what was sent before has come in, or never will. */
+  readonly drainSlot: (shard: ShardId, done: () => void) => void
   readonly answer: (ticket: RequestTicket, result: OperationResult) => void
   readonly forget: (ticket: RequestTicket) => void
   readonly announce: (key: string, revision: number, code: number) => void
-  /** Takes no new requests on the gateway subjects; slots end with their leaderships. */
+  /** Asks for nothing new on the gateway subjects; slots end with their leaderships. */
   readonly drain: () => void
+  /** No gateway subject delivers anything any more, and no request waits for its answer. */
+  readonly isIdle: () => boolean
   readonly close: () => void
   readonly counters: () => Readonly<Record<string, number>>
 }
@@ -157,6 +161,14 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       served.delete(shard)
       if (isServing) served.set(shard, isOpen ? subscribeSlot(shard) : null)
     },
+    drainSlot: (shard, done) => {
+      const subscription = served.get(shard) ?? null
+      if (subscription === null) done()
+      else subscription.drain(() => {
+        options.catchUp()
+        done()
+      })
+    },
     answer: (ticket, result) => {
       const pending = replies.get(ticket)
       replies.delete(ticket)
@@ -173,7 +185,12 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       if (subject === null) return
       bus.publish(subject, new Uint8Array(0), { headers: new Map([['Kv-Revision', String(revision)], ['Kv-Op', String(code)]]) })
     },
-    drain: closeShared,
+    drain: () => {
+      for (const subscription of shared) {
+        subscription.drain(() => { shared = shared.filter((other) => other !== subscription) })
+      }
+    },
+    isIdle: () => shared.length === 0 && replies.size === 0,
     close: () => {
       isOpen = false
       closeShared()

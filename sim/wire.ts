@@ -33,6 +33,7 @@ export const createWire = (bus: Bus, process: Process, ports: { readonly timelin
         isOpen = false
         inner.unsubscribe()
       },
+      drain: (done) => inner.drain(() => timeline.arrive(process, done)),
     }
   }
   return {

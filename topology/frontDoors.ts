@@ -46,12 +46,16 @@ export interface FrontDoors {
   readonly open: () => void
   /** Whether this node serves the shard as its leader: its slot lives exactly as long. */
   readonly setServing: (shard: ShardId, isServing: boolean) => void
+  /** Asks for nothing new on the shard's slot; calls back when what was sent before has come in. */
+  readonly drainSlot: (shard: ShardId, done: () => void) => void
   readonly announce: (key: string, revision: number, code: number) => void
   /** Hands a shard's reply to the connection that waits for it; false when there is none of that address. */
   readonly reply: (to: Address, reply: Extract<ConnectionEvent, { type: 'shard.reply' }>) => boolean
   readonly onTick: (now: number) => void
-  /** Answers what is in flight and takes nothing new. */
+  /** Asks for nothing new; what has been sent already is still answered, slots apart (their shards drain them). */
   readonly drain: () => void
+  /** After a drain: nothing comes in any more and no plain request waits for its answer. */
+  readonly isIdle: () => boolean
   readonly close: () => void
   readonly counters: () => Readonly<Record<string, number>>
 }
@@ -77,6 +81,7 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
       batches.open()
     },
     setServing: gateway.setServing,
+    drainSlot: gateway.drainSlot,
     announce: gateway.announce,
     reply: (to, reply) => {
       const connection = doors.connections.get(to)
@@ -88,10 +93,10 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
       batches.onTick(now)
     },
     drain: () => {
-      raw.send({ type: 'connection.drain' })
       gateway.drain()
       batches.drain()
     },
+    isIdle: gateway.isIdle,
     close: () => {
       gateway.close()
       batches.close()

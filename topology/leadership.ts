@@ -1,85 +1,162 @@
 /**
- * Who should lead, and how leadership is handed over: towards each shard's preferred leader while all is well, and away from a node
- * that drains.
+ * When leaderships move by plan: towards each shard's preferred leader while all is well, away from a node whose disk is full, and away
+ * from a node that drains.
  *
- * A hand-over goes only to a steady node (its beacon was heard for a while) whose log already has everything committed, so that the
- * pause is one round trip. A failed attempt costs an election timeout, hence the wait between attempts of one shard.
+ *   begin ──▶ shard.handOver ──▶ (the shard drains its slot and answers what it took) ──▶ quiet ──▶ raft.transferLeadership
+ *     ▲                                   │ QUIET_MS_MAX                                             │ aborted
+ *     └───────────── RETRY_AFTER_MS ──────┴──── given up: the shard serves again ◀───────────────────┘
+ *
+ * The successor is named when the shard is quiet, not before: it must be fit then (topology/succession.ts) and have the whole log, so that
+ * TimeoutNow leaves at once and the pause is one election. A move begins only when there is such a successor, by the look of it.
+ *
+ * A shard that is not quiet within QUIET_MS_MAX has something in its way: a broker that does not answer, a quorum that does not
+ * commit, an entry that the full disk does not take. Towards a preferred leader the move is given up, since waiting costs nothing. Away from a
+ * full disk or a leaving node the transfer is asked for all the same: what waits there would wait for ever, or be lost with the process.
  */
 
 import { nodeOf } from './ids.ts'
 import { preferredLeader } from './clusterMap.ts'
+import { createSuccession } from './succession.ts'
 import type { Beacon } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
-import type { NodeId, ReplicaId } from './ids.ts'
+import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 import type { HostedReplica, ReplicaHost } from './replicaHost.ts'
+import type { MoveReason } from './succession.ts'
 
 const BALANCE_EVERY_MS = 1_000
+/** Between two attempts to move one shard. Not for a node that leaves, which has no time. */
 const RETRY_AFTER_MS = 10_000
+/** How long a disk is full before its leaderships leave: two of the log's own attempts to find room. */
+const FULL_FOR_MS = 1_000
+/** The longest a shard takes nothing new, or drains its slot, before its transfer is asked for or given up. */
+const QUIET_MS_MAX = 1_000
 /** The longest a drain waits for its leaderships to move. */
 export const HAND_OVER_MS_MAX = 3_000
 
 export interface Leadership {
-  /** Called on every tick; acts once a second, moving at most one leadership. */
-  readonly balance: (now: number) => void
-  /** Called on every tick while draining; true when nothing is led here any more or the time is up. */
-  readonly isHandedOver: (now: number) => boolean
+  /** Called on every tick while the node serves. */
+  readonly onTick: (now: number) => void
+  /** The shard is quiet: its successor is named, if it has one now. */
+  readonly onQuiet: (shard: ShardId, now: number) => void
   readonly startHandOver: (now: number) => void
+  /** Called on every tick while draining; true when nothing more can be handed over or answered, or the time is up. */
+  readonly isHandedOver: (now: number) => boolean
 }
 
 export interface LeadershipOptions {
   readonly node: NodeId
   readonly map: ClusterMap
-  readonly host: ReplicaHost
-  readonly beacon: Beacon
+  readonly host: Pick<ReplicaHost, 'all' | 'of'>
+  readonly beacon: Pick<Beacon, 'isSteady'>
+  readonly isDiskFull: () => boolean
+  /** While draining: no request comes in any more by another way than a slot, and none waits for its answer. */
+  readonly isIdle: () => boolean
 }
 
-export const createLeadership = ({ node, map, host, beacon }: LeadershipOptions): Leadership => {
-  let balancedAt = 0
-  let deadline = Number.POSITIVE_INFINITY
-  const attemptedAt = new Map<number, number>()
+interface Move {
+  reason: MoveReason
+  readonly since: number
+  /** Raft was asked; it bounds the rest itself, and says when it gives up. */
+  isAsked: boolean
+}
 
-  const isReady = (replica: HostedReplica, to: ReplicaId): boolean => {
-    const status = replica.raft.status()
-    return (status.matchIndex.get(to) ?? 0) >= status.commitIndex
-  }
-  const tryTransfer = (replica: HostedReplica, to: ReplicaId, now: number): boolean => {
-    if (!beacon.isSteady(nodeOf(to), now) || !isReady(replica, to)) return false
-    if (now - (attemptedAt.get(replica.shard) ?? Number.NEGATIVE_INFINITY) < RETRY_AFTER_MS) return false
+const isServing = ({ actor }: HostedReplica): boolean => actor.state() === 'leading.serving'
+const isHandingOver = ({ actor }: HostedReplica): boolean => actor.state().startsWith('leading.handingOver.')
+const isQuiet = ({ actor }: HostedReplica): boolean => actor.state() === 'leading.handingOver.quiet'
+
+export const createLeadership = ({ node, map, host, beacon, isDiskFull, isIdle }: LeadershipOptions): Leadership => {
+  const succession = createSuccession({ node, map, beacon })
+  const moves = new Map<ShardId, Move>()
+  const attemptedAt = new Map<ShardId, number>()
+  let balancedAt = 0
+  let fullSince = Number.POSITIVE_INFINITY
+  let deadline = Number.POSITIVE_INFINITY
+
+  const led = (): HostedReplica[] => host.all().filter(({ raft }) => raft.role() === 'leader')
+
+  const begin = (replica: HostedReplica, reason: MoveReason, now: number): void => {
+    moves.set(replica.shard, { reason, since: now, isAsked: false })
     attemptedAt.set(replica.shard, now)
-    replica.raft.send({ type: 'raft.transferLeadership', to })
+    replica.actor.send({ type: 'shard.handOver' })
+  }
+  const maybeBegin = (replica: HostedReplica, reason: MoveReason, now: number): boolean => {
+    if (moves.has(replica.shard) || !isServing(replica)) return false
+    if (now - (attemptedAt.get(replica.shard) ?? Number.NEGATIVE_INFINITY) < RETRY_AFTER_MS) return false
+    if (readyHeir(replica, { reason, index: replica.raft.status().commitIndex }, now) === undefined) return false
+    begin(replica, reason, now)
     return true
   }
-  const bestSuccessor = (replica: HostedReplica, now: number): ReplicaId | undefined => {
-    const { matchIndex } = replica.raft.status()
-    return (map.replicas[replica.shard] ?? [])
-      .filter((other) => nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now))
-      .sort((a, b) => (matchIndex.get(b) ?? 0) - (matchIndex.get(a) ?? 0))[0]
+  const readyHeir = (
+    replica: HostedReplica, { reason, index }: { readonly reason: MoveReason; readonly index: number }, now: number,
+  ): ReplicaId | undefined => {
+    const heir = succession.heir(replica, reason, now)
+    return heir !== undefined && (replica.raft.status().matchIndex.get(heir) ?? 0) >= index ? heir : undefined
   }
-  const led = (): HostedReplica[] => host.all().filter((replica) => replica.raft.role() === 'leader')
+  const successor = (replica: HostedReplica, { reason }: Move, now: number): ReplicaId | undefined =>
+    readyHeir(replica, { reason, index: replica.raft.status().lastIndex }, now)
+
+  const maybeTransfer = (replica: HostedReplica, move: Move, now: number): void => {
+    const to = successor(replica, move, now)
+    if (to === undefined) return
+    move.isAsked = true
+    replica.raft.send({ type: 'raft.transferLeadership', to })
+  }
+  const review = (replica: HostedReplica, move: Move, now: number): void => {
+    if (!isHandingOver(replica)) {
+      moves.delete(replica.shard)
+      return
+    }
+    if (!move.isAsked && isQuiet(replica)) maybeTransfer(replica, move, now)
+    if (move.isAsked || now - move.since < QUIET_MS_MAX) return
+    const isUrgent = move.reason !== 'balance' && !isQuiet(replica) && successor(replica, move, now) !== undefined
+    if (isUrgent) replica.actor.send({ type: 'shard.handOverNow' })
+    else if (move.reason !== 'drain') replica.actor.send({ type: 'shard.serveAgain' })
+  }
+  const reviewMoves = (now: number): void => {
+    succession.note(led(), now)
+    for (const [shard, move] of moves) {
+      const replica = host.of(shard)
+      if (replica !== undefined) review(replica, move, now)
+    }
+  }
+
+  const leaveFullDisk = (now: number): void => {
+    fullSince = isDiskFull() ? Math.min(fullSince, now) : Number.POSITIVE_INFINITY
+    if (now - fullSince < FULL_FOR_MS) return
+    for (const replica of led()) maybeBegin(replica, 'disk', now)
+  }
+  /** One at a time: every move is a short pause for its shard's clients. */
+  const balance = (now: number): void => {
+    if (now - balancedAt < BALANCE_EVERY_MS || moves.size > 0) return
+    balancedAt = now
+    for (const replica of led()) {
+      if (nodeOf(preferredLeader(map, replica.shard)) !== node && maybeBegin(replica, 'balance', now)) return
+    }
+  }
+  /** There is somebody to hand it to, or somebody to answer. */
+  const isWaitedFor = (replica: HostedReplica, now: number): boolean =>
+    succession.heir(replica, 'drain', now) !== undefined || isServing(replica) || (isHandingOver(replica) && !isQuiet(replica))
 
   return {
-    balance: (now) => {
-      if (now - balancedAt < BALANCE_EVERY_MS) return
-      balancedAt = now
-      for (const replica of led()) {
-        const preferred = preferredLeader(map, replica.shard)
-        if (nodeOf(preferred) !== node && tryTransfer(replica, preferred, now)) return
-      }
+    onTick: (now) => {
+      reviewMoves(now)
+      leaveFullDisk(now)
+      balance(now)
+    },
+    onQuiet: (shard, now) => {
+      const replica = host.of(shard)
+      const move = moves.get(shard)
+      if (replica !== undefined && move !== undefined) maybeTransfer(replica, move, now)
     },
     startHandOver: (now) => {
       deadline = now + HAND_OVER_MS_MAX
-      attemptedAt.clear()
+      for (const move of moves.values()) move.reason = 'drain'
+      for (const replica of led()) if (isServing(replica)) begin(replica, 'drain', now)
     },
     isHandedOver: (now) => {
-      const mine = led()
-      let isWorthWaiting = false
-      for (const replica of mine) {
-        const to = bestSuccessor(replica, now)
-        if (to === undefined) continue
-        isWorthWaiting = true
-        tryTransfer(replica, to, now)
-      }
-      return !isWorthWaiting || now >= deadline
+      reviewMoves(now)
+      for (const replica of led()) if (isServing(replica)) begin(replica, 'drain', now)
+      return now >= deadline || (isIdle() && !led().some((replica) => isWaitedFor(replica, now)))
     },
   }
 }

@@ -117,9 +117,13 @@ const openReplicas = (running: Running): void => {
     onFailure: (error) => onFailure(running, error),
     catchUp: () => running.ticker?.catchUp(),
     onLeadershipChanged: () => running.radio?.changed(),
+    onShardQuiet: (shard) => running.leadership?.onQuiet(shard, ports.clock.now()),
   })
   running.parts = parts
-  running.leadership = createLeadership({ node: running.options.genesis.node, map: running.map, host: parts.host, beacon: parts.beacon })
+  running.leadership = createLeadership({
+    node: running.options.genesis.node, map: running.map, host: parts.host, beacon: parts.beacon,
+    isDiskFull: parts.wal.isFull, isIdle: parts.doors.isIdle,
+  })
   running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
     if (!isReplyAllowed(reply, settings.inboxPrefix)) return
     ports.controlBus.publish(reply, new TextEncoder().encode(JSON.stringify(report(running))))
@@ -176,7 +180,7 @@ const onTick = (running: Running, tick: Tick): void => {
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
-  if (life.state() === 'serving') leadership.balance(tick.now)
+  if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
 }
 
@@ -206,7 +210,6 @@ const startHandOver = ({ parts, leadership, options }: Running): void => {
   if (parts === null) return
   parts.micro.close()
   parts.doors.drain()
-  for (const { actor } of parts.host.all()) actor.send({ type: 'shard.drain' })
   leadership?.startHandOver(options.ports.clock.now())
 }
 

@@ -58,6 +58,8 @@ export interface PartsHooks {
   /** Delivers overdue ticks; called before anything from outside is looked at. */
   readonly catchUp: () => void
   readonly onLeadershipChanged: () => void
+  /** A shard that was told to hand over waits for its successor to be named. */
+  readonly onShardQuiet: (shard: ShardId) => void
 }
 
 export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: PartsHooks): NodeParts => {
@@ -83,6 +85,8 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
       doors.setServing(shard, isServing)
       hooks.onLeadershipChanged()
     },
+    drainSlot: (shard, done) => doors.drainSlot(shard, done),
+    quiet: hooks.onShardQuiet,
     changed: (key, revision, code) => doors.announce(key, revision, code),
   })
   const doors = createFrontDoors({

@@ -39,6 +39,9 @@ export interface ReplicaHostPorts {
   readonly wal: (event: WalEvent) => void
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
   readonly serving: (shard: ShardId, serving: boolean, term: number) => void
+  readonly drainSlot: (shard: ShardId, done: () => void) => void
+  /** The shard waits for Raft to hand its leadership over. */
+  readonly quiet: (shard: ShardId) => void
   readonly changed: (key: string, revision: number, code: number) => void
 }
 
@@ -161,6 +164,9 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
       snapshots: options.snapshots,
       configurationAt: () => member.status().configuration,
       serving: (serving, term) => ports.serving(shard, serving, term),
+      // What the slot delivered in this turn is still with the connection: its stage comes first.
+      drainSlot: (drain) => ports.drainSlot(shard, turn.member('shard', () => actor.send({ type: 'shard.slotDrained', drain }))),
+      quiet: () => ports.quiet(shard),
       changed: ports.changed,
       requestFlush: turn.member('shard', () => actor.send({ type: 'shard.flush', now: clock.now() })),
     },

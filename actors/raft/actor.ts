@@ -89,6 +89,8 @@ export interface RaftStatus {
   readonly configuration: Configuration
   /** As leader: what is known durable on every member, itself included. Empty otherwise. */
   readonly matchIndex: ReadonlyMap<ReplicaId, Index>
+  /** As leader: the other members that said, when last heard, that their disk is full or stalled. */
+  readonly stalledMembers: readonly ReplicaId[]
   /** Why this replica takes no more part, if it does not. */
   readonly quarantined?: string
 }
@@ -176,7 +178,8 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.proposed':
     case 'raft.proposalRefused':
     case 'raft.readReady':
-    case 'raft.readRefused': ports.shard(effect); return
+    case 'raft.readRefused':
+    case 'raft.transferAborted': ports.shard(effect); return
     case 'raft.roleChanged': changeRole(running, effect); return
     case 'raft.readChunk': readChunk(running, effect); return
     case 'raft.writeChunk':
@@ -324,6 +327,7 @@ const statusOf = (core: RaftCore): RaftStatus => {
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,
     matchIndex: new Map(isLeader ? membersOf(configuration).map((member) => [member, matchIndexOf(core, member)]) : []),
+    stalledMembers: isLeader ? [...core.leading.progress.values()].filter(({ isDiskStalled }) => isDiskStalled).map(({ id }) => id) : [],
     ...(quarantined === undefined ? {} : { quarantined }),
   }
 }

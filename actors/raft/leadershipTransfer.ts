@@ -16,9 +16,12 @@ import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
 export const handleTransferLeadership = (core: RaftCore, { to }: Extract<RaftLocalEvent, { type: 'raft.transferLeadership' }>): void => {
+  if (core.leading.transfer !== null) return
   const progress = core.leading.progress.get(to)
-  if (core.leading.transfer !== null || progress === undefined) return
-  if (!isVoter(configurationOf(core), to) || !isTrusted(core, to)) return
+  if (progress === undefined || !isVoter(configurationOf(core), to) || !isTrusted(core, to)) {
+    abort(core)
+    return
+  }
   core.leading.transfer = { to, ticks: 0, isSent: false }
   maybeSendTimeoutNow(core, progress)
 }
@@ -36,5 +39,11 @@ export const tickTransfer = (core: RaftCore, ticks: number): void => {
   const { transfer } = core.leading
   if (transfer === null) return
   transfer.ticks += ticks
-  if (transfer.ticks > core.timing.electionTicksMax) core.leading.transfer = null
+  if (transfer.ticks > core.timing.electionTicksMax) abort(core)
+}
+
+/** Whoever asked for the transfer has stopped sending proposals, and must know that it may go on. */
+const abort = (core: RaftCore): void => {
+  core.leading.transfer = null
+  core.effects.push({ type: 'raft.transferAborted', term: core.term })
 }

@@ -160,6 +160,8 @@ export type RaftEffect =
   /** The proposal became the entry (term, index), or was refused, definitely without effect. */
   | { readonly type: 'raft.proposed'; readonly proposal: number; readonly term: Term; readonly index: Index }
   | { readonly type: 'raft.proposalRefused'; readonly proposal: number; readonly reason: ProposalRefusal }
+  /** A transfer was refused, or its target did not campaign within a maximum election timeout: this leader takes proposals again. */
+  | { readonly type: 'raft.transferAborted'; readonly term: Term }
   /** Answer the read from a state that has applied at least `index`, if this replica still leads `term` then. */
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
   | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }

@@ -34,6 +34,9 @@ export interface ShardPorts {
   /** The membership in force at the applied index. */
   readonly configurationAt: () => Configuration
   readonly serving: (serving: boolean, term: number) => void
+  /** Answered by `shard.slotDrained`, behind every request that the slot delivered. */
+  readonly drainSlot: (drain: number) => void
+  readonly quiet: () => void
   readonly changed: (key: string, revision: number, code: number) => void
   readonly requestFlush: () => void
 }
@@ -120,6 +123,8 @@ export const createShard = (options: ShardOptions): ShardActor => {
       case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
       case 'shard.flushWanted': ports.requestFlush(); return
       case 'shard.serving': ports.serving(effect.serving, effect.term); return
+      case 'shard.drainSlot': ports.drainSlot(effect.drain); return
+      case 'shard.quiet': ports.quiet(); return
       case 'shard.writeSnapshot': writeSnapshot(effect); return
       case 'shard.changed': ports.changed(effect.key, effect.revision, effect.code); return
     }

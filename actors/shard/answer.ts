@@ -29,9 +29,6 @@ const refusal = (core: ShardCore, policy: Policy, status: 'OVERLOADED' | 'NO_SPA
 export const overloaded = (core: ShardCore, policy: Policy): OperationResult =>
   refusal(core, policy, 'OVERLOADED', 'The shard has as many requests as it can hold: slow down.')
 
-export const handingOff = (core: ShardCore, policy: Policy): OperationResult =>
-  refusal(core, policy, 'OVERLOADED', 'The node is leaving and hands the shard over: try again.')
-
 export const noSpace = (core: ShardCore, policy: Policy): OperationResult =>
   refusal(core, policy, 'NO_SPACE', 'The disk of the leader is full: free space there. Reads go on.')
 

@@ -9,6 +9,7 @@
  * - A pending operation is in exactly one of these places, and leaves the last of them by `complete` or `silence`.
  * - A write is answered with a result only when the entry at its index commits with the term it was proposed in.
  * - When a leadership ends, everything that waited on it is resolved in that same event; nothing of it is answered later.
+ * - A leadership that moves by plan is quiet first: nothing taken, nothing waiting (leadership.ts).
  * - A request by slot is answered only by a leader; who is unsure stays silent (DESIGN 3, RELIABILITY T21).
  */
 
@@ -100,6 +101,7 @@ export interface ShardCore extends ShardCoreOptions {
   readyReads: ReadyReads[]
   lastProposal: number
   lastRead: number
+  lastDrain: number
   pendingOperations: number
   pendingBytes: number
 
@@ -144,6 +146,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   readyReads: [],
   lastProposal: 0,
   lastRead: 0,
+  lastDrain: 0,
   pendingOperations: 0,
   pendingBytes: 0,
   logBytes: 0,

@@ -8,6 +8,13 @@
  * | a read | NOT_LEADER, definite | silence |
  *
  * A write that Raft was asked to take and has not answered for stays: the answer says which of the first two rows it is.
+ *
+ * A planned move avoids all of that: nobody is owed anything when Raft is asked for it.
+ *   1. The slot is drained: the broker is told, and what it had already sent still comes in and is taken as before.
+ *   2. Then nothing new is taken: NOT_LEADER, definite, to who asks this node alone; a plain request meets no subscriber, so that its
+ *      sender hears from the broker, at once and for certain, that nobody received it.
+ *   3. What was taken is answered. Then it is quiet, and the leadership may go.
+ * The leader leads until its successor is elected. When that fails, or takes too long, it serves again, and subscribes again.
  */
 
 import { completeUnlessSlot, notLeader } from './answer.ts'
@@ -40,14 +47,32 @@ export const handleRoleChanged = (core: ShardCore, event: RoleChanged): void => 
 /** Settled, and everything up to an entry of the own term is applied: the state is complete. */
 export const mayServe = (core: ShardCore): boolean => core.isSettled && core.state.appliedTerm === core.term
 
-export const beginServing = (core: ShardCore): void => {
+/** Once a leadership: its log time runs on while a move is tried and given up. */
+export const startClock = (core: ShardCore): void => {
   const elapsedMs = core.now - core.electedNow
   core.logTime = startLogTime(Math.max(core.state.timeMs, core.electedClockMs + elapsedMs), core.now)
-  setServing(core, true)
 }
 
-/** `leading` to `handingOff`: nothing new comes in, what is in flight finishes. */
-export const beginHandingOff = (core: ShardCore): void => setServing(core, false)
+export const serve = (core: ShardCore): void => setServing(core, true)
+
+export const drainSlot = (core: ShardCore): void => {
+  core.lastDrain += 1
+  core.effects.push({ type: 'shard.drainSlot', drain: core.lastDrain })
+}
+
+/** Not of a move that was given up since. */
+export const isNewestDrain = (core: ShardCore, { drain }: Extract<ShardLocalEvent, { type: 'shard.slotDrained' }>): boolean =>
+  drain === core.lastDrain
+
+export const stopServing = (core: ShardCore): void => setServing(core, false)
+
+/** Nobody waits for an answer, and no entry is under way that this leadership proposed. */
+export const isQuiet = (core: ShardCore): boolean =>
+  core.pendingOperations === 0 && core.proposals.size === 0 && core.inFlight.size === 0
+
+export const announceQuiet = (core: ShardCore): void => {
+  core.effects.push({ type: 'shard.quiet' })
+}
 
 const setServing = (core: ShardCore, serving: boolean): void => {
   if (core.isServing === serving) return

@@ -2,17 +2,21 @@
  * The chart of one shard replica.
  *
  *   recovering ──role known──▶ following ◀──────────▶ leading
- *       ▲                        │                     settling ──own no-op applied──▶ serving
- *       └── a snapshot arrives ──┘                        │                               │
- *                                └──────── drain ─────────┴───────────┬───────────────────┘
- *                                                                 handingOff
+ *       ▲                        │                     settling ──own no-op applied──▶ serving ◀─────────────┐
+ *       └── a snapshot arrives ──┘                                                   hand │     given up,      │
+ *                                                                                    over ▼     or aborted     │
+ *                                              handingOver: draining ──slot drained──▶ finishing ──▶ quiet ────┤
+ *                                                              └───────────── at once ─────────────────▲       │
+ *                                                                                                      └───────┘
  *   from every state: removed, when the Raft member has halted
  *
  * recovering   the state is being loaded, or no role is known yet: nothing is answered from it
  * following    applies what commits; answers stale reads only
  * settling     leads, but must not serve: entries of earlier terms may be unapplied (thesis 6.4)
- * serving      the only state that takes reads and writes in; its slot is subscribed exactly as long
- * handingOff   the node leaves: nothing new, what is in flight finishes, entries are still applied
+ * serving      takes reads and writes in; its slot is subscribed
+ * draining     the leadership is to move: takes in what the broker had sent to the slot, which is asked for nothing new
+ * finishing    takes nothing new; what was taken is answered
+ * quiet        nothing waits; Raft may hand the leadership over, and its end is a change of role like any other
  * removed      takes no more part, and its state is not to be trusted
  *
  * What a state does with a request is one line; how is in requests.ts. Sources: DESIGN 3 ("Who answers what") and 4.
@@ -23,8 +27,11 @@ import {
   handleCommitted, handleRestoreChunk, handleRestored, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, handleTick,
 } from './commits.ts'
 import { flush, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused } from './flush.ts'
-import { beginHandingOff, beginServing, handleRoleChanged, isSameLeadership, mayServe } from './leadership.ts'
-import { acceptRequest, refuseRequest, refuseWhileLeaving, refuseWithoutState } from './requests.ts'
+import {
+  announceQuiet, drainSlot, handleRoleChanged, isNewestDrain, isQuiet, isSameLeadership, mayServe, serve, startClock, stopServing,
+} from './leadership.ts'
+import { acceptRequest, refuseRequest, refuseWithoutState } from './requests.ts'
+import { leads } from './core.ts'
 import type { ShardCore } from './core.ts'
 import type { ShardEvent } from './protocol.ts'
 
@@ -58,12 +65,14 @@ export const shardMachine = setup({
     isReadyToLead: ({ context: { core } }) => core.restore === null && core.role === 'leader',
     isReadyToFollow: ({ context: { core } }) => core.restore === null && core.role !== 'unknown',
     mayServe: ({ context }) => mayServe(context.core),
+    isNewestDrain: ({ context, event }) => event.type === 'shard.slotDrained' && isNewestDrain(context.core, event),
+    isOwnTransfer: ({ context, event }) => event.type === 'raft.transferAborted' && leads(context.core, event.term),
+    isQuiet: ({ context }) => isQuiet(context.core),
   },
   actions: {
     accept: on('shard.request', acceptRequest),
     refuse: on('shard.request', refuseRequest),
     refuseWithoutState: on('shard.request', refuseWithoutState),
-    refuseWhileLeaving: on('shard.request', refuseWhileLeaving),
     flush: on('shard.flush', flush),
     tick: on('tick', handleTick),
     apply: on('raft.committed', handleCommitted),
@@ -78,8 +87,11 @@ export const shardMachine = setup({
     noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
     restoreChunk: on('shard.restoreChunk', handleRestoreChunk),
     restored: on('shard.restored', handleRestored),
-    beginServing: ({ context }) => beginServing(context.core),
-    beginHandingOff: ({ context }) => beginHandingOff(context.core),
+    startClock: ({ context }) => startClock(context.core),
+    serve: ({ context }) => serve(context.core),
+    drainSlot: ({ context }) => drainSlot(context.core),
+    stopServing: ({ context }) => stopServing(context.core),
+    announceQuiet: ({ context }) => announceQuiet(context.core),
   },
 }).createMachine({
   id: 'shard',
@@ -103,7 +115,6 @@ export const shardMachine = setup({
     'shard.snapshotWritten': { actions: 'noteSnapshot' },
     'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
     'shard.restoreChunk': { target: '.recovering', actions: 'restoreChunk' },
-    'shard.drain': { target: '.handingOff' },
   },
   states: {
     recovering: {
@@ -130,25 +141,41 @@ export const shardMachine = setup({
       states: {
         settling: {
           on: { 'shard.request': { actions: 'refuse' } },
-          always: { guard: 'mayServe', target: 'serving' },
+          always: { guard: 'mayServe', target: 'serving', actions: 'startClock' },
         },
         serving: {
-          entry: 'beginServing',
-          on: { 'shard.request': { actions: 'accept' } },
+          entry: 'serve',
+          on: {
+            'shard.request': { actions: 'accept' },
+            'shard.handOver': 'handingOver',
+          },
         },
-      },
-    },
-    handingOff: {
-      entry: 'beginHandingOff',
-      on: {
-        'shard.request': { actions: 'refuseWhileLeaving' },
-        'raft.roleChanged': [
-          { guard: 'isHalted', target: 'removed', actions: 'noteRole' },
-          { actions: 'noteRole' },
-        ],
-        'shard.restoreChunk': { actions: 'restoreChunk' },
-        'shard.restored': { actions: 'restored' },
-        'shard.drain': {},
+        handingOver: {
+          initial: 'draining',
+          on: {
+            'shard.handOverNow': '.quiet',
+            'shard.serveAgain': 'serving',
+            'raft.transferAborted': { guard: 'isOwnTransfer', target: 'serving' },
+          },
+          states: {
+            draining: {
+              entry: 'drainSlot',
+              on: {
+                'shard.request': { actions: 'accept' },
+                'shard.slotDrained': { guard: 'isNewestDrain', target: 'finishing' },
+              },
+            },
+            finishing: {
+              entry: 'stopServing',
+              on: { 'shard.request': { actions: 'refuse' } },
+              always: { guard: 'isQuiet', target: 'quiet' },
+            },
+            quiet: {
+              entry: ['stopServing', 'announceQuiet'],
+              on: { 'shard.request': { actions: 'refuse' } },
+            },
+          },
+        },
       },
     },
     removed: {
@@ -157,7 +184,6 @@ export const shardMachine = setup({
         'raft.roleChanged': { actions: 'noteRole' },
         'shard.restoreChunk': { actions: 'restoreChunk' },
         'shard.restored': { actions: 'restored' },
-        'shard.drain': {},
       },
     },
   },

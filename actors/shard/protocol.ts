@@ -50,15 +50,24 @@ export type ShardLocalEvent =
   | { readonly type: 'raft.proposalRefused'; readonly proposal: number; readonly reason: ProposalRefusal }
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
   | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }
+  /** Raft leads on in `term`: the successor it was to make did not take over. */
+  | { readonly type: 'raft.transferAborted'; readonly term: Term }
   | { readonly type: 'wal.spaceChanged'; readonly full: boolean }
-  /** A snapshot is wanted now (log budget, cold group, drain). */
+  /** A snapshot is wanted now (log budget, cold group). */
   | { readonly type: 'shard.snapshotWanted' }
   | { readonly type: 'shard.snapshotWritten'; readonly index: Index; readonly term: Term; readonly totalBytes: number }
   | { readonly type: 'shard.snapshotFailed'; readonly reason: string }
   /** The chunks of a snapshot, read back in order, then `shard.restored`. */
   | { readonly type: 'shard.restoreChunk'; readonly bytes: Uint8Array }
   | { readonly type: 'shard.restored'; readonly index: Index; readonly term: Term }
-  | { readonly type: 'shard.drain' }
+  /** The leadership is to move: finish what has come, take nothing new, and say when it is quiet. */
+  | { readonly type: 'shard.handOver' }
+  /** The slot delivers nothing any more. `drain` is the effect's that asked for it. */
+  | { readonly type: 'shard.slotDrained'; readonly drain: number }
+  /** The time for finishing is up: quiet from now on, whatever waits. */
+  | { readonly type: 'shard.handOverNow' }
+  /** The move is given up. */
+  | { readonly type: 'shard.serveAgain' }
 
 export type ShardEvent =
   | ShardLocalEvent
@@ -73,6 +82,10 @@ export type ShardEffect =
   | { readonly type: 'shard.flushWanted' }
   /** Serving: subscribe the slot; not serving any more: drop the subscription and every buffered copy with it. */
   | { readonly type: 'shard.serving'; readonly serving: boolean; readonly term: Term }
+  /** Ask for nothing new on the slot, deliver what the broker has sent, then bring `shard.slotDrained` with the same number. */
+  | { readonly type: 'shard.drainSlot'; readonly drain: number }
+  /** Nothing is taken and nothing waits: Raft may hand the leadership over. */
+  | { readonly type: 'shard.quiet' }
   /** Write this consistent cut; `chunks` yields the state in slices, lazily, so that no slice blocks the loop. */
   | { readonly type: 'shard.writeSnapshot'; readonly index: Index; readonly term: Term; readonly chunks: SnapshotChunks }
   /** Only when the cluster announces changes (`kv-changed.<key>`). */

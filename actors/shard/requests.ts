@@ -3,7 +3,7 @@
  * by the request's policy. What needs no state is refused alike everywhere; a stale read is answered by any replica.
  */
 
-import { answerAt, handingOff, noSpace, notLeader, overloaded, silenceAt } from './answer.ts'
+import { answerAt, noSpace, notLeader, overloaded, silenceAt } from './answer.ts'
 import { readKey } from './apply.ts'
 import { encodedOperationBytes } from './batch.ts'
 import { BATCH_OPERATIONS_MAX, isRead } from './operation.ts'
@@ -17,7 +17,7 @@ type Request = Extract<ShardEvent, { type: 'shard.request' }>
 /** What a chart state does with an operation that is well-formed and no stale read; null is silence. */
 type Reception = (operation: Operation, position: number) => OperationResult | 'taken' | null
 
-/** `leading.serving`. */
+/** `leading.serving`, and while its slot is drained. */
 export const acceptRequest = (core: ShardCore, request: Request): void => {
   const batch = openBatch(core, request)
   const isForeignTerm = request.policy === 'forward' && request.term !== core.term
@@ -26,7 +26,7 @@ export const acceptRequest = (core: ShardCore, request: Request): void => {
   receive(core, { request, batch, reception, hasState: true })
 }
 
-/** `following`, `leading.settling`. */
+/** `following`, and a leader that does not serve. */
 export const refuseRequest = (core: ShardCore, request: Request): void => {
   receive(core, { request, batch: openBatch(core, request), reception: () => refusalOf(core, request), hasState: true })
 }
@@ -34,12 +34,6 @@ export const refuseRequest = (core: ShardCore, request: Request): void => {
 /** `recovering`, `removed`: the state is incomplete or not to be trusted, so not even a stale read is answered. */
 export const refuseWithoutState = (core: ShardCore, request: Request): void => {
   receive(core, { request, batch: openBatch(core, request), reception: () => refusalOf(core, request), hasState: false })
-}
-
-/** `handingOff`. */
-export const refuseWhileLeaving = (core: ShardCore, request: Request): void => {
-  const reception: Reception = () => (core.role === 'leader' ? handingOff(core, request.policy) : refusalOf(core, request))
-  receive(core, { request, batch: openBatch(core, request), reception, hasState: true })
 }
 
 const refusalOf = (core: ShardCore, { policy }: Request): OperationResult | null => (policy === 'slot' ? null : notLeader(core))

@@ -69,6 +69,7 @@ export const describeBus = (name: string, start: () => Promise<BusFixture>): voi
       await fixture.stop()
     })
     testDelivery(world)
+    testDraining(world)
     testRequests(world)
     testPayloads(world)
     testLifeCycle(world)
@@ -145,6 +146,61 @@ const testDelivery = (world: World): void => {
     expect(texts).toEqual(['0', '1', '2'])
     subscription.unsubscribe()
     last.unsubscribe()
+  })
+}
+
+const testDraining = (world: World): void => {
+  test('drains a subscription: what was sent before is delivered, and who asks afterwards hears at once that nobody is there', async () => {
+    const { a, b } = world
+    const texts: string[] = []
+    const subscription = b.subscribe('slot.1', (message) => {
+      texts.push(textOf(message.data))
+      b.publish(message.reply, message.data)
+    })
+    await flushed(b)
+    const before = Array.from({ length: 50 }, (_, i) => ask(a, 'slot.1', bytesOf(String(i))))
+    expect(await flushed(a)).toBeNull()
+    let isDone = false
+    await new Promise<void>((resolve) => {
+      subscription.drain(() => {
+        isDone = true
+        resolve()
+      })
+      expect(isDone).toBe(false)
+    })
+    expect(texts).toHaveLength(50)
+    expect((await Promise.all(before)).filter(({ failure }) => failure !== null)).toEqual([])
+    expect(await ask(a, 'slot.1', bytesOf('late'))).toEqual({ failure: 'noResponders', answer: null })
+    subscription.unsubscribe()
+  })
+
+  test('drops what it had still to deliver when it is unsubscribed in the middle, and confirms all the same', async () => {
+    const { a, b } = world
+    const texts: string[] = []
+    const done = new Promise<void>((resolve) => {
+      const subscription = b.subscribe('slot.2', (message) => {
+        texts.push(textOf(message.data))
+        if (texts.length === 1) subscription.drain(resolve)
+        if (texts.length === 3) subscription.unsubscribe()
+      })
+    })
+    await flushed(b)
+    for (let i = 0; i < 50; i += 1) a.publish('slot.2', bytesOf(String(i)))
+    await done
+    expect(texts).toEqual(['0', '1', '2'])
+  })
+
+  test('confirms a drain when the connection ends instead', async () => {
+    const { a } = world
+    const leaving = await world.connect()
+    const open = leaving.subscribe('slot.3', () => {})
+    const late = leaving.subscribe('slot.4', () => {})
+    await flushed(leaving)
+    const drained = new Promise<void>((resolve) => { open.drain(resolve) })
+    leaving.close()
+    await drained
+    await new Promise<void>((resolve) => { late.drain(resolve) })
+    expect(await ask(a, 'slot.3', bytesOf(''))).toEqual({ failure: 'noResponders', answer: null })
   })
 }
 

@@ -109,6 +109,38 @@ describe('the memory broker', () => {
     expect(failures).toEqual(['timeout'])
   })
 
+  test('confirms a drained subscription after the last message that was on its way, however late or held up that comes', () => {
+    const { broker, a, b, runUntil } = setUp({ fate: ({ bytes }) => [bytes] })
+    const heard: string[] = []
+    const subscription = b.subscribe('slot', ({ data }) => heard.push(textOf(data)))
+    a.publish('slot', bytesOf('1'.repeat(20)))
+    a.publish('slot', bytesOf('2'.repeat(10)))
+    subscription.drain(() => heard.push('drained'))
+    a.publish('slot', bytesOf('too late'))
+    runUntil(10)
+    expect(heard).toEqual(['2'.repeat(10)])
+    broker.hold('b')
+    runUntil(1_000)
+    expect(heard).toHaveLength(1)
+    broker.release('b')
+    runUntil(1_000)
+    expect(heard).toEqual(['2'.repeat(10), '1'.repeat(20), 'drained'])
+  })
+
+  test('confirms a drained subscription when its link is cut, and delivers nothing after that', () => {
+    const { broker, a, b, runUntil } = setUp({ fate: () => [5] })
+    const heard: string[] = []
+    const subscription = b.subscribe('slot', ({ data }) => heard.push(textOf(data)))
+    a.publish('slot', bytesOf('on its way'))
+    subscription.drain(() => heard.push('drained'))
+    broker.disconnect('b')
+    runUntil(0)
+    broker.reconnect('b')
+    a.publish('slot', bytesOf('after'))
+    runUntil(100)
+    expect(heard).toEqual(['drained'])
+  })
+
   test('keeps what is for a held connection and releases it as one late burst', () => {
     const { broker, a, heard, runUntil } = setUp()
     broker.hold('b')

@@ -45,7 +45,13 @@ export const fakeCluster = (
       },
       subscribe: (subject, handler) => {
         handlers.set(subject, handler)
-        return { unsubscribe: () => { handlers.delete(subject) } }
+        return {
+          unsubscribe: () => { handlers.delete(subject) },
+          drain: (done) => {
+            handlers.delete(subject)
+            setImmediate(done)
+          },
+        }
       },
       request: (subject, data, options, done) => {
         const request = { subject, data: Uint8Array.from(data), headers: options.headers ?? new Map() }

@@ -38,6 +38,7 @@ describe('thesis 3.10', () => {
     h.send(1, transfer(3))
     h.stabilize()
     expect(h.leader()).toMatchObject({ number: 3 })
+    expect(h.member(1).abortedTransfers).toEqual([])
     expect(h.member(1).core.role).toBe('follower')
   })
 
@@ -48,7 +49,9 @@ describe('thesis 3.10', () => {
     h.send(1, transfer(2))
     h.tick(20)
     expect(h.member(1).refusedProposals.get(h.propose(1, 'x'))).toBe('transferring')
+    expect(h.member(1).abortedTransfers).toEqual([])
     h.tick(1)
+    expect(h.member(1).abortedTransfers).toEqual([1])
     const proposal = h.propose(1, 'y')
     expect(h.member(1).proposed.has(proposal)).toBe(true)
   })
@@ -60,6 +63,7 @@ describe('thesis 3.10', () => {
     h.campaign(1)
     h.send(1, transfer(to))
     expect(h.member(1).core.leading.transfer).toBeNull()
+    expect(h.member(1).abortedTransfers).toEqual([1])
   })
 
   test('A second transfer waits for the end of the first', () => {
@@ -67,6 +71,7 @@ describe('thesis 3.10', () => {
     h.send(1, transfer(3))
     h.send(1, transfer(2))
     expect(h.member(1).core.leading.transfer?.to).toBe(idOf(3))
+    expect(h.member(1).abortedTransfers).toEqual([])
   })
 
   test.each([

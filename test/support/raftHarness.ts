@@ -53,6 +53,8 @@ export interface HarnessMember {
   applied: string[]
   proposed: Map<number, { readonly term: Term, readonly index: Index }>
   refusedProposals: Map<number, ProposalRefusal>
+  /** The terms of the transfers that were aborted. */
+  abortedTransfers: number[]
   readyReads: Map<number, Index>
   refusedReads: Map<number, string>
   /** Chunks of a snapshot on its way in. */
@@ -155,7 +157,7 @@ const warm = (world: World, member: HarnessMember): void => {
 const createMember = (world: World, number: number): HarnessMember => {
   const member = {
     id: idOf(number), number, disk: createRaftDisk(), life: 0, isUp: false, isFlushWanted: false, applied: [],
-    proposed: new Map(), refusedProposals: new Map(), readyReads: new Map(), refusedReads: new Map(),
+    proposed: new Map(), refusedProposals: new Map(), abortedTransfers: [], readyReads: new Map(), refusedReads: new Map(),
     received: new Uint8Array(0), isSnapshotDamaged: false, wallMs: 1_700_000_000_000,
   } as unknown as HarnessMember
   start(world, member)
@@ -224,6 +226,7 @@ const perform = (world: World, member: HarnessMember, effect: RaftEffect): void 
     case 'raft.proposalRefused': member.refusedProposals.set(effect.proposal, effect.reason); return
     case 'raft.readReady': member.readyReads.set(effect.read, effect.index); world.safety.readReady(member, effect); return
     case 'raft.readRefused': member.refusedReads.set(effect.read, effect.reason); return
+    case 'raft.transferAborted': member.abortedTransfers.push(effect.term); return
     case 'raft.roleChanged': world.say(roleLine(member, effect)); return
     case 'raft.quarantine': member.disk.durable.quarantined = effect.reason; return
     default: performSnapshot(world, member, effect)

@@ -48,6 +48,7 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
     },
   }, mapOfGenesis(genesis), {
     onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
+    onShardQuiet: () => {},
   })
   parts.doors.open()
   const client = broker.connect({ name: 'client' })

@@ -11,6 +11,7 @@ import { decodeBatch } from '../../../actors/shard/batch.ts'
 import { chunksOf } from './entries.ts'
 import type { Entry, RaftLocalEvent, RaftRole } from '../../../actors/raft/protocol.ts'
 import type { Cancel } from '../../../actors/kernel/clock.ts'
+import type { ShardPorts } from '../../../actors/shard/actor.ts'
 import type { ShardLimits } from '../../../actors/shard/limits.ts'
 import type { Consistency, Operation, OperationResult } from '../../../actors/shard/operation.ts'
 import type { Policy, ShardEvent, SnapshotChunks } from '../../../actors/shard/protocol.ts'
@@ -40,6 +41,11 @@ export interface HarnessOptions {
   readonly announceChanges?: boolean
   readonly pruneFails?: boolean
 }
+
+const handOverPorts = (said: string[]): Pick<ShardPorts, 'drainSlot' | 'quiet'> => ({
+  drainSlot: (drain) => { said.push(`drains ${drain}`) },
+  quiet: () => { said.push('quiet') },
+})
 
 export const createHarness = (options: HarnessOptions = {}) => {
   const answers: { batch: number; to: string; results: readonly OperationResult[] }[] = []
@@ -88,6 +94,7 @@ export const createHarness = (options: HarnessOptions = {}) => {
       snapshots,
       configurationAt: () => ({ voters: [], outgoing: [], learners: [] }),
       serving: (isServing, term) => { serving.push(`${isServing ? 'serves' : 'stops'} ${term}`) },
+      ...handOverPorts(serving),
       changed: (key, revision, code) => { changes.push(`${key} ${revision} ${code}`) },
       requestFlush: () => { isFlushWanted = true },
     },

@@ -78,7 +78,10 @@ describe('a shard that does not serve', () => {
       () => {},
       (harness) => harness.role('follower', 1),
       (harness) => harness.lead(),
-      (harness) => harness.send({ type: 'shard.drain' }),
+      (harness) => {
+        harness.lead()
+        harness.send({ type: 'shard.handOver' })
+      },
     ]
     for (const start of starts) {
       const harness = createHarness()
@@ -86,7 +89,7 @@ describe('a shard that does not serve', () => {
       harness.role('halted', 1)
       expect(harness.shard.state()).toBe('removed')
       harness.role('follower', 2)
-      harness.send({ type: 'shard.drain' })
+      harness.send({ type: 'shard.handOver' })
       harness.restore(createReplica().state)
       harness.send({ type: 'shard.restored', index: 0, term: 0 })
       expect(harness.shard.state()).toBe('removed')
@@ -196,36 +199,123 @@ describe('a leadership that ends', () => {
   })
 })
 
-describe('a shard that is handed off', () => {
-  test('finishes what is in flight, takes nothing new, and drops its slot', () => {
+describe('a shard that hands its leadership over', () => {
+  /** Told to hand over with a write in the log. */
+  const handing = () => {
     const harness = createHarness()
     harness.lead()
     const inFlight = harness.ask([put('k', 'v')])
     harness.flush()
     const entries = harness.takeAll()
-    harness.send({ type: 'shard.drain' })
-    harness.send({ type: 'shard.drain' })
-    expect(harness.shard.state()).toBe('handingOff')
-    expect(harness.serving).toEqual(['serves 1', 'stops 1'])
-    const verdicts = (['slot', 'forward', 'direct'] as const)
-      .map((policy) => harness.verdictOf(harness.ask([put('x', 'y')], { policy, term: 1 })))
-    expect(verdicts).toEqual([['OVERLOADED-'], ['OVERLOADED+'], ['OVERLOADED+']])
+    harness.send({ type: 'shard.handOver' })
+    return { harness, inFlight, entries }
+  }
+  const policies = ['slot', 'forward', 'direct'] as const
+  const verdicts = (harness: Harness) => policies.map((policy) => harness.verdictOf(harness.ask([get('x')], { policy, term: 1 })))
+  /** Nothing waits and the slot is drained. */
+  const quiet = (): Harness => {
+    const { harness, entries } = handing()
     harness.commit(...entries)
-    expect(harness.verdictOf(inFlight)).toEqual(['OK'])
+    harness.send({ type: 'shard.slotDrained', drain: 1 })
+    return harness
+  }
+
+  test('takes what still comes on its slot, until that is drained, and is quiet when everything is answered', () => {
+    const { harness, inFlight, entries } = handing()
+    expect(harness.shard.state()).toBe('leading.handingOver.draining')
+    const late = policies.map((policy) => harness.ask([put('late', 'v')], { policy, term: 1 }))
+    harness.send({ type: 'shard.slotDrained', drain: 1 })
+    expect(harness.shard.state()).toBe('leading.handingOver.finishing')
+    expect(harness.serving).toEqual(['serves 1', 'drains 1', 'stops 1'])
+    expect(verdicts(harness)).toEqual([undefined, ['NOT_LEADER+'], ['NOT_LEADER+']])
+    harness.commit(...entries)
+    harness.flush()
+    expect(harness.shard.state()).toBe('leading.handingOver.finishing')
+    harness.commit(...harness.takeAll())
+    expect([inFlight, ...late].map(harness.verdictOf)).toEqual(Array.from({ length: 4 }, () => ['OK']))
+    expect(harness.shard.state()).toBe('leading.handingOver.quiet')
+    expect(harness.serving).toEqual(['serves 1', 'drains 1', 'stops 1', 'quiet'])
+    expect(verdicts(harness)).toEqual([undefined, ['NOT_LEADER+'], ['NOT_LEADER+']])
+  })
+
+  test('is not quiet while a read waits for its round', () => {
+    const harness = createHarness()
+    harness.lead()
+    const read = harness.ask([get('k')])
+    harness.flush()
+    harness.send({ type: 'shard.handOver' })
+    harness.send({ type: 'shard.slotDrained', drain: 1 })
+    expect(harness.shard.state()).toBe('leading.handingOver.finishing')
+    harness.send({ type: 'raft.readReady', read: 1, index: 1, term: 1 })
+    expect([harness.verdictOf(read), harness.shard.state()]).toEqual([['NOT_FOUND+'], 'leading.handingOver.quiet'])
+  })
+
+  test('becomes a follower like any other leader, and owes nobody an answer', () => {
+    const harness = quiet()
     harness.role('follower', 2, { leader: there })
-    expect(harness.shard.state()).toBe('handingOff')
-    expect(harness.verdictOf(harness.ask([put('x', 'y')]))).toBeUndefined()
+    expect(harness.shard.state()).toBe('following')
+    expect(harness.serving).toEqual(['serves 1', 'drains 1', 'stops 1', 'quiet'])
+    expect(harness.shard.status().counters.silenced).toBe(0)
     expect(harness.verdictOf(harness.ask([put('x', 'y')], { policy: 'direct' }))).toEqual(['NOT_LEADER+'])
     expect(harness.verdictOf(harness.ask([get('k')], { policy: 'direct', consistency: 'stale' }))).toEqual(['OK'])
   })
 
-  test('still takes a snapshot in', () => {
+  test.each([
+    ['Raft gives the transfer up', { type: 'raft.transferAborted', term: 1 }],
+    ['the move is given up', { type: 'shard.serveAgain' }],
+  ] as const)('serves again when %s', (_why, event) => {
+    const harness = quiet()
+    harness.send(event)
+    expect(harness.shard.state()).toBe('leading.serving')
+    expect(harness.serving).toEqual(['serves 1', 'drains 1', 'stops 1', 'quiet', 'serves 1'])
+    const write = harness.ask([put('k', 'again')])
+    harness.flush()
+    harness.commit(...harness.takeAll())
+    expect(harness.verdictOf(write)).toEqual(['OK'])
+  })
+
+  test('does not take an abort or a drain of another move for its own', () => {
+    const { harness, entries } = handing()
+    harness.commit(...entries)
+    harness.send({ type: 'raft.transferAborted', term: 9 })
+    harness.send({ type: 'shard.handOver' })
+    expect(harness.shard.state()).toBe('leading.handingOver.draining')
+    harness.send({ type: 'shard.serveAgain' })
+    harness.send({ type: 'shard.handOver' })
+    harness.send({ type: 'shard.slotDrained', drain: 1 })
+    expect(harness.shard.state()).toBe('leading.handingOver.draining')
+    harness.send({ type: 'shard.slotDrained', drain: 2 })
+    expect(harness.shard.state()).toBe('leading.handingOver.quiet')
+  })
+
+  test.each(['draining', 'finishing'])('is quiet at once when there is no more time, in the middle of %s', (stage) => {
+    const { harness, inFlight, entries } = handing()
+    if (stage === 'finishing') harness.send({ type: 'shard.slotDrained', drain: 1 })
+    harness.send({ type: 'shard.handOverNow' })
+    expect(harness.shard.state()).toBe('leading.handingOver.quiet')
+    expect(harness.serving.slice(-2)).toEqual(['stops 1', 'quiet'])
+    harness.commit(...entries)
+    expect(harness.verdictOf(inFlight)).toEqual(['OK'])
+  })
+
+  test.each(['draining', 'finishing'])('silences what came by slot when its leadership ends in the middle of %s', (stage) => {
+    const { harness, inFlight, entries } = handing()
+    if (stage === 'finishing') harness.send({ type: 'shard.slotDrained', drain: 1 })
+    harness.role('follower', 2, { leader: there })
+    harness.send({ type: 'shard.slotDrained', drain: 1 })
+    harness.commit(...entries)
+    expect(harness.verdictOf(inFlight)).toBeUndefined()
+    expect(harness.shard.state()).toBe('following')
+    expect(harness.serving).toEqual(['serves 1', 'drains 1', 'stops 1'])
+  })
+
+  test('does nothing when it does not serve', () => {
     const harness = createHarness()
-    harness.role('follower', 1)
-    harness.send({ type: 'shard.drain' })
-    harness.restore(createReplica().state)
-    harness.send({ type: 'shard.restored', index: 0, term: 0 })
-    expect(harness.shard.state()).toBe('handingOff')
-    expect(harness.failures).toEqual([])
+    harness.role('leader', 2)
+    harness.send({ type: 'shard.handOver' })
+    expect(harness.shard.state()).toBe('leading.settling')
+    harness.role('follower', 3)
+    harness.send({ type: 'shard.handOver' })
+    expect([harness.shard.state(), harness.serving]).toEqual(['following', []])
   })
 })

@@ -1,0 +1,187 @@
+/** When a node hands leaderships over, to whom, and when it gives up: on replicas in the test's hands. */
+
+import { describe, expect, test } from '@jest/globals'
+import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
+import { HAND_OVER_MS_MAX, createLeadership } from '../../topology/leadership.ts'
+import { clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import type { HostedReplica } from '../../topology/replicaHost.ts'
+import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
+
+const SHARDS = 8
+const members = ['n1', 'n2', 'n3'].map(nodeId)
+const genesis = createGenesis({ cluster: clusterId('0123456789abcdef'), members, shardCount: SHARDS, replicationFactor: 3, createdAtMs: 1 })
+const map = mapOfGenesis(must(genesis[0], 'a record'))
+const self = nodeId('n1')
+const idOf = (node: NodeId): ReplicaId => replicaId(node, 1)
+const preferredIs = (node: NodeId, isTrue: boolean): ShardId[] =>
+  Array.from({ length: SHARDS }, (_, i) => shardId(i)).filter((shard) => (map.replicas[shard]?.[0] === idOf(node)) === isTrue)
+
+interface Led {
+  readonly replica: HostedReplica
+  state: string
+  matches: Map<ReplicaId, number>
+  stalled: ReplicaId[]
+}
+
+/** This node leads `shards`, whose charts do what they are told; `steady` and the flags may be changed by the test. */
+const open = (shards: readonly ShardId[]) => {
+  const world = { steady: [...members], isFull: false, isIdle: true, said: [] as string[] }
+  const led = new Map(shards.map((shard): [ShardId, Led] => {
+    const own: Led = {
+      state: 'leading.serving', matches: new Map(members.map((node) => [idOf(node), 7])), stalled: [],
+      replica: {
+        shard, id: idOf(self),
+        raft: {
+          role: () => 'leader',
+          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches, stalledMembers: own.stalled }),
+          send: (event: { readonly type: string; readonly to: ReplicaId }) => { world.said.push(`${shard} ${event.type} ${event.to}`) },
+        },
+        actor: {
+          state: () => own.state,
+          send: ({ type }: { readonly type: string }) => {
+            world.said.push(`${shard} ${type}`)
+            if (type === 'shard.handOver') own.state = 'leading.handingOver.draining'
+            if (type === 'shard.handOverNow') own.state = 'leading.handingOver.quiet'
+            if (type === 'shard.serveAgain') own.state = 'leading.serving'
+          },
+        },
+      } as unknown as HostedReplica,
+    }
+    return [shard, own]
+  }))
+  const leadership = createLeadership({
+    node: self, map,
+    host: { all: () => [...led.values()].map(({ replica }) => replica), of: (shard) => led.get(shard as ShardId)?.replica },
+    beacon: { isSteady: (node) => world.steady.includes(node) },
+    isDiskFull: () => world.isFull, isIdle: () => world.isIdle,
+  })
+  const of = (shard: ShardId): Led => must(led.get(shard), 'it is led')
+  const take = (): string[] => world.said.splice(0)
+  const becomeQuiet = (shard: ShardId, now: number): void => {
+    of(shard).state = 'leading.handingOver.quiet'
+    leadership.onQuiet(shard, now)
+  }
+  return { world, leadership, of, take, becomeQuiet }
+}
+
+const foreign = preferredIs(self, false)
+const own = preferredIs(self, true)
+const [first = shardId(0), second = shardId(0)] = foreign
+
+describe('a leadership of another node\'s shard', () => {
+  const preferred = must(map.replicas[first]?.[0], 'a preferred leader')
+
+  test('moves one at a time, and its successor is named when the shard is quiet', () => {
+    const { leadership, take, becomeQuiet, of } = open(foreign)
+    leadership.onTick(1_000)
+    leadership.onTick(1_900)
+    expect(take()).toEqual([`${first} shard.handOver`])
+    becomeQuiet(first, 1_950)
+    expect(take()).toEqual([`${first} raft.transferLeadership ${preferred}`])
+    leadership.onTick(5_000)
+    expect(take()).toEqual([])
+    of(first).state = 'following'
+    leadership.onTick(5_100)
+    expect(take()).toEqual([`${second} shard.handOver`])
+  })
+
+  test.each([
+    ['is not steady', (it: ReturnType<typeof open>) => { it.world.steady = [self] }],
+    ['lags', (it: ReturnType<typeof open>) => { it.of(first).matches.set(preferred, 6) }],
+    ['has a full disk', (it: ReturnType<typeof open>) => { it.of(first).stalled = [preferred] }],
+  ])('does not begin to move while the preferred node %s', (_why, spoil) => {
+    const it = open([first])
+    spoil(it)
+    it.leadership.onTick(1_000)
+    expect(it.take()).toEqual([])
+  })
+
+  test.each([
+    ['is not quiet in time', 'leading.handingOver.finishing'], ['has no successor in time', 'leading.handingOver.quiet'],
+  ])('is given up when the shard %s, and tried again ten seconds later', (_why, state) => {
+    const { leadership, take, of } = open([first])
+    leadership.onTick(1_000)
+    of(first).state = state
+    of(first).matches.set(preferred, 6)
+    leadership.onTick(1_900)
+    expect(take()).toEqual([`${first} shard.handOver`])
+    leadership.onTick(2_000)
+    expect(take()).toEqual([`${first} shard.serveAgain`])
+    of(first).matches.set(preferred, 7)
+    leadership.onTick(10_900)
+    expect(take()).toEqual([])
+    leadership.onTick(11_900)
+    expect(take()).toEqual([`${first} shard.handOver`])
+  })
+})
+
+describe('a node whose disk is full', () => {
+  test('hands over all that it leads, once it has been full for a second, also what waits for the disk', () => {
+    const it = open(own)
+    it.world.isFull = true
+    it.leadership.onTick(1_000)
+    expect(it.take()).toEqual([])
+    it.leadership.onTick(2_000)
+    expect(it.take()).toEqual(own.map((shard) => `${shard} shard.handOver`))
+    it.leadership.onTick(3_000)
+    expect(it.take()).toEqual(own.map((shard) => `${shard} shard.handOverNow`))
+    for (const shard of own) it.leadership.onQuiet(shard, 3_000)
+    expect(it.take().map((line) => line.split(' ')[1])).toEqual(own.map(() => 'raft.transferLeadership'))
+  })
+
+  test('chooses who has room, and has had it for ten seconds', () => {
+    const it = open(own.slice(0, 1))
+    const shard = must(own[0], 'an own shard')
+    const [left, right] = members.filter((node) => node !== self).map(idOf)
+    it.world.isFull = true
+    it.of(shard).stalled = [must(left, 'n2'), must(right, 'n3')]
+    for (let now = 1_000; now <= 20_000; now += 100) it.leadership.onTick(now)
+    it.of(shard).stalled = [must(left, 'n2')]
+    for (let now = 20_100; now < 30_000; now += 100) it.leadership.onTick(now)
+    expect(it.take()).toEqual([])
+    it.leadership.onTick(30_000)
+    expect(it.take()).toEqual([`${shard} shard.handOver`])
+    it.becomeQuiet(shard, 30_000)
+    expect(it.take()).toEqual([`${shard} raft.transferLeadership ${right}`])
+  })
+})
+
+describe('a node that drains', () => {
+  test('hands everything over at once, again where that failed, and is done when it leads nothing', () => {
+    const it = open(own.slice(0, 2))
+    const [a, b] = own as [ShardId, ShardId]
+    it.leadership.startHandOver(1_000)
+    expect(it.take()).toEqual([`${a} shard.handOver`, `${b} shard.handOver`])
+    it.becomeQuiet(a, 1_010)
+    expect(it.take()).toHaveLength(1)
+    it.of(a).state = 'leading.serving'
+    expect(it.leadership.isHandedOver(2_100)).toBe(false)
+    expect(it.take()).toEqual([`${b} shard.handOverNow`, `${a} shard.handOver`])
+    expect(it.leadership.isHandedOver(1_000 + HAND_OVER_MS_MAX)).toBe(true)
+  })
+
+  test('takes a successor with a full disk when there is no other', () => {
+    const it = open(own.slice(0, 1))
+    const [a] = own as [ShardId]
+    it.of(a).stalled = members.filter((node) => node !== self).map(idOf)
+    it.leadership.startHandOver(1_000)
+    expect(it.leadership.isHandedOver(1_100)).toBe(false)
+    it.becomeQuiet(a, 1_110)
+    expect(it.take()).toEqual([`${a} shard.handOver`, `${a} raft.transferLeadership ${must(map.replicas[a]?.[1], 'a second replica')}`])
+  })
+
+  test('without a successor waits until everybody is answered', () => {
+    const it = open(own.slice(0, 1))
+    const [a] = own as [ShardId]
+    it.world.steady = []
+    it.world.isIdle = false
+    it.leadership.startHandOver(1_000)
+    expect(it.leadership.isHandedOver(1_100)).toBe(false)
+    it.becomeQuiet(a, 1_110)
+    expect(it.leadership.isHandedOver(1_200)).toBe(false)
+    it.world.isIdle = true
+    expect(it.leadership.isHandedOver(1_300)).toBe(true)
+    expect(it.take()).toEqual([`${a} shard.handOver`])
+  })
+})

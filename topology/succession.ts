@@ -1,0 +1,52 @@
+/**
+ * Who may lead a shard instead of this node. A successor must be steady (its beacon was heard for a while, and it serves), and its disk
+ * must have room, as the heartbeat answers of its replicas say: writes would be refused there.
+ *
+ * A disk counts as having room only ROOM_FOR_MS after it was last reported full or stalled, or one that fills, is compacted and fills
+ * again would take leaderships to and fro.
+ */
+
+import { nodeOf } from './ids.ts'
+import { preferredLeader } from './clusterMap.ts'
+import type { Beacon } from './beacon.ts'
+import type { ClusterMap } from './clusterMap.ts'
+import type { NodeId, ReplicaId } from './ids.ts'
+import type { HostedReplica } from './replicaHost.ts'
+
+const ROOM_FOR_MS = 10_000
+
+/** Why a leadership moves: to its preferred node, away from a full disk, or away from a node that leaves. */
+export type MoveReason = 'balance' | 'disk' | 'drain'
+
+export interface Succession {
+  /** Called on every tick with the replicas that lead here: remembers whose disk is reported full or stalled. */
+  readonly note: (led: readonly HostedReplica[], now: number) => void
+  /** The best successor, if there is any. A node that leaves is content with one whose disk is full when there is no other. */
+  readonly heir: (replica: HostedReplica, reason: MoveReason, now: number) => ReplicaId | undefined
+}
+
+export interface SuccessionOptions {
+  readonly node: NodeId
+  readonly map: ClusterMap
+  readonly beacon: Pick<Beacon, 'isSteady'>
+}
+
+export const createSuccession = ({ node, map, beacon }: SuccessionOptions): Succession => {
+  const stalledAt = new Map<NodeId, number>()
+  const hasRoom = (replica: ReplicaId, now: number): boolean =>
+    now - (stalledAt.get(nodeOf(replica)) ?? Number.NEGATIVE_INFINITY) >= ROOM_FOR_MS
+  const candidates = (replica: HostedReplica, reason: MoveReason): readonly ReplicaId[] =>
+    (reason === 'balance' ? [preferredLeader(map, replica.shard)] : map.replicas[replica.shard] ?? [])
+  return {
+    note: (led, now) => {
+      for (const { raft } of led) for (const member of raft.status().stalledMembers) stalledAt.set(nodeOf(member), now)
+    },
+    heir: (replica, reason, now) => {
+      const { matchIndex } = replica.raft.status()
+      const steady = candidates(replica, reason).filter((other) => nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now))
+      const roomy = steady.filter((other) => hasRoom(other, now))
+      const fit = roomy.length === 0 && reason === 'drain' ? steady : roomy
+      return fit.toSorted((a, b) => (matchIndex.get(b) ?? 0) - (matchIndex.get(a) ?? 0))[0]
+    },
+  }
+}
