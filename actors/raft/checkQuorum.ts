@@ -29,10 +29,12 @@ export const isQuorumLost = (core: RaftCore, { now }: Tick): boolean => {
 export const isCommitStalled = (core: RaftCore, { ticks }: Tick): boolean => {
   if (lastIndexOf(core.log) === core.emittedIndex || core.isRestoring) return false
   const { commitStallElections, electionTicksMax } = core.timing
-  if (core.leading.stalledTicks + ticks <= commitStallElections * electionTicksMax) return false
-  return isQuorum(configurationOf(core), (member) =>
-    !(member === core.self ? core.isDiskStalled : core.leading.progress.get(member)?.isDiskStalled ?? false))
+  return core.leading.stalledTicks + ticks > commitStallElections * electionTicksMax && canElect(core)
 }
+
+/** As leader: so many members have a disk that moves that these could write their votes. */
+export const canElect = (core: RaftCore): boolean => isQuorum(configurationOf(core), (member) =>
+  !(member === core.self ? core.isDiskStalled : core.leading.progress.get(member)?.isDiskStalled ?? false))
 
 export const tickCommitStall = (core: RaftCore, ticks: number): void => {
   const isWaiting = lastIndexOf(core.log) > core.emittedIndex && !core.isRestoring

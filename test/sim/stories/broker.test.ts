@@ -67,7 +67,7 @@ test('a leader that only beacons still reach is replaced', () => {
   story.simulation.network.cut((from, to) => from === old.id || to === old.id)
   story.leaderBut(old)
   story.put('k', 'after')
-  expect(story.report(old).role).not.toBe('leader')
+  story.until('it has stepped down', () => story.report(old).role !== 'leader', 2_500)
   story.heal()
   expect(story.get('k')).toBe('after')
   story.end()

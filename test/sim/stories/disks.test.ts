@@ -176,6 +176,33 @@ test('a full disk refuses writes, serves reads, and recovers by itself', () => {
   story.end()
 })
 
+/**
+ * Found by the story above under another seed: the leader moved its leadership to the preferred leader, whose voters could not
+ * write their votes, since these wait behind the entries that had no room. Nobody led until somebody made room, so nobody could read.
+ */
+test('a leader whose voters have full disks does not give its leadership away, and reads go on', () => {
+  const story = tellStory(517)
+  story.run(15_000)
+  const preferred = story.leader()
+  story.losePower(preferred)
+  const other = story.leaderBut(preferred)
+  story.put('k', 'before')
+  story.start(preferred)
+  story.until('it is back', () => preferred.node?.state() === 'serving')
+  const full = story.nodes.filter((one) => one !== preferred)
+  for (const { disk } of full) disk.fill(0)
+  for (let i = 0; i < 40; i += 1) story.send('put', 'big', 'x'.repeat(4_000) + String(i))
+  story.until('two disks are full', () => full.every((one) => one.node?.report().node.diskFull === true))
+  for (let second = 0; second < 20; second += 1) {
+    story.run(1_000)
+    expect(story.request('get', 'k').value).toBe('before')
+  }
+  expect(story.leader()).toBe(other)
+  for (const { disk } of full) disk.makeRoom()
+  story.put('k', 'after')
+  story.end()
+})
+
 /** RELIABILITY T17: fsyncgate. */
 test('a failed sync ends the process: it is never tried again, and the others have everything', () => {
   const story = tellStory(512)

@@ -72,7 +72,7 @@ test('a deaf leader, whom everybody hears, does not keep its followers from elec
   story.deafen(deaf)
   story.leaderBut(deaf)
   story.put('k', 'after')
-  expect(story.report(deaf).role).not.toBe('leader')
+  story.until('it has stepped down', () => story.report(deaf).role !== 'leader', 2_500)
   story.heal()
   expect(story.get('k')).toBe('after')
   story.end()
