@@ -11,9 +11,9 @@
  * - It is not a voter of the configuration that has committed (thesis 4.2.2).
  */
 
+import { canElect } from './diskQuorum.ts'
 import { lastIndexOf } from './log.ts'
 import { configurationIndex, isVoter } from './membership.ts'
-import { isQuorum } from './quorum.ts'
 import { quorumSentAt } from './readIndex.ts'
 import { configurationOf } from './state.ts'
 import type { RaftLocalEvent } from './protocol.ts'
@@ -31,10 +31,6 @@ export const isCommitStalled = (core: RaftCore, { ticks }: Tick): boolean => {
   const { commitStallElections, electionTicksMax } = core.timing
   return core.leading.stalledTicks + ticks > commitStallElections * electionTicksMax && canElect(core)
 }
-
-/** As leader: so many members have a disk that moves that these could write their votes. */
-export const canElect = (core: RaftCore): boolean => isQuorum(configurationOf(core), (member) =>
-  !(member === core.self ? core.isDiskStalled : core.leading.progress.get(member)?.isDiskStalled ?? false))
 
 export const tickCommitStall = (core: RaftCore, ticks: number): void => {
   const isWaiting = lastIndexOf(core.log) > core.emittedIndex && !core.isRestoring

@@ -7,7 +7,7 @@
  * (test: "a lease stays void after an aborted transfer, because TimeoutNow may still arrive").
  */
 
-import { canElect } from './checkQuorum.ts'
+import { canElect } from './diskQuorum.ts'
 import { lastIndexOf } from './log.ts'
 import { isVoter } from './membership.ts'
 import { isTrusted } from './presentation.ts'
@@ -24,10 +24,7 @@ export const handleTransferLeadership = (core: RaftCore, { to }: Extract<RaftLoc
   maybeSendTimeoutNow(core, progress)
 }
 
-/**
- * The peer has everything this leader will ever append before it steps down. While most disks are full or stand still it is told nothing:
- * votes wait behind the entries that found no room, so nobody would lead, and nobody could read.
- */
+/** The peer has everything this leader will ever append before it steps down, and others can write their votes (diskQuorum.ts). */
 export const maybeSendTimeoutNow = (core: RaftCore, progress: Progress): void => {
   const { transfer } = core.leading
   if (transfer?.to !== progress.id || transfer.isSent || progress.matchIndex < lastIndexOf(core.log)) return

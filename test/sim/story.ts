@@ -56,6 +56,8 @@ export interface Story {
   readonly report: (machine: Machine) => ReplicaReport
   /** The revision its replica of shard 0 has reached; 0 while it is down. */
   readonly revision: (machine: Machine) => number
+  /** Equal for two machines that hold the same of shard 0. */
+  readonly contents: (machine: Machine) => string | undefined
   readonly send: (op: string, key: string, value?: string, headers?: Headers) => Pending
   readonly request: (op: string, key: string, value?: string, headers?: Headers) => Answer
   /** Requests until it is answered OK. */
@@ -160,7 +162,7 @@ const createTime = ({ timeline, violation }: Simulation): Time => {
   }
 }
 
-type Cast = Pick<Story, 'leader' | 'leaderBut' | 'settledLeader' | 'followers' | 'report' | 'revision'>
+type Cast = Pick<Story, 'leader' | 'leaderBut' | 'settledLeader' | 'followers' | 'report' | 'revision' | 'contents'>
 
 const createCast = ({ cluster: { machines }, timeline }: Simulation, { until }: Time): Cast => {
   const reportOf = ({ node }: Machine): ReplicaReport | undefined => node?.report().replicas.find(({ shard }) => shard === 0)
@@ -190,6 +192,7 @@ const createCast = ({ cluster: { machines }, timeline }: Simulation, { until }: 
     },
     report: (machine) => must(reportOf(machine), `${machine.id} runs and has a replica of shard 0`),
     revision: (machine) => reportOf(machine)?.revision ?? 0,
+    contents: ({ node }) => node?.parts()?.host.all().find(({ shard }) => shard === 0)?.actor.stateHash(),
   }
 }
 
@@ -235,13 +238,13 @@ const createTalk = (bus: Bus, { until }: Time): Talk => {
   }
 }
 
-/** The first group of the oldest segment (docs/WAL_FORMAT.md), which its successor seals; or the newest snapshot's last bytes. */
+/** The first group of the oldest segment (docs/WAL_FORMAT.md), which its successor seals; or the middle of the newest snapshot. */
 const damage: Story['damage'] = (machine, what) => {
   const { files, directories } = machine.disk.copy()
   const paths = [...files.keys()].filter((path) => path.endsWith(what === 'log' ? '.wal' : '.snap')).sort()
   const path = must(what === 'log' ? paths[0] : paths.at(-1), `${machine.id} has a ${what}`)
   const bytes = Uint8Array.from(must(files.get(path), 'it has bytes'))
-  const at = what === 'log' ? SEGMENT_HEADER_BYTES + 8 : bytes.length - 10
+  const at = what === 'log' ? SEGMENT_HEADER_BYTES + 8 : Math.floor(bytes.length / 2)
   bytes[at] = (bytes[at] ?? 0) ^ 1
   machine.disk.restore({ files: new Map(files).set(path, bytes), directories })
   machine.isDamaged = true
