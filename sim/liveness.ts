@@ -6,6 +6,7 @@
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
 import { shardOf } from '../topology/hash.ts'
 import { nodeOf } from '../topology/ids.ts'
+import type { NodeId } from '../topology/ids.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -80,12 +81,14 @@ const keyInShard = (shard: number, shards: number): string => {
 }
 
 /** Null when every live, unharmed replica has applied all that is committed, and their states are equal. */
-export const disagreement = ({ watch }: Simulation, keep: readonly Machine[]): string | null => {
+export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Machine[]): string | null => {
   for (const ledger of watch.ledgers) {
+    const hosts: ReadonlySet<NodeId> = new Set(cluster.genesis[0]?.replicas[ledger.shard]?.map(nodeOf))
     const hashes = new Set<string>()
     for (const { id, node, isDamaged } of keep) {
+      if (isDamaged || !hosts.has(id)) continue
+      // A node that still opens its log has no replicas yet: it is to have them.
       const replica = node?.parts()?.host.of(ledger.shard)
-      if (isDamaged || (node !== null && node.parts() !== null && replica === undefined)) continue
       const applied = replica?.actor.status().appliedIndex ?? 0
       const committed = ledger.lines.length
       if (replica === undefined || applied !== committed) {

@@ -11,6 +11,8 @@ const FILE_LINES_MAX = 500
 const FUNCTION_LINES_MAX = 70
 const CLOSURE_LINES_MAX = 150
 const LINE_COLUMNS_MAX = 140
+/** The threats of the plan that docs/TESTING.md lists, numbered from 1. */
+const THREATS = 26
 
 const folders = [
   'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture', 'test',
@@ -219,6 +221,13 @@ describe('docs/TESTING.md', () => {
     })
     expect(missing).toEqual([])
     expect(rows.length).toBeGreaterThan(20)
+  })
+
+  test('names an attack for every threat; cure: a story, and its row in "Threats and what attacks them"', () => {
+    const section = readFileSync('docs/TESTING.md', 'utf8').split('\n## ').find((text) => text.startsWith('Threats')) ?? ''
+    const [table = '', notYet = ''] = section.split('\nNot yet: ')
+    const attacked = [...table.matchAll(/^\| T(\d+) /gm), ...notYet.matchAll(/\bT(\d+) /g)].map(([, number]) => Number(number))
+    expect(attacked.sort((a, b) => a - b)).toEqual(Array.from({ length: THREATS }, (_, i) => i + 1))
   })
 })
 

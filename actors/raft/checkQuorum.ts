@@ -11,9 +11,9 @@
  * - It is not a voter of the configuration that has committed (thesis 4.2.2).
  */
 
+import { canElect } from './diskQuorum.ts'
 import { lastIndexOf } from './log.ts'
 import { configurationIndex, isVoter } from './membership.ts'
-import { isQuorum } from './quorum.ts'
 import { quorumSentAt } from './readIndex.ts'
 import { configurationOf } from './state.ts'
 import type { RaftLocalEvent } from './protocol.ts'
@@ -29,9 +29,7 @@ export const isQuorumLost = (core: RaftCore, { now }: Tick): boolean => {
 export const isCommitStalled = (core: RaftCore, { ticks }: Tick): boolean => {
   if (lastIndexOf(core.log) === core.emittedIndex || core.isRestoring) return false
   const { commitStallElections, electionTicksMax } = core.timing
-  if (core.leading.stalledTicks + ticks <= commitStallElections * electionTicksMax) return false
-  return isQuorum(configurationOf(core), (member) =>
-    !(member === core.self ? core.isDiskStalled : core.leading.progress.get(member)?.isDiskStalled ?? false))
+  return core.leading.stalledTicks + ticks > commitStallElections * electionTicksMax && canElect(core)
 }
 
 export const tickCommitStall = (core: RaftCore, ticks: number): void => {

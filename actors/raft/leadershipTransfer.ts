@@ -7,6 +7,7 @@
  * (test: "a lease stays void after an aborted transfer, because TimeoutNow may still arrive").
  */
 
+import { canElect } from './diskQuorum.ts'
 import { lastIndexOf } from './log.ts'
 import { isVoter } from './membership.ts'
 import { isTrusted } from './presentation.ts'
@@ -26,10 +27,11 @@ export const handleTransferLeadership = (core: RaftCore, { to }: Extract<RaftLoc
   maybeSendTimeoutNow(core, progress)
 }
 
-/** The peer has everything this leader will ever append before it steps down. */
+/** The peer has everything this leader will ever append before it steps down, and others can write their votes (diskQuorum.ts). */
 export const maybeSendTimeoutNow = (core: RaftCore, progress: Progress): void => {
   const { transfer } = core.leading
   if (transfer?.to !== progress.id || transfer.isSent || progress.matchIndex < lastIndexOf(core.log)) return
+  if (!canElect(core)) return
   transfer.isSent = true
   core.leading.isLeaseVoid = true
   send(core, progress.id, { type: 'raft.timeoutNow', term: core.term })

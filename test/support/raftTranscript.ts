@@ -1,7 +1,8 @@
 /**
  * Runs the commands of an interaction transcript on the Raft harness and returns what happened, a line per event.
  *
- *   cluster nodes=3 [tail=N] [append=BYTES] [cold]   a new group; `cold`: members have just started
+ *   cluster nodes=3 [tail=N] [append=BYTES] [window=N] [cold]   a new group; `window`: appends in flight to one peer;
+ *                         `cold`: members have just started
  *   elect N               N leads, in one line
  *   campaign N            everybody loses sight of the leader, N's election timer runs out
  *   expire N              only N's election timer runs out
@@ -65,11 +66,13 @@ const cluster: Command = (stage, words) => {
   const size = Number(settings.get('nodes') ?? 3)
   const tail = settings.get('tail')
   const append = settings.get('append')
+  const window = settings.get('window')
   stage.harness = createHarness({
     size, isWarm: !settings.has('cold'),
     limits: {
       ...(tail === undefined ? {} : { tailEntriesMax: Number(tail), chunkBytesMax: 64 }),
       ...(append === undefined ? {} : { appendBytesMax: Number(append) }),
+      ...(window === undefined ? {} : { appendsInFlightMax: Number(window) }),
     },
     onLine: (line) => stage.lines.push(line),
   })
