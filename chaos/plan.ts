@@ -38,6 +38,7 @@ export interface Overrides {
 
 const SEED_STEP = 7_919
 const A_RUN_AT_LEAST = 3
+const SHARDS_MAX = 16
 
 /** The seeds and nemeses of a campaign's runs. */
 export const planCampaign = (seed: number, { runs, seconds }: Size, overrides: Overrides): Plan[] => {
@@ -62,11 +63,14 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
   const random = createRandom(seed)
   const nodes = chance(random, 0.35) ? 5 : 3
   const brokers = chance(random, 0.35) ? 3 : 1
-  const shards = between(random, 4, 16)
+  const shards = between(random, 4, SHARDS_MAX)
   const hand = overrides.nemeses ?? []
+  const isFailover = hand.every((name) => name === killLeader.name)
   const needsBrokers = chosen(hand).some(({ needs }) => needs.includes('brokers'))
   return {
-    seed, seconds, shards,
+    seed, seconds,
+    // Of a failover every shard is a sample.
+    shards: isFailover ? SHARDS_MAX : shards,
     nodes: overrides.nodes ?? nodes,
     brokers: overrides.brokers ?? (needsBrokers ? 3 : brokers),
     nemeses: hand,

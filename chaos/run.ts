@@ -65,6 +65,7 @@ interface Ground {
   readonly disk: SmallDisk | null
   readonly connections: Connections
   readonly recorder: Recorder
+  readonly load: Load
   readonly supervisor: Supervisor
   readonly times: Times
   readonly problems: string[]
@@ -112,25 +113,25 @@ const open = async (input: RunInput): Promise<Ground> => {
   const file = join(keepIn, 'history.jsonl')
   writeFileSync(file, '')
   const connections = await connectClients(cluster, plan.clients, needs.has('links'))
+  const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan })
   return {
-    input, nemeses, cluster, connections, disk: disks[0] ?? null, supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
-    recorder: createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan }),
+    input, nemeses, cluster, connections, recorder, disk: disks[0] ?? null, supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
+    load: startLoad({
+      through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
+      registers: plan.registers, counters: plan.counters,
+    }),
   }
 }
 
 const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, number>> => {
-  const { input: { plan }, cluster, connections, recorder, times, nemeses, problems } = ground
-  const load = startLoad({
-    through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
-    registers: plan.registers, counters: plan.counters,
-  })
+  const { input: { plan }, cluster, connections, load, times, nemeses, problems } = ground
   const isFailover = nemeses.every(({ name }) => name === 'killLeader')
   const watch = isFailover ? watchShards(connections.prober, cluster.shardCount) : null
   const random = createRandom(plan.seed + 1)
   const arena = arenaOf(ground, random)
   const strikes = await rage({ chosen: nemeses, seconds: plan.seconds, arenaOf: arena })
   heal(ground)
-  times.settled.push(await settle(ground, load))
+  times.settled.push(await settle(ground))
   if (watch !== null) problems.push(...await rejectionProblems(connections, watch))
   await readFinals(connections.prober, load)
   return strikes
@@ -164,7 +165,7 @@ const heal = ({ cluster, disk, supervisor, input, recorder }: Ground): void => {
 }
 
 /** Milliseconds until every shard acknowledges, everybody serves who can, and every call has its outcome. */
-const settle = async ({ cluster, connections, supervisor }: Ground, load: Load): Promise<number> => {
+const settle = async ({ cluster, connections, load, supervisor }: Ground): Promise<number> => {
   const healedAt = performance.now()
   const shards = Array.from({ length: cluster.shardCount }, (_, shard) => shard)
   const withinMs = bars.settledMax * SLACK
@@ -190,8 +191,9 @@ const rejectionProblems = async ({ rejections, retries }: Connections, watch: Sh
     .map((text) => `a caller of the SDK saw ${text}; no shard was away for longer than ${longestGapMs.toFixed(0)} ms`)
 }
 
-const close = async ({ cluster, connections, disk, supervisor, input }: Ground, isFailed: boolean): Promise<void> => {
+const close = async ({ cluster, connections, disk, load, supervisor, input }: Ground, isFailed: boolean): Promise<void> => {
   supervisor.stop()
+  await load.stop()
   await connections.close()
   for (const node of cluster.members) await cluster.kill(node)
   for (const node of cluster.members) writeFileSync(join(input.keepIn, `${node}.log`), cluster.log(node))

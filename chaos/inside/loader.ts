@@ -20,7 +20,7 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
 
 export const load: LoadHook = async (url, context, next) => {
   const loaded = await next(url, context)
-  if (planted === null || !url.endsWith(`/dist/${planted.file}`)) return loaded
+  if (planted === null || !url.endsWith(`/dist/${planted.file.replace(/\.ts$/, '.js')}`)) return loaded
   const source = textOf(loaded.source)
   if (source.split(planted.find).length !== 2) throw new Error(`${planted.file} does not have the text to be changed exactly once`)
   return { ...loaded, source: source.replace(planted.find, () => planted.replace) }
