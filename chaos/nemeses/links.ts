@@ -1,6 +1,6 @@
 /** What can become of the links of some nodes, or of a client's: reset, held and then released in one burst, or half-open. */
 
-import { chance, pick } from '../../actors/kernel/random.ts'
+import { chance, pick, shuffle } from '../../actors/kernel/random.ts'
 import { anyLeader, holdBetween, someMinority } from './nemesis.ts'
 import type { Link } from '../proxy/link.ts'
 import type { Arena, Nemesis } from './nemesis.ts'
@@ -38,5 +38,5 @@ export const nodeLinks: Nemesis = {
 export const clientLinks: Nemesis = {
   name: 'clientLinks',
   needs: ['links'],
-  strike: (arena) => strikeAt(arena, arena.clients.slice(0, Math.ceil(arena.clients.length / 2))),
+  strike: (arena) => strikeAt(arena, shuffle(arena.random, arena.clients).slice(0, Math.ceil(arena.clients.length / 2))),
 }
