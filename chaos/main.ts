@@ -20,7 +20,7 @@ import { judgeHistory, problemsOf } from './judge.ts'
 import { checkout } from './ground/checkout.ts'
 import { nemesisNames } from './nemeses/all.ts'
 import { planCampaign } from './plan.ts'
-import type { Planted } from './inside/orders.ts'
+import type { Planted } from './ground/hauntedBuild.ts'
 import type { CampaignResult } from './campaign.ts'
 
 const SEED_DEFAULT = 42

@@ -25,7 +25,7 @@ import type { Recorder } from './history.ts'
 import type { Judgement } from './judge.ts'
 import type { TestCluster } from './ground/cluster.ts'
 import type { SmallDisk } from './ground/smallDisk.ts'
-import type { Planted } from './inside/orders.ts'
+import type { Planted } from './ground/hauntedBuild.ts'
 import type { Arena, Nemesis } from './nemeses/nemesis.ts'
 import type { Plan } from './plan.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -104,7 +104,8 @@ const open = async (input: RunInput): Promise<Ground> => {
   const disks: SmallDisk[] = []
   const cluster = await startTestCluster({
     nodes: plan.nodes, shards: plan.shards, brokers: plan.brokers,
-    isLinked: needs.has('links'), isHaunted: needs.has('haunt') || planted !== null, ...(planted === null ? {} : { planted }),
+    isLinked: needs.has('links'), hasLinkedRoutes: needs.has('brokers'),
+    isHaunted: needs.has('haunt') || planted !== null, planted,
     prepareDirectory: (node, directory) => {
       if (node === 'n1' && needs.has('smallDisk')) disks.push(mountSmallDisk(directory, DISK_BYTES))
     },
@@ -197,6 +198,7 @@ const close = async ({ cluster, connections, disk, load, supervisor, input }: Gr
   await connections.close()
   for (const node of cluster.members) await cluster.kill(node)
   for (const node of cluster.members) writeFileSync(join(input.keepIn, `${node}.log`), cluster.log(node))
-  await cluster.stop(isFailed ? join(input.keepIn, 'cluster') : undefined)
+  if (isFailed) cluster.keep(join(input.keepIn, 'cluster'))
   disk?.unmount()
+  await cluster.stop()
 }

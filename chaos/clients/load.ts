@@ -14,7 +14,7 @@ import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 import type { Recorder } from '../history.ts'
 
 const BACKOFF_MS = 20
-const FINALS_WITHIN_MS = 30_000
+const FINALS_WITHIN_MS = 60_000
 const FINAL_RETRY_MS = 50
 
 /** One call on one key, and what the caller is told. */

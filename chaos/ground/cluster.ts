@@ -15,6 +15,7 @@ import { createGenesis } from '../../topology/clusterMap.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { startBrokers } from './brokers.ts'
+import { makeHauntedBuild } from './hauntedBuild.ts'
 import { openLinks } from './links.ts'
 import { createNodeProcesses } from './nodeProcesses.ts'
 import { askForReports, brief } from './reports.ts'
@@ -22,8 +23,8 @@ import type { PermissionsInput } from '../../bus/natsConfig.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
-import type { Planted } from '../inside/orders.ts'
 import type { Brokers } from './brokers.ts'
+import type { Planted } from './hauntedBuild.ts'
 import type { Links } from './links.ts'
 import type { NatsServer } from './natsServer.ts'
 import type { CliProcess, NodeProcesses } from './nodeProcesses.ts'
@@ -56,8 +57,10 @@ export interface TestCluster extends Pick<NodeProcesses, OfProcesses> {
   readonly reports: () => Promise<readonly NodeReport[]>
   /** Polls the reports until `holds`, or throws with `what` and the end of every log. */
   readonly until: (what: string, holds: (reports: readonly NodeReport[]) => boolean, withinMs?: number) => Promise<readonly NodeReport[]>
-  /** Ends everything; the files go, too, unless they are moved to a directory. */
-  readonly stop: (keepIn?: string) => Promise<void>
+  /** Copies data directories and logs to where they stay. */
+  readonly keep: (folder: string) => void
+  /** Ends everything; the files go, too. */
+  readonly stop: () => Promise<void>
 }
 
 export interface TestClusterOptions {
@@ -67,9 +70,12 @@ export interface TestClusterOptions {
   readonly brokers?: number
   /** Nodes reach their brokers through links. */
   readonly isLinked?: boolean
+  /** So do clustered brokers each other. */
+  readonly hasLinkedRoutes?: boolean
   /** chaos/inside is loaded into the nodes. */
   readonly isHaunted?: boolean
-  readonly planted?: Planted
+  /** A bug in every node, which must be caught; only where nodes are haunted. */
+  readonly planted?: Planted | null
   /** False: a broker without the mapping, so that nodes forward. */
   readonly isMapped?: boolean
   /** The shard count that the broker maps for, when it is not the cluster's. */
@@ -96,9 +102,11 @@ export const startTestCluster = async (options: TestClusterOptions = {}): Promis
     ...(options.maxPayloadBytes === undefined ? {} : { maxPayloadBytes: options.maxPayloadBytes }),
     ...(options.hasPermissions === true ? { permissions: permissionsOf(members) } : {}),
   }
-  const brokers = await startBrokers(options.brokers ?? 1, (port) => (options.isMapped === false
-    ? `listen: "127.0.0.1:${port}"\n`
-    : serverConfig({ ...settings, port })))
+  const brokers = await startBrokers({
+    count: options.brokers ?? 1,
+    isLinked: options.hasLinkedRoutes === true,
+    configOf: (port) => (options.isMapped === false ? `listen: "127.0.0.1:${port}"\n` : serverConfig({ ...settings, port })),
+  })
   for (const genesis of createGenesis({ cluster: CLUSTER, members, shardCount, replicationFactor: 3, createdAtMs: Date.now() })) {
     mkdirSync(join(root, genesis.node))
     options.prepareDirectory?.(genesis.node, join(root, genesis.node))
@@ -136,8 +144,8 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
   const open = (user: string, name: string, servers = urls): Promise<Bus> => connectNats({ servers, name, ...credentials(user) })
   const control = await open(CONTROL_USER, 'test/control')
   const processes = createNodeProcesses({
-    root, members, environmentOf, serversOf: links.serversOf, isHaunted: options.isHaunted === true,
-    ...(options.planted === undefined ? {} : { planted: options.planted }),
+    root, members, environmentOf, serversOf: links.serversOf,
+    haunted: options.isHaunted === true ? makeHauntedBuild(join(root, 'build'), options.planted ?? null) : null,
   })
   const reports = (): Promise<readonly NodeReport[]> => askForReports(control, members.length)
   const tails = (): string => members.map((node) => `--- ${node}\n${processes.log(node).slice(-3_000)}`).join('\n')
@@ -169,12 +177,15 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
         await pause(POLL_MS)
       }
     },
-    stop: async (keepIn) => {
+    keep: (folder) => {
+      const isKept = (path: string): boolean => !path.endsWith('.sock') && path !== join(root, 'build')
+      cpSync(root, folder, { recursive: true, filter: isKept })
+    },
+    stop: async () => {
       control.close()
       await processes.stop()
       links.close()
       await brokers.stop()
-      if (keepIn !== undefined) cpSync(root, keepIn, { recursive: true, filter: (path) => !path.endsWith('.sock') })
       rmSync(root, { recursive: true, force: true })
     },
   }

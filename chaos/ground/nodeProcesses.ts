@@ -2,7 +2,7 @@
  * The node processes of one cluster, from the built command line: started, signalled, killed, given orders, and reaped at the latest
  * with the process that started them. What they print goes to one log file a node.
  *
- * With `isHaunted`, chaos/inside is loaded into each before anything else (`--import`), and takes orders over Node's own channel.
+ * Haunted ones run another build (hauntedBuild.ts), and take orders over Node's own channel.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -12,7 +12,8 @@ import { pathToFileURL } from 'node:url'
 import { builtFile } from './checkout.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { NodeId } from '../../topology/ids.ts'
-import type { Order, Planted } from '../inside/orders.ts'
+import type { Order } from '../inside/orders.ts'
+import type { HauntedBuild } from './hauntedBuild.ts'
 
 export interface NodeProcesses {
   readonly start: (node: NodeId) => void
@@ -42,16 +43,14 @@ export interface NodeProcessesOptions {
   readonly members: readonly NodeId[]
   readonly serversOf: (node: NodeId) => readonly string[]
   readonly environmentOf: (node: NodeId) => NodeJS.ProcessEnv
-  readonly isHaunted: boolean
-  /** A bug to be planted in every node: it must be caught. */
-  readonly planted?: Planted
+  /** Null: as they are. */
+  readonly haunted: HauntedBuild | null
 }
 
 const CLI = builtFile('cli/entry.js')
-const INSIDE = pathToFileURL(builtFile('chaos/inside/main.js')).href
 
 export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesses => {
-  const { root, members } = options
+  const { root, members, haunted } = options
   const children = new Map<NodeId, ChildProcess>()
   const commands = new Set<ChildProcess>()
   const logPath = (node: NodeId): string => join(root, `${node}.log`)
@@ -70,11 +69,10 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
   return {
     start: (node) => {
       const output = openSync(logPath(node), 'a')
-      const args = [CLI, 'node', '--id', node, '--dir', join(root, node), '--servers', options.serversOf(node).join(',')]
-      const planted = options.planted === undefined ? {} : { SHARDKV_CHAOS_PLANTED: JSON.stringify(options.planted) }
-      children.set(node, spawn(process.execPath, [...(options.isHaunted ? ['--import', INSIDE] : []), ...args], {
-        stdio: ['ignore', output, output, ...(options.isHaunted ? ['ipc' as const] : [])],
-        env: { ...options.environmentOf(node), ...planted },
+      const args = [haunted?.cli ?? CLI, 'node', '--id', node, '--dir', join(root, node), '--servers', options.serversOf(node).join(',')]
+      children.set(node, spawn(process.execPath, [...(haunted === null ? [] : ['--import', pathToFileURL(haunted.inside).href]), ...args], {
+        stdio: ['ignore', output, output, ...(haunted === null ? [] : ['ipc' as const])],
+        env: options.environmentOf(node),
       }))
       closeSync(output)
     },

@@ -17,7 +17,7 @@ const PAGE_BYTES = 4_096
 /** Of 1: writes whose beginning reaches the file although nobody asked. */
 const WRITTEN_BACK = 0.1
 
-/** Takes the real one's name: the loader puts it in its place. */
+/** Takes the real one's name: it is put in its place (chaos/ground/hauntedBuild.ts). */
 export const createNodeFileSystem = (root: string): FileSystem => {
   const real = createRealFileSystem(root)
   const unsynced = new Map<string, Unsynced>()

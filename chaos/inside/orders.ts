@@ -15,13 +15,6 @@ export type Order =
   /** The wall clock is off by so much from now on. */
   | { readonly order: 'offsetClock'; readonly ms: number }
 
-/** A change to one file of the product, as data (the form of test/mutants): the text must occur exactly once, also after types are gone. */
-export interface Planted {
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-}
-
 export interface Spell {
   failingSyncs: number
   failingWrites: 'ENOSPC' | 'EIO' | null
