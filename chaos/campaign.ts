@@ -19,7 +19,7 @@ export interface CampaignInput {
   /** Histories and logs of runs that passed stay, too. */
   readonly isKept: boolean
   readonly isVerbose: boolean
-  readonly planted: Planted | null
+  readonly planted: readonly Planted[]
   readonly say: (line: string) => void
 }
 

@@ -5,7 +5,7 @@
  *   npm run chaos -- --check FILE        judges a history alone
  *   npm run chaos -- --list              names the nemeses
  *
- * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE plants a bug (docs/TESTING.md) that must be
+ * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs (docs/TESTING.md) that must be
  * caught. The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures).
  */
 
@@ -37,7 +37,7 @@ interface Command {
   readonly budgetSeconds: number | null
   readonly isVerbose: boolean
   readonly isKept: boolean
-  readonly planted: Planted | null
+  readonly planted: readonly Planted[]
 }
 
 const say = (line: string): void => {
@@ -83,7 +83,7 @@ const readCommand = (args: readonly string[]): Command => {
     budgetSeconds: wholeNumber('budget-seconds', values['budget-seconds']) ?? null,
     isVerbose: values.verbose,
     isKept: values.keep,
-    planted: values.plant === undefined ? null : JSON.parse(readFileSync(values.plant, 'utf8')) as Planted,
+    planted: (values.plant?.split(',') ?? []).map((path) => JSON.parse(readFileSync(path, 'utf8')) as Planted),
   }
 }
 

@@ -36,7 +36,7 @@ export interface RunInput {
   readonly commit: string
   /** History, logs and, after a failure, data directories are put here. */
   readonly keepIn: string
-  readonly planted: Planted | null
+  readonly planted: readonly Planted[]
   readonly say: (line: string) => void
 }
 
@@ -105,7 +105,7 @@ const open = async (input: RunInput): Promise<Ground> => {
   const cluster = await startTestCluster({
     nodes: plan.nodes, shards: plan.shards, brokers: plan.brokers,
     isLinked: needs.has('links'), hasLinkedRoutes: needs.has('brokers'),
-    isHaunted: needs.has('haunt') || planted !== null, planted,
+    isHaunted: needs.has('haunt') || planted.length > 0, planted,
     prepareDirectory: (node, directory) => {
       if (node === 'n1' && needs.has('smallDisk')) disks.push(mountSmallDisk(directory, DISK_BYTES))
     },

@@ -74,8 +74,8 @@ export interface TestClusterOptions {
   readonly hasLinkedRoutes?: boolean
   /** chaos/inside is loaded into the nodes. */
   readonly isHaunted?: boolean
-  /** A bug in every node, which must be caught; only where nodes are haunted. */
-  readonly planted?: Planted | null
+  /** Bugs in every node, which must be caught; only where nodes are haunted. */
+  readonly planted?: readonly Planted[]
   /** False: a broker without the mapping, so that nodes forward. */
   readonly isMapped?: boolean
   /** The shard count that the broker maps for, when it is not the cluster's. */
@@ -145,7 +145,7 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
   const control = await open(CONTROL_USER, 'test/control')
   const processes = createNodeProcesses({
     root, members, environmentOf, serversOf: links.serversOf,
-    haunted: options.isHaunted === true ? makeHauntedBuild(join(root, 'build'), options.planted ?? null) : null,
+    haunted: options.isHaunted === true ? makeHauntedBuild(join(root, 'build'), options.planted ?? []) : null,
   })
   const reports = (): Promise<readonly NodeReport[]> => askForReports(control, members.length)
   const tails = (): string => members.map((node) => `--- ${node}\n${processes.log(node).slice(-3_000)}`).join('\n')

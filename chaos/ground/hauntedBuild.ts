@@ -8,7 +8,10 @@ import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync
 import { join } from 'node:path'
 import { builtFile, checkout } from './checkout.ts'
 
-/** A change to one file of the product, as data (the form of test/mutants): the text must occur exactly once, also after types are gone. */
+/**
+ * A change to one file of the product, as data (the form of test/mutants): the text must occur exactly once, also after types are gone. How much
+ * white space there is does not matter: the compiler breaks lines.
+ */
 export interface Planted {
   readonly file: string
   readonly find: string
@@ -25,7 +28,7 @@ const REAL = 'storage/nodeFileSystem.js'
 const SET_ASIDE = 'storage/realNodeFileSystem.js'
 const FORGETFUL = 'chaos/inside/forgetfulFileSystem.js'
 
-export const makeHauntedBuild = (folder: string, planted: Planted | null): HauntedBuild => {
+export const makeHauntedBuild = (folder: string, planted: readonly Planted[]): HauntedBuild => {
   const dist = join(folder, 'dist')
   mkdirSync(folder)
   cpSync(builtFile(''), dist, { recursive: true, filter: (path) => !/\.(?:d\.ts|map)$|dist\/cjs$/.test(path) })
@@ -34,12 +37,13 @@ export const makeHauntedBuild = (folder: string, planted: Planted | null): Haunt
   renameSync(join(dist, REAL), join(dist, SET_ASIDE))
   writeFileSync(join(dist, REAL), `export { createNodeFileSystem } from '../${FORGETFUL}'\n`)
   change(join(dist, FORGETFUL), `../../${REAL}`, `../../${SET_ASIDE}`)
-  if (planted !== null) change(join(dist, planted.file.replace(/\.ts$/, '.js')), planted.find, planted.replace)
+  for (const { file, find, replace } of planted) change(join(dist, file.replace(/\.ts$/, '.js')), find, replace)
   return { cli: join(dist, 'cli/entry.js'), inside: join(dist, 'chaos/inside/main.js') }
 }
 
 const change = (path: string, find: string, replace: string): void => {
   const source = readFileSync(path, 'utf8')
-  if (source.split(find).length !== 2) throw new Error(`${path} does not have the text "${find}" exactly once`)
-  writeFileSync(path, source.replace(find, () => replace))
+  const pattern = new RegExp(find.split(/\s+/).map((word) => word.replaceAll(/[^\w]/g, '\\$&')).join('\\s+'), 'g')
+  if (source.match(pattern)?.length !== 1) throw new Error(`${path} does not have the text "${find}" exactly once`)
+  writeFileSync(path, source.replace(pattern, () => replace))
 }

@@ -5,6 +5,7 @@
  */
 
 import { chance, shuffle } from '../../actors/kernel/random.ts'
+import { FALLS_BEHIND_MS, fallBehind } from './forgetfulKill.ts'
 import { hold } from './nemesis.ts'
 import type { Nemesis } from './nemesis.ts'
 
@@ -24,7 +25,8 @@ export const jepsenNats: Nemesis = {
     arena.say(`${isKill ? 'killed' : 'paused'}: ${asleep.join(' ')}; then ${forgetful} forgets; then without ${knowing.join(' ')}`)
     if (isKill) await Promise.all(asleep.map(arena.kill))
     else for (const node of asleep) cluster.signal(node, 'SIGSTOP')
-    await hold(arena, PHASE_MS)
+    await hold(arena, PHASE_MS - FALLS_BEHIND_MS)
+    await fallBehind(arena, [forgetful])
     await arena.kill(forgetful)
     for (const node of knowing) cluster.signal(node, 'SIGSTOP')
     for (const node of asleep) {
