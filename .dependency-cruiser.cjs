@@ -26,7 +26,7 @@ module.exports = {
       name: 'fs-only-in-storage',
       comment: 'Files are touched in storage/ alone, so that tests can lose, tear and refuse them. Cure: take a port from storage/ (FileSystem, LocalFiles).',
       severity: 'error',
-      from: { pathNot: '^(storage|test|bench/floor)/' },
+      from: { pathNot: '^(storage|test|chaos|bench/floor)/' },
       to: { path: '^(node:)?fs(/promises)?$' },
     },
     {
@@ -104,7 +104,7 @@ module.exports = {
       comment: 'Cure: move what production needs out of test/ or sim/ (the CLI may start the simulator).',
       severity: 'error',
       from: { path: '^(actors|bus|topology|storage|gateway|observe)/' },
-      to: { path: '^(test|sim|bench|lanes|torture|fuzz|cli|sdk)/' },
+      to: { path: '^(test|sim|bench|chaos|lanes|torture|fuzz|cli|sdk)/' },
     },
     {
       name: 'dependencies-are-declared',

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const slow = ['test/e2e/', 'test/chaos/']
+const slow = ['test/e2e/']
   .filter((folder) => existsSync(fileURLToPath(new URL(folder, import.meta.url))))
   .map((folder) => `<rootDir>/${folder}`)
 const lane = process.env.SHARDKV_TEST_LANE ?? 'all'

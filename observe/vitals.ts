@@ -8,12 +8,22 @@ import type { NodeVitals } from '../topology/report.ts'
 export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']): VitalsPort => {
   const syncs = createHistogram()
   const loop = createLoopDelay(tickMs)
+  let rssBytes = 0
+  /** It opens a file: without a free descriptor it throws, and a report must not end a node that works otherwise. */
+  const measuredRss = (): number => {
+    try {
+      rssBytes = process.memoryUsage.rss()
+    } catch {
+      // The last one is the best there is.
+    }
+    return rssBytes
+  }
   return {
     vitals: () => {
       const { user, system } = process.cpuUsage()
       return {
         cpuMs: Math.round((user + system) / 1_000),
-        rssBytes: process.memoryUsage.rss(),
+        rssBytes: measuredRss(),
         loopDelayMs: loop.read(),
         syncMicros: syncs.sparse(),
         disk: diskSpace(),

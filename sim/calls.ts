@@ -93,7 +93,9 @@ export const requestOf = (operation: HistoryOperation, options: WorkloadOptions,
 const codes = { get: OpCode.get, put: OpCode.put, cas: OpCode.put, incr: OpCode.incr, del: OpCode.del, touch: OpCode.touch } as const
 
 /** The same for the batch door, which knows no consistency but the batch's. */
-export const operationOf = ({ call, key, requestId }: HistoryOperation, session: SessionRequest | undefined): Operation => ({
+export const operationOf = (
+  { call, key, requestId }: Pick<HistoryOperation, 'call' | 'key' | 'requestId'>, session: SessionRequest | undefined,
+): Operation => ({
   code: codes[call.kind],
   key,
   ...('value' in call || call.kind === 'incr' ? { value: encoder.encode(bodyOf(call)) } : {}),

@@ -26,7 +26,7 @@ export interface DoorInput {
   readonly client: number
   readonly process: Process
   readonly bus: Bus
-  readonly timeline: Timeline
+  readonly timeline: Pick<Timeline, 'schedule'>
   readonly nodes: readonly NodeId[]
   readonly timeoutMs: number
 }

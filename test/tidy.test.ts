@@ -15,7 +15,7 @@ const LINE_COLUMNS_MAX = 140
 const THREATS = 26
 
 const folders = [
-  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture', 'test',
+  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'chaos', 'lanes', 'torture', 'test',
 ]
 
 interface SourceFile {
@@ -254,10 +254,10 @@ describe('package-lock.json', () => {
 describe('libraries stay where they belong', () => {
   const homes: readonly (readonly [string, RegExp, RegExp, string])[] = [
     ['nats', /^nats$/, /^bus\/nats\.ts$|^bench\/floor\//, 'take a Bus (bus/port.ts)'],
-    ['node:fs', /^(?:node:)?fs(?:\/promises)?$/, /^storage\/|^bench\/floor\//, 'take a port of storage/'],
+    ['node:fs', /^(?:node:)?fs(?:\/promises)?$/, /^storage\/|^chaos\/|^bench\/floor\//, 'take a port of storage/'],
     ['pino', /^pino|^@opentelemetry/, /^observe\/|^actors\/[^/]+\/actor\.ts$/, 'take a Logger (actors/kernel/log.ts)'],
     ['xstate', /^xstate/, /machine\.ts$|^actors\/kernel\/shell\.ts$|^observe\//, 'a chart in machine.ts'],
-    ['node:child_process', /^(?:node:)?child_process$/, /^topology\/launcher\//, 'take the launcher\'s process port'],
+    ['node:child_process', /^(?:node:)?child_process$/, /^topology\/launcher\/|^chaos\//, 'take the launcher\'s process port'],
   ]
   for (const [what, pattern, home, cure] of homes) {
     test(`${what}; cure: ${cure}`, () => {

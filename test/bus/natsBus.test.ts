@@ -3,11 +3,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats, versionWarning } from '../../bus/nats.ts'
 import { createOutbox } from '../../bus/outbox.ts'
-import { startNatsServer } from '../support/natsServer.ts'
+import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { until } from '../support/until.ts'
 import { bytesOf, describeBus, flushed, textOf } from './contract.ts'
 import type { Bus, BusEvent } from '../../bus/port.ts'
-import type { NatsServer } from '../support/natsServer.ts'
+import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const open = (server: NatsServer, options: Partial<Parameters<typeof connectNats>[0]> = {}): Promise<Bus> =>
   connectNats({ servers: [server.url], name: 'test', ...options })

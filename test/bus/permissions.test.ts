@@ -6,11 +6,11 @@ import { serverConfig } from '../../bus/natsConfig.ts'
 import { mapSubject, nodeSubject, nodeWildcard, serviceSubjects, slotWildcard } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
-import { startNatsServer } from '../support/natsServer.ts'
+import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { until } from '../support/until.ts'
 import { ask, bytesOf, flushed, textOf } from './contract.ts'
 import type { Bus, BusEvent } from '../../bus/port.ts'
-import type { NatsServer } from '../support/natsServer.ts'
+import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const cluster = clusterId('0123456789abcdef')
 const n1 = nodeId('n1')

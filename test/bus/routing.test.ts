@@ -7,11 +7,11 @@ import { connectNats } from '../../bus/nats.ts'
 import { mappingsBlock, serverConfig } from '../../bus/natsConfig.ts'
 import { parseSubject, requestSubject } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
-import { startNatsServer } from '../support/natsServer.ts'
+import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { until } from '../support/until.ts'
 import { bytesOf, flushed } from './contract.ts'
 import type { Bus } from '../../bus/port.ts'
-import type { NatsServer } from '../support/natsServer.ts'
+import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const SHARDS = 16
 const KEYS = 1_000

@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { isServing, passwordOf, startTestCluster } from '../support/cluster.ts'
+import { isServing, passwordOf, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { until } from '../support/until.ts'
 import type { ChildProcess } from 'node:child_process'
-import type { TestCluster } from '../support/cluster.ts'
+import type { TestCluster } from '../../chaos/ground/cluster.ts'
 
 const TEST_MS_MAX = 120_000
 const CLI = fileURLToPath(new URL('../../dist/cli/entry.js', import.meta.url))

@@ -8,9 +8,9 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect } from 'nats'
 import { must } from '../../actors/kernel/assert.ts'
-import { isServing, startTestCluster } from '../support/cluster.ts'
+import { isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { settledKv } from '../support/kv.ts'
-import type { TestCluster } from '../support/cluster.ts'
+import type { TestCluster } from '../../chaos/ground/cluster.ts'
 
 const TEST_MS_MAX = 120_000
 const PROGRAM_MS_MAX = 30_000

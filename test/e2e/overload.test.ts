@@ -12,13 +12,13 @@ import { decodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { batchSubject } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { shardId } from '../../topology/ids.ts'
-import { isServing, leadersOf, startTestCluster } from '../support/cluster.ts'
+import { isServing, leadersOf, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { settledKv } from '../support/kv.ts'
 import { until } from '../support/until.ts'
 import type { NodeFrame } from '../../bus/codec/batchAnswers.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
-import type { TestCluster } from '../support/cluster.ts'
+import type { TestCluster } from '../../chaos/ground/cluster.ts'
 
 const MINUTES_MAX = 180_000
 const SHARDS = 3

@@ -3,12 +3,12 @@
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { mapSubject, nodeSubject, nodeWildcard } from '../../bus/subjects.ts'
-import { CLUSTER, isServing, leadersOf, passwordOf } from '../support/cluster.ts'
+import { CLUSTER, isServing, leadersOf, passwordOf } from '../../chaos/ground/cluster.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { kv, settledKv } from '../support/kv.ts'
 import { until } from '../support/until.ts'
 import type { Bus } from '../../bus/port.ts'
-import type { TestCluster } from '../support/cluster.ts'
+import type { TestCluster } from '../../chaos/ground/cluster.ts'
 import type { OpenCluster } from '../support/clusterOfTest.ts'
 
 const TEST_MS_MAX = 120_000

@@ -11,9 +11,9 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { transformSync } from '@swc/core'
 import { connect } from '../../sdk/index.ts'
-import { isServing, passwordOf, startTestCluster } from '../support/cluster.ts'
+import { isServing, passwordOf, startTestCluster } from '../../chaos/ground/cluster.ts'
 import type { Kv } from '../../sdk/kv.ts'
-import type { TestCluster, TestClusterOptions } from '../support/cluster.ts'
+import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const MINUTES_MAX = 180_000

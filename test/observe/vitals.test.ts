@@ -1,6 +1,6 @@
 /** What a process says of itself: plausible, in the units it claims. */
 
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { quantileOf } from '../../actors/kernel/histogram.ts'
 import { createLoopDelay } from '../../observe/loopDelay.ts'
 import { createVitals } from '../../observe/vitals.ts'
@@ -20,6 +20,19 @@ test('vitals are CPU, memory, sync times, loop delay and the disk that they were
   const { syncMicros, loopDelayMs } = vitals()
   expect(quantileOf(syncMicros, 0.5)).toBeCloseTo(3_000, -3)
   expect(loopDelayMs.max).toBe(20)
+})
+
+/**
+ * Found by `npm run chaos` (fileLimit): 1. No file descriptor is free on a node that works otherwise. 2. Somebody asks for its status.
+ * 3. To measure memory, the kernel's file about it must be opened: EMFILE, thrown in the handler of a message. 4. The process ends.
+ */
+test('memory that can not be measured, since no file can be opened, is the last that was measured', () => {
+  const { vitals } = createVitals(TICK_MS, () => null)
+  const measure = jest.spyOn(process.memoryUsage, 'rss').mockReturnValueOnce(7)
+  expect(vitals().rssBytes).toBe(7)
+  measure.mockImplementation(() => { throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }) })
+  expect(vitals().rssBytes).toBe(7)
+  measure.mockRestore()
 })
 
 describe('the delay of the event loop', () => {

@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
 import { connect, json } from '../../sdk/index.ts'
-import { startNatsServer } from '../support/natsServer.ts'
+import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import type { Bus } from '../../bus/port.ts'
-import type { NatsServer } from '../support/natsServer.ts'
+import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const map = { cluster: '00000000c0ffee00', epoch: 3, shardCount: 2, nodes: [], leaders: [null, null], replicas: [[], []] }
 

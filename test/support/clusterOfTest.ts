@@ -1,9 +1,9 @@
 /** A cluster for each test of a file, with a client connected, both ended after the test. */
 
 import { afterEach } from '@jest/globals'
-import { isServing, startTestCluster } from './cluster.ts'
+import { isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
 import type { Bus } from '../../bus/port.ts'
-import type { TestCluster, TestClusterOptions } from './cluster.ts'
+import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 
 export interface OpenCluster {
   readonly running: TestCluster

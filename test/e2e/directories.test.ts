@@ -1,6 +1,6 @@
 /**
  * Real processes on directories that are not what they were: a twin on a copy, an old copy put back, and a disk that is full
- * (RELIABILITY T14, T16). What clients saw is judged by the simulator's own checkers, as in processes.test.ts.
+ * (RELIABILITY T14, T16). What clients saw is judged by the simulator's own checkers, as in chaos/, which has the storms.
  */
 
 import { describe, expect, test } from '@jest/globals'
@@ -11,21 +11,22 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { must } from '../../actors/kernel/assert.ts'
 import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { shardOf } from '../../topology/hash.ts'
-import { isServing, leadersOf } from '../support/cluster.ts'
+import { isServing, leadersOf } from '../../chaos/ground/cluster.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { startLoad } from '../../chaos/clients/load.ts'
+import { requestOver } from '../../chaos/clients/requests.ts'
 import { judge } from '../support/judge.ts'
-import { requestOver, startLoad } from '../support/load.ts'
 import { kv, settledKv } from '../support/kv.ts'
-import { mountSmallDisk } from '../support/tmpfs.ts'
+import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { ClusterStatus } from '../../cli/status/merge.ts'
 import type { NodeReport } from '../../topology/report.ts'
-import type { TestCluster, TestClusterOptions } from '../support/cluster.ts'
+import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 import type { OpenCluster } from '../support/clusterOfTest.ts'
-import type { Load } from '../support/load.ts'
+import type { Load } from '../../chaos/clients/load.ts'
 import type { KvReply } from '../support/kv.ts'
-import type { SmallDisk } from '../support/tmpfs.ts'
+import type { SmallDisk } from '../../chaos/ground/smallDisk.ts'
 
 const SEED = Number(process.env.SHARDKV_SEED ?? 42)
 const TEST_MS_MAX = 240_000

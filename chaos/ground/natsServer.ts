@@ -1,5 +1,5 @@
 /**
- * A real nats-server for one test file: free port, own temporary directory, reaped with the test process at the latest.
+ * A real nats-server for one cluster: free port, own temporary directory, reaped with the test process at the latest.
  * The binary is SHARDKV_NATS_SERVER (set by bin/test.mjs), otherwise the one on PATH.
  */
 
@@ -19,6 +19,9 @@ export interface NatsServer {
   readonly port: number
   /** SIGKILL, then the same server on the same port again. */
   readonly restart: () => Promise<void>
+  /** SIGKILL, and nothing in its place until `launch`. */
+  readonly kill: () => Promise<void>
+  readonly launch: () => Promise<void>
   /** Writes another configuration and restarts with it. */
   readonly reconfigure: (configOf: (port: number) => string) => Promise<void>
   readonly signal: (name: NodeJS.Signals) => void
@@ -34,18 +37,23 @@ export const startNatsServer = async (configOf: (port: number) => string = plain
   const configPath = join(directory, 'nats.conf')
   writeFileSync(configPath, configOf(port))
   let child = await launch(configPath, port)
+  const again = async (): Promise<void> => {
+    child = await launch(configPath, port)
+  }
   const reap = (): void => {
     child.kill('SIGKILL')
   }
   process.once('exit', reap)
   const restart = async (): Promise<void> => {
     await kill(child)
-    child = await launch(configPath, port)
+    await again()
   }
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
     restart,
+    kill: () => kill(child),
+    launch: again,
     reconfigure: (next) => {
       writeFileSync(configPath, next(port))
       return restart()
@@ -106,7 +114,7 @@ const kill = (child: ChildProcess): Promise<void> => new Promise((resolve) => {
   child.kill('SIGKILL')
 })
 
-const freePort = (): Promise<number> => new Promise((resolve, reject) => {
+export const freePort = (): Promise<number> => new Promise((resolve, reject) => {
   const server = createServer()
   server.once('error', reject)
   server.listen(0, '127.0.0.1', () => {

@@ -1,0 +1,129 @@
+/** Several runs, one after the other, within a budget of time; and what they found, as lines and as figures. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { commandOf, describePlan } from './plan.ts'
+import { run } from './run.ts'
+import { bars, figuresOf, noTimes, timeProblems } from './times.ts'
+import type { Planted } from './ground/hauntedBuild.ts'
+import type { Plan } from './plan.ts'
+import type { RunResult } from './run.ts'
+import type { TimeFigures } from './times.ts'
+
+export interface CampaignInput {
+  readonly plans: readonly Plan[]
+  readonly commit: string
+  /** Seconds that all runs together may take; null: as long as they need. */
+  readonly budgetSeconds: number | null
+  /** Histories and logs of runs that passed stay, too. */
+  readonly isKept: boolean
+  readonly isVerbose: boolean
+  readonly planted: readonly Planted[]
+  readonly say: (line: string) => void
+}
+
+export interface CampaignFigures extends TimeFigures {
+  readonly runs: number
+  readonly runsPlanned: number
+  readonly operationsChecked: number
+  readonly operationsAnswered: number
+  readonly operationsUnknown: number
+  readonly notLinearizable: number
+  readonly duplicates: number
+  readonly failuresThatShow: number
+  readonly strikes: Readonly<Record<string, number>>
+  readonly wallSeconds: number
+}
+
+export interface CampaignResult {
+  readonly passed: number
+  readonly failed: number
+  readonly figures: CampaignFigures
+}
+
+const MS_PER_SECOND = 1_000
+/** What a run takes beside its storm: start, last reads, judgement. */
+const OVERHEAD_SECONDS = 12
+
+export const runCampaign = async (input: CampaignInput): Promise<CampaignResult> => {
+  const { plans, say } = input
+  const startedAt = performance.now()
+  const elapsed = (): number => (performance.now() - startedAt) / MS_PER_SECOND
+  const results: RunResult[] = []
+  const times = noTimes()
+  let failed = 0
+  for (const [i, plan] of plans.entries()) {
+    if (input.budgetSeconds !== null && elapsed() + plan.seconds + OVERHEAD_SECONDS > input.budgetSeconds) {
+      say(`chaos: the budget of ${input.budgetSeconds} s allows ${i} of ${plans.length} runs; the others are not run`)
+      break
+    }
+    const result = await runOne(input, plan, i)
+    results.push(result)
+    if (result.problems.length > 0) failed += 1
+    for (const name of Object.keys(times) as (keyof typeof times)[]) times[name].push(...result.times[name])
+  }
+  const figures = sum(results, { planned: plans.length, times: figuresOf(times), wallSeconds: Math.round(elapsed()) })
+  sayFigures(figures, say)
+  const late = timeProblems(figures)
+  for (const problem of late) say(`chaos: FAILED: ${problem}`)
+  return { passed: results.length - failed, failed: failed + late.length, figures }
+}
+
+const runOne = async (input: CampaignInput, plan: Plan, i: number): Promise<RunResult> => {
+  const { commit, planted, say } = input
+  const keepIn = mkdtempSync(join(tmpdir(), 'shardkv-chaos-'))
+  const startedAt = performance.now()
+  say(`chaos: run ${i + 1}: seed ${plan.seed}, ${describePlan(plan)}`)
+  const inside = (line: string): void => {
+    if (input.isVerbose) say(`chaos:   ${((performance.now() - startedAt) / MS_PER_SECOND).toFixed(1)} s ${line}`)
+  }
+  const result = await run({ plan, commit, keepIn, planted, say: inside })
+  const seconds = ((performance.now() - startedAt) / MS_PER_SECOND).toFixed(0)
+  const times = figuresOf(result.times)
+  say(`chaos: run ${i + 1}: ${result.judgement?.checked ?? 0} operations checked, ${result.unknown} of unknown outcome; `
+    + `${describeStrikes(result)}; leader killed p95 ${times.leaderKilledP95Ms} ms, broker restarted ${times.brokerRestartedMaxMs} ms, `
+    + `settled ${times.settledMaxMs} ms; ${seconds} s`)
+  if (result.problems.length === 0 && !input.isKept) rmSync(keepIn, { recursive: true, force: true })
+  else say(`chaos: run ${i + 1}: history, logs${result.problems.length > 0 ? ' and data directories' : ''} are in ${keepIn}`)
+  if (result.problems.length > 0) {
+    for (const problem of result.problems) say(`chaos: FAILED: ${problem}`)
+    say(`chaos: seed ${plan.seed}, commit ${commit}; replay: ${commandOf(plan)}`)
+  }
+  return result
+}
+
+const describeStrikes = ({ strikes }: RunResult): string => [...strikes].map(([name, count]) => `${name} ${count}`).join(', ')
+
+interface Rest {
+  readonly planned: number
+  readonly times: TimeFigures
+  readonly wallSeconds: number
+}
+
+const sum = (results: readonly RunResult[], { planned, times, wallSeconds }: Rest): CampaignFigures => {
+  const total = (of: (result: RunResult) => number): number => results.reduce((total, result) => total + of(result), 0)
+  const strikes: Record<string, number> = {}
+  for (const result of results) for (const [name, count] of result.strikes) strikes[name] = (strikes[name] ?? 0) + count
+  return {
+    runs: results.length, runsPlanned: planned,
+    operationsChecked: total(({ judgement }) => judgement?.checked ?? 0),
+    operationsAnswered: total(({ acknowledged }) => acknowledged),
+    operationsUnknown: total(({ unknown }) => unknown),
+    notLinearizable: total(({ judgement }) => judgement?.notLinearizable.length ?? 0),
+    duplicates: total(({ judgement }) => judgement?.duplicates.length ?? 0),
+    failuresThatShow: total(({ judgement }) => judgement?.failuresThatShow.length ?? 0),
+    ...times, strikes, wallSeconds,
+  }
+}
+
+const sayFigures = (figures: CampaignFigures, say: (line: string) => void): void => {
+  say(`chaos: ${figures.operationsChecked} operations checked in ${figures.runs} of ${figures.runsPlanned} runs; lost or contradicted `
+    + `${figures.notLinearizable}, duplicates ${figures.duplicates}, definite failures that show up ${figures.failuresThatShow}`)
+  say(`chaos: next acknowledgement after a leader was killed: median ${figures.leaderKilledMedianMs} ms, `
+    + `p95 ${figures.leaderKilledP95Ms} ms of ${figures.leaderKilledSamples} (bar ${bars.leaderKilledP95}); `
+    + `after a broker restart at most ${figures.brokerRestartedMaxMs} ms `
+    + `(bar ${bars.brokerRestartedMax}); settled at most ${figures.settledMaxMs} ms after healing (bar ${bars.settledMax})`)
+  const strikes = Object.entries(figures.strikes).sort(([, a], [, b]) => a - b).map(([name, count]) => `${name} ${count}`)
+  say(`chaos: strikes: ${strikes.join(', ')}; ${figures.wallSeconds} s`)
+}

@@ -1,0 +1,38 @@
+/** The batch door without a client library: the simulator's client of it (sim/door.ts), over a real broker and real time. */
+
+import { operationOf, outcomeOfResult } from '../../sim/calls.ts'
+import { createDoor } from '../../sim/door.ts'
+import { createProcess } from '../../sim/clock.ts'
+import { shardOf } from '../../topology/hash.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { NodeId } from '../../topology/ids.ts'
+import type { NewWay } from './load.ts'
+
+const TIMEOUT_MS = 1_500
+
+export interface BatchTarget {
+  readonly bus: Bus
+  readonly nodes: readonly NodeId[]
+  readonly shardCount: number
+  /** Of this connection, so that no two have the same inbox. */
+  readonly connection: number
+}
+
+/** All clients of one connection share its door: what they ask for in one turn is one batch. */
+export const batchOver = ({ bus, nodes, shardCount, connection }: BatchTarget): NewWay => {
+  const door = createDoor({
+    client: process.pid * 1_000 + connection, bus, nodes, timeoutMs: TIMEOUT_MS, process: createProcess('batches'),
+    timeline: {
+      schedule: (delayMs, run) => {
+        const timer = setTimeout(run, delayMs)
+        return () => clearTimeout(timer)
+      },
+    },
+  })
+  return () => ({
+    name: 'batch',
+    perform: (key, call) => new Promise((resolve) => {
+      door.send(shardOf(key, shardCount), operationOf({ call, key }, undefined), (result) => resolve(outcomeOfResult(call, result)))
+    }),
+  })
+}

@@ -1,0 +1,129 @@
+/**
+ * The node processes of one cluster, from the built command line: started, signalled, killed, given orders, and reaped at the latest
+ * with the process that started them. What they print goes to one log file a node.
+ *
+ * Haunted ones run another build (hauntedBuild.ts), and take orders over Node's own channel.
+ */
+
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { builtFile } from './checkout.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { NodeId } from '../../topology/ids.ts'
+import type { Order } from '../inside/orders.ts'
+import type { HauntedBuild } from './hauntedBuild.ts'
+
+export interface NodeProcesses {
+  readonly start: (node: NodeId) => void
+  /** SIGKILL, and waits until the process is gone. */
+  readonly kill: (node: NodeId) => Promise<void>
+  readonly signal: (node: NodeId, name: NodeJS.Signals) => void
+  readonly isRunning: (node: NodeId) => boolean
+  readonly exitCode: (node: NodeId) => number | null
+  /** The code with which it ends by itself, or null when it has not after `withinMs`. */
+  readonly ended: (node: NodeId, withinMs: number) => Promise<number | null>
+  /** Only where nodes are haunted. */
+  readonly order: (node: NodeId, order: Order) => void
+  /** Sets the soft limit of open files of the running process; the previous one. */
+  readonly limitFiles: (node: NodeId, limit: number) => void
+  readonly log: (node: NodeId) => string
+  readonly command: (args: readonly string[], env: NodeJS.ProcessEnv) => CliProcess
+  readonly stop: () => Promise<void>
+}
+
+export interface CliProcess {
+  readonly child: ChildProcess
+  readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>
+}
+
+export interface NodeProcessesOptions {
+  readonly root: string
+  readonly members: readonly NodeId[]
+  readonly serversOf: (node: NodeId) => readonly string[]
+  readonly environmentOf: (node: NodeId) => NodeJS.ProcessEnv
+  /** Null: as they are. */
+  readonly haunted: HauntedBuild | null
+}
+
+const CLI = builtFile('cli/entry.js')
+
+export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesses => {
+  const { root, members, haunted } = options
+  const children = new Map<NodeId, ChildProcess>()
+  const commands = new Set<ChildProcess>()
+  const logPath = (node: NodeId): string => join(root, `${node}.log`)
+  const isAlive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
+  const kill = async (node: NodeId): Promise<void> => {
+    const child = children.get(node)
+    if (child === undefined || !isAlive(child)) return
+    const gone = new Promise<void>((resolve) => { child.once('exit', () => resolve()) })
+    child.kill('SIGKILL')
+    await gone
+  }
+  const reap = (): void => {
+    for (const child of [...children.values(), ...commands]) child.kill('SIGKILL')
+  }
+  process.once('exit', reap)
+  return {
+    start: (node) => {
+      const output = openSync(logPath(node), 'a')
+      const args = [haunted?.cli ?? CLI, 'node', '--id', node, '--dir', join(root, node), '--servers', options.serversOf(node).join(',')]
+      children.set(node, spawn(process.execPath, [...(haunted === null ? [] : ['--import', pathToFileURL(haunted.inside).href]), ...args], {
+        stdio: ['ignore', output, output, ...(haunted === null ? [] : ['ipc' as const])],
+        env: options.environmentOf(node),
+      }))
+      closeSync(output)
+    },
+    kill,
+    signal: (node, name) => { children.get(node)?.kill(name) },
+    isRunning: (node) => {
+      const child = children.get(node)
+      return child !== undefined && isAlive(child)
+    },
+    exitCode: (node) => children.get(node)?.exitCode ?? null,
+    ended: (node, withinMs) => endOf(children.get(node), withinMs),
+    order: (node, order) => {
+      const child = children.get(node)
+      if (child?.connected === true) child.send(order)
+    },
+    limitFiles: (node, limit) => {
+      const pid = children.get(node)?.pid
+      if (pid !== undefined) spawnSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`])
+    },
+    log: (node) => readFileSync(logPath(node), 'utf8'),
+    command: (args, env) => {
+      const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+      commands.add(child)
+      return { child, ended: outcomeOf(child).finally(() => { commands.delete(child) }) }
+    },
+    stop: async () => {
+      process.removeListener('exit', reap)
+      for (const child of commands) child.kill('SIGKILL')
+      await Promise.all(members.map(kill))
+    },
+  }
+}
+
+const endOf = (child: ChildProcess | undefined, withinMs: number): Promise<number | null> => new Promise((resolve) => {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+    resolve(child?.exitCode ?? null)
+    return
+  }
+  const over = (): void => {
+    clearTimeout(timer)
+    child.removeListener('exit', over)
+    resolve(child.exitCode)
+  }
+  const timer = setTimeout(over, withinMs)
+  child.once('exit', over)
+})
+
+const outcomeOf = (child: ChildProcess): CliProcess['ended'] => new Promise((resolve) => {
+  let out = ''
+  let err = ''
+  child.stdout?.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.stderr?.on('data', (chunk: Buffer) => { err += chunk.toString() })
+  child.once('close', (code) => resolve({ code, out, err }))
+})

@@ -1,0 +1,52 @@
+/**
+ * Is a history right? The simulator's own checkers (sim/linearizability.ts, sim/exactlyOnce.ts), and one more: what was said to have
+ * failed for certain never shows up. Zero tolerance.
+ */
+
+import { describeOperation } from '../sim/history.ts'
+import { checkExactlyOnce } from '../sim/exactlyOnce.ts'
+import { checkLinearizability } from '../sim/linearizability.ts'
+import { finalsOf } from './history.ts'
+import type { HistoryOperation } from '../sim/history.ts'
+import type { History } from './history.ts'
+
+export interface Judgement {
+  /** Operations that took part in the check. */
+  readonly checked: number
+  /** Acknowledged writes that vanished or were contradicted, and reads that were wrong: keys without any order that explains them. */
+  readonly notLinearizable: readonly string[]
+  /** Executed twice, or an answer that changed when it was asked for again. */
+  readonly duplicates: readonly string[]
+  /** Said to have certainly failed, and seen. */
+  readonly failuresThatShow: readonly string[]
+}
+
+export const judgeHistory = (history: History): Judgement => {
+  const { operations, repeats } = history
+  const verdict = checkLinearizability(operations)
+  return {
+    checked: operations.length,
+    notLinearizable: verdict.kind === 'linearizable' ? [] : [verdict.kind === 'violation'
+      ? `${verdict.key} has no linear order:\n${verdict.operations.map((operation) => `  ${describeOperation(operation)}`).join('\n')}`
+      : `the history of ${verdict.key} is too hard to check after ${verdict.steps} steps: let the clients think for longer`],
+    duplicates: checkExactlyOnce({ history: operations, finals: finalsOf(history), repeats }),
+    failuresThatShow: checkFailures(operations),
+  }
+}
+
+export const problemsOf = ({ notLinearizable, duplicates, failuresThatShow }: Judgement): readonly string[] =>
+  [...notLinearizable, ...duplicates, ...failuresThatShow]
+
+/** Values are unique, so a value that somebody read tells which write it was. */
+const checkFailures = (operations: readonly HistoryOperation[]): string[] => {
+  const failed = new Map(operations.flatMap((operation) => {
+    const { call, outcome, key } = operation
+    return outcome.kind === 'failed' && (call.kind === 'put' || call.kind === 'cas') ? [[`${key} ${call.value}`, operation] as const] : []
+  }))
+  return operations.flatMap((reader) => {
+    const { call, outcome, key } = reader
+    if (call.kind !== 'get' || outcome.kind !== 'answered' || outcome.value === undefined) return []
+    const writer = failed.get(`${key} ${outcome.value}`)
+    return writer === undefined ? [] : [`${describeOperation(writer)} shows up in ${describeOperation(reader)}`]
+  })
+}

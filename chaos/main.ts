@@ -1,0 +1,149 @@
+/**
+ * `npm run chaos`: real brokers, real node processes, real files, and what can happen to them.
+ *
+ *   npm run chaos -- [--seed N] [--runs 8] [--seconds 40] [--nodes 3|5] [--brokers 1|3] [--nemesis NAME,...] [--budget-seconds N]
+ *   npm run chaos -- --check FILE        judges a history alone
+ *   npm run chaos -- --list              names the nemeses
+ *
+ * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs (docs/TESTING.md) that must be
+ * caught. The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures).
+ */
+
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ensureNatsServer } from '../topology/launcher/main.ts'
+import { runCampaign } from './campaign.ts'
+import { parseHistory } from './history.ts'
+import { judgeHistory, problemsOf } from './judge.ts'
+import { checkout } from './ground/checkout.ts'
+import { nemesisNames } from './nemeses/all.ts'
+import { planCampaign } from './plan.ts'
+import type { Planted } from './ground/hauntedBuild.ts'
+import type { CampaignResult } from './campaign.ts'
+
+const SEED_DEFAULT = 42
+
+interface Command {
+  readonly check: string | undefined
+  readonly isList: boolean
+  readonly seed: number
+  readonly runs: number
+  readonly seconds: number
+  readonly nodes: number | undefined
+  readonly brokers: number | undefined
+  readonly nemeses: readonly string[] | undefined
+  readonly budgetSeconds: number | null
+  readonly isVerbose: boolean
+  readonly isKept: boolean
+  readonly planted: readonly Planted[]
+}
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+export const main = async (args: readonly string[]): Promise<void> => {
+  let command: Command
+  try {
+    command = readCommand(args)
+  } catch (error) {
+    process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 2
+    return
+  }
+  if (command.isList) for (const name of nemesisNames) say(name)
+  else if (command.check !== undefined) checkFile(command.check)
+  else await attack(command)
+}
+
+const readCommand = (args: readonly string[]): Command => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' }, nodes: { type: 'string' },
+      brokers: { type: 'string' }, nemesis: { type: 'string' }, 'budget-seconds': { type: 'string' },
+      check: { type: 'string' }, plant: { type: 'string' },
+      list: { type: 'boolean', default: false }, verbose: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false },
+    },
+  })
+  const nemeses = values.nemesis?.split(',')
+  const unknown = nemeses?.find((name) => !nemesisNames.includes(name))
+  if (unknown !== undefined) throw new RangeError(`there is no nemesis "${unknown}"; --list names them`)
+  return {
+    check: values.check,
+    isList: values.list,
+    seed: wholeNumber('seed', values.seed) ?? Number(process.env['SHARDKV_SEED'] ?? SEED_DEFAULT),
+    runs: wholeNumber('runs', values.runs) ?? 8,
+    seconds: wholeNumber('seconds', values.seconds) ?? 40,
+    nodes: oneOf('nodes', values.nodes, [3, 5]),
+    brokers: oneOf('brokers', values.brokers, [1, 3]),
+    nemeses,
+    budgetSeconds: wholeNumber('budget-seconds', values['budget-seconds']) ?? null,
+    isVerbose: values.verbose,
+    isKept: values.keep,
+    planted: (values.plant?.split(',') ?? []).map((path) => JSON.parse(readFileSync(path, 'utf8')) as Planted),
+  }
+}
+
+const wholeNumber = (name: string, text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined
+  if (!/^[1-9][0-9]*$/.test(text)) throw new RangeError(`--${name} is a whole number from 1, not "${text}"`)
+  return Number(text)
+}
+
+const oneOf = (name: string, text: string | undefined, allowed: readonly number[]): number | undefined => {
+  const value = wholeNumber(name, text)
+  if (value !== undefined && !allowed.includes(value)) throw new RangeError(`--${name} is ${allowed.join(' or ')}`)
+  return value
+}
+
+const checkFile = (path: string): void => {
+  const history = parseHistory(readFileSync(path, 'utf8'))
+  const judgement = judgeHistory(history)
+  const problems = problemsOf(judgement)
+  for (const problem of problems) say(`chaos: FAILED: ${problem}`)
+  say(`chaos: ${judgement.checked} operations of ${path} checked${history.isWhole ? '' : '; the history does not say that it is whole'}`)
+  finish(problems.length === 0 ? 1 : 0, problems.length === 0 ? 0 : 1)
+}
+
+const attack = async (command: Command): Promise<void> => {
+  const { seed, runs, seconds, nodes, brokers, nemeses, budgetSeconds, isVerbose, isKept, planted } = command
+  const server = await ensureNatsServer((line) => { process.stderr.write(`${line}\n`) })
+  if (server.path === undefined) {
+    process.stderr.write(`${server.problem}\n`)
+    process.exitCode = 1
+    return
+  }
+  process.env['SHARDKV_NATS_SERVER'] = server.path
+  const commit = commitHere()
+  const plans = planCampaign(seed, { runs, seconds }, { nodes, brokers, nemeses })
+  const result = await runCampaign({ plans, commit, budgetSeconds, isKept, isVerbose, planted, say })
+  writeFigures(commit, result)
+  finish(result.passed, result.failed)
+  // Timers of connections that are gone hold nobody up.
+  process.exit()
+}
+
+const commitHere = (): string => {
+  try {
+    return execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], {
+      cwd: checkout, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+const writeFigures = (commit: string, { passed, failed, figures }: CampaignResult): void => {
+  const folder = process.env['SHARDKV_FIGURES'] ?? join(checkout, '.figures')
+  mkdirSync(folder, { recursive: true })
+  const content = { lane: 'chaos', commit, finishedAt: new Date().toISOString(), passed, failed, figures }
+  writeFileSync(join(folder, 'chaos.json'), `${JSON.stringify(content, null, 2)}\n`)
+}
+
+const finish = (passed: number, failed: number): void => {
+  say(`${passed} passed, ${failed} failed`)
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+}

@@ -1,0 +1,30 @@
+/** Every nemesis by its name. */
+
+import { bitFlips } from './bitFlips.ts'
+import { blockedLoop } from './blockedLoop.ts'
+import { brokerPause } from './brokerPause.ts'
+import { brokerRestart } from './brokerRestart.ts'
+import { clockOffset } from './clockOffset.ts'
+import { fileLimit } from './fileLimit.ts'
+import { forgetfulKill } from './forgetfulKill.ts'
+import { fullDisk } from './fullDisk.ts'
+import { jepsenNats } from './jepsenNats.ts'
+import { kill } from './kill.ts'
+import { killLeader } from './killLeader.ts'
+import { clientLinks, nodeLinks } from './links.ts'
+import { oldDirectory } from './oldDirectory.ts'
+import { pauseNodes } from './pause.ts'
+import { routeCut, routeStall } from './routeCut.ts'
+import { slowDisk } from './slowDisk.ts'
+import { syncFailure } from './syncFailure.ts'
+import { twin } from './twin.ts'
+import { weather } from './weather.ts'
+import { writeFailure } from './writeFailure.ts'
+import type { Nemesis } from './nemesis.ts'
+
+export const nemeses: readonly Nemesis[] = [
+  kill, killLeader, pauseNodes, brokerRestart, brokerPause, routeCut, routeStall, weather, nodeLinks, clientLinks, forgetfulKill,
+  jepsenNats, syncFailure, writeFailure, slowDisk, fullDisk, blockedLoop, clockOffset, fileLimit, twin, bitFlips, oldDirectory,
+]
+
+export const nemesisNames: readonly string[] = nemeses.map(({ name }) => name)

@@ -1,0 +1,18 @@
+/** SIGSTOP of a nats-server: everything that it carries stands still, then arrives in one burst. */
+
+import { pick } from '../../actors/kernel/random.ts'
+import { holdBetween } from './nemesis.ts'
+import type { Nemesis } from './nemesis.ts'
+
+export const brokerPause: Nemesis = {
+  name: 'brokerPause',
+  needs: [],
+  strike: async (arena) => {
+    const { servers } = arena.cluster.brokers
+    const server = pick(arena.random, servers)
+    arena.say(`broker ${server === undefined ? '' : servers.indexOf(server) + 1}`)
+    server?.signal('SIGSTOP')
+    await holdBetween(arena, 200, 6_000)
+    server?.signal('SIGCONT')
+  },
+}

@@ -1,0 +1,42 @@
+/** What can become of the links of some nodes, or of a client's: reset, held and then released in one burst, or half-open. */
+
+import { chance, pick, shuffle } from '../../actors/kernel/random.ts'
+import { anyLeader, holdBetween, someMinority } from './nemesis.ts'
+import type { Link } from '../proxy/link.ts'
+import type { Arena, Nemesis } from './nemesis.ts'
+
+interface Harm {
+  readonly what: string
+  readonly to: (link: Link) => void
+}
+
+const harms = (arena: Arena): Harm => {
+  const direction = chance(arena.random, 0.5) ? 'toBroker' as const : 'fromBroker' as const
+  return pick(arena.random, [
+    { what: 'reset', to: (link: Link) => link.cut() },
+    { what: `${direction} held, then a burst`, to: (link: Link) => link.stall(direction) },
+    { what: 'held both ways, then a burst', to: (link: Link) => { link.stall('toBroker'); link.stall('fromBroker') } },
+    { what: `half-open ${direction}`, to: (link: Link) => link.mute(direction) },
+  ]) ?? { what: 'reset', to: (link) => link.cut() }
+}
+
+const strikeAt = async (arena: Arena, victims: readonly string[]): Promise<void> => {
+  const { what, to } = harms(arena)
+  arena.say(`${victims.join(' ')} ${what}`)
+  const links = victims.flatMap((victim) => arena.cluster.links.of(victim))
+  for (const link of links) to(link)
+  await holdBetween(arena, 300, 8_000)
+  for (const link of links) link.mend()
+}
+
+export const nodeLinks: Nemesis = {
+  name: 'nodeLinks',
+  needs: ['links'],
+  strike: async (arena) => strikeAt(arena, chance(arena.random, 0.5) ? [(await anyLeader(arena)).node] : someMinority(arena)),
+}
+
+export const clientLinks: Nemesis = {
+  name: 'clientLinks',
+  needs: ['links'],
+  strike: (arena) => strikeAt(arena, shuffle(arena.random, arena.clients).slice(0, Math.ceil(arena.clients.length / 2))),
+}

@@ -1,0 +1,95 @@
+/**
+ * What a seed draws: the shape of the cluster, its clients, and which nemeses strike. The flags of the command line take precedence,
+ * so that the command which a failure prints draws the same again.
+ *
+ * A campaign deals all nemeses to its runs, so that each strikes at least once. Its first run is a plain failover: leaders are killed and
+ * nothing else happens, so that times can be measured and callers of the SDK must not notice.
+ */
+
+import { between, chance, createRandom, pick, shuffle } from '../actors/kernel/random.ts'
+import { must } from '../actors/kernel/assert.ts'
+import { killLeader } from './nemeses/killLeader.ts'
+import { nemeses } from './nemeses/all.ts'
+import type { Random } from '../actors/kernel/random.ts'
+import type { Nemesis } from './nemeses/nemesis.ts'
+
+export interface Plan {
+  readonly seed: number
+  readonly seconds: number
+  readonly nodes: number
+  readonly brokers: number
+  readonly shards: number
+  readonly nemeses: readonly string[]
+  readonly clients: { readonly requests: number; readonly rememberedRequests: number; readonly batches: number; readonly sdk: number }
+  readonly registers: number
+  readonly counters: number
+}
+
+interface Size {
+  readonly runs: number
+  readonly seconds: number
+}
+
+export interface Overrides {
+  readonly nodes?: number | undefined
+  readonly brokers?: number | undefined
+  readonly nemeses?: readonly string[] | undefined
+}
+
+const SEED_STEP = 7_919
+const A_RUN_AT_LEAST = 3
+const SHARDS_MAX = 16
+
+/** The seeds and nemeses of a campaign's runs. */
+export const planCampaign = (seed: number, { runs, seconds }: Size, overrides: Overrides): Plan[] => {
+  const given = overrides.nemeses
+  const hands = given === undefined ? deal(createRandom(seed), runs) : Array.from({ length: runs }, () => given)
+  return hands.map((hand, i) => drawPlan({ seed: seed + i * SEED_STEP, seconds }, { ...overrides, nemeses: hand }))
+}
+
+/** The first hand is the failover; a single run is not. */
+const deal = (random: Random, runs: number): readonly string[][] => {
+  const names = shuffle(random, nemeses.map(({ name }) => name))
+  if (runs === 1) return [names.slice(0, A_RUN_AT_LEAST + 1)]
+  const hands: string[][] = Array.from({ length: runs - 1 }, () => [])
+  names.forEach((name, i) => must(hands[i % hands.length], 'a hand').push(name))
+  for (const hand of hands) {
+    while (hand.length < A_RUN_AT_LEAST) hand.push(must(pick(random, names.filter((name) => !hand.includes(name))), 'a name'))
+  }
+  return [[killLeader.name], ...hands]
+}
+
+const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: number }, overrides: Overrides): Plan => {
+  const random = createRandom(seed)
+  const nodes = chance(random, 0.35) ? 5 : 3
+  const brokers = chance(random, 0.35) ? 3 : 1
+  const shards = between(random, 4, SHARDS_MAX)
+  const hand = overrides.nemeses ?? []
+  const isFailover = hand.every((name) => name === killLeader.name)
+  const needsBrokers = chosen(hand).some(({ needs }) => needs.includes('brokers'))
+  return {
+    seed, seconds,
+    // Of a failover every shard is a sample.
+    shards: isFailover ? SHARDS_MAX : shards,
+    nodes: overrides.nodes ?? nodes,
+    brokers: overrides.brokers ?? (needsBrokers ? 3 : brokers),
+    nemeses: hand,
+    clients: {
+      requests: between(random, 6, 12), rememberedRequests: between(random, 4, 8),
+      batches: between(random, 4, 8), sdk: between(random, 6, 12),
+    },
+    registers: between(random, 16, 48),
+    counters: between(random, 6, 16),
+  }
+}
+
+export const chosen = (names: readonly string[]): readonly Nemesis[] =>
+  names.map((name) => must(nemeses.find((nemesis) => nemesis.name === name), `nemesis ${name} exists`))
+
+/** The command that draws this plan again. */
+export const commandOf = ({ seed, seconds, nodes, brokers, nemeses: names }: Plan): string =>
+  `npm run chaos -- --seed ${seed} --runs 1 --seconds ${seconds} --nodes ${nodes} --brokers ${brokers} --nemesis ${names.join(',')}`
+
+export const describePlan = ({ nodes, brokers, shards, clients, nemeses: names }: Plan): string =>
+  `${nodes} nodes, ${brokers} broker${brokers === 1 ? '' : 's'}, ${shards} shards, `
+  + `${Object.values(clients).reduce((sum, count) => sum + count, 0)} clients; ${names.join(' ')}`

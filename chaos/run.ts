@@ -1,0 +1,204 @@
+/**
+ * One run: a cluster and its clients as the plan says, a storm, healing, a last read of every key, and the judgement. The history is
+ * written as it happens, so that it is there whatever becomes of this process.
+ */
+
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createRandom } from '../actors/kernel/random.ts'
+import { startLoad, readFinals } from './clients/load.ts'
+import { awaitAcknowledgement, watchShards } from './clients/probes.ts'
+import { connectClients } from './clients/connections.ts'
+import { createRecorder } from './history.ts'
+import { judgeHistory, problemsOf } from './judge.ts'
+import { isServing, startTestCluster } from './ground/cluster.ts'
+import { mountSmallDisk } from './ground/smallDisk.ts'
+import { chosen } from './plan.ts'
+import { rage } from './storm.ts'
+import { superviseCluster } from './supervisor.ts'
+import { SLACK, bars, noTimes } from './times.ts'
+import type { Connections } from './clients/connections.ts'
+import type { Load } from './clients/load.ts'
+import type { ShardWatch } from './clients/probes.ts'
+import type { Recorder } from './history.ts'
+import type { Judgement } from './judge.ts'
+import type { TestCluster } from './ground/cluster.ts'
+import type { SmallDisk } from './ground/smallDisk.ts'
+import type { Planted } from './ground/hauntedBuild.ts'
+import type { Arena, Nemesis } from './nemeses/nemesis.ts'
+import type { Plan } from './plan.ts'
+import type { Supervisor } from './supervisor.ts'
+import type { Times } from './times.ts'
+
+export interface RunInput {
+  readonly plan: Plan
+  readonly commit: string
+  /** History, logs and, after a failure, data directories are put here. */
+  readonly keepIn: string
+  readonly planted: readonly Planted[]
+  readonly say: (line: string) => void
+}
+
+export interface RunResult {
+  readonly judgement: Judgement | null
+  /** Everything that must not be, one sentence each. */
+  readonly problems: readonly string[]
+  readonly times: Times
+  readonly strikes: ReadonlyMap<string, number>
+  readonly acknowledged: number
+  readonly unknown: number
+}
+
+const DISK_BYTES = 96 * 1_048_576
+/** With a shard away for no longer, no call of the SDK may fail: its default timeout is 5 s. */
+const GAP_MS_BAR = 4_000
+const THINK_MS = 60
+const LEASE_READS = 0.1
+const AFTERMATH_MS = 1_000
+const SERVED_WITHIN_MS = 60_000
+
+interface Ground {
+  readonly input: RunInput
+  readonly nemeses: readonly Nemesis[]
+  readonly cluster: TestCluster
+  readonly disk: SmallDisk | null
+  readonly connections: Connections
+  readonly recorder: Recorder
+  readonly load: Load
+  readonly supervisor: Supervisor
+  readonly times: Times
+  readonly problems: string[]
+}
+
+export const run = async (input: RunInput): Promise<RunResult> => {
+  const { plan, keepIn } = input
+  mkdirSync(keepIn, { recursive: true })
+  const ground = await open(input)
+  const { problems, recorder, times, supervisor } = ground
+  let strikes: ReadonlyMap<string, number> = new Map()
+  let judgement: Judgement | null = null
+  try {
+    strikes = await weatherTheStorm(ground)
+    recorder.end()
+    judgement = judgeHistory(recorder.history())
+    problems.push(...problemsOf(judgement))
+  } catch (error) {
+    problems.push(error instanceof Error ? error.stack ?? error.message : String(error))
+  }
+  problems.push(...supervisor.surprises())
+  await close(ground, problems.length > 0)
+  writeFileSync(join(keepIn, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
+  const { operations } = recorder.history()
+  return {
+    judgement, problems, times, strikes,
+    acknowledged: operations.filter(({ outcome }) => outcome.kind === 'answered').length,
+    unknown: operations.filter(({ outcome }) => outcome.kind === 'unknown').length,
+  }
+}
+
+const open = async (input: RunInput): Promise<Ground> => {
+  const { plan, keepIn, planted } = input
+  const nemeses = chosen(plan.nemeses)
+  const needs = new Set(nemeses.flatMap((nemesis) => nemesis.needs))
+  const disks: SmallDisk[] = []
+  const cluster = await startTestCluster({
+    nodes: plan.nodes, shards: plan.shards, brokers: plan.brokers,
+    isLinked: needs.has('links'), hasLinkedRoutes: needs.has('brokers'),
+    isHaunted: needs.has('haunt') || planted.length > 0, planted,
+    prepareDirectory: (node, directory) => {
+      if (node === 'n1' && needs.has('smallDisk')) disks.push(mountSmallDisk(directory, DISK_BYTES))
+    },
+  })
+  await cluster.until('every shard is served', isServing(cluster), SERVED_WITHIN_MS)
+  const file = join(keepIn, 'history.jsonl')
+  writeFileSync(file, '')
+  const connections = await connectClients(cluster, plan.clients, needs.has('links'))
+  const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan })
+  return {
+    input, nemeses, cluster, connections, recorder, disk: disks[0] ?? null, supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
+    load: startLoad({
+      through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
+      registers: plan.registers, counters: plan.counters,
+    }),
+  }
+}
+
+const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, number>> => {
+  const { input: { plan }, cluster, connections, load, times, nemeses, problems } = ground
+  const isFailover = nemeses.every(({ name }) => name === 'killLeader')
+  const watch = isFailover ? watchShards(connections.prober, cluster.shardCount) : null
+  const random = createRandom(plan.seed + 1)
+  const arena = arenaOf(ground, random)
+  const strikes = await rage({ chosen: nemeses, seconds: plan.seconds, arenaOf: arena })
+  heal(ground)
+  times.settled.push(await settle(ground))
+  if (watch !== null) problems.push(...await rejectionProblems(connections, watch))
+  await readFinals(connections.prober, load)
+  return strikes
+}
+
+const arenaOf = ({ cluster, connections, disk, input, nemeses, recorder, supervisor, times }: Ground, random: Arena['random']) =>
+  (nemesis: Nemesis, over: AbortSignal): Arena => ({
+    cluster, random, times, over,
+    prober: connections.prober,
+    smallDisk: disk,
+    clients: connections.linked,
+    isTimed: nemeses.every(({ isWeather }) => isWeather !== true),
+    kill: supervisor.kill,
+    start: supervisor.start,
+    expectExit: supervisor.expectExit,
+    say: (text) => {
+      recorder.nemesis(nemesis.name, text)
+      input.say(`${nemesis.name}: ${text}`)
+    },
+  })
+
+/** Whatever a strike left undone. */
+const heal = ({ cluster, disk, supervisor, input, recorder }: Ground): void => {
+  recorder.nemesis('heal', '')
+  input.say('healed')
+  for (const link of [...cluster.links.all(), ...cluster.brokers.routes]) link.mend()
+  for (const server of cluster.brokers.servers) server.signal('SIGCONT')
+  for (const node of cluster.members) cluster.signal(node, 'SIGCONT')
+  disk?.free()
+  supervisor.startAll()
+}
+
+/** Milliseconds until every shard acknowledges, everybody serves who can, and every call has its outcome. */
+const settle = async ({ cluster, connections, load, supervisor }: Ground): Promise<number> => {
+  const healedAt = performance.now()
+  const shards = Array.from({ length: cluster.shardCount }, (_, shard) => shard)
+  const withinMs = bars.settledMax * SLACK
+  await Promise.all(shards.map((shard) => awaitAcknowledgement(connections.prober, shard, cluster.shardCount, withinMs)))
+  const able = cluster.members.filter((node) => !supervisor.mayBeGone().has(node))
+  await cluster.until('every shard is served after healing', isServing(cluster, able), withinMs)
+  const servedMs = performance.now() - healedAt
+  await pause(AFTERMATH_MS)
+  const stoppedAt = performance.now()
+  await load.stop()
+  return servedMs + performance.now() - stoppedAt
+}
+
+/**
+ * Where leaders die and nothing else happens, no caller of the SDK hears of it: unless the cluster itself was away for as long as a
+ * call lasts.
+ */
+const rejectionProblems = async ({ rejections, retries }: Connections, watch: ShardWatch): Promise<readonly string[]> => {
+  const longestGapMs = await watch.stop()
+  if (retries() === 0) return ['the SDK never had to repeat anything: nothing was tested']
+  const isStarved = longestGapMs >= GAP_MS_BAR
+  return rejections.filter((text) => !isStarved || !/^(?:Timeout|Overloaded)Error: /.test(text))
+    .map((text) => `a caller of the SDK saw ${text}; no shard was away for longer than ${longestGapMs.toFixed(0)} ms`)
+}
+
+const close = async ({ cluster, connections, disk, load, supervisor, input }: Ground, isFailed: boolean): Promise<void> => {
+  supervisor.stop()
+  await load.stop()
+  await connections.close()
+  for (const node of cluster.members) await cluster.kill(node)
+  for (const node of cluster.members) writeFileSync(join(input.keepIn, `${node}.log`), cluster.log(node))
+  if (isFailed) cluster.keep(join(input.keepIn, 'cluster'))
+  disk?.unmount()
+  await cluster.stop()
+}

@@ -1,0 +1,64 @@
+/**
+ * The storm of one run: weather over all of it, one strike after the other with a little calm between, what leaves lasting damage
+ * last; then everything is healed.
+ */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { between, shuffle } from '../actors/kernel/random.ts'
+import { hold } from './nemeses/nemesis.ts'
+import type { Arena, Nemesis } from './nemeses/nemesis.ts'
+
+const MS_PER_SECOND = 1_000
+const CALM_MS_MIN = 300
+const CALM_MS_MAX = 1_500
+/** At the end of the storm, for those that come last. */
+const LAST_SECONDS = 12
+
+export interface Storm {
+  readonly chosen: readonly Nemesis[]
+  readonly seconds: number
+  /** Every strike of this one says so through the arena given to it. */
+  readonly arenaOf: (nemesis: Nemesis, over: AbortSignal) => Arena
+}
+
+/** The strikes, by name. Rejects with what a strike throws: then something was not as it must be. */
+export const rage = async ({ chosen, seconds, arenaOf }: Storm): Promise<ReadonlyMap<string, number>> => {
+  const strikes = new Map<string, number>()
+  const strike = (nemesis: Nemesis, over: AbortSignal): Promise<void> => {
+    strikes.set(nemesis.name, (strikes.get(nemesis.name) ?? 0) + 1)
+    return nemesis.strike(arenaOf(nemesis, over))
+  }
+  const all = endingAfter(seconds)
+  const last = chosen.filter(({ isLast }) => isLast === true)
+  const usual = endingAfter(usualSeconds(seconds, last.length))
+  const sky = chosen.filter(({ isWeather }) => isWeather === true).map((nemesis) => strike(nemesis, all.signal))
+  await inTurns(chosen.filter(({ isWeather, isLast }) => isWeather !== true && isLast !== true), usual.signal, { strike, arenaOf })
+  // One: two of them could hurt two nodes for good.
+  const final = last[0]
+  if (final !== undefined) await strike(final, all.signal)
+  await pause(Number.MAX_SAFE_INTEGER % 2 ** 31, undefined, { signal: all.signal }).catch(() => {})
+  await Promise.all(sky)
+  return strikes
+}
+
+const usualSeconds = (seconds: number, lasting: number): number => (lasting === 0 ? seconds : Math.max(seconds / 3, seconds - LAST_SECONDS))
+
+const endingAfter = (seconds: number): { readonly signal: AbortSignal } => ({ signal: AbortSignal.timeout(seconds * MS_PER_SECOND) })
+
+interface Turns {
+  readonly strike: (nemesis: Nemesis, over: AbortSignal) => Promise<void>
+  readonly arenaOf: Storm['arenaOf']
+}
+
+const inTurns = async (nemeses: readonly Nemesis[], over: AbortSignal, { strike, arenaOf }: Turns): Promise<void> => {
+  const [first] = nemeses
+  if (first === undefined) return
+  const arena = arenaOf(first, over)
+  while (!over.aborted) {
+    for (const nemesis of shuffle(arena.random, nemeses)) {
+      await hold(arena, between(arena.random, CALM_MS_MIN, CALM_MS_MAX))
+      if (over.aborted) return
+      await strike(nemesis, over)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Who runs and who may have ended: nemeses end processes, and whatever ends by itself without being expected to is a finding,
+ * recorded and started again, as a supervisor would.
+ */
+
+import type { NodeId } from '../topology/ids.ts'
+import type { TestCluster } from './ground/cluster.ts'
+
+export interface Supervisor {
+  readonly kill: (node: NodeId) => Promise<void>
+  readonly start: (node: NodeId) => void
+  readonly expectExit: (node: NodeId) => void
+  /** Nodes that may be gone for good. */
+  readonly mayBeGone: () => ReadonlySet<NodeId>
+  /** Whoever is down runs again. */
+  readonly startAll: () => void
+  readonly stop: () => void
+  /** One sentence per process that ended by itself. */
+  readonly surprises: () => readonly string[]
+}
+
+const POLL_MS = 100
+const LOG_TAIL_CHARACTERS = 1_500
+
+export const superviseCluster = (cluster: TestCluster): Supervisor => {
+  const down = new Set<NodeId>()
+  const mayExit = new Set<NodeId>()
+  const surprises: string[] = []
+  const start = (node: NodeId): void => {
+    down.delete(node)
+    mayExit.delete(node)
+    cluster.start(node)
+  }
+  const look = (): void => {
+    for (const node of cluster.members) {
+      if (down.has(node) || mayExit.has(node) || cluster.isRunning(node)) continue
+      const tail = cluster.log(node).slice(-LOG_TAIL_CHARACTERS)
+      surprises.push(`${node} ended by itself with code ${cluster.exitCode(node)}; the end of its log:\n${tail}`)
+      cluster.start(node)
+    }
+  }
+  const timer = setInterval(look, POLL_MS)
+  return {
+    kill: async (node) => {
+      down.add(node)
+      await cluster.kill(node)
+    },
+    start: (node) => {
+      if (!cluster.isRunning(node)) start(node)
+    },
+    expectExit: (node) => { mayExit.add(node) },
+    mayBeGone: () => mayExit,
+    startAll: () => {
+      for (const node of cluster.members) if (!cluster.isRunning(node) && !mayExit.has(node)) start(node)
+    },
+    stop: () => clearInterval(timer),
+    surprises: () => surprises,
+  }
+}

@@ -1,0 +1,94 @@
+/** Histories as lines, and that the judge sees each thing that must not be. */
+
+import { describe, expect, test } from '@jest/globals'
+import { createRecorder, parseHistory } from '../../chaos/history.ts'
+import { judgeHistory } from '../../chaos/judge.ts'
+import type { Call, Outcome } from '../../sim/history.ts'
+import type { Recorder } from '../../chaos/history.ts'
+
+const answered = (revision: number, value?: string): Outcome =>
+  ({ kind: 'answered', status: 'OK', revision, ...(value === undefined ? {} : { value }) })
+
+const perform = (recorder: Recorder, key: string, call: Call, outcome: Outcome, client = 1): number => {
+  const op = recorder.invoke({ client, via: 'request', key, call, consistency: 'linearizable' })
+  recorder.complete(op, outcome)
+  return op
+}
+
+const judged = (tell: (recorder: Recorder) => void): ReturnType<typeof judgeHistory> => {
+  const recorder = createRecorder()
+  tell(recorder)
+  return judgeHistory(recorder.history())
+}
+
+const right = { notLinearizable: [], duplicates: [], failuresThatShow: [] }
+
+describe('a history', () => {
+  test('that is written and read again is the same', () => {
+    const lines: string[] = []
+    const recorder = createRecorder((line) => lines.push(line), { seed: 7 })
+    const op = perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1))
+    recorder.repeat(op, answered(1))
+    recorder.nemesis('kill', 'n1')
+    recorder.invoke({ client: 2, via: 'sdk', key: 'a', call: { kind: 'get' }, consistency: 'lease' })
+    perform(recorder, 'a', { kind: 'get' }, { kind: 'unknown' })
+    recorder.end()
+    expect(parseHistory(lines.join('\n'))).toEqual(recorder.history())
+    expect(recorder.history().operations.map(({ completedAt }) => Number.isFinite(completedAt))).toEqual([true, false, false])
+  })
+
+  test.each([
+    ['of another format', '{"event":"begin","format":"jepsen"}'],
+    ['with a completion of nothing', '{"event":"complete","at":1,"op":1,"outcome":{"kind":"unknown"}}'],
+    ['that is no JSON', 'kill -9'],
+  ])('%s is refused, with its line', (_what, text) => {
+    expect(() => parseHistory(text)).toThrow(/^line 1: /)
+  })
+})
+
+describe('the judge', () => {
+  test('finds nothing where nothing is wrong', () => {
+    expect(judged((recorder) => {
+      perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1))
+      perform(recorder, 'a', { kind: 'put', value: 'v2' }, { kind: 'failed', status: 'OVERLOADED' })
+      perform(recorder, 'a', { kind: 'get' }, answered(1, 'v1'))
+      perform(recorder, 'c', { kind: 'incr', amount: 1 }, answered(1, '1'))
+      perform(recorder, 'c', { kind: 'get' }, answered(1, '1'), -1)
+    })).toEqual({ checked: 5, ...right })
+  })
+
+  test('sees an acknowledged write that is gone', () => {
+    expect(judged((recorder) => {
+      perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1))
+      perform(recorder, 'a', { kind: 'get' }, { kind: 'answered', status: 'NOT_FOUND', revision: 0 })
+    }).notLinearizable).toEqual([expect.stringContaining('a has no linear order')])
+  })
+
+  test('sees a read of what had been overwritten', () => {
+    expect(judged((recorder) => {
+      perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1))
+      perform(recorder, 'a', { kind: 'put', value: 'v2' }, answered(2))
+      perform(recorder, 'a', { kind: 'get' }, answered(1, 'v1'))
+    }).notLinearizable).toHaveLength(1)
+  })
+
+  test('sees an increment that took effect twice, by the last read alone', () => {
+    expect(judged((recorder) => {
+      perform(recorder, 'c', { kind: 'incr', amount: 1 }, { kind: 'unknown' })
+      perform(recorder, 'c', { kind: 'get' }, answered(2, '2'), -1)
+    }).duplicates).toEqual([expect.stringContaining('counter c shows 2')])
+  })
+
+  test('sees an answer that changed when it was asked for again', () => {
+    expect(judged((recorder) => {
+      recorder.repeat(perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1)), answered(2))
+    }).duplicates).toHaveLength(1)
+  })
+
+  test('sees a write that was said to have certainly failed', () => {
+    expect(judged((recorder) => {
+      perform(recorder, 'a', { kind: 'put', value: 'v1' }, { kind: 'failed', status: 'NO_QUORUM' })
+      perform(recorder, 'a', { kind: 'get' }, answered(1, 'v1'))
+    }).failuresThatShow).toEqual([expect.stringContaining('shows up in')])
+  })
+})

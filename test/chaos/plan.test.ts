@@ -1,0 +1,43 @@
+/** What a seed draws, and that the command which a failure prints draws it again. */
+
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { must } from '../../actors/kernel/assert.ts'
+import { nemesisNames } from '../../chaos/nemeses/all.ts'
+import { commandOf, planCampaign } from '../../chaos/plan.ts'
+import { noTimes, figuresOf, timeProblems } from '../../chaos/times.ts'
+
+const seeds = fc.integer({ min: 1, max: 0x1000_0000 })
+const size = { runs: 8, seconds: 40 }
+
+describe('a campaign', () => {
+  test('begins with a plain failover, and deals every nemesis to the storms after it', () => {
+    fc.assert(fc.property(seeds, (seed) => {
+      const [first, ...storms] = planCampaign(seed, size, {})
+      expect(first?.nemeses).toEqual(['killLeader'])
+      expect(new Set(storms.flatMap(({ nemeses }) => nemeses))).toEqual(new Set(nemesisNames))
+      for (const { nemeses, brokers } of storms) if (nemeses.includes('routeCut')) expect(brokers).toBe(3)
+    }))
+  })
+
+  test('draws a run again from the command that its failure prints', () => {
+    fc.assert(fc.property(seeds, fc.nat(7), (seed, i) => {
+      const plan = must(planCampaign(seed, size, {})[i], 'a run')
+      const flag = (name: string): string => must(new RegExp(`--${name} (\\S+)`).exec(commandOf(plan))?.[1], name)
+      const again = planCampaign(Number(flag('seed')), { runs: 1, seconds: Number(flag('seconds')) }, {
+        nodes: Number(flag('nodes')), brokers: Number(flag('brokers')), nemeses: flag('nemesis').split(','),
+      })
+      expect(again).toEqual([plan])
+    }))
+  })
+})
+
+describe('times', () => {
+  test('are always figures, and fail a campaign only above three times their bar', () => {
+    const slow = { ...noTimes(), leaderKilled: [100, 5_900], brokerRestarted: [14_000], settled: [29_000] }
+    expect(figuresOf(slow)).toMatchObject({ leaderKilledP95Ms: 5_900, brokerRestartedMaxMs: 14_000, settledMaxMs: 29_000 })
+    expect(timeProblems(figuresOf(slow))).toEqual([])
+    const late = { leaderKilled: [6_001], brokerRestarted: [15_001], settled: [30_001] }
+    expect(timeProblems(figuresOf(late))).toHaveLength(3)
+  })
+})
