@@ -67,6 +67,7 @@ const powerLoss: FaultAction = (context, machine) => {
 }
 
 const powerLossOfAll: FaultAction = (context) => {
+  say(context, 'powerLossOfAll', 'everywhere')
   for (const machine of context.cluster.machines) if (machine.node !== null) powerLoss(context, machine)
 }
 

@@ -39,7 +39,15 @@ export interface Network {
   readonly clog: (isClogged: (from: string, to: string) => boolean, untilMs: number) => void
   /** No loss, no doubling and little delay from now on: the liveness phase. */
   readonly calm: () => void
-  readonly counters: () => { readonly delivered: number; readonly lost: number; readonly doubled: number }
+  readonly counters: () => NetworkCounters
+}
+
+export interface NetworkCounters {
+  readonly delivered: number
+  readonly lost: number
+  readonly doubled: number
+  /** Messages that arrive before an earlier one of their link. */
+  readonly overtaken: number
 }
 
 const CALM_DELAY_MS = 1
@@ -50,7 +58,7 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
   let isCut: ((from: string, to: string) => boolean) | null = null
   let clogs: { readonly matches: (from: string, to: string) => boolean; readonly untilMs: number }[] = []
   let isCalm = false
-  const counters = { delivered: 0, lost: 0, doubled: 0 }
+  const counters = { delivered: 0, lost: 0, doubled: 0, overtaken: 0 }
   /** When the last of a link's messages arrives. */
   const lastArrival = new Map<string, number>()
 
@@ -69,6 +77,7 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
     const newest = lastArrival.get(link) ?? 0
     const earliest = isCalm ? newest : newest - options.reorderMsMax
     const at = Math.max(now() + delay(), clogEnd(from, to), earliest)
+    if (at < newest) counters.overtaken += 1
     lastArrival.set(link, Math.max(newest, at))
     return at - now()
   }

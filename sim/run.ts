@@ -12,6 +12,7 @@ import { checkBooks } from './books.ts'
 import { runLiveness } from './liveness.ts'
 import { describeOptions } from './options.ts'
 import { createSimulation } from './simulation.ts'
+import type { MarkCounts } from './marks/marks.ts'
 import type { SimOptions } from './options.ts'
 import type { Simulation } from './simulation.ts'
 import type { Violation } from './watch.ts'
@@ -31,6 +32,8 @@ export interface RunFigures {
   readonly acknowledged: number
   readonly committed: number
   readonly faults: number
+  /** How often each mark was hit. */
+  readonly marks: MarkCounts
 }
 
 export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
@@ -58,11 +61,12 @@ export const runSeed = (options: SimOptions, onLine?: (line: string) => void): R
   }
 }
 
-const figuresOf = ({ timeline, workload, watch, faults }: Simulation): RunFigures => ({
+const figuresOf = ({ timeline, workload, watch, faults, marks }: Simulation): RunFigures => ({
   virtualMs: timeline.now(),
   events: timeline.events(),
   operations: workload.history().length,
   acknowledged: workload.acknowledged(),
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),
+  marks: marks.end(),
 })

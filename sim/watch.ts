@@ -27,7 +27,7 @@ import type { ReplicaId } from '../topology/ids.ts'
 import type { HostedReplica } from '../topology/replicaHost.ts'
 import type { Process } from './clock.ts'
 import type { Machine } from './cluster.ts'
-import type { ShardLedger } from './ledger.ts'
+import type { LedgerObserver, ShardLedger } from './ledger.ts'
 import type { Invariant, ReplicaView, SentMail } from './view.ts'
 
 export interface Violation {
@@ -42,8 +42,10 @@ export interface WatchInput {
   readonly now: () => number
   readonly machineOf: (name: string) => Machine | undefined
   readonly onViolation: (violation: Violation) => void
-  /** For a verbose trace. */
   readonly onMail?: (mail: SentMail) => void
+  /** A replica changed, or is seen for the first time. */
+  readonly onView?: (view: ReplicaView, before: ReplicaView | undefined) => void
+  readonly ledgerObserver?: LedgerObserver
 }
 
 export interface Watch {
@@ -57,7 +59,7 @@ export interface Watch {
 
 export const createWatch = (input: WatchInput): Watch => {
   const { now } = input
-  const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard))
+  const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard, input.ledgerObserver))
   const contact = createContact(now)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
@@ -83,6 +85,7 @@ export const createWatch = (input: WatchInput): Watch => {
     }
     for (const invariant of always) report(invariant, invariant.check?.(view, ledger))
     if (before !== undefined && isUnchanged(before, view)) return
+    input.onView?.(view, before)
     for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
   }
   return {
