@@ -20,6 +20,11 @@ export const broker = defineSubject('broker', [
   ...shapes.map(([, mark]) => mark),
   'a cut healed after somebody else led',
   'a cut healed before anybody else led',
+  'a link was half open until somebody noticed',
+  'a leader had a link that was half open',
+  'some nodes lost their broker at once',
+  'most nodes lost their broker at once',
+  'messages came again after their sender had connected again',
   'a link was clogged',
   'a leader heard everything late, in one burst',
   'a message was lost for no reason',
@@ -43,6 +48,10 @@ export const broker = defineSubject('broker', [
     hit(isNewer ? 'a cut healed after somebody else led' : 'a cut healed before anybody else led')
     termsAtCut = null
   }
+  const onPeersLost = (details: string): void => {
+    const lost = details.split(' ').filter((word) => /^n\d+$/.test(word)).length
+    hit(lost > world.nodes / 2 ? 'most nodes lost their broker at once' : 'some nodes lost their broker at once')
+  }
   return {
     onLine: ({ what, details }) => {
       if (what !== 'fault') return
@@ -50,12 +59,17 @@ export const broker = defineSubject('broker', [
       const kind = details.slice(0, space)
       const rest = details.slice(space + 1)
       if (kind === 'partition') onPartition(rest)
+      if (kind === 'halfOpen') isCut = true
       if (kind === 'healed') onHealed()
+      if (kind === 'halfOpen') hit('a link was half open until somebody noticed')
+      if (kind === 'halfOpen' && world.isLeading(rest.split(' ')[0] ?? '')) hit('a leader had a link that was half open')
+      if (kind === 'peersLost') onPeersLost(rest)
       if (kind === 'clog') hit('a link was clogged')
       if (kind === 'lateBurst' && world.isLeading(rest.split(' ')[0] ?? '')) hit('a leader heard everything late, in one burst')
     },
     onEnd: () => {
-      const { lost, doubled, overtaken } = world.network()
+      const { lost, doubled, echoed, overtaken } = world.network()
+      if (echoed > 0) hit('messages came again after their sender had connected again')
       if (lost > 0 && !isCut) hit('a message was lost for no reason')
       if (doubled > 0) hit('a message was doubled')
       if (overtaken > 0) hit('a message overtook another of its link')

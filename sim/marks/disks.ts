@@ -3,6 +3,14 @@
 import { defineSubject } from './mark.ts'
 import type { Columns } from '../trace.ts'
 
+const damages: Readonly<Partial<Record<string, { readonly log: DamageMark; readonly snapshot: DamageMark }>>> = {
+  bitFlip: { log: 'a bit was flipped in a log', snapshot: 'a bit was flipped in a snapshot' },
+  zeroSector: { log: 'a sector was zeroed in a log', snapshot: 'a sector was zeroed in a snapshot' },
+  misdirectedWrite: { log: 'a write went to the wrong sector of a log', snapshot: 'a write went to the wrong sector of a snapshot' },
+}
+
+type DamageMark = `a ${'bit was flipped in' | 'sector was zeroed in' | 'write went to the wrong sector of'} a ${'log' | 'snapshot'}`
+
 export const disks = defineSubject('disks', [
   'a power loss took entries that were not synced',
   'a power loss met a disk with nothing unsynced',
@@ -17,10 +25,16 @@ export const disks = defineSubject('disks', [
   'a member told its leader that its disk stalls',
   'a bit was flipped in a log',
   'a bit was flipped in a snapshot',
+  'a sector was zeroed in a log',
+  'a sector was zeroed in a snapshot',
+  'a write went to the wrong sector of a log',
+  'a write went to the wrong sector of a snapshot',
+  'two machines had damaged disks',
   'damage was found in a log',
   'a replica was quarantined',
 ], (hit, world) => {
   const full = new Set<string>()
+  const damaged = new Set<string>()
 
   const onMachine = ({ who, details }: Columns): void => {
     if (details.startsWith('ended by itself') && /sync|EIO/.test(details)) hit('a sync failed, and its process ended')
@@ -38,7 +52,10 @@ export const disks = defineSubject('disks', [
     if (kind === 'diskStall' && world.isLeading(machine)) hit('a leader had a disk that stalled')
     if (kind === 'diskFull') full.add(machine)
     if (kind === 'diskRoom') full.delete(machine)
-    if (kind === 'bitFlip') hit(details.includes('.snap') ? 'a bit was flipped in a snapshot' : 'a bit was flipped in a log')
+    const place = damages[kind]
+    if (place === undefined) return
+    hit(details.includes('.snap') ? place.snapshot : place.log)
+    if (damaged.add(machine).size === 2) hit('two machines had damaged disks')
   }
   return {
     onLine: (line) => {

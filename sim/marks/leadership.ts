@@ -23,6 +23,7 @@ export const leadership = defineSubject('leadership', [
   'a leader told a chosen member to stand',
   'leadership moved to the chosen member',
   'a leader went on after a transfer that came to nothing',
+  'a leadership was moved by hand',
   'one node led every shard',
   'every shard was led by another node',
 ], (hit, world) => {
@@ -68,6 +69,7 @@ export const leadership = defineSubject('leadership', [
       transfers.set(shard, { from, to, term: message.term, lastIndex })
     },
     onLine: ({ what, details }) => {
+      if (what === 'fault' && details.startsWith('handOver')) hit('a leadership was moved by hand')
       if (what !== 'raft') return
       if (details.endsWith('no quorum answered within an election timeout')) hit('a leader stepped down for want of a quorum')
       if (details.endsWith('nothing commits: another may do better')) hit('a leader stepped down because nothing committed')

@@ -20,6 +20,7 @@ export const processes = defineSubject('process faults', [
   'a wall clock jumped back',
   'a leader had a wall clock that jumped',
   'a machine lived for the fourth time',
+  'nodes were restarted one after another',
 ], (hit, world) => {
   const down = new Set<string>()
   const stopped = new Map<string, readonly (readonly [shard: number, term: number])[]>()
@@ -62,6 +63,7 @@ export const processes = defineSubject('process faults', [
   const onFault = (details: string): void => {
     const [kind, node = '', , ms = '0'] = details.split(' ')
     if (kind === 'drain' && world.isLeading(node)) hit('a leader was drained')
+    if (kind === 'rollingRestart') hit('nodes were restarted one after another')
     if (kind !== 'wallJump') return
     hit(Number(ms) < 0 ? 'a wall clock jumped back' : 'a wall clock jumped forward')
     if (world.isLeading(node)) hit('a leader had a wall clock that jumped')
