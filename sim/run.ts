@@ -4,12 +4,14 @@
  *
  *   safety ──▶ heal a random majority ──▶ every shard commits ──▶ replicas agree        (liveness.ts)
  *          ──▶ read every key ──▶ history against log, exactly once, linearizable       (books.ts)
+ *          ──▶ nothing is left unresolved                                                (quiet.ts)
  *
  * Invariants (sim/invariants) hold after every event of all phases. The first problem ends the run.
  */
 
 import { checkBooks } from './books.ts'
 import { runLiveness } from './liveness.ts'
+import { checkQuiet } from './quiet.ts'
 import { describeOptions } from './options.ts'
 import { createSimulation } from './simulation.ts'
 import type { MarkCounts } from './marks/marks.ts'
@@ -48,6 +50,7 @@ export const runSeed = (options: SimOptions, onLine?: (line: string) => void): R
     workload.stop()
     if (simulation.violation() === null) runLiveness(simulation)
     if (simulation.violation() === null) checkBooks(simulation)
+    if (simulation.violation() === null) checkQuiet(simulation)
   } catch (error) {
     simulation.fail({ invariant: 'nothing throws', text: error instanceof Error ? error.stack ?? error.message : String(error) })
   }

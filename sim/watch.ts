@@ -19,6 +19,7 @@ import { createGrowth } from './invariants/growth.ts'
 import { createLeaderCompleteness } from './invariants/leaderCompleteness.ts'
 import { createLogMatching } from './invariants/logMatching.ts'
 import { createOneLeader } from './invariants/oneLeader.ts'
+import { createOneOwner } from './invariants/oneOwner.ts'
 import { createOneVote } from './invariants/oneVote.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
@@ -63,7 +64,7 @@ export const createWatch = (input: WatchInput): Watch => {
   const contact = createContact(now)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
-    createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(),
+    createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(), createOneOwner(),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues()]
@@ -114,7 +115,7 @@ export const createWatch = (input: WatchInput): Watch => {
 const isUnchanged = (a: ReplicaView, b: ReplicaView): boolean =>
   a.life === b.life && a.term === b.term && a.role === b.role && a.lastIndex === b.lastIndex && a.lastTerm === b.lastTerm
   && a.commitIndex === b.commitIndex && a.appliedIndex === b.appliedIndex && a.snapshotIndex === b.snapshotIndex
-  && (b.role !== 'leader' || hasSameMatches(a.matchIndex, b.matchIndex))
+  && a.isServing === b.isServing && (b.role !== 'leader' || hasSameMatches(a.matchIndex, b.matchIndex))
 
 const hasSameMatches = (a: ReplicaView['matchIndex'], b: ReplicaView['matchIndex']): boolean => {
   if (a.size !== b.size) return false
