@@ -152,14 +152,19 @@ export const createCluster = (input: ClusterInput): Cluster => {
     broker,
     start,
     kill: (machine) => {
+      trace.line(machine.id, 'machine', 'is killed')
       end(machine)
       machine.disk.killed()
     },
     losePower: (machine) => {
+      trace.line(machine.id, 'machine', 'loses power')
       end(machine)
       machine.disk.lostPower()
     },
-    pause: (machine) => timeline.pause(machine.process),
+    pause: (machine) => {
+      trace.line(machine.id, 'machine', 'is stopped')
+      timeline.pause(machine.process)
+    },
     resume: (machine) => {
       if (machine.process.state !== 'paused') return
       trace.line(machine.id, 'machine', 'runs again')

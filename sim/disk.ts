@@ -22,6 +22,8 @@ export interface DiskOptions {
   readonly capacityBytes: number
 }
 
+export type DamagedKind = 'log' | 'snapshot'
+
 export interface Disk {
   /** The file system of the next life. */
   readonly mount: (process: Process) => FileSystem
@@ -45,7 +47,11 @@ export interface Disk {
    * between lives, and never in the last UNPROVEN_BYTES of the log: nothing proves yet that those were synced
    * (DESIGN 5), so damage there passes for a torn tail.
    */
-  readonly flipBit: (kind: 'log' | 'snapshot') => string | null
+  readonly flipBit: (kind: DamagedKind) => string | null
+  /** The same for a sector of zeros. */
+  readonly zeroSector: (kind: DamagedKind) => string | null
+  /** The same for a sector that holds what was written for another. */
+  readonly misdirectWrite: (kind: DamagedKind) => string | null
   readonly faultsInjected: () => number
 }
 
@@ -76,6 +82,17 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     isSyncFailing = false
   }
 
+  const damageBy = (change: Change) => (kind: DamagedKind): string | null => {
+    const place = pick(random, placesIn(image, kind))
+    if (place === undefined) return null
+    const bytes = Uint8Array.from(image.files.get(place.path) ?? [])
+    const at = change(bytes.subarray(0, place.end), random)
+    if (at === null) return null
+    image = { files: new Map(image.files).set(place.path, bytes), directories: image.directories }
+    faults += 1
+    return `${place.path} at ${at}`
+  }
+
   return {
     mount: (process) => {
       const fileSystem = createMemoryFileSystem({
@@ -101,17 +118,9 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     makeRoom: () => mounted?.setCapacity(options.capacityBytes),
     copy: () => image,
     restore: (copy) => { image = copy },
-    flipBit: (kind) => {
-      const places = placesIn(image, kind)
-      const place = pick(random, places)
-      if (place === undefined) return null
-      const bytes = Uint8Array.from(image.files.get(place.path) ?? [])
-      const at = positionOfContent(bytes.subarray(0, place.end), random)
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << between(random, 0, 7))
-      image = { files: new Map(image.files).set(place.path, bytes), directories: image.directories }
-      faults += 1
-      return `${place.path} at ${at}`
-    },
+    flipBit: damageBy(flipBit),
+    zeroSector: damageBy(zeroSector),
+    misdirectWrite: damageBy(misdirectWrite),
     faultsInjected: () => faults,
   }
 }
@@ -124,7 +133,7 @@ interface Place {
   readonly end: number
 }
 
-const placesIn = (image: DiskImage, kind: 'log' | 'snapshot'): Place[] => {
+const placesIn = (image: DiskImage, kind: DamagedKind): Place[] => {
   const suffix = kind === 'log' ? '.wal' : '.snap'
   const places = [...image.files]
     .filter(([path]) => path.endsWith(suffix))
@@ -134,6 +143,36 @@ const placesIn = (image: DiskImage, kind: 'log' | 'snapshot'): Place[] => {
   const newest = kind === 'log' ? places.pop() : undefined
   if (newest !== undefined && newest.end > UNPROVEN_BYTES) places.push({ path: newest.path, end: newest.end - UNPROVEN_BYTES })
   return places
+}
+
+const SECTOR_BYTES = 512
+
+/** Changes the bytes, and returns where; null when that would change nothing. */
+type Change = (bytes: Uint8Array, random: Random) => number | null
+
+const flipBit: Change = (bytes, random) => {
+  const at = positionOfContent(bytes, random)
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << between(random, 0, 7))
+  return at
+}
+
+const sectorOf = (bytes: Uint8Array, random: Random): number => Math.floor(positionOfContent(bytes, random) / SECTOR_BYTES) * SECTOR_BYTES
+
+const zeroSector: Change = (bytes, random) => {
+  const at = sectorOf(bytes, random)
+  const sector = bytes.subarray(at, at + SECTOR_BYTES)
+  if (sector.every((byte) => byte === 0)) return null
+  sector.fill(0)
+  return at
+}
+
+const misdirectWrite: Change = (bytes, random) => {
+  const [from, to] = [sectorOf(bytes, random), sectorOf(bytes, random)]
+  const length = Math.min(SECTOR_BYTES, bytes.length - from, bytes.length - to)
+  const sector = bytes.slice(from, from + length)
+  if (sector.every((byte, i) => byte === bytes[to + i])) return null
+  bytes.set(sector, to)
+  return to
 }
 
 /** A random position, mostly among bytes that are not zero: preallocated space says little. */

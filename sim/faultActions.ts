@@ -1,58 +1,24 @@
 /**
- * What each fault does, and how it is taken back. Who draws which fault when is faults.ts.
- *
- * Bit flips stay within what the product promises to survive: one damaged node in a run, damage behind at least a few synced commit
- * groups (the last group's window is stated in the guarantees), and only between lives.
+ * What each fault does, and how it is taken back; those of processes and people here, the others in brokerFaults.ts and diskFaults.ts.
+ * Who draws which fault when is faults.ts.
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
-import { doorsOf, drawPartition, partitionKinds } from './network.ts'
+import { clog, echo, halfOpen, lateBurst, partition, peersLost } from './brokerFaults.ts'
+import { bitFlip, diskFull, diskStall, misdirectedWrite, syncError, zeroSector } from './diskFaults.ts'
+import { say } from './faultContext.ts'
 import type { Random } from '../actors/kernel/random.ts'
-import type { Timeline } from './clock.ts'
-import type { Cluster, Machine } from './cluster.ts'
-import type { Network } from './network.ts'
+import type { FaultAction, Range } from './faultContext.ts'
 import type { FaultKind } from './options.ts'
-import type { Trace } from './trace.ts'
-
-type Range = readonly [min: number, max: number]
 
 const DOWN_MS: Range = [50, 3_000]
 const PAUSE_MS: Range = [50, 2_000]
 const LONG_PAUSE_MS: Range = [2_000, 10_000]
-const PARTITION_MS: Range = [300, 8_000]
-const CLOG_MS: Range = [50, 5_000]
-const LATE_BURST_MS: Range = [200, 10_000]
 const WALL_JUMP_MS_MAX = 60_000
-const STALL_MS: Range = [100, 5_000]
-const FULL_MS: Range = [200, 4_000]
-/** Share of partitions that cut off a leader: that is where most can go wrong. */
-const LEADER_CUT_SHARE = 0.4
-const FREE_BYTES_MAX = 16_384
-
-export interface FaultsInput {
-  readonly cluster: Cluster
-  readonly network: Network
-  readonly timeline: Timeline
-  readonly random: Random
-  readonly trace: Trace
-  /** The names of the nodes that lead something now. */
-  readonly leaders: () => readonly string[]
-}
-
-export interface FaultContext extends FaultsInput {
-  /** The one machine whose disk may be damaged in this run. */
-  readonly victim: Machine | undefined
-  /** False once everything is being healed: nothing is taken back twice. */
-  readonly isActive: () => boolean
-  /** Starts the machine again after a while, if it is to live. */
-  readonly restart: (machine: Machine) => void
-}
+/** Between one node's restart and the next, in a rolling one. */
+const ROLL_MS: Range = [300, 3_000]
 
 export const downMs = (random: Random): number => between(random, ...DOWN_MS)
-
-type FaultAction = (context: FaultContext, machine: Machine) => void
-
-const say = ({ trace }: FaultContext, kind: string, details: string): void => trace.line('sim', 'fault', `${kind} ${details}`)
 
 const crash: FaultAction = (context, machine) => {
   say(context, 'crash', machine.id)
@@ -67,6 +33,7 @@ const powerLoss: FaultAction = (context, machine) => {
 }
 
 const powerLossOfAll: FaultAction = (context) => {
+  say(context, 'powerLossOfAll', 'everywhere')
   for (const machine of context.cluster.machines) if (machine.node !== null) powerLoss(context, machine)
 }
 
@@ -81,87 +48,9 @@ const pause: FaultAction = (context, machine) => {
   })
 }
 
-const partition: FaultAction = (context) => {
-  const { random, cluster, network, timeline, leaders } = context
-  const kind = chance(random, LEADER_CUT_SHARE) ? 'leaderOnly' : pick(random, partitionKinds) ?? 'halves'
-  const drawn = drawPartition({ kind, nodes: cluster.machines.map(({ id }) => id), leader: pick(random, leaders()), random })
-  const ms = between(random, ...PARTITION_MS)
-  say(context, 'partition', `${drawn.name} for ${ms} ms`)
-  network.cut(drawn.isCut)
-  if (kind === 'everything') forEachEndpoint(cluster, cluster.broker.disconnect)
-  timeline.schedule(ms, () => {
-    if (!context.isActive()) return
-    mendNetwork(context)
-    say(context, 'healed', drawn.name)
-  })
-}
-
-export const mendNetwork = ({ network, cluster }: FaultsInput): void => {
-  network.heal()
-  forEachEndpoint(cluster, cluster.broker.reconnect)
-}
-
-const forEachEndpoint = ({ machines }: Cluster, visit: (endpoint: string) => void): void => {
-  for (const { id } of machines) {
-    visit(id)
-    visit(doorsOf(id))
-    visit(`${id}/control`)
-  }
-}
-
-const clog: FaultAction = (context, machine) => {
-  const { random, cluster, network, timeline } = context
-  const other = pick(random, cluster.machines)?.id ?? machine.id
-  const ms = between(random, ...CLOG_MS)
-  say(context, 'clog', `${machine.id} to ${other} for ${ms} ms`)
-  network.clog((from, to) => from === machine.id && to === other, timeline.now() + ms)
-}
-
-const lateBurst: FaultAction = (context, machine) => {
-  const ms = between(context.random, ...LATE_BURST_MS)
-  const endpoints = pick(context.random, [[machine.id], [doorsOf(machine.id)], [machine.id, doorsOf(machine.id)]]) ?? []
-  say(context, 'lateBurst', `${endpoints.join(' and ')} after ${ms} ms`)
-  context.network.clog((_from, to) => endpoints.includes(to), context.timeline.now() + ms)
-}
-
 const wallJump: FaultAction = (context, machine) => {
   machine.wallOffsetMs = between(context.random, -WALL_JUMP_MS_MAX, WALL_JUMP_MS_MAX)
   say(context, 'wallJump', `${machine.id} to ${machine.wallOffsetMs} ms`)
-}
-
-const diskStall: FaultAction = (context, machine) => {
-  const ms = between(context.random, ...STALL_MS)
-  say(context, 'diskStall', `${machine.id} for ${ms} ms`)
-  machine.disk.stallUntil(context.timeline.now() + ms)
-}
-
-const diskFull: FaultAction = (context, machine) => {
-  const freeBytes = between(context.random, 0, FREE_BYTES_MAX)
-  const ms = between(context.random, ...FULL_MS)
-  say(context, 'diskFull', `${machine.id}, ${freeBytes} bytes left, for ${ms} ms`)
-  machine.disk.fill(freeBytes)
-  context.timeline.schedule(ms, () => {
-    machine.disk.makeRoom()
-    say(context, 'diskRoom', machine.id)
-  })
-}
-
-const syncError: FaultAction = (context, machine) => {
-  say(context, 'syncError', machine.id)
-  machine.mayExit = 'syncError'
-  machine.disk.failNextSync()
-}
-
-const bitFlip: FaultAction = (context) => {
-  const { cluster, random, victim } = context
-  if (victim === undefined || victim.node === null) return
-  cluster.kill(victim)
-  const place = victim.disk.flipBit(chance(random, 0.5) ? 'snapshot' : 'log')
-  if (place !== null) {
-    victim.isDamaged = true
-    say(context, 'bitFlip', `${victim.id} ${place}`)
-  }
-  context.restart(victim)
 }
 
 const drain: FaultAction = (context, machine) => {
@@ -170,6 +59,30 @@ const drain: FaultAction = (context, machine) => {
   machine.node?.drain()
 }
 
+/** An upgrade by hand: one node after the other, whether or not the last one is back in its quorum. */
+const rollingRestart: FaultAction = (context) => {
+  const { random, cluster, timeline } = context
+  const everyMs = between(random, ...ROLL_MS)
+  say(context, 'rollingRestart', `every ${everyMs} ms`)
+  cluster.machines.forEach((machine, i) => timeline.schedule(i * everyMs, () => {
+    if (!context.isActive() || machine.node === null) return
+    cluster.kill(machine)
+    context.restart(machine)
+  }))
+}
+
+/** Somebody moves a leadership by hand, to whomever. */
+const handOver: FaultAction = (context, machine) => {
+  const { random, cluster, timeline, leaders } = context
+  const from = cluster.machines.find(({ id }) => id === pick(random, leaders())) ?? machine
+  const led = pick(random, from.node?.parts()?.host.all().filter(({ raft }) => raft.role() === 'leader') ?? [])
+  const to = pick(random, led?.raft.status().configuration.voters.filter((voter) => voter !== led.id) ?? [])
+  if (led === undefined || to === undefined) return
+  say(context, 'handOver', `shard ${led.shard} from ${led.id} to ${to}`)
+  timeline.arrive(from.process, () => led.raft.send({ type: 'raft.transferLeadership', to }))
+}
+
 export const faultActions: Readonly<Record<FaultKind, FaultAction>> = {
   crash, powerLoss, powerLossOfAll, pause, partition, clog, lateBurst, wallJump, diskStall, diskFull, syncError, bitFlip, drain,
+  halfOpen, peersLost, echo, zeroSector, misdirectedWrite, rollingRestart, handOver,
 }

@@ -3,9 +3,10 @@
  */
 
 import { fraction, pick } from '../actors/kernel/random.ts'
-import { downMs, faultActions, mendNetwork } from './faultActions.ts'
+import { mendNetwork } from './brokerFaults.ts'
+import { downMs, faultActions } from './faultActions.ts'
 import type { Machine } from './cluster.ts'
-import type { FaultContext, FaultsInput } from './faultActions.ts'
+import type { FaultContext, FaultsInput } from './faultContext.ts'
 import type { FaultKind, SimOptions } from './options.ts'
 
 /** What happens more often than the rest when its seed has enabled it: cuts are where leaders are deposed. */
@@ -34,7 +35,7 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
     })
   }
   const kinds = options.faults.flatMap((kind) => Array.from({ length: shares[kind] ?? 1 }, () => kind))
-  const context: FaultContext = { ...input, victim: pick(random, machines), isActive: () => isActive, restart }
+  const context: FaultContext = { ...input, isActive: () => isActive, restart }
   const next = (): void => {
     timeline.schedule(-options.faultEveryMs * Math.log(1 - fraction(random)), () => {
       if (!isActive) return

@@ -65,7 +65,13 @@ export const identityOf = (operation: Identified): string | null => {
   return null
 }
 
-export const createShardLedger = (shard: number): ShardLedger => {
+export interface LedgerObserver {
+  /** After each operation of a committed entry. */
+  readonly onStep: (shard: number, entry: Entry, step: ModelStep) => void
+  readonly onExpired: (shard: number, key: string) => void
+}
+
+export const createShardLedger = (shard: number, observer?: LedgerObserver): ShardLedger => {
   const lines: LedgerLine[] = []
   const model = createModel()
   const fates = new Map<string, Fate>()
@@ -89,7 +95,16 @@ export const createShardLedger = (shard: number): ShardLedger => {
     versions.set(key, first)
     return first
   }
-  const observerAt = (at: number): ModelObserver => ({ onStep: (step) => note(step, at), onExpired: (key) => noteVersion(key, at) })
+  const observerOf = (entry: Entry, at: number): ModelObserver => ({
+    onStep: (step) => {
+      observer?.onStep(shard, entry, step)
+      note(step, at)
+    },
+    onExpired: (key) => {
+      observer?.onExpired(shard, key)
+      noteVersion(key, at)
+    },
+  })
   const noteVersion = (key: string, at: number): void => {
     const record = model.read(key) ?? null
     const ofKey = versionsOf(key)
@@ -99,7 +114,7 @@ export const createShardLedger = (shard: number): ShardLedger => {
     shard,
     lines,
     commit: (entry, at) => {
-      if (entry.kind === EntryKind.batch && !model.apply(entry.payload, observerAt(at))) undecodable += 1
+      if (entry.kind === EntryKind.batch && !model.apply(entry.payload, observerOf(entry, at))) undecodable += 1
       lines.push({ entry, committedAt: at, revision: model.revision(), keys: model.keys() })
     },
     fateOf: (identity) => fates.get(identity),

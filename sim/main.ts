@@ -3,6 +3,7 @@
  *
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seeds 1..200 [--workers 2]
+ *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *
  * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
  * bytes every time. Many seeds print failures only, each with the command that replays it. Exit code 1 when
@@ -13,9 +14,11 @@ import { parseArgs } from 'node:util'
 import { availableParallelism } from 'node:os'
 import { drawOptions } from './options.ts'
 import { runSeed } from './run.ts'
+import { isLane, lanePlan, runLane } from './lane.ts'
 import { runSeeds } from './pool.ts'
+import { createTally } from './tally.ts'
+import type { LaneWorld } from '../lanes/command.ts'
 import type { SimOverrides } from './options.ts'
-import type { RunFigures } from './run.ts'
 import type { SeedResult } from './pool.ts'
 
 interface Command {
@@ -27,7 +30,13 @@ interface Command {
 const MS_PER_MINUTE = 60_000
 const SEED_DEFAULT = 1
 
-export const main = async (args: readonly string[]): Promise<void> => {
+const say = (line: string): void => { process.stdout.write(`${line}\n`) }
+
+export const main = async (args: readonly string[], world: LaneWorld): Promise<void> => {
+  if (isLane(args)) {
+    if (await runAsLane(args, world) > 0) process.exitCode = 1
+    return
+  }
   const command = readCommand(args)
   if (typeof command === 'string') {
     process.stderr.write(`sim: ${command}\n`)
@@ -89,22 +98,17 @@ const replay = ({ seeds, overrides }: Command): number => {
 }
 
 const runMany = async (command: Command): Promise<number> => {
-  const startedAt = performance.now()
-  const totals = { virtualMs: 0, events: 0, operations: 0, acknowledged: 0, committed: 0, faults: 0 }
-  let failed = 0
+  const tally = createTally()
   await runSeeds(command, (result) => {
-    for (const name of Object.keys(totals) as (keyof RunFigures)[]) totals[name] += result.figures[name]
-    if (result.violation === null) return
-    failed += 1
-    process.stdout.write(`${failureText(result, command.overrides)}\n`)
+    tally.add(result)
+    if (result.violation !== null) say(failureText(result, command.overrides))
   })
-  const seconds = (performance.now() - startedAt) / 1_000
-  process.stdout.write(`${command.seeds.length} seeds, ${failed} failed; ${(totals.virtualMs / 3_600_000).toFixed(2)} virtual hours,`
-    + ` ${totals.events} events, ${totals.operations} operations (${totals.acknowledged} writes acknowledged),`
-    + ` ${totals.committed} entries committed, ${totals.faults} faults; ${seconds.toFixed(1)} s,`
-    + ` ${(totals.virtualMs / 1_000 / seconds).toFixed(0)} virtual seconds a second\n`)
-  return failed
+  for (const line of tally.lines()) say(line)
+  return tally.failed()
 }
+
+const runAsLane = async (args: readonly string[], world: LaneWorld): Promise<number> =>
+  runLane(lanePlan(args, world), world, { say, failureText: (result) => failureText(result, {}) })
 
 const failureText = ({ seed, violation }: Pick<SeedResult, 'seed' | 'violation'>, overrides: SimOverrides): string =>
   `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}\n`

@@ -37,9 +37,26 @@ export interface Network {
   readonly heal: () => void
   /** Messages on matching links wait until virtual time `untilMs`, then arrive together. */
   readonly clog: (isClogged: (from: string, to: string) => boolean, untilMs: number) => void
+  /** Messages on matching links that may be doubled arrive once more at `againAtMs`, as long as they are sent before `untilMs`. */
+  readonly echo: (isEchoed: (from: string, to: string) => boolean, times: EchoTimes) => void
   /** No loss, no doubling and little delay from now on: the liveness phase. */
   readonly calm: () => void
-  readonly counters: () => { readonly delivered: number; readonly lost: number; readonly doubled: number }
+  readonly counters: () => NetworkCounters
+}
+
+export interface EchoTimes {
+  readonly untilMs: number
+  readonly againAtMs: number
+}
+
+export interface NetworkCounters {
+  readonly delivered: number
+  readonly lost: number
+  readonly doubled: number
+  /** Messages that came again after their sender had connected again. */
+  readonly echoed: number
+  /** Messages that arrive before an earlier one of their link. */
+  readonly overtaken: number
 }
 
 const CALM_DELAY_MS = 1
@@ -49,8 +66,9 @@ const STRAGGLERS = 0.01
 export const createNetwork = (options: NetworkOptions, random: Random, now: () => number): Network => {
   let isCut: ((from: string, to: string) => boolean) | null = null
   let clogs: { readonly matches: (from: string, to: string) => boolean; readonly untilMs: number }[] = []
+  let echoes: (EchoTimes & { readonly matches: (from: string, to: string) => boolean })[] = []
   let isCalm = false
-  const counters = { delivered: 0, lost: 0, doubled: 0 }
+  const counters = { delivered: 0, lost: 0, doubled: 0, echoed: 0, overtaken: 0 }
   /** When the last of a link's messages arrives. */
   const lastArrival = new Map<string, number>()
 
@@ -69,8 +87,18 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
     const newest = lastArrival.get(link) ?? 0
     const earliest = isCalm ? newest : newest - options.reorderMsMax
     const at = Math.max(now() + delay(), clogEnd(from, to), earliest)
+    if (at < newest) counters.overtaken += 1
     lastArrival.set(link, Math.max(newest, at))
     return at - now()
+  }
+
+  const echoDelay = (from: string, to: string): number | null => {
+    if (echoes.length === 0 || isCalm) return null
+    echoes = echoes.filter(({ untilMs }) => untilMs > now())
+    const found = echoes.find(({ matches }) => matches(from, to))
+    if (found === undefined) return null
+    counters.echoed += 1
+    return found.againAtMs - now()
   }
 
   return {
@@ -81,6 +109,8 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
       }
       counters.delivered += 1
       const first = arrivalDelay(from, to)
+      const again = kind.mayRepeat ? echoDelay(from, to) : null
+      if (again !== null) return [first, Math.max(first, again)]
       if (isCalm || !kind.mayRepeat || !chance(random, options.duplication)) return [first]
       counters.doubled += 1
       return [first, arrivalDelay(from, to)]
@@ -90,6 +120,7 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
       isCut = null
       clogs = []
     },
+    echo: (matches, times) => { echoes.push({ matches, ...times }) },
     clog: (matches, untilMs) => { clogs.push({ matches, untilMs }) },
     calm: () => {
       isCalm = true

@@ -18,7 +18,7 @@ import type { NetworkOptions } from './network.ts'
 
 export const faultKinds = [
   'crash', 'powerLoss', 'powerLossOfAll', 'pause', 'partition', 'clog', 'lateBurst', 'wallJump', 'diskStall', 'diskFull', 'syncError',
-  'bitFlip', 'drain',
+  'bitFlip', 'drain', 'halfOpen', 'peersLost', 'echo', 'zeroSector', 'misdirectedWrite', 'rollingRestart', 'handOver',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -112,6 +112,11 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
   }
 }
 
+/** Share of seeds in which a kind is enabled: cuts are where leaders are deposed, and what breaks connections hides what cuts them. */
+const kindShares: Readonly<Partial<Record<FaultKind, number>>> = {
+  partition: 0.7, halfOpen: 0.25, peersLost: 0.25, echo: 0.25, zeroSector: 0.25, misdirectedWrite: 0.25, rollingRestart: 0.2, handOver: 0.3,
+}
+
 /** Everything but the broker's payload, which is nats-server's default. */
 const drawBase = (seed: number, random: Random): SimOptions => {
   const nodes = pick(random, [3, 3, 3, 4, 5, 5, 7]) ?? 3
@@ -127,7 +132,7 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     disk: drawDisk(random),
     network: drawNetwork(random),
     workload: drawWorkload(random),
-    faults: faultKinds.filter((kind) => chance(random, kind === 'partition' ? 0.7 : 0.4)),
+    faults: faultKinds.filter((kind) => chance(random, kindShares[kind] ?? 0.4)),
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,

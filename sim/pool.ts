@@ -1,9 +1,6 @@
-/**
- * Many seeds on several cores: worker threads, each of which runs the next seed that nobody has taken. This file
- * is the worker's entry, too.
- */
+/** Many seeds on several cores (lanes/crew.ts). This file is the worker's entry, too. */
 
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { runCrew, serveCrew } from '../lanes/crew.ts'
 import { drawOptions } from './options.ts'
 import { runSeed } from './run.ts'
 import type { SimOverrides } from './options.ts'
@@ -16,32 +13,36 @@ export interface PoolInput {
   readonly seeds: readonly number[]
   readonly overrides: SimOverrides
   readonly workers: number
+  /** No seed is begun after that. */
+  readonly budgetSeconds?: number | undefined
+  /** Every so many seeds one runs twice and must take the same steps. */
+  readonly twiceEvery?: number | undefined
 }
 
-interface Task {
-  readonly seeds: readonly number[]
-  readonly overrides: SimOverrides
-  /** One shared counter: the position of the next seed. */
-  readonly next: SharedArrayBuffer
+type Data = Pick<PoolInput, 'seeds' | 'overrides' | 'twiceEvery'>
+
+export const runSeeds = (input: PoolInput, onResult: (result: SeedResult) => void): Promise<void> => {
+  const { seeds, overrides, twiceEvery, workers, budgetSeconds } = input
+  const data: Data = { seeds, overrides, twiceEvery }
+  return runCrew({ entry: import.meta.url, data, tasks: seeds.length, workers, budgetSeconds }, (report) => onResult(report as SeedResult))
 }
 
-export const runSeeds = async ({ seeds, overrides, workers }: PoolInput, onResult: (result: SeedResult) => void): Promise<void> => {
-  const task: Task = { seeds, overrides, next: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) }
-  await Promise.all(Array.from({ length: Math.min(workers, seeds.length) }, () => new Promise<void>((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: task })
-    worker.on('message', onResult)
-    worker.on('error', reject)
-    worker.on('exit', () => resolve())
-  })))
+const runOnce = (seed: number, overrides: SimOverrides): SeedResult => {
+  const { violation, traceHash, figures } = runSeed(drawOptions(seed, overrides))
+  return { seed, violation, traceHash, figures }
 }
 
-const serve = ({ seeds, overrides, next }: Task): void => {
-  const counter = new Int32Array(next)
-  for (let at = Atomics.add(counter, 0, 1); at < seeds.length; at = Atomics.add(counter, 0, 1)) {
-    const { seed, violation, traceHash, figures } = runSeed(drawOptions(seeds[at] ?? 0, overrides))
-    parentPort?.postMessage({ seed, violation, traceHash, figures } satisfies SeedResult)
+const runTwice = (seed: number, overrides: SimOverrides): SeedResult => {
+  const [first, second] = [runOnce(seed, overrides), runOnce(seed, overrides)]
+  if (first.traceHash === second.traceHash) return first
+  const text = `trace ${first.traceHash}, then ${second.traceHash}`
+  return { ...first, violation: first.violation ?? { invariant: 'a seed takes the same steps twice', text } }
+}
+
+serveCrew((data) => {
+  const { seeds, overrides, twiceEvery } = data as Data
+  return (task): SeedResult => {
+    const seed = seeds[task] ?? 0
+    return twiceEvery !== undefined && task % twiceEvery === 0 ? runTwice(seed, overrides) : runOnce(seed, overrides)
   }
-}
-
-const task: unknown = workerData
-if (!isMainThread && typeof task === 'object' && task !== null && 'next' in task) serve(task as Task)
+})

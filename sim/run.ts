@@ -4,14 +4,17 @@
  *
  *   safety ──▶ heal a random majority ──▶ every shard commits ──▶ replicas agree        (liveness.ts)
  *          ──▶ read every key ──▶ history against log, exactly once, linearizable       (books.ts)
+ *          ──▶ nothing is left unresolved                                                (quiet.ts)
  *
  * Invariants (sim/invariants) hold after every event of all phases. The first problem ends the run.
  */
 
 import { checkBooks } from './books.ts'
 import { runLiveness } from './liveness.ts'
+import { checkQuiet } from './quiet.ts'
 import { describeOptions } from './options.ts'
 import { createSimulation } from './simulation.ts'
+import type { MarkCounts } from './marks/marks.ts'
 import type { SimOptions } from './options.ts'
 import type { Simulation } from './simulation.ts'
 import type { Violation } from './watch.ts'
@@ -31,6 +34,8 @@ export interface RunFigures {
   readonly acknowledged: number
   readonly committed: number
   readonly faults: number
+  /** How often each mark was hit. */
+  readonly marks: MarkCounts
 }
 
 export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
@@ -45,6 +50,7 @@ export const runSeed = (options: SimOptions, onLine?: (line: string) => void): R
     workload.stop()
     if (simulation.violation() === null) runLiveness(simulation)
     if (simulation.violation() === null) checkBooks(simulation)
+    if (simulation.violation() === null) checkQuiet(simulation)
   } catch (error) {
     simulation.fail({ invariant: 'nothing throws', text: error instanceof Error ? error.stack ?? error.message : String(error) })
   }
@@ -58,11 +64,12 @@ export const runSeed = (options: SimOptions, onLine?: (line: string) => void): R
   }
 }
 
-const figuresOf = ({ timeline, workload, watch, faults }: Simulation): RunFigures => ({
+const figuresOf = ({ timeline, workload, watch, faults, marks }: Simulation): RunFigures => ({
   virtualMs: timeline.now(),
   events: timeline.events(),
   operations: workload.history().length,
   acknowledged: workload.acknowledged(),
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),
+  marks: marks.end(),
 })

@@ -35,7 +35,8 @@ const fateOf = (operation: HistoryOperation, ledger: ShardLedger): Fate | undefi
   return identity === null ? undefined : ledger.fateOf(identity)
 }
 
-const identityOfOperation = ({ call, key, requestId, session }: HistoryOperation): string | null => {
+/** Null for what can not be recognised in the log. */
+export const identityOfOperation = ({ call, key, requestId, session }: HistoryOperation): string | null => {
   const memory = { key, requestId, session }
   switch (call.kind) {
     case 'get': return null

@@ -8,6 +8,7 @@ import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
 import { createFaults } from './faults.ts'
 import { describeOperation } from './history.ts'
+import { createMarks } from './marks/marks.ts'
 import { createNetwork } from './network.ts'
 import { createTrace } from './trace.ts'
 import { createWatch } from './watch.ts'
@@ -15,6 +16,7 @@ import { createWorkload } from './workload.ts'
 import type { Timeline } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
+import type { Marks } from './marks/marks.ts'
 import type { Network } from './network.ts'
 import { SIM_TICK_MS } from './options.ts'
 import type { SimOptions } from './options.ts'
@@ -36,6 +38,7 @@ export interface Simulation {
   readonly watch: Watch
   readonly workload: Workload
   readonly faults: Faults
+  readonly marks: Marks
   readonly violation: () => Violation | null
   readonly fail: (violation: Violation) => void
 }
@@ -48,7 +51,11 @@ export interface SimulationInput {
 export const createSimulation = ({ options, onLine }: SimulationInput): Simulation => {
   const timeline = createTimeline()
   const random = createRandom(options.seed)
-  const trace = createTrace({ now: timeline.now, ...(onLine === undefined ? {} : { onLine }) })
+  const marks: Marks = createMarks({
+    now: timeline.now, shards: options.shards, nodes: options.nodes, largeValueBytes: options.workload.largeValueBytes,
+    ledgerOf: (shard) => watch.ledgers[shard], network: () => network.counters(),
+  })
+  const trace = createTrace({ now: timeline.now, onColumns: marks.onLine, ...(onLine === undefined ? {} : { onLine }) })
   const network = createNetwork(options.network, createRandom(random.uint32()), timeline.now)
   let violation: Violation | null = null
   const fail = (found: Violation): void => {
@@ -57,13 +64,21 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     trace.line('sim', 'violation', `${found.invariant}: ${found.text}`)
     timeline.stop()
   }
-  const watch = createWatch({
+  const watch: Watch = createWatch({
     shards: options.shards,
     silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
     now: timeline.now,
     machineOf: (name) => cluster.machines.find(({ id }) => id === name),
     onViolation: fail,
-    ...(options.isVerbose ? { onMail: (mail) => trace.line(nodeOf(mail.from), 'mail', describeMail(mail)) } : {}),
+    onMail: (mail) => {
+      if (options.isVerbose) trace.line(nodeOf(mail.from), 'mail', describeMail(mail))
+      marks.onMail(mail)
+    },
+    onView: marks.onView,
+    ledgerObserver: {
+      onStep: (shard, entry, step) => marks.onStep({ shard, entry, step }),
+      onExpired: marks.onExpired,
+    },
   })
   const cluster: Cluster = createCluster({
     options, timeline, network, trace, random: createRandom(random.uint32()),
@@ -79,7 +94,10 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     clients: Array.from({ length: options.workload.clients }, (_, i) => ({ number: i + 1, ...cluster.connectClient(`c${i + 1}`) })),
     nodes: cluster.machines.map(({ id }) => id), shards: options.shards,
     timeline, random: createRandom(random.uint32()),
-    onCompleted: (operation) => trace.line(`c${operation.client}`, 'completed', describeOperation(operation)),
+    onCompleted: (operation) => {
+      trace.line(`c${operation.client}`, 'completed', describeOperation(operation))
+      marks.onCompleted(operation)
+    },
   })
   const faults = createFaults(options, {
     cluster, network, timeline, trace, random: createRandom(random.uint32()), leaders: () => leadersIn(cluster),
@@ -88,7 +106,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     trace.step(process?.name ?? '')
     watch.afterEvent(process)
   })
-  return { options, timeline, trace, network, cluster, watch, workload, faults, violation: () => violation, fail }
+  return { options, timeline, trace, network, cluster, watch, workload, faults, marks, violation: () => violation, fail }
 }
 
 const leadersIn = ({ machines }: Cluster): string[] =>

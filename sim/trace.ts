@@ -5,7 +5,7 @@
  *     1523.075   n2        raft      shard=1 term=4 leader
  *
  * time: virtual milliseconds; who: a node, a client, or `sim`; what: the part that speaks, one of
- *   machine                                   a process starts, runs again after a pause, or ended by itself
+ *   machine                                   a process starts, is killed, is stopped, runs again, or ended by itself; its machine loses power
  *   node wal shard raft connection gateway post   the node's own log: info and above, everything with --verbose
  *   mail                                      a Raft message leaves (--verbose)
  *   completed                                 an operation of a client: its interval, the call, the outcome
@@ -29,13 +29,22 @@ export interface Trace {
   readonly lines: () => readonly string[]
 }
 
+/** One line, before it is laid out. */
+export interface Columns {
+  readonly who: string
+  readonly what: string
+  readonly details: string
+}
+
 export interface TraceOptions {
   readonly now: () => number
   /** Called with each line as it is made. */
   readonly onLine?: (line: string) => void
+  /** Called before that, with its columns. */
+  readonly onColumns?: (columns: Columns) => void
 }
 
-export const createTrace = ({ now, onLine }: TraceOptions): Trace => {
+export const createTrace = ({ now, onLine, onColumns }: TraceOptions): Trace => {
   let lines: string[] = []
   let a = 0x811c_9dc5
   let b = 0x1234_5678
@@ -48,6 +57,7 @@ export const createTrace = ({ now, onLine }: TraceOptions): Trace => {
   }
   return {
     line: (who, what, details) => {
+      onColumns?.({ who, what, details })
       const line = `${now().toFixed(3).padStart(11)}  ${who.padEnd(8)}  ${what.padEnd(10)}  ${details}`
       mixText(line)
       lines.push(line)

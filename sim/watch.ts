@@ -19,6 +19,7 @@ import { createGrowth } from './invariants/growth.ts'
 import { createLeaderCompleteness } from './invariants/leaderCompleteness.ts'
 import { createLogMatching } from './invariants/logMatching.ts'
 import { createOneLeader } from './invariants/oneLeader.ts'
+import { createOneOwner } from './invariants/oneOwner.ts'
 import { createOneVote } from './invariants/oneVote.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
@@ -27,7 +28,7 @@ import type { ReplicaId } from '../topology/ids.ts'
 import type { HostedReplica } from '../topology/replicaHost.ts'
 import type { Process } from './clock.ts'
 import type { Machine } from './cluster.ts'
-import type { ShardLedger } from './ledger.ts'
+import type { LedgerObserver, ShardLedger } from './ledger.ts'
 import type { Invariant, ReplicaView, SentMail } from './view.ts'
 
 export interface Violation {
@@ -42,8 +43,10 @@ export interface WatchInput {
   readonly now: () => number
   readonly machineOf: (name: string) => Machine | undefined
   readonly onViolation: (violation: Violation) => void
-  /** For a verbose trace. */
   readonly onMail?: (mail: SentMail) => void
+  /** A replica changed, or is seen for the first time. */
+  readonly onView?: (view: ReplicaView, before: ReplicaView | undefined) => void
+  readonly ledgerObserver?: LedgerObserver
 }
 
 export interface Watch {
@@ -57,11 +60,11 @@ export interface Watch {
 
 export const createWatch = (input: WatchInput): Watch => {
   const { now } = input
-  const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard))
+  const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard, input.ledgerObserver))
   const contact = createContact(now)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
-    createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(),
+    createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(), createOneOwner(),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues()]
@@ -83,6 +86,7 @@ export const createWatch = (input: WatchInput): Watch => {
     }
     for (const invariant of always) report(invariant, invariant.check?.(view, ledger))
     if (before !== undefined && isUnchanged(before, view)) return
+    input.onView?.(view, before)
     for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
   }
   return {
@@ -111,7 +115,7 @@ export const createWatch = (input: WatchInput): Watch => {
 const isUnchanged = (a: ReplicaView, b: ReplicaView): boolean =>
   a.life === b.life && a.term === b.term && a.role === b.role && a.lastIndex === b.lastIndex && a.lastTerm === b.lastTerm
   && a.commitIndex === b.commitIndex && a.appliedIndex === b.appliedIndex && a.snapshotIndex === b.snapshotIndex
-  && (b.role !== 'leader' || hasSameMatches(a.matchIndex, b.matchIndex))
+  && a.isServing === b.isServing && (b.role !== 'leader' || hasSameMatches(a.matchIndex, b.matchIndex))
 
 const hasSameMatches = (a: ReplicaView['matchIndex'], b: ReplicaView['matchIndex']): boolean => {
   if (a.size !== b.size) return false

@@ -123,3 +123,18 @@ test('a flipped bit stays out of the end of the newest segment, which nothing pr
     expect(disk.flipBit('snapshot')).toMatch(/^3\.snap at/)
   }
 })
+
+test('a zeroed sector is 512 bytes of zeros, and a misdirected write a sector that holds what another was to hold', () => {
+  const { disk, mount, run } = setUp()
+  const numbered = Uint8Array.from({ length: 4 * 512 }, (_, i) => 1 + Math.floor(i / 512))
+  mount().open('1.snap', 'create', (_, file) => file.writev([numbered], 0, () => {}))
+  run(1_000)
+  disk.killed()
+  const sectors = (): string => [0, 1, 2, 3].map((at) => disk.copy().files.get('1.snap')?.[at * 512 + 100]).join('')
+  expect(disk.zeroSector('snapshot')).toMatch(/^1\.snap at (?:0|512|1024|1536)$/)
+  const zeroed = sectors()
+  expect(zeroed.replace('0', '')).toHaveLength(3)
+  for (let tries = 0; sectors() === zeroed && tries < 20; tries += 1) disk.misdirectWrite('snapshot')
+  expect(new Set(sectors()).size).toBeLessThan(4)
+  expect(sectors()).not.toBe(zeroed)
+})

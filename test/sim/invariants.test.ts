@@ -10,6 +10,8 @@ import { createGrowth } from '../../sim/invariants/growth.ts'
 import { createLeaderCompleteness } from '../../sim/invariants/leaderCompleteness.ts'
 import { createLogMatching } from '../../sim/invariants/logMatching.ts'
 import { createOneLeader } from '../../sim/invariants/oneLeader.ts'
+import { unresolved } from '../../sim/invariants/nothingUnresolved.ts'
+import { createOneOwner } from '../../sim/invariants/oneOwner.ts'
 import { createOneVote } from '../../sim/invariants/oneVote.ts'
 import { createPromisesKept } from '../../sim/invariants/promisesKept.ts'
 import { createQuorumContact } from '../../sim/invariants/quorumContact.ts'
@@ -206,4 +208,37 @@ test('a leader that hears no quorum for long is found', () => {
 test('a queue above its limit is found', () => {
   expect(createBoundedQueues().check?.(view(a, [], { pendingOperations: 1 }), none)).toBe(null)
   expect(createBoundedQueues().check?.(view(a, [], { pendingOperations: 20_000 }), none)).toContain('pending operations')
+})
+
+describe('one owner of a shard', () => {
+  const serving = (id: ReplicaId, term: number, role: ReplicaView['role'] = 'leader'): ReplicaView =>
+    view(id, log(term), { role, isServing: true })
+
+  test('owners of different terms are fine', () => {
+    const { check } = createOneOwner()
+    expect([check?.(serving(a, 1), none), check?.(serving(b, 2), none), check?.(serving(b, 2), none)]).toEqual([null, null, null])
+  })
+  test('two of one term are not', () => {
+    const { check } = createOneOwner()
+    check?.(serving(a, 1), none)
+    expect(check?.(serving(b, 1), none)).toContain('both served')
+  })
+  test('nor is one that does not lead', () => {
+    expect(createOneOwner().check?.(serving(a, 1, 'follower'), none)).toContain('and is follower')
+  })
+})
+
+describe('nothing is unresolved', () => {
+  test.each<[string, Partial<ReplicaView>, number, string | null]>([
+    ['all is settled', { role: 'leader', commitIndex: 1 }, 0, null],
+    ['a follower may not know yet that its last entry is committed', {}, 0, null],
+    ['a client waits', {}, 1, '1 operations of clients'],
+    ['an operation is pending', { pendingOperations: 2 }, 0, '2 operations'],
+    ['bytes are to be written', { walBacklogBytes: 9 }, 0, '9 bytes'],
+    ['a leader has an entry that is not committed', { role: 'leader' }, 0, '1 entries'],
+  ])('%s', (_name, more, waiting, problem) => {
+    const found = unresolved([view(a, log(1), more)], waiting)
+    if (problem === null) expect(found).toBe(null)
+    else expect(found).toContain(problem)
+  })
 })

@@ -53,6 +53,19 @@ test('healing ends cuts and clogs', () => {
   expect(network.fate('n3', 'n2', { mayRepeat: true })).toHaveLength(1)
 })
 
+test('an echo brings what may be doubled once more, later, and only what was sent meanwhile', () => {
+  const { network, at } = networkOf({})
+  network.echo((from) => from === 'n1', { untilMs: 100, againAtMs: 5_000 })
+  for (const [first, again] of fates(network, 5)) {
+    expect(first).toBeLessThan(1_000)
+    expect(again).toBe(5_000)
+  }
+  expect(fates(network, 5, false).every(({ length }) => length === 1)).toBe(true)
+  at(101)
+  expect(fates(network, 5).every(({ length }) => length === 1)).toBe(true)
+  expect(network.counters().echoed).toBe(5)
+})
+
 /** For each node, whom it hears. */
 const hears = (kind: PartitionKind, nodes: readonly string[]): Record<string, string> => {
   const { isCut } = drawPartition({ kind, nodes, leader: 'n2', random: createRandom(11) })
