@@ -31,6 +31,8 @@ export interface RunFigures {
   readonly acknowledged: number
   readonly committed: number
   readonly faults: number
+  /** Those that were left out included. */
+  readonly faultsDrawn: number
 }
 
 export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
@@ -65,4 +67,5 @@ const figuresOf = ({ timeline, workload, watch, faults }: Simulation): RunFigure
   acknowledged: workload.acknowledged(),
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),
+  faultsDrawn: faults.drawn(),
 })
