@@ -14,8 +14,8 @@ import { createRandom } from '../actors/kernel/random.ts'
 import { runSeeds } from './pool.ts'
 import { createTally } from './tally.ts'
 import type { LaneWorld } from '../lanes/command.ts'
-import type { SeedResult } from './pool.ts'
 import type { Tally } from './tally.ts'
+import type { Violation } from './watch.ts'
 
 const COUNT_DEFAULT = 400
 const TWICE_EVERY = 20
@@ -54,18 +54,20 @@ const derivedSeeds = (seed: number, count: number): number[] => {
 
 export interface LaneOutput {
   readonly say: (line: string) => void
-  readonly failureText: (result: SeedResult) => string
+  readonly onFailure: (seed: number, violation: Violation) => void
+  /** Cases of the corpus that failed before. */
+  readonly corpusFailed: number
 }
 
-/** Returns the number of failures: seeds, and marks that were never hit. */
-export const runLane = async (plan: LanePlan, world: LaneWorld, { say, failureText }: LaneOutput): Promise<number> => {
+/** Returns the number of failures: seeds, cases of the corpus, and marks that were never hit. Its line comes last but for what failures leave. */
+export const runLane = async (plan: LanePlan, world: LaneWorld, { say, onFailure, corpusFailed }: LaneOutput): Promise<number> => {
   const { seed, seeds, workers, budgetSeconds, isNight } = plan
   const tally = createTally()
   say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}`
     + `${budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`}`)
   await runSeeds({ seeds, overrides: {}, workers, budgetSeconds, twiceEvery: TWICE_EVERY }, (result) => {
     tally.add(result)
-    if (result.violation !== null) say(failureText(result))
+    if (result.violation !== null) onFailure(result.seed, result.violation)
   })
   const missing = missingMarks(tally, isNight)
   for (const line of tally.lines()) say(line)
@@ -73,7 +75,7 @@ export const runLane = async (plan: LanePlan, world: LaneWorld, { say, failureTe
   if (tally.seeds() < MARKS_SEEDS_MIN) say(`sim: marks are demanded from ${MARKS_SEEDS_MIN} seeds on`)
   for (const mark of missing) say(`FAILED mark never hit: ${mark}`)
   const passed = tally.seeds() - tally.failed()
-  const failed = tally.failed() + missing.length
+  const failed = tally.failed() + corpusFailed + missing.length
   await writeFigures(figuresDirectory(world), {
     lane: 'sim', commit: world.commit, passed, failed, figures: { seed, seedsWanted: seeds.length, ...tally.figures() },
   })

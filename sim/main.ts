@@ -1,50 +1,70 @@
 /**
- * `npm run sim`: replays one seed with its trace, or runs many seeds on all cores.
+ * `npm run sim`: replays one run with its trace, or runs many seeds on all cores.
  *
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seeds 1..200 [--workers 2]
+ *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
+ *   npm run sim -- --corpus           all of those, which must not fail
  *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *
- * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
- * bytes every time. Many seeds print failures only, each with the command that replays it. Exit code 1 when
- * anything failed.
+ * One run prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same bytes every time. Many seeds
+ * print failures only, each with the command that replays it; the first few leave their trace and a smaller run that fails the same way
+ * in .sim (failures.ts). Exit code 1 when anything failed.
  */
 
 import { parseArgs } from 'node:util'
 import { availableParallelism } from 'node:os'
+import { readCase, readCorpus } from './corpus.ts'
+import { recordFailures } from './failures.ts'
 import { drawOptions } from './options.ts'
 import { runSeed } from './run.ts'
 import { isLane, lanePlan, runLane } from './lane.ts'
 import { runSeeds } from './pool.ts'
 import { createTally } from './tally.ts'
 import type { LaneWorld } from '../lanes/command.ts'
-import type { SimOverrides } from './options.ts'
-import type { SeedResult } from './pool.ts'
+import type { SimOptions, SimOverrides } from './options.ts'
+import type { Violation } from './watch.ts'
 
 interface Command {
   readonly seeds: readonly number[]
   readonly overrides: SimOverrides
   readonly workers: number
+  readonly case: string | undefined
+  readonly isCorpus: boolean
+  readonly shrinkMs: number
+}
+
+/** What the process around knows. */
+interface SimWorld extends LaneWorld {
+  /** Of the checkout. */
+  readonly root: string
 }
 
 const MS_PER_MINUTE = 60_000
+const MS_PER_SECOND = 1_000
 const SEED_DEFAULT = 1
+const SHRINK_SECONDS_DEFAULT = 60
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 
-export const main = async (args: readonly string[], world: LaneWorld): Promise<void> => {
-  if (isLane(args)) {
-    if (await runAsLane(args, world) > 0) process.exitCode = 1
-    return
-  }
-  const command = readCommand(args)
+export const main = async (args: readonly string[], world: SimWorld): Promise<void> => {
+  const command = isLane(args) ? null : readCommand(args)
   if (typeof command === 'string') {
     process.stderr.write(`sim: ${command}\n`)
     process.exitCode = 2
     return
   }
-  const failed = command.seeds.length === 1 ? replay(command) : await runMany(command)
+  const failed = command === null ? await runAsLane(args, world) : await perform(command, world)
   if (failed > 0) process.exitCode = 1
+}
+
+/** Resolves with the number of failures. */
+const perform = async (command: Command, world: SimWorld): Promise<number> => {
+  const { seeds: [seed = SEED_DEFAULT], overrides } = command
+  if (command.isCorpus) return replayCorpus(world)
+  if (command.case !== undefined) return replay((await readCase(command.case)).options, `--case ${command.case}`)
+  if (command.seeds.length > 1) return runMany(command, world)
+  return replay(drawOptions(seed, overrides), `--seed ${seed}${flagsOf(overrides)}`)
 }
 
 const readCommand = (args: readonly string[]): Command | string => {
@@ -54,6 +74,7 @@ const readCommand = (args: readonly string[]): Command | string => {
       options: {
         seed: { type: 'string' }, seeds: { type: 'string' }, nodes: { type: 'string' }, shards: { type: 'string' },
         minutes: { type: 'string' }, workers: { type: 'string' }, verbose: { type: 'boolean', default: false },
+        case: { type: 'string' }, corpus: { type: 'boolean', default: false }, 'shrink-seconds': { type: 'string' },
       },
     })
     const seeds = values.seeds === undefined ? [wholeNumber('seed', values.seed) ?? SEED_DEFAULT] : rangeOf(values.seeds)
@@ -62,6 +83,9 @@ const readCommand = (args: readonly string[]): Command | string => {
     return {
       seeds,
       workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
+      shrinkMs: (wholeNumber('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
+      case: values.case,
+      isCorpus: values.corpus,
       overrides: {
         nodes: wholeNumber('nodes', values.nodes),
         shards: wholeNumber('shards', values.shards),
@@ -88,31 +112,63 @@ const rangeOf = (text: string): number[] => {
 }
 
 /** Returns the number of failures. */
-const replay = ({ seeds, overrides }: Command): number => {
-  const options = drawOptions(seeds[0] ?? SEED_DEFAULT, overrides)
-  const result = runSeed(options, (line) => process.stdout.write(`${line}\n`))
-  process.stdout.write(`trace ${result.traceHash}\n`)
-  if (result.violation === null) return 0
-  process.stderr.write(`${failureText({ seed: options.seed, violation: result.violation }, overrides)}\n`)
+const replay = (options: SimOptions, flags: string): number => {
+  const { traceHash, violation } = runSeed(options, say)
+  say(`trace ${traceHash}`)
+  if (violation === null) return 0
+  process.stderr.write(`${failureText(options.seed, violation, flags)}\n`)
   return 1
 }
 
-const runMany = async (command: Command): Promise<number> => {
-  const tally = createTally()
-  await runSeeds(command, (result) => {
-    tally.add(result)
-    if (result.violation !== null) say(failureText(result, command.overrides))
-  })
-  for (const line of tally.lines()) say(line)
-  return tally.failed()
+const replayCorpus = async ({ root }: SimWorld): Promise<number> => {
+  let failed = 0
+  const cases = await readCorpus(`${root}/test/corpus/sim`)
+  for (const [name, { options }] of cases) {
+    const { violation } = runSeed(options)
+    if (violation === null) continue
+    failed += 1
+    say(failureText(options.seed, violation, `--case test/corpus/sim/${name}`))
+  }
+  say(`corpus: ${cases.size - failed} passed, ${failed} failed`)
+  return failed
 }
 
-const runAsLane = async (args: readonly string[], world: LaneWorld): Promise<number> =>
-  runLane(lanePlan(args, world), world, { say, failureText: (result) => failureText(result, {}) })
+const runMany = async (command: Command, world: SimWorld): Promise<number> => {
+  const tally = createTally()
+  const failed: number[] = []
+  await runSeeds(command, (result) => {
+    const { seed, violation } = result
+    tally.add(result)
+    if (violation === null) return
+    failed.push(seed)
+    say(failureText(seed, violation, `--seed ${seed}${flagsOf(command.overrides)}`))
+  })
+  const wanted = { ...placeOf(world), shrinkMs: command.shrinkMs, say }
+  await recordFailures(failed.map((seed) => drawOptions(seed, command.overrides)), wanted)
+  for (const line of tally.lines()) say(line)
+  return failed.length
+}
 
-const failureText = ({ seed, violation }: Pick<SeedResult, 'seed' | 'violation'>, overrides: SimOverrides): string =>
-  `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}\n`
-  + `  replay: npm run sim -- --seed ${seed}${flagsOf(overrides)}`
+const runAsLane = async (args: readonly string[], world: SimWorld): Promise<number> => {
+  const corpusFailed = await replayCorpus(world)
+  const failed: number[] = []
+  const failures = await runLane(lanePlan(args, world), world, {
+    corpusFailed,
+    say,
+    onFailure: (seed, violation) => {
+      failed.push(seed)
+      say(failureText(seed, violation, `--seed ${seed}`))
+    },
+  })
+  await recordFailures(failed.map((seed) => drawOptions(seed)), { ...placeOf(world), shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND, say })
+  return failures
+}
+
+const placeOf = ({ root, commit }: SimWorld): { readonly directory: string; readonly commit: string } =>
+  ({ directory: `${root}/.sim`, commit })
+
+const failureText = (seed: number, { invariant, text }: Violation, flags: string): string =>
+  `seed ${seed} failed: ${invariant}: ${text}\n  replay: npm run sim -- ${flags}`
 
 const flagsOf = ({ nodes, shards, safetyMs }: SimOverrides): string =>
   [flag('nodes', nodes), flag('shards', shards), flag('minutes', safetyMs === undefined ? undefined : safetyMs / MS_PER_MINUTE)].join('')

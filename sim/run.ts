@@ -36,6 +36,8 @@ export interface RunFigures {
   readonly faults: number
   /** How often each mark was hit. */
   readonly marks: MarkCounts
+  /** Those that were left out included. */
+  readonly faultsDrawn: number
 }
 
 export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
@@ -72,4 +74,5 @@ const figuresOf = ({ timeline, workload, watch, faults, marks }: Simulation): Ru
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),
   marks: marks.end(),
+  faultsDrawn: faults.drawn(),
 })
