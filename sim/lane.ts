@@ -59,12 +59,12 @@ export interface LaneOutput {
   readonly corpusFailed: number
 }
 
-/** Returns the number of failures: seeds, cases of the corpus, and marks that were never hit. Its line comes last but for what failures leave. */
+/** Returns the number of failures: seeds, cases of the corpus, and marks that were never hit. */
 export const runLane = async (plan: LanePlan, world: LaneWorld, { say, onFailure, corpusFailed }: LaneOutput): Promise<number> => {
   const { seed, seeds, workers, budgetSeconds, isNight } = plan
   const tally = createTally()
-  say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}`
-    + `${budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`}`)
+  const limit = budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`
+  say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}${limit}`)
   await runSeeds({ seeds, overrides: {}, workers, budgetSeconds, twiceEvery: TWICE_EVERY }, (result) => {
     tally.add(result)
     if (result.violation !== null) onFailure(result.seed, result.violation)

@@ -160,7 +160,8 @@ const runAsLane = async (args: readonly string[], world: SimWorld): Promise<numb
       say(failureText(seed, violation, `--seed ${seed}`))
     },
   })
-  await recordFailures(failed.map((seed) => drawOptions(seed)), { ...placeOf(world), shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND, say })
+  const wanted = { ...placeOf(world), shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND, say }
+  await recordFailures(failed.map((seed) => drawOptions(seed)), wanted)
   return failures
 }
 

@@ -54,7 +54,9 @@ export const logs = defineSubject('logs', [
     onMail: onAppend,
     onStep: ({ entry: of }) => {
       if (entry === of) hit('an entry of several operations was committed')
-      else if (of.payload.length >= Math.max(LARGE_BYTES, world.largeValueBytes)) hit('an entry as large as the broker allows was committed')
+      else if (of.payload.length >= Math.max(LARGE_BYTES, world.largeValueBytes)) {
+        hit('an entry as large as the broker allows was committed')
+      }
       entry = of
     },
     onView: (view, before) => {

@@ -52,8 +52,12 @@ export const requests = defineSubject('requests', [
   }
   const onMutation = (operation: HistoryOperation): void => {
     const { outcome, key, call } = operation
-    if (outcome.kind === 'failed') hit(outcome.status === 'NO_RESPONDERS' ? 'nobody was there to answer' : 'a write was refused for certain')
-    if (outcome.kind === 'answered' && call.kind === 'cas') hit(outcome.status === 'OK' ? 'a compare-and-set won' : 'a compare-and-set lost')
+    if (outcome.kind === 'failed') {
+      hit(outcome.status === 'NO_RESPONDERS' ? 'nobody was there to answer' : 'a write was refused for certain')
+    }
+    if (outcome.kind === 'answered' && call.kind === 'cas') {
+      hit(outcome.status === 'OK' ? 'a compare-and-set won' : 'a compare-and-set lost')
+    }
     const identity = identityOfOperation(operation)
     if (outcome.kind !== 'unknown' || identity === null) return
     const fate = world.ledgerOf(shardOfKey(key, world.shards))?.fateOf(identity)
