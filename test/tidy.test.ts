@@ -13,7 +13,7 @@ const CLOSURE_LINES_MAX = 150
 const LINE_COLUMNS_MAX = 140
 
 const folders = [
-  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture', 'test',
+  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture', 'fuzz', 'test',
 ]
 
 interface SourceFile {

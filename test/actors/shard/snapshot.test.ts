@@ -128,7 +128,8 @@ describe('a snapshot', () => {
     const request = [3, 1, 0, 0, 0, ...new Uint8Array(8), 0x72]
     const session = [4, ...new Uint8Array(26)]
     const ended = [5, ...new Uint8Array(8)]
-    expect([key, request, session, ended].map((record) => reasonOf(twice(record)))).toEqual(Array(4).fill('a snapshot holds one thing twice'))
+    const reasons = [key, request, session, ended].map((record) => reasonOf(twice(record)))
+    expect(reasons).toEqual(Array(4).fill('a snapshot holds one thing twice'))
   })
 
   test('refuses a remembered result of an unknown kind', () => {
