@@ -15,9 +15,9 @@ import { between } from '../actors/kernel/random.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Outcome, Target } from './target.ts'
 
-/** Bytes that a decoder may allocate whatever it is given: writers, tables that fill once, the engine's own. */
-const ALLOCATION_BASE = 256 * 1_024
-const ALLOCATION_FACTOR = 256
+/** Bytes that a decoder may allocate whatever it is given: the engine's own, and what the target says of its buffers. */
+const ALLOCATION_BASE = 16 * 1_024
+const ALLOCATION_FACTOR = 128
 const ALLOCATION_TRIES = 4
 
 export interface Execution {
@@ -113,7 +113,7 @@ const usedBytes = (): number => {
 
 /** The least of a few tries: collections and compilation are not the input's. */
 const allocationProblem = (target: Target, bytes: Uint8Array): string | undefined => {
-  const bound = ALLOCATION_BASE + ALLOCATION_FACTOR * bytes.length
+  const bound = ALLOCATION_BASE + (target.scratchBytes ?? 0) + ALLOCATION_FACTOR * bytes.length
   let least = Number.POSITIVE_INFINITY
   for (let attempt = 0; attempt < ALLOCATION_TRIES && least > bound; attempt += 1) {
     const before = usedBytes()

@@ -160,7 +160,7 @@ interface End { readonly command: Command; readonly world: LaneWorld; readonly s
 const finish = async (tallies: readonly Tally[], { command, world, seconds, stalls }: End): Promise<number> => {
   const executions = tallies.reduce((sum, tally) => sum + tally.executions, 0)
   const failed = tallies.filter(({ findings }) => findings.length > 0).length + stalls
-  const isCut = command.budgetSeconds !== undefined && executions < command.executions * 0.99
+  const isCut = command.budgetSeconds !== undefined && executions < command.executions * 0.95
   if (isCut) say(`fuzz: the time was up after ${executions} of ${command.executions} executions`)
   const decoders = Object.fromEntries(tallies.map((tally) => [tally.target.name, {
     executions: tally.executions, accepted: tally.accepted, outcomes: tally.signatures.size, findings: tally.findings.length,

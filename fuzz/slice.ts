@@ -18,7 +18,7 @@ const FRESH_SHARE = 0.02
 const MEND_SHARE = 0.8
 const PIECES_EVERY = 2
 const TRACES_EVERY = 64
-const ALLOCATION_EVERY = 256
+const ALLOCATION_EVERY = 64
 const PROBLEMS_MAX = 3
 
 export interface SliceInput {

@@ -21,6 +21,8 @@ export interface Target {
   readonly decodePieces?: (pieces: readonly Uint8Array[]) => Outcome
   /** Makes checksums right again, so that a change reaches what stands behind them. */
   readonly mend?: (bytes: Uint8Array) => void
+  /** Buffers that encoding again, or the image that is read, take whatever the input is. */
+  readonly scratchBytes?: number
   /** What texts of this kind are made of. */
   readonly words?: readonly string[]
 }

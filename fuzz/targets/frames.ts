@@ -53,7 +53,7 @@ const drawEnvelope = (random: Random): Envelope => ({
 const typeOf = ({ message }: FrameMessage): string => (message.type === 'raft' ? message.message.type : message.type)
 
 export const frame: Target = {
-  name: 'frame', share: 8, isCanonical: false,
+  name: 'frame', share: 8, isCanonical: false, scratchBytes: 64 * 1_024,
   example: (random) => encode(drawEnvelope(random), [drawMessage(random), ...drawList(random, 3, drawMessage)]),
   decode: (bytes) => {
     const opened = openEnvelope(bytes)

@@ -119,7 +119,7 @@ const mendSegment = (bytes: Uint8Array): void => {
 }
 
 export const logSegment: Target = {
-  name: 'log segment', share: 1, isCanonical: true,
+  name: 'log segment', share: 1, isCanonical: true, scratchBytes: 256 * 1_024,
   example: drawSegment,
   decode: (bytes) => {
     const { report, isNewer, tail } = recoverLog(new Map([[1, imageOf(bytes)]]))

@@ -53,7 +53,7 @@ const restore = (pieces: readonly Uint8Array[]): Outcome => {
 }
 
 export const shardState: Target = {
-  name: 'shard state', share: 3, isCanonical: false,
+  name: 'shard state', share: 3, isCanonical: false, scratchBytes: 64 * 1_024,
   example: (random) => bytesOfState(drawState(random)),
   decode: (bytes) => restore([bytes]),
   decodePieces: restore,
