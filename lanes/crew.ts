@@ -1,6 +1,9 @@
 /**
  * Numbered tasks on several cores: worker threads, each of which takes the next task that nobody has taken, until there are none or the
  * time is up. What a task does may depend on its number alone, so a run says the same however many workers it has.
+ *
+ * A task that does not end is a failure of its own: each worker has a box in shared memory where it writes what it is about to try, and
+ * when nothing has come from it for STALL_MS, the crew gives up with the content of that box.
  */
 
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
@@ -21,32 +24,77 @@ interface CrewWork {
   readonly endsAt: number
   /** One shared counter: the number of the next task. */
   readonly next: SharedArrayBuffer
+  readonly box: Box
 }
 
 const HEAP_MB_MAX = 1_024
+/** No task takes a hundredth of this on a quiet machine. */
+const STALL_MS = 120_000
+const LOOK_MS = 5_000
+const BOX_BYTES = 4_096
+
+/** A worker that did not come back, and what it was about to try. */
+export class StallError extends Error {
+  override readonly name = 'StallError'
+  readonly tried: Uint8Array
+  constructor(tried: Uint8Array) {
+    super(`a worker has been silent for ${STALL_MS / 1_000} s: an endless loop`)
+    this.tried = tried
+  }
+}
+
+/** The first four bytes are the length of what follows. */
+export type Box = SharedArrayBuffer
+
+const put = (box: Box, bytes: Uint8Array): void => {
+  const length = Math.min(bytes.length, BOX_BYTES)
+  new DataView(box).setUint32(0, length)
+  new Uint8Array(box, 4).set(length === bytes.length ? bytes : bytes.subarray(0, length))
+}
+
+const contentOf = (box: Box): Uint8Array => Uint8Array.from(new Uint8Array(box, 4, new DataView(box).getUint32(0)))
 
 /** Resolves when all have ended; rejects when one could not go on. */
 export const runCrew = async (options: CrewOptions, onReport: (report: unknown) => void): Promise<void> => {
-  const work: CrewWork = {
+  const work: Omit<CrewWork, 'box'> = {
     crew: true, data: options.data, tasks: options.tasks, next: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
     endsAt: options.budgetSeconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.budgetSeconds * 1_000,
   }
-  await Promise.all(Array.from({ length: Math.min(options.workers, options.tasks) }, () => new Promise<void>((resolve, reject) => {
-    const worker = new Worker(new URL(options.entry), { workerData: work, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX } })
-    worker.on('message', onReport)
-    worker.on('error', reject)
-    worker.on('exit', () => resolve())
-  })))
+  await Promise.all(Array.from({ length: Math.min(options.workers, options.tasks) }, () => workerOf(options.entry, work, onReport)))
 }
 
+const workerOf = (entry: string, work: Omit<CrewWork, 'box'>, onReport: (report: unknown) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const box: Box = new SharedArrayBuffer(BOX_BYTES + 4)
+    const worker = new Worker(new URL(entry), {
+      workerData: { ...work, box } satisfies CrewWork, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+    })
+    let heardAt = performance.now()
+    const look = setInterval(() => {
+      if (performance.now() - heardAt < STALL_MS) return
+      clearInterval(look)
+      reject(new StallError(contentOf(box)))
+      void worker.terminate()
+    }, LOOK_MS)
+    worker.on('message', (report: unknown) => {
+      heardAt = performance.now()
+      onReport(report)
+    })
+    worker.on('error', reject)
+    worker.on('exit', () => {
+      clearInterval(look)
+      resolve()
+    })
+  })
+
 /** In a worker of a crew: makes the doer of tasks once and lets it do them; elsewhere nothing. */
-export const serveCrew = (prepare: (data: unknown) => (task: number) => unknown): void => {
+export const serveCrew = (prepare: (data: unknown, trying: (bytes: Uint8Array) => void) => (task: number) => unknown): void => {
   if (isMainThread || !isWork(workerData)) return
-  const { data, tasks, endsAt, next } = workerData
+  const { data, tasks, endsAt, next, box } = workerData
   // The disk of a test answers with thousands of errors, and a stack is most of what one costs.
   Error.stackTraceLimit = 0
   const counter = new Int32Array(next)
-  const perform = prepare(data)
+  const perform = prepare(data, (bytes) => put(box, bytes))
   while (Date.now() < endsAt) {
     const task = Atomics.add(counter, 0, 1)
     if (task >= tasks) return

@@ -22,7 +22,7 @@ const GOLDEN = 0.618_033_988_749_894_9
 export const planOf = (kinds: readonly Kind[], total: number): readonly Item[] => {
   const shares = kinds.reduce((sum, { share }) => sum + share, 0)
   const placed = kinds.flatMap((kind, at) => {
-    const count = Math.round(total * kind.share / shares)
+    const count = Math.max(1, Math.round(total * kind.share / shares))
     return itemsOf(kind, at, count).map((item, i) => ({ item, order: (i + 0.5) / count }))
   })
   return placed.sort((a, b) => a.order - b.order || a.item.kind - b.item.kind).map(({ item }) => item)

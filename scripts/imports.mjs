@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { transformSync } from '@swc/core'
 import { root } from '../bin/bootstrap.mjs'
 
-const folders = ['actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture']
+const folders = ['actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'lanes', 'torture', 'fuzz']
 
 const strip = (text) => transformSync(text, {
   jsc: { target: 'es2023', parser: { syntax: 'typescript' }, transform: { verbatimModuleSyntax: true } },

@@ -116,7 +116,7 @@ const newerHint = (known: LeaderHint | null, heard: LeaderHint | null): LeaderHi
 }
 
 /** The map, or what is wrong with it. It comes from outside, so nothing in it is taken on trust. */
-const readMap = (data: Uint8Array): RoutingMap | string => {
+export const readMap = (data: Uint8Array): RoutingMap | string => {
   try {
     const found = JSON.parse(new TextDecoder().decode(data)) as unknown
     return mapOf(found) ?? 'the answer is not a cluster map: is this the prefix of a ShardKV cluster?'

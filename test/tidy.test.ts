@@ -15,7 +15,7 @@ const LINE_COLUMNS_MAX = 140
 const THREATS = 26
 
 const folders = [
-  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'chaos', 'lanes', 'torture', 'test',
+  'actors', 'bus', 'topology', 'storage', 'gateway', 'observe', 'sim', 'cli', 'sdk', 'bench', 'chaos', 'lanes', 'torture', 'fuzz', 'test',
 ]
 
 interface SourceFile {

@@ -64,7 +64,7 @@ export const saveCheckpoint = (files: LocalFiles, path: string, checkpoint: Chec
 const refusal = (path: string, why: string): CliError =>
   new CliError(ExitCode.error, `${path} ${why}; remove it to start this load from the beginning, or name another with --checkpoint`)
 
-const parseCheckpoint = (text: string): Checkpoint | null => {
+export const parseCheckpoint = (text: string): Checkpoint | null => {
   try {
     const value = JSON.parse(text) as Partial<Checkpoint>
     const isValid = value.version === 1 && typeof value.template === 'string' && /^[0-9a-f]{16}$/.test(value.run ?? '')

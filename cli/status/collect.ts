@@ -66,7 +66,7 @@ export const nobodyAnswers = (prefix: string): CliError => new CliError(ExitCode
   `the broker is there, but no node answers on ${prefix}.status; start one with "shardkv start", or give the right --prefix`)
 
 /** Null for anything that is no report, such as NATS' own "no responders". */
-const reportOf = (message: Inbound): NodeReport | null => {
+export const reportOf = (message: Pick<Inbound, 'data'>): NodeReport | null => {
   try {
     const report = JSON.parse(new TextDecoder().decode(message.data)) as Partial<NodeReport>
     const isReport = typeof report.node?.id === 'string' && Array.isArray(report.members) && Array.isArray(report.replicas)

@@ -1,0 +1,17 @@
+/** Every decoder of bytes that come from outside, or from a disk. */
+
+import { batchEntry, configuration } from './targets/entries.ts'
+import { clientFrame, nodeFrame } from './targets/batchDoor.ts'
+import { clusterMap, controlMessage, nodeReport } from './targets/documents.ts'
+import { frame } from './targets/frames.ts'
+import { genesisFile, snapshotFile } from './targets/files.ts'
+import { checkpoint, keyTemplate, loadFile, sdkCodecs } from './targets/loadFile.ts'
+import { logRecord, logSegment } from './targets/logBytes.ts'
+import { keyToken, rawRequest, requestHeaders, subject } from './targets/requests.ts'
+import { shardState } from './targets/shardState.ts'
+import type { Target } from './target.ts'
+
+export const targets: readonly Target[] = [
+  frame, clientFrame, nodeFrame, controlMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile, genesisFile,
+  subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
+]
