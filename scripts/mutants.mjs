@@ -101,12 +101,18 @@ const replay = async (mutants) => {
   }
 }
 
+const TITLE_COLUMNS = 72
+const CATCHER_COLUMNS = 96
+/** What does not fit is cut: the whole is in the mutant's file. */
+const column = (text, columns) => (text.length > columns ? `${text.slice(0, columns - 3)}...` : text.padEnd(columns))
+
 const printTable = (mutants, verdicts) => {
-  say(`${'mutant'.padEnd(66)} ${'caught by'.padEnd(72)} seeds`)
+  say(`${column('mutant', TITLE_COLUMNS)} ${column('caught by', CATCHER_COLUMNS)} seeds needed`)
   for (const { id, title, catcher } of mutants) {
     const { isCaught, text } = verdicts.get(id)
     const lane = catcher.lane === 'sim' ? 'sim' : catcher.path.replace(/^test\//, '').replace(/\.test\.ts$/, '')
-    say(`${`${id} ${title}`.padEnd(66)} ${(isCaught ? `${lane}: ${text}` : `FAILED: ${text}`).padEnd(72)} ${catcher.seedsNeeded ?? ''}`)
+    const by = isCaught ? column(`${lane}: ${text}`, CATCHER_COLUMNS) : `FAILED: ${text}`
+    say(`${column(`${id} ${title}`, TITLE_COLUMNS)} ${by} ${catcher.seedsNeeded ?? ''}`.trimEnd())
   }
 }
 
