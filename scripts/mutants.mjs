@@ -13,7 +13,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureBuild, ensureDependencies, root } from '../bin/bootstrap.mjs'
 
@@ -157,7 +157,7 @@ const { passed, failed, figures } = values.search
   ? await search(wanted.filter(({ catcher }) => catcher.lane === 'sim' || positionals.length > 0))
   : await replay(inOrder(wanted))
 
-const folder = join(root, process.env.SHARDKV_FIGURES ?? '.figures')
+const folder = resolve(root, process.env.SHARDKV_FIGURES ?? '.figures')
 const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim()
 mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, 'mutants.json'), `${JSON.stringify({
