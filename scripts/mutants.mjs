@@ -13,7 +13,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureBuild, ensureDependencies, root } from '../bin/bootstrap.mjs'
 
@@ -101,12 +101,18 @@ const replay = async (mutants) => {
   }
 }
 
+const TITLE_COLUMNS = 72
+const CATCHER_COLUMNS = 96
+/** What does not fit is cut: the whole is in the mutant's file. */
+const column = (text, columns) => (text.length > columns ? `${text.slice(0, columns - 3)}...` : text.padEnd(columns))
+
 const printTable = (mutants, verdicts) => {
-  say(`${'mutant'.padEnd(66)} ${'caught by'.padEnd(72)} seeds`)
+  say(`${column('mutant', TITLE_COLUMNS)} ${column('caught by', CATCHER_COLUMNS)} seeds needed`)
   for (const { id, title, catcher } of mutants) {
     const { isCaught, text } = verdicts.get(id)
     const lane = catcher.lane === 'sim' ? 'sim' : catcher.path.replace(/^test\//, '').replace(/\.test\.ts$/, '')
-    say(`${`${id} ${title}`.padEnd(66)} ${(isCaught ? `${lane}: ${text}` : `FAILED: ${text}`).padEnd(72)} ${catcher.seedsNeeded ?? ''}`)
+    const by = isCaught ? column(`${lane}: ${text}`, CATCHER_COLUMNS) : `FAILED: ${text}`
+    say(`${column(`${id} ${title}`, TITLE_COLUMNS)} ${by} ${catcher.seedsNeeded ?? ''}`.trimEnd())
   }
 }
 
@@ -151,7 +157,7 @@ const { passed, failed, figures } = values.search
   ? await search(wanted.filter(({ catcher }) => catcher.lane === 'sim' || positionals.length > 0))
   : await replay(inOrder(wanted))
 
-const folder = join(root, process.env.SHARDKV_FIGURES ?? '.figures')
+const folder = resolve(root, process.env.SHARDKV_FIGURES ?? '.figures')
 const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim()
 mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, 'mutants.json'), `${JSON.stringify({
