@@ -5,8 +5,8 @@
  *   npm run chaos -- --check FILE        judges a history alone
  *   npm run chaos -- --list              names the nemeses
  *
- * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs (docs/TESTING.md) that must be
- * caught. The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures).
+ * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs that must be caught
+ * (docs/TESTING.md). The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures).
  */
 
 import { execFileSync } from 'node:child_process'

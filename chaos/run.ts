@@ -116,7 +116,8 @@ const open = async (input: RunInput): Promise<Ground> => {
   const connections = await connectClients(cluster, plan.clients, needs.has('links'))
   const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan })
   return {
-    input, nemeses, cluster, connections, recorder, disk: disks[0] ?? null, supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
+    input, nemeses, cluster, connections, recorder, disk: disks[0] ?? null,
+    supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
     load: startLoad({
       through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
       registers: plan.registers, counters: plan.counters,

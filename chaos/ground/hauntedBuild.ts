@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { builtFile, checkout } from './checkout.ts'
 
 /**
- * A change to one file of the product, as data (the form of test/mutants): the text must occur exactly once, also after types are gone.
- * How much white space there is does not matter: the compiler breaks lines.
+ * A change to one file of the product, as data (the form of test/mutants): the text must occur exactly once, also after types
+ * are gone. How much white space there is does not matter: the compiler breaks lines.
  */
 export interface Planted {
   readonly file: string

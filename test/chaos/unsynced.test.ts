@@ -53,7 +53,7 @@ describe('unsynced writes', () => {
           model.truncate(change.length, () => {})
         } else unsynced.flush(file, () => {})
         unsynced.read(file, { position, length }, (_error, seen) =>
-          expect([...seen]).toEqual([...model.content().slice(position, position + length)]))
+          expect(Buffer.from(seen)).toEqual(Buffer.from(model.content().subarray(position, position + length))))
         expect(unsynced.sizeOver(file.content().length)).toBe(model.content().length)
       }
       unsynced.flush(file, () => {})
