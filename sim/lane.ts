@@ -61,8 +61,8 @@ export interface LaneOutput {
 export const runLane = async (plan: LanePlan, world: LaneWorld, { say, failureText }: LaneOutput): Promise<number> => {
   const { seed, seeds, workers, budgetSeconds, isNight } = plan
   const tally = createTally()
-  say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}`
-    + `${budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`}`)
+  const limit = budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`
+  say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}${limit}`)
   await runSeeds({ seeds, overrides: {}, workers, budgetSeconds, twiceEvery: TWICE_EVERY }, (result) => {
     tally.add(result)
     if (result.violation !== null) say(failureText(result))
