@@ -67,7 +67,7 @@ export const logs = defineSubject('logs', [
         hit('a follower knew of a commit that its own disk did not hold yet')
       }
       if (view.lastIndex !== before.lastIndex || view.lastTerm !== before.lastTerm) onLog(view, before)
-      if (view.role === 'leader' && before.role !== 'leader' && view.lastTerm < view.term && view.commitIndex < view.lastIndex) {
+      if (view.role === 'leader' && before.role !== 'leader' && (view.entryAt(view.commitIndex + 1)?.term ?? view.term) < view.term) {
         hit('a new leader found uncommitted entries of an older term in its log')
       }
     },
