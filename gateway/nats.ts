@@ -4,9 +4,9 @@
  * decides nothing about data.
  *
  * Who answers what (DESIGN 3). A slot subscription lives no longer than one leadership: dropping it drops every buffered copy, so
- * a deposed leader executes no backlog. It is drained, not dropped, when a leadership moves by plan. On the gateway subjects one member of the queue group answers, and forwards once. Replies
- * go only to subjects under the inbox prefix, or a client could make this node publish bytes of its choice on an internal subject
- * (RELIABILITY T22).
+ * a deposed leader executes no backlog. It is drained, not dropped, when a leadership moves by plan. On the gateway subjects one member of
+ * the queue group answers, and forwards once. Replies go only to subjects under the inbox prefix, or a client could make this node publish
+ * bytes of its choice on an internal subject (RELIABILITY T22).
  *
  * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
  */
