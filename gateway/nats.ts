@@ -4,9 +4,9 @@
  * decides nothing about data.
  *
  * Who answers what (DESIGN 3). A slot subscription lives no longer than one leadership: dropping it drops every buffered copy, so
- * a deposed leader executes no backlog. It is drained, not dropped, when a leadership moves by plan. On the gateway subjects one
- * member of the queue group answers, and forwards once. Replies go only to subjects under the inbox prefix, or a client could make this node publish bytes of its choice on an internal subject
- * (RELIABILITY T22).
+ * a deposed leader executes no backlog. It is drained, not dropped, when a leadership moves by plan. On the gateway subjects one member of
+ * the queue group answers, and forwards once. Replies go only to subjects under the inbox prefix, or a client could make this node publish
+ * bytes of its choice on an internal subject (RELIABILITY T22).
  *
  * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
  */
@@ -85,6 +85,8 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   const refusals = createRefusalLog(options.clock, log, 'a request was refused')
   const replies = new Map<RequestTicket, PendingReply>()
   const served = new Map<ShardId, Subscription | null>()
+  /** Slots that are drained and still deliver. Their shard may be served again before they are done. */
+  const draining = new Map<ShardId, readonly Subscription[]>()
   let shared: Subscription[] = []
   let isOpen = false
   let nextTicket = 1
@@ -144,6 +146,10 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
 
   const subscribeSlot = (shard: ShardId): Subscription =>
     bus.subscribe(slotWildcard(prefix, shard), (inbound) => take('slot', inbound))
+  const dropDraining = (shard: ShardId): void => {
+    for (const subscription of draining.get(shard) ?? []) subscription.unsubscribe()
+    draining.delete(shard)
+  }
   const closeShared = (): void => {
     for (const subscription of shared) subscription.unsubscribe()
     shared = []
@@ -160,11 +166,18 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       served.get(shard)?.unsubscribe()
       served.delete(shard)
       if (isServing) served.set(shard, isOpen ? subscribeSlot(shard) : null)
+      else dropDraining(shard)
     },
     drainSlot: (shard, done) => {
       const subscription = served.get(shard) ?? null
-      if (subscription === null) done()
-      else subscription.drain(() => {
+      if (subscription === null) {
+        done()
+        return
+      }
+      served.delete(shard)
+      draining.set(shard, [...draining.get(shard) ?? [], subscription])
+      subscription.drain(() => {
+        draining.set(shard, (draining.get(shard) ?? []).filter((other) => other !== subscription))
         options.catchUp()
         done()
       })
@@ -195,6 +208,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       isOpen = false
       closeShared()
       for (const subscription of served.values()) subscription?.unsubscribe()
+      for (const shard of draining.keys()) dropDraining(shard)
       served.clear()
       replies.clear()
     },

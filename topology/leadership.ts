@@ -10,8 +10,9 @@
  * TimeoutNow leaves at once and the pause is one election. A move begins only when there is such a successor, by the look of it.
  *
  * A shard that is not quiet within QUIET_MS_MAX has something in its way: a broker that does not answer, a quorum that does not
- * commit, an entry that the full disk does not take. Towards a preferred leader the move is given up, since waiting costs nothing.
- * Away from a full disk or a leaving node the transfer is asked for all the same: what waits there would wait for ever, or be lost with the process.
+ * commit, an entry that the full disk does not take. Towards a preferred leader the move is given up, since waiting costs nothing. Away
+ * from a full disk or a leaving node the transfer is asked for all the same: what waits there would wait for ever, or be lost with
+ * the process.
  */
 
 import { nodeOf } from './ids.ts'

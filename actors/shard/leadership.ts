@@ -53,7 +53,8 @@ export const startClock = (core: ShardCore): void => {
   core.logTime = startLogTime(Math.max(core.state.timeMs, core.electedClockMs + elapsedMs), core.now)
 }
 
-export const serve = (core: ShardCore): void => setServing(core, true)
+/** Said also when a move is given up in the middle of draining: the slot that is drained asks for nothing, so a new one is needed. */
+export const serve = (core: ShardCore): void => announceServing(core, true)
 
 export const drainSlot = (core: ShardCore): void => {
   core.lastDrain += 1
@@ -64,7 +65,9 @@ export const drainSlot = (core: ShardCore): void => {
 export const isNewestDrain = (core: ShardCore, { drain }: Extract<ShardLocalEvent, { type: 'shard.slotDrained' }>): boolean =>
   drain === core.lastDrain
 
-export const stopServing = (core: ShardCore): void => setServing(core, false)
+export const stopServing = (core: ShardCore): void => {
+  if (core.isServing) announceServing(core, false)
+}
 
 /** Nobody waits for an answer, and no entry is under way that this leadership proposed. */
 export const isQuiet = (core: ShardCore): boolean =>
@@ -74,15 +77,14 @@ export const announceQuiet = (core: ShardCore): void => {
   core.effects.push({ type: 'shard.quiet' })
 }
 
-const setServing = (core: ShardCore, serving: boolean): void => {
-  if (core.isServing === serving) return
+const announceServing = (core: ShardCore, serving: boolean): void => {
   core.isServing = serving
   core.effects.push({ type: 'shard.serving', serving, term: core.term })
 }
 
 const endLeadership = (core: ShardCore): void => {
   // The subscription goes first, and with it every buffered copy.
-  setServing(core, false)
+  stopServing(core)
   const unproposed = core.gatheredWrites
   const reads = [
     ...core.gatheredReads, ...core.gatheredLeaseReads, ...[...core.rounds.values()].flat(),

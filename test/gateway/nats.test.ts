@@ -20,8 +20,11 @@ interface Answer {
   readonly headers: Headers
 }
 
-const open = (options: { isMapped?: boolean; isOverloaded?: boolean } = {}) => {
-  const world = createVirtualWorld(options.isMapped === false ? {} : { mappings: { prefix: 'kv', shardCount: SHARDS } })
+const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: number[] } = {}) => {
+  const world = createVirtualWorld({
+    ...(options.isMapped === false ? {} : { mappings: { prefix: 'kv', shardCount: SHARDS } }),
+    fate: () => [options.delays?.shift() ?? 0],
+  })
   const submitted: ClientRequest[] = []
   const log: string[] = []
   const spans: string[] = []
@@ -287,6 +290,27 @@ describe('the NATS gateway', () => {
     gateway.setServing(shard, false)
     gateway.setServing(shard, true)
     ask('kv.get.user42')
+    expect(submitted).toHaveLength(2)
+  })
+
+  test('serves a slot anew while the old subscription still delivers, and drops both with the leadership', () => {
+    const { gateway, client, submitted, pass } = open({ delays: [10, 0, 10, 0] })
+    const shard = shardId(shardOf('user42', SHARDS))
+    /** One request on its way to the old subscription, one to the new. */
+    const askBoth = (): void => {
+      client.publish('kv.get.user42', new Uint8Array(0), { reply: '_INBOX.x' })
+      gateway.drainSlot(shard, () => {})
+      gateway.setServing(shard, true)
+      client.publish('kv.get.user42', new Uint8Array(0), { reply: '_INBOX.x' })
+    }
+    gateway.setServing(shard, true)
+    gateway.open()
+    askBoth()
+    pass(20)
+    expect(submitted).toHaveLength(2)
+    askBoth()
+    gateway.setServing(shard, false)
+    pass(20)
     expect(submitted).toHaveLength(2)
   })
 

@@ -274,6 +274,13 @@ describe('a shard that hands its leadership over', () => {
     expect(harness.verdictOf(write)).toEqual(['OK'])
   })
 
+  test('subscribes its slot anew when the move is given up while the old subscription is drained', () => {
+    const { harness } = handing()
+    harness.send({ type: 'shard.serveAgain' })
+    expect(harness.serving).toEqual(['serves 1', 'drains 1', 'serves 1'])
+    expect(harness.shard.status().serving).toBe(true)
+  })
+
   test('does not take an abort or a drain of another move for its own', () => {
     const { harness, entries } = handing()
     harness.commit(...entries)
