@@ -13,7 +13,7 @@ import type { Generator } from '../../../torture/generator.ts'
 const SEED = Number(process.env['SHARDKV_SEED'] ?? 1)
 
 /** An even sample of the calls; the lane hits every one. */
-const SAMPLE = 24
+const SAMPLE = 12
 
 const problemsOf = (generator: Generator): readonly string[] => {
   const items = planOf([generator], SAMPLE)
