@@ -2,9 +2,10 @@
  * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end.
  */
 
-import { fraction, pick } from '../actors/kernel/random.ts'
+import { createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { mendNetwork } from './brokerFaults.ts'
 import { downMs, faultActions } from './faultActions.ts'
+import type { Random } from '../actors/kernel/random.ts'
 import type { Machine } from './cluster.ts'
 import type { FaultContext, FaultsInput } from './faultContext.ts'
 import type { FaultKind, SimOptions } from './options.ts'
@@ -19,32 +20,40 @@ export interface Faults {
   /** What to do with a node that ended by itself. */
   readonly onExit: (machine: Machine, reason: string) => void
   readonly injected: () => number
+  /** Skipped ones included. */
+  readonly drawn: () => number
 }
 
 export const createFaults = (options: SimOptions, input: FaultsInput): Faults => {
   const { cluster, network, timeline, random, trace } = input
   const { machines } = cluster
+  const skipped = new Set(options.skippedFaults)
   let isActive = false
+  let drawn = 0
   let injected = 0
   /** Machines that are to live, whatever ended their last process. */
   let alive: readonly Machine[] = machines
 
-  const restart = (machine: Machine): void => {
-    timeline.schedule(downMs(random), () => {
+  const restart = (machine: Machine, from: Random): void => {
+    timeline.schedule(downMs(from), () => {
       if (alive.includes(machine) && machine.node === null) cluster.start(machine)
     })
   }
   const kinds = options.faults.flatMap((kind) => Array.from({ length: shares[kind] ?? 1 }, () => kind))
-  const context: FaultContext = { ...input, isActive: () => isActive, restart }
+  const context: Omit<FaultContext, 'random' | 'restart'> = { ...input, isActive: () => isActive }
+  const exits = createRandom(random.uint32())
   const next = (): void => {
     timeline.schedule(-options.faultEveryMs * Math.log(1 - fraction(random)), () => {
       if (!isActive) return
       const kind = pick(random, kinds)
       const machine = pick(random, machines.filter(({ node, process }) => node !== null && process.state === 'running'))
-      if (kind !== undefined && machine !== undefined) {
+      // What a fault draws is its own, so that leaving one out changes nothing about when the others come.
+      const own = createRandom(random.uint32())
+      if (kind !== undefined && machine !== undefined && !skipped.has(drawn)) {
         injected += 1
-        faultActions[kind](context, machine)
+        faultActions[kind]({ ...context, random: own, restart: (ended) => restart(ended, own) }, machine)
       }
+      drawn += 1
       next()
     })
   }
@@ -70,8 +79,9 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
     onExit: (machine, reason) => {
       trace.line(machine.id, 'machine', `ended by itself: ${reason}`)
       cluster.losePower(machine)
-      restart(machine)
+      restart(machine, exits)
     },
     injected: () => injected,
+    drawn: () => drawn,
   }
 }

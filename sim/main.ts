@@ -4,35 +4,53 @@
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seeds 1..200 [--workers 2]
  *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
+ *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
+ *   npm run sim -- --corpus           all of those, which must not fail
  *
  * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
- * bytes every time. Many seeds print failures only, each with the command that replays it. Exit code 1 when
- * anything failed.
+ * bytes every time. Many seeds print failures only, each with the command that replays it; the first few leave their trace and a smaller
+ * run that fails the same way in .sim (failures.ts). Exit code 1 when anything failed.
  */
 
 import { parseArgs } from 'node:util'
 import { availableParallelism } from 'node:os'
+import { readCase, readCorpus } from './corpus.ts'
+import { recordFailure } from './failures.ts'
 import { drawOptions } from './options.ts'
 import { runSeed } from './run.ts'
 import { isLane, lanePlan, runLane } from './lane.ts'
 import { runSeeds } from './pool.ts'
 import { createTally } from './tally.ts'
+import type { SimOptions, SimOverrides } from './options.ts'
+import type { CorpusResult } from './lane.ts'
 import type { LaneWorld } from '../lanes/command.ts'
-import type { SimOverrides } from './options.ts'
-import type { SeedResult } from './pool.ts'
+import type { Violation } from './watch.ts'
 
 interface Command {
   readonly seeds: readonly number[]
   readonly overrides: SimOverrides
   readonly workers: number
+  readonly shrinkMs: number
+  readonly case?: string | undefined
+  readonly corpus: boolean
+}
+
+/** What the process around knows. */
+interface SimWorld extends LaneWorld {
+  /** Of the checkout. */
+  readonly root: string
 }
 
 const MS_PER_MINUTE = 60_000
+const MS_PER_SECOND = 1_000
 const SEED_DEFAULT = 1
+/** So many failures of one command are made smaller: where many seeds fail, they fail for few reasons. */
+const SHRUNK_MAX = 3
+const SHRINK_SECONDS_DEFAULT = 60
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 
-export const main = async (args: readonly string[], world: LaneWorld): Promise<void> => {
+export const main = async (args: readonly string[], world: SimWorld): Promise<void> => {
   if (isLane(args)) {
     if (await runAsLane(args, world) > 0) process.exitCode = 1
     return
@@ -43,8 +61,17 @@ export const main = async (args: readonly string[], world: LaneWorld): Promise<v
     process.exitCode = 2
     return
   }
-  const failed = command.seeds.length === 1 ? replay(command) : await runMany(command)
+  const failed = await perform(command, world)
   if (failed > 0) process.exitCode = 1
+}
+
+/** Resolves with the number of failures. */
+const perform = async (command: Command, world: SimWorld): Promise<number> => {
+  if (command.corpus) return (await replayCorpus(world.root)).failed
+  if (command.case !== undefined) return replay((await readCase(command.case)).options, `--case ${command.case}`)
+  if (command.seeds.length > 1) return runMany(command, world)
+  const seed = command.seeds[0] ?? SEED_DEFAULT
+  return replay(drawOptions(seed, command.overrides), `--seed ${seed}${flagsOf(command.overrides)}`)
 }
 
 const readCommand = (args: readonly string[]): Command | string => {
@@ -54,6 +81,7 @@ const readCommand = (args: readonly string[]): Command | string => {
       options: {
         seed: { type: 'string' }, seeds: { type: 'string' }, nodes: { type: 'string' }, shards: { type: 'string' },
         minutes: { type: 'string' }, workers: { type: 'string' }, verbose: { type: 'boolean', default: false },
+        case: { type: 'string' }, corpus: { type: 'boolean', default: false }, 'shrink-seconds': { type: 'string' },
       },
     })
     const seeds = values.seeds === undefined ? [wholeNumber('seed', values.seed) ?? SEED_DEFAULT] : rangeOf(values.seeds)
@@ -62,6 +90,9 @@ const readCommand = (args: readonly string[]): Command | string => {
     return {
       seeds,
       workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
+      shrinkMs: (wholeNumber('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
+      case: values.case,
+      corpus: values.corpus,
       overrides: {
         nodes: wholeNumber('nodes', values.nodes),
         shards: wholeNumber('shards', values.shards),
@@ -88,31 +119,61 @@ const rangeOf = (text: string): number[] => {
 }
 
 /** Returns the number of failures. */
-const replay = ({ seeds, overrides }: Command): number => {
-  const options = drawOptions(seeds[0] ?? SEED_DEFAULT, overrides)
+const replay = (options: SimOptions, flags: string): number => {
   const result = runSeed(options, (line) => process.stdout.write(`${line}\n`))
   process.stdout.write(`trace ${result.traceHash}\n`)
   if (result.violation === null) return 0
-  process.stderr.write(`${failureText({ seed: options.seed, violation: result.violation }, overrides)}\n`)
+  process.stderr.write(`${failureText(options.seed, result.violation, flags)}\n`)
   return 1
 }
 
-const runMany = async (command: Command): Promise<number> => {
+const replayCorpus = async (root: string): Promise<CorpusResult> => {
+  const directory = `${root}/test/corpus/sim`
+  const cases = await readCorpus(directory)
+  let failed = 0
+  for (const [name, { options }] of cases) {
+    const { violation } = runSeed(options)
+    if (violation === null) continue
+    failed += 1
+    say(failureText(options.seed, violation, `--case test/corpus/sim/${name}`))
+  }
+  say(`corpus: ${cases.size - failed} passed, ${failed} failed`)
+  return { passed: cases.size - failed, failed }
+}
+
+const runMany = async (command: Command, world: SimWorld): Promise<number> => {
   const tally = createTally()
+  const failures: number[] = []
   await runSeeds(command, (result) => {
     tally.add(result)
-    if (result.violation !== null) say(failureText(result, command.overrides))
+    if (result.violation === null) return
+    failures.push(result.seed)
+    say(failureText(result.seed, result.violation, `--seed ${result.seed}${flagsOf(command.overrides)}`))
   })
+  await leaveSmaller(failures, command, world)
   for (const line of tally.lines()) say(line)
   return tally.failed()
 }
 
-const runAsLane = async (args: readonly string[], world: LaneWorld): Promise<number> =>
-  runLane(lanePlan(args, world), world, { say, failureText: (result) => failureText(result, {}) })
+/** The first few failures leave their trace and a smaller run that fails the same way. */
+const leaveSmaller = async (
+  seeds: readonly number[], { overrides, shrinkMs }: Pick<Command, 'overrides' | 'shrinkMs'>, { commit, root }: SimWorld,
+): Promise<void> => {
+  for (const seed of seeds.slice(0, SHRUNK_MAX)) {
+    const lines = await recordFailure(drawOptions(seed, overrides), { directory: `${root}/.sim`, commit, shrinkMs })
+    say(`seed ${seed}:\n${lines.join('\n')}`)
+  }
+}
 
-const failureText = ({ seed, violation }: Pick<SeedResult, 'seed' | 'violation'>, overrides: SimOverrides): string =>
-  `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}\n`
-  + `  replay: npm run sim -- --seed ${seed}${flagsOf(overrides)}`
+const runAsLane = (args: readonly string[], world: SimWorld): Promise<number> => runLane(lanePlan(args, world), world, {
+  say,
+  failureText: (seed, violation) => failureText(seed, violation, `--seed ${seed}`),
+  leaveSmaller: (seeds) => leaveSmaller(seeds, { overrides: {}, shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND }, world),
+  replayCorpus: () => replayCorpus(world.root),
+})
+
+const failureText = (seed: number, { invariant, text }: Violation, flags: string): string =>
+  `seed ${seed} failed: ${invariant}: ${text}\n  replay: npm run sim -- ${flags}`
 
 const flagsOf = ({ nodes, shards, safetyMs }: SimOverrides): string =>
   [flag('nodes', nodes), flag('shards', shards), flag('minutes', safetyMs === undefined ? undefined : safetyMs / MS_PER_MINUTE)].join('')

@@ -48,6 +48,8 @@ export interface WorkloadOptions {
   readonly thinkMsMean: number
   /** Operations a client sends at once. */
   readonly burstMax: number
+  /** Operations in all before the liveness phase. */
+  readonly operationsMax: number
   readonly timeoutMs: number
   readonly valueBytesMax: number
   /** Share of puts whose value is as long as the broker's byte budget allows, or a little less. */
@@ -74,6 +76,8 @@ export interface SimOptions {
   readonly network: NetworkOptions
   readonly workload: WorkloadOptions
   readonly faults: readonly FaultKind[]
+  /** Faults by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
+  readonly skippedFaults: readonly number[]
   /** Mean time between two faults, in milliseconds. */
   readonly faultEveryMs: number
   readonly segmentBytes: number
@@ -133,6 +137,7 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     network: drawNetwork(random),
     workload: drawWorkload(random),
     faults: faultKinds.filter((kind) => chance(random, kindShares[kind] ?? 0.4)),
+    skippedFaults: [],
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
@@ -227,6 +232,7 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
   staleReads: chance(random, 0.3) ? 0.2 : 0,
   thinkMsMean: pick(random, [40, 80, 160, 300]) ?? 80,
   burstMax: between(random, 1, 3),
+  operationsMax: Number.MAX_SAFE_INTEGER,
   timeoutMs: between(random, 500, 4_000),
   valueBytesMax: pick(random, [16, 64, 512]) ?? 16,
   largeValues: 0,

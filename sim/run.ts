@@ -34,6 +34,8 @@ export interface RunFigures {
   readonly acknowledged: number
   readonly committed: number
   readonly faults: number
+  /** Those that were left out included. */
+  readonly faultsDrawn: number
   /** How often each mark was hit. */
   readonly marks: MarkCounts
 }
@@ -71,5 +73,6 @@ const figuresOf = ({ timeline, workload, watch, faults, marks }: Simulation): Ru
   acknowledged: workload.acknowledged(),
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),
+  faultsDrawn: faults.drawn(),
   marks: marks.end(),
 })

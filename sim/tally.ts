@@ -19,7 +19,7 @@ export interface Tally {
 }
 
 export const createTally = (): Tally => {
-  const totals: Totals = { virtualMs: 0, events: 0, operations: 0, acknowledged: 0, committed: 0, faults: 0 }
+  const totals: Totals = { virtualMs: 0, events: 0, operations: 0, acknowledged: 0, committed: 0, faults: 0, faultsDrawn: 0 }
   const names = Object.keys(totals) as (keyof Totals)[]
   const marks = createMarkSums()
   const startedAt = performance.now()

@@ -166,7 +166,7 @@ export const createWorkload = (input: WorkloadInput): Workload => {
   }
   const live = (client: Caller): void => {
     if (isStopped) return
-    for (let left = between(random, 1, options.burstMax); left > 0; left -= 1) issue(client)
+    for (let left = between(random, 1, options.burstMax); left > 0 && history.length < options.operationsMax; left -= 1) issue(client)
     timeline.schedule(-options.thinkMsMean * Math.log(1 - fraction(random)), () => live(client), { process: client.process })
   }
   const writeUntilAnswered = (client: Caller, key: string, done: () => void): void => {
