@@ -1,5 +1,6 @@
 /**
- * Faults of the broker that stands between everybody: partitions in its shapes, links that clog, that are half open, that are lost together.
+ * Faults of the broker that stands between everybody: partitions in its shapes, links that clog, that are half open, that are lost
+ * together.
  */
 
 import { between, chance, pick, shuffle } from '../actors/kernel/random.ts'

@@ -14,6 +14,7 @@ import type { FaultKind } from './options.ts'
 const DOWN_MS: Range = [50, 3_000]
 const PAUSE_MS: Range = [50, 2_000]
 const LONG_PAUSE_MS: Range = [2_000, 10_000]
+const BEHIND_MS: Range = [20, 500]
 const WALL_JUMP_MS_MAX = 60_000
 /** Between one node's restart and the next, in a rolling one. */
 const ROLL_MS: Range = [300, 3_000]
@@ -30,6 +31,21 @@ const powerLoss: FaultAction = (context, machine) => {
   say(context, 'powerLoss', machine.id)
   context.cluster.losePower(machine)
   context.restart(machine)
+}
+
+/** Half of the time the disk falls behind first, so that there is something to lose or to tear. */
+const powerLossOfOne: FaultAction = (context, machine) => {
+  const { random, timeline } = context
+  if (chance(random, 0.5)) {
+    powerLoss(context, machine)
+    return
+  }
+  const { process } = machine
+  const ms = between(random, ...BEHIND_MS)
+  machine.disk.stallUntil(timeline.now() + 2 * ms)
+  timeline.schedule(ms, () => {
+    if (context.isActive() && machine.node !== null && machine.process === process) powerLoss(context, machine)
+  })
 }
 
 const powerLossOfAll: FaultAction = (context) => {
@@ -83,6 +99,8 @@ const handOver: FaultAction = (context, machine) => {
 }
 
 export const faultActions: Readonly<Record<FaultKind, FaultAction>> = {
-  crash, powerLoss, powerLossOfAll, pause, partition, clog, lateBurst, wallJump, diskStall, diskFull, syncError, bitFlip, drain,
+  crash, pause, powerLossOfAll,
+  powerLoss: powerLossOfOne,
+  partition, clog, lateBurst, wallJump, diskStall, diskFull, syncError, bitFlip, drain,
   halfOpen, peersLost, echo, zeroSector, misdirectedWrite, rollingRestart, handOver,
 }

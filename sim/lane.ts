@@ -71,8 +71,8 @@ export const runLane = async (plan: LanePlan, world: LaneWorld, output: LaneOutp
   const { say } = output
   const tally = createTally()
   const failures: number[] = []
-  say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}`
-    + `${budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`}`)
+  const limit = budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`
+  say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}${limit}`)
   await runSeeds({ seeds, overrides: {}, workers, budgetSeconds, twiceEvery: TWICE_EVERY }, (result) => {
     tally.add(result)
     if (result.violation === null) return

@@ -5,7 +5,7 @@
  *     1523.075   n2        raft      shard=1 term=4 leader
  *
  * time: virtual milliseconds; who: a node, a client, or `sim`; what: the part that speaks, one of
- *   machine                                   a process starts, is killed, is stopped, runs again, or ended by itself; its machine loses power
+ *   machine                                   a process starts, is killed or stopped, runs again, ended by itself; or power is lost
  *   node wal shard raft connection gateway post   the node's own log: info and above, everything with --verbose
  *   mail                                      a Raft message leaves (--verbose)
  *   completed                                 an operation of a client: its interval, the call, the outcome

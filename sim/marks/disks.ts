@@ -1,6 +1,6 @@
 /** Disks: what a power loss takes, errors, full and stalled disks, and damage between lives. */
 
-import { defineSubject } from './mark.ts'
+import { defineSubject, isSameLife } from './mark.ts'
 import type { Columns } from '../trace.ts'
 
 const damages: Readonly<Partial<Record<string, { readonly log: DamageMark; readonly snapshot: DamageMark }>>> = {
@@ -19,7 +19,6 @@ export const disks = defineSubject('disks', [
   'a sync failed, and its process ended',
   'a disk was full',
   'a full disk had room again',
-  'a process started on a full disk',
   'a disk stalled',
   'a leader had a disk that stalled',
   'a member told its leader that its disk stalls',
@@ -33,12 +32,10 @@ export const disks = defineSubject('disks', [
   'damage was found in a log',
   'a replica was quarantined',
 ], (hit, world) => {
-  const full = new Set<string>()
   const damaged = new Set<string>()
 
   const onMachine = ({ who, details }: Columns): void => {
     if (details.startsWith('ended by itself') && /sync|EIO/.test(details)) hit('a sync failed, and its process ended')
-    if (details.startsWith('starts') && full.has(who)) hit('a process started on a full disk')
     if (details !== 'loses power') return
     const views = world.ofNode(who)
     if (views.length === 0) return
@@ -50,8 +47,6 @@ export const disks = defineSubject('disks', [
     if (kind === 'powerLossOfAll') hit('all machines lost power at once')
     if (kind === 'diskStall') hit('a disk stalled')
     if (kind === 'diskStall' && world.isLeading(machine)) hit('a leader had a disk that stalled')
-    if (kind === 'diskFull') full.add(machine)
-    if (kind === 'diskRoom') full.delete(machine)
     const place = damages[kind]
     if (place === undefined) return
     hit(details.includes('.snap') ? place.snapshot : place.log)
@@ -66,7 +61,10 @@ export const disks = defineSubject('disks', [
       if (details.startsWith('WARN the disk is full')) hit('a disk was full')
       if (details.startsWith('WARN the disk has room again')) hit('a full disk had room again')
       if (details.startsWith('WARN the log was not as it was left')) hit('damage was found in a log')
-      if (details.startsWith('ERROR this replica is quarantined')) hit('a replica was quarantined')
+    },
+    onView: (view, before) => {
+      const wasQuarantined = isSameLife(view, before) && before.quarantined !== undefined
+      if (view.quarantined !== undefined && !wasQuarantined) hit('a replica was quarantined')
     },
     onMail: ({ message }) => {
       if (message.type === 'raft.heartbeatAcked' && message.diskStalled) hit('a member told its leader that its disk stalls')

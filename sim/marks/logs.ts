@@ -54,7 +54,9 @@ export const logs = defineSubject('logs', [
     onMail: onAppend,
     onStep: ({ entry: of }) => {
       if (entry === of) hit('an entry of several operations was committed')
-      else if (of.payload.length >= Math.max(LARGE_BYTES, world.largeValueBytes)) hit('an entry as large as the broker allows was committed')
+      else if (of.payload.length >= Math.max(LARGE_BYTES, world.largeValueBytes)) {
+        hit('an entry as large as the broker allows was committed')
+      }
       entry = of
     },
     onView: (view, before) => {
@@ -65,7 +67,7 @@ export const logs = defineSubject('logs', [
         hit('a follower knew of a commit that its own disk did not hold yet')
       }
       if (view.lastIndex !== before.lastIndex || view.lastTerm !== before.lastTerm) onLog(view, before)
-      if (view.role === 'leader' && before.role !== 'leader' && view.lastTerm < view.term && view.commitIndex < view.lastIndex) {
+      if (view.role === 'leader' && before.role !== 'leader' && (view.entryAt(view.commitIndex + 1)?.term ?? view.term) < view.term) {
         hit('a new leader found uncommitted entries of an older term in its log')
       }
     },

@@ -46,14 +46,18 @@ export const requests = defineSubject('requests', [
     if (operation.code === OpCode.del && result?.status === 'OK') deleted.add(operation.key)
     if (operation.code === OpCode.put && result?.status === 'OK' && deleted.delete(operation.key)) hit('a deleted key was written again')
     if (operation.code === OpCode.touch && result?.status === 'NOT_FOUND') hit('a touch came too late')
+  }
+  const onOpened = ({ shard, step: { operation } }: CommittedStep): void => {
     if (operation.code !== OpCode.openSession || operation.session === undefined) return
-    if (sessions.has(operation.session.client)) hit('a session was opened again')
-    sessions.add(operation.session.client)
+    const session = `${shard} ${operation.session.client}`
+    if (sessions.has(session)) hit('a session was opened again')
+    sessions.add(session)
   }
   const onMutation = (operation: HistoryOperation): void => {
     const { outcome, key, call } = operation
-    if (outcome.kind === 'failed') hit(outcome.status === 'NO_RESPONDERS' ? 'nobody was there to answer' : 'a write was refused for certain')
-    if (outcome.kind === 'answered' && call.kind === 'cas') hit(outcome.status === 'OK' ? 'a compare-and-set won' : 'a compare-and-set lost')
+    const { status } = { status: '', ...outcome }
+    if (outcome.kind === 'failed') hit(status === 'NO_RESPONDERS' ? 'nobody was there to answer' : 'a write was refused for certain')
+    if (outcome.kind === 'answered' && call.kind === 'cas') hit(status === 'OK' ? 'a compare-and-set won' : 'a compare-and-set lost')
     const identity = identityOfOperation(operation)
     if (outcome.kind !== 'unknown' || identity === null) return
     const fate = world.ledgerOf(shardOfKey(key, world.shards))?.fateOf(identity)
@@ -67,6 +71,7 @@ export const requests = defineSubject('requests', [
       const identity = identityOf({ code, key, value, requestId, session })
       if (result === null) hit('a session was over, or had forgotten the sequence')
       if (identity !== null && !isExecuted && result !== null) onDuplicate(identity, committed)
+      onOpened(committed)
       if (!isExecuted) return
       if (identity !== null) terms.set(identity, committed.entry.term)
       if (identity !== null && unanswered.delete(identity)) hit('a write without an answer took effect later')

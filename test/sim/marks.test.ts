@@ -25,7 +25,10 @@ test('a run without faults hits no mark of a fault', () => {
   expect(violation).toBe(null)
   const hit = Object.keys(figures.marks).filter((mark) => figures.marks[mark] !== 0)
   // Healing ends machines that the majority can spare.
-  const spared = ['a leader was killed', 'a follower was killed', 'two machines were down at once', 'a leader died with entries that nobody had committed']
+  const spared = [
+    'a leader was killed', 'a follower was killed', 'two machines were down at once',
+    'a leader died with entries that nobody had committed',
+  ]
   expect(hit.filter((mark) => marksOf('broker', 'disks', 'process faults').includes(mark) && !spared.includes(mark))).toEqual([])
   expect(hit).toContain('a compare-and-set won')
 })
