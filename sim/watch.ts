@@ -124,7 +124,8 @@ const hasSameMatches = (a: ReplicaView['matchIndex'], b: ReplicaView['matchIndex
 }
 
 /** `skv.<cluster>.node.<to>.<from>`. Asked of every message, hence without splitting it. */
-const isFrame = (subject: string): boolean => subject.startsWith('skv.') && subject.startsWith('.node.', subject.indexOf('.', 'skv.'.length))
+const isFrame = (subject: string): boolean =>
+  subject.startsWith('skv.') && subject.startsWith('.node.', subject.indexOf('.', 'skv.'.length))
 
 const mailIn = (subject: string, data: Uint8Array): SentMail[] => {
   if (!isFrame(subject)) return []
