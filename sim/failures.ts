@@ -14,23 +14,12 @@ import type { Failure, Shrunk } from './shrink.ts'
 export interface FailureOptions {
   readonly directory: string
   readonly commit: string
-  /** How long making one smaller may take. */
+  /** How long making it smaller may take. */
   readonly shrinkMs: number
-  readonly say: (line: string) => void
-}
-
-/** So many of one command: where many seeds fail, they fail for few reasons. */
-const RECORDED_MAX = 3
-
-export const recordFailures = async (runs: readonly SimOptions[], wanted: FailureOptions): Promise<void> => {
-  for (const options of runs.slice(0, RECORDED_MAX)) {
-    wanted.say(`seed ${options.seed}:`)
-    for (const line of await recordFailure(options, wanted)) wanted.say(line)
-  }
 }
 
 /** Resolves with lines for the person who reads them. */
-const recordFailure = async (options: SimOptions, { directory, commit, shrinkMs }: FailureOptions): Promise<readonly string[]> => {
+export const recordFailure = async (options: SimOptions, { directory, commit, shrinkMs }: FailureOptions): Promise<readonly string[]> => {
   const files = createLocalFiles()
   await files.makeDirectory(directory)
   const name = `${directory}/seed-${options.seed}`

@@ -1,6 +1,6 @@
 /**
  * The simulator as a lane of proof: seeds derived from one, so that the same tree draws the same ones; a budget of time; a sample that runs
- * twice; marks that must be hit; figures for the scoreboard.
+ * twice; the corpus; marks that must be hit; figures for the scoreboard.
  *
  *   npm run sim -- --ci [--count 400] [--budget-seconds 600] [--seed N] [--workers N]
  *   npm run sim -- --hours 8
@@ -54,30 +54,43 @@ const derivedSeeds = (seed: number, count: number): number[] => {
 
 export interface LaneOutput {
   readonly say: (line: string) => void
-  readonly onFailure: (seed: number, violation: Violation) => void
-  /** Cases of the corpus that failed before. */
-  readonly corpusFailed: number
+  readonly failureText: (seed: number, violation: Violation) => string
+  /** Leaves traces and smaller runs of what failed. */
+  readonly leaveSmaller: (seeds: readonly number[]) => Promise<void>
+  readonly replayCorpus: () => Promise<CorpusResult>
+}
+
+export interface CorpusResult {
+  readonly passed: number
+  readonly failed: number
 }
 
 /** Returns the number of failures: seeds, cases of the corpus, and marks that were never hit. */
-export const runLane = async (plan: LanePlan, world: LaneWorld, { say, onFailure, corpusFailed }: LaneOutput): Promise<number> => {
+export const runLane = async (plan: LanePlan, world: LaneWorld, output: LaneOutput): Promise<number> => {
   const { seed, seeds, workers, budgetSeconds, isNight } = plan
+  const { say } = output
   const tally = createTally()
+  const failures: number[] = []
   const limit = budgetSeconds === undefined ? '' : `, at most ${budgetSeconds} s`
   say(`sim: ${isNight ? 'a night of seeds' : `${seeds.length} seeds`} from ${seed}${limit}`)
   await runSeeds({ seeds, overrides: {}, workers, budgetSeconds, twiceEvery: TWICE_EVERY }, (result) => {
     tally.add(result)
-    if (result.violation !== null) onFailure(result.seed, result.violation)
+    if (result.violation === null) return
+    failures.push(result.seed)
+    say(output.failureText(result.seed, result.violation))
   })
+  await output.leaveSmaller(failures)
+  const corpus = await output.replayCorpus()
   const missing = missingMarks(tally, isNight)
   for (const line of tally.lines()) say(line)
   if (tally.seeds() < seeds.length && !isNight) say(`sim: the time was up after ${tally.seeds()} of ${seeds.length} seeds`)
   if (tally.seeds() < MARKS_SEEDS_MIN) say(`sim: marks are demanded from ${MARKS_SEEDS_MIN} seeds on`)
   for (const mark of missing) say(`FAILED mark never hit: ${mark}`)
-  const passed = tally.seeds() - tally.failed()
-  const failed = tally.failed() + corpusFailed + missing.length
+  const passed = tally.seeds() - tally.failed() + corpus.passed
+  const failed = tally.failed() + missing.length + corpus.failed
   await writeFigures(figuresDirectory(world), {
-    lane: 'sim', commit: world.commit, passed, failed, figures: { seed, seedsWanted: seeds.length, ...tally.figures() },
+    lane: 'sim', commit: world.commit, passed, failed,
+    figures: { seed, seedsWanted: seeds.length, corpus: corpus.passed + corpus.failed, ...tally.figures() },
   })
   say(`${passed} passed, ${failed} failed`)
   return failed

@@ -1,37 +1,38 @@
 /**
- * `npm run sim`: replays one run with its trace, or runs many seeds on all cores.
+ * `npm run sim`: replays one seed with its trace, or runs many seeds on all cores.
  *
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seeds 1..200 [--workers 2]
+ *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
  *   npm run sim -- --corpus           all of those, which must not fail
- *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *
- * One run prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same bytes every time. Many seeds
- * print failures only, each with the command that replays it; the first few leave their trace and a smaller run that fails the same way
- * in .sim (failures.ts). Exit code 1 when anything failed.
+ * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
+ * bytes every time. Many seeds print failures only, each with the command that replays it; the first few leave their trace and a smaller
+ * run that fails the same way in .sim (failures.ts). Exit code 1 when anything failed.
  */
 
 import { parseArgs } from 'node:util'
 import { availableParallelism } from 'node:os'
 import { readCase, readCorpus } from './corpus.ts'
-import { recordFailures } from './failures.ts'
+import { recordFailure } from './failures.ts'
 import { drawOptions } from './options.ts'
 import { runSeed } from './run.ts'
 import { isLane, lanePlan, runLane } from './lane.ts'
 import { runSeeds } from './pool.ts'
 import { createTally } from './tally.ts'
-import type { LaneWorld } from '../lanes/command.ts'
 import type { SimOptions, SimOverrides } from './options.ts'
+import type { CorpusResult } from './lane.ts'
+import type { LaneWorld } from '../lanes/command.ts'
 import type { Violation } from './watch.ts'
 
 interface Command {
   readonly seeds: readonly number[]
   readonly overrides: SimOverrides
   readonly workers: number
-  readonly case: string | undefined
-  readonly isCorpus: boolean
   readonly shrinkMs: number
+  readonly case?: string | undefined
+  readonly corpus: boolean
 }
 
 /** What the process around knows. */
@@ -43,28 +44,34 @@ interface SimWorld extends LaneWorld {
 const MS_PER_MINUTE = 60_000
 const MS_PER_SECOND = 1_000
 const SEED_DEFAULT = 1
+/** So many failures of one command are made smaller: where many seeds fail, they fail for few reasons. */
+const SHRUNK_MAX = 3
 const SHRINK_SECONDS_DEFAULT = 60
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 
 export const main = async (args: readonly string[], world: SimWorld): Promise<void> => {
-  const command = isLane(args) ? null : readCommand(args)
+  if (isLane(args)) {
+    if (await runAsLane(args, world) > 0) process.exitCode = 1
+    return
+  }
+  const command = readCommand(args)
   if (typeof command === 'string') {
     process.stderr.write(`sim: ${command}\n`)
     process.exitCode = 2
     return
   }
-  const failed = command === null ? await runAsLane(args, world) : await perform(command, world)
+  const failed = await perform(command, world)
   if (failed > 0) process.exitCode = 1
 }
 
 /** Resolves with the number of failures. */
 const perform = async (command: Command, world: SimWorld): Promise<number> => {
-  const { seeds: [seed = SEED_DEFAULT], overrides } = command
-  if (command.isCorpus) return replayCorpus(world)
+  if (command.corpus) return (await replayCorpus(world.root)).failed
   if (command.case !== undefined) return replay((await readCase(command.case)).options, `--case ${command.case}`)
   if (command.seeds.length > 1) return runMany(command, world)
-  return replay(drawOptions(seed, overrides), `--seed ${seed}${flagsOf(overrides)}`)
+  const seed = command.seeds[0] ?? SEED_DEFAULT
+  return replay(drawOptions(seed, command.overrides), `--seed ${seed}${flagsOf(command.overrides)}`)
 }
 
 const readCommand = (args: readonly string[]): Command | string => {
@@ -85,7 +92,7 @@ const readCommand = (args: readonly string[]): Command | string => {
       workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
       shrinkMs: (wholeNumber('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
       case: values.case,
-      isCorpus: values.corpus,
+      corpus: values.corpus,
       overrides: {
         nodes: wholeNumber('nodes', values.nodes),
         shards: wholeNumber('shards', values.shards),
@@ -113,16 +120,17 @@ const rangeOf = (text: string): number[] => {
 
 /** Returns the number of failures. */
 const replay = (options: SimOptions, flags: string): number => {
-  const { traceHash, violation } = runSeed(options, say)
-  say(`trace ${traceHash}`)
-  if (violation === null) return 0
-  process.stderr.write(`${failureText(options.seed, violation, flags)}\n`)
+  const result = runSeed(options, (line) => process.stdout.write(`${line}\n`))
+  process.stdout.write(`trace ${result.traceHash}\n`)
+  if (result.violation === null) return 0
+  process.stderr.write(`${failureText(options.seed, result.violation, flags)}\n`)
   return 1
 }
 
-const replayCorpus = async ({ root }: SimWorld): Promise<number> => {
+const replayCorpus = async (root: string): Promise<CorpusResult> => {
+  const directory = `${root}/test/corpus/sim`
+  const cases = await readCorpus(directory)
   let failed = 0
-  const cases = await readCorpus(`${root}/test/corpus/sim`)
   for (const [name, { options }] of cases) {
     const { violation } = runSeed(options)
     if (violation === null) continue
@@ -130,43 +138,39 @@ const replayCorpus = async ({ root }: SimWorld): Promise<number> => {
     say(failureText(options.seed, violation, `--case test/corpus/sim/${name}`))
   }
   say(`corpus: ${cases.size - failed} passed, ${failed} failed`)
-  return failed
+  return { passed: cases.size - failed, failed }
 }
 
 const runMany = async (command: Command, world: SimWorld): Promise<number> => {
   const tally = createTally()
-  const failed: number[] = []
+  const failures: number[] = []
   await runSeeds(command, (result) => {
-    const { seed, violation } = result
     tally.add(result)
-    if (violation === null) return
-    failed.push(seed)
-    say(failureText(seed, violation, `--seed ${seed}${flagsOf(command.overrides)}`))
+    if (result.violation === null) return
+    failures.push(result.seed)
+    say(failureText(result.seed, result.violation, `--seed ${result.seed}${flagsOf(command.overrides)}`))
   })
-  const wanted = { ...placeOf(world), shrinkMs: command.shrinkMs, say }
-  await recordFailures(failed.map((seed) => drawOptions(seed, command.overrides)), wanted)
+  await leaveSmaller(failures, command, world)
   for (const line of tally.lines()) say(line)
-  return failed.length
+  return tally.failed()
 }
 
-const runAsLane = async (args: readonly string[], world: SimWorld): Promise<number> => {
-  const corpusFailed = await replayCorpus(world)
-  const failed: number[] = []
-  const failures = await runLane(lanePlan(args, world), world, {
-    corpusFailed,
-    say,
-    onFailure: (seed, violation) => {
-      failed.push(seed)
-      say(failureText(seed, violation, `--seed ${seed}`))
-    },
-  })
-  const wanted = { ...placeOf(world), shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND, say }
-  await recordFailures(failed.map((seed) => drawOptions(seed)), wanted)
-  return failures
+/** The first few failures leave their trace and a smaller run that fails the same way. */
+const leaveSmaller = async (
+  seeds: readonly number[], { overrides, shrinkMs }: Pick<Command, 'overrides' | 'shrinkMs'>, { commit, root }: SimWorld,
+): Promise<void> => {
+  for (const seed of seeds.slice(0, SHRUNK_MAX)) {
+    const lines = await recordFailure(drawOptions(seed, overrides), { directory: `${root}/.sim`, commit, shrinkMs })
+    say(`seed ${seed}:\n${lines.join('\n')}`)
+  }
 }
 
-const placeOf = ({ root, commit }: SimWorld): { readonly directory: string; readonly commit: string } =>
-  ({ directory: `${root}/.sim`, commit })
+const runAsLane = (args: readonly string[], world: SimWorld): Promise<number> => runLane(lanePlan(args, world), world, {
+  say,
+  failureText: (seed, violation) => failureText(seed, violation, `--seed ${seed}`),
+  leaveSmaller: (seeds) => leaveSmaller(seeds, { overrides: {}, shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND }, world),
+  replayCorpus: () => replayCorpus(world.root),
+})
 
 const failureText = (seed: number, { invariant, text }: Violation, flags: string): string =>
   `seed ${seed} failed: ${invariant}: ${text}\n  replay: npm run sim -- ${flags}`

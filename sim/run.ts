@@ -34,10 +34,10 @@ export interface RunFigures {
   readonly acknowledged: number
   readonly committed: number
   readonly faults: number
-  /** How often each mark was hit. */
-  readonly marks: MarkCounts
   /** Those that were left out included. */
   readonly faultsDrawn: number
+  /** How often each mark was hit. */
+  readonly marks: MarkCounts
 }
 
 export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
@@ -73,6 +73,6 @@ const figuresOf = ({ timeline, workload, watch, faults, marks }: Simulation): Ru
   acknowledged: workload.acknowledged(),
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),
-  marks: marks.end(),
   faultsDrawn: faults.drawn(),
+  marks: marks.end(),
 })

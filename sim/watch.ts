@@ -123,7 +123,9 @@ const hasSameMatches = (a: ReplicaView['matchIndex'], b: ReplicaView['matchIndex
   return true
 }
 
-const isFrame = (subject: string): boolean => subject.startsWith('skv.') && subject.split('.')[2] === 'node'
+/** `skv.<cluster>.node.<to>.<from>`. Asked of every message, hence without splitting it. */
+const isFrame = (subject: string): boolean =>
+  subject.startsWith('skv.') && subject.startsWith('.node.', subject.indexOf('.', 'skv.'.length))
 
 const mailIn = (subject: string, data: Uint8Array): SentMail[] => {
   if (!isFrame(subject)) return []
@@ -144,11 +146,15 @@ interface Contact {
 }
 
 const createContact = (now: () => number): Contact => {
-  const heardAt = new Map<string, number>()
+  const heardAt = new Map<string, Map<string, number>>()
   const runningSince = new Map<string, number>()
   return {
-    heard: (listener, speaker) => { heardAt.set(`${listener} ${speaker}`, now()) },
+    heard: (listener, speaker) => {
+      const ofListener = heardAt.get(listener)
+      if (ofListener === undefined) heardAt.set(listener, new Map([[speaker, now()]]))
+      else ofListener.set(speaker, now())
+    },
     running: (listener) => { runningSince.set(listener, now()) },
-    silenceMs: (listener, speaker) => now() - Math.max(heardAt.get(`${listener} ${speaker}`) ?? 0, runningSince.get(listener) ?? 0),
+    silenceMs: (listener, speaker) => now() - Math.max(heardAt.get(listener)?.get(speaker) ?? 0, runningSince.get(listener) ?? 0),
   }
 }

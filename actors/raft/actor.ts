@@ -326,8 +326,14 @@ const statusOf = (core: RaftCore): RaftStatus => {
     commitIndex, emittedIndex, durableIndex: core.durability.durableIndex,
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,
-    matchIndex: new Map(isLeader ? membersOf(configuration).map((member) => [member, matchIndexOf(core, member)]) : []),
+    matchIndex: isLeader ? matchesOf(core, configuration) : NO_MATCHES,
     stalledMembers: isLeader ? [...core.leading.progress.values()].filter(({ isDiskStalled }) => isDiskStalled).map(({ id }) => id) : [],
     ...(quarantined === undefined ? {} : { quarantined }),
   }
 }
+
+/** Shared: a status is asked for often, and most replicas lead nothing. */
+const NO_MATCHES: ReadonlyMap<ReplicaId, Index> = new Map()
+
+const matchesOf = (core: RaftCore, configuration: Configuration): ReadonlyMap<ReplicaId, Index> =>
+  new Map(membersOf(configuration).map((member) => [member, matchIndexOf(core, member)]))

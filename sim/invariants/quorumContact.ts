@@ -22,7 +22,9 @@ export const createQuorumContact = ({ silenceMs, silenceMsMax }: QuorumContactPo
     if (view.role !== 'leader') return null
     const self = nodeOf(view.id)
     const isHeard = (voter: ReplicaId): boolean => voter === view.id || silenceMs(self, nodeOf(voter)) <= silenceMsMax
-    return isQuorum(view.voters.filter(isHeard).length, view.voters) ? null
+    let heard = 0
+    for (const voter of view.voters) if (isHeard(voter)) heard += 1
+    return isQuorum(heard, view.voters) ? null
       : `${view.id} leads shard ${view.shard} and has heard no quorum for ${silenceMsMax} ms`
   },
 })
