@@ -74,15 +74,26 @@ const checkKept = (promised: Promised, view: ReplicaView, ledger: ShardLedger): 
   return checkCommitted(promised, view, ledger)
 }
 
-/** What it accepted and the cluster committed is never replaced, whatever the term. */
+/**
+ * What it accepted and the cluster had committed by then is never replaced, whatever the term. An entry that was committed only by a
+ * later leader says nothing: the log it accepted may legitimately have had another one there (figure 8 of the paper).
+ */
 const checkCommitted = (promised: Promised, view: ReplicaView, { lines }: ShardLedger): Problem => {
   for (let index = Math.min(promised.acceptedIndex, lines.length); index > view.snapshotIndex; index -= 1) {
     const committed = lines[index - 1]?.entry.term
     const held = view.entryAt(index)?.term
-    if (held !== committed && (committed ?? 0) <= promised.acceptedTerm) {
+    if (held !== committed && committingTerm(lines, index) <= promised.acceptedTerm) {
       return `${view.id} of shard ${view.shard} accepted index ${index} of term ${committed ?? 0}, which is committed,`
         + ` and starts with ${held ?? 'nothing'} there`
     }
   }
   return null
+}
+
+/** A leader commits by counting an entry of its own term, the last of those that are committed together. */
+const committingTerm = (lines: ShardLedger['lines'], index: Index): Term => {
+  const at = lines[index - 1]?.committedAt
+  let last = index
+  while (lines[last]?.committedAt === at) last += 1
+  return lines[last - 1]?.entry.term ?? 0
 }

@@ -177,6 +177,13 @@ describe('promises are kept', () => {
     expect(checkStart?.(view(b, log(1, 2), { life: 2, term: 2 }), ledgerOf(log(1, 2)))).toBe(null)
     expect(checkStart?.(view(b, log(1), { life: 2, term: 2 }), ledgerOf(log(1, 1)))).toContain('which is committed')
   })
+  test('a leader\'s own entry may be replaced by an older one that only a later leader commits (figure 8)', () => {
+    const { check, checkStart } = createPromisesKept()
+    check?.(view(a, log(3, 4), { role: 'leader', matchIndex: new Map([[a, 2]]) }), none)
+    const restarted = view(a, log(3, 4), { life: 2 })
+    expect(checkStart?.(restarted, ledgerOf(log(3, 3, 5)))).toBe(null)
+    expect(checkStart?.(restarted, ledgerOf(log(3, 3)))).toContain('which is committed')
+  })
   test('a vote is remembered', () => {
     const { checkMail, checkStart } = createPromisesKept()
     checkMail?.(granted(b, c, 4))

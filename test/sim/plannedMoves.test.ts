@@ -125,6 +125,21 @@ describe('a leadership that moves to its preferred node', () => {
   })
 })
 
+test('a move that is given up while the slot is drained costs nobody an answer, however late what was sent before it comes', () => {
+  const { story, old } = tellOfBalance(10)
+  const { network, timeline } = story.simulation
+  const heldUpUntil = timeline.now() + 3_500
+  network.clog((from, to) => from.startsWith('c') && to === old.id, heldUpUntil)
+  const early = Array.from({ length: 5 }, () => story.send('incr', 'n', '1'))
+  story.until('the move begins', () => stateOf(old) === 'leading.handingOver.draining')
+  story.until('it is given up', () => isServing(old), 1_200)
+  network.heal()
+  story.until('what was sent early has come', () => timeline.now() > heldUpUntil + 100)
+  expect(story.insist('incr', 'n', '1').value).toBe('6')
+  expect(early.map((pending) => pending.answer()?.status)).not.toContain('noResponders')
+  story.end()
+})
+
 describe('a node that drains', () => {
   test.each([1, 2, 3])('leaves no plain request without an answer (seed %i)', (seed) => {
     const story = tellStory(seed)
