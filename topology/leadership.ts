@@ -7,7 +7,8 @@
  *     └───────────── RETRY_AFTER_MS ──────┴──── given up: the shard serves again ◀───────────────────┘
  *
  * The successor is named when the shard is quiet, not before: it must be fit then (topology/succession.ts) and have the whole log, so that
- * TimeoutNow leaves at once and the pause is one election. A move begins only when there is such a successor, by the look of it.
+ * TimeoutNow leaves at once and the pause is one election. A move begins only when there is such a successor, by the look of it, and a
+ * quorum whose disks can write their votes.
  *
  * A shard that is not quiet within QUIET_MS_MAX has something in its way: a broker that does not answer, a quorum that does not
  * commit, an entry that the full disk does not take. Towards a preferred leader the move is given up, since waiting costs nothing. Away
@@ -83,7 +84,8 @@ export const createLeadership = ({ node, map, host, beacon, isDiskFull, isIdle }
   const maybeBegin = (replica: HostedReplica, reason: MoveReason, now: number): boolean => {
     if (moves.has(replica.shard) || !isServing(replica)) return false
     if (now - (attemptedAt.get(replica.shard) ?? Number.NEGATIVE_INFINITY) < RETRY_AFTER_MS) return false
-    if (readyHeir(replica, { reason, index: replica.raft.status().commitIndex }, now) === undefined) return false
+    const { canElect, commitIndex } = replica.raft.status()
+    if (!canElect || readyHeir(replica, { reason, index: commitIndex }, now) === undefined) return false
     begin(replica, reason, now)
     return true
   }

@@ -14,6 +14,7 @@ import { createShell } from '../kernel/shell.ts'
 import { must } from '../kernel/assert.ts'
 import { nodeOf } from '../../topology/ids.ts'
 import { matchIndexOf } from './commit.ts'
+import { canElect } from './diskQuorum.ts'
 import { entryAt, lastIndexOf, lastTermOf } from './log.ts'
 import { raftLimits } from './limits.ts'
 import { raftMachine } from './machine.ts'
@@ -91,6 +92,8 @@ export interface RaftStatus {
   readonly matchIndex: ReadonlyMap<ReplicaId, Index>
   /** As leader: the other members that said, when last heard, that their disk is full or stalled. */
   readonly stalledMembers: readonly ReplicaId[]
+  /** As leader: enough disks move that an election could succeed (diskQuorum.ts). */
+  readonly canElect: boolean
   /** Why this replica takes no more part, if it does not. */
   readonly quarantined?: string
 }
@@ -327,10 +330,14 @@ const statusOf = (core: RaftCore): RaftStatus => {
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,
     matchIndex: isLeader ? matchesOf(core, configuration) : NO_MATCHES,
-    stalledMembers: isLeader ? [...core.leading.progress.values()].filter(({ isDiskStalled }) => isDiskStalled).map(({ id }) => id) : [],
+    stalledMembers: isLeader ? stalledIn(core) : [],
+    canElect: isLeader && canElect(core),
     ...(quarantined === undefined ? {} : { quarantined }),
   }
 }
+
+const stalledIn = ({ leading }: RaftCore): ReplicaId[] =>
+  [...leading.progress.values()].filter(({ isDiskStalled }) => isDiskStalled).map(({ id }) => id)
 
 /** Shared: a status is asked for often, and most replicas lead nothing. */
 const NO_MATCHES: ReadonlyMap<ReplicaId, Index> = new Map()

@@ -6,6 +6,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { nodeOf } from '../../topology/ids.ts'
+import { doorsOf } from '../../sim/network.ts'
 import { tellStory } from './story.ts'
 import type { SimOptions } from '../../sim/options.ts'
 import type { Machine } from '../../sim/cluster.ts'
@@ -129,7 +130,7 @@ test('a move that is given up while the slot is drained costs nobody an answer, 
   const { story, old } = tellOfBalance(10)
   const { network, timeline } = story.simulation
   const heldUpUntil = timeline.now() + 3_500
-  network.clog((from, to) => from.startsWith('c') && to === old.id, heldUpUntil)
+  network.clog((from, to) => from.startsWith('c') && to === doorsOf(old.id), heldUpUntil)
   const early = Array.from({ length: 5 }, () => story.send('incr', 'n', '1'))
   story.until('the move begins', () => stateOf(old) === 'leading.handingOver.draining')
   story.until('it is given up', () => isServing(old), 1_200)
@@ -191,7 +192,7 @@ test('a leader that is stopped while it hands over executes nothing of what wait
   const { cluster, network, timeline } = story.simulation
   const before = Number(story.insist('get', 'n').value)
   // What the broker has sent by then is still on its way when the slot is drained.
-  network.clog((from, to) => from.startsWith('c') && to === old.id, timeline.now() + 4_000)
+  network.clog((from, to) => from.startsWith('c') && to === doorsOf(old.id), timeline.now() + 4_000)
   const backlog = Array.from({ length: 5 }, () => story.send('incr', 'n', '1'))
   story.until('the move begins', () => stateOf(old) === 'leading.handingOver.draining')
   cluster.pause(old)
@@ -219,7 +220,7 @@ describe('a leader whose own disk is full', () => {
     })
   }
 
-  test('hands over to a node with room, goes on answering reads meanwhile, and leads again some time after it has room', () => {
+  test('hands over to a node with room, and leads again some time after it has room', () => {
     const story = tellStory(8)
     const full = preferredOf(story)
     story.insist('put', 'n', '0')
@@ -228,7 +229,8 @@ describe('a leader whose own disk is full', () => {
     fillUp(story, [full])
     const reads = startStream(story, 'get')
     reads.runUntil('another leads', isLeadElsewhere(story, full), 5_000)
-    isEveryoneAnswered(reads.statuses())
+    // A write that the full disk took and can not keep stands before every read until another leads (docs/GUARANTEES.md).
+    expect(Object.keys(reads.statuses()).filter((status) => !['OK', 'noResponders', 'timeout'].includes(status))).toEqual([])
     expect(story.insist('put', 'k', 'written').status).toBe('OK')
     story.run(30_000)
     expect(isServing(full)).toBe(false)

@@ -22,6 +22,7 @@ interface Led {
   state: string
   matches: Map<ReplicaId, number>
   stalled: ReplicaId[]
+  canElect: boolean
 }
 
 /** This node leads `shards`, whose charts do what they are told; `steady` and the flags may be changed by the test. */
@@ -29,12 +30,12 @@ const open = (shards: readonly ShardId[]) => {
   const world = { steady: [...members], isFull: false, isIdle: true, said: [] as string[] }
   const led = new Map(shards.map((shard): [ShardId, Led] => {
     const own: Led = {
-      state: 'leading.serving', matches: new Map(members.map((node) => [idOf(node), 7])), stalled: [],
+      state: 'leading.serving', matches: new Map(members.map((node) => [idOf(node), 7])), stalled: [], canElect: true,
       replica: {
         shard, id: idOf(self),
         raft: {
           role: () => 'leader',
-          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches, stalledMembers: own.stalled }),
+          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches, stalledMembers: own.stalled, canElect: own.canElect }),
           send: (event: { readonly type: string; readonly to: ReplicaId }) => { world.said.push(`${shard} ${event.type} ${event.to}`) },
         },
         actor: {
@@ -90,6 +91,7 @@ describe('a leadership of another node\'s shard', () => {
     ['is not steady', (it: ReturnType<typeof open>) => { it.world.steady = [self] }],
     ['lags', (it: ReturnType<typeof open>) => { it.of(first).matches.set(preferred, 6) }],
     ['has a full disk', (it: ReturnType<typeof open>) => { it.of(first).stalled = [preferred] }],
+    ['would find no voters, since most disks are full', (it: ReturnType<typeof open>) => { it.of(first).canElect = false }],
   ])('does not begin to move while the preferred node %s', (_why, spoil) => {
     const it = open([first])
     spoil(it)
