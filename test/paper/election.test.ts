@@ -185,22 +185,28 @@ describe('section 5.2', () => {
 })
 
 describe('section 5.4.1', () => {
-  test.each([
-    ['a later term wins whatever the length', [1, 3], true],
-    ['an earlier term loses whatever the length', [9, 1], false],
-    ['of the same last term the longer log wins', [4, 2], true],
-    ['an equal log is good enough', [3, 2], true],
-    ['of the same last term the shorter log loses', [2, 2], false],
-  ] as const)('The voter denies its vote if its own log is more up-to-date than that of the candidate: %s', (_, last, isGranted) => {
-    for (const ask of [requestVote(3, last), requestPreVote(3, last)]) {
+  /** Whether a voter with the terms 1, 2, 2 in its log grants its vote, and its pre-vote, to a candidate whose log ends like this. */
+  const isGranted = (last: readonly [number, number]): readonly (boolean | undefined)[] =>
+    [requestVote(3, last), requestPreVote(3, last)].map((ask) => {
       const h = createFollower(2, [1, 2, 2])
       h.tickOnly(1, 11)
       takeSent(h)
       say(h, 3, ask)
       settleDisk(h)
-      const [answer] = takeSent(h)
-      expect(answer?.message.type.endsWith('Granted')).toBe(isGranted)
-    }
+      return takeSent(h)[0]?.message.type.endsWith('Granted')
+    })
+
+  test.each([
+    ['a later term wins whatever the length', [1, 3], true],
+    ['of the same last term the longer log wins', [4, 2], true],
+    ['an equal log is good enough', [3, 2], true],
+    ['of the same last term the shorter log loses', [2, 2], false],
+  ] as const)('The voter denies its vote if its own log is more up-to-date than that of the candidate: %s', (_, last, expected) => {
+    expect(isGranted(last)).toEqual([expected, expected])
+  })
+
+  test('The voter denies its vote to an earlier last term, whatever the length', () => {
+    for (const length of [1, 3, 4, 9, 1_000]) expect(isGranted([length, 1])).toEqual([false, false])
   })
 })
 
