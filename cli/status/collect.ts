@@ -69,10 +69,12 @@ export const nobodyAnswers = (prefix: string): CliError => new CliError(ExitCode
 export const reportOf = (message: Pick<Inbound, 'data'>): NodeReport | null => {
   try {
     const report = JSON.parse(new TextDecoder().decode(message.data)) as Partial<NodeReport>
-    const isReport = typeof report.node?.id === 'string' && Array.isArray(report.members) && Array.isArray(report.replicas)
+    const isReport = typeof report.node?.id === 'string' && isTexts(report.members) && Array.isArray(report.replicas)
       && Number.isInteger(report.shardCount) && report.broker !== undefined
     return isReport ? report as NodeReport : null
   } catch {
     return null
   }
 }
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((item) => typeof item === 'string')

@@ -1,6 +1,7 @@
 /** `shardkv status`: many nodes' reports as one picture, in time. */
 
 import { describe, expect, test } from '@jest/globals'
+import { reportOf } from '../../cli/status/collect.ts'
 import { mergeReports } from '../../cli/status/merge.ts'
 import { statusTable } from '../../cli/status/table.ts'
 import { fakeCluster, fakeTerminal } from './fakes.ts'
@@ -46,6 +47,12 @@ describe('merging', () => {
     const members = ['n10', 'n2', 'n1']
     expect(mergeReports([report('n1', [], { members })])?.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n10'])
   })
+})
+
+test.each([
+  ['nothing', ''], ['no JSON', '{'], ['members that are no names', JSON.stringify({ ...report('n1', []), members: ['n1', 1] })],
+])('an answer with %s is no report', (_what, text) => {
+  expect(reportOf({ data: new TextEncoder().encode(text) })).toBeNull()
 })
 
 describe('the command', () => {
