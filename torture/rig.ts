@@ -20,6 +20,8 @@ export interface RigOptions {
   readonly config?: Partial<WalConfig>
   readonly capacityBytes?: number
   readonly models?: Map<number, GroupModel>
+  /** A commit group is durable, and the next has not begun. */
+  readonly onGroup?: (image: DiskImage) => void
   /** Starts on the disk and clock of another rig whose process died: nothing unsynced is lost, and nothing is synced. */
   readonly on?: Rig
 }
@@ -73,7 +75,10 @@ export const createRig = (options: RigOptions = {}): Rig => {
   const wal = createWal({
     fileSystem: disk, clock, log: silentLogger, config: { ...smallConfig, ...options.config }, onNotice,
     onFailure: (error) => { failure ??= error },
-    onGroupWritten: (tookMs) => { groups.push(tookMs) },
+    onGroupWritten: (tookMs) => {
+      groups.push(tookMs)
+      options.onGroup?.(disk.image())
+    },
   })
   const report = (): RecoveryReport | undefined =>
     notices.map((notice) => (notice.type === 'wal.recovered' ? notice.report : undefined)).find((found) => found !== undefined)

@@ -18,6 +18,7 @@ import type { WalConfig } from '../actors/wal/config.ts'
 import type { RecoveredGroup, SnapshotMark } from '../actors/wal/protocol.ts'
 import type { Position } from '../storage/group.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
+import type { LogRecovery } from '../storage/recovery.ts'
 import type { GroupModel, ModelState } from './model.ts'
 import type { Rig } from './rig.ts'
 
@@ -48,7 +49,7 @@ export interface Specimen {
 
 export interface Growth {
   readonly rig: Rig
-  /** Waits until all that was submitted is on disk: the end of a commit group. */
+  /** Waits until all that was submitted is on disk: the end of a commit group, or of several when it did not fit one. */
   readonly settle: () => void
 }
 
@@ -66,11 +67,19 @@ const COPYING_MS = 8
 const SEGMENT_FIELDS_BYTES = 40
 
 export const growSpecimen = (options: SpecimenOptions, story: (growth: Growth) => void): Specimen => {
-  const rig = createRig(options.config === undefined ? {} : { config: options.config }).open()
+  /** The disk after each commit group since the last `settle`. */
+  let amid: DiskImage[] = []
+  const rig = createRig({
+    onGroup: (image) => { amid.push(image) }, ...(options.config === undefined ? {} : { config: options.config }),
+  }).open()
   const cuts: Cut[] = [cutOf(rig)]
   const history: DiskImage[] = []
   const settle = (): void => {
+    amid = []
     if (!rig.clock.runUntil(() => rig.wal.backlogBytes() === 0, SETTLE_MS_MAX)) throw new Error(`${options.name} does not settle`)
+    // What was submitted did not fit one group: each that went before the last is a cut, too.
+    cuts.push(...amid.slice(0, -1).map(cutAmid))
+    history.push(...amid.slice(0, -1))
     rig.clock.advance(COPYING_MS)
     cuts.push(cutOf(rig))
     history.push(rig.disk.image())
@@ -85,10 +94,19 @@ export const growSpecimen = (options: SpecimenOptions, story: (growth: Growth) =
   return { name: options.name, image, cuts, proofs: segmentsOf(image).flatMap(proofsOf), known: knownOf(rig.models), history }
 }
 
+const recovered = (image: DiskImage): LogRecovery =>
+  recoverLog(new Map(segmentsOf(image).map(({ segment, bytes }) => [segment, bytes])))
+
 const cutOf = ({ models, disk }: Rig): Cut => ({
   states: new Map([...models].map(([group, model]) => [group, stateText(currentState(model))])),
-  end: recoverLog(new Map(segmentsOf(disk.image()).map(({ segment, bytes }) => [segment, bytes]))).tail.end,
+  end: recovered(disk.image()).tail.end,
 })
+
+/** While more waits: the model is ahead, so what an undamaged restart would find has to say it. */
+const cutAmid = (image: DiskImage): Cut => {
+  const { report, tail } = recovered(image)
+  return { states: new Map([...report.groups].map(([id, group]) => [id, stateText({ ...group, mark: group.snapshot })])), end: tail.end }
+}
 
 const proofsOf = ({ path, segment, bytes }: SegmentFile): readonly Proof[] => {
   const header = decodeSegmentHeader(bytes)
