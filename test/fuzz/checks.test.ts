@@ -90,9 +90,10 @@ describe.each(targets.map((target) => [target.name, target] as const))('the deco
   test('makes valid examples, and the same ones from the same seed', () => {
     const examples = (): readonly Uint8Array[] => {
       const random = createRandom(SEED)
-      return Array.from({ length: 20 }, () => Uint8Array.from(target.example(random)))
+      return Array.from({ length: 200 }, () => Uint8Array.from(target.example(random)))
     }
-    expect(examples().filter((bytes) => target.decode(bytes).ok).length).toBeGreaterThan(4)
+    // Of plain requests, whose headers are drawn one by one, some 46 % are valid; of the others, nearly all.
+    expect(examples().filter((bytes) => target.decode(bytes).ok).length).toBeGreaterThan(50)
     expect(examples()).toEqual(examples())
   })
 })
