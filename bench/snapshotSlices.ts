@@ -25,7 +25,7 @@ import type { SnapshotInfo, SnapshotStore } from '../storage/snapshotStore.ts'
 
 const VALUE_BYTES = 128
 const CUTS = 21
-const header = { group: 0, index: 1, term: 1, configuration: { voters: [], outgoing: [], learners: [] } }
+const header = { group: 0, index: 1, term: 1, configuration: { epoch: 0, voters: [], outgoing: [], learners: [] } }
 
 type Phase = 'cut' | 'write' | 'verify' | 'load'
 

@@ -55,7 +55,7 @@ export const decodeSnapshotHeader = (bytes: Uint8Array): SnapshotHeader | undefi
   if (crc32(copy) !== checksum) return undefined
   try {
     const header: unknown = JSON.parse(decoder.decode(bytes.subarray(SNAPSHOT_PREFIX_BYTES)))
-    return isSnapshotHeader(header) ? header : undefined
+    return isSnapshotHeader(header) ? withEpoch(header) : undefined
   } catch {
     return undefined
   }
@@ -68,6 +68,12 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isSnapshotHeader = (value: unknown): value is SnapshotHeader => isRecord(value) && isCount(value['group']) && isCount(value['index'])
   && isCount(value['term']) && isRecord(value['configuration'])
   && ['voters', 'outgoing', 'learners'].every((list) => isNames((value['configuration'] as Readonly<Record<string, unknown>>)[list]))
+
+/** A file from before configurations had epochs holds the genesis'. */
+const withEpoch = (header: SnapshotHeader): SnapshotHeader => {
+  const { configuration } = header
+  return { ...header, configuration: { ...configuration, epoch: (configuration as Partial<typeof configuration>).epoch ?? 0 } }
+}
 
 export const encodeChunkHeader = (chunk: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(CHUNK_HEADER_BYTES)

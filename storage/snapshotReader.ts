@@ -22,7 +22,9 @@ export interface WalkOptions {
 }
 
 const noCancel: Cancel = () => {}
-const nothing: SnapshotInfo = { group: 0, index: 0, term: 0, totalBytes: 0, configuration: { voters: [], outgoing: [], learners: [] } }
+const nothing: SnapshotInfo = {
+  group: 0, index: 0, term: 0, totalBytes: 0, configuration: { epoch: 0, voters: [], outgoing: [], learners: [] },
+}
 
 /** The result is what the file holds, verified whole; code EDAMAGED when anything about it is wrong. */
 export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Cancel => {

@@ -115,7 +115,7 @@ export const createReceives = ({ fileSystem, clock, inUse, pathOf, publish }: Re
         ended()
         done(error, info)
       }
-      const nothing: SnapshotInfo = { ...identity, totalBytes: 0, configuration: { voters: [], outgoing: [], learners: [] } }
+      const nothing: SnapshotInfo = { ...identity, totalBytes: 0, configuration: { epoch: 0, voters: [], outgoing: [], learners: [] } }
       const refuse = (error: FileError): void => fileSystem.remove(temporary, () => answer(error, nothing))
       if (receive?.file === undefined || receive.length !== totalBytes) {
         if (receive === undefined) refuse(damagedError(temporary))

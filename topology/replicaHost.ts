@@ -162,7 +162,7 @@ const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedRe
       answer: ports.answer,
       raft: (event) => member.send(event),
       snapshots: options.snapshots,
-      configurationAt: () => member.status().configuration,
+      configurationAt: (index) => member.configurationAt(index),
       serving: (serving, term) => ports.serving(shard, serving, term),
       // What the slot delivered in this turn is still with the connection: its stage comes first.
       drainSlot: (drain) => ports.drainSlot(shard, turn.member('shard', () => actor.send({ type: 'shard.slotDrained', drain }))),

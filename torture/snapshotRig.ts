@@ -15,7 +15,7 @@ const TERM = 2
 const ANSWER_MS = 50
 
 export const headerOf = (index: number): SnapshotHeader => ({
-  group: GROUP, index, term: TERM, configuration: { voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] },
+  group: GROUP, index, term: TERM, configuration: { epoch: 0, voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] },
 })
 
 /** The content of the snapshot at an index. */

@@ -18,7 +18,7 @@ import { canElect } from './diskQuorum.ts'
 import { entryAt, lastIndexOf, lastTermOf } from './log.ts'
 import { raftLimits } from './limits.ts'
 import { raftMachine } from './machine.ts'
-import { membersOf } from './membership.ts'
+import { configurationAt, membersOf } from './membership.ts'
 import { EntryKind } from './protocol.ts'
 import { isSettled } from './readIndex.ts'
 import { configurationOf, createCore } from './state.ts'
@@ -31,7 +31,9 @@ import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts
 import type { ShardLocalEvent } from '../shard/protocol.ts'
 import type { RecoveredGroup, WalEvent, WalNotice } from '../wal/protocol.ts'
 import type { RaftLimits } from './limits.ts'
-import type { Configuration, Entry, Index, RaftEffect, RaftEvent, RaftMessage, RaftRole, Term } from './protocol.ts'
+import type {
+  Configuration, ConfigurationOrder, Entry, Index, OrderOutcome, RaftEffect, RaftEvent, RaftMessage, RaftRole, Term,
+} from './protocol.ts'
 import type { RaftCore } from './state.ts'
 import type { RaftTiming } from './timing.ts'
 
@@ -105,12 +107,16 @@ export interface Leadership {
 
 export interface RaftMember {
   readonly send: (event: RaftEvent) => void
+  /** Orders another membership (reconfiguration.ts). */
+  readonly reconfigure: (order: ConfigurationOrder, done: (outcome: OrderOutcome) => void) => void
   /** `wal.snapshotMarked` of this group completes an installation. (`wal.appended` is an event: `send` takes it.) */
   readonly walNotice: (notice: WalNotice) => void
   readonly role: () => RaftRole
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
+  /** What was in force at an applied index. */
+  readonly configurationAt: (index: Index) => Configuration
   /** Undefined outside the log in memory. For invariants and tools. */
   readonly entryAt: (index: Index) => Entry | undefined
   readonly stop: () => void
@@ -130,6 +136,8 @@ interface Running {
   /** What `raft.restore` loads. */
   newest: SnapshotInfo | null
   ticket: number
+  /** Who waits for an answer to an order, in turn. */
+  readonly orders: ((outcome: OrderOutcome) => void)[]
   isStopped: boolean
 }
 
@@ -147,7 +155,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     fail: (error) => {
       if (!running.isStopped) options.onFailure(error)
     },
-    writes: [], isWriting: false, installing: null, newest: snapshot, ticket: 0, isStopped: false,
+    writes: [], isWriting: false, installing: null, newest: snapshot, ticket: 0, orders: [], isStopped: false,
   }
   const shell = createShell({
     machine: raftMachine,
@@ -158,10 +166,15 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
   })
   return {
     send: shell.send,
+    reconfigure: (order, done) => {
+      running.orders.push(done)
+      shell.send({ type: 'raft.reconfigure', order })
+    },
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
     leadership: () => core,
     status: () => statusOf(core),
+    configurationAt: (index) => configurationAt(core.membership, index),
     entryAt: (index) => entryAt(core.log, index),
     stop: () => {
       running.isStopped = true
@@ -183,6 +196,7 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.readReady':
     case 'raft.readRefused':
     case 'raft.transferAborted': ports.shard(effect); return
+    case 'raft.orderAnswered': must(running.orders.shift(), 'an answer has an order')(effect.outcome); return
     case 'raft.roleChanged': changeRole(running, effect); return
     case 'raft.readChunk': readChunk(running, effect); return
     case 'raft.writeChunk':
@@ -203,8 +217,11 @@ const append = ({ options }: Running, { ticket, submittedTerm, hardState, entrie
   else ports.wal({ type: 'wal.append', group, ticket, submittedTerm, hardState, entries, reserved })
 }
 
-/** Terms, votes and no-ops may use the space kept back when the disk is full: without them not even reads go on. */
-const isReserved = (entries: readonly Entry[]): boolean => entries.every(({ kind }) => kind === EntryKind.noop)
+/**
+ * Terms, votes and no-ops may use the space kept back when the disk is full: without them not even reads go on. Configurations too:
+ * without them no shard leaves the full disk.
+ */
+const isReserved = (entries: readonly Entry[]): boolean => entries.every(({ kind }) => kind !== EntryKind.batch)
 
 const mail = ({ options }: Running, { to, message }: EffectOf<'raft.send'>): void => {
   if (options.isTracing === true) options.log.trace({ to, ...summaryOf(message) }, message.type)

@@ -24,6 +24,8 @@ export interface RaftLimits {
   readonly tailEntriesMax: number
   /** Payload bytes kept in memory behind the newest snapshot, by every group of a node. More: fewer snapshot transfers. Default 1 MiB. */
   readonly tailBytesMax: number
+  /** Entries a learner may lack when it becomes a voter. More: sooner; a group that needs its vote at once waits longer. Default 256. */
+  readonly promotionLagMax: number
   /** Bytes of a snapshot chunk. Must fit the broker's payload with its frame. Default 128 KiB. */
   readonly chunkBytesMax: number
   /** Snapshot chunks asked from the disk or sent, and not yet acknowledged, per peer. Default 4. */
@@ -43,6 +45,7 @@ export const raftLimitDefaults: RaftLimits = {
   roundsInFlightMax: 256,
   tailEntriesMax: 8_192,
   tailBytesMax: MIB,
+  promotionLagMax: 256,
   chunkBytesMax: 128 * KIB,
   chunksInFlightMax: 4,
 }

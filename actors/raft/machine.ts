@@ -40,6 +40,7 @@ import {
   handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal, isStranger,
 } from './presentation.ts'
 import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
+import { handleReconfigure, isJointPhaseOver, leaveJointPhase, refuseReconfigure } from './reconfiguration.ts'
 import { handleAppendAccepted, handleAppendRejected, handleFlush, handlePropose, refuseProposal } from './replication.ts'
 import {
   becomeCandidate, becomeFollower, becomeHalted, becomeLeader, becomeLearner, becomePreCandidate, becomeServing,
@@ -137,6 +138,7 @@ export const raftMachine = setup({
     isQuorumLost: when('tick', isQuorumLost),
     isCommitStalled: when('tick', isCommitStalled),
     isRemoved: whenever(isRemoved),
+    isJointPhaseOver: whenever(isJointPhaseOver),
   },
   actions: {
     readAgain: raise(({ event }) => event),
@@ -188,6 +190,9 @@ export const raftMachine = setup({
     slideWindow: on('raft.snapshotAccepted', handleSnapshotAccepted),
     endTransfer: on('raft.snapshotRefused', handleSnapshotRefused),
     handOver: on('raft.transferLeadership', handleTransferLeadership),
+    reconfigure: on('raft.reconfigure', handleReconfigure),
+    leaveJointPhase: ({ context }) => leaveJointPhase(context.core),
+    refuseReconfigure: on('raft.reconfigure', refuseReconfigure),
     compact: on('raft.snapshotStored', handleSnapshotStored),
     resume: on('raft.restored', handleRestored),
     noteStalled: on('wal.stalled', handleStalled),
@@ -210,6 +215,7 @@ export const raftMachine = setup({
     ],
     'raft.propose': { actions: 'refuseProposal' },
     'raft.read': { actions: 'refuseRead' },
+    'raft.reconfigure': { actions: 'refuseReconfigure' },
     'raft.snapshotStored': { actions: 'compact' },
     'raft.restored': { actions: 'resume' },
     'raft.chunkWritten': { actions: 'noteWritten' },
@@ -276,7 +282,10 @@ export const raftMachine = setup({
     leader: {
       entry: 'becomeLeader',
       initial: 'settling',
-      always: { guard: 'isRemoved', target: 'learner', actions: because('the configuration without it has committed') },
+      always: [
+        { guard: 'isRemoved', target: 'learner', actions: because('the configuration without it has committed') },
+        { guard: 'isJointPhaseOver', actions: 'leaveJointPhase' },
+      ],
       on: {
         tick: [
           { guard: 'isQuorumLost', target: 'follower', actions: ['passTime', because('no quorum answered within an election timeout')] },
@@ -287,6 +296,7 @@ export const raftMachine = setup({
         'raft.read': { actions: 'read' },
         'raft.flush': { actions: 'flush' },
         'raft.transferLeadership': { actions: 'handOver' },
+        'raft.reconfigure': { actions: 'reconfigure' },
         'wal.appended': { actions: 'countOwnMatch' },
         'raft.appendAccepted': { actions: 'noteMatch' },
         'raft.appendRejected': hear('follower', { actions: 'backtrack' } as const),
@@ -311,6 +321,7 @@ export const raftMachine = setup({
       on: {
         'raft.propose': { actions: 'refuseProposal' },
         'raft.read': { actions: 'refuseRead' },
+        'raft.reconfigure': { actions: 'refuseReconfigure' },
         '*': {},
       },
     },

@@ -43,6 +43,10 @@ export const forgetBefore = (membership: Membership, index: Index): void => {
   while ((membership.history[1]?.index ?? Number.POSITIVE_INFINITY) <= index) membership.history.shift()
 }
 
+/** What was in force at `index`: a snapshot of that moment carries it. Not asked before what `forgetBefore` has forgotten. */
+export const configurationAt = ({ history }: Membership, index: Index): Configuration =>
+  must(history.findLast((row) => row.index <= index), `the configuration at ${index} is known`).configuration
+
 export const configurationIndex = (membership: Membership): Index => latest(membership).index
 
 const latest = (membership: Membership): Membership['history'][number] => must(membership.history.at(-1), 'a group has a configuration')
@@ -64,14 +68,16 @@ export const isCurrent = (configuration: Configuration, replica: ReplicaId): boo
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** The payload of a configuration entry: three lines of space-separated replica ids: voters, outgoing, learners. */
-export const encodeConfiguration = ({ voters, outgoing, learners }: Configuration): Uint8Array =>
-  encoder.encode([voters, outgoing, learners].map((replicas) => replicas.join(' ')).join('\n'))
+/** The payload of a configuration entry, four lines: space-separated replica ids of voters, outgoing and learners, then the epoch. */
+export const encodeConfiguration = ({ epoch, voters, outgoing, learners }: Configuration): Uint8Array =>
+  encoder.encode([...[voters, outgoing, learners].map((replicas) => replicas.join(' ')), epoch].join('\n'))
 
 export const decodeConfiguration = (payload: Uint8Array): Configuration => {
-  const lists = decoder.decode(payload).split('\n').map((line) => line.split(' ').filter((id) => id !== '') as ReplicaId[])
-  const [voters, outgoing, learners] = lists
-  assert(lists.length === 3 && voters !== undefined && outgoing !== undefined && learners !== undefined && voters.length > 0,
-    'a configuration entry has three lines and at least one voter')
-  return { voters, outgoing, learners }
+  const lines = decoder.decode(payload).split('\n')
+  const [voters, outgoing, learners] = lines.slice(0, 3).map((line) => line.split(' ').filter((id) => id !== '') as ReplicaId[])
+  const epoch = Number(lines[3])
+  assert(lines.length === 4 && voters !== undefined && outgoing !== undefined && learners !== undefined && voters.length > 0,
+    'a configuration entry has four lines and at least one voter')
+  assert(Number.isSafeInteger(epoch) && epoch >= 0, `the epoch ${epoch} of a configuration is a whole number`)
+  return { epoch, voters, outgoing, learners }
 }

@@ -35,6 +35,8 @@ export interface Entry {
 
 /** Joint-ready (thesis 4.3): outside a joint phase `outgoing` is empty. A learner is in neither list of voters. */
 export interface Configuration {
+  /** Of the cluster map whose order made it; 0 for the genesis'. A leader takes orders of newer epochs only (reconfiguration.ts). */
+  readonly epoch: number
   readonly voters: readonly ReplicaId[]
   readonly outgoing: readonly ReplicaId[]
   readonly learners: readonly ReplicaId[]
@@ -108,6 +110,21 @@ export interface RaftMail {
   readonly message: RaftMessage
 }
 
+/** What the meta group orders a shard to become: `epoch` is that of the committed entry that orders it, and names the order. */
+export interface ConfigurationOrder {
+  readonly epoch: number
+  readonly voters: readonly ReplicaId[]
+  readonly learners: readonly ReplicaId[]
+}
+
+/**
+ * `done`: it has committed. `pending`: it is in the log, on its way. Nothing was changed by any other: `notLeader` asks another
+ * replica; `busy` asks again (another change or a hand-over is under way, or the term has just begun); `behind`: a new voter has not
+ * caught up as a learner yet; `leaves`: this leader would remove itself, and has first to hand over; `stale`: a newer order was taken;
+ * `invalid`: no voters, or a voter as learner.
+ */
+export type OrderOutcome = 'done' | 'pending' | 'notLeader' | 'busy' | 'behind' | 'leaves' | 'stale' | 'invalid'
+
 export type ProposalRefusal = 'notLeader' | 'transferring' | 'tooManyUncommitted' | 'tooLarge'
 
 export type RaftLocalEvent =
@@ -122,6 +139,8 @@ export type RaftLocalEvent =
   /** End of a turn of the event loop: replication and rounds gathered during the turn are sent now. */
   | { readonly type: 'raft.flush'; readonly now: number }
   | { readonly type: 'raft.transferLeadership'; readonly to: ReplicaId }
+  /** Orders another membership. Answered at once by `raft.orderAnswered`; repeated until that says `done`. */
+  | { readonly type: 'raft.reconfigure'; readonly order: ConfigurationOrder }
   /** A local snapshot up to this index is verified and durable: the log before it may go. */
   | { readonly type: 'raft.snapshotStored'; readonly index: Index; readonly term: Term; readonly totalBytes: number }
   /** A piece of the local snapshot file, read at the core's request. */
@@ -162,6 +181,7 @@ export type RaftEffect =
   | { readonly type: 'raft.proposalRefused'; readonly proposal: number; readonly reason: ProposalRefusal }
   /** A transfer was refused, or its target did not campaign within a maximum election timeout: this leader takes proposals again. */
   | { readonly type: 'raft.transferAborted'; readonly term: Term }
+  | { readonly type: 'raft.orderAnswered'; readonly outcome: OrderOutcome }
   /** Answer the read from a state that has applied at least `index`, if this replica still leads `term` then. */
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
   | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }

@@ -31,8 +31,8 @@ export interface ShardPorts {
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
   readonly raft: (event: RaftLocalEvent) => void
   readonly snapshots: SnapshotStore
-  /** The membership in force at the applied index. */
-  readonly configurationAt: () => Configuration
+  /** The membership in force at an applied index. */
+  readonly configurationAt: (index: number) => Configuration
   readonly serving: (serving: boolean, term: number) => void
   /** Answered by `shard.slotDrained`, behind every request that the slot delivered. */
   readonly drainSlot: (drain: number) => void
@@ -96,7 +96,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
 
   const writeSnapshot = (effect: Extract<ShardEffect, { type: 'shard.writeSnapshot' }>): void => {
     const { index, term } = effect
-    const header = { group: shard, index, term, configuration: ports.configurationAt() }
+    const header = { group: shard, index, term, configuration: ports.configurationAt(index) }
     cancelSnapshot = ports.snapshots.write(header, effect.chunks, (error, info) => {
       if (error !== null) {
         log.warn({ index, term, error: error.message }, 'a snapshot could not be written; the log keeps growing until one is')

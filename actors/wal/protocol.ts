@@ -82,4 +82,4 @@ export interface Genesis {
   readonly createdAtMs: number
 }
 
-export const initialConfiguration = (voters: readonly ReplicaId[]): Configuration => ({ voters, outgoing: [], learners: [] })
+export const initialConfiguration = (voters: readonly ReplicaId[]): Configuration => ({ epoch: 0, voters, outgoing: [], learners: [] })

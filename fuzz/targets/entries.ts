@@ -30,14 +30,15 @@ const drawReplica = (random: Random): ReplicaId => replicaId(nodeId(drawWord(ran
 export const configuration: Target = {
   name: 'configuration', share: 2, isCanonical: false,
   example: (random) => encodeConfiguration({
+    epoch: between(random, 0, 9),
     voters: [drawReplica(random), ...drawList(random, 3, drawReplica)], outgoing: drawList(random, 2, drawReplica),
     learners: drawList(random, 2, drawReplica),
   }),
   decode: (bytes) => {
     try {
-      const { voters, outgoing, learners } = decodeConfiguration(bytes)
-      const shape = `${voters.length} ${outgoing.length} ${learners.length}`
-      return { ok: true, shape, again: encodeConfiguration({ voters, outgoing, learners }) }
+      const found = decodeConfiguration(bytes)
+      const shape = `${found.voters.length} ${found.outgoing.length} ${found.learners.length}`
+      return { ok: true, shape, again: encodeConfiguration(found) }
     } catch (error) {
       if (error instanceof Error && error.name === 'AssertionError') return refused(error.message)
       throw error

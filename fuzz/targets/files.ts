@@ -33,7 +33,9 @@ const encodeSnapshot = (header: SnapshotHeader, chunks: readonly Uint8Array[]): 
 
 const drawHeader = (random: Random): SnapshotHeader => ({
   group: between(random, 0, 9), index: drawWhole(random), term: drawWhole(random),
-  configuration: { voters: [replicaId(nodeId('a'), 1)], outgoing: [], learners: drawList(random, 1, () => replicaId(nodeId('b'), 2)) },
+  configuration: {
+    epoch: 0, voters: [replicaId(nodeId('a'), 1)], outgoing: [], learners: drawList(random, 1, () => replicaId(nodeId('b'), 2)),
+  },
 })
 
 const walk = (bytes: Uint8Array): Outcome => {

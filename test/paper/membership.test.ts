@@ -14,7 +14,7 @@ import type { Harness } from '../support/raftHarness.ts'
 import type { Configuration, Entry, RaftMessage } from '../../actors/raft/protocol.ts'
 
 const group = (voters: readonly number[], outgoing: readonly number[] = [], learners: readonly number[] = []): Configuration =>
-  ({ voters: voters.map(idOf), outgoing: outgoing.map(idOf), learners: learners.map(idOf) })
+  ({ epoch: 0, voters: voters.map(idOf), outgoing: outgoing.map(idOf), learners: learners.map(idOf) })
 const change = (index: number, term: number, configuration: Configuration): Entry =>
   ({ index, term, kind: EntryKind.configuration, payload: encodeConfiguration(configuration) })
 const accepted = (term: number, matchIndex: number): RaftMessage => ({ type: 'raft.appendAccepted', term, matchIndex })
@@ -193,7 +193,7 @@ describe('wrong replica ids', () => {
   const newId = replicaId(nodeId('n2'), 2)
 
   test('A replica that a higher generation on its node has replaced is not listened to', () => {
-    const h = createSolo({ configuration: { voters: [idOf(1), newId, idOf(3)], outgoing: [], learners: [] } })
+    const h = createSolo({ configuration: { epoch: 0, voters: [idOf(1), newId, idOf(3)], outgoing: [], learners: [] } })
     h.member(1).core.presenting.accepted.delete(oldId)
     say(h, 2, append(5, [0, 0], entriesOf(1, 5)))
     say(h, 2, { type: 'raft.requestVote', term: 6, lastTerm: 9, lastIndex: 9, transfer: true })
@@ -205,7 +205,7 @@ describe('wrong replica ids', () => {
 
   test('not even when it had been accepted before the change', () => {
     const h = createFollower(1, [1])
-    say(h, 3, append(2, [1, 1], [change(2, 2, { voters: [idOf(1), newId, idOf(3)], outgoing: [], learners: [] })]))
+    say(h, 3, append(2, [1, 1], [change(2, 2, { epoch: 0, voters: [idOf(1), newId, idOf(3)], outgoing: [], learners: [] })]))
     settleDisk(h)
     takeSent(h)
     say(h, 2, append(9, [0, 0], []))

@@ -105,7 +105,7 @@ describe('thesis 6.4, ReadIndex', () => {
   })
 
   test('An answer from outside the configuration confirms nothing', () => {
-    const configuration = { voters: [1, 2, 3].map(idOf), outgoing: [], learners: [idOf(4)] }
+    const configuration = { epoch: 0, voters: [1, 2, 3].map(idOf), outgoing: [], learners: [idOf(4)] }
     const h = createHarness({ configuration, size: 5, isScripted: true })
     h.tickOnly(1, 21)
     say(h, 2, { type: 'raft.preVoteGranted', term: 1 })

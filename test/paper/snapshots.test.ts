@@ -298,7 +298,7 @@ describe('while a snapshot takes force', () => {
     const h = createFollower(2)
     say(h, 2, chunk([2, 1], 0, 'x', { totalBytes: 1 }))
     say(h, 2, append(2, [0, 0], entriesOf(1, 1, 1, 2)))
-    const configuration = { voters: [1, 2, 3].map(idOf), outgoing: [], learners: [] }
+    const configuration = { epoch: 0, voters: [1, 2, 3].map(idOf), outgoing: [], learners: [] }
     h.writeOne(1)
     h.writeOne(1)
     expect(h.member(1).core.following.isInstalling).toBe(true)
@@ -351,7 +351,7 @@ describe('while a snapshot takes force', () => {
     const applied = [...h.member(1).applied]
     expect(applied).toHaveLength(3)
     // Its configuration would be another one, its state an earlier one: neither may be taken back.
-    const configuration = { voters: [1, 2].map(idOf), outgoing: [], learners: [] }
+    const configuration = { epoch: 0, voters: [1, 2].map(idOf), outgoing: [], learners: [] }
     h.send(1, { type: 'raft.snapshotInstalled', index: 2, term: 1, totalBytes: 1, configuration })
     expect(h.member(1).core).toMatchObject({ commitIndex: 3, emittedIndex: 3, isRestoring: false, snapshot: null })
     expect(h.member(1).core.membership.configuration.voters).toHaveLength(3)
@@ -360,7 +360,7 @@ describe('while a snapshot takes force', () => {
 
   test('Fail-stop: an installation that nobody asked for ends the process', () => {
     const h = createFollower(2)
-    const configuration = { voters: [idOf(1)], outgoing: [], learners: [] }
+    const configuration = { epoch: 0, voters: [idOf(1)], outgoing: [], learners: [] }
     expect(() => h.send(1, { type: 'raft.snapshotInstalled', index: 9, term: 2, totalBytes: 1, configuration })).toThrow(/asked for/)
   })
 })

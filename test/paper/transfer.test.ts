@@ -59,7 +59,7 @@ describe('thesis 3.10', () => {
   test.each([
     ['itself', 1], ['a stranger', 9], ['a learner', 4],
   ])('Nothing happens when the target is %s', (_, to) => {
-    const h = createHarness({ configuration: { voters: [1, 2, 3].map(idOf), outgoing: [], learners: [idOf(4)] }, size: 4 })
+    const h = createHarness({ configuration: { epoch: 0, voters: [1, 2, 3].map(idOf), outgoing: [], learners: [idOf(4)] }, size: 4 })
     h.campaign(1)
     h.send(1, transfer(to))
     expect(h.member(1).core.leading.transfer).toBeNull()

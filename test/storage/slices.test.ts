@@ -91,7 +91,7 @@ describe('the snapshot store', () => {
     const encoded: number[] = []
     let written = 0
     for (let group = 0; group < 16; group += 1) {
-      const header = { group, index: 5, term: 1, configuration: { voters: [], outgoing: [], learners: [] } }
+      const header = { group, index: 5, term: 1, configuration: { epoch: 0, voters: [], outgoing: [], learners: [] } }
       store.write(header, chunksIn(() => turn, encoded, 20), (error) => {
         expect(error).toBeNull()
         written += 1
@@ -103,7 +103,7 @@ describe('the snapshot store', () => {
     const loaded: number[] = []
     let done = 0
     for (let group = 0; group < 16; group += 1) {
-      const info = { group, index: 5, term: 1, totalBytes: 0, configuration: { voters: [], outgoing: [], learners: [] } }
+      const info = { group, index: 5, term: 1, totalBytes: 0, configuration: { epoch: 0, voters: [], outgoing: [], learners: [] } }
       store.load(info, () => loaded.push(turn), () => { done += 1 })
     }
     expect(inner.runUntil(() => done === 16)).toBe(true)

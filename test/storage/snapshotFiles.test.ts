@@ -16,7 +16,7 @@ import { createVirtualClock } from '../../torture/virtualClock.ts'
 import type { VirtualClock } from '../../torture/virtualClock.ts'
 
 const headerOf = (index: number, group = 3): SnapshotHeader =>
-  ({ group, index, term: 2, configuration: { voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] } })
+  ({ group, index, term: 2, configuration: { epoch: 0, voters: ['a:1' as ReplicaId], outgoing: [], learners: ['b:2' as ReplicaId] } })
 const chunksOf = (fill: number): Uint8Array[] => Array.from({ length: 3 }, (_, at) => new Uint8Array(1_500 + at).fill(fill + at))
 
 interface Rig {

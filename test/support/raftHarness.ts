@@ -23,7 +23,9 @@ import {
 } from './raftDisk.ts'
 import { createSafety } from './raftSafety.ts'
 import type { Shell } from '../../actors/kernel/shell.ts'
-import type { Configuration, Entry, Index, ProposalRefusal, RaftEffect, RaftEvent, RaftMessage, Term } from '../../actors/raft/protocol.ts'
+import type {
+  Configuration, ConfigurationOrder, Entry, Index, OrderOutcome, ProposalRefusal, RaftEffect, RaftEvent, RaftMessage, Term,
+} from '../../actors/raft/protocol.ts'
 import type { RaftCore } from '../../actors/raft/state.ts'
 import type { RaftLimits } from '../../actors/raft/limits.ts'
 import type { RaftTiming } from '../../actors/raft/timing.ts'
@@ -53,6 +55,8 @@ export interface HarnessMember {
   applied: string[]
   proposed: Map<number, { readonly term: Term, readonly index: Index }>
   refusedProposals: Map<number, ProposalRefusal>
+  /** What was answered to orders, in turn. */
+  orderAnswers: OrderOutcome[]
   /** The terms of the transfers that were aborted. */
   abortedTransfers: number[]
   readyReads: Map<number, Index>
@@ -105,6 +109,8 @@ export interface Harness {
   readonly expire: (number: number) => void
   readonly propose: (number: number, text: string) => number
   readonly read: (number: number, lease?: boolean) => number
+  /** Orders the member to change its group, and says what it answered. */
+  readonly order: (number: number, order: ConfigurationOrder) => OrderOutcome
   readonly crash: (number: number) => void
   readonly restart: (number: number) => void
   /** Stores a snapshot of what the member has applied. */
@@ -135,7 +141,7 @@ interface World {
 
 export const createHarness = (options: HarnessOptions = {}): Harness => {
   const ids = Array.from({ length: options.size ?? 3 }, (_, i) => idOf(i + 1))
-  const configuration = options.configuration ?? { voters: ids, outgoing: [], learners: [] }
+  const configuration = options.configuration ?? { epoch: 0, voters: ids, outgoing: [], learners: [] }
   const world: World = {
     options, configuration, timing: raftTiming(options.timing), members: [], network: [], lives: new Map(),
     safety: createSafety(options.isScripted ?? false), allows: () => true, now: 1_000, counter: 0, say: options.onLine ?? (() => {}),
@@ -157,8 +163,8 @@ const warm = (world: World, member: HarnessMember): void => {
 const createMember = (world: World, number: number): HarnessMember => {
   const member = {
     id: idOf(number), number, disk: createRaftDisk(), life: 0, isUp: false, isFlushWanted: false, applied: [],
-    proposed: new Map(), refusedProposals: new Map(), abortedTransfers: [], readyReads: new Map(), refusedReads: new Map(),
-    received: new Uint8Array(0), isSnapshotDamaged: false, wallMs: 1_700_000_000_000,
+    proposed: new Map(), refusedProposals: new Map(), orderAnswers: [], abortedTransfers: [],
+    readyReads: new Map(), refusedReads: new Map(), received: new Uint8Array(0), isSnapshotDamaged: false, wallMs: 1_700_000_000_000,
   } as unknown as HarnessMember
   start(world, member)
   return member
@@ -226,6 +232,7 @@ const perform = (world: World, member: HarnessMember, effect: RaftEffect): void 
     case 'raft.proposalRefused': member.refusedProposals.set(effect.proposal, effect.reason); return
     case 'raft.readReady': member.readyReads.set(effect.read, effect.index); world.safety.readReady(member, effect); return
     case 'raft.readRefused': member.refusedReads.set(effect.read, effect.reason); return
+    case 'raft.orderAnswered': member.orderAnswers.push(effect.outcome); return
     case 'raft.transferAborted': member.abortedTransfers.push(effect.term); return
     case 'raft.roleChanged': world.say(roleLine(member, effect)); return
     case 'raft.quarantine': member.disk.durable.quarantined = effect.reason; return
@@ -463,6 +470,10 @@ const harnessOf = (world: World): Harness => {
       world.safety.readAsked(world.counter)
       dispatch(world, member(number), { type: 'raft.read', read: world.counter, now: world.now, lease })
       return world.counter
+    },
+    order: (number, order) => {
+      dispatch(world, member(number), { type: 'raft.reconfigure', order })
+      return must(member(number).orderAnswers.at(-1), 'an order is answered at once')
     },
     crash: (number) => crash(world, member(number)),
     restart: (number) => {

@@ -105,6 +105,8 @@ const checkGrowth = (ledger: Ledger, member: HarnessMember): void => {
   if (core.commitIndex > lastIndexOf(core.log)) fail(`${member.id} commits beyond its log`)
   if (core.emittedIndex > core.commitIndex) fail(`${member.id} emits beyond its commit index`)
   if (core.term > seen.term) seen.matches.clear()
+  // A peer that left and came back has a new row.
+  for (const peer of seen.matches.keys()) if (!core.leading.progress.has(peer)) seen.matches.delete(peer)
   for (const [peer, { matchIndex, nextIndex }] of core.leading.progress) {
     if (matchIndex < (seen.matches.get(peer) ?? 0)) fail(`${member.id} takes back the match of ${peer}`)
     if (nextIndex <= matchIndex) fail(`${member.id} would send ${peer} what it has`)
@@ -176,8 +178,10 @@ const checkQuorumDisks = (member: HarnessMember, { index, term }: Entry, members
     const durable = members.find((other) => other.id === id)?.disk.durable
     return durable !== undefined && (durable.mark.index >= index || imageTermAt(durable, index) === term)
   }
-  const inForce = member.core.membership.history.findLast((row) => row.index <= lastIndexOf(member.core.log))
-  if (inForce === undefined || isQuorum(inForce.configuration, has)) return
+  // It was committed under the configuration of its own place in the log, or under one that its leader had appended by then.
+  const { history } = member.core.membership
+  const inForce = history.slice(Math.max(0, history.findLastIndex((row) => row.index <= index)))
+  if (inForce.some(({ configuration }) => isQuorum(configuration, has))) return
   fail(`${index}/${term} is applied, and not on the disks of a majority`)
 }
 

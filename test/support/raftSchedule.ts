@@ -1,7 +1,7 @@
 /**
  * A random life of a Raft group, drawn from one seed: messages are lost, repeated and reordered, disks lag, members crash, sleep
- * and come back, snapshots are stored, leadership is handed over. The harness checks safety after every event; afterwards
- * everything heals and the group must come to agree.
+ * and come back, snapshots are stored, leadership is handed over, and in half of the runs members come and go. The harness checks safety
+ * after every event; afterwards everything heals and the group must come to agree, everybody in it.
  *
  * Time moves in steps of a fifth of a tick, and every member's ticks have a phase of their own, so that promises counted in
  * ticks are tested against real time. A sleeping member gets its ticks in one piece when it wakes, before any message
@@ -9,7 +9,8 @@
  */
 
 import { between, chance, createRandom, pick } from '../../actors/kernel/random.ts'
-import { createHarness, numberOf } from './raftHarness.ts'
+import { createHarness, idOf, numberOf } from './raftHarness.ts'
+import type { ConfigurationOrder } from '../../actors/raft/protocol.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Harness, HarnessMember, Mail } from './raftHarness.ts'
 
@@ -32,6 +33,9 @@ interface Run {
   cut: readonly number[]
   cutSteps: number
   proposals: number
+  /** Orders given; some are given again, late. Empty for a group that stays as it is. */
+  readonly orders: ConfigurationOrder[]
+  readonly isElastic: boolean
 }
 
 const STEP_MS = 10
@@ -41,12 +45,15 @@ const TICK_MS = 50
 export const runSchedule = (seed: number, steps: number): { readonly committed: number, readonly terms: number } => {
   const random = createRandom(seed)
   const size = pick(random, [3, 3, 5, 4]) ?? 3
+  const isElastic = seed % 2 === 1
+  const ids = Array.from({ length: size }, (_, i) => idOf(i + 1))
   const harness = createHarness({
     size, seed, isWarm: false,
+    configuration: { epoch: 0, voters: isElastic ? ids.slice(0, between(random, 1, size)) : ids, outgoing: [], learners: [] },
     limits: { tailEntriesMax: between(random, 0, 4), chunkBytesMax: 32, chunksInFlightMax: 2, appendBytesMax: 200, appendsInFlightMax: 4 },
   })
   const run: Run = {
-    harness, random, fate: drawFate(random), asleep: new Map(), cut: [], cutSteps: 0, proposals: 0,
+    harness, random, fate: drawFate(random), asleep: new Map(), cut: [], cutSteps: 0, proposals: 0, orders: [], isElastic,
     tickedAt: harness.members.map(() => harness.now() - between(random, 0, TICK_MS - 1)),
   }
   harness.setRoute(({ from, to }) => run.cut.includes(numberOf(from)) === run.cut.includes(numberOf(to)) && !chance(random, run.fate.loss))
@@ -132,9 +139,38 @@ const act = (run: Run, number: number): void => {
   } else if (choice <= 6) harness.read(target)
   else if (choice === 7) harness.read(target, true)
   else if (choice === 8) harness.snapshot(number)
+  else if (run.isElastic && harness.member(target).isUp && chance(random, 0.5)) giveOrder(run, target)
   else if (chance(random, 0.1)) {
     harness.send(target, { type: 'raft.transferLeadership', to: (pick(random, harness.members) as HarnessMember).id })
   }
+}
+
+/** A new order, or an old one that comes late; to a leader, who need not be the newest. */
+const giveOrder = (run: Run, number: number): void => {
+  const { harness, random, orders } = run
+  const late = chance(random, 0.2) ? pick(random, orders) : undefined
+  const order = late ?? drawOrder(random, harness, orders.length + 1)
+  if (late === undefined) orders.push(order)
+  run.harness.order(number, order)
+}
+
+/** Voters that stay are any of those in force at some member, so an order may be wise, foolish or against the rules. */
+const drawOrder = (random: Random, { members }: Harness, epoch: number): ConfigurationOrder => {
+  const ids = members.map(({ id }) => id)
+  const known = (pick(random, members) as HarnessMember).core.membership.configuration
+  const voters = ids.filter((id) => (known.voters.includes(id) || known.learners.includes(id)) !== chance(random, 0.2))
+  return { epoch, voters, learners: ids.filter((id) => !voters.includes(id) && chance(random, 0.6)) }
+}
+
+/** Brings everybody in: first as a learner, then with a vote. */
+const bringIn = ({ harness, orders }: Run): void => {
+  const { core, number } = harness.leader()
+  const { voters } = core.membership.configuration
+  const missing = harness.members.map(({ id }) => id).filter((id) => !voters.includes(id))
+  const isListening = missing.length > 0 && missing.every((id) => core.membership.configuration.learners.includes(id))
+  const epoch = Math.max(orders.length, core.membership.configuration.epoch) + 1
+  if (isListening) harness.order(number, { epoch, voters: [...voters, ...missing], learners: [] })
+  else if (missing.length > 0) harness.order(number, { epoch, voters, learners: missing })
 }
 
 const crashOrRestart = (run: Run, member: HarnessMember): void => {
@@ -159,6 +195,7 @@ const heal = (run: Run): void => {
     harness.tick()
     const isLed = harness.members.some(({ core }) => core.role === 'leader')
     if (tick > 60 && tick % 20 === 0 && isLed) harness.propose(harness.leader().number, `healed ${tick}`)
+    if (run.isElastic && tick > 40 && tick % 10 === 0 && isLed) bringIn(run)
     if (tick === 100) checkedRead = harness.read(harness.leader().number)
     if (tick > 100 && agree(harness) && harness.members.some(({ readyReads }) => readyReads.has(checkedRead))) return
   }

@@ -129,7 +129,7 @@ const members: Command = (stage, words) => {
   const [voters, outgoing] = words.map((list) => list.split(',').map((number) => idOf(Number(number))))
   const leader = stage.harness.leader()
   const index = appendOwn(leader.core, EntryKind.configuration,
-    encodeConfiguration({ voters: must(voters, 'voters are named'), outgoing: outgoing ?? [], learners: [] }))
+    encodeConfiguration({ epoch: 0, voters: must(voters, 'voters are named'), outgoing: outgoing ?? [], learners: [] }))
   leader.isFlushWanted = true
   stage.lines.push(`${leader.number} appends ${index}/${leader.core.term} configuration`)
 }

@@ -15,8 +15,8 @@ import type { WalEvent } from '../../../actors/wal/protocol.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../../storage/snapshotStore.ts'
 
 const GROUP = 4
-const configuration = { voters: [1, 2, 3].map(idOf), outgoing: [], learners: [] }
-const alone = { voters: [idOf(1)], outgoing: [], learners: [] }
+const configuration = { epoch: 0, voters: [1, 2, 3].map(idOf), outgoing: [], learners: [] }
+const alone = { epoch: 0, voters: [idOf(1)], outgoing: [], learners: [] }
 const info = (index: number, totalBytes = 8): SnapshotInfo => ({ group: GROUP, index, term: 1, configuration, totalBytes })
 const failure = (code: string): Error => Object.assign(new Error(code), { code })
 

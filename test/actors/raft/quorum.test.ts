@@ -9,7 +9,9 @@ import type { Configuration } from '../../../actors/raft/protocol.ts'
 
 const replicas = Array.from({ length: 9 }, (_, i) => idOf(i + 1))
 const subset = (minLength: number) => fc.uniqueArray(fc.constantFrom(...replicas), { minLength, maxLength: 7 })
-const configuration: fc.Arbitrary<Configuration> = fc.record({ voters: subset(1), outgoing: subset(0), learners: fc.constant([]) })
+const configuration: fc.Arbitrary<Configuration> = fc.record({
+  epoch: fc.constant(0), voters: subset(1), outgoing: subset(0), learners: fc.constant([]),
+})
 const values = fc.array(fc.nat(12), { minLength: 9, maxLength: 9 })
 
 /** By the definition: more than half of each set of voters that is not empty. */

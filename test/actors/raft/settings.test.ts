@@ -46,18 +46,24 @@ describe('configurations', () => {
 
   test('survive their encoding', () => {
     const replicas = fc.array(replica)
-    const configuration = fc.record({ voters: fc.array(replica, { minLength: 1 }), outgoing: replicas, learners: replicas })
+    const configuration = fc.record({
+      epoch: fc.nat(), voters: fc.array(replica, { minLength: 1 }), outgoing: replicas, learners: replicas,
+    })
     fc.assert(fc.property(configuration, (value) => {
       expect(decodeConfiguration(encodeConfiguration(value))).toEqual(value)
     }))
   })
 
-  test.each(['', 'n1:1', '\n\n', 'n1:1\n\n\n'])('refuse the payload %j', (text) => {
-    expect(() => decodeConfiguration(new TextEncoder().encode(text))).toThrow(/three lines/)
+  test.each(['', 'n1:1', '\n\n\n0', 'n1:1\n\n', 'n1:1\n\n\n0\n'])('refuse the payload %j', (text) => {
+    expect(() => decodeConfiguration(new TextEncoder().encode(text))).toThrow(/four lines/)
+  })
+
+  test('refuse an epoch that is no whole number', () => {
+    expect(() => decodeConfiguration(new TextEncoder().encode('n1:1\n\n\nx'))).toThrow(/epoch/)
   })
 
   test('follow the log: pushed by entries, popped by cuts, forgotten by compaction, and the last one always stays', () => {
-    const of = (...numbers: number[]): Configuration => ({ voters: numbers.map(idOf), outgoing: [], learners: [] })
+    const of = (...numbers: number[]): Configuration => ({ epoch: 0, voters: numbers.map(idOf), outgoing: [], learners: [] })
     const entry = (index: number, configuration: Configuration) =>
       ({ index, term: 1, kind: EntryKind.configuration, payload: encodeConfiguration(configuration) })
     const membership = createMembership(0, of(1))

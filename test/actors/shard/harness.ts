@@ -92,7 +92,7 @@ export const createHarness = (options: HarnessOptions = {}) => {
       answer: (to, { batch: number, results }) => { answers.push({ batch: number, to: `${to.node}/${to.address}`, results }) },
       raft: onRaft,
       snapshots,
-      configurationAt: () => ({ voters: [], outgoing: [], learners: [] }),
+      configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
       serving: (isServing, term) => { serving.push(`${isServing ? 'serves' : 'stops'} ${term}`) },
       ...handOverPorts(serving),
       changed: (key, revision, code) => { changes.push(`${key} ${revision} ${code}`) },

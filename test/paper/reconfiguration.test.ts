@@ -1,0 +1,190 @@
+/** Changing the members of a group, at the order of the meta group (section 6; thesis chapter 4; DESIGN 6). */
+
+import { describe, expect, test } from '@jest/globals'
+import { createHarness, idOf } from '../support/raftHarness.ts'
+import type { Harness } from '../support/raftHarness.ts'
+import type { ConfigurationOrder } from '../../actors/raft/protocol.ts'
+
+const order = (epoch: number, voters: readonly number[], learners: readonly number[] = []): ConfigurationOrder =>
+  ({ epoch, voters: voters.map(idOf), learners: learners.map(idOf) })
+const group = (voters: readonly number[]): { epoch: number, voters: ReturnType<typeof idOf>[], outgoing: never[], learners: never[] } =>
+  ({ epoch: 0, voters: voters.map(idOf), outgoing: [], learners: [] })
+
+/** Members 1 to `size`, of which `voters` are in the group; member 1 leads and has committed its first entry. */
+const led = (size: number, voters: readonly number[]): Harness => {
+  const h = createHarness({ size, configuration: group(voters) })
+  h.campaign(1)
+  h.tick(2)
+  return h
+}
+
+const configurationOf = (h: Harness, number: number): { voters: string[], outgoing: string[], learners: string[] } => {
+  const { voters, outgoing, learners } = h.member(number).core.membership.configuration
+  return { voters: [...voters], outgoing: [...outgoing], learners: [...learners] }
+}
+
+const ids = (...numbers: number[]): string[] => numbers.map(idOf)
+
+describe('an order', () => {
+  test('adds a learner with one entry, which receives the log and is not counted', () => {
+    const h = led(4, [1, 2, 3])
+    h.propose(1, 'before')
+    expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('pending')
+    h.tick(3)
+    expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('done')
+    expect(configurationOf(h, 4)).toEqual({ voters: ids(1, 2, 3), outgoing: [], learners: ids(4) })
+    expect(h.member(4)).toMatchObject({ core: { role: 'learner' }, applied: h.member(1).applied })
+  })
+
+  test('replaces a voter through a joint phase that the leader leaves by itself', () => {
+    const h = led(4, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4]))
+    h.tick(3)
+    h.setRoute(({ message }) => message.type !== 'raft.appendAccepted')
+    expect(h.order(1, order(3, [1, 2, 4]))).toBe('pending')
+    h.stabilize()
+    expect(configurationOf(h, 1)).toEqual({ voters: ids(1, 2, 4), outgoing: ids(1, 2, 3), learners: [] })
+    h.setRoute(() => true)
+    h.tick(5)
+    expect(configurationOf(h, 4)).toEqual({ voters: ids(1, 2, 4), outgoing: [], learners: [] })
+    expect(h.order(1, order(3, [1, 2, 4]))).toBe('done')
+  })
+
+  test('needs both halves while it is joint: the new one alone commits nothing', () => {
+    const h = led(5, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4, 5]))
+    h.tick(3)
+    h.setRoute(({ from, to }) => ![idOf(2), idOf(3)].includes(from) && ![idOf(2), idOf(3)].includes(to))
+    const before = h.member(1).core.commitIndex
+    h.order(1, order(3, [1, 4, 5]))
+    h.tick(3)
+    expect(h.member(1).core).toMatchObject({ role: 'leader', commitIndex: before })
+  })
+
+  test('is carried on by the next leader when the one that began it dies in the joint phase', () => {
+    const h = led(4, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4]))
+    h.tick(3)
+    h.order(1, order(3, [1, 2, 4]))
+    h.setRoute(({ message }) => message.type === 'raft.append')
+    h.stabilize()
+    h.crash(1)
+    h.setRoute(() => true)
+    h.campaign(2)
+    h.tick(5)
+    expect(configurationOf(h, 2)).toEqual({ voters: ids(1, 2, 4), outgoing: [], learners: [] })
+    expect(h.order(2, order(3, [1, 2, 4]))).toBe('done')
+  })
+
+  test('makes a group of one a group of three, and a group of three one of one', () => {
+    const h = led(3, [1])
+    h.order(1, order(2, [1], [2, 3]))
+    h.tick(3)
+    h.order(1, order(3, [1, 2, 3]))
+    h.tick(3)
+    expect(configurationOf(h, 3)).toEqual({ voters: ids(1, 2, 3), outgoing: [], learners: [] })
+    h.order(1, order(4, [1]))
+    h.tick(3)
+    h.crash(2)
+    h.crash(3)
+    h.propose(1, 'alone')
+    h.tick(30)
+    expect(h.member(1)).toMatchObject({ core: { role: 'leader' } })
+    expect(h.member(1).applied.at(-1)).toBe('alone')
+  })
+})
+
+describe('an order that comes twice, late or too early', () => {
+  test('is reported on when it is the one in force', () => {
+    const h = led(4, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4]))
+    h.tick(3)
+    const last = h.member(1).core.log.entries.length
+    expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('done')
+    expect(h.member(1).core.log.entries).toHaveLength(last)
+  })
+
+  test('is refused when a newer one was taken, though the members are what it expected', () => {
+    const h = led(4, [1, 2, 3])
+    // The move that epoch 2 ordered was cancelled before its order arrived; epoch 3 restores what was, and changes nobody.
+    expect(h.order(1, order(3, [1, 2, 3]))).toBe('pending')
+    h.tick(2)
+    expect(h.order(1, order(3, [1, 2, 3]))).toBe('done')
+    expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('stale')
+    expect(configurationOf(h, 1).learners).toEqual([])
+  })
+
+  test('is remembered by the next leader', () => {
+    const h = led(4, [1, 2, 3])
+    h.order(1, order(3, [1, 2, 3]))
+    h.tick(2)
+    h.campaign(2)
+    h.tick(2)
+    expect(h.order(2, order(2, [1, 2, 3], [4]))).toBe('stale')
+  })
+
+  test('waits until the change before it has committed', () => {
+    const h = led(4, [1, 2, 3])
+    h.setRoute(() => false)
+    h.order(1, order(2, [1, 2, 3], [4]))
+    expect(h.order(1, order(3, [1, 2, 3]))).toBe('busy')
+  })
+
+  test('waits until an entry of the term has committed', () => {
+    const h = createHarness({ size: 4, configuration: group([1, 2, 3]) })
+    h.setRoute(({ message }) => message.type !== 'raft.appendAccepted')
+    h.campaign(1)
+    expect(h.member(1).core.role).toBe('leader')
+    expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('busy')
+  })
+
+  test('waits while leadership is handed over', () => {
+    const h = led(4, [1, 2, 3])
+    h.setRoute(() => false)
+    h.send(1, { type: 'raft.transferLeadership', to: idOf(2) })
+    expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('busy')
+  })
+})
+
+describe('an order is refused, and changes nothing,', () => {
+  test('by a replica that does not lead', () => {
+    const h = led(4, [1, 2, 3])
+    expect(h.order(2, order(2, [1, 2, 3], [4]))).toBe('notLeader')
+    h.send(3, { type: 'raft.halt', reason: 'for the test' })
+    expect(h.order(3, order(2, [1, 2, 3], [4]))).toBe('notLeader')
+  })
+
+  test('when a new voter was no learner, or lacks too much', () => {
+    const h = createHarness({ size: 4, configuration: group([1, 2, 3]), limits: { promotionLagMax: 3 } })
+    h.campaign(1)
+    h.tick(2)
+    expect(h.order(1, order(2, [1, 2, 4]))).toBe('behind')
+    h.order(1, order(2, [1, 2, 3], [4]))
+    h.tick(3)
+    h.setRoute(({ to }) => to !== idOf(4))
+    for (let i = 0; i < 5; i += 1) h.propose(1, `v${i}`)
+    h.stabilize()
+    expect(h.order(1, order(3, [1, 2, 4]))).toBe('behind')
+    h.setRoute(() => true)
+    h.tick(5)
+    expect(h.order(1, order(3, [1, 2, 4]))).toBe('pending')
+  })
+
+  test('when the leader itself would go: it hands over first', () => {
+    const h = led(4, [1, 2, 3])
+    expect(h.order(1, order(2, [2, 3]))).toBe('leaves')
+    h.campaign(2)
+    h.tick(2)
+    expect(h.order(2, order(2, [2, 3]))).toBe('pending')
+  })
+
+  test.each([
+    ['no voters', order(2, [])],
+    ['one replica twice', order(2, [1, 2, 2])],
+    ['a voter as learner', order(2, [1, 2], [3])],
+  ])('when it names %s', (_what, wrong) => {
+    const h = led(4, [1, 2, 3])
+    expect(h.order(1, wrong)).toBe('invalid')
+    expect(configurationOf(h, 1)).toEqual({ voters: ids(1, 2, 3), outgoing: [], learners: [] })
+  })
+})
