@@ -75,7 +75,7 @@ export interface BatchGatewayOptions {
   readonly self: NodeId
   readonly inboxPrefix: string
   readonly shardCount: number
-  readonly epoch: number
+  readonly epoch: () => number
   readonly valueBytesMax: number
   /** No answer frame is longer; above `valueBytesMax` by what a result needs beside its value. */
   readonly frameBytesMax: number
@@ -188,7 +188,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     if (!sessions.has(id)) refuse(to, 0, invalid(refusal))
     else {
       const { self, shardCount, epoch } = options
-      publish(to, encodeNodeFrame({ kind: 'welcome', session: id, node: self, shardCount, epoch }))
+      publish(to, encodeNodeFrame({ kind: 'welcome', session: id, node: self, shardCount, epoch: epoch() }))
     }
   }
 

@@ -29,7 +29,7 @@ export interface BeaconRadioOptions {
   readonly log: Logger
   readonly cluster: ClusterId
   readonly self: NodeId
-  readonly members: readonly NodeId[]
+  readonly members: () => readonly NodeId[]
   readonly beacon: Beacon
   readonly message: () => BeaconMessage
   /** An older process with this node's name is alive: this one must stop. */
@@ -45,7 +45,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   const subscription = bus.subscribe(mapWildcard(cluster), (inbound) => {
     const from = senderOf(inbound.subject)
     const message = beaconOf(decodeControl(inbound.data))
-    if (!isNodeId(from) || !members.includes(from)) refusals.note('sender', 'its subject does not end in a member\'s name')
+    if (!isNodeId(from) || !members().includes(from)) refusals.note('sender', 'its subject does not end in a member\'s name')
     else if (message === null) refusals.note('malformed', `${from} sent what is no beacon`)
     else if (beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
   })

@@ -31,7 +31,7 @@ type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 
 export interface FrontDoorsOptions {
   readonly node: NodeOptions
-  readonly map: ClusterMap
+  readonly map: () => ClusterMap
   readonly turn: Turn
   readonly budget: ByteBudget
   readonly leaderOf: (shard: ShardId) => LeaderHint | null
@@ -144,13 +144,13 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     log: log.child({ actor: 'gateway' }),
     prefix: settings.prefix,
     inboxPrefix: settings.inboxPrefix,
-    shardCount: map.shardCount,
+    shardCount: map().shardCount,
     valueBytesMax: budget.valueBytesMax,
     catchUp: options.catchUp,
     isOverloaded: options.isOverloaded,
     tracing: options.node.ports.tracing,
     submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.requests', requests: [request], now: clock.now() }),
-    map: () => ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
+    map: () => ({ ...map(), leaders: map().replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
   })
 }
 
@@ -164,8 +164,8 @@ const openBatchDoor = (doors: Doors): BatchGateway => {
     prefix: settings.prefix,
     self: genesis.node,
     inboxPrefix: settings.inboxPrefix,
-    shardCount: map.shardCount,
-    epoch: map.epoch,
+    shardCount: map().shardCount,
+    epoch: () => map().epoch,
     valueBytesMax: budget.valueBytesMax,
     frameBytesMax: budget.frameBytesMax,
     catchUp: doors.options.catchUp,

@@ -47,7 +47,7 @@ export interface Leadership {
 
 export interface LeadershipOptions {
   readonly node: NodeId
-  readonly map: ClusterMap
+  readonly map: () => ClusterMap
   readonly host: Pick<ReplicaHost, 'all' | 'of'>
   readonly beacon: Pick<Beacon, 'isSteady'>
   readonly isDiskFull: () => boolean
@@ -133,7 +133,7 @@ export const createLeadership = ({ node, map, host, beacon, isDiskFull, isIdle }
     if (now - balancedAt < BALANCE_EVERY_MS || moves.size > 0) return
     balancedAt = now
     for (const replica of led()) {
-      if (nodeOf(preferredLeader(map, replica.shard)) !== node && maybeBegin(replica, 'balance', now)) return
+      if (nodeOf(preferredLeader(map(), replica.shard)) !== node && maybeBegin(replica, 'balance', now)) return
     }
   }
   /** There is somebody to hand it to, or somebody to answer. */

@@ -33,7 +33,7 @@ type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 
 export interface MailroomOptions {
   readonly node: NodeOptions
-  readonly map: ClusterMap
+  readonly map: () => ClusterMap
   readonly turn: Turn
   /** Asked for when mail arrives, since they are built after the mailroom that they send through. */
   readonly host: () => ReplicaHost
@@ -65,7 +65,7 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     cluster: genesis.cluster,
     self,
     bootId: boot,
-    isMember: (node) => options.map.nodes.includes(node),
+    isMember: (node) => options.map().nodes.includes(node),
     requestFlush: options.turn.member('post', () => post.flush()),
     onArrival: options.catchUp,
     onParcel: (parcel) => deliver(sorting, parcel),
@@ -144,7 +144,7 @@ const refuseUnhosted = (
 ): void => {
   sorting.misdirected += 1
   const { map, leaderOf } = sorting.options
-  if (message.policy === 'slot' || shard === null || map.replicas[shard] === undefined) return
+  if (message.policy === 'slot' || shard === null || map().replicas[shard] === undefined) return
   const result = notHosted(leaderOf(shard))
   sorting.send(origin.node, origin.address, {
     type: 'shard.reply', shard, batch: message.batch, results: message.operations.map(() => result),

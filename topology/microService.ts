@@ -14,7 +14,7 @@ const operations = ['get', 'put', 'del', 'incr', 'touch'] as const
 
 export interface MicroServiceOptions {
   readonly node: NodeOptions
-  readonly map: ClusterMap
+  readonly map: Pick<ClusterMap, 'cluster' | 'shardCount'>
   readonly meters: () => readonly ShardMeter[]
   /** Of the front doors. */
   readonly doorCounters: () => Readonly<Record<string, number>>

@@ -27,7 +27,7 @@ export interface Succession {
 
 export interface SuccessionOptions {
   readonly node: NodeId
-  readonly map: ClusterMap
+  readonly map: () => ClusterMap
   readonly beacon: Pick<Beacon, 'isSteady'>
 }
 
@@ -36,7 +36,7 @@ export const createSuccession = ({ node, map, beacon }: SuccessionOptions): Succ
   const hasRoom = (replica: ReplicaId, now: number): boolean =>
     now - (stalledAt.get(nodeOf(replica)) ?? Number.NEGATIVE_INFINITY) >= ROOM_FOR_MS
   const candidates = (replica: HostedReplica, reason: MoveReason): readonly ReplicaId[] =>
-    (reason === 'balance' ? [preferredLeader(map, replica.shard)] : map.replicas[replica.shard] ?? [])
+    (reason === 'balance' ? [preferredLeader(map(), replica.shard)] : map().replicas[replica.shard] ?? [])
   return {
     note: (led, now) => {
       for (const { raft } of led) for (const member of raft.status().stalledMembers) stalledAt.set(nodeOf(member), now)
