@@ -1,0 +1,79 @@
+/**
+ * What can be said to and by the topology actor, and what the meta group's log holds.
+ *
+ * A `MetaCommand` is the payload of an entry of the meta group. It carries the epoch it was made for: at any other epoch it is refused
+ * and changes nothing, so two admins can not undo each other, and a command that was proposed twice takes effect once. Whoever never
+ * learned what became of a command repeats it with the same `request`: the history remembers the last HISTORY_EVENTS_MAX of them, and
+ * answers as it did the first time. `at` and `by` are for the history alone: nothing is decided by them.
+ */
+
+import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
+import type { GroupKey, MoveId } from './clusterState.ts'
+
+interface CommandBase {
+  readonly expectedEpoch: number
+  /** Wall clock of whoever asks, in milliseconds. */
+  readonly at: number
+  /** Who asks, in at most BY_CHARACTERS_MAX printable characters. */
+  readonly by: string
+  /** Chosen by whoever asks, to repeat it safely; '' for none. */
+  readonly request: string
+}
+
+/** The order of preference of one shard: its own replicas, in another order. */
+export interface Preference {
+  readonly shard: ShardId
+  readonly replicas: readonly ReplicaId[]
+}
+
+type CommandBody =
+  /** A new node, or one that had left. */
+  | { readonly kind: 'addNode'; readonly node: NodeId; readonly weight: number; readonly zone: string }
+  /** Its replicas move away. `isForced`: even where that leaves fewer replicas than the replication factor asks for. */
+  | { readonly kind: 'drainNode'; readonly node: NodeId; readonly isForced: boolean }
+  /** Ends a drain. */
+  | { readonly kind: 'activateNode'; readonly node: NodeId }
+  /** Only a node that carries nothing. */
+  | { readonly kind: 'removeNode'; readonly node: NodeId }
+  | { readonly kind: 'setWeight'; readonly node: NodeId; readonly weight: number }
+  | { readonly kind: 'setZone'; readonly node: NodeId; readonly zone: string }
+  | { readonly kind: 'setReplicationFactor'; readonly replicationFactor: number }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  /** `isPlanned`: by the planner, which rests while the cluster is paused; a person's own moves are taken only then. */
+  | { readonly kind: 'beginMove'; readonly group: GroupKey; readonly add: NodeId | null; readonly remove: ReplicaId | null
+      readonly isPlanned: boolean }
+  | { readonly kind: 'promote'; readonly move: MoveId }
+  | { readonly kind: 'finish'; readonly move: MoveId; readonly result: 'moved' | 'undone' }
+  | { readonly kind: 'cancel'; readonly move: MoveId }
+  | { readonly kind: 'prefer'; readonly preferences: readonly Preference[] }
+
+export type MetaCommand = CommandBase & CommandBody
+export type CommandKind = MetaCommand['kind']
+export type CommandOf<Kind extends CommandKind> = Extract<MetaCommand, { readonly kind: Kind }>
+/** What is asked, before somebody asks it. */
+export type Wish = CommandBody
+
+export type RefusalReason =
+  | 'staleEpoch' | 'invalid' | 'unknownNode' | 'nodeLeft' | 'nodeDraining' | 'nodeExists' | 'nodeCarriesReplicas' | 'lastNode'
+  | 'tooFewNodes' | 'tooManyNodes' | 'weightOutOfRange' | 'zoneInvalid' | 'replicationFactorInvalid'
+  | 'unknownGroup' | 'unknownReplica' | 'alreadyThere' | 'wouldLoseQuorum' | 'tooFewReplicas'
+  | 'moveUnknown' | 'moveInProgress' | 'paused' | 'notPaused' | 'notPossible'
+
+/** Nothing was changed. `message` says why, and what would be possible instead. */
+export interface Refused {
+  readonly kind: 'refused'
+  readonly reason: RefusalReason
+  readonly epoch: number
+  readonly message: string
+}
+
+export type Outcome =
+  /** `epoch` is the one the command made; `move` the move it is about, 0 when none. */
+  | { readonly kind: 'applied'; readonly epoch: number; readonly move: MoveId }
+  /** It was so already. */
+  | { readonly kind: 'unchanged'; readonly epoch: number }
+  | Refused
+
+export const BY_CHARACTERS_MAX = 64
+export const REQUEST_CHARACTERS_MAX = 64

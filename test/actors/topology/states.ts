@@ -1,0 +1,42 @@
+/** States and commands for the tests of the meta group. */
+
+import { apply } from '../../../actors/topology/apply.ts'
+import { adoptGenesis } from '../../../actors/topology/clusterState.ts'
+import { createGenesis } from '../../../topology/clusterMap.ts'
+import { clusterId, nodeId } from '../../../topology/ids.ts'
+import { must } from '../../../actors/kernel/assert.ts'
+import type { ClusterState } from '../../../actors/topology/clusterState.ts'
+import type { MetaCommand, Outcome, Wish } from '../../../actors/topology/protocol.ts'
+import type { Genesis } from '../../../actors/wal/protocol.ts'
+import type { NodeId } from '../../../topology/ids.ts'
+
+export const n = (number: number): NodeId => nodeId(`n${number}`)
+
+export interface Birth {
+  readonly size?: number
+  readonly shardCount?: number
+  readonly replicationFactor?: number
+}
+
+export const genesisOf = ({ size = 3, shardCount = 4, replicationFactor = 3 }: Birth = {}): Genesis => must(createGenesis({
+  cluster: clusterId('00000000000000c1'), members: Array.from({ length: size }, (_, i) => n(i + 1)), shardCount, replicationFactor,
+  createdAtMs: 1_700_000_000_000,
+})[0], 'a genesis has members')
+
+export const newborn = (birth: Birth = {}): ClusterState => adoptGenesis(genesisOf(birth))
+
+export const asked = (state: ClusterState, wish: Wish, request = ''): MetaCommand =>
+  ({ ...wish, expectedEpoch: state.epoch, at: 5, by: 'test', request })
+
+export const attempt = (state: ClusterState, wish: Wish): Outcome => apply(state, asked(state, wish)).outcome
+
+/** Applies the wishes in turn; each must take effect. */
+export const after = (state: ClusterState, ...wishes: readonly Wish[]): ClusterState => {
+  let now = state
+  for (const wish of wishes) {
+    const { state: next, outcome } = apply(now, asked(now, wish))
+    if (outcome.kind !== 'applied') throw new Error(`${wish.kind}: ${JSON.stringify(outcome)}`)
+    now = next
+  }
+  return now
+}
