@@ -155,6 +155,9 @@ export const gossipSubject = (cluster: ClusterId, to: NodeId, from: NodeId): str
 export const gossipWildcard = (cluster: ClusterId, self: NodeId): string => internal(cluster, 'gossip', self, '*')
 export const mapSubject = (cluster: ClusterId, from: NodeId): string => internal(cluster, 'map', 'all', from)
 export const mapWildcard = (cluster: ClusterId): string => internal(cluster, 'map', 'all', '*')
+/** Requests between nodes about the cluster map; answered on the asker's inbox. */
+export const topologySubject = (cluster: ClusterId, to: NodeId, from: NodeId): string => internal(cluster, 'topology', to, from)
+export const topologyWildcard = (cluster: ClusterId, self: NodeId): string => internal(cluster, 'topology', self, '*')
 export const traceSubject = (cluster: ClusterId, from: NodeId): string => internal(cluster, 'trace', 'all', from)
 export const traceWildcard = (cluster: ClusterId): string => internal(cluster, 'trace', 'all', '*')
 

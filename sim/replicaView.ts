@@ -1,6 +1,6 @@
 /** Takes a view (view.ts) from a running node's parts. */
 
-import type { HostedReplica } from '../topology/replicaHost.ts'
+import type { HostedReplica } from '../topology/hostedReplica.ts'
 import type { Machine } from './cluster.ts'
 import type { ReplicaView } from './view.ts'
 

@@ -8,8 +8,8 @@
 
 import type { Genesis } from '../actors/wal/protocol.ts'
 import { crc32 } from './crc.ts'
-import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { writeFully } from './fileWriter.ts'
+import { replaceFile } from './replaceFile.ts'
+import type { Done, FileError, FileSystem } from './fileSystem.ts'
 
 export type GenesisRefusal = 'missing' | 'damaged' | 'unreadable'
 
@@ -100,38 +100,7 @@ export const writeGenesis = (fileSystem: FileSystem, genesis: Genesis, done: Don
     }
     readGenesis(fileSystem, (found) => {
       if (found.kind !== 'none') done(Object.assign(new Error('the data directory is not empty'), { code: 'EEXIST' }))
-      else removeTemporary(fileSystem, (error) => (error === null ? writeNew(fileSystem, bytes, done) : done(error)))
+      else replaceFile(fileSystem, { name: GENESIS_FILE, bytes }, done)
     })
-  })
-}
-
-const removeTemporary = (fileSystem: FileSystem, done: Done): void => {
-  fileSystem.remove(TEMPORARY_FILE, (error) => done(error?.code === 'ENOENT' ? null : error))
-}
-
-const writeNew = (fileSystem: FileSystem, bytes: Uint8Array, done: Done): void => {
-  fileSystem.open(TEMPORARY_FILE, 'create', (openError, file) => {
-    if (openError !== null) {
-      done(openError)
-      return
-    }
-    writeAndSync(file, bytes, (writeError) => {
-      file.close((closeError) => {
-        const error = writeError ?? closeError
-        if (error !== null) done(error)
-        else publish(fileSystem, done)
-      })
-    })
-  })
-}
-
-const writeAndSync = (file: File, bytes: Uint8Array, done: Done): void => {
-  writeFully(file, { bytes, position: 0 }, (error) => (error === null ? file.datasync(done) : done(error)))
-}
-
-const publish = (fileSystem: FileSystem, done: Done): void => {
-  fileSystem.rename(TEMPORARY_FILE, GENESIS_FILE, (error) => {
-    if (error !== null) done(error)
-    else fileSystem.syncDirectory('', done)
   })
 }

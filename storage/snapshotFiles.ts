@@ -133,31 +133,43 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
     })
   }
 
-  const prune: SnapshotStore['prune'] = (group, keep, done) => {
-    namesOf(group, (listError, names) => {
-      if (listError !== null) {
-        done(listError)
-        return
-      }
-      const serial = createSerial<undefined>(undefined, (error) => done(error))
-      const remove = (name: string): void => serial.step((_, next) => {
+  /** One after the other, then the directory is synced. */
+  const removeAll = (group: GroupId, names: readonly string[], done: Done): void => {
+    const serial = createSerial<undefined>(undefined, (error) => done(error))
+    for (const name of names) {
+      serial.step((_, next) => {
         verified.delete(`${directoryOf(group)}/${name}`)
         fileSystem.remove(`${directoryOf(group)}/${name}`, (error) => next(error?.code === 'ENOENT' ? null : error, undefined))
       })
+    }
+    serial.step((_, next) => fileSystem.syncDirectory(directoryOf(group), (error) => next(error, undefined)))
+    serial.run()
+  }
+
+  const prune: SnapshotStore['prune'] = (group, keep, done) => {
+    namesOf(group, (listError, names) => {
+      if (listError !== null || names.length === 0) {
+        done(listError)
+        return
+      }
       const known = names.map((name) => verified.get(`${directoryOf(group)}/${name}`)).filter((info) => info !== undefined)
       const oldestKept = newestFirst(known)[keep - 1]
-      for (const name of names) {
+      removeAll(group, names.filter((name) => {
         const isTemporary = name.endsWith(WRITE_SUFFIX) || name.endsWith(RECEIVE_SUFFIX)
-        if (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) remove(name)
-        if (isOlder(name, oldestKept)) remove(name)
-      }
-      if (names.length > 0) serial.step((_, next) => fileSystem.syncDirectory(directoryOf(group), (error) => next(error, undefined)))
-      serial.run()
+        return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || isOlder(name, oldestKept)
+      }), done)
+    })
+  }
+
+  const clear: SnapshotStore['clear'] = (group, done) => {
+    namesOf(group, (listError, names) => {
+      if (listError !== null || names.length === 0) done(listError)
+      else removeAll(group, names, done)
     })
   }
 
   return {
-    write, list, prune,
+    write, list, prune, clear,
     receive: (group, index, term, offset, bytes, done) => receives.receive({ group, index, term }, { offset, bytes }, done),
     finishReceive: (group, index, term, totalBytes, done) => receives.finish({ group, index, term }, totalBytes, done),
     readRange: (group, index, term, offset, lengthMax, done) => {

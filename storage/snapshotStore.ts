@@ -47,4 +47,6 @@ export interface SnapshotStore {
   readonly list: (group: GroupId, done: Done<{ readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }>) => void
   /** Removes every snapshot of the group older than the `keep` newest, and left-over temporary files. */
   readonly prune: (group: GroupId, keep: number, done: Done) => void
+  /** Removes every file of the group: its replica here is gone for good. */
+  readonly clear: (group: GroupId, done: Done) => void
 }

@@ -15,7 +15,7 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name }
 export type NodeId = Branded<string, 'NodeId'>
 /** 0 .. shardCount-1. A shard's Raft group has the same number. */
 export type ShardId = Branded<number, 'ShardId'>
-/** A Raft group of a node's log: a shard's number. The highest number is kept for the meta group to come. */
+/** A Raft group of a node's log: a shard's number, or META_GROUP. */
 export type GroupId = number
 /** `<node>:<generation>`, generation from 1. */
 export type ReplicaId = Branded<string, 'ReplicaId'>
@@ -25,6 +25,8 @@ export type BootId = Branded<string, 'BootId'>
 export type ClusterId = Branded<string, 'ClusterId'>
 
 export const SHARD_COUNT_MAX = 1_024
+/** The meta group's place among the Raft groups: behind every shard's. */
+export const META_GROUP: GroupId = SHARD_COUNT_MAX
 
 const nodePattern = /^[a-z][a-z0-9-]{0,31}$/
 const hexPattern = /^[0-9a-f]{16}$/

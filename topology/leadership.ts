@@ -22,7 +22,8 @@ import { createSuccession } from './succession.ts'
 import type { Beacon } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { NodeId, ReplicaId, ShardId } from './ids.ts'
-import type { HostedReplica, ReplicaHost } from './replicaHost.ts'
+import type { HostedReplica } from './hostedReplica.ts'
+import type { ReplicaHost } from './replicaHost.ts'
 import type { MoveReason } from './succession.ts'
 
 const BALANCE_EVERY_MS = 1_000

@@ -12,9 +12,9 @@ import { nodeMachine } from '../actors/node/machine.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
 import { STATUS_OP, isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
-import { mapOfGenesis } from './clusterMap.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
+import { createLiveMap } from './liveMap.ts'
 import { createNodeParts } from './nodeParts.ts'
 import { connectionsOf, countersOf, readinessOf, reportNode } from './nodeReport.ts'
 import { checkRouting } from './routingCheck.ts'
@@ -25,8 +25,8 @@ import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { Subscription } from '../bus/port.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
-import type { ClusterMap } from './clusterMap.ts'
 import type { Leadership } from './leadership.ts'
+import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
@@ -46,7 +46,7 @@ export interface Node {
 /** What a node has become so far: each field is set by the step that makes it. */
 interface Running {
   readonly options: NodeOptions
-  readonly map: ClusterMap
+  readonly live: LiveMap
   life: Shell<NodeEvent> | null
   parts: NodeParts | null
   leadership: Leadership | null
@@ -60,7 +60,7 @@ interface Running {
 
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
-    options, map: mapOfGenesis(options.genesis), life: null, parts: null, leadership: null, radio: null, ticker: null, status: null,
+    options, live: openLiveMap(options, () => running.parts?.host.follow()), life: null, parts: null, leadership: null, radio: null, ticker: null, status: null,
     routing: 'gateway', isEnded: false, wasStalled: false,
   }
   const effects: NodeEffect[] = []
@@ -85,7 +85,7 @@ export const createNode = (options: NodeOptions): Node => {
 const perform = (running: Running, effect: NodeEffect): void => {
   switch (effect.type) {
     case 'node.checkIdentity': askIdentity(running); return
-    case 'node.openReplicas': openReplicas(running); return
+    case 'node.openReplicas': running.live.load(() => openReplicas(running)); return
     case 'node.join': join(running); return
     case 'node.serve': serve(running); return
     case 'node.handOver': startHandOver(running); return
@@ -110,9 +110,13 @@ const askIdentity = (running: Running): void => {
   })
 }
 
+const openLiveMap = ({ genesis, ports: { fileSystem, clock, log } }: NodeOptions, onChange: () => void): LiveMap =>
+  createLiveMap({ genesis, fileSystem, clock, log: log.child({ actor: 'topology' }), onChange })
+
 const openReplicas = (running: Running): void => {
+  if (running.isEnded) return
   const { ports, settings } = running.options
-  const parts = createNodeParts(running.options, running.map, {
+  const parts = createNodeParts(running.options, running.live, {
     onWalNotice: (notice) => onWalNotice(running, notice),
     onFailure: (error) => onFailure(running, error),
     catchUp: () => running.ticker?.catchUp(),
@@ -121,7 +125,7 @@ const openReplicas = (running: Running): void => {
   })
   running.parts = parts
   running.leadership = createLeadership({
-    node: running.options.genesis.node, map: running.map, host: parts.host, beacon: parts.beacon,
+    node: running.options.genesis.node, map: running.live.map, host: parts.host, beacon: parts.beacon,
     isDiskFull: parts.wal.isFull, isIdle: parts.doors.isIdle,
   })
   running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
@@ -132,7 +136,7 @@ const openReplicas = (running: Running): void => {
 }
 
 const join = (running: Running): void => {
-  const { parts, options, map } = running
+  const { parts, options, live } = running
   if (parts === null) return
   const { boot, ports, settings, genesis, startedAtMs } = options
   const { clock, bus, doorsBus, controlBus } = ports
@@ -143,7 +147,7 @@ const join = (running: Running): void => {
     log: ports.log.child({ actor: 'beacon' }),
     cluster: genesis.cluster,
     self: genesis.node,
-    members: map.nodes,
+    members: () => live.map().nodes,
     beacon: parts.beacon,
     message: () => ({
       boot,
@@ -153,7 +157,7 @@ const join = (running: Running): void => {
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
   })
-  checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: map.shardCount }, (verdict) => {
+  checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: genesis.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
     const fields = { actor: 'node', routing: verdict.routing, broker: bus.status().server.version }
@@ -236,6 +240,7 @@ const end = (running: Running, code: number, reason: string): void => {
 
 const release = (running: Running): void => {
   running.isEnded = true
+  running.live.stop()
   running.ticker?.stop()
   running.radio?.stop()
   running.status?.unsubscribe()
@@ -250,7 +255,7 @@ const stateOf = ({ life }: Running): NodeState => (life?.state().split('.')[0] ?
 
 const report = (running: Running): NodeReport => reportNode({
   options: running.options,
-  map: running.map,
+  map: running.live.map(),
   state: stateOf(running),
   routing: running.routing,
   replicas: running.parts?.host.all() ?? [],

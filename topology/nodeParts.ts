@@ -19,6 +19,7 @@ import { createDiskWatch } from './diskWatch.ts'
 import { createFrontDoors } from './frontDoors.ts'
 import { createMailroom } from './mailroom.ts'
 import { createMicroService } from './microService.ts'
+import { namedFor } from './namedReplicas.ts'
 import { createReplicaHost } from './replicaHost.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
@@ -30,9 +31,9 @@ import type { ByteBudget } from '../bus/budget.ts'
 import type { Post } from '../bus/post.ts'
 import type { Micro } from '../gateway/micro.ts'
 import type { Beacon, LeaderHint } from './beacon.ts'
-import type { ClusterMap } from './clusterMap.ts'
 import type { DiskWatch } from './diskWatch.ts'
 import type { FrontDoors } from './frontDoors.ts'
+import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost, ReplicaHostPorts } from './replicaHost.ts'
 import type { ShardId } from './ids.ts'
@@ -62,7 +63,7 @@ export interface PartsHooks {
   readonly onShardQuiet: (shard: ShardId) => void
 }
 
-export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: PartsHooks): NodeParts => {
+export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: PartsHooks): NodeParts => {
   const { genesis, boot, ports: { bus, doorsBus, clock } } = options
   const self = genesis.node
   const turn = createTurn(clock)
@@ -72,9 +73,9 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
   const wal = openWal(options, turn, hooks)
   const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({
-    node: options, map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
+    node: options, map: live.map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
   })
-  const host = openHost({ options, map, turn, budget, hooks }, {
+  const host = openHost({ options, live, turn, budget, hooks }, {
     mail: (group, from, to, message) => mailroom.send(nodeOf(to), addressOf('raft', group), { type: 'raft', from, to, message }),
     wal: (event) => {
       diskWatch.submitted(event, clock.now())
@@ -88,10 +89,14 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     drainSlot: (shard, done) => doors.drainSlot(shard, done),
     quiet: hooks.onShardQuiet,
     changed: (key, revision, code) => doors.announce(key, revision, code),
+    ended: (shard) => {
+      doors.setServing(shard, false)
+      hooks.onLeadershipChanged()
+    },
   })
   const doors = createFrontDoors({
     node: options,
-    map,
+    map: live.map,
     turn,
     budget,
     leaderOf,
@@ -101,7 +106,7 @@ export const createNodeParts = (options: NodeOptions, map: ClusterMap, hooks: Pa
     onFailure: hooks.onFailure,
   })
   const micro = createMicroService({
-    node: options, map, meters: () => host.all().map(({ actor }) => actor.meter), doorCounters: doors.counters,
+    node: options, map: live.map(), meters: () => host.all().map(({ actor }) => actor.meter), doorCounters: doors.counters,
   })
   return { turn, wal, diskWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected }
 }
@@ -115,17 +120,17 @@ const bestHint = (hint: LeaderHint | null, known: Leadership | undefined): Leade
 
 interface HostInput {
   readonly options: NodeOptions
-  readonly map: ClusterMap
+  readonly live: LiveMap
   readonly turn: Turn
   readonly budget: ByteBudget
   readonly hooks: PartsHooks
 }
 
-const openHost = ({ options, map, turn, budget, hooks }: HostInput, ports: ReplicaHostPorts): ReplicaHost => {
+const openHost = ({ options, live, turn, budget, hooks }: HostInput, ports: ReplicaHostPorts): ReplicaHost => {
   const { genesis, ports: { clock, random, log, fileSystem }, settings } = options
   return createReplicaHost({
     node: genesis.node,
-    map,
+    named: () => namedFor(live.state(), genesis),
     clock,
     random,
     log,

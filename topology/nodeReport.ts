@@ -8,7 +8,7 @@ import type { Readiness } from '../gateway/health.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { NodeParts } from './nodeParts.ts'
-import type { HostedReplica } from './replicaHost.ts'
+import type { HostedReplica } from './hostedReplica.ts'
 import type { NodeReport, NodeState, NodeVitals, ReplicaReport, Routing, ShardLoad } from './report.ts'
 
 export interface ReportInput {

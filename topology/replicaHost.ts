@@ -1,17 +1,20 @@
 /**
- * The replicas of one node: opens each hosted shard's Raft member and shard actor from what the log and the snapshots hold, and carries
- * local facts between them and the log. Of everything a node does, this part is the same whatever bus it stands on.
+ * The replicas of one node: which it hosts follows from the cluster map, and nothing else. Carries local facts between them and the log. Of
+ * everything a node does, this part is the same whatever bus it stands on.
+ *
+ *   named by the map ──▶ adopting ──wal.adopted──▶ open ──no longer named──▶ retiring ──wal.retired──▶ its files are removed
+ *                           └── the log holds this replica already ──▲
+ *
+ * A log is kept by group, not by replica: a replica that comes here after another one of its group begins with a record that voids
+ * what the earlier one left, promises included (`wal.adopt`). One that has gone leaves a tombstone (`wal.retire`), so that a map put
+ * back from a copy does not bring it to life. Nothing is retired before a map was learned in this life: the file a node starts from
+ * may be an old copy, and nothing is deleted because something else is missing (P8).
  */
 
-import { createRaftMember } from '../actors/raft/actor.ts'
-import { createShard } from '../actors/shard/actor.ts'
 import { initialConfiguration } from '../actors/wal/protocol.ts'
-import { must } from '../actors/kernel/assert.ts'
-import { crc32 } from '../storage/crc.ts'
 import { chooseSnapshot } from '../storage/snapshotChoice.ts'
-import { hostedBy } from './clusterMap.ts'
-import type { RaftMember } from '../actors/raft/actor.ts'
-import type { ShardActor } from '../actors/shard/actor.ts'
+import { generationOf, replicaId } from './ids.ts'
+import { openReplica } from './hostedReplica.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
@@ -23,15 +26,15 @@ import type { Logger } from '../actors/kernel/log.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
-import type { SnapshotInfo, SnapshotStore } from '../storage/snapshotStore.ts'
-import type { ClusterMap } from './clusterMap.ts'
+import type { SnapshotStore } from '../storage/snapshotStore.ts'
+import type { HostedReplica, ReplicaStart } from './hostedReplica.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
-export interface HostedReplica {
-  readonly shard: ShardId
+/** A replica that the map names for this node. `voters`: its group's as it was born, or as the map had them when this replica came. */
+export interface NamedReplica {
+  readonly group: GroupId
   readonly id: ReplicaId
-  readonly raft: RaftMember
-  readonly actor: ShardActor
+  readonly voters: readonly ReplicaId[]
 }
 
 export interface ReplicaHostPorts {
@@ -43,11 +46,14 @@ export interface ReplicaHostPorts {
   /** The shard waits for Raft to hand its leadership over. */
   readonly quiet: (shard: ShardId) => void
   readonly changed: (key: string, revision: number, code: number) => void
+  /** The replica here has ended. */
+  readonly ended: (shard: ShardId) => void
 }
 
 export interface ReplicaHostOptions {
   readonly node: NodeId
-  readonly map: ClusterMap
+  /** What the map names for this node now. */
+  readonly named: () => readonly NamedReplica[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -64,8 +70,10 @@ export interface ReplicaHostOptions {
 }
 
 export interface ReplicaHost {
-  /** Opens every hosted replica; `done` once all stand. */
+  /** Opens every replica that the map names; `done` once all stand. */
   readonly open: (report: RecoveryReport, done: () => void) => void
+  /** A map was learned: what it names newly is opened, what it names no longer is ended. */
+  readonly follow: () => void
   readonly all: () => readonly HostedReplica[]
   readonly of: (group: GroupId) => HostedReplica | undefined
   readonly onWalNotice: (notice: WalNotice) => void
@@ -73,46 +81,67 @@ export interface ReplicaHost {
   readonly stop: () => void
 }
 
+/** What this node has of a group: a replica in one of the states above. */
+interface Slot {
+  readonly named: NamedReplica
+  state: 'adopting' | 'opening' | 'open' | 'retiring'
+  /** Of the wal event whose answer is awaited. */
+  ticket: number
+  replica: HostedReplica | null
+}
+
+interface KnownReplica {
+  readonly generation: number
+  readonly isRemoved: boolean
+}
+
+interface Hosting {
+  readonly options: ReplicaHostOptions
+  readonly slots: Map<GroupId, Slot>
+  /** What the log held at the start, of groups that are not opened yet. */
+  readonly recovered: Map<GroupId, RecoveredGroup>
+  /** The newest replica of each group that the log knows of here. */
+  readonly known: Map<GroupId, KnownReplica>
+  damagedNode: string | undefined
+  /** A map was learned in this life. */
+  isFollowing: boolean
+  isStopped: boolean
+  tickets: number
+  /** Told once everything that was named at the start stands. */
+  opened: (() => void) | null
+}
+
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
-  const replicas = new Map<GroupId, HostedReplica>()
-  const everyRaft = (visit: (raft: RaftMember) => void): void => {
-    for (const replica of replicas.values()) visit(replica.raft)
+  const hosting: Hosting = {
+    options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, isFollowing: false, isStopped: false,
+    tickets: 0, opened: null,
   }
-
-  const openAll = (report: RecoveryReport, done: () => void): void => {
-    const hosted = hostedBy(options.map, options.node)
-    let waiting = hosted.length
-    if (waiting === 0) done()
-    for (const { shard, replica } of hosted) {
-      const recovered = recoveredOf(report, shard)
-      chooseSnapshot(options.snapshots, recovered, (error, choice) => {
-        if (error !== null) {
-          options.onFailure(error)
-          return
-        }
-        for (const name of choice.damaged) {
-          options.log.warn({ actor: 'shard', shard, file: name }, 'a snapshot does not verify and is not used')
-        }
-        replicas.set(shard, openReplica(options, { shard, id: replica, recovered: choice.recovered, snapshot: choice.snapshot }))
-        waiting -= 1
-        if (waiting === 0) done()
-      })
-    }
-  }
-
+  const all = (): HostedReplica[] => [...hosting.slots.values()].flatMap(({ replica }) => (replica === null ? [] : [replica]))
+  const of = (group: GroupId): HostedReplica | undefined => hosting.slots.get(group)?.replica ?? undefined
   return {
-    open: openAll,
-    all: () => [...replicas.values()],
-    of: (group) => replicas.get(group),
+    open: (report, done) => {
+      noteReport(hosting, report)
+      hosting.opened = done
+      begin(hosting)
+      tellOpened(hosting)
+    },
+    follow: () => {
+      hosting.isFollowing = true
+      review(hosting)
+    },
+    all,
+    of,
     onWalNotice: (notice) => {
       switch (notice.type) {
-        case 'wal.appended': replicas.get(notice.group)?.raft.send(notice); return
+        case 'wal.appended': of(notice.group)?.raft.send(notice); return
         case 'wal.snapshotMarked':
-        case 'wal.quarantined': replicas.get(notice.group)?.raft.walNotice(notice); return
-        case 'wal.snapshotWanted': replicas.get(notice.group)?.actor.send({ type: 'shard.snapshotWanted' }); return
+        case 'wal.quarantined': of(notice.group)?.raft.walNotice(notice); return
+        case 'wal.snapshotWanted': of(notice.group)?.actor.send({ type: 'shard.snapshotWanted' }); return
+        case 'wal.adopted': onAdopted(hosting, notice); return
+        case 'wal.retired': onRetired(hosting, notice); return
         case 'wal.spaceChanged':
-          for (const { actor } of replicas.values()) actor.send(notice)
-          everyRaft((raft) => raft.send({ type: 'wal.stalled', stalled: notice.full }))
+          for (const { actor } of all()) actor.send(notice)
+          for (const { raft } of all()) raft.send({ type: 'wal.stalled', stalled: notice.full })
           return
         case 'wal.recovered':
         case 'wal.closed':
@@ -121,11 +150,12 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       notice satisfies never
     },
     onTick: ({ ticks, now, wallMs }) => {
-      everyRaft((raft) => raft.send({ type: 'tick', ticks, now, wallMs }))
-      for (const { actor } of replicas.values()) actor.send({ type: 'tick', now, wallMs })
+      for (const { raft } of all()) raft.send({ type: 'tick', ticks, now, wallMs })
+      for (const { actor } of all()) actor.send({ type: 'tick', now, wallMs })
     },
     stop: () => {
-      for (const { raft, actor } of replicas.values()) {
+      hosting.isStopped = true
+      for (const { raft, actor } of all()) {
         raft.stop()
         actor.stop()
       }
@@ -133,67 +163,143 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   }
 }
 
+const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): void => {
+  hosting.damagedNode = damagedNode
+  for (const [group, recovered] of groups) {
+    hosting.recovered.set(group, recovered)
+    hosting.known.set(group, recovered.replica ?? BORN_WITH_THE_GROUP)
+  }
+}
+
+const GENERATION_OF_GENESIS = 1
+/** A log that says nothing of it holds the replica that its group was born with. */
+const BORN_WITH_THE_GROUP: KnownReplica = { generation: GENERATION_OF_GENESIS, isRemoved: false }
+
+/** Brings what is hosted towards what is named. Called again whenever something it waited for has happened. */
+const review = (hosting: Hosting): void => {
+  if (hosting.isStopped) return
+  begin(hosting)
+  if (hosting.isFollowing) endUnnamed(hosting)
+}
+
+const begin = (hosting: Hosting): void => {
+  for (const named of hosting.options.named()) if (!hosting.slots.has(named.group)) beginOne(hosting, named)
+}
+
+const beginOne = (hosting: Hosting, named: NamedReplica): void => {
+  const generation = generationOf(named.id)
+  const known = hosting.known.get(named.group) ?? { generation: 0, isRemoved: false }
+  if (known.generation > generation || (known.generation === generation && known.isRemoved)) {
+    hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known.generation },
+      'the log knows that this replica has gone: a newer map is waited for')
+    return
+  }
+  if (known.generation === generation || generation === GENERATION_OF_GENESIS) openFromLog(hosting, named)
+  else adopt(hosting, named)
+}
+
+const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
+  const slot: Slot = { named, state: 'opening', ticket: 0, replica: null }
+  hosting.slots.set(named.group, slot)
+  const { options } = hosting
+  chooseSnapshot(options.snapshots, takeRecovered(hosting, named.group), (error, { recovered, snapshot, damaged }) => {
+    if (hosting.isStopped) return
+    if (error !== null) {
+      options.onFailure(error)
+      return
+    }
+    for (const file of damaged) {
+      options.log.warn({ actor: 'shard', shard: named.group, file }, 'a snapshot does not verify and is not used')
+    }
+    start(hosting, slot, { recovered, snapshot })
+  })
+}
+
 /** A group the log does not know has never promised anything, unless the log is damaged: then nobody can know. */
-const recoveredOf = ({ groups, damagedNode }: RecoveryReport, group: GroupId): RecoveredGroup => groups.get(group) ?? {
-  group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [],
-  ...(damagedNode === undefined ? {} : { quarantined: damagedNode }),
+const takeRecovered = ({ recovered, damagedNode }: Hosting, group: GroupId): RecoveredGroup => {
+  const found = recovered.get(group)
+  recovered.delete(group)
+  return found ?? { ...nothingOf(group), ...(damagedNode === undefined ? {} : { quarantined: damagedNode }) }
 }
 
-interface ReplicaStart {
-  readonly shard: ShardId
-  readonly id: ReplicaId
-  readonly recovered: RecoveredGroup
-  readonly snapshot: SnapshotInfo | null
+const nothingOf = (group: GroupId): RecoveredGroup =>
+  ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
+
+const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot'>): void => {
+  const { group, id, voters } = slot.named
+  slot.replica = openReplica(hosting.options, { shard: group as ShardId, id, configuration: initialConfiguration(voters), ...from })
+  slot.state = 'open'
+  tellOpened(hosting)
+  review(hosting)
 }
 
-const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedReplica => {
-  const { clock, turn, ports, onFailure } = options
-  const { shard, id } = start
-  const genesis = initialConfiguration(must(options.map.replicas[shard], 'a hosted shard is in the map'))
-  const actor = createShard({
-    shard,
-    self: id,
-    clock,
-    log: options.log.child({ actor: 'shard', shard }),
-    ...(options.shardLimits === undefined ? {} : { limits: options.shardLimits }),
-    entryBytesMax: options.entryBytesMax,
-    announceChanges: options.announceChanges,
-    ports: {
-      answer: ports.answer,
-      raft: (event) => member.send(event),
-      snapshots: options.snapshots,
-      configurationAt: (index) => member.configurationAt(index),
-      serving: (serving, term) => ports.serving(shard, serving, term),
-      // What the slot delivered in this turn is still with the connection: its stage comes first.
-      drainSlot: (drain) => ports.drainSlot(shard, turn.member('shard', () => actor.send({ type: 'shard.slotDrained', drain }))),
-      quiet: () => ports.quiet(shard),
-      changed: ports.changed,
-      requestFlush: turn.member('shard', () => actor.send({ type: 'shard.flush', now: clock.now() })),
-    },
-    onFailure,
+const tellOpened = (hosting: Hosting): void => {
+  if (hosting.opened === null || [...hosting.slots.values()].some(({ state }) => state !== 'open')) return
+  const done = hosting.opened
+  hosting.opened = null
+  done()
+}
+
+const adopt = (hosting: Hosting, named: NamedReplica): void => {
+  hosting.tickets += 1
+  hosting.slots.set(named.group, { named, state: 'adopting', ticket: hosting.tickets, replica: null })
+  hosting.options.log.info({ actor: 'node', group: named.group, replica: named.id }, 'a replica begins here')
+  const generation = generationOf(named.id)
+  hosting.known.set(named.group, { generation, isRemoved: false })
+  hosting.options.ports.wal({ type: 'wal.adopt', group: named.group, generation, ticket: hosting.tickets })
+}
+
+type Answer<Type extends WalNotice['type']> = Extract<WalNotice, { readonly type: Type }>
+
+/** Files of an earlier replica go before the new one may write its own. */
+const onAdopted = (hosting: Hosting, { group, ticket }: Answer<'wal.adopted'>): void => {
+  const slot = hosting.slots.get(group)
+  if (slot?.state !== 'adopting' || slot.ticket !== ticket) return
+  clear(hosting, group, () => start(hosting, slot, { recovered: nothingOf(group), snapshot: null }))
+}
+
+const endUnnamed = (hosting: Hosting): void => {
+  const { options, slots, known } = hosting
+  const named = new Map(options.named().map((each) => [each.group, each.id]))
+  for (const slot of slots.values()) if (slot.state === 'open' && named.get(slot.named.group) !== slot.named.id) retire(hosting, slot)
+  // What the log holds of groups that moved away while this node was down.
+  for (const [group, { generation, isRemoved }] of known) {
+    if (isRemoved || slots.has(group) || named.has(group)) continue
+    const slot: Slot = { named: { group, id: replicaId(options.node, generation), voters: [] }, state: 'open', ticket: 0, replica: null }
+    slots.set(group, slot)
+    retire(hosting, slot)
+  }
+}
+
+const retire = (hosting: Hosting, slot: Slot): void => {
+  const { group, id } = slot.named
+  const { ports, log } = hosting.options
+  log.info({ actor: 'node', group, replica: id }, 'a replica ends here: the map names it no longer')
+  slot.replica?.raft.stop()
+  slot.replica?.actor.stop()
+  slot.replica = null
+  slot.state = 'retiring'
+  hosting.tickets += 1
+  slot.ticket = hosting.tickets
+  ports.ended(group as ShardId)
+  ports.wal({ type: 'wal.retire', group, generation: generationOf(id), ticket: slot.ticket })
+}
+
+const onRetired = (hosting: Hosting, { group, ticket }: Answer<'wal.retired'>): void => {
+  const slot = hosting.slots.get(group)
+  if (slot?.state !== 'retiring' || slot.ticket !== ticket) return
+  clear(hosting, group, () => {
+    hosting.slots.delete(group)
+    hosting.recovered.delete(group)
+    hosting.known.set(group, { generation: generationOf(slot.named.id), isRemoved: true })
+    review(hosting)
   })
-  const member: RaftMember = createRaftMember({
-    group: shard,
-    self: id,
-    configuration: start.snapshot?.configuration ?? genesis,
-    recovered: start.recovered,
-    snapshot: start.snapshot,
-    random: options.random,
-    now: clock.now(),
-    wallMs: clock.wall(),
-    log: options.log.child({ actor: 'raft', shard }),
-    isTracing: options.traceMessages,
-    ...(options.raftTiming === undefined ? {} : { timing: options.raftTiming }),
-    ...(options.raftLimits === undefined ? {} : { limits: options.raftLimits }),
-    ports: {
-      mail: (to, message) => ports.mail(shard, id, to, message),
-      wal: ports.wal,
-      shard: (event) => actor.send(event),
-      snapshots: options.snapshots,
-      requestFlush: turn.member('raft', () => member.send({ type: 'raft.flush', now: clock.now() })),
-      crc32,
-    },
-    onFailure,
+}
+
+const clear = (hosting: Hosting, group: GroupId, done: () => void): void => {
+  hosting.options.snapshots.clear(group, (error) => {
+    if (hosting.isStopped) return
+    if (error === null) done()
+    else hosting.options.onFailure(error)
   })
-  return { shard, id, raft: member, actor }
 }

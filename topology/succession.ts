@@ -11,7 +11,7 @@ import { preferredLeader } from './clusterMap.ts'
 import type { Beacon } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { NodeId, ReplicaId } from './ids.ts'
-import type { HostedReplica } from './replicaHost.ts'
+import type { HostedReplica } from './hostedReplica.ts'
 
 const ROOM_FOR_MS = 10_000
 

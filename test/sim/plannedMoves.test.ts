@@ -10,7 +10,7 @@ import { doorsOf } from '../../sim/network.ts'
 import { tellStory } from './story.ts'
 import type { SimOptions } from '../../sim/options.ts'
 import type { Machine } from '../../sim/cluster.ts'
-import type { HostedReplica } from '../../topology/replicaHost.ts'
+import type { HostedReplica } from '../../topology/hostedReplica.ts'
 import type { Answer, Pending, Story } from './story.ts'
 
 const EVERY_MS = 4

@@ -19,7 +19,7 @@ const open = () => {
   const beacon = createBeacon({ node: n1, boot, startedAtMs: 5 })
   let twins = 0
   const radio = createBeaconRadio({
-    bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: [n1, n2], beacon,
+    bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
     message: () => said, onTwin: () => { twins += 1 },
   })
   const other = broker.connect({ name: 'n2' })

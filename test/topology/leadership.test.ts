@@ -5,7 +5,7 @@ import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { HAND_OVER_MS_MAX, createLeadership } from '../../topology/leadership.ts'
 import { clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { must } from '../../actors/kernel/assert.ts'
-import type { HostedReplica } from '../../topology/replicaHost.ts'
+import type { HostedReplica } from '../../topology/hostedReplica.ts'
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
 
 const SHARDS = 8
@@ -52,7 +52,7 @@ const open = (shards: readonly ShardId[]) => {
     return [shard, own]
   }))
   const leadership = createLeadership({
-    node: self, map,
+    node: self, map: () => map,
     host: { all: () => [...led.values()].map(({ replica }) => replica), of: (shard) => led.get(shard as ShardId)?.replica },
     beacon: { isSteady: (node) => world.steady.includes(node) },
     isDiskFull: () => world.isFull, isIdle: () => world.isIdle,

@@ -15,7 +15,7 @@ import { connectionsOf, readinessOf, reportNode } from '../../topology/nodeRepor
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
-import type { HostedReplica } from '../../topology/replicaHost.ts'
+import type { HostedReplica } from '../../topology/hostedReplica.ts'
 import type { NodeVitals } from '../../topology/report.ts'
 
 const self = nodeId('n1')

@@ -1,0 +1,79 @@
+/** One hosted replica of a shard: its Raft member and its shard actor, and the wires between them, the log and the snapshots. */
+
+import { createRaftMember } from '../actors/raft/actor.ts'
+import { createShard } from '../actors/shard/actor.ts'
+import { crc32 } from '../storage/crc.ts'
+import type { RaftMember } from '../actors/raft/actor.ts'
+import type { ShardActor } from '../actors/shard/actor.ts'
+import type { Configuration } from '../actors/raft/protocol.ts'
+import type { RecoveredGroup } from '../actors/wal/protocol.ts'
+import type { SnapshotInfo } from '../storage/snapshotStore.ts'
+import type { ReplicaId, ShardId } from './ids.ts'
+import type { ReplicaHostOptions } from './replicaHost.ts'
+
+export interface HostedReplica {
+  readonly shard: ShardId
+  readonly id: ReplicaId
+  readonly raft: RaftMember
+  readonly actor: ShardActor
+}
+
+export interface ReplicaStart {
+  readonly shard: ShardId
+  readonly id: ReplicaId
+  /** In force before the log and the snapshot say otherwise. */
+  readonly configuration: Configuration
+  readonly recovered: RecoveredGroup
+  readonly snapshot: SnapshotInfo | null
+}
+
+export const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedReplica => {
+  const { clock, turn, ports, onFailure } = options
+  const { shard, id } = start
+  const actor = createShard({
+    shard,
+    self: id,
+    clock,
+    log: options.log.child({ actor: 'shard', shard }),
+    ...(options.shardLimits === undefined ? {} : { limits: options.shardLimits }),
+    entryBytesMax: options.entryBytesMax,
+    announceChanges: options.announceChanges,
+    ports: {
+      answer: ports.answer,
+      raft: (event) => member.send(event),
+      snapshots: options.snapshots,
+      configurationAt: (index) => member.configurationAt(index),
+      serving: (serving, term) => ports.serving(shard, serving, term),
+      // What the slot delivered in this turn is still with the connection: its stage comes first.
+      drainSlot: (drain) => ports.drainSlot(shard, turn.member('shard', () => actor.send({ type: 'shard.slotDrained', drain }))),
+      quiet: () => ports.quiet(shard),
+      changed: ports.changed,
+      requestFlush: turn.member('shard', () => actor.send({ type: 'shard.flush', now: clock.now() })),
+    },
+    onFailure,
+  })
+  const member: RaftMember = createRaftMember({
+    group: shard,
+    self: id,
+    configuration: start.snapshot?.configuration ?? start.configuration,
+    recovered: start.recovered,
+    snapshot: start.snapshot,
+    random: options.random,
+    now: clock.now(),
+    wallMs: clock.wall(),
+    log: options.log.child({ actor: 'raft', shard }),
+    isTracing: options.traceMessages,
+    ...(options.raftTiming === undefined ? {} : { timing: options.raftTiming }),
+    ...(options.raftLimits === undefined ? {} : { limits: options.raftLimits }),
+    ports: {
+      mail: (to, message) => ports.mail(shard, id, to, message),
+      wal: ports.wal,
+      shard: (event) => actor.send(event),
+      snapshots: options.snapshots,
+      requestFlush: turn.member('raft', () => member.send({ type: 'raft.flush', now: clock.now() })),
+      crc32,
+    },
+    onFailure,
+  })
+  return { shard, id, raft: member, actor }
+}

@@ -1,0 +1,105 @@
+/**
+ * The cluster map as this node knows it: committed, durable here, and only ever newer.
+ *
+ * What is learned was committed by the meta group and applied by whoever told of it: a fact of its epoch, whoever says so. So it may
+ * come from the own replica of the meta group or from any peer, and of two the newer epoch counts; nothing is decided by hearsay,
+ * since nothing but a committed state is ever told (DESIGN 6). A map is in force here once it is in the map file: a node that starts
+ * alone then hosts what it hosted.
+ */
+
+import { decodeState, encodeState } from '../actors/topology/codec.ts'
+import { adoptGenesis, mapOf } from '../actors/topology/clusterState.ts'
+import { readMapFile, writeMapFile } from '../storage/mapFile.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
+import type { Genesis } from '../actors/wal/protocol.ts'
+import type { FileSystem } from '../storage/fileSystem.ts'
+import type { ClusterMap } from './clusterMap.ts'
+
+/** Between attempts to write the file, on a full disk. */
+const RETRY_MS = 1_000
+
+export interface LiveMap {
+  /** Reads the file; `done` when the map in force is known. */
+  readonly load: (done: () => void) => void
+  /** Without its history. */
+  readonly state: () => ClusterState
+  readonly map: () => ClusterMap
+  /** A committed state. Takes force when it is durable, unless a newer one has by then. */
+  readonly learn: (state: ClusterState) => void
+  readonly stop: () => void
+}
+
+export interface LiveMapOptions {
+  readonly genesis: Genesis
+  readonly fileSystem: FileSystem
+  readonly clock: Clock
+  readonly log: Logger
+  /** A newer map is in force. */
+  readonly onChange: () => void
+}
+
+export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange }: LiveMapOptions): LiveMap => {
+  let state = withoutHistory(adoptGenesis(genesis))
+  let map = mapOf(state)
+  let learned = state
+  let isWriting = false
+  let isStopped = false
+
+  const take = (next: ClusterState): void => {
+    state = next
+    map = mapOf(next)
+    log.info({ epoch: next.epoch }, 'a newer cluster map is in force')
+    onChange()
+  }
+  const writeNext = (): void => {
+    if (isWriting || isStopped || learned.epoch <= state.epoch) return
+    const next = learned
+    isWriting = true
+    writeMapFile(fileSystem, encodeState(next), (error) => {
+      isWriting = false
+      if (isStopped) return
+      if (error === null) {
+        take(next)
+        writeNext()
+        return
+      }
+      log.warn({ err: error, epoch: next.epoch }, 'the cluster map could not be written; this node goes on with the one before')
+      clock.after(RETRY_MS, writeNext)
+    })
+  }
+  const learn = (next: ClusterState): void => {
+    if (next.cluster !== state.cluster || next.epoch <= learned.epoch) return
+    learned = withoutHistory(next)
+    writeNext()
+  }
+  return {
+    load: (done) => readMapFile(fileSystem, (found) => {
+      if (isStopped) return
+      const decoded = found.kind === 'found' ? decodeState(found.bytes) : null
+      const problem = found.kind === 'unusable' ? found.reason : reasonIn(decoded)
+      if (problem !== null) log.warn({ reason: problem }, 'the file of the cluster map is not used; peers know it')
+      else if (decoded !== null && isState(decoded) && decoded.cluster === state.cluster && decoded.epoch > state.epoch) {
+        state = decoded
+        learned = decoded
+        map = mapOf(decoded)
+      }
+      done()
+    }),
+    state: () => state,
+    map: () => map,
+    learn,
+    stop: () => {
+      isStopped = true
+    },
+  }
+}
+
+const isState = (decoded: ReturnType<typeof decodeState>): decoded is ClusterState => !('reason' in decoded)
+
+const reasonIn = (decoded: ReturnType<typeof decodeState> | null): string | null =>
+  (decoded !== null && !isState(decoded) ? decoded.reason : null)
+
+/** Kept by the meta group alone: nodes need what is, not how it came to be. */
+const withoutHistory = (state: ClusterState): ClusterState => ({ ...state, history: [] })

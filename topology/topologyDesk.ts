@@ -1,0 +1,98 @@
+/**
+ * The desk where nodes ask one another about the cluster map, over the control connection (`skv.<cluster>.topology.<to>.<from>`, answered
+ * on the asker's inbox):
+ *
+ *   state     what is the newest map you know?            the committed state, or nothing newer than what the asker has
+ *   genesis   how was this cluster born?                  for a node that joins
+ *   order     become these members (of the meta leader)   what the group's leader says to it (MoveReport)
+ *   propose   decide this (of anybody)                    the outcome, or who leads the meta group
+ *
+ * Nothing here is hot, and nothing is promised: askers repeat. What an answer means is decided by whoever asked.
+ */
+
+import { decodeControl, encodeControl } from '../bus/codec/control.ts'
+import { createRefusalLog } from '../bus/refusalLog.ts'
+import { isReplyAllowed, senderOf, topologySubject, topologyWildcard } from '../bus/subjects.ts'
+import { count, list, oneOf, record, replica } from '../actors/topology/fields.ts'
+import { isNodeId } from './ids.ts'
+import type { Check } from '../actors/topology/fields.ts'
+import type { Bus } from '../bus/port.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { Logger } from '../actors/kernel/log.ts'
+import type { ClusterId, NodeId, ReplicaId } from './ids.ts'
+
+/** How long an asker waits. */
+const PATIENCE_MS = 1_000
+const MEMBERS_MAX = 16
+
+export type TopologyRequest =
+  | { readonly kind: 'state'; readonly newerThan: number }
+  | { readonly kind: 'genesis' }
+  | { readonly kind: 'order'; readonly group: number; readonly move: number; readonly epoch: number
+      readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[] }
+  /** An encoded MetaCommand. */
+  | { readonly kind: 'propose'; readonly command: Uint8Array }
+
+export type RequestOf<Kind extends TopologyRequest['kind']> = Extract<TopologyRequest, { readonly kind: Kind }>
+
+const members = list(replica, MEMBERS_MAX)
+const bytes: Check<Uint8Array> = (value) => (value instanceof Uint8Array ? value : undefined)
+const checks: { readonly [Kind in TopologyRequest['kind']]: Check<RequestOf<Kind>> } = {
+  state: record({ kind: oneOf('state'), newerThan: count }),
+  genesis: record({ kind: oneOf('genesis') }),
+  order: record({ kind: oneOf('order'), group: count, move: count, epoch: count, voters: members, learners: members }),
+  propose: record({ kind: oneOf('propose'), command: bytes }),
+}
+
+/** What arrived, or undefined when it is no request. */
+export const topologyRequestOf = (value: unknown): TopologyRequest | undefined => {
+  const kind = typeof value === 'object' && value !== null && 'kind' in value ? String(value.kind) : ''
+  return Object.hasOwn(checks, kind) ? checks[kind as TopologyRequest['kind']](value) : undefined
+}
+
+/** Plain data; undefined when there is nothing to say. Called once. */
+export type Answer = (value: unknown) => void
+
+export interface TopologyDeskOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Logger
+  readonly cluster: ClusterId
+  readonly self: NodeId
+  readonly inboxPrefix: string
+  readonly answer: (request: TopologyRequest, from: NodeId, done: Answer) => void
+}
+
+export interface TopologyDesk {
+  /** `done` with the decoded answer, or undefined when none came in time. */
+  readonly ask: (to: NodeId, request: TopologyRequest, done: Answer) => void
+  readonly counters: () => Readonly<Record<string, number>>
+  readonly stop: () => void
+}
+
+export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk => {
+  const { bus, clock, log, cluster, self, inboxPrefix } = options
+  const refusals = createRefusalLog(clock, log, 'a request about the cluster map was refused')
+  let isStopped = false
+  const subscription = bus.subscribe(topologyWildcard(cluster, self), ({ subject, reply, data }) => {
+    const from = senderOf(subject)
+    const request = topologyRequestOf(decodeControl(data))
+    if (!isNodeId(from) || !isReplyAllowed(reply, inboxPrefix)) refusals.note('sender', 'its subject names no node, or its reply no inbox')
+    else if (request === undefined) refusals.note('malformed', `${from} asked what nobody answers`)
+    else options.answer(request, from, (value) => {
+      if (!isStopped && value !== undefined) bus.publish(reply, encodeControl(value))
+    })
+  })
+  return {
+    ask: (to, request, done) => {
+      bus.request(topologySubject(cluster, to, self), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {
+        if (!isStopped) done(answer === null ? undefined : decodeControl(answer.data))
+      })
+    },
+    counters: () => refusals.counts(),
+    stop: () => {
+      isStopped = true
+      subscription.unsubscribe()
+    },
+  }
+}
