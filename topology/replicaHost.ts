@@ -114,6 +114,8 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
           for (const { actor } of replicas.values()) actor.send(notice)
           everyRaft((raft) => raft.send({ type: 'wal.stalled', stalled: notice.full }))
           return
+        case 'wal.adopted':
+        case 'wal.retired':
         case 'wal.recovered':
         case 'wal.closed':
         case 'wal.failed': return
