@@ -143,6 +143,8 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
           for (const { actor } of all()) actor.send(notice)
           for (const { raft } of all()) raft.send({ type: 'wal.stalled', stalled: notice.full })
           return
+        case 'wal.adopted':
+        case 'wal.retired':
         case 'wal.recovered':
         case 'wal.closed':
         case 'wal.failed': return

@@ -13,6 +13,13 @@ export interface SnapshotMark {
   readonly term: Term
 }
 
+/** Which replica of its group this node has, or had: the newest that the log has heard of. */
+export interface ReplicaMark {
+  readonly generation: number
+  /** A tombstone: nothing of it is left, and no message to it is ever answered but with that. */
+  readonly isRemoved: boolean
+}
+
 /** What one group finds in the log after a start. */
 export interface RecoveredGroup {
   readonly group: GroupId
@@ -23,13 +30,19 @@ export interface RecoveredGroup {
   readonly entries: readonly Entry[]
   /** Set when damage was found that may have cost this group a promise, or a quarantine was recorded: it must not vote. */
   readonly quarantined?: string
+  /**
+   * Absent when no replica was ever adopted or retired: then what is here is the genesis' replica. With `isRemoved` there is nothing
+   * else here. Where `quarantined` says that the node's log is damaged, the record of a newer replica may be among what was lost: a
+   * generation that was adopted before must not be adopted again.
+   */
+  readonly replica?: ReplicaMark
 }
 
 export interface RecoveryReport {
   readonly groups: ReadonlyMap<GroupId, RecoveredGroup>
   /**
    * Set when damage was found that can not be pinned to one group: every replica of this node is quarantined, those without
-   * a record in `groups` included. Says what was found.
+   * a record in `groups` included, but for those that were adopted behind all of the damage. Says what was found.
    */
   readonly damagedNode?: string
   /** Bytes cut from a torn tail; 0 when the log ended cleanly. */
@@ -51,6 +64,14 @@ export type WalEvent =
   /** The group's own verified snapshot covers everything up to the mark. */
   | { readonly type: 'wal.compact'; readonly group: GroupId; readonly mark: SnapshotMark }
   | { readonly type: 'wal.quarantine'; readonly group: GroupId; readonly ticket: number; readonly reason: string }
+  /**
+   * A new replica of the group begins on this node, from nothing: whatever the log has of the group is void, quarantine and damage
+   * included. The generation is newer than any the group had here; the genesis' is 1. What the group has submitted and is still
+   * waiting is dropped, or written and answered in vain: the owner has stopped whoever submitted it, and goes by tickets.
+   */
+  | { readonly type: 'wal.adopt'; readonly group: GroupId; readonly generation: number; readonly ticket: number }
+  /** The group's replica is gone: as `wal.adopt`, but what is left is a tombstone, behind which nothing but an adoption may come. */
+  | { readonly type: 'wal.retire'; readonly group: GroupId; readonly generation: number; readonly ticket: number }
   /** Flush, seal, close; answered by `wal.closed`. */
   | { readonly type: 'wal.close' }
 
@@ -62,6 +83,11 @@ export type WalNotice =
       readonly lastIndex: Index }
   | { readonly type: 'wal.snapshotMarked'; readonly group: GroupId; readonly ticket: number; readonly mark: SnapshotMark }
   | { readonly type: 'wal.quarantined'; readonly group: GroupId; readonly ticket: number }
+  /**
+   * The new replica, or the tombstone, is on disk. Every `wal.adopt` and `wal.retire` is answered, in order. Notices of what the group
+   * had submitted before may come until then, or never.
+   */
+  | { readonly type: 'wal.adopted' | 'wal.retired'; readonly group: GroupId; readonly ticket: number }
   /** The disk is full (or has room again): new client writes are refused, votes, no-ops and reads go on. */
   | { readonly type: 'wal.spaceChanged'; readonly full: boolean }
   /** A group's live records pin the oldest segments: write a snapshot of it soon, so that they can go. */
