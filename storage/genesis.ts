@@ -80,11 +80,14 @@ const parse = (bytes: Uint8Array): GenesisResult => {
 
 const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((name) => typeof name === 'string')
 
+/** What a node tells another of its genesis; null when it is none. */
+export const genesisOf = (value: unknown): Genesis | null => (isGenesis(value) ? value : null)
+
 /** The checksum says that these are the bytes that were written; this, that what wrote them wrote a genesis. */
 const isGenesis = (value: unknown): value is Genesis => {
   if (typeof value !== 'object' || value === null) return false
   const { cluster, node, shardCount, members, replicas, createdAtMs } = value as Readonly<Record<string, unknown>>
-  return typeof cluster === 'string' && typeof node === 'string' && isNames(members) && members.includes(node)
+  return typeof cluster === 'string' && typeof node === 'string' && isNames(members)
     && Array.isArray(replicas) && replicas.every(isNames) && replicas.length === shardCount && Number.isFinite(createdAtMs)
 }
 

@@ -20,6 +20,8 @@ export interface BeaconMessage {
   readonly boot: BootId
   readonly startedAtMs: number
   readonly state: NodeState
+  /** Of the cluster map in force there: whoever has an older one asks for it (topology/mapSync.ts). */
+  readonly epoch: number
   /** [shard, term] pairs of what this node leads and serves. */
   readonly leads: readonly (readonly [number, number])[]
 }
@@ -92,11 +94,12 @@ const isYounger = (self: BeaconSelf, other: BeaconMessage): boolean => {
 /** Checks the shape of a decoded beacon; null when it is none. */
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
-  const { boot, startedAtMs, state, leads } = value as Record<string, unknown>
+  const { boot, startedAtMs, state, epoch, leads } = value as Record<string, unknown>
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
+  if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null
   if (!Array.isArray(leads) || !leads.every(isLead)) return null
-  return { boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, leads }
+  return { boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, leads }
 }
 
 const isLead = (pair: unknown): pair is [number, number] =>

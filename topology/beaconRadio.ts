@@ -31,6 +31,8 @@ export interface BeaconRadioOptions {
   readonly self: NodeId
   readonly members: () => readonly NodeId[]
   readonly beacon: Beacon
+  /** The cluster map that is in force at a peer. */
+  readonly onEpoch: (from: NodeId, epoch: number) => void
   readonly message: () => BeaconMessage
   /** An older process with this node's name is alive: this one must stop. */
   readonly onTwin: () => void
@@ -48,6 +50,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
     if (!isNodeId(from) || !members().includes(from)) refusals.note('sender', 'its subject does not end in a member\'s name')
     else if (message === null) refusals.note('malformed', `${from} sent what is no beacon`)
     else if (beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
+    else options.onEpoch(from, message.epoch)
   })
   return {
     onTick: (now) => {

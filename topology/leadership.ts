@@ -1,6 +1,6 @@
 /**
- * When leaderships move by plan: towards each shard's preferred leader while all is well, away from a node whose disk is full, and away
- * from a node that drains.
+ * When leaderships move by plan: towards each shard's preferred leader while all is well, away from a node whose disk is full, away
+ * from a node that drains, and away from a replica that is to leave its group.
  *
  *   begin ──▶ shard.handOver ──▶ (the shard drains its slot and answers what it took) ──▶ quiet ──▶ raft.transferLeadership
  *     ▲                                   │ QUIET_MS_MAX                                             │ aborted
@@ -41,6 +41,8 @@ export interface Leadership {
   readonly onTick: (now: number) => void
   /** The shard is quiet: its successor is named, if it has one now. */
   readonly onQuiet: (shard: ShardId, now: number) => void
+  /** The replica here is to leave its group: another leads it first. */
+  readonly leave: (shard: ShardId, now: number) => void
   readonly startHandOver: (now: number) => void
   /** Called on every tick while draining; true when nothing more can be handed over or answered, or the time is up. */
   readonly isHandedOver: (now: number) => boolean
@@ -51,6 +53,8 @@ export interface LeadershipOptions {
   readonly map: () => ClusterMap
   readonly host: Pick<ReplicaHost, 'all' | 'of'>
   readonly beacon: Pick<Beacon, 'isSteady'>
+  /** Its replicas are being moved: leadership is not brought back to one that may be going. */
+  readonly isMoving: (shard: ShardId) => boolean
   readonly isDiskFull: () => boolean
   /** While draining: no request comes in any more by another way than a slot, and none waits for its answer. */
   readonly isIdle: () => boolean
@@ -67,7 +71,7 @@ const isServing = ({ actor }: HostedReplica): boolean => actor.state() === 'lead
 const isHandingOver = ({ actor }: HostedReplica): boolean => actor.state().startsWith('leading.handingOver.')
 const isQuiet = ({ actor }: HostedReplica): boolean => actor.state() === 'leading.handingOver.quiet'
 
-export const createLeadership = ({ node, map, host, beacon, isDiskFull, isIdle }: LeadershipOptions): Leadership => {
+export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull, isIdle }: LeadershipOptions): Leadership => {
   const succession = createSuccession({ node, map, beacon })
   const moves = new Map<ShardId, Move>()
   const attemptedAt = new Map<ShardId, number>()
@@ -134,7 +138,8 @@ export const createLeadership = ({ node, map, host, beacon, isDiskFull, isIdle }
     if (now - balancedAt < BALANCE_EVERY_MS || moves.size > 0) return
     balancedAt = now
     for (const replica of led()) {
-      if (nodeOf(preferredLeader(map(), replica.shard)) !== node && maybeBegin(replica, 'balance', now)) return
+      if (isMoving(replica.shard) || nodeOf(preferredLeader(map(), replica.shard)) === node) continue
+      if (maybeBegin(replica, 'balance', now)) return
     }
   }
   /** There is somebody to hand it to, or somebody to answer. */
@@ -151,6 +156,10 @@ export const createLeadership = ({ node, map, host, beacon, isDiskFull, isIdle }
       const replica = host.of(shard)
       const move = moves.get(shard)
       if (replica !== undefined && move !== undefined) maybeTransfer(replica, move, now)
+    },
+    leave: (shard, now) => {
+      const replica = host.of(shard)
+      if (replica !== undefined) maybeBegin(replica, 'removal', now)
     },
     startHandOver: (now) => {
       deadline = now + HAND_OVER_MS_MAX

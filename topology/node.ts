@@ -15,6 +15,7 @@ import { createBeaconRadio } from './beaconRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
 import { createLiveMap } from './liveMap.ts'
+import { createMapParts } from './mapParts.ts'
 import { createNodeParts } from './nodeParts.ts'
 import { connectionsOf, countersOf, readinessOf, reportNode } from './nodeReport.ts'
 import { checkRouting } from './routingCheck.ts'
@@ -27,6 +28,7 @@ import type { Subscription } from '../bus/port.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { Leadership } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
+import type { MapParts } from './mapParts.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
@@ -52,16 +54,19 @@ interface Running {
   leadership: Leadership | null
   radio: BeaconRadio | null
   ticker: Ticker | null
+  mapParts: MapParts | null
   status: Subscription | null
   routing: Routing
+  isMember: boolean
+  isRoutingKnown: boolean
   isEnded: boolean
   wasStalled: boolean
 }
 
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
-    options, live: openLiveMap(options, () => running.parts?.host.follow()), life: null, parts: null, leadership: null, radio: null, ticker: null, status: null,
-    routing: 'gateway', isEnded: false, wasStalled: false,
+    options, live: openLiveMap(options, () => running.parts?.host.follow()), life: null, parts: null, leadership: null, radio: null, mapParts: null, ticker: null, status: null,
+    routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false, wasStalled: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -115,6 +120,11 @@ const openLiveMap = ({ genesis, ports: { fileSystem, clock, log } }: NodeOptions
 
 const openReplicas = (running: Running): void => {
   if (running.isEnded) return
+  if (stateOf(running) === 'draining') {
+    // Told to stop before there was a log to close.
+    running.life?.send({ type: 'node.logClosed' })
+    return
+  }
   const { ports, settings } = running.options
   const parts = createNodeParts(running.options, running.live, {
     onWalNotice: (notice) => onWalNotice(running, notice),
@@ -126,7 +136,14 @@ const openReplicas = (running: Running): void => {
   running.parts = parts
   running.leadership = createLeadership({
     node: running.options.genesis.node, map: running.live.map, host: parts.host, beacon: parts.beacon,
+    isMoving: (shard) => running.live.state().shards[shard]?.move !== null,
     isDiskFull: parts.wal.isFull, isIdle: parts.doors.isIdle,
+  })
+  running.mapParts = createMapParts({
+    node: running.options, live: running.live, parts, leave: (shard) => running.leadership?.leave(shard, ports.clock.now()),
+    onMember: () => noteJoined(running, 'isMember'),
+    onLeft: () => running.life?.send({ type: 'node.drain' }),
+    onRefused: (reason) => fail(running, reason, EXIT_REFUSED),
   })
   running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
     if (!isReplyAllowed(reply, settings.inboxPrefix)) return
@@ -149,10 +166,12 @@ const join = (running: Running): void => {
     self: genesis.node,
     members: () => live.map().nodes,
     beacon: parts.beacon,
+    onEpoch: (from, epoch) => running.mapParts?.heardEpoch(from, epoch),
     message: () => ({
       boot,
       startedAtMs,
       state: stateOf(running),
+      epoch: live.map().epoch,
       leads: parts.host.all().filter(({ actor }) => actor.status().serving).map(({ shard, raft }) => [shard, raft.status().term]),
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
@@ -163,8 +182,14 @@ const join = (running: Running): void => {
     const fields = { actor: 'node', routing: verdict.routing, broker: bus.status().server.version }
     if (verdict.finding === undefined) ports.log.info(fields, 'routing is known')
     else ports.log.error({ ...fields, finding: verdict.finding }, 'the broker does not route as this cluster needs')
-    running.life?.send({ type: 'node.joined' })
+    noteJoined(running, 'isRoutingKnown')
   })
+}
+
+/** The map names this node, and it is known how requests come: it may serve. */
+const noteJoined = (running: Running, fact: 'isMember' | 'isRoutingKnown'): void => {
+  running[fact] = true
+  if (running.isMember && running.isRoutingKnown) running.life?.send({ type: 'node.joined' })
 }
 
 const serve = ({ parts }: Running): void => {
@@ -184,6 +209,7 @@ const onTick = (running: Running, tick: Tick): void => {
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
+  running.mapParts?.onTick(tick.now)
   if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
 }
@@ -243,6 +269,7 @@ const release = (running: Running): void => {
   running.live.stop()
   running.ticker?.stop()
   running.radio?.stop()
+  running.mapParts?.stop()
   running.status?.unsubscribe()
   running.parts?.micro.close()
   running.parts?.doors.close()

@@ -16,6 +16,7 @@ import type { Bus } from '../bus/port.ts'
 import type { RequestTracing } from '../gateway/tracing.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { BootId } from './ids.ts'
+import type { JoinWish } from './ownMembership.ts'
 import type { NodeVitals } from './report.ts'
 
 export interface NodeSettings {
@@ -92,6 +93,8 @@ export interface NodeOptions {
   readonly version?: string
   readonly ports: NodePorts
   readonly settings: NodeSettings
+  /** Given: the node asks to be added when the map does not name it. */
+  readonly join?: JoinWish
   /** Called once, when the node has stopped by itself: 0 drained, EXIT_FAILURE, EXIT_REFUSED. */
   readonly onExit: (code: number, reason: string) => void
 }

@@ -76,6 +76,8 @@ export interface ReplicaHost {
   readonly follow: () => void
   readonly all: () => readonly HostedReplica[]
   readonly of: (group: GroupId) => HostedReplica | undefined
+  /** Nothing is hosted, and nothing is on its way in or out. */
+  readonly isEmpty: () => boolean
   readonly onWalNotice: (notice: WalNotice) => void
   readonly onTick: (tick: Tick) => void
   readonly stop: () => void
@@ -131,6 +133,7 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     },
     all,
     of,
+    isEmpty: () => hosting.slots.size === 0,
     onWalNotice: (notice) => {
       switch (notice.type) {
         case 'wal.appended': of(notice.group)?.raft.send(notice); return
@@ -143,8 +146,6 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
           for (const { actor } of all()) actor.send(notice)
           for (const { raft } of all()) raft.send({ type: 'wal.stalled', stalled: notice.full })
           return
-        case 'wal.adopted':
-        case 'wal.retired':
         case 'wal.recovered':
         case 'wal.closed':
         case 'wal.failed': return
@@ -251,10 +252,10 @@ const adopt = (hosting: Hosting, named: NamedReplica): void => {
   hosting.options.ports.wal({ type: 'wal.adopt', group: named.group, generation, ticket: hosting.tickets })
 }
 
-type Answer<Type extends WalNotice['type']> = Extract<WalNotice, { readonly type: Type }>
+type Answered = Extract<WalNotice, { readonly type: 'wal.adopted' | 'wal.retired' }>
 
 /** Files of an earlier replica go before the new one may write its own. */
-const onAdopted = (hosting: Hosting, { group, ticket }: Answer<'wal.adopted'>): void => {
+const onAdopted = (hosting: Hosting, { group, ticket }: Answered): void => {
   const slot = hosting.slots.get(group)
   if (slot?.state !== 'adopting' || slot.ticket !== ticket) return
   clear(hosting, group, () => start(hosting, slot, { recovered: nothingOf(group), snapshot: null }))
@@ -287,7 +288,7 @@ const retire = (hosting: Hosting, slot: Slot): void => {
   ports.wal({ type: 'wal.retire', group, generation: generationOf(id), ticket: slot.ticket })
 }
 
-const onRetired = (hosting: Hosting, { group, ticket }: Answer<'wal.retired'>): void => {
+const onRetired = (hosting: Hosting, { group, ticket }: Answered): void => {
   const slot = hosting.slots.get(group)
   if (slot?.state !== 'retiring' || slot.ticket !== ticket) return
   clear(hosting, group, () => {

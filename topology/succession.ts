@@ -15,8 +15,8 @@ import type { HostedReplica } from './hostedReplica.ts'
 
 const ROOM_FOR_MS = 10_000
 
-/** Why a leadership moves: to its preferred node, away from a full disk, or away from a node that leaves. */
-export type MoveReason = 'balance' | 'disk' | 'drain'
+/** Why a leadership moves: to its preferred node, away from a full disk, from a node that leaves, or from a replica that is to go. */
+export type MoveReason = 'balance' | 'disk' | 'drain' | 'removal'
 
 export interface Succession {
   /** Called on every tick with the replicas that lead here: remembers whose disk is reported full or stalled. */

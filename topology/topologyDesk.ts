@@ -60,7 +60,7 @@ export interface TopologyDeskOptions {
   readonly cluster: ClusterId
   readonly self: NodeId
   readonly inboxPrefix: string
-  readonly answer: (request: TopologyRequest, from: NodeId, done: Answer) => void
+  readonly answer: (request: TopologyRequest, done: Answer) => void
 }
 
 export interface TopologyDesk {
@@ -79,7 +79,7 @@ export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk =
     const request = topologyRequestOf(decodeControl(data))
     if (!isNodeId(from) || !isReplyAllowed(reply, inboxPrefix)) refusals.note('sender', 'its subject names no node, or its reply no inbox')
     else if (request === undefined) refusals.note('malformed', `${from} asked what nobody answers`)
-    else options.answer(request, from, (value) => {
+    else options.answer(request, (value) => {
       if (!isStopped && value !== undefined) bus.publish(reply, encodeControl(value))
     })
   })

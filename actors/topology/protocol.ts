@@ -8,6 +8,7 @@
  */
 
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
+import type { Configuration, Index, OrderOutcome } from '../raft/protocol.ts'
 import type { GroupKey, MoveId } from './clusterState.ts'
 
 interface CommandBase {
@@ -77,3 +78,25 @@ export type Outcome =
 
 export const BY_CHARACTERS_MAX = 64
 export const REQUEST_CHARACTERS_MAX = 64
+
+/** What a shard's leader (or the meta group's own) is asked to bring about. `epoch` fences: see driver.ts. */
+export interface MoveOrder {
+  readonly group: GroupKey
+  readonly move: MoveId
+  readonly epoch: number
+  readonly voters: readonly ReplicaId[]
+  readonly learners: readonly ReplicaId[]
+}
+
+/** What a shard's leader says to an order. The driver believes the configuration; the outcome only tells why it is not there yet. */
+export interface MoveReport {
+  readonly group: GroupKey
+  readonly move: MoveId
+  /** The order's. */
+  readonly epoch: number
+  readonly outcome: OrderOutcome
+  /** The newest that is committed. */
+  readonly configuration: Configuration
+  /** As far as every member's log is known to equal the leader's, the leader's own among them. */
+  readonly matches: readonly { readonly replica: ReplicaId; readonly index: Index }[]
+}

@@ -26,11 +26,13 @@ import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
 import { credentialsOf } from '../credentials.ts'
 import { watchBus } from './busWatch.ts'
+import { joinCluster } from './join.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
 import type { NatsOptions } from '../../bus/nats.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Node } from '../../topology/node.ts'
+import type { JoinWish } from '../../topology/ownMembership.ts'
 import type { ClusterFlags } from '../flags.ts'
 
 /**
@@ -48,6 +50,7 @@ export interface NodeCommandOptions extends ClusterFlags {
   readonly httpHost: string
   readonly httpPort: number
   readonly logLevel: string
+  readonly join?: JoinWish
   /** Of ShardKV: reports and micro services say it. */
   readonly version: string
 }
@@ -67,8 +70,9 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
   })
   try {
     const release = await lock(options.dir)
-    const genesis = await ownGenesis(options)
+    const known = await ownGenesis(options)
     const buses = await connectAll(options, log)
+    const genesis = known ?? await join(options, buses.control)
     const code = await serveUntilEnd(options, genesis, { log, buses, drain })
     await Promise.all(Object.values(buses).map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) })))
     await new Promise<void>((resolve) => { release(resolve) })
@@ -104,16 +108,25 @@ const lock = (directory: string): Promise<(done: () => void) => void> => new Pro
   })
 })
 
-const ownGenesis = (options: NodeCommandOptions): Promise<Genesis> => new Promise((resolve, reject) => {
+/** Null for a new directory that may join a cluster. */
+const ownGenesis = (options: NodeCommandOptions): Promise<Genesis | null> => new Promise((resolve, reject) => {
   readGenesis(createNodeFileSystem(options.dir), (result) => {
     if (result.kind === 'refused') reject(new StartRefused(result.message))
     else if (result.kind === 'none') {
-      reject(new StartRefused(`${options.dir} belongs to no cluster; "shardkv start" creates one`))
+      if (options.join !== undefined) resolve(null)
+      else reject(new StartRefused(`${options.dir} belongs to no cluster; "shardkv start" creates one, and --join joins one`))
     } else if (result.genesis.node !== options.id) {
       reject(new StartRefused(`${options.dir} belongs to node ${result.genesis.node}, not ${options.id}`))
     } else resolve(result.genesis)
   })
 })
+
+const join = async ({ prefix, id, dir }: NodeCommandOptions, bus: Bus): Promise<Genesis> => {
+  const inbox = `_INBOX.${randomBytes(8).toString('hex')}.join`
+  const joined = await joinCluster({ bus, clock: createSystemClock(), fileSystem: createNodeFileSystem(dir), prefix, inbox, id })
+  if ('problem' in joined) throw new StartRefused(joined.problem)
+  return joined.genesis
+}
 
 interface Buses {
   readonly data: Bus
@@ -184,6 +197,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
         tracing: createRequestTracing(options.id),
       },
       settings,
+      ...(options.join === undefined ? {} : { join: options.join }),
       onExit: end,
     })
     node = started

@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { CliError } from '../exit.ts'
 import { flag, wholeNumber, withClusterFlags } from '../flags.ts'
+import { WEIGHT_MAX, WEIGHT_MIN } from '../../actors/topology/clusterState.ts'
 import type { ExitCode } from '../exit.ts'
 import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
@@ -13,18 +14,26 @@ interface NodeFlags extends ClusterFlags {
   readonly httpHost: string
   readonly httpPort: number
   readonly logLevel: string
+  readonly join: boolean
+  readonly weight: number
+  readonly zone: string
 }
 
 export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
-  .description('runs one node on a data directory that "start" or "init" made')
+  .description('runs one node on a data directory that "start" or "init" made, or on a new one that joins a cluster')
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
+  .addOption(flag('--join', 'joins the cluster that answers on the prefix, if the directory is new or its node has left').default(false))
+  .addOption(flag('--weight <n>', 'with --join: how much it carries, compared with the others').argParser(wholeNumber(WEIGHT_MIN, WEIGHT_MAX)).default(WEIGHT_MIN))
+  .addOption(flag('--zone <name>', 'with --join: what fails together with it').default(''))
   .addOption(flag('--http-host <address>', 'where /livez and /readyz listen').default('127.0.0.1'))
   .addOption(flag('--http-port <port>', 'port of /livez and /readyz; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))
   .addOption(flag('--log-level <level>', 'what is logged').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
-    + '\nExample:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481')
+    + '\nExample:s:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
+    + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it')
   .action(async (flags: NodeFlags) => {
-    const code = await io.runNode({ ...flags, version: await io.version() })
+    const { join, weight, zone, ...rest } = flags
+    const code = await io.runNode({ ...rest, ...(join ? { join: { weight, zone } } : {}), version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
   })

@@ -65,7 +65,7 @@ const open = (options: OpenOptions = {}) => {
     self,
     inboxPrefix: '_INBOX.',
     shardCount: SHARDS,
-    epoch: 7,
+    epoch: () => 7,
     valueBytesMax: VALUE_BYTES_MAX,
     frameBytesMax: FRAME_BYTES_MAX,
     ...(options.limits === undefined ? {} : { limits: options.limits }),

@@ -10,7 +10,7 @@ const n1 = nodeId('n1')
 const n2 = nodeId('n2')
 const n3 = nodeId('n3')
 const message = (over: Partial<BeaconMessage> = {}): BeaconMessage =>
-  ({ boot: boot(2), startedAtMs: 1_000, state: 'serving', leads: [], ...over })
+  ({ boot: boot(2), startedAtMs: 1_000, state: 'serving', epoch: 1, leads: [], ...over })
 const open = () => createBeacon({ node: n1, boot: boot(1), startedAtMs: 1_000 })
 
 describe('the beacon', () => {

@@ -12,22 +12,23 @@ import type { BeaconMessage } from '../../topology/beacon.ts'
 const cluster = clusterId('0123456789abcdef')
 const [n1, n2] = [nodeId('n1'), nodeId('n2')]
 const boot = bootId('00000000000000aa')
-const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', leads: [[3, 7]] }
+const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', epoch: 3, leads: [[3, 7]] }
 
 const open = () => {
   const { broker, clock, pass } = createVirtualWorld()
   const beacon = createBeacon({ node: n1, boot, startedAtMs: 5 })
   let twins = 0
+  const epochs: [string, number][] = []
   const radio = createBeaconRadio({
     bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
-    message: () => said, onTwin: () => { twins += 1 },
+    message: () => said, onEpoch: (from, epoch) => epochs.push([from, epoch]), onTwin: () => { twins += 1 },
   })
   const other = broker.connect({ name: 'n2' })
   const say = (subject: string, value: unknown): void => {
     other.publish(`skv.${cluster}.map.all.${subject}`, value instanceof Uint8Array ? value : encodeControl(value))
     pass(1)
   }
-  return { beacon, radio, other, clock, pass, say, twins: () => twins }
+  return { epochs, beacon, radio, other, clock, pass, say, twins: () => twins }
 }
 
 describe('the beacon radio', () => {
@@ -43,9 +44,10 @@ describe('the beacon radio', () => {
   })
 
   test('hears other members, and an older process under its own name', () => {
-    const { beacon, clock, say, twins } = open()
+    const { beacon, clock, say, twins, epochs } = open()
     say('n2', { ...said, boot: 'b'.repeat(16) })
     expect(beacon.leaderOf(shardId(3), clock.now())).toEqual({ node: n2, term: 7 })
+    expect(epochs).toEqual([['n2', 3]])
     say('n1', { ...said, boot: 'b'.repeat(16), startedAtMs: 4 })
     expect(twins()).toBe(1)
   })

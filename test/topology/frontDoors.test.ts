@@ -10,7 +10,8 @@ import { decodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
 import { FORWARDED_SPANS_MAX, createForwardedSpans } from '../../topology/forwardedSpans.ts'
-import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
+import { createGenesis } from '../../topology/clusterMap.ts'
+import { createLiveMap } from '../../topology/liveMap.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { bootId, clusterId, nodeId, shardId } from '../../topology/ids.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
@@ -37,16 +38,16 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
   const genesis = must(
     createGenesis({ cluster, members: [self, peer], shardCount: SHARDS, replicationFactor: 2, createdAtMs: 1 })[0], 'the record of n1')
   const failures: unknown[] = []
+  const fileSystem = createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) })
   const parts = createNodeParts({
     genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: defaultSettings, onExit: () => {},
     ports: {
-      clock, random: createRandom(1), fileSystem: createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) }),
-      log: observers.log ?? silentLogger,
+      clock, random: createRandom(1), fileSystem, log: observers.log ?? silentLogger,
       bus: broker.connect({ name: 'n1' }), doorsBus: broker.connect({ name: 'n1/doors' }),
       controlBus: broker.connect({ name: 'n1/control' }),
       ...(observers.tracing === undefined ? {} : { tracing: observers.tracing }),
     },
-  }, mapOfGenesis(genesis), {
+  }, createLiveMap({ genesis, fileSystem, clock, log: silentLogger, onChange: () => {} }), {
     onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
     onShardQuiet: () => {},
   })
@@ -198,7 +199,7 @@ describe('the trace of a sampled request', () => {
       log: silentLogger, isMember: () => true, requestFlush: () => {}, onParcel: (parcel) => parcels.push(parcel),
     })
     node.parts.beacon.heard(peer, {
-      boot: bootId('00000000000000bb'), startedAtMs: 1, state: 'serving', leads: [[shard, 7]],
+      boot: bootId('00000000000000bb'), startedAtMs: 1, state: 'serving', epoch: 1, leads: [[shard, 7]],
     }, node.clock.now())
     return { ...node, post, parcels, told }
   }

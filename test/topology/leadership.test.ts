@@ -27,7 +27,7 @@ interface Led {
 
 /** This node leads `shards`, whose charts do what they are told; `steady` and the flags may be changed by the test. */
 const open = (shards: readonly ShardId[]) => {
-  const world = { steady: [...members], isFull: false, isIdle: true, said: [] as string[] }
+  const world = { steady: [...members], isFull: false, isIdle: true, moving: new Set<ShardId>(), said: [] as string[] }
   const led = new Map(shards.map((shard): [ShardId, Led] => {
     const own: Led = {
       state: 'leading.serving', matches: new Map(members.map((node) => [idOf(node), 7])), stalled: [], canElect: true,
@@ -55,7 +55,7 @@ const open = (shards: readonly ShardId[]) => {
     node: self, map: () => map,
     host: { all: () => [...led.values()].map(({ replica }) => replica), of: (shard) => led.get(shard as ShardId)?.replica },
     beacon: { isSteady: (node) => world.steady.includes(node) },
-    isDiskFull: () => world.isFull, isIdle: () => world.isIdle,
+    isMoving: (shard) => world.moving.has(shard), isDiskFull: () => world.isFull, isIdle: () => world.isIdle,
   })
   const of = (shard: ShardId): Led => must(led.get(shard), 'it is led')
   const take = (): string[] => world.said.splice(0)

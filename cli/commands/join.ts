@@ -1,0 +1,88 @@
+/**
+ * What `shardkv node --join` does before the node starts: a new directory becomes this cluster's. Asks the cluster for its genesis and its
+ * newest map, and writes both; the node itself then asks to be added (topology/ownMembership.ts).
+ *
+ * A name that the map gives to a member is refused: its directory is elsewhere, or was lost. A node that comes back with nothing must
+ * not speak under a name whose promises it has forgotten (DESIGN 6).
+ */
+
+import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
+import { topologySubject } from '../../bus/subjects.ts'
+import { decodeState, encodeState } from '../../actors/topology/codec.ts'
+import { nodeIn } from '../../actors/topology/clusterState.ts'
+import { genesisOf, writeGenesis } from '../../storage/genesis.ts'
+import { writeMapFile } from '../../storage/mapFile.ts'
+import { nodeId } from '../../topology/ids.ts'
+import { collectReports } from '../status/collect.ts'
+import type { Clock } from '../../actors/kernel/clock.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
+import type { Genesis } from '../../actors/wal/protocol.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { FileSystem } from '../../storage/fileSystem.ts'
+import type { TopologyRequest } from '../../topology/topologyDesk.ts'
+import type { ClusterId, NodeId } from '../../topology/ids.ts'
+
+const PATIENCE_MS = 2_000
+
+export interface JoinOptions {
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly fileSystem: FileSystem
+  readonly prefix: string
+  readonly inbox: string
+  readonly id: string
+}
+
+export type Joined = { readonly genesis: Genesis } | { readonly problem: string }
+
+export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
+  const { bus, prefix } = options
+  const self = nodeId(options.id)
+  const reports = await collectReports(options)
+  const newest = reports.toSorted((a, b) => b.epoch - a.epoch)[0]
+  if (newest === undefined) {
+    return { problem: `nobody answers on ${prefix}.status: start the cluster first, or give the right --prefix and --servers` }
+  }
+  const { cluster } = newest
+  if (reports.some((report) => report.cluster !== cluster)) {
+    return { problem: `two clusters answer on the prefix ${prefix}: give the --prefix of one` }
+  }
+  const { id: peer } = newest.node
+  const state = stateOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'state', newerThan: 0 }))
+  const genesis = genesisOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'genesis' }))
+  if (state === null || genesis === null) {
+    return { problem: `node ${peer} does not say how its cluster stands: it runs an older version, or the broker keeps ${self} from asking` }
+  }
+  if ((nodeIn(state, self)?.state ?? 'left') !== 'left') {
+    return {
+      problem: `${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is lost, `
+        + `join under another name and remove ${self} ("shardkv member remove ${self}")`,
+    }
+  }
+  return await settle(options, { ...genesis, node: self }, state)
+}
+
+interface Ends {
+  readonly cluster: ClusterId
+  readonly to: NodeId
+  readonly from: NodeId
+}
+
+const ask = (bus: Bus, { cluster, to, from }: Ends, request: TopologyRequest): Promise<unknown> => new Promise((resolve) => {
+  bus.request(topologySubject(cluster, to, from), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {
+    resolve(answer === null ? undefined : decodeControl(answer.data))
+  })
+})
+
+const stateOf = (answer: unknown): ClusterState | null => {
+  const bytes = typeof answer === 'object' && answer !== null && 'state' in answer ? answer.state : null
+  const decoded = bytes instanceof Uint8Array ? decodeState(bytes) : null
+  return decoded === null || 'reason' in decoded ? null : decoded
+}
+
+/** Interrupted between the two, the node finds the newest map through the members that its cluster was born with. */
+const settle = async ({ fileSystem }: JoinOptions, genesis: Genesis, state: ClusterState): Promise<Joined> => {
+  const failure = await new Promise<Error | null>((resolve) => { writeGenesis(fileSystem, genesis, resolve) })
+    ?? await new Promise<Error | null>((resolve) => { writeMapFile(fileSystem, encodeState(state), resolve) })
+  return failure === null ? { genesis } : { problem: `the data directory can not be set up: ${failure.message}` }
+}

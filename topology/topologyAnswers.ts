@@ -1,0 +1,62 @@
+/**
+ * What this node answers at the topology desk: the map it has, how its cluster was born, and what a group it leads says to an order
+ * (actors/raft/reconfiguration.ts).
+ *
+ * A leader that is itself to go hands over first, with the care of every planned move (topology/leadership.ts); the order is repeated.
+ */
+
+import { encodeState } from '../actors/topology/codec.ts'
+import { META_GROUP } from './ids.ts'
+import type { RaftMember } from '../actors/raft/actor.ts'
+import type { OrderOutcome } from '../actors/raft/protocol.ts'
+import type { MoveReport } from '../actors/topology/protocol.ts'
+import type { Genesis } from '../actors/wal/protocol.ts'
+import type { LiveMap } from './liveMap.ts'
+import type { GroupId, ShardId } from './ids.ts'
+import type { Answer, RequestOf, TopologyRequest } from './topologyDesk.ts'
+
+export interface TopologyAnswersOptions {
+  readonly genesis: Genesis
+  readonly live: LiveMap
+  readonly raftOf: (group: GroupId) => RaftMember | undefined
+  /** The leader here shall not be one any more. */
+  readonly leave: (group: GroupId) => void
+}
+
+export const createTopologyAnswers = (options: TopologyAnswersOptions) => (request: TopologyRequest, done: Answer): void => {
+  switch (request.kind) {
+    case 'genesis': done({ ...options.genesis }); return
+    case 'state': done(stateNewerThan(options.live, request.newerThan)); return
+    case 'order': carryOut(options, request, done); return
+    case 'propose': done(undefined); return
+  }
+  request satisfies never
+}
+
+const stateNewerThan = (live: LiveMap, epoch: number): unknown => {
+  const state = live.state()
+  return state.epoch > epoch ? { epoch: state.epoch, state: encodeState(state) } : { epoch: state.epoch }
+}
+
+const carryOut = ({ raftOf, leave }: TopologyAnswersOptions, request: RequestOf<'order'>, done: Answer): void => {
+  const { group, epoch, voters, learners } = request
+  const raft = raftOf(group)
+  if (raft === undefined) {
+    done({ outcome: 'notLeader' satisfies OrderOutcome })
+    return
+  }
+  raft.reconfigure({ epoch, voters, learners }, (outcome) => {
+    if (outcome === 'leaves') leave(group)
+    done(outcome === 'notLeader' ? { outcome } : reportOf(raft, request, outcome))
+  })
+}
+
+/** What is committed, not what is on its way: the meta group decides the next step by it. */
+const reportOf = (raft: RaftMember, { group, move, epoch }: RequestOf<'order'>, outcome: OrderOutcome): MoveReport => {
+  const { commitIndex, matchIndex } = raft.status()
+  return {
+    group: group === META_GROUP ? 'meta' : group as ShardId, move, epoch, outcome,
+    configuration: raft.configurationAt(commitIndex),
+    matches: [...matchIndex].map(([replica, index]) => ({ replica, index })),
+  }
+}
