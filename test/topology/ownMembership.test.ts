@@ -1,0 +1,116 @@
+/** A node's own place in the cluster: added when it joins, serving only as a member, gone once it is drained and empty. */
+
+import { describe, expect, test } from '@jest/globals'
+import { adoptGenesis } from '../../actors/topology/clusterState.ts'
+import { apply } from '../../actors/topology/apply.ts'
+import { createGenesis } from '../../topology/clusterMap.ts'
+import { createOwnMembership } from '../../topology/ownMembership.ts'
+import { clusterId, nodeId } from '../../topology/ids.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import type { JoinWish } from '../../topology/ownMembership.ts'
+import type { MetaCommand, Outcome, Wish } from '../../actors/topology/protocol.ts'
+
+const n4 = nodeId('n4')
+const members = ['n1', 'n2', 'n3'].map(nodeId)
+const genesis = must(createGenesis({
+  cluster: clusterId('0123456789abcdef'), members, shardCount: 4, replicationFactor: 3, createdAtMs: 1,
+})[0], 'a genesis')
+
+/** The node n4; proposals are decided when the test says so, by the state machine itself. */
+const open = (join: JoinWish | null, self = n4) => {
+  const world = { state: adoptGenesis(genesis), carries: 0, asked: [] as MetaCommand[], told: [] as string[], answer: (_outcome: Outcome | null): void => {} }
+  const membership = createOwnMembership({
+    self, boot: 'b', live: { state: () => world.state }, join, wall: () => 9, carriesNothing: () => world.carries === 0,
+    proposals: {
+      propose: (command, done) => {
+        world.asked.push(command)
+        world.answer = done
+      },
+    },
+    onMember: () => world.told.push('member'), onLeft: () => world.told.push('left'), onRefused: (reason) => world.told.push(reason),
+  })
+  const decide = (): void => {
+    const { state, outcome } = apply(world.state, must(world.asked.at(-1), 'something was asked'))
+    world.state = state
+    world.answer(outcome)
+  }
+  const happen = (wish: Wish): void => {
+    world.state = apply(world.state, { ...wish, expectedEpoch: world.state.epoch, at: 1, by: 'test', request: '' }).state
+  }
+  return { world, membership, decide, happen }
+}
+
+describe('a node that joins', () => {
+  test('asks until it is added, with what it brings, and is a member then', () => {
+    const { world, membership, decide } = open({ weight: 2, zone: 'a' })
+    membership.onTick(0)
+    expect(world.asked).toMatchObject([{ kind: 'addNode', node: 'n4', weight: 2, zone: 'a', expectedEpoch: 1, request: 'addNode-b' }])
+    membership.onTick(5_000)
+    expect(world.asked).toHaveLength(1)
+    world.answer(null)
+    membership.onTick(5_100)
+    expect(world.told).toEqual([])
+    decide()
+    membership.onTick(5_200)
+    membership.onTick(5_300)
+    expect(world.told).toEqual(['member'])
+  })
+
+  test('asks again for the epoch it is told when the map has changed meanwhile', () => {
+    const { world, membership, decide, happen } = open({ weight: 1, zone: '' })
+    const known = world.state
+    happen({ kind: 'pause' })
+    const now = world.state
+    world.state = known
+    membership.onTick(0)
+    world.state = now
+    decide()
+    world.state = known
+    membership.onTick(999)
+    expect(world.asked).toHaveLength(1)
+    membership.onTick(1_000)
+    expect(world.asked[1]).toMatchObject({ expectedEpoch: 2, request: 'addNode-b' })
+    expect(world.told).toEqual([])
+  })
+
+  test('refuses to run when it can not be added', () => {
+    const { world, membership, decide } = open({ weight: 99, zone: '' })
+    membership.onTick(0)
+    decide()
+    membership.onTick(2_000)
+    expect(world.told).toEqual([expect.stringMatching(/weight is 1 to 64/)])
+    expect(world.asked).toHaveLength(1)
+  })
+})
+
+describe('a node that was not told to join', () => {
+  test('refuses to run when the map does not name it', () => {
+    const { world, membership } = open(null)
+    membership.onTick(0)
+    membership.onTick(1_000)
+    expect(world.told).toEqual([expect.stringMatching(/start it with --join/)])
+  })
+
+  test('is a member from the genesis on', () => {
+    const { world, membership } = open(null, nodeId('n2'))
+    membership.onTick(0)
+    expect(world.told).toEqual(['member'])
+  })
+})
+
+test('a node that is drained leaves once it carries nothing, and is told when it has', () => {
+  const { world, membership, decide, happen } = open({ weight: 1, zone: '' })
+  membership.onTick(0)
+  decide()
+  world.carries = 3
+  happen({ kind: 'drainNode', node: n4, isForced: false })
+  membership.onTick(2_000)
+  expect(world.asked).toHaveLength(1)
+  world.carries = 0
+  membership.onTick(3_000)
+  expect(world.asked[1]).toMatchObject({ kind: 'removeNode', node: 'n4' })
+  decide()
+  membership.onTick(4_000)
+  membership.onTick(6_000)
+  expect(world.told).toEqual(['member', 'left'])
+})

@@ -1,0 +1,227 @@
+/** Two nodes on a bus ask each other about the map: states, proposals, orders; rubbish is counted and not answered. */
+
+import { describe, expect, test } from '@jest/globals'
+import { adoptGenesis } from '../../actors/topology/clusterState.ts'
+import { apply } from '../../actors/topology/apply.ts'
+import { decodeCommand } from '../../actors/topology/codec.ts'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
+import { genesisOf } from '../../storage/genesis.ts'
+import { createGenesis } from '../../topology/clusterMap.ts'
+import { createMapSync } from '../../topology/mapSync.ts'
+import { createProposals } from '../../topology/proposals.ts'
+import { createTopologyAnswers } from '../../topology/topologyAnswers.ts'
+import { createTopologyDesk, topologyRequestOf } from '../../topology/topologyDesk.ts'
+import { META_GROUP, clusterId, nodeId, replicaId } from '../../topology/ids.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { RaftMember } from '../../actors/raft/actor.ts'
+import type { ConfigurationOrder, OrderOutcome } from '../../actors/raft/protocol.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
+import type { MetaCommand, Outcome } from '../../actors/topology/protocol.ts'
+import type { Answer, TopologyRequest } from '../../topology/topologyDesk.ts'
+
+const cluster = clusterId('0123456789abcdef')
+const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeId) as [ReturnType<typeof nodeId>, ReturnType<typeof nodeId>, ReturnType<typeof nodeId>]
+const genesis = must(createGenesis({ cluster, members: [n1, n2, n3], shardCount: 2, replicationFactor: 3, createdAtMs: 1 })[0], 'a genesis')
+const born = adoptGenesis(genesis)
+const pause: MetaCommand = { kind: 'pause', expectedEpoch: 1, at: 1, by: 'test', request: 'r' }
+const paused = apply(born, pause).state
+
+const createTalk = () => {
+  const { broker, clock, pass } = createVirtualWorld()
+  const open = (self: typeof n1, answer: (request: TopologyRequest, done: Answer) => void) => createTopologyDesk({
+    bus: broker.connect({ name: self }), clock, log: silentLogger, cluster, self, inboxPrefix: '_INBOX.', answer,
+  })
+  return { broker, clock, pass, open }
+}
+const silent = (): void => {}
+
+describe('the topology desk', () => {
+  test('carries a request to a node and its answer back', () => {
+    const { open, pass } = createTalk()
+    const heard: unknown[] = []
+    open(n2, (request, done) => done({ got: request.kind }))
+    open(n1, silent).ask(n2, { kind: 'genesis' }, (answer) => heard.push(answer))
+    pass(100)
+    expect(heard).toEqual([{ got: 'genesis' }])
+  })
+
+  test('says nothing when there is nothing to say, and the asker waits no longer than a second', () => {
+    const { open, pass } = createTalk()
+    const heard: unknown[] = []
+    open(n2, (_request, done) => done(undefined))
+    const desk = open(n1, silent)
+    desk.ask(n2, { kind: 'genesis' }, (answer) => heard.push(answer))
+    desk.ask(n3, { kind: 'genesis' }, (answer) => heard.push(answer))
+    pass(1_500)
+    expect(heard).toEqual([undefined, undefined])
+  })
+
+  test('counts rubbish, and does not answer it', () => {
+    const { open, broker, pass } = createTalk()
+    const asked: TopologyRequest[] = []
+    const desk = open(n2, (request) => asked.push(request))
+    const stranger = broker.connect({ name: 'x' })
+    const say = (from: string, value: unknown, reply: string): void => {
+      stranger.publish(`skv.${cluster}.topology.n2.${from}`, encodeControl(value), { reply })
+    }
+    say('N1', { kind: 'genesis' }, '_INBOX.a')
+    say('n1', { kind: 'genesis' }, 'kv.put.x')
+    say('n1', { kind: 'nothing' }, '_INBOX.a')
+    say('n1', { kind: 'state', newerThan: -1 }, '_INBOX.a')
+    pass(10)
+    expect(desk.counters()).toEqual({ sender: 2, malformed: 2 })
+    expect(asked).toEqual([])
+    desk.stop()
+    say('n1', { kind: 'genesis' }, '_INBOX.a')
+    pass(10)
+    expect(asked).toEqual([])
+  })
+
+  test('reads every kind of request, and nothing that is almost one', () => {
+    const order = { kind: 'order', group: 1, move: 2, epoch: 3, voters: ['n1:1'], learners: [] }
+    for (const request of [{ kind: 'genesis' }, { kind: 'state', newerThan: 0 }, order, { kind: 'propose', command: new Uint8Array([1]) }]) {
+      expect(topologyRequestOf(decodeControl(encodeControl(request)))).toEqual(request)
+    }
+    for (const wrong of [null, 7, {}, { kind: 'propose', command: 'x' }, { ...order, voters: ['n1'] }, { ...order, more: 1 }]) {
+      expect(topologyRequestOf(wrong)).toBeUndefined()
+    }
+  })
+})
+
+/** A member of shard 1 that answers orders with `outcome`. */
+const raftOf = (outcome: OrderOutcome, orders: ConfigurationOrder[]): RaftMember => ({
+  reconfigure: (order: ConfigurationOrder, done: (outcome: OrderOutcome) => void) => {
+    orders.push(order)
+    done(outcome)
+  },
+  status: () => ({ commitIndex: 9, matchIndex: new Map([[replicaId(n1, 1), 12]]) }),
+  configurationAt: (index: number) => ({ epoch: index, voters: [replicaId(n1, 1)], outgoing: [], learners: [] }),
+} as unknown as RaftMember)
+
+describe('a node answers', () => {
+  const answersOf = (outcome: OrderOutcome = 'done') => {
+    const orders: ConfigurationOrder[] = []
+    const left: number[] = []
+    const raft = raftOf(outcome, orders)
+    const answers = createTopologyAnswers({
+      genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), leave: (group) => left.push(group),
+    })
+    const ask = (request: TopologyRequest): unknown => {
+      let answer: unknown
+      answers(request, (value) => { answer = value })
+      return answer
+    }
+    return { ask, orders, left }
+  }
+  const order = { kind: 'order', group: 1, move: 4, epoch: 9, voters: [replicaId(n1, 1)], learners: [] } as const
+
+  test('how its cluster was born, and the newest map it has to whoever has an older one', () => {
+    const { ask } = answersOf()
+    expect(genesisOf(decodeControl(encodeControl(ask({ kind: 'genesis' }))))).toEqual(genesis)
+    expect(ask({ kind: 'state', newerThan: 1 })).toMatchObject({ epoch: 2, state: expect.any(Uint8Array) })
+    expect(ask({ kind: 'state', newerThan: 2 })).toEqual({ epoch: 2 })
+  })
+
+  test('an order with what its group has committed', () => {
+    const { ask, orders } = answersOf()
+    expect(ask(order)).toEqual({
+      group: 1, move: 4, epoch: 9, outcome: 'done', matches: [{ replica: 'n1:1', index: 12 }],
+      configuration: { epoch: 9, voters: ['n1:1'], outgoing: [], learners: [] },
+    })
+    expect(ask({ ...order, group: META_GROUP })).toMatchObject({ group: 'meta' })
+    expect(orders[0]).toEqual({ epoch: 9, voters: ['n1:1'], learners: [] })
+  })
+
+  test('an order it can not carry out with who can not, and hands over what it leads and shall leave', () => {
+    expect(answersOf().ask({ ...order, group: 0 })).toEqual({ outcome: 'notLeader' })
+    expect(answersOf('notLeader').ask(order)).toEqual({ outcome: 'notLeader' })
+    const { ask, left } = answersOf('leaves')
+    expect(ask(order)).toMatchObject({ outcome: 'leaves' })
+    expect(left).toEqual([1])
+  })
+})
+
+describe('a map is learned', () => {
+  test('from a peer that has a newer one, with one question at a time', () => {
+    const { open, pass } = createTalk()
+    const asked: TopologyRequest[] = []
+    open(n2, (request, done) => {
+      asked.push(request)
+      createTopologyAnswers({ genesis, live: { state: () => paused } as never, raftOf: () => undefined, leave: () => {} })(request, done)
+    })
+    const learned: ClusterState[] = []
+    const live = { state: () => learned.at(-1) ?? born, learn: (state: ClusterState) => learned.push(state) }
+    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger })
+    sync.heard(n2, 1)
+    sync.heard(n2, 2)
+    sync.heard(n2, 2)
+    pass(100)
+    expect(asked).toEqual([{ kind: 'state', newerThan: 1 }])
+    expect(learned).toEqual([paused])
+  })
+
+  test('not from rubbish, and the next peer is asked', () => {
+    const { open, pass } = createTalk()
+    open(n2, (_request, done) => done({ state: new Uint8Array([7]) }))
+    open(n3, (_request, done) => done('what'))
+    const learned: ClusterState[] = []
+    const sync = createMapSync({ live: { state: () => born, learn: (state: ClusterState) => learned.push(state) } as never, desk: open(n1, silent), log: silentLogger })
+    sync.heard(n2, 2)
+    pass(100)
+    sync.heard(n3, 2)
+    pass(100)
+    expect(learned).toEqual([])
+  })
+})
+
+describe('a proposal', () => {
+  const propose = (replies: Readonly<Record<string, unknown>>) => {
+    const { open, pass, clock } = createTalk()
+    const asked: string[] = []
+    for (const node of [n1, n2, n3]) {
+      open(node, (request, done) => {
+        asked.push(node)
+        expect(request.kind === 'propose' && decodeCommand(request.command)).toEqual(pause)
+        done(replies[node])
+      })
+    }
+    const outcomes: (Outcome | null)[] = []
+    const proposals = createProposals({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
+    proposals.propose(pause, (outcome) => outcomes.push(outcome))
+    return { asked, outcomes, pass, proposals }
+  }
+  const outcome = { kind: 'applied', epoch: 2, move: 0 }
+
+  test('goes to whoever is said to lead', () => {
+    const { asked, outcomes, pass } = propose({ n1: { leader: 'n3' }, n3: { outcome } })
+    pass(1_000)
+    expect(asked).toEqual(['n1', 'n3'])
+    expect(outcomes).toEqual([outcome])
+  })
+
+  test('goes round while nobody knows, and ends with nothing known when nobody decides', () => {
+    const { asked, outcomes, pass } = propose({ n1: { leader: '' }, n2: 'what' })
+    pass(60_000)
+    expect(asked.length).toBe(20)
+    expect(new Set(asked)).toEqual(new Set(['n1', 'n2', 'n3']))
+    expect(outcomes).toEqual([null])
+  })
+
+  test('brings a refusal back as it was given', () => {
+    const refusal = { kind: 'refused', reason: 'lastNode', epoch: 1, message: 'why' }
+    const { outcomes, pass } = propose({ n1: { outcome: refusal } })
+    pass(1_000)
+    expect(outcomes).toEqual([refusal])
+  })
+
+  test('is forgotten when the node stops', () => {
+    const { asked, outcomes, pass, proposals } = propose({ n1: { leader: '' } })
+    pass(100)
+    proposals.stop()
+    pass(60_000)
+    expect(asked).toHaveLength(1)
+    expect(outcomes).toEqual([])
+  })
+})
