@@ -5,7 +5,7 @@
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
 import { shardOf } from '../topology/hash.ts'
-import { nodeOf } from '../topology/ids.ts'
+import { nodeOf, shardId } from '../topology/ids.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { Simulation } from './simulation.ts'
@@ -88,7 +88,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
     for (const { id, node, isDamaged } of keep) {
       if (isDamaged || !hosts.has(id)) continue
       // A node that still opens its log has no replicas yet: it is to have them.
-      const replica = node?.parts()?.host.of(ledger.shard)
+      const replica = node?.parts()?.host.of(shardId(ledger.shard))
       const applied = replica?.actor.status().appliedIndex ?? 0
       const committed = ledger.lines.length
       if (replica === undefined || applied !== committed) {

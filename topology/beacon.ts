@@ -42,6 +42,8 @@ export interface Beacon {
   readonly heard: (from: NodeId, message: BeaconMessage, now: number) => 'noted' | 'twin'
   /** Null when nobody is known, or who was known has been silent too long to be worth a forward. */
   readonly leaderOf: (shard: ShardId, now: number) => LeaderHint | null
+  /** When the node was last heard; undefined for one that never was. */
+  readonly heardAt: (node: NodeId) => number | undefined
   /** Serving, and heard for a while without a break: fit to be handed a leadership. */
   readonly isSteady: (node: NodeId, now: number) => boolean
 }
@@ -77,6 +79,7 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       if (hint === undefined || now - (peers.get(hint.node)?.heardAt ?? 0) >= ALIVE_FOR_MS) return null
       return hint
     },
+    heardAt: (node) => peers.get(node)?.heardAt,
     isSteady: (node, now) => {
       const peer = peers.get(node)
       if (peer === undefined || peer.message.state !== 'serving') return false

@@ -19,7 +19,6 @@ export interface HostedReplica {
 }
 
 export interface ReplicaStart {
-  readonly shard: ShardId
   readonly id: ReplicaId
   /** In force before the log and the snapshot say otherwise. */
   readonly configuration: Configuration
@@ -27,9 +26,9 @@ export interface ReplicaStart {
   readonly snapshot: SnapshotInfo | null
 }
 
-export const openReplica = (options: ReplicaHostOptions, start: ReplicaStart): HostedReplica => {
+export const openReplica = (options: ReplicaHostOptions, shard: ShardId, start: ReplicaStart): HostedReplica => {
   const { clock, turn, ports, onFailure } = options
-  const { shard, id } = start
+  const { id } = start
   const actor = createShard({
     shard,
     self: id,

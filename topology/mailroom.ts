@@ -101,7 +101,7 @@ const deliver = (sorting: Sorting, parcel: Parcel): void => {
 
 const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Extract<ActorMessage, { type: 'raft' }>): void => {
   const group = numberIn(parcel.to, 'raft')
-  const replica = group === null ? undefined : sorting.options.host().of(group)
+  const replica = group === null ? undefined : sorting.options.host().memberOf(group)
   if (replica?.id !== to || !isOnNode(from, parcel.from)) sorting.misdirected += 1
   else replica.raft.send(signedBy(message, from))
 }

@@ -1,17 +1,22 @@
 /** The parts of a node that talk about the cluster map: what it answers at the desk, and what it asks there. Decides nothing. */
 
+import { createAbsences } from './absences.ts'
+import { META_GROUP } from './ids.ts'
+import { createMoveOrders } from './moveOrders.ts'
 import { createMapSync } from './mapSync.ts'
 import { createOwnMembership } from './ownMembership.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
+import type { MoveOrder } from '../actors/topology/protocol.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
-import type { NodeId, ShardId } from './ids.ts'
+import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 
 export interface MapParts {
   readonly onTick: (now: number) => void
+  readonly order: (order: MoveOrder) => void
   /** A peer's beacon says which map is in force there. */
   readonly heardEpoch: (from: NodeId, epoch: number) => void
   readonly counters: () => Readonly<Record<string, number>>
@@ -33,6 +38,15 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const { node, live, parts, leave, onMember, onLeft, onRefused } = options
   const { genesis, ports, settings } = node
   const log = ports.log.child({ actor: 'topology' })
+  const answer = createTopologyAnswers({
+    genesis, live,
+    raftOf: (group) => parts.host.memberOf(group)?.raft,
+    meta: () => parts.host.meta()?.actor,
+    leave: (group, voters) => {
+      if (group === META_GROUP) handOverMeta(parts, voters)
+      else leave(group as ShardId)
+    },
+  })
   const desk = createTopologyDesk({
     bus: ports.controlBus,
     clock: ports.clock,
@@ -40,12 +54,13 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     cluster: genesis.cluster,
     self: genesis.node,
     inboxPrefix: settings.inboxPrefix,
-    answer: createTopologyAnswers({
-      genesis, live,
-      raftOf: (group) => parts.host.of(group)?.raft,
-      leave: (group) => leave(group as ShardId),
-    }),
+    answer,
   })
+  const order = createMoveOrders({
+    self: genesis.node, ask: desk.ask, answer, leaderOf: (shard) => parts.leaderOf(shard)?.node ?? '',
+    reported: (report) => parts.host.meta()?.actor.send({ type: 'topology.reported', report }),
+  })
+  const absences = createAbsences({ self: genesis.node, since: ports.clock.now(), lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
   const sync = createMapSync({ live, desk, log })
   const proposals = createProposals({ live, clock: ports.clock, ask: desk.ask })
   const membership = createOwnMembership({
@@ -53,7 +68,12 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
   return {
-    onTick: membership.onTick,
+    onTick: (now) => {
+      membership.onTick(now)
+      const lost = absences.review(live.map().nodes, now)
+      if (lost !== null) parts.host.meta()?.actor.send({ type: 'topology.lost', nodes: lost })
+    },
+    order,
     heardEpoch: sync.heard,
     counters: desk.counters,
     stop: () => {
@@ -61,4 +81,11 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
       proposals.stop()
     },
   }
+}
+
+/** Nobody waits for the meta group as clients wait for a shard: Raft's own transfer will do. */
+const handOverMeta = ({ host }: NodeParts, voters: readonly ReplicaId[]): void => {
+  const meta = host.meta()
+  const to = voters.find((voter) => voter !== meta?.id)
+  if (meta !== undefined && to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
 }

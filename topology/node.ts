@@ -131,6 +131,7 @@ const openReplicas = (running: Running): void => {
     onFailure: (error) => onFailure(running, error),
     catchUp: () => running.ticker?.catchUp(),
     onLeadershipChanged: () => running.radio?.changed(),
+    onOrder: (order) => running.mapParts?.order(order),
     onShardQuiet: (shard) => running.leadership?.onQuiet(shard, ports.clock.now()),
   })
   running.parts = parts

@@ -6,6 +6,7 @@ import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { ShardLimits } from '../actors/shard/limits.ts'
 import type { WalConfig } from '../actors/wal/config.ts'
+import type { TopologyLimits } from '../actors/topology/core.ts'
 import type { ConnectionLimits } from '../actors/connection/limits.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -26,6 +27,8 @@ export interface NodeSettings {
   readonly inboxPrefix: string
   /** Length of a tick in milliseconds; election and heartbeat times are counted in ticks. */
   readonly tickMs: number
+  /** How long a node may be silent before its replicas are rebuilt elsewhere. */
+  readonly lostAfterMs: number
   /** Announce committed changes on `kv-changed.<key>`, at most once each. */
   readonly announceChanges: boolean
   /** Write a line per Raft message at trace level; off, messages cost nothing. */
@@ -33,6 +36,7 @@ export interface NodeSettings {
   readonly raftTiming?: Partial<RaftTiming>
   readonly raftLimits?: Partial<RaftLimits>
   readonly shardLimits?: Partial<ShardLimits>
+  readonly topologyLimits?: Partial<TopologyLimits>
   readonly connectionLimits?: Partial<ConnectionLimits>
   readonly wal?: Partial<WalConfig>
 }
@@ -52,6 +56,7 @@ export const defaultSettings: NodeSettings = {
     heartbeatTicks: 1, quietHeartbeatTicks: 2, quietAfterTicks: 50, electionTicksMin: 5, electionTicksMax: 10, resendTicks: 3,
     snapshotRetryTicks: 10,
   },
+  lostAfterMs: 30_000,
   announceChanges: false,
   traceMessages: false,
 }

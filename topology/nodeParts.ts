@@ -25,6 +25,7 @@ import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { Leadership } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
+import type { MoveOrder } from '../actors/topology/protocol.ts'
 import type { Wal } from '../actors/wal/actor.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { ByteBudget } from '../bus/budget.ts'
@@ -61,6 +62,8 @@ export interface PartsHooks {
   readonly onLeadershipChanged: () => void
   /** A shard that was told to hand over waits for its successor to be named. */
   readonly onShardQuiet: (shard: ShardId) => void
+  /** The meta group's leader is here, and orders this of a group's. */
+  readonly onOrder: (order: MoveOrder) => void
 }
 
 export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: PartsHooks): NodeParts => {
@@ -93,6 +96,8 @@ export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: Part
       doors.setServing(shard, false)
       hooks.onLeadershipChanged()
     },
+    order: hooks.onOrder,
+    stateChanged: live.learn,
   })
   const doors = createFrontDoors({
     node: options,
@@ -130,6 +135,7 @@ const openHost = ({ options, live, turn, budget, hooks }: HostInput, ports: Repl
   const { genesis, ports: { clock, random, log, fileSystem }, settings } = options
   return createReplicaHost({
     node: genesis.node,
+    genesis,
     named: () => namedFor(live.state(), genesis),
     clock,
     random,
@@ -142,6 +148,7 @@ const openHost = ({ options, live, turn, budget, hooks }: HostInput, ports: Repl
     raftTiming: { tickMs: settings.tickMs, ...settings.raftTiming },
     raftLimits: { ...sendable(budget), ...settings.raftLimits },
     shardLimits: settings.shardLimits,
+    topologyLimits: settings.topologyLimits,
     ports,
     onFailure: hooks.onFailure,
   })

@@ -13,20 +13,25 @@
 
 import { initialConfiguration } from '../actors/wal/protocol.ts'
 import { chooseSnapshot } from '../storage/snapshotChoice.ts'
-import { generationOf, replicaId } from './ids.ts'
+import { META_GROUP, generationOf, replicaId } from './ids.ts'
+import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { ShardLimits } from '../actors/shard/limits.ts'
 import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
-import type { RecoveredGroup, RecoveryReport, WalEvent, WalNotice } from '../actors/wal/protocol.ts'
+import type { TopologyLimits } from '../actors/topology/core.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
+import type { MoveOrder } from '../actors/topology/protocol.ts'
+import type { Genesis, RecoveredGroup, RecoveryReport, WalEvent, WalNotice } from '../actors/wal/protocol.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { SnapshotStore } from '../storage/snapshotStore.ts'
+import type { HostedMeta } from './hostedMeta.ts'
 import type { HostedReplica, ReplicaStart } from './hostedReplica.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
@@ -48,10 +53,15 @@ export interface ReplicaHostPorts {
   readonly changed: (key: string, revision: number, code: number) => void
   /** The replica here has ended. */
   readonly ended: (shard: ShardId) => void
+  /** The meta group's leader orders this of a group's. */
+  readonly order: (order: MoveOrder) => void
+  /** The meta group has decided. */
+  readonly stateChanged: (state: ClusterState) => void
 }
 
 export interface ReplicaHostOptions {
   readonly node: NodeId
+  readonly genesis: Genesis
   /** What the map names for this node now. */
   readonly named: () => readonly NamedReplica[]
   readonly clock: Clock
@@ -65,6 +75,7 @@ export interface ReplicaHostOptions {
   readonly raftTiming?: Partial<RaftTiming> | undefined
   readonly raftLimits?: Partial<RaftLimits> | undefined
   readonly shardLimits?: Partial<ShardLimits> | undefined
+  readonly topologyLimits?: Partial<TopologyLimits> | undefined
   readonly ports: ReplicaHostPorts
   readonly onFailure: (error: unknown) => void
 }
@@ -74,8 +85,12 @@ export interface ReplicaHost {
   readonly open: (report: RecoveryReport, done: () => void) => void
   /** A map was learned: what it names newly is opened, what it names no longer is ended. */
   readonly follow: () => void
+  /** Those of shards. */
   readonly all: () => readonly HostedReplica[]
-  readonly of: (group: GroupId) => HostedReplica | undefined
+  readonly of: (shard: ShardId) => HostedReplica | undefined
+  readonly meta: () => HostedMeta | undefined
+  /** The Raft member of any group, the meta group's too. */
+  readonly memberOf: (group: GroupId) => HostedMember | undefined
   /** Nothing is hosted, and nothing is on its way in or out. */
   readonly isEmpty: () => boolean
   readonly onWalNotice: (notice: WalNotice) => void
@@ -83,13 +98,16 @@ export interface ReplicaHost {
   readonly stop: () => void
 }
 
+/** A Raft member and the actor that its log is for. */
+export type HostedMember = Pick<HostedReplica | HostedMeta, 'id' | 'raft'>
+
 /** What this node has of a group: a replica in one of the states above. */
 interface Slot {
   readonly named: NamedReplica
   state: 'adopting' | 'opening' | 'open' | 'retiring'
   /** Of the wal event whose answer is awaited. */
   ticket: number
-  replica: HostedReplica | null
+  member: HostedReplica | HostedMeta | null
 }
 
 interface KnownReplica {
@@ -118,8 +136,9 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, isFollowing: false, isStopped: false,
     tickets: 0, opened: null,
   }
-  const all = (): HostedReplica[] => [...hosting.slots.values()].flatMap(({ replica }) => (replica === null ? [] : [replica]))
-  const of = (group: GroupId): HostedReplica | undefined => hosting.slots.get(group)?.replica ?? undefined
+  const members = (): (HostedReplica | HostedMeta)[] => [...hosting.slots.values()].flatMap(({ member }) => (member === null ? [] : [member]))
+  const memberOf = (group: GroupId): HostedReplica | HostedMeta | undefined => hosting.slots.get(group)?.member ?? undefined
+  const of = (shard: ShardId): HostedReplica | undefined => shardIn(memberOf(shard))
   return {
     open: (report, done) => {
       noteReport(hosting, report)
@@ -131,20 +150,22 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       hosting.isFollowing = true
       review(hosting)
     },
-    all,
+    all: () => members().map(shardIn).filter((replica) => replica !== undefined),
     of,
+    meta: () => metaIn(memberOf(META_GROUP)),
+    memberOf,
     isEmpty: () => hosting.slots.size === 0,
     onWalNotice: (notice) => {
       switch (notice.type) {
-        case 'wal.appended': of(notice.group)?.raft.send(notice); return
+        case 'wal.appended': memberOf(notice.group)?.raft.send(notice); return
         case 'wal.snapshotMarked':
-        case 'wal.quarantined': of(notice.group)?.raft.walNotice(notice); return
-        case 'wal.snapshotWanted': of(notice.group)?.actor.send({ type: 'shard.snapshotWanted' }); return
+        case 'wal.quarantined': memberOf(notice.group)?.raft.walNotice(notice); return
+        case 'wal.snapshotWanted': memberOf(notice.group)?.actor.send({ type: 'shard.snapshotWanted' }); return
         case 'wal.adopted': onAdopted(hosting, notice); return
         case 'wal.retired': onRetired(hosting, notice); return
         case 'wal.spaceChanged':
-          for (const { actor } of all()) actor.send(notice)
-          for (const { raft } of all()) raft.send({ type: 'wal.stalled', stalled: notice.full })
+          for (const { actor } of members()) actor.send(notice)
+          for (const { raft } of members()) raft.send({ type: 'wal.stalled', stalled: notice.full })
           return
         case 'wal.recovered':
         case 'wal.closed':
@@ -153,18 +174,24 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       notice satisfies never
     },
     onTick: ({ ticks, now, wallMs }) => {
-      for (const { raft } of all()) raft.send({ type: 'tick', ticks, now, wallMs })
-      for (const { actor } of all()) actor.send({ type: 'tick', now, wallMs })
+      for (const { raft } of members()) raft.send({ type: 'tick', ticks, now, wallMs })
+      for (const { actor } of members()) actor.send({ type: 'tick', now, wallMs })
     },
     stop: () => {
       hosting.isStopped = true
-      for (const { raft, actor } of all()) {
+      for (const { raft, actor } of members()) {
         raft.stop()
         actor.stop()
       }
     },
   }
 }
+
+const shardIn = (member: HostedReplica | HostedMeta | undefined): HostedReplica | undefined =>
+  (member !== undefined && 'shard' in member ? member : undefined)
+
+const metaIn = (member: HostedReplica | HostedMeta | undefined): HostedMeta | undefined =>
+  (member !== undefined && !('shard' in member) ? member : undefined)
 
 const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): void => {
   hosting.damagedNode = damagedNode
@@ -202,7 +229,7 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
 }
 
 const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
-  const slot: Slot = { named, state: 'opening', ticket: 0, replica: null }
+  const slot: Slot = { named, state: 'opening', ticket: 0, member: null }
   hosting.slots.set(named.group, slot)
   const { options } = hosting
   chooseSnapshot(options.snapshots, takeRecovered(hosting, named.group), (error, { recovered, snapshot, damaged }) => {
@@ -230,7 +257,8 @@ const nothingOf = (group: GroupId): RecoveredGroup =>
 
 const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot'>): void => {
   const { group, id, voters } = slot.named
-  slot.replica = openReplica(hosting.options, { shard: group as ShardId, id, configuration: initialConfiguration(voters), ...from })
+  const begin = { id, configuration: initialConfiguration(voters), ...from }
+  slot.member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   slot.state = 'open'
   tellOpened(hosting)
   review(hosting)
@@ -245,7 +273,7 @@ const tellOpened = (hosting: Hosting): void => {
 
 const adopt = (hosting: Hosting, named: NamedReplica): void => {
   hosting.tickets += 1
-  hosting.slots.set(named.group, { named, state: 'adopting', ticket: hosting.tickets, replica: null })
+  hosting.slots.set(named.group, { named, state: 'adopting', ticket: hosting.tickets, member: null })
   hosting.options.log.info({ actor: 'node', group: named.group, replica: named.id }, 'a replica begins here')
   const generation = generationOf(named.id)
   hosting.known.set(named.group, { generation, isRemoved: false })
@@ -268,7 +296,7 @@ const endUnnamed = (hosting: Hosting): void => {
   // What the log holds of groups that moved away while this node was down.
   for (const [group, { generation, isRemoved }] of known) {
     if (isRemoved || slots.has(group) || named.has(group)) continue
-    const slot: Slot = { named: { group, id: replicaId(options.node, generation), voters: [] }, state: 'open', ticket: 0, replica: null }
+    const slot: Slot = { named: { group, id: replicaId(options.node, generation), voters: [] }, state: 'open', ticket: 0, member: null }
     slots.set(group, slot)
     retire(hosting, slot)
   }
@@ -278,13 +306,13 @@ const retire = (hosting: Hosting, slot: Slot): void => {
   const { group, id } = slot.named
   const { ports, log } = hosting.options
   log.info({ actor: 'node', group, replica: id }, 'a replica ends here: the map names it no longer')
-  slot.replica?.raft.stop()
-  slot.replica?.actor.stop()
-  slot.replica = null
+  slot.member?.raft.stop()
+  slot.member?.actor.stop()
+  slot.member = null
   slot.state = 'retiring'
   hosting.tickets += 1
   slot.ticket = hosting.tickets
-  ports.ended(group as ShardId)
+  if (group !== META_GROUP) ports.ended(group as ShardId)
   ports.wal({ type: 'wal.retire', group, generation: generationOf(id), ticket: slot.ticket })
 }
 

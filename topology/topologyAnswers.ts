@@ -9,18 +9,20 @@ import { encodeState } from '../actors/topology/codec.ts'
 import { META_GROUP } from './ids.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { OrderOutcome } from '../actors/raft/protocol.ts'
+import type { TopologyActor } from '../actors/topology/actor.ts'
 import type { MoveReport } from '../actors/topology/protocol.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { LiveMap } from './liveMap.ts'
-import type { GroupId, ShardId } from './ids.ts'
+import type { GroupId, ReplicaId, ShardId } from './ids.ts'
 import type { Answer, RequestOf, TopologyRequest } from './topologyDesk.ts'
 
 export interface TopologyAnswersOptions {
   readonly genesis: Genesis
   readonly live: LiveMap
   readonly raftOf: (group: GroupId) => RaftMember | undefined
-  /** The leader here shall not be one any more. */
-  readonly leave: (group: GroupId) => void
+  /** The leader here shall not be one any more; `voters` may follow it. */
+  readonly leave: (group: GroupId, voters: readonly ReplicaId[]) => void
+  readonly meta: () => TopologyActor | undefined
 }
 
 export const createTopologyAnswers = (options: TopologyAnswersOptions) => (request: TopologyRequest, done: Answer): void => {
@@ -28,7 +30,7 @@ export const createTopologyAnswers = (options: TopologyAnswersOptions) => (reque
     case 'genesis': done({ ...options.genesis }); return
     case 'state': done(stateNewerThan(options.live, request.newerThan)); return
     case 'order': carryOut(options, request, done); return
-    case 'propose': done(undefined); return
+    case 'propose': propose(options, request, done); return
   }
   request satisfies never
 }
@@ -36,6 +38,12 @@ export const createTopologyAnswers = (options: TopologyAnswersOptions) => (reque
 const stateNewerThan = (live: LiveMap, epoch: number): unknown => {
   const state = live.state()
   return state.epoch > epoch ? { epoch: state.epoch, state: encodeState(state) } : { epoch: state.epoch }
+}
+
+const propose = ({ meta }: TopologyAnswersOptions, { command }: RequestOf<'propose'>, done: Answer): void => {
+  const actor = meta()
+  if (actor === undefined) done({ leader: '' })
+  else actor.propose(command, done)
 }
 
 const carryOut = ({ raftOf, leave }: TopologyAnswersOptions, request: RequestOf<'order'>, done: Answer): void => {
@@ -46,7 +54,7 @@ const carryOut = ({ raftOf, leave }: TopologyAnswersOptions, request: RequestOf<
     return
   }
   raft.reconfigure({ epoch, voters, learners }, (outcome) => {
-    if (outcome === 'leaves') leave(group)
+    if (outcome === 'leaves') leave(group, voters)
     done(outcome === 'notLeader' ? { outcome } : reportOf(raft, request, outcome))
   })
 }

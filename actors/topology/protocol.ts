@@ -9,6 +9,7 @@
 
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
 import type { Configuration, Index, OrderOutcome } from '../raft/protocol.ts'
+import type { ShardLocalEvent } from '../shard/protocol.ts'
 import type { GroupKey, MoveId } from './clusterState.ts'
 
 interface CommandBase {
@@ -100,3 +101,12 @@ export interface MoveReport {
   /** As far as every member's log is known to equal the leader's, the leader's own among them. */
   readonly matches: readonly { readonly replica: ReplicaId; readonly index: Index }[]
 }
+
+/** What the actor is told: as a shard by its Raft member (actors/shard/protocol.ts), though not all of it matters here, and by its node. */
+export type TopologyEvent =
+  | ShardLocalEvent
+  /** Proposes an encoded command; answered under the ticket, which counts from 1. */
+  | { readonly type: 'topology.propose'; readonly ticket: number; readonly command: Uint8Array }
+  | { readonly type: 'topology.reported'; readonly report: MoveReport }
+  /** These nodes have been silent for longer than their replicas are waited for. */
+  | { readonly type: 'topology.lost'; readonly nodes: readonly NodeId[] }

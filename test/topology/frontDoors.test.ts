@@ -49,7 +49,7 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
     },
   }, createLiveMap({ genesis, fileSystem, clock, log: silentLogger, onChange: () => {} }), {
     onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
-    onShardQuiet: () => {},
+    onShardQuiet: () => {}, onOrder: () => {},
   })
   parts.doors.open()
   const client = broker.connect({ name: 'client' })

@@ -106,7 +106,7 @@ describe('a node answers', () => {
     const left: number[] = []
     const raft = raftOf(outcome, orders)
     const answers = createTopologyAnswers({
-      genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), leave: (group) => left.push(group),
+      genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined, leave: (group) => left.push(group),
     })
     const ask = (request: TopologyRequest): unknown => {
       let answer: unknown
@@ -149,7 +149,7 @@ describe('a map is learned', () => {
     const asked: TopologyRequest[] = []
     open(n2, (request, done) => {
       asked.push(request)
-      createTopologyAnswers({ genesis, live: { state: () => paused } as never, raftOf: () => undefined, leave: () => {} })(request, done)
+      createTopologyAnswers({ genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {} })(request, done)
     })
     const learned: ClusterState[] = []
     const live = { state: () => learned.at(-1) ?? born, learn: (state: ClusterState) => learned.push(state) }
