@@ -74,7 +74,7 @@ describe('what the records of a group add up to', () => {
 test('a group in its very place, of its very log, does not pass behind another chain', () => {
   const image = new Uint8Array(16_384)
   const header = encodeSegmentHeader({
-    salt: 5, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1,
+    salt: 5, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1, holdsReplicas: false,
   })
   image.set(header.bytes)
   const records = entriesOf(1, 2).map((each): WalRecord => ({ kind: 'entry', group: 1, entry: each }))
