@@ -49,12 +49,15 @@ function* indexesDown(from: Index, to: Index): Generator<Index> {
   for (let at = from; at >= to; at -= 1) yield at
 }
 
+const emptyGroup = (group: GroupId): RecoveredGroup =>
+  ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
+
 export const createGroupLedger = (group: GroupId): GroupLedger => {
   const entries = new Map<Index, Held>()
   const holes = new Set<Index>()
   let lastIndex: Index = 0
-  let hardState: HardState = { term: 0, vote: '' }
-  let mark: SnapshotMark = { index: 0, term: 0 }
+  const nothing = emptyGroup(group)
+  let { hardState, snapshot: mark } = nothing
   let quarantined: string | undefined
   let lostHardStateTerm: number | undefined
   let hardStateSegment = 0
@@ -111,8 +114,8 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
     entries.clear()
     holes.clear()
     lastIndex = 0
-    hardState = { term: 0, vote: '' }
-    mark = { index: 0, term: 0 }
+    hardState = nothing.hardState
+    mark = nothing.snapshot
     quarantined = undefined
     lostHardStateTerm = undefined
     hardStateSegment = 0
@@ -125,8 +128,6 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
     replica = next
     replicaSegment = options.segment
   }
-  /** Nothing is written behind a tombstone but the next replica; where that was lost with damage, what it wrote is no one's. */
-  const isGone = (): boolean => replica?.isRemoved === true
 
   const contiguous = (): Entry[] => {
     const result: Entry[] = []
@@ -145,7 +146,6 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
 
   return {
     apply: (record, segment) => {
-      if (isGone() && record.kind !== 'replica') return undefined
       switch (record.kind) {
         case 'entry': return applyEntry(record.entry, segment)
         case 'copiedEntry': return applyCopied(record.entry, segment)
@@ -161,7 +161,6 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
       record satisfies never
     },
     applyDamaged: (header) => {
-      if (isGone()) return
       if (header.kind === 'hardState') lostHardStateTerm = Math.max(lostHardStateTerm ?? 0, header.term)
       else if (header.kind === 'quarantine') quarantined = 'quarantined; the record of the reason is damaged'
       else if (header.index > mark.index) {
@@ -172,6 +171,8 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
       }
     },
     finish: () => {
+      // Nothing is written behind a tombstone but the next replica; where damage took that, what it wrote is no one's.
+      if (replica?.isRemoved === true) return { ...nothing, replica }
       const found = contiguous()
       const reason = quarantined ?? damage(found)
       const base: RecoveredGroup = {

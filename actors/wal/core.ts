@@ -151,7 +151,8 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     `segmentBytes is a multiple of ${layout.blockBytes} and at least three times that`)
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
-    preparing: undefined, nextSegment: 1, continues: false, holdsReplicas: false, hasReplicas: false, end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
+    preparing: undefined, nextSegment: 1, continues: false, holdsReplicas: false, hasReplicas: false,
+    end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
     isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
   }

@@ -2,8 +2,8 @@
  * The log's decisions, part four: freeing the oldest segment.
  *
  * One log serves all groups, so one cold group could pin every segment (DESIGN 5). A segment is pinned by live entries, and by the newest
- * hard state, mark, quarantine or replica record of a group. The latter are rewritten from memory; few live entries are read back and copied
- * forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
+ * hard state, mark, quarantine or replica record of a group. The latter are rewritten from memory; few live entries are read back and
+ * copied forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
  *
  * How a segment goes: the group that holds the last copy or mark carries the raised `firstSegment` in its header. Only when that
  * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.

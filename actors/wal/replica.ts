@@ -27,13 +27,15 @@ const newestGeneration = ({ replica }: GroupState): number => replica?.generatio
 
 export const handleAdopt = (core: WalCore, { group, generation, ticket }: EventOf<'wal.adopt'>): void => {
   const state = groupState(core, group)
-  assert(generation > newestGeneration(state), `group ${group}: replica ${generation} begins after replica ${newestGeneration(state)}`)
+  const known = newestGeneration(state)
+  assert(generation > known, `group ${group}: replica ${generation} begins after replica ${known}`)
   begin(core, state, { replica: { generation, isRemoved: false }, notice: { type: 'wal.adopted', group, ticket } })
 }
 
 export const handleRetire = (core: WalCore, { group, generation, ticket }: EventOf<'wal.retire'>): void => {
   const state = groupState(core, group)
-  assert(generation >= newestGeneration(state), `group ${group}: replica ${generation} is not older than replica ${newestGeneration(state)}`)
+  const known = newestGeneration(state)
+  assert(generation >= known, `group ${group}: replica ${generation} is not older than replica ${known}`)
   begin(core, state, { replica: { generation, isRemoved: true }, notice: { type: 'wal.retired', group, ticket } })
 }
 
