@@ -69,6 +69,7 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
     process.exit(0)
   })
   try {
+    if (options.join !== undefined) await makeDirectory(options.dir)
     const release = await lock(options.dir)
     const known = await ownGenesis(options)
     const buses = await connectAll(options, log)
@@ -100,6 +101,14 @@ const watchForDrain = (beforeStart: () => void): DrainWatch => {
   watchSupervisor(process.env, process.stdin, told)
   return { handTo: (drain) => { receiver = drain } }
 }
+
+/** Only a node that joins may find none: for any other it would be a failed mount. */
+const makeDirectory = (directory: string): Promise<void> => new Promise((resolve, reject) => {
+  createNodeFileSystem(directory).makeDirectory('', (error) => {
+    if (error === null) resolve()
+    else reject(error)
+  })
+})
 
 const lock = (directory: string): Promise<(done: () => void) => void> => new Promise((resolve, reject) => {
   acquireLock(directory, (error, release) => {
