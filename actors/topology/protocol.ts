@@ -8,6 +8,7 @@
  */
 
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
+import type { Configuration, Index } from '../raft/protocol.ts'
 import type { GroupKey, MoveId } from './clusterState.ts'
 
 interface CommandBase {
@@ -77,3 +78,38 @@ export type Outcome =
 
 export const BY_CHARACTERS_MAX = 64
 export const REQUEST_CHARACTERS_MAX = 64
+
+/** What a shard's leader (or the meta group's own) is asked to bring about. `epoch` fences: see driver.ts. */
+export interface MoveOrder {
+  readonly group: GroupKey
+  readonly move: MoveId
+  readonly epoch: number
+  readonly voters: readonly ReplicaId[]
+  readonly learners: readonly ReplicaId[]
+}
+
+/**
+ * What a shard's leader says to an order. The driver believes the configuration; the outcome only tells why it is not there yet.
+ * - `done`: in force and committed. `pending`: appended, or being carried out.
+ * - `behind`: it would make a voter of a replica that is no member, or has not caught up.
+ * - `leaves`: the leader itself is to go, and hands over first. `busy`: another change is under way.
+ * - `stale`: the order is older than the configuration. `notLeader`: ask another replica.
+ */
+export type OrderOutcome = 'done' | 'pending' | 'behind' | 'leaves' | 'stale' | 'notLeader' | 'busy'
+
+/** A configuration with the epoch of the order that made it. */
+export interface EpochConfiguration extends Configuration {
+  readonly epoch: number
+}
+
+export interface MoveReport {
+  readonly group: GroupKey
+  readonly move: MoveId
+  /** The order's. */
+  readonly epoch: number
+  readonly outcome: OrderOutcome
+  /** The newest that is committed. */
+  readonly configuration: EpochConfiguration
+  /** As far as every member's log is known to equal the leader's, the leader's own among them. */
+  readonly matches: readonly { readonly replica: ReplicaId; readonly index: Index }[]
+}
