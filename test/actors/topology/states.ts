@@ -1,6 +1,7 @@
 /** States and commands for the tests of the meta group. */
 
 import { apply } from '../../../actors/topology/apply.ts'
+import { encodeCommand } from '../../../actors/topology/codec.ts'
 import { adoptGenesis } from '../../../actors/topology/clusterState.ts'
 import { createGenesis } from '../../../topology/clusterMap.ts'
 import { clusterId, nodeId } from '../../../topology/ids.ts'
@@ -35,6 +36,12 @@ export const newborn = (birth: Birth = {}): ClusterState => {
 
 export const asked = (state: ClusterState, wish: Wish, request = ''): MetaCommand =>
   ({ ...wish, expectedEpoch: state.epoch, at: 5, by: 'test', request })
+
+export const bytesOf = (command: MetaCommand): Uint8Array => {
+  const bytes = encodeCommand(command)
+  if ('reason' in bytes) throw new Error(bytes.reason)
+  return bytes
+}
 
 export const attempt = (state: ClusterState, wish: Wish): Outcome => apply(state, asked(state, wish)).outcome
 
