@@ -1,12 +1,12 @@
 /** The hosted replica of the meta group: its Raft member and its topology actor, and the wires between them, the log and the snapshots. */
 
 import { createRaftMember } from '../actors/raft/actor.ts'
-import { adoptGenesis } from '../actors/topology/clusterState.ts'
 import { createTopology } from '../actors/topology/actor.ts'
 import { crc32 } from '../storage/crc.ts'
 import { META_GROUP } from './ids.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { TopologyActor } from '../actors/topology/actor.ts'
+import type { MetaAnswer, MetaCommand } from '../actors/topology/protocol.ts'
 import type { ReplicaId } from './ids.ts'
 import type { ReplicaStart } from './hostedReplica.ts'
 import type { ReplicaHostOptions } from './replicaHost.ts'
@@ -15,22 +15,40 @@ export interface HostedMeta {
   readonly id: ReplicaId
   readonly raft: RaftMember
   readonly actor: TopologyActor
+  /** `done` is called once, unless the replica ends first. */
+  readonly ask: (question: MetaQuestion, done: (answer: MetaAnswer) => void) => void
 }
+
+export type MetaQuestion =
+  | { readonly type: 'meta.read'; readonly isHistoryWanted: boolean }
+  | { readonly type: 'meta.propose'; readonly command: MetaCommand }
+
+/** Askers are of this process: answers find them by their number. */
+const REPLY_TO = 'node'
 
 export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): HostedMeta => {
   const { clock, turn, ports, onFailure, snapshots } = options
   const { id } = start
+  const origin = { node: options.node, address: REPLY_TO }
+  const asked = new Map<number, (answer: MetaAnswer) => void>()
+  let lastRequest = 0
   const actor = createTopology({
     group: META_GROUP,
-    state: adoptGenesis(options.genesis),
+    genesis: options.genesis,
     ...(options.topologyLimits === undefined ? {} : { limits: options.topologyLimits }),
     log: options.log.child({ actor: 'topology' }),
     ports: {
       raft: (event) => member.send(event),
       snapshots,
       configurationAt: (index) => member.configurationAt(index),
-      order: ports.order,
-      stateChanged: ports.stateChanged,
+      sendOrder: ports.order,
+      onState: ports.stateChanged,
+      answer: (_to, answer) => {
+        const done = asked.get(answer.request)
+        asked.delete(answer.request)
+        done?.(answer)
+      },
+      quiet: () => {},
     },
     onFailure,
   })
@@ -57,5 +75,14 @@ export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): Host
     },
     onFailure,
   })
-  return { id, raft: member, actor }
+  return {
+    id,
+    raft: member,
+    actor,
+    ask: (question, done) => {
+      lastRequest += 1
+      asked.set(lastRequest, done)
+      actor.send({ ...question, replyTo: REPLY_TO, request: lastRequest, origin })
+    },
+  }
 }

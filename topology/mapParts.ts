@@ -12,11 +12,14 @@ import type { MoveOrder } from '../actors/topology/protocol.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
+import type { Proposals } from './proposals.ts'
 import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 
 export interface MapParts {
   readonly onTick: (now: number) => void
   readonly order: (order: MoveOrder) => void
+  /** Asks the meta group, from whichever node this is; null when nobody who could decide answered. */
+  readonly propose: Proposals['propose']
   /** A peer's beacon says which map is in force there. */
   readonly heardEpoch: (from: NodeId, epoch: number) => void
   readonly counters: () => Readonly<Record<string, number>>
@@ -41,7 +44,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const answer = createTopologyAnswers({
     genesis, live,
     raftOf: (group) => parts.host.memberOf(group)?.raft,
-    meta: () => parts.host.meta()?.actor,
+    meta: parts.host.meta,
     leave: (group, voters) => {
       if (group === META_GROUP) handOverMeta(parts, voters)
       else leave(group as ShardId)
@@ -58,7 +61,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   })
   const order = createMoveOrders({
     self: genesis.node, ask: desk.ask, answer, leaderOf: (shard) => parts.leaderOf(shard)?.node ?? '',
-    reported: (report) => parts.host.meta()?.actor.send({ type: 'topology.reported', report }),
+    reported: (report) => parts.host.meta()?.actor.send({ type: 'shard.configured', ...report }),
   })
   const absences = createAbsences({ self: genesis.node, since: ports.clock.now(), lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
   const sync = createMapSync({ live, desk, log })
@@ -74,6 +77,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
       if (lost !== null) parts.host.meta()?.actor.send({ type: 'topology.lost', nodes: lost })
     },
     order,
+    propose: proposals.propose,
     heardEpoch: sync.heard,
     counters: desk.counters,
     stop: () => {

@@ -5,6 +5,7 @@
  * as the first time (actors/topology/protocol.ts). Without an answer within ASKED_MAX attempts nobody knows what became of it.
  */
 
+import { assert } from '../actors/kernel/assert.ts'
 import { encodeCommand } from '../actors/topology/codec.ts'
 import { count, node, oneOf, record, text } from '../actors/topology/fields.ts'
 import { nodeOf } from './ids.ts'
@@ -51,7 +52,9 @@ export const createProposals = ({ live, clock, ask }: ProposalsOptions): Proposa
       done(null)
       return
     }
-    ask(to, { kind: 'propose', command: encodeCommand(command) }, (value) => {
+    const bytes = encodeCommand(command)
+    assert(!('reason' in bytes), 'reason' in bytes ? bytes.reason : '')
+    ask(to, { kind: 'propose', command: bytes }, (value) => {
       const answer = proposalAnswerOf(value)
       if (answer !== undefined && 'outcome' in answer) done(answer.outcome)
       else if (answer !== undefined && answer.leader !== '' && answer.leader !== to) attempt(command, asked + 1, answer.leader, done)

@@ -5,14 +5,15 @@
  * A leader that is itself to go hands over first, with the care of every planned move (topology/leadership.ts); the order is repeated.
  */
 
-import { encodeState } from '../actors/topology/codec.ts'
+import { decodeCommand, encodeState } from '../actors/topology/codec.ts'
 import { META_GROUP } from './ids.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { OrderOutcome } from '../actors/raft/protocol.ts'
-import type { TopologyActor } from '../actors/topology/actor.ts'
-import type { MoveReport } from '../actors/topology/protocol.ts'
+import type { MetaAnswer, MoveReport } from '../actors/topology/protocol.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
+import type { HostedMeta } from './hostedMeta.ts'
 import type { LiveMap } from './liveMap.ts'
+import type { ProposalAnswer } from './proposals.ts'
 import type { GroupId, ReplicaId, ShardId } from './ids.ts'
 import type { Answer, RequestOf, TopologyRequest } from './topologyDesk.ts'
 
@@ -22,7 +23,7 @@ export interface TopologyAnswersOptions {
   readonly raftOf: (group: GroupId) => RaftMember | undefined
   /** The leader here shall not be one any more; `voters` may follow it. */
   readonly leave: (group: GroupId, voters: readonly ReplicaId[]) => void
-  readonly meta: () => TopologyActor | undefined
+  readonly meta: () => Pick<HostedMeta, 'ask'> | undefined
 }
 
 export const createTopologyAnswers = (options: TopologyAnswersOptions) => (request: TopologyRequest, done: Answer): void => {
@@ -41,10 +42,16 @@ const stateNewerThan = (live: LiveMap, epoch: number): unknown => {
 }
 
 const propose = ({ meta }: TopologyAnswersOptions, { command }: RequestOf<'propose'>, done: Answer): void => {
-  const actor = meta()
-  if (actor === undefined) done({ leader: '' })
-  else actor.propose(command, done)
+  const member = meta()
+  const decoded = decodeCommand(command)
+  if (member === undefined) done({ leader: '' } satisfies ProposalAnswer)
+  else if ('reason' in decoded) done(undefined)
+  else member.ask({ type: 'meta.propose', command: decoded }, (answer) => done(proposalAnswer(answer)))
 }
+
+/** What became of it is not known to a member that lost its leadership: it says who may know. */
+const proposalAnswer = (answer: MetaAnswer): ProposalAnswer =>
+  (answer.type === 'meta.outcome' ? { outcome: answer.outcome } : { leader: answer.type === 'meta.refused' ? answer.leader : '' })
 
 const carryOut = ({ raftOf, leave }: TopologyAnswersOptions, request: RequestOf<'order'>, done: Answer): void => {
   const { group, epoch, voters, learners } = request

@@ -1,105 +1,116 @@
 /**
- * The shell of one replica of the meta group: carries out what the core decides, and brings the outcomes of commands to whoever asked.
- *
- * It stands where a shard stands beside its Raft member, and speaks the same words with it (actors/shard/protocol.ts).
+ * The shell of the topology actor: carries out what the core decides, through ports. It stands where a shard stands for every other
+ * group: its Raft member tells it what commits, and it writes and loads the group's snapshots.
  */
 
 import { createShell } from '../kernel/shell.ts'
-import { encodeState } from './codec.ts'
-import { planOf } from './conduct.ts'
 import { createTopologyCore } from './core.ts'
 import { topologyMachine } from './machine.ts'
 import { defaultPlanLimits } from './plan.ts'
 import type { Cancel } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
-import type { GroupId, NodeId } from '../../topology/ids.ts'
-import type { Configuration, Index, RaftLocalEvent } from '../raft/protocol.ts'
-import type { SnapshotChunks } from '../shard/protocol.ts'
+import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
+import type { Origin } from '../shard/protocol.ts'
+import type { Genesis } from '../wal/protocol.ts'
+import type { GroupId } from '../../topology/ids.ts'
 import type { SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ClusterState } from './clusterState.ts'
-import type { TopologyEffect, TopologyLimits } from './core.ts'
+import type { TopologyLimits } from './core.ts'
 import type { Plan } from './plan.ts'
-import type { MoveOrder, Outcome, TopologyEvent } from './protocol.ts'
+import type { MetaAnswer, MoveOrder, TopologyEffect, TopologyEvent } from './protocol.ts'
 
+/** The newest, and one before it in case it turns out damaged (DESIGN 5). */
 const SNAPSHOTS_KEPT = 2
-const SLICE_BYTES = 65_536
 
-export const defaultTopologyLimits: TopologyLimits = { ...defaultPlanLimits, snapshotLogBytes: 262_144, undecidedMax: 64 }
-
-/** What became of a command: decided, or not here. `leader` is empty when nobody is known, or nobody knows what became of it. */
-export type Decision = { readonly outcome: Outcome } | { readonly leader: NodeId | '' }
+const defaultLimits: TopologyLimits = {
+  ...defaultPlanLimits, waitingMax: 1_024, snapshotLogBytes: 256 * 1_024, heldEntryBytesMax: 16 * 1_024 * 1_024,
+}
 
 export interface TopologyPorts {
   readonly raft: (event: RaftLocalEvent) => void
   readonly snapshots: SnapshotStore
-  readonly configurationAt: (index: Index) => Configuration
-  /** A group's leader shall become this; what it says comes back as `topology.reported`. */
-  readonly order: (order: MoveOrder) => void
-  /** A committed state, newer than the one before. */
-  readonly stateChanged: (state: ClusterState) => void
+  /** The membership of the meta group in force at an applied index. */
+  readonly configurationAt: (index: number) => Configuration
+  readonly answer: (to: Origin, message: MetaAnswer) => void
+  /** To the leader of the order's group, as far as the node knows it; answered by `shard.configured`. May be lost. */
+  readonly sendOrder: (order: MoveOrder) => void
+  /** Every state that is applied here, leading or not. */
+  readonly onState: (state: ClusterState) => void
+  /** Raft may hand the leadership over. */
+  readonly quiet: () => void
 }
 
 export interface TopologyOptions {
+  /** The meta group's number in the log. */
   readonly group: GroupId
-  /** Before anything is applied: the genesis'. */
-  readonly state: ClusterState
-  readonly limits?: Partial<TopologyLimits>
+  /** Equal on every member: the state before the first entry. */
+  readonly genesis: Genesis
   readonly log: Logger
+  readonly limits?: Partial<TopologyLimits>
   readonly ports: TopologyPorts
   readonly onFailure: (error: unknown) => void
 }
 
+export interface TopologyStatus {
+  readonly state: ClusterState
+  readonly appliedIndex: number
+  readonly appliedTerm: number
+  readonly snapshotIndex: number
+  readonly undecodable: number
+  /** While it leads: what is left to do. */
+  readonly plan: Plan | null
+}
+
 export interface TopologyActor {
   readonly send: (event: TopologyEvent) => void
-  /** `done` is called once, unless the actor is stopped first. */
-  readonly propose: (command: Uint8Array, done: (decision: Decision) => void) => void
   /** The chart's state, such as `leading.moving`. */
   readonly state: () => string
-  /** What has been applied here. */
-  readonly clusterState: () => ClusterState
-  /** What this replica would do if it led. */
-  readonly plan: () => Plan
+  readonly status: () => TopologyStatus
   readonly stop: () => void
 }
 
 export const createTopology = (options: TopologyOptions): TopologyActor => {
-  const { group, log, ports } = options
-  const core = createTopologyCore({ state: options.state, limits: { ...defaultTopologyLimits, ...options.limits } })
-  const waiting = new Map<number, (decision: Decision) => void>()
-  let tickets = 0
+  const { group, genesis, log, ports } = options
+  const core = createTopologyCore(genesis, { ...defaultLimits, ...options.limits })
   let cancelSnapshot: Cancel = () => {}
 
-  const tell = (ticket: number, decision: Decision): void => {
-    const done = waiting.get(ticket)
-    waiting.delete(ticket)
-    done?.(decision)
-  }
-  const writeSnapshot = ({ index, term, state }: Extract<TopologyEffect, { type: 'topology.writeSnapshot' }>): void => {
+  const writeSnapshot = ({ index, term, chunks }: Extract<TopologyEffect, { type: 'topology.writeSnapshot' }>): void => {
     const header = { group, index, term, configuration: ports.configurationAt(index) }
-    cancelSnapshot = ports.snapshots.write(header, slicesOf(encodeState(state)), (error, { totalBytes }) => {
+    cancelSnapshot = ports.snapshots.write(header, chunks, (error, info) => {
       if (error !== null) {
-        log.warn({ index, term, error: error.message }, 'a snapshot of the cluster map could not be written')
+        log.warn({ index, term, error: error.message }, 'a snapshot could not be written; the log keeps growing until one is')
         shell.send({ type: 'shard.snapshotFailed', reason: error.message })
         return
       }
+      const { totalBytes } = info
+      log.info({ index, term, bytes: totalBytes }, 'snapshot written')
       ports.snapshots.prune(group, SNAPSHOTS_KEPT, (pruneError) => {
-        if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots of the cluster map could not be removed')
+        if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         shell.send({ type: 'shard.snapshotWritten', index, term, totalBytes })
       })
     })
   }
+
   const perform = (effect: TopologyEffect): void => {
     switch (effect.type) {
       case 'raft.propose': ports.raft(effect); return
-      case 'topology.decided': tell(effect.ticket, { outcome: effect.outcome }); return
-      case 'topology.undecided': tell(effect.ticket, { leader: effect.leader }); return
-      case 'topology.stateChanged': ports.stateChanged(effect.state); return
-      case 'topology.order': ports.order(effect.order); return
+      case 'raft.read': ports.raft({ ...effect, now: core.now }); return
+      case 'topology.answer': ports.answer(effect.to, effect.message); return
+      case 'topology.order': ports.sendOrder(effect.order); return
+      case 'topology.applied': applied(effect.state); return
       case 'topology.writeSnapshot': writeSnapshot(effect); return
+      case 'topology.quiet': ports.quiet(); return
     }
     effect satisfies never
   }
+
+  const applied = (state: ClusterState): void => {
+    const last = state.history.at(-1)
+    log.info({ epoch: state.epoch, by: last?.by, move: last?.move }, last?.what ?? 'the cluster changed')
+    ports.onState(state)
+  }
+
   const shell = createShell({
     machine: topologyMachine,
     input: { core },
@@ -108,31 +119,17 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
     onFailure: options.onFailure,
     onState: (state) => log.info({ state, term: core.term, epoch: core.state.epoch }, 'topology state'),
   })
+
   return {
     send: shell.send,
-    propose: (command, done) => {
-      tickets += 1
-      waiting.set(tickets, done)
-      shell.send({ type: 'topology.propose', ticket: tickets, command })
-    },
     state: shell.state,
-    clusterState: () => core.state,
-    plan: () => planOf(core),
+    status: () => ({
+      state: core.state, appliedIndex: core.appliedIndex, appliedTerm: core.appliedTerm, snapshotIndex: core.snapshotIndex,
+      undecodable: core.undecodable, plan: core.planned?.plan ?? null,
+    }),
     stop: () => {
       cancelSnapshot()
       shell.stop()
-    },
-  }
-}
-
-const slicesOf = (bytes: Uint8Array): SnapshotChunks => {
-  let offset = 0
-  return {
-    next: () => {
-      if (offset >= bytes.length) return { done: true, value: undefined }
-      const value = bytes.subarray(offset, offset + SLICE_BYTES)
-      offset += value.length
-      return { done: false, value }
     },
   }
 }

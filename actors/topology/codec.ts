@@ -8,7 +8,6 @@
  * is; what it means for this cluster (is there such a node?) is decided by `apply`, whose refusals everybody agrees on.
  */
 
-import { assert } from '../kernel/assert.ts'
 import { SHARD_COUNT_MAX, isHex64, nodeOf } from '../../topology/ids.ts'
 import { HISTORY_EVENTS_MAX, NODES_MAX, movesOf, placementOf, groupsOf } from './clusterState.ts'
 import { count, flag, list, node, oneOf, orNull, record, replica, text } from './fields.ts'
@@ -88,13 +87,11 @@ const state = record<ClusterState>({
   nodes: list(member, NODES_MAX), shards: list(placement, SHARD_COUNT_MAX), meta: placement, history: list(event, HISTORY_EVENTS_MAX),
 })
 
-/** A command that would not decode is a bug of whoever made it, and throws. */
-export const encodeCommand = (value: MetaCommand): Uint8Array => {
+/** The bytes, or why the command would not decode again: it may come from a person. */
+export const encodeCommand = (value: MetaCommand): Uint8Array | Undecodable => {
   const checked = command(value)
-  assert(checked !== undefined, `a ${value.kind} command is within its limits`)
-  const bytes = encode(COMMAND_VERSION, checked)
-  assert(bytes.length <= COMMAND_BYTES_MAX, `a command has at most ${COMMAND_BYTES_MAX} bytes`)
-  return bytes
+  return checked === undefined ? { reason: `a "${value.kind}" command with a field that is missing, too many, or out of its limits` }
+    : encode(COMMAND_VERSION, checked)
 }
 
 export const decodeCommand = (bytes: Uint8Array): MetaCommand | Undecodable =>

@@ -1,29 +1,29 @@
 /**
- * The chart of one replica of the meta group.
+ * The chart of the topology actor, one per member of the meta group.
  *
- *   recovering ──state loaded, role known──▶ following ◀────────────▶ leading
- *       ▲                                        │                     settling ──own no-op applied──▶ watching ◀──▶ moving
- *       └────────── a snapshot arrives ──────────┘                                                        ▲  pause / resume ▲
- *                                                                                                         └──▶ paused ◀─────┘
- *   from every state: removed, when the Raft member has halted
+ *   following ──leads, and its state is complete──▶ leading ──leads no more──▶ following
  *
- * recovering   the state is being loaded
- * following    applies what commits: the node learns the map from it
- * settling     leads, but may not have applied what was decided before
- * watching     looks for a difference between where replicas are and where they should be, and begins moves (conduct.ts)
- * moving       moves are under way: orders their groups, and takes each step that the answers allow
- * paused       begins nothing by itself; moves under way go on
- * removed      takes no more part
+ *   leading: watching ◀──▶ planning ◀──▶ moving        from each: paused, and back
  *
- * It is told what a shard is told by its Raft member, in the same words. Sources: DESIGN 6.
+ * following   applies what commits; answers every question with who leads
+ * watching    leads; everything is where it should be
+ * planning    leads; something is to begin, to be cancelled, or to be preferred: one command at a time
+ * moving      leads; moves are under way, and no more may begin now
+ * paused      leads; nothing begins by itself. Moves that are under way go on to their end
+ *
+ * In all of `leading` orders are sent and answers are taken. The four states say what the leader is about, and are derived from the
+ * applied state: no event sets one. Sources: DESIGN 2 and 6.
  */
 
 import { setup } from 'xstate'
-import { handleLost, handleReported, handleTick, isMoving, isPaused } from './conduct.ts'
 import {
-  handleCommitted, handlePropose, handleProposalRefused, handleProposed, handleRestoreChunk, handleRestored, handleRoleChanged,
-  handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, isLeading,
-} from './core.ts'
+  handleCommitted, handleRestoreChunk, handleRestored, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, maybeSnapshot,
+} from './commits.ts'
+import { mayLead } from './core.ts'
+import { activityOf, becomeLeader, handleReport, handleTick, think } from './leading.ts'
+import {
+  acceptCommand, acceptRead, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused, handleRoleChanged, refuseAsk,
+} from './requests.ts'
 import type { TopologyCore } from './core.ts'
 import type { TopologyEvent } from './protocol.ts'
 
@@ -36,109 +36,106 @@ interface Arguments {
   readonly event: TopologyEvent
 }
 
-type EventOf<Type extends TopologyEvent['type']> = Extract<TopologyEvent, { readonly type: Type }>
+type EventOf<Type extends TopologyEvent['type']> = Extract<TopologyEvent, { type: Type }>
 
+/** Hands the core an event of the one type a handler is for. */
 const on = <Type extends TopologyEvent['type']>(type: Type, handle: (core: TopologyCore, event: EventOf<Type>) => void) =>
   ({ context, event }: Arguments): void => {
     if (event.type === type) handle(context.core, event as EventOf<Type>)
   }
 
+const noteTime = (core: TopologyCore, { now, wallMs }: EventOf<'tick'>): void => {
+  core.now = now
+  core.wallMs = wallMs
+  maybeSnapshot(core)
+}
+
+const noteLost = (core: TopologyCore, { nodes }: EventOf<'topology.lost'>): void => {
+  core.lost = [...nodes].sort()
+}
+
+const watching = { guard: 'isWatching', target: 'watching' } as const
+const planning = { guard: 'isPlanning', target: 'planning' } as const
+const moving = { guard: 'isMoving', target: 'moving' } as const
+const paused = { guard: 'isPaused', target: 'paused' } as const
+
 export const topologyMachine = setup({
   types: { context: {} as TopologyContext, input: {} as { readonly core: TopologyCore }, events: {} as TopologyEvent },
   guards: {
-    isHalted: ({ event }) => event.type === 'raft.roleChanged' && event.role === 'halted',
-    becomesLeader: ({ event }) => event.type === 'raft.roleChanged' && event.role === 'leader',
-    isSameLeadership: ({ context: { core }, event }) =>
-      event.type === 'raft.roleChanged' && event.role === 'leader' && core.role === 'leader' && event.term === core.term,
-    isLoaded: ({ context: { core } }) => core.restore === null,
-    isLeading: ({ context: { core } }) => isLeading(core),
-    isPaused: ({ context: { core } }) => isPaused(core),
-    isMoving: ({ context: { core } }) => !isPaused(core) && isMoving(core),
-    isAtRest: ({ context: { core } }) => !isPaused(core) && !isMoving(core),
+    mayLead: ({ context }) => mayLead(context.core),
+    leadsNoMore: ({ context }) => !mayLead(context.core),
+    isWatching: ({ context }) => activityOf(context.core) === 'watching',
+    isPlanning: ({ context }) => activityOf(context.core) === 'planning',
+    isMoving: ({ context }) => activityOf(context.core) === 'moving',
+    isPaused: ({ context }) => activityOf(context.core) === 'paused',
   },
   actions: {
-    noteRole: on('raft.roleChanged', handleRoleChanged),
     apply: on('raft.committed', handleCommitted),
-    propose: on('topology.propose', handlePropose),
+    noteRole: on('raft.roleChanged', handleRoleChanged),
     noteProposed: on('raft.proposed', handleProposed),
-    noteRefused: on('raft.proposalRefused', handleProposalRefused),
-    tick: on('tick', handleTick),
-    noteReport: on('topology.reported', handleReported),
-    noteLost: on('topology.lost', handleLost),
+    noteProposalRefused: on('raft.proposalRefused', handleProposalRefused),
+    answerRead: on('raft.readReady', handleReadReady),
+    refuseRead: on('raft.readRefused', handleReadRefused),
+    noteTime: on('tick', noteTime),
+    noteLost: on('topology.lost', noteLost),
     maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
     noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
     noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
     restoreChunk: on('shard.restoreChunk', handleRestoreChunk),
     restored: on('shard.restored', handleRestored),
+    acceptRead: on('meta.read', acceptRead),
+    acceptCommand: on('meta.propose', acceptCommand),
+    refuseReading: on('meta.read', refuseAsk),
+    refuseCommand: on('meta.propose', refuseAsk),
+    noteReport: on('shard.configured', handleReport),
+    becomeLeader: ({ context }) => becomeLeader(context.core),
+    drive: ({ context }) => handleTick(context.core),
+    think: ({ context }) => think(context.core, 0),
+    beQuiet: ({ context }) => { context.core.effects.push({ type: 'topology.quiet' }) },
   },
 }).createMachine({
   id: 'topology',
   context: ({ input }) => ({ core: input.core }),
   initial: 'following',
   on: {
-    tick: { actions: 'tick' },
-    'raft.roleChanged': [
-      { guard: 'isHalted', target: '.removed', actions: 'noteRole' },
-      { guard: 'becomesLeader', target: '.leading', actions: 'noteRole' },
-      { target: '.following', actions: 'noteRole' },
-    ],
-    'raft.committed': { actions: 'apply' },
-    'raft.proposed': { actions: 'noteProposed' },
-    'raft.proposalRefused': { actions: 'noteRefused' },
-    'topology.propose': { actions: 'propose' },
-    'topology.reported': { actions: 'noteReport' },
+    tick: { actions: 'noteTime' },
     'topology.lost': { actions: 'noteLost' },
+    'raft.committed': { actions: 'apply' },
+    'raft.roleChanged': { actions: 'noteRole' },
+    'raft.proposed': { actions: 'noteProposed' },
+    'raft.proposalRefused': { actions: 'noteProposalRefused' },
+    'raft.readReady': { actions: 'answerRead' },
+    'raft.readRefused': { actions: 'refuseRead' },
     'shard.snapshotWanted': { actions: 'maybeSnapshot' },
     'shard.snapshotWritten': { actions: 'noteSnapshot' },
     'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
-    'shard.restoreChunk': { target: '.recovering', actions: 'restoreChunk' },
+    'shard.restoreChunk': { actions: 'restoreChunk' },
+    'shard.restored': { actions: 'restored' },
+    // A command that is under way is safe to lose: whoever asked is told to ask again.
+    'shard.handOver': { actions: 'beQuiet' },
   },
   states: {
-    recovering: {
-      on: {
-        'shard.restoreChunk': { actions: 'restoreChunk' },
-        'shard.restored': { actions: 'restored' },
-        'raft.roleChanged': [
-          { guard: 'isHalted', target: 'removed', actions: 'noteRole' },
-          { actions: 'noteRole' },
-        ],
-      },
-      always: { guard: 'isLoaded', target: 'following' },
-    },
     following: {
-      // A member that had to load its state first may lead by the time that is done.
-      always: { guard: 'isLeading', target: 'leading' },
+      on: { 'meta.read': { actions: 'refuseReading' }, 'meta.propose': { actions: 'refuseCommand' } },
+      always: { guard: 'mayLead', target: 'leading' },
     },
     leading: {
-      initial: 'settling',
-      on: { 'raft.roleChanged': { guard: 'isSameLeadership', actions: 'noteRole' } },
-      states: {
-        settling: { always: { guard: 'isLeading', target: 'watching' } },
-        watching: {
-          always: [
-            { guard: 'isPaused', target: 'paused' },
-            { guard: 'isMoving', target: 'moving' },
-          ],
-        },
-        moving: {
-          always: [
-            { guard: 'isPaused', target: 'paused' },
-            { guard: 'isAtRest', target: 'watching' },
-          ],
-        },
-        paused: {
-          always: [
-            { guard: 'isMoving', target: 'moving' },
-            { guard: 'isAtRest', target: 'watching' },
-          ],
-        },
-      },
-    },
-    removed: {
+      entry: 'becomeLeader',
+      initial: 'watching',
       on: {
-        'raft.roleChanged': { actions: 'noteRole' },
-        'shard.restoreChunk': { actions: 'restoreChunk' },
-        'shard.restored': { actions: 'restored' },
+        tick: { actions: ['noteTime', 'drive'] },
+        'topology.lost': { actions: ['noteLost', 'think'] },
+        'raft.committed': { actions: ['apply', 'think'] },
+        'shard.configured': { actions: 'noteReport' },
+        'meta.read': { actions: 'acceptRead' },
+        'meta.propose': { actions: 'acceptCommand' },
+      },
+      always: { guard: 'leadsNoMore', target: 'following' },
+      states: {
+        watching: { always: [planning, moving, paused] },
+        planning: { always: [watching, moving, paused] },
+        moving: { always: [watching, planning, paused] },
+        paused: { always: [watching, planning, moving] },
       },
     },
   },

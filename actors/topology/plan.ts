@@ -173,12 +173,12 @@ const isPointless = (input: PlanInput, { group, placement, move }: MoveOfGroup):
   const { state, lost } = input
   if (move.step === 'undoing') return false
   if (!hasLiveMajority(slotsOf(input, group), lost) && hasLiveMajority(slotsNow(placement.replicas), lost)) return true
-  if (move.add === null) return false
+  const wanted = wantedNodes(input, group)
+  if (move.add === null) return move.remove !== null && wanted.includes(nodeOf(move.remove))
   const target = nodeOf(move.add)
   if (lost.includes(target)) return true
   if (move.step !== 'adding') return false
   if (nodeIn(state, target)?.state !== 'active') return true
-  const wanted = wantedNodes(input, group)
   return !wanted.includes(target) && (move.remove === null || wanted.includes(nodeOf(move.remove)))
 }
 

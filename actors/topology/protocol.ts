@@ -8,9 +8,9 @@
  */
 
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
-import type { Configuration, Index, OrderOutcome } from '../raft/protocol.ts'
-import type { ShardLocalEvent } from '../shard/protocol.ts'
-import type { GroupKey, MoveId } from './clusterState.ts'
+import type { Configuration, Index, OrderOutcome, Term } from '../raft/protocol.ts'
+import type { Address, Origin, ShardLocalEvent, SnapshotChunks } from '../shard/protocol.ts'
+import type { ClusterState, GroupKey, MoveId } from './clusterState.ts'
 
 interface CommandBase {
   readonly expectedEpoch: number
@@ -102,11 +102,35 @@ export interface MoveReport {
   readonly matches: readonly { readonly replica: ReplicaId; readonly index: Index }[]
 }
 
-/** What the actor is told: as a shard by its Raft member (actors/shard/protocol.ts), though not all of it matters here, and by its node. */
+/** What a member of the meta group is asked over the bus. `request` numbers the asker's questions. */
+export type MetaAsk =
+  /** Answered with a state no older than the question. Its history is long and wanted by few. */
+  | { readonly type: 'meta.read'; readonly replyTo: Address; readonly request: number; readonly isHistoryWanted: boolean }
+  | { readonly type: 'meta.propose'; readonly replyTo: Address; readonly request: number; readonly command: MetaCommand }
+
+export type MetaAnswer =
+  /** `history` is empty unless it was asked for. */
+  | { readonly type: 'meta.state'; readonly request: number; readonly state: ClusterState }
+  | { readonly type: 'meta.outcome'; readonly request: number; readonly outcome: Outcome }
+  /** `leader` as this member knows it. Definite but for `outcomeUnknown`: ask again, with the same command. */
+  | { readonly type: 'meta.refused'; readonly request: number; readonly leader: NodeId | ''
+      readonly reason: 'notLeader' | 'overloaded' | 'outcomeUnknown' }
+
+/** What its Raft member tells it is what a shard is told (`ShardLocalEvent`); what only a shard can be told is ignored. */
 export type TopologyEvent =
   | ShardLocalEvent
-  /** Proposes an encoded command; answered under the ticket, which counts from 1. */
-  | { readonly type: 'topology.propose'; readonly ticket: number; readonly command: Uint8Array }
-  | { readonly type: 'topology.reported'; readonly report: MoveReport }
-  /** These nodes have been silent for longer than their replicas are waited for. */
+  | (MetaAsk & { readonly origin: Origin })
+  | ({ readonly type: 'shard.configured' } & MoveReport)
+  /** The nodes that have been silent for longer than the cluster's patience: all of them, every time it changes. */
   | { readonly type: 'topology.lost'; readonly nodes: readonly NodeId[] }
+
+export type TopologyEffect =
+  | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }
+  | { readonly type: 'raft.read'; readonly read: number; readonly lease: boolean }
+  | { readonly type: 'topology.answer'; readonly to: Origin; readonly message: MetaAnswer }
+  | { readonly type: 'topology.order'; readonly order: MoveOrder }
+  /** A new state is applied, on every member: the node acts on it. */
+  | { readonly type: 'topology.applied'; readonly state: ClusterState }
+  | { readonly type: 'topology.writeSnapshot'; readonly index: Index; readonly term: Term; readonly chunks: SnapshotChunks }
+  /** Nothing of this leadership waits: it may be handed over. */
+  | { readonly type: 'topology.quiet' }

@@ -1,6 +1,7 @@
 /** States and commands for the tests of the meta group. */
 
 import { apply } from '../../../actors/topology/apply.ts'
+import { encodeCommand } from '../../../actors/topology/codec.ts'
 import { adoptGenesis } from '../../../actors/topology/clusterState.ts'
 import { createGenesis } from '../../../topology/clusterMap.ts'
 import { clusterId, nodeId } from '../../../topology/ids.ts'
@@ -23,10 +24,24 @@ export const genesisOf = ({ size = 3, shardCount = 4, replicationFactor = 3 }: B
   createdAtMs: 1_700_000_000_000,
 })[0], 'a genesis has members')
 
-export const newborn = (birth: Birth = {}): ClusterState => adoptGenesis(genesisOf(birth))
+const born = new Map<string, ClusterState>()
+
+/** A state is never changed in place, so each is made once: its ring is slow to build. */
+export const newborn = (birth: Birth = {}): ClusterState => {
+  const key = JSON.stringify(birth)
+  const state = born.get(key) ?? adoptGenesis(genesisOf(birth))
+  born.set(key, state)
+  return state
+}
 
 export const asked = (state: ClusterState, wish: Wish, request = ''): MetaCommand =>
   ({ ...wish, expectedEpoch: state.epoch, at: 5, by: 'test', request })
+
+export const bytesOf = (command: MetaCommand): Uint8Array => {
+  const bytes = encodeCommand(command)
+  if ('reason' in bytes) throw new Error(bytes.reason)
+  return bytes
+}
 
 export const attempt = (state: ClusterState, wish: Wish): Outcome => apply(state, asked(state, wish)).outcome
 

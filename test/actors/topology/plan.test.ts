@@ -1,0 +1,286 @@
+/** Plans over thousands of random clusters: they reach what is wanted in as many moves as they list, and never go below what is safe. */
+
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { apply } from '../../../actors/topology/apply.ts'
+import { activeNodes, groupsOf, movesOf, placementOf, replicasWanted } from '../../../actors/topology/clusterState.ts'
+import { defaultPlanLimits, plan } from '../../../actors/topology/plan.ts'
+import { wantedOf } from '../../../actors/topology/wanted.ts'
+import { assert, must } from '../../../actors/kernel/assert.ts'
+import { fnv1a32 } from '../../../topology/hash.ts'
+import { nodeOf, replicaId, shardId } from '../../../topology/ids.ts'
+import { after, asked, n, newborn } from './states.ts'
+import type { ClusterNode, ClusterState, GroupKey } from '../../../actors/topology/clusterState.ts'
+import type { Plan, PlannedMove } from '../../../actors/topology/plan.ts'
+import type { Wish } from '../../../actors/topology/protocol.ts'
+import type { NodeId } from '../../../topology/ids.ts'
+import type { Wanted } from '../../../actors/topology/wanted.ts'
+
+/** A ring is slow to build. Most cases have this instead: another function of the nodes, which reshuffles more than any ring does. */
+const shuffled = (state: ClusterState, lost: readonly NodeId[]): Wanted => {
+  const usable = activeNodes(state).filter(({ id }) => !lost.includes(id))
+  if (usable.length === 0) return wantedOf(state, lost)
+  const pick = (salt: number, count: number): NodeId[] => {
+    const score = (node: ClusterNode): number => Math.imul(fnv1a32(`${salt}/${node.id}/${node.weight}/${node.zone}`), 0x9e3779b1) >>> 0
+    return [...usable].sort((a, b) => score(a) - score(b)).slice(0, count).map(({ id }) => id)
+  }
+  return {
+    shards: state.shards.map((_, shard) => pick(shard + usable.length * 100, state.replicationFactor)),
+    meta: pick(-1, replicasWanted(state, 'meta', activeNodes(state).length)),
+  }
+}
+
+const planOf = (state: ClusterState, lost: readonly NodeId[] = [], { limits = defaultPlanLimits, wantedNow = wantedOf } = {}): Plan =>
+  plan({ state, wanted: wantedNow(state, lost), lost, limits })
+
+const beginning = ({ group, add, remove }: PlannedMove): Wish => ({ kind: 'beginMove', group, add, remove, isPlanned: true })
+const nodesOf = (state: ClusterState, group: GroupKey): NodeId[] =>
+  must(placementOf(state, group), 'the group is there').replicas.map(nodeOf)
+const isLive = (nodes: readonly NodeId[], lost: readonly NodeId[]): boolean =>
+  nodes.filter((node) => !lost.includes(node)).length * 2 > nodes.length
+
+const complete = (state: ClusterState): ClusterState => {
+  let now = state
+  for (const { move } of movesOf(state)) {
+    if (move.step === 'adding') now = after(now, { kind: 'promote', move: move.id })
+    now = after(now, { kind: 'finish', move: move.id, result: move.step === 'undoing' ? 'undone' : 'moved' })
+  }
+  return now
+}
+
+/** Nobody is on a node twice, and nobody has fewer voters than it had, unless fewer are wanted. */
+const checkStep = (before: ClusterState, now: ClusterState, lost: readonly NodeId[]): void => {
+  const active = activeNodes(now).length
+  for (const group of groupsOf(now)) {
+    const nodes = nodesOf(now, group)
+    const was = nodesOf(before, group)
+    assert(new Set(nodes).size === nodes.length, `${group} is twice on a node: ${nodes.join(' ')}`)
+    // A move that is under way may have begun when fewer were wanted.
+    const isNew = placementOf(before, group)?.move === null
+    const least = Math.min(was.length, replicasWanted(now, group, active))
+    assert(!isNew || nodes.length >= least, `${group} fell from ${was.length} to ${nodes.length}`)
+    assert(isLive(nodes, lost) || !isLive(was, lost), `${group} lost its live majority`)
+  }
+}
+
+interface Run {
+  readonly state: ClusterState
+  readonly moves: number
+}
+
+/** Begins and completes what the plan says until it says nothing more; then the preferences. */
+const carryOut = (from: ClusterState, lost: readonly NodeId[], wantedNow = wantedOf): Run => {
+  let state = from
+  let moves = 0
+  for (let round = 0; round < 2_000; round += 1) {
+    const { next, preferences, cancels } = planOf(state, lost, { wantedNow })
+    const before = state
+    for (const move of cancels) state = after(state, { kind: 'cancel', move })
+    for (const move of next) state = after(state, beginning(move))
+    if (preferences.length > 0) state = after(state, { kind: 'prefer', preferences })
+    moves += next.length
+    state = complete(state)
+    checkStep(before, state, lost)
+    if (state === before) return { state, moves }
+  }
+  throw new Error('the plan never ends')
+}
+
+const nodeArb = fc.integer({ min: 1, max: 9 }).map(n)
+const upheaval: fc.Arbitrary<Wish> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('addNode' as const), node: nodeArb, weight: fc.integer({ min: 1, max: 3 }),
+    zone: fc.constantFrom('', 'a', 'b', 'c') }) },
+  fc.record({ kind: fc.constant('drainNode' as const), node: nodeArb, isForced: fc.boolean() }),
+  fc.record({ kind: fc.constantFrom('activateNode' as const, 'removeNode' as const), node: nodeArb }),
+  fc.record({ kind: fc.constant('setWeight' as const), node: nodeArb, weight: fc.integer({ min: 1, max: 4 }) }),
+  fc.record({ kind: fc.constant('setZone' as const), node: nodeArb, zone: fc.constantFrom('', 'a', 'b') }),
+  fc.record({ kind: fc.constant('setReplicationFactor' as const), replicationFactor: fc.constantFrom(1, 3, 5) }),
+)
+
+interface Case {
+  readonly state: ClusterState
+  readonly lost: readonly NodeId[]
+}
+
+/** A cluster with a past: upheavals, after each of which some of the plan was carried out, and some was left under way. */
+const pastOf = (wantedNow: typeof wantedOf): fc.Arbitrary<Case> => fc.record({
+  size: fc.integer({ min: 1, max: 6 }),
+  shardCount: fc.integer({ min: 1, max: 12 }),
+  upheavals: fc.array(fc.tuple(upheaval, fc.integer({ min: 0, max: 3 }), fc.boolean()), { maxLength: 8 }),
+  lost: fc.uniqueArray(nodeArb, { maxLength: 2 }),
+}).map(({ size, shardCount, upheavals, lost }) => {
+  let state = newborn({ size, shardCount })
+  for (const [wish, moves, isLeftOpen] of upheavals) {
+    state = apply(state, asked(state, wish)).state
+    for (const move of planOf(state, [], { wantedNow }).next.slice(0, moves)) state = after(state, beginning(move))
+    if (!isLeftOpen) state = complete(state)
+  }
+  return { state, lost }
+})
+
+/** Thousands of cases without a ring, and some with it. */
+describe.each([['any function of the nodes', shuffled, 500], ['the ring', wantedOf, 25]])('a plan towards %s', (_, wantedNow, numRuns) => {
+  const pastArb = pastOf(wantedNow)
+
+  test('reaches what is wanted, in as many moves as it lists, and is empty then', () => {
+    fc.assert(fc.property(pastArb, ({ state: open }) => {
+      const state = complete(open)
+      const wanted = wantedNow(state, [])
+      const { all, blocked } = planOf(state, [], { wantedNow })
+      const run = carryOut(state, [], wantedNow)
+      expect(blocked).toEqual([])
+      expect(run.moves).toBe(all.length)
+      for (const group of groupsOf(run.state)) {
+        const nodes = nodesOf(run.state, group)
+        const reached = group === 'meta' ? [...wanted.meta].sort() : wanted.shards[group] ?? []
+        const isReached = (group === 'meta' ? nodes.sort() : nodes).join() === reached.join()
+        assert(isReached, `${group} is on ${nodes.join(' ')}`)
+      }
+      expect(planOf(run.state, [], { wantedNow })).toEqual({ all: [], next: [], cancels: [], preferences: [], blocked: [] })
+    }), { numRuns })
+  })
+
+  test('asks for no more than the difference: nobody gains what is not wanted there, nobody loses what is', () => {
+    fc.assert(fc.property(pastArb, ({ state, lost }) => {
+      const wanted = wantedNow(state, lost)
+      for (const { group, add, remove } of planOf(state, lost, { wantedNow }).all) {
+        const nodes = group === 'meta' ? wanted.meta : wanted.shards[group] ?? []
+        assert(add === null || nodes.includes(add), `${group} gains ${add} for nothing`)
+        assert(remove === null || !nodes.includes(nodeOf(remove)), `${group} loses ${remove} for nothing`)
+      }
+    }), { numRuns })
+  })
+
+  test('ends with nodes lost too: whoever has a live majority has all that is wanted, nobody else is touched', () => {
+    fc.assert(fc.property(pastArb, ({ state, lost }) => {
+      const run = carryOut(state, lost, wantedNow)
+      const wanted = wantedNow(run.state, lost)
+      for (const group of groupsOf(run.state)) {
+        const nodes = nodesOf(run.state, group)
+        const missing = (group === 'meta' ? wanted.meta : wanted.shards[group] ?? []).filter((node) => !nodes.includes(node))
+        const before = must(placementOf(state, group), 'the group was there')
+        if (isLive(nodes, lost)) assert(missing.length === 0, `${group} lacks ${missing.join(' ')}`)
+        else assert(before.move !== null || nodesOf(state, group).join() === nodes.join(), `${group} has no majority and was touched`)
+      }
+    }), { numRuns })
+  })
+
+  test('keeps within its limits, whatever is under way', () => {
+    fc.assert(fc.property(pastArb, fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 3 }), (drawn, movesMax, movesPerNodeMax) => {
+      let { state } = drawn
+      const before = movesOf(state).length
+      for (const move of planOf(state, [], { limits: { movesMax, movesPerNodeMax }, wantedNow }).next) state = after(state, beginning(move))
+      expect(movesOf(state).length).toBeLessThanOrEqual(Math.max(before, movesMax))
+      if (before > 0) return
+      const ends = movesOf(state).flatMap(({ move: { add, remove } }) =>
+        [...new Set([add, remove].flatMap((one) => (one === null ? [] : [nodeOf(one)])))])
+      for (const node of new Set(ends)) expect(ends.filter((one) => one === node).length).toBeLessThanOrEqual(movesPerNodeMax)
+    }), { numRuns })
+  })
+})
+
+describe('what has joined', () => {
+  test('gets a quarter of the replicas as the fourth node, and nothing else moves', () => {
+    const state = after(newborn({ shardCount: 64 }), { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+    const shards = planOf(state).all.filter(({ group }) => group !== 'meta')
+    expect(shards.every(({ add, remove }) => add === n(4) && remove !== null)).toBe(true)
+    expect(shards.length / (64 * 3)).toBeCloseTo(0.25, 1)
+  })
+})
+
+describe('what is lost', () => {
+  const four = (): ClusterState => carryOut(after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' }), []).state
+
+  test('is replaced before anything else moves, where a node can take it', () => {
+    const state = after(four(), { kind: 'addNode', node: n(5), weight: 1, zone: '' })
+    const { all } = planOf(state, [n(1)])
+    const removed = all.map(({ remove }) => remove !== null && nodeOf(remove) === n(1))
+    expect(removed.indexOf(false)).toBe(removed.filter(Boolean).length)
+    expect(removed[0]).toBe(true)
+  })
+
+  test('keeps its place where nobody can take it: it may come back', () => {
+    const { all, next } = planOf(newborn(), [n(3)])
+    expect([all, next]).toEqual([[], []])
+  })
+
+  test('blocks a group that has no majority without it', () => {
+    const state = after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+    const { blocked, next } = planOf(state, [n(1), n(2)])
+    expect(blocked).toEqual([0, 1, 2, 3, 'meta'])
+    expect(next).toEqual([])
+  })
+
+  test('leaves everything where it is when it is everybody', () => {
+    expect(planOf(newborn(), [n(1), n(2), n(3)]).all).toEqual([])
+  })
+})
+
+describe('a move that became pointless is cancelled:', () => {
+  const moved = (): ClusterState => {
+    const state = after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+    return after(state, beginning(must(planOf(state).next[0], 'a fourth node gains something')))
+  }
+
+  test('its target is lost, whichever its step', () => {
+    expect(planOf(moved(), [n(4)]).cancels).toEqual([1])
+    expect(planOf(after(moved(), { kind: 'promote', move: 1 }), [n(4)]).cancels).toEqual([1])
+    expect(planOf(after(moved(), { kind: 'cancel', move: 1 }), [n(4)]).cancels).toEqual([])
+  })
+
+  test('its target drains, while it still only copies', () => {
+    const drains: Wish = { kind: 'drainNode', node: n(4), isForced: false }
+    expect(planOf(after(moved(), drains)).cancels).toEqual([1])
+    expect(planOf(after(moved(), { kind: 'promote', move: 1 }, drains)).cancels).toEqual([])
+  })
+
+  test('what it replaces has come back', () => {
+    const settled = carryOut(after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' }), []).state
+    const { next } = planOf(settled, [n(1)])
+    const state = after(settled, beginning(must(next[0], 'n1 is replaced')))
+    expect(planOf(state, [n(1)]).cancels).toEqual([])
+    expect(planOf(state).cancels).toEqual(movesOf(state).map(({ move }) => move.id))
+  })
+
+  test('another loss would leave it without a majority', () => {
+    const state = after(newborn({ size: 3 }), { kind: 'setReplicationFactor', replicationFactor: 1 })
+    const dropping = after(state, { kind: 'beginMove', group: shardId(0), add: null, remove: replicaId(n(3), 1), isPlanned: true })
+    expect(planOf(dropping).cancels).toEqual([])
+    expect(planOf(dropping, [n(1)]).cancels).toEqual([1])
+  })
+
+  test('but not while the cluster is paused', () => {
+    const paused = after(moved(), { kind: 'pause' })
+    expect(planOf(paused, [n(4)])).toMatchObject({ cancels: [], next: [], preferences: [] })
+    expect(planOf(paused).all.length).toBeGreaterThan(0)
+  })
+})
+
+describe('the meta group', () => {
+  test('stays where it is while it can', () => {
+    const state = after(newborn({ size: 5 }), { kind: 'setWeight', node: n(5), weight: 4 })
+    expect(wantedOf(state, []).meta).toEqual([1, 2, 3, 4, 5].map(n))
+    expect(wantedOf(after(newborn(), { kind: 'addNode', node: n(4), weight: 9, zone: '' }), []).meta).toEqual([1, 2, 3].map(n))
+  })
+
+  test('spreads over the zones there are', () => {
+    const state = after(newborn({ size: 4 }), ...[1, 2, 3].map((i): Wish => ({ kind: 'setZone', node: n(i), zone: 'a' })),
+      { kind: 'setZone', node: n(4), zone: 'b' })
+    expect(wantedOf(state, []).meta).toEqual([n(1), n(4), n(2)])
+  })
+
+  test('grows with the cluster, and shrinks with it', () => {
+    const two = after(newborn({ size: 1 }), { kind: 'addNode', node: n(2), weight: 1, zone: '' })
+    expect(planOf(two).all.filter(({ group }) => group === 'meta')).toEqual([])
+    const three = after(two, { kind: 'addNode', node: n(3), weight: 1, zone: '' })
+    expect(carryOut(three, []).state.meta.replicas).toHaveLength(3)
+    const shrunk = after(carryOut(three, []).state, { kind: 'drainNode', node: n(1), isForced: true })
+    expect(carryOut(shrunk, []).state.meta.replicas.map(nodeOf)).toHaveLength(1)
+  })
+
+  test('has a replacement for a replica of its own', () => {
+    const state = after(newborn({ size: 4 }), { kind: 'drainNode', node: n(2), isForced: false })
+    expect(planOf(state).all).toContainEqual({ group: 'meta', add: n(4), remove: replicaId(n(2), 1) })
+    expect(planOf(state).all.some(({ group }) => group === shardId(0))).toBe(true)
+  })
+})
