@@ -65,7 +65,8 @@ interface Running {
 
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
-    options, live: openLiveMap(options, () => running.parts?.host.follow()), life: null, parts: null, leadership: null, radio: null, mapParts: null, ticker: null, status: null,
+    options, live: openLiveMap(options, () => running.parts?.host.follow()),
+    life: null, parts: null, leadership: null, radio: null, mapParts: null, ticker: null, status: null,
     routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false, wasStalled: false,
   }
   const effects: NodeEffect[] = []

@@ -136,7 +136,8 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, isFollowing: false, isStopped: false,
     tickets: 0, opened: null,
   }
-  const members = (): (HostedReplica | HostedMeta)[] => [...hosting.slots.values()].flatMap(({ member }) => (member === null ? [] : [member]))
+  const members = (): (HostedReplica | HostedMeta)[] =>
+    [...hosting.slots.values()].map(({ member }) => member).filter((member) => member !== null)
   const memberOf = (group: GroupId): HostedReplica | HostedMeta | undefined => hosting.slots.get(group)?.member ?? undefined
   const of = (shard: ShardId): HostedReplica | undefined => shardIn(memberOf(shard))
   return {
