@@ -39,7 +39,7 @@ export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
   const self = nodeId(options.id)
   const newest = reports.toSorted((a, b) => b.epoch - a.epoch)[0]
   if (newest === undefined) {
-    return { problem: `nobody answers on ${prefix}.status: start the cluster first, or give the right --prefix and --servers` }
+    return { problem: `nobody answers on ${prefix}.status: start a cluster first, or give the right --prefix and --servers` }
   }
   const { cluster } = newest
   if (reports.some((report) => report.cluster !== cluster)) {
