@@ -4,11 +4,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { nodeId } from '../../topology/ids.ts'
 import { place } from '../../topology/ring.ts'
-import type { PlacementInput, RingNode } from '../../topology/ring.ts'
+import { rebalance } from '../../topology/rebalance.ts'
+import type { PlacementInput, RingNode } from '../../topology/placement.ts'
 
 const nodesArb = fc.uniqueArray(fc.record({ n: fc.integer({ min: 0, max: 400 }), weight: fc.integer({ min: 1, max: 3 }) }),
   { minLength: 1, maxLength: 12, selector: ({ n }) => n })
-  .map((drawn) => drawn.map(({ n, weight }): RingNode => ({ id: nodeId(`n${n}`), weight })))
+  .map((drawn) => drawn.map(({ n, weight }): RingNode => ({ id: nodeId(`n${n}`), weight, zone: '' })))
 
 const inputArb: fc.Arbitrary<PlacementInput> = fc.record({
   nodes: nodesArb,
@@ -44,7 +45,7 @@ describe('the ring', () => {
 
   test('keeps every node of equal weight within its load bound', () => {
     fc.assert(fc.property(inputArb, (drawn) => {
-      const input = { ...drawn, nodes: drawn.nodes.map(({ id }) => ({ id, weight: 1 })) }
+      const input = { ...drawn, nodes: drawn.nodes.map(({ id }) => ({ id, weight: 1, zone: '' })) }
       const copies = Math.min(input.replicationFactor, input.nodes.length)
       const bound = Math.ceil((input.shardCount * copies / input.nodes.length) * 1.15)
       // The last shards may find only full nodes and then ignore the bound: one more round of copies at most.
@@ -54,7 +55,7 @@ describe('the ring', () => {
 
   test('spreads preferred leaders within one of even when every node has every shard', () => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 5 }), (shardCount, size) => {
-      const nodes = Array.from({ length: size }, (_, i) => ({ id: nodeId(`n${i}`), weight: 1 }))
+      const nodes = Array.from({ length: size }, (_, i) => ({ id: nodeId(`n${i}`), weight: 1, zone: '' }))
       const leaders = countBy(place({ nodes, shardCount, replicationFactor: 5 }).replicas.map((shard) => shard[0] ?? ''))
       const counts = nodes.map(({ id }) => leaders.get(id) ?? 0)
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
@@ -62,7 +63,7 @@ describe('the ring', () => {
   })
 
   test('moves about the share of a node that joins, and leaves most of the rest where it is', () => {
-    const nodes = Array.from({ length: 6 }, (_, i) => ({ id: nodeId(`n${i + 1}`), weight: 1 }))
+    const nodes = Array.from({ length: 6 }, (_, i) => ({ id: nodeId(`n${i + 1}`), weight: 1, zone: '' }))
     const before = pairs(place({ nodes: nodes.slice(0, 5), shardCount: 256, replicationFactor: 3 }))
     const after = pairs(place({ nodes, shardCount: 256, replicationFactor: 3 }))
     const moved = [...after].filter((pair) => !before.has(pair))
@@ -72,11 +73,18 @@ describe('the ring', () => {
   })
 
   test('gives a node of twice the weight about twice the replicas', () => {
-    const nodes = [1, 1, 1, 1, 2].map((weight, i) => ({ id: nodeId(`n${i + 1}`), weight }))
+    const nodes = [1, 1, 1, 1, 2].map((weight, i) => ({ id: nodeId(`n${i + 1}`), weight, zone: '' }))
     const counts = countBy(place({ nodes, shardCount: 512, replicationFactor: 1 }).replicas.flat())
     const heavy = counts.get('n5') ?? 0
     expect(heavy).toBeGreaterThan(1.4 * 512 / 6)
     expect(heavy).toBeLessThan(2.4 * 512 / 6)
+  })
+
+  test('applied again, changes nothing', () => {
+    fc.assert(fc.property(inputArb, (input) => {
+      const settled = rebalance(place(input), input)
+      expect(rebalance(settled, input)).toEqual(settled)
+    }))
   })
 
   test('refuses an empty cluster', () => {
