@@ -28,7 +28,8 @@ interface Step {
 }
 
 const SEARCHES: readonly Search[] = [
-  { isFree: true, isDirect: false }, { isFree: false, isDirect: true }, { isFree: false, isDirect: false },
+  { isFree: true, isDirect: true }, { isFree: true, isDirect: false },
+  { isFree: false, isDirect: true }, { isFree: false, isDirect: false },
 ]
 
 export const even = (board: Board): void => {
@@ -39,10 +40,11 @@ const shiftOne = (board: Board, search: Search): boolean => {
   const order = board.carried.map((_, node) => node).sort((a, b) => board.excess(b) - board.excess(a) || a - b)
   const least = must(order.at(-1), 'there are nodes')
   const isAnyBelow = order.some((node) => isBelow(board, node))
+  const seen = new Set<number>()
   for (const from of order) {
     if (board.excess(from) - board.excess(least) <= 1 + FRACTION_MIN) return false
-    if (!isAnyBelow && !isAbove(board, from)) continue
-    const path = pathFrom(board, search, from)
+    if (seen.has(from) || (!isAnyBelow && !isAbove(board, from))) continue
+    const path = search.isDirect ? stepFrom(board, search, { from, order }) : pathFrom(board, seen, { search, from })
     if (path !== null && follow(board, path)) return true
   }
   return false
@@ -54,34 +56,61 @@ const isBelow = ({ carried, shares }: Board, node: number): boolean => (carried[
 const improves = (board: Board, from: number, to: number): boolean =>
   board.excess(from) - board.excess(to) > 1 + FRACTION_MIN && (isAbove(board, from) || isBelow(board, to))
 
-/** Breadth first. Of the ends that one node offers, the one furthest below its share. */
-const pathFrom = (board: Board, search: Search, from: number): Step[] | null => {
-  const cameBy = new Map<number, Step>()
-  const queue = [from]
-  for (const node of queue) {
-    const steps = stepsFrom(board, search, node).filter(({ to }) => to !== from && !cameBy.has(to))
-    for (const step of steps) cameBy.set(step.to, step)
-    const ends = steps.map(({ to }) => to).filter((to) => improves(board, from, to))
-    if (ends.length > 0) return pathTo(cameBy, from, ends.reduce((best, to) => (board.excess(to) < board.excess(best) ? to : best)))
-    if (search.isDirect) return null
-    queue.push(...steps.map(({ to }) => to))
+/** To the node furthest below its share that a replica of `from` may go to. */
+const stepFrom = (
+  board: Board, search: Search, { from, order }: { readonly from: number; readonly order: readonly number[] },
+): Step[] | null => {
+  const shards = movable(board, search, from)
+  if (shards.length === 0) return null
+  for (let i = order.length - 1; i >= 0; i -= 1) {
+    const to = must(order[i], 'the index stays inside')
+    if (board.excess(from) - board.excess(to) <= 1 + FRACTION_MIN) return null
+    if (!improves(board, from, to)) continue
+    const step = bestStep(board, shards, { from, to })
+    if (step !== null) return [step]
   }
   return null
 }
 
-/** To every node that a replica of this node may go to: the best one to go, in the order of the nodes. */
-const stepsFrom = (board: Board, { isFree }: Search, from: number): Step[] => {
-  const best: (Step & { readonly cost: number; readonly rank: number } | undefined)[] = []
-  for (const shard of must(board.carried[from], 'a node carries shards')) {
-    if (isFree && isKept(board, shard, from)) continue
-    for (let to = 0; to < board.carried.length; to += 1) {
-      if (to === from || !board.canShift(shard, from, to)) continue
-      const step = { shard, from, to, cost: costOf(board, { shard, from, to }), rank: board.rank(shard, to) }
-      const known = best[to]
-      if (known === undefined || step.cost < known.cost || (step.cost === known.cost && isFirst(step, known))) best[to] = step
+/**
+ * Breadth first. What was reached in vain from a node with more above its share is `seen`, and not looked at again: a node further down
+ * would not gain by an end by which that one does not.
+ */
+const pathFrom = (board: Board, seen: Set<number>, { search, from }: { readonly search: Search; readonly from: number }): Step[] | null => {
+  const cameBy = new Map<number, Step>()
+  const queue = [from]
+  seen.add(from)
+  for (const node of queue) {
+    const shards = movable(board, search, node)
+    const unseen = shards.length === 0 ? [] : board.carried.map((_, to) => to).filter((to) => !seen.has(to))
+    const steps = unseen.map((to) => bestStep(board, shards, { from: node, to })).filter((step) => step !== null)
+    for (const step of steps) {
+      cameBy.set(step.to, step)
+      seen.add(step.to)
+      queue.push(step.to)
     }
+    const end = lightest(board, steps.filter(({ to }) => improves(board, from, to)))
+    if (end !== null) return pathTo(cameBy, from, end.to)
   }
-  return best.filter((step) => step !== undefined)
+  return null
+}
+
+const lightest = (board: Board, steps: readonly Step[]): Step | null =>
+  steps.reduce<Step | null>((best, step) => (best === null || board.excess(step.to) < board.excess(best.to) ? step : best), null)
+
+const movable = (board: Board, { isFree }: Search, from: number): readonly number[] => {
+  const shards = [...must(board.carried[from], 'a node carries shards')]
+  return isFree ? shards.filter((shard) => !isKept(board, shard, from)) : shards
+}
+
+const bestStep = (board: Board, shards: readonly number[], { from, to }: { readonly from: number; readonly to: number }): Step | null => {
+  let best: Step & { readonly cost: number; readonly rank: number } | null = null
+  for (const shard of shards) {
+    if (!board.canShift(shard, from, to)) continue
+    const step = { shard, from, to, cost: costOf(board, { shard, from, to }), rank: board.rank(shard, to) }
+    if (best === null || step.cost < best.cost || (step.cost === best.cost && isFirst(step, best))) best = step
+  }
+  return best
 }
 
 interface Ranked {

@@ -26,6 +26,7 @@ import { even } from './evening.ts'
 import { fnv1a32, mix32 } from './hash.ts'
 import { spreadLeaders } from './leaders.ts'
 import { isZoneOpen, sharesOf } from './shares.ts'
+import type { NodeId } from './ids.ts'
 import type { Placement, PlacementInput, RingNode } from './placement.ts'
 import type { Shares } from './shares.ts'
 
@@ -67,7 +68,8 @@ const walkAll = (shares: Shares): number[][] => {
 /** The most replicas that the walk gives a node while others have room. */
 const loadBound = ({ share }: Shares, node: number): number => Math.ceil((share[node] ?? 0) * LOAD_SLACK)
 
-const shardPoint = (shard: number): number => mix32(fnv1a32(`shard/${shard}`))
+/** Where a shard's walk begins. */
+export const shardPoint = (shard: number): number => mix32(fnv1a32(`shard/${shard}`))
 
 const ringOf = (nodes: readonly RingNode[]): RingPoint[] => {
   const points: RingPoint[] = []
@@ -75,6 +77,15 @@ const ringOf = (nodes: readonly RingNode[]): RingPoint[] => {
     for (let i = 0; i < weight * VIRTUAL_NODES_PER_WEIGHT; i += 1) points.push({ at: mix32(fnv1a32(`${id}#${i}`)), node })
   })
   return points.sort((a, b) => a.at - b.at || a.node - b.node)
+}
+
+/** The ring cut into equal arcs: for each, the node that a walk from its start meets first. */
+export const ringArcs = (nodes: readonly RingNode[], arcs: number): readonly NodeId[] => {
+  const points = ringOf(nodes)
+  return Array.from({ length: arcs }, (_, arc) => {
+    const { node } = must(points[firstAtOrAfter(points, (arc / arcs) * 2 ** 32)], 'the ring has points')
+    return nodeAt(nodes, node).id
+  })
 }
 
 interface Walk {
