@@ -4,12 +4,13 @@
  * - An entry replaces whatever the group has at or above its index; a copied entry fills a gap and never truncates.
  * - The newest hard state counts wherever it stands: a higher term, or the same term with a vote.
  * - An installed snapshot drops what it covers, and the rest too unless its record says that the log agreed with it.
+ * - A replica that begins, or is gone, voids all of that, damage included; a copied replica record voids nothing.
  * - A damaged entry leaves a hole. A hole that a later record covers costs nothing; one that remains may have been a promise, so
  *   the group is quarantined and its entries end before the hole.
  */
 
 import type { Entry, HardState, Index } from '../actors/raft/protocol.ts'
-import type { RecoveredGroup, SnapshotMark } from '../actors/wal/protocol.ts'
+import type { RecoveredGroup, ReplicaMark, SnapshotMark } from '../actors/wal/protocol.ts'
 import type { GroupId, ReplicaId } from '../topology/ids.ts'
 import { paddedRecordBytes } from './record.ts'
 import type { RecordHeader, WalRecord } from './record.ts'
@@ -17,10 +18,11 @@ import type { RecordHeader, WalRecord } from './record.ts'
 /** Where a group's live records lie: what must not be deleted. */
 export interface GroupUsage {
   readonly group: GroupId
-  /** Segment of the newest hard state, mark and quarantine; 0 when there is none. */
+  /** Segment of the newest hard state, mark, quarantine and replica record; 0 when there is none. */
   readonly hardStateSegment: number
   readonly markSegment: number
   readonly quarantineSegment: number
+  readonly replicaSegment: number
   /** Live entries by segment. */
   readonly rows: ReadonlyMap<number, { readonly bytes: number; readonly indexMin: Index; readonly indexMax: Index }>
 }
@@ -33,6 +35,8 @@ export interface GroupLedger {
   readonly applyDamaged: (header: RecordHeader) => void
   readonly finish: () => RecoveredGroup
   readonly usage: () => GroupUsage
+  /** Segment of the newest replica record that was not copied: nothing before it can cost the group a promise. 0 for none. */
+  readonly beganIn: () => number
 }
 
 /** What a lost record is taken to have said: only a vote in its term, or a later term, makes up for it. */
@@ -45,17 +49,23 @@ function* indexesDown(from: Index, to: Index): Generator<Index> {
   for (let at = from; at >= to; at -= 1) yield at
 }
 
+const emptyGroup = (group: GroupId): RecoveredGroup =>
+  ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
+
 export const createGroupLedger = (group: GroupId): GroupLedger => {
   const entries = new Map<Index, Held>()
   const holes = new Set<Index>()
   let lastIndex: Index = 0
-  let hardState: HardState = { term: 0, vote: '' }
-  let mark: SnapshotMark = { index: 0, term: 0 }
+  const nothing = emptyGroup(group)
+  let { hardState, snapshot: mark } = nothing
   let quarantined: string | undefined
   let lostHardStateTerm: number | undefined
   let hardStateSegment = 0
   let markSegment = 0
   let quarantineSegment = 0
+  let replica: ReplicaMark | undefined
+  let replicaSegment = 0
+  let beganIn = 0
 
   const dropFrom = (index: Index): void => {
     // Past a hole the last index may be any number: then what is there is walked, not what could be.
@@ -100,6 +110,24 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
       lostHardStateTerm = undefined
     }
   }
+  const begin = (segment: number): void => {
+    entries.clear()
+    holes.clear()
+    lastIndex = 0
+    hardState = nothing.hardState
+    mark = nothing.snapshot
+    quarantined = undefined
+    lostHardStateTerm = undefined
+    hardStateSegment = 0
+    markSegment = 0
+    quarantineSegment = 0
+    beganIn = segment
+  }
+  const applyReplica = (next: ReplicaMark, options: { readonly segment: number; readonly isCopied: boolean }): void => {
+    if (!options.isCopied) begin(options.segment)
+    replica = next
+    replicaSegment = options.segment
+  }
 
   const contiguous = (): Entry[] => {
     const result: Entry[] = []
@@ -128,6 +156,7 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
           quarantined = record.reason
           quarantineSegment = segment
           return undefined
+        case 'replica': return applyReplica(record.replica, { segment, isCopied: record.isCopied })
       }
       record satisfies never
     },
@@ -142,9 +171,13 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
       }
     },
     finish: () => {
+      // Nothing is written behind a tombstone but the next replica; where damage took that, what it wrote is no one's.
+      if (replica?.isRemoved === true) return { ...nothing, replica }
       const found = contiguous()
       const reason = quarantined ?? damage(found)
-      const base: RecoveredGroup = { group, hardState, snapshot: mark, entries: found }
+      const base: RecoveredGroup = {
+        group, hardState, snapshot: mark, entries: found, ...(replica === undefined ? {} : { replica }),
+      }
       return reason === undefined ? base : { ...base, quarantined: reason }
     },
     usage: () => {
@@ -156,7 +189,8 @@ export const createGroupLedger = (group: GroupId): GroupLedger => {
         row.indexMax = Math.max(row.indexMax, entry.index)
         rows.set(segment, row)
       }
-      return { group, hardStateSegment, markSegment, quarantineSegment, rows }
+      return { group, hardStateSegment, markSegment, quarantineSegment, replicaSegment, rows }
     },
+    beganIn: () => beganIn,
   }
 }

@@ -26,7 +26,12 @@ export interface GroupPlan {
    * Set when the group is the first of its segment: where the log leaves the one before, and the file's size. `firstSegment` is what
    * was durable before: the header may survive where the group, and with it a raise, is torn.
    */
-  readonly opens?: { readonly previous: Position; readonly sizeBytes: number; readonly firstSegment: number }
+  readonly opens?: {
+    readonly previous: Position
+    readonly sizeBytes: number
+    readonly firstSegment: number
+    readonly holdsReplicas: boolean
+  }
   readonly synced: Position
   readonly firstSegment: number
   readonly isSeal: boolean
@@ -42,7 +47,7 @@ export interface LogFiles {
   readonly write: (plan: GroupPlan, done: (failure: WriteFailure | undefined) => void) => void
   readonly retry: (done: (failure: WriteFailure | undefined) => void) => void
   readonly remove: (segments: readonly number[], done: Done) => void
-  /** The entry records of a segment, to be copied forward. */
+  /** The entry records of a segment, to be copied forward, and the replica records that void those before them. */
   readonly readEntries: (segment: number, done: Done<readonly WalRecord[]>) => void
   readonly close: (done: Done) => void
 }
@@ -144,7 +149,7 @@ const entriesOf = (segment: number, image: Uint8Array, salt: number): readonly W
   const records: WalRecord[] = []
   for (const group of readSegment({ segment, image, chain, salt, limit: undefined }).groups) {
     for (const { record } of group.records) {
-      if (record?.kind === 'entry' || record?.kind === 'copiedEntry') records.push(record)
+      if (record?.kind === 'entry' || record?.kind === 'copiedEntry' || record?.kind === 'replica') records.push(record)
     }
   }
   return records

@@ -10,7 +10,7 @@
  */
 
 import type { Entry, EntryKind, HardState } from '../actors/raft/protocol.ts'
-import type { SnapshotMark } from '../actors/wal/protocol.ts'
+import type { ReplicaMark, SnapshotMark } from '../actors/wal/protocol.ts'
 import type { GroupId, ReplicaId } from '../topology/ids.ts'
 import { align, getU64, setU64, viewOf } from './bytes.ts'
 import { crc32 } from './crc.ts'
@@ -25,6 +25,11 @@ export type WalRecord =
   | { readonly kind: 'snapshotMark'; readonly group: GroupId; readonly mark: SnapshotMark; readonly keepsTail: boolean }
   | { readonly kind: 'compactMark'; readonly group: GroupId; readonly mark: SnapshotMark }
   | { readonly kind: 'quarantine'; readonly group: GroupId; readonly reason: string }
+  /**
+   * A replica of the group begins here, or is gone: whatever the log has of the group before it is void. Copied, it says the same again
+   * so that its first segment can go, and voids nothing.
+   */
+  | { readonly kind: 'replica'; readonly group: GroupId; readonly replica: ReplicaMark; readonly isCopied: boolean }
 
 export interface RecordHeader {
   readonly payloadBytes: number
@@ -40,11 +45,14 @@ export interface RecordHeader {
 
 export const RECORD_HEADER_BYTES = 32
 export const RECORD_ALIGN_BYTES = 8
+/** Bits of a replica record's detail. */
+const REMOVED = 1
+const COPIED = 2
 /** A quarantine's reason is cut to this many characters. */
 const REASON_CHARACTERS_MAX = 500
 
 const kindNumbers: Readonly<Record<WalRecord['kind'], number>> = {
-  entry: 1, copiedEntry: 2, hardState: 3, snapshotMark: 4, compactMark: 5, quarantine: 6,
+  entry: 1, copiedEntry: 2, hardState: 3, snapshotMark: 4, compactMark: 5, quarantine: 6, replica: 7,
 }
 const kindNames = new Map(Object.entries(kindNumbers).map(([name, n]) => [n, name as WalRecord['kind']]))
 const noPayload = new Uint8Array(0)
@@ -58,7 +66,8 @@ export const recordPayload = (record: WalRecord): Uint8Array => {
     case 'hardState': return encoder.encode(record.hardState.vote)
     case 'quarantine': return encoder.encode(record.reason.slice(0, REASON_CHARACTERS_MAX))
     case 'snapshotMark':
-    case 'compactMark': return noPayload
+    case 'compactMark':
+    case 'replica': return noPayload
   }
   record satisfies never
 }
@@ -79,6 +88,10 @@ const fieldsOf = (record: WalRecord): Fields => {
     case 'snapshotMark': return { ...record.mark, detail: record.keepsTail ? 1 : 0 }
     case 'compactMark': return { ...record.mark, detail: 0 }
     case 'quarantine': return { term: 0, index: 0, detail: 0 }
+    case 'replica': {
+      const { replica: { generation, isRemoved }, isCopied } = record
+      return { term: generation, index: 0, detail: (isRemoved ? REMOVED : 0) | (isCopied ? COPIED : 0) }
+    }
   }
   record satisfies never
 }
@@ -133,6 +146,10 @@ export const recordOf = (header: RecordHeader, payload: Uint8Array): WalRecord =
     case 'snapshotMark': return { kind, group, mark: { index, term }, keepsTail: detail === 1 }
     case 'compactMark': return { kind, group, mark: { index, term } }
     case 'quarantine': return { kind, group, reason: decoder.decode(payload) }
+    case 'replica': {
+      const replica = { generation: term, isRemoved: (detail & REMOVED) !== 0 }
+      return { kind, group, replica, isCopied: (detail & COPIED) !== 0 }
+    }
   }
   kind satisfies never
 }

@@ -4,7 +4,8 @@
  *   a bad group, and nothing later proves that it was synced      torn: the log ends before it; the bytes after are zeroed
  *   a bad payload under a good record header, proven synced       that Raft group is quarantined, unless a later record makes up for it
  *   any other bad place proven synced, a segment missing or out   damage: every group of the node is quarantined, no byte is changed,
- *   of order, a begun segment shorter than it was made            and the log goes on in a new segment
+ *   of order, a begun segment shorter than it was made            and the log goes on in a new segment; a replica that begins in a
+ *                                                                 later segment than all damage has lost nothing and is trusted
  *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
  *   a segment without a header that nothing proves synced         made ahead of its use: not part of the log
  *
@@ -41,6 +42,8 @@ export interface LogTail {
   readonly isSealed: boolean
   readonly nextSegment: number
   readonly firstSegment: number
+  /** The last segment may hold replica records. */
+  readonly holdsReplicas: boolean
 }
 
 /** What must be done, and synced, before the log is used. */
@@ -79,6 +82,8 @@ interface State {
   readonly findings: string[]
   readonly repairs: Repair[]
   damagedNode: string | undefined
+  /** The newest segment that damage was found in; 0 for none. */
+  damagedThrough: number
   firstSegment: number
   topReading: SegmentReading | undefined
   /** The chain at the end of the segment read last, when all of it was good. */
@@ -126,12 +131,14 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   const headers = new Map<number, SegmentHeader>()
   const findings: string[] = []
   let damagedNode: string | undefined
+  let damagedThrough = 0
   let isNewer = false
   for (const { segment, block } of heads) {
     const header = decodeSegmentHeader(block)
     if (header === 'newer') isNewer = true
     else if (header !== undefined && header.segment !== segment) {
       damagedNode = `segment ${segment} holds what was written as segment ${header.segment}`
+      damagedThrough = segment
       findings.push(damagedNode)
     } else if (header !== undefined) headers.set(segment, header)
   }
@@ -142,11 +149,12 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
     if (headers.get(segment)?.salt === salt) continue
     headers.delete(segment)
     damagedNode ??= `segment ${segment} belongs to another log than segment ${top}`
+    damagedThrough = Math.max(damagedThrough, segment)
     findings.push(damagedNode)
   }
   return {
     heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
-    damagedNode, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, lastChain: undefined,
+    damagedNode, damagedThrough, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, lastChain: undefined,
     tornBytes: 0, blank: [], loose: [], headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
   }
 }
@@ -160,21 +168,24 @@ const nextSegment = (state: State): number | undefined => {
   return state.body?.[0]
 }
 
-const reportDamage = (state: State, what: string): void => {
+const reportDamage = (state: State, segment: number, what: string): void => {
   state.damagedNode ??= what
+  state.damagedThrough = Math.max(state.damagedThrough, segment)
   state.findings.push(what)
 }
 
 /** A file above the newest valid header: made ahead, torn while being begun, or begun and damaged since. */
 const loadHeadless = (state: State, segment: number, image: Uint8Array): void => {
   if (provesHeader(segment, image, state.salt)) {
-    reportDamage(state, `segment ${segment}: its header had been synced and is damaged`)
+    reportDamage(state, segment, `segment ${segment}: its header had been synced and is damaged`)
     const reading = readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
     state.loose.push({ segment, reading })
     return
   }
   if (image.length < SEGMENT_BYTES_MIN) {
-    reportDamage(state, `segment ${segment} was cut to ${image.length} bytes; a segment has its whole size before it has its name`)
+    reportDamage(
+      state, segment, `segment ${segment} was cut to ${image.length} bytes; a segment has its whole size before it has its name`,
+    )
     return
   }
   const dataEnd = endOfData(image, 0)
@@ -194,8 +205,8 @@ const loadTop = (state: State, image: Uint8Array): void => {
   const needed = [...state.heads.keys()].filter((segment) => segment >= state.firstSegment && segment < state.top)
   let wanted = state.firstSegment
   for (const segment of [...needed, state.top]) {
-    if (wanted === segment - 1) reportDamage(state, `segment ${wanted} is missing`)
-    else if (wanted < segment) reportDamage(state, `segments ${wanted} to ${segment - 1} are missing`)
+    if (wanted === segment - 1) reportDamage(state, wanted, `segment ${wanted} is missing`)
+    else if (wanted < segment) reportDamage(state, segment - 1, `segments ${wanted} to ${segment - 1} are missing`)
     wanted = segment + 1
   }
   state.body = needed
@@ -210,7 +221,7 @@ const readingOf = (state: State, segment: number, image: Uint8Array): SegmentRea
 const replay = (state: State, segment: number, reading: SegmentReading): void => {
   checkSegment(state, segment)
   for (const place of reading.damages) {
-    reportDamage(state, `segment ${segment}: what was synced at offset ${place.offset} does not read back`)
+    reportDamage(state, segment, `segment ${segment}: what was synced at offset ${place.offset} does not read back`)
   }
   for (const group of reading.groups) {
     for (const { header, record } of group.records) {
@@ -229,14 +240,14 @@ const checkSegment = (state: State, segment: number): void => {
   const header = state.headers.get(segment)
   const size = state.heads.get(segment)?.sizeBytes ?? 0
   if (header === undefined) {
-    if (segment < state.top) reportDamage(state, `segment ${segment}: its header is damaged`)
+    if (segment < state.top) reportDamage(state, segment, `segment ${segment}: its header is damaged`)
     return
   }
   if (size < header.sizeBytes) {
-    reportDamage(state, `segment ${segment} was made with ${header.sizeBytes} bytes and has ${size}`)
+    reportDamage(state, segment, `segment ${segment} was made with ${header.sizeBytes} bytes and has ${size}`)
   }
   if (state.lastChain !== undefined && segment > state.firstSegment && header.chain !== state.lastChain) {
-    reportDamage(state, `segment ${segment} does not follow the end of segment ${segment - 1}`)
+    reportDamage(state, segment, `segment ${segment} does not follow the end of segment ${segment - 1}`)
   }
 }
 
@@ -259,7 +270,7 @@ const finish = (state: State): LogRecovery => {
   const base = { groups, tornBytes: isDamaged ? 0 : state.tornBytes, findings: state.findings }
   return {
     report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
-    tail: tailOf(state), repairs: isDamaged ? [] : [...state.repairs, ...removals(state)],
+    tail: tailOf(state), repairs: isDamaged ? syncForTrusted(state, groups) : [...state.repairs, ...removals(state)],
     usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
     segments: begunSegments(state), isNewer: state.isNewer,
   }
@@ -276,12 +287,16 @@ const recoveredGroups = (state: State): ReadonlyMap<GroupId, RecoveredGroup> => 
   const groups = new Map<GroupId, RecoveredGroup>()
   for (const [id, ledger] of state.ledgers) {
     const group = ledger.finish()
-    const reason = group.quarantined ?? state.damagedNode
+    const reason = group.quarantined ?? (ledger.beganIn() > state.damagedThrough ? undefined : state.damagedNode)
     groups.set(id, reason === undefined ? group : { ...group, quarantined: reason })
     if (group.quarantined !== undefined) state.findings.push(`group ${id} is quarantined: ${group.quarantined}`)
   }
   return groups
 }
+
+/** What a replica that is trusted on a damaged node says must be on the disk as everywhere else; it changes no byte. */
+const syncForTrusted = ({ top }: State, groups: ReadonlyMap<GroupId, RecoveredGroup>): Repair[] =>
+  ([...groups.values()].some(({ quarantined }) => quarantined === undefined) ? [{ kind: 'sync', segment: top }] : [])
 
 const removals = (state: State): Repair[] =>
   [...state.heads.keys()].filter((segment) => segment < state.firstSegment).map((segment) => ({ kind: 'remove', segment }))
@@ -299,5 +314,6 @@ const tailOf = (state: State): LogTail => {
     end: reading?.end ?? { segment: 0, offset: 0 }, chain: reading?.chain ?? 0, salt: state.salt ?? 0,
     continues: reading !== undefined && !isDamaged, isSealed: reading?.isSealed ?? true,
     nextSegment: (isDamaged ? highest : state.top) + 1, firstSegment: Math.max(1, state.firstSegment),
+    holdsReplicas: state.headers.get(state.top)?.holdsReplicas ?? false,
   }
 }

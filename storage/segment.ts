@@ -7,6 +7,9 @@
  * The file is filled with zeros under a temporary name ahead of its use, and renamed when it has its whole size; the header is
  * written with its first group, and only after everything in the previous segment was synced. So a valid header proves that: the
  * previous segment is sealed, and the file had its whole size (a shorter file was cut afterwards).
+ *
+ * A ShardKV that does not know a record's kind would take the record for damage, or cut it as torn. So the version is that of the oldest
+ * ShardKV that knows every kind the segment may hold: 1, and 2 where replicas may be adopted and retired.
  */
 
 import { viewOf } from './bytes.ts'
@@ -22,6 +25,8 @@ export interface SegmentHeader {
   /** The chain value there. */
   readonly chain: number
   readonly firstSegment: number
+  /** The segment may hold replica records: version 2. */
+  readonly holdsReplicas: boolean
   /** What the first group chains to. */
   readonly checksum: number
 }
@@ -31,7 +36,9 @@ export const BLOCK_BYTES = 4_096
 export const SEGMENT_DATA_OFFSET = 4_096
 /** A header, groups, and the seal's block. */
 export const SEGMENT_BYTES_MIN = 3 * BLOCK_BYTES
-export const FORMAT_VERSION = 1
+/** The newest that is understood. */
+export const FORMAT_VERSION = 2
+const REPLICA_VERSION = 2
 const SEGMENT_MAGIC = 0x57564b53
 const FIELDS_BYTES = 40
 
@@ -39,7 +46,7 @@ export const encodeSegmentHeader = (header: Omit<SegmentHeader, 'checksum'>): { 
   const bytes = new Uint8Array(BLOCK_BYTES)
   const view = viewOf(bytes)
   view.setUint32(0, SEGMENT_MAGIC, true)
-  view.setUint32(8, FORMAT_VERSION, true)
+  view.setUint32(8, header.holdsReplicas ? REPLICA_VERSION : 1, true)
   view.setUint32(12, header.salt, true)
   view.setUint32(16, header.segment, true)
   view.setUint32(20, header.sizeBytes, true)
@@ -61,11 +68,13 @@ export const decodeSegmentHeader = (block: Uint8Array): SegmentHeader | 'newer' 
   const checksum = view.getUint32(4, true)
   view.setUint32(4, 0, true)
   if (crc32(fields) !== checksum) return undefined
-  if (view.getUint32(8, true) > FORMAT_VERSION) return 'newer'
+  const version = view.getUint32(8, true)
+  if (version > FORMAT_VERSION) return 'newer'
   return {
     salt: view.getUint32(12, true), segment: view.getUint32(16, true), sizeBytes: view.getUint32(20, true),
     previous: { segment: view.getUint32(24, true), offset: view.getUint32(28, true) },
-    chain: view.getUint32(32, true), firstSegment: view.getUint32(36, true), checksum,
+    chain: view.getUint32(32, true), firstSegment: view.getUint32(36, true),
+    holdsReplicas: version >= REPLICA_VERSION, checksum,
   }
 }
 

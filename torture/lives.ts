@@ -1,5 +1,6 @@
 /**
- * Random lives of a log: appends, votes, truncations, marks and crashes, on roomy and on full disks, drawn from a seed. After every crash
+ * Random lives of a log: appends, votes, truncations, marks and crashes, on roomy and on full disks, drawn from a seed; in some, replicas
+ * come and go, and a new one may give another content to an index and a term of the one before it. After every crash
  * each group must have recovered to a prefix of its model that covers what was acknowledged.
  */
 
@@ -62,22 +63,38 @@ const randomMark = ({ random, rig, terms }: Life, group: number): void => {
   } else rig.install(group, { index: mark.index + entries.length + between(random, 1, 50), term: nextTerm(terms, group, true) })
 }
 
+/** True when this step is a replica's coming or going, or there is none. */
+const randomReplica = ({ random, rig, terms }: Life, group: number): boolean => {
+  const { replica } = currentState(modelOf(rig.models, group))
+  const isRemoved = replica?.isRemoved === true
+  if (!chance(random, isRemoved ? 0.3 : 0.08)) return isRemoved
+  const generation = replica?.generation ?? 1
+  if (!isRemoved && chance(random, 0.5)) rig.retire(group, generation)
+  else rig.adopt(group, generation + between(random, 1, 3))
+  if (chance(random, 0.5)) terms.delete(group)
+  return true
+}
+
 export interface StepsOptions {
   readonly steps: number
+  readonly withReplicas?: boolean
   readonly terms?: Terms
   /** After each; what waits is not yet on disk. */
   readonly onStep: () => void
 }
 
-export const randomSteps = (random: Random, rig: Rig, { steps, terms = new Map(), onStep }: StepsOptions): void => {
+export const randomSteps = (random: Random, rig: Rig, options: StepsOptions): void => {
+  const { steps, terms = new Map(), withReplicas = false, onStep } = options
   const life: Life = { random, rig, terms }
   const groups = between(random, 1, GROUPS_MAX)
   const cold = chance(random, 0.5) ? 0 : -1
   for (let step = 0; step < steps; step += 1) {
     const group = between(random, 0, groups - 1)
     if (group === cold && step > 5) continue
-    if (chance(random, 0.15)) randomMark(life, group)
-    else randomAppend(life, group)
+    if (!withReplicas || !randomReplica(life, group)) {
+      if (chance(random, 0.15)) randomMark(life, group)
+      else randomAppend(life, group)
+    }
     onStep()
   }
 }
@@ -99,7 +116,7 @@ const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | und
     if (matchingPrefix(model, recovered) === undefined) {
       return `group ${group} is no prefix of its ${model.steps.length} steps that covers the ${model.acknowledged} acknowledged`
     }
-    model.base = { hardState: recovered.hardState, mark: recovered.snapshot, entries: recovered.entries }
+    model.base = { ...recovered, mark: recovered.snapshot }
     model.steps = []
     model.acknowledged = 0
     model.tickets.clear()
@@ -107,8 +124,10 @@ const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | und
   return undefined
 }
 
+export interface LivesOptions extends RigOptions { readonly withReplicas?: boolean }
+
 /** Four lives of one log. Returns the first thing that is wrong; undefined when nothing is. */
-export const livesProblem = (seed: number, limits: RigOptions): string | undefined => {
+export const livesProblem = (seed: number, { withReplicas = false, ...limits }: LivesOptions): string | undefined => {
   const random = createRandom(seed)
   const config = randomConfig(random)
   const models = new Map<number, GroupModel>()
@@ -120,7 +139,7 @@ export const livesProblem = (seed: number, limits: RigOptions): string | undefin
     if (problem !== undefined) return `seed ${seed}, life ${life}: ${problem}`
     for (const group of models.keys()) nextTerm(terms, group, true)
     randomSteps(random, rig, {
-      steps: between(random, 1, 60), terms,
+      steps: between(random, 1, 60), terms, withReplicas,
       onStep: () => { if (chance(random, 0.5)) rig.clock.advance(chance(random, 0.1) ? 300 : between(random, 0, 30) / 10) },
     })
     if (rig.failure() !== undefined) return `seed ${seed}, life ${life}: ${String(rig.failure())}`

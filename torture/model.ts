@@ -6,7 +6,7 @@
  */
 
 import type { Entry, HardState } from '../actors/raft/protocol.ts'
-import type { RecoveredGroup, SnapshotMark } from '../actors/wal/protocol.ts'
+import type { RecoveredGroup, ReplicaMark, SnapshotMark } from '../actors/wal/protocol.ts'
 
 export type Step =
   | { readonly kind: 'hardState'; readonly hardState: HardState }
@@ -14,12 +14,14 @@ export type Step =
   | { readonly kind: 'compact'; readonly mark: SnapshotMark }
   | { readonly kind: 'install'; readonly mark: SnapshotMark }
   | { readonly kind: 'quarantine'; readonly reason: string }
+  | { readonly kind: 'replica'; readonly replica: ReplicaMark }
 
 export interface ModelState {
   readonly hardState: HardState
   readonly mark: SnapshotMark
   readonly entries: readonly Entry[]
   readonly quarantined?: string
+  readonly replica?: ReplicaMark
 }
 
 export const emptyState: ModelState = { hardState: { term: 0, vote: '' }, mark: { index: 0, term: 0 }, entries: [] }
@@ -29,6 +31,7 @@ const applyStep = (state: ModelState, step: Step): ModelState => {
     case 'hardState': return { ...state, hardState: step.hardState }
     case 'entry': return { ...state, entries: [...state.entries.filter(({ index }) => index < step.entry.index), step.entry] }
     case 'quarantine': return { ...state, quarantined: step.reason }
+    case 'replica': return { ...emptyState, replica: step.replica }
     case 'compact': return { ...state, mark: step.mark, entries: state.entries.filter(({ index }) => index > step.mark.index) }
     case 'install': {
       const agrees = state.entries.some(({ index, term }) => index === step.mark.index && term === step.mark.term)
@@ -48,6 +51,7 @@ export const currentState = (model: GroupModel): ModelState => stateAt(model, mo
 const isSameState = (recovered: RecoveredGroup, state: ModelState): boolean =>
   recovered.hardState.term === state.hardState.term && recovered.hardState.vote === state.hardState.vote
   && recovered.quarantined === state.quarantined
+  && recovered.replica?.generation === state.replica?.generation && recovered.replica?.isRemoved === state.replica?.isRemoved
   && recovered.snapshot.index === state.mark.index && recovered.snapshot.term === state.mark.term
   && recovered.entries.length === state.entries.length
   && recovered.entries.every((entry, at) => {
@@ -58,7 +62,7 @@ const isSameState = (recovered: RecoveredGroup, state: ModelState): boolean =>
 
 /**
  * How many steps the recovered group reflects; undefined when it is no prefix that covers what was acknowledged. Compactions
- * that follow may have been made durable ahead of what they waited for.
+ * that follow may have been made durable ahead of what they waited for, though not ahead of another replica.
  */
 export const matchingPrefix = (model: GroupModel, recovered: RecoveredGroup): number | undefined => {
   let state = model.base
@@ -69,6 +73,7 @@ export const matchingPrefix = (model: GroupModel, recovered: RecoveredGroup): nu
     if (isSameState(recovered, state)) return count
     let ahead = state
     for (const later of model.steps.slice(count)) {
+      if (later.kind === 'replica') break
       if (later.kind !== 'compact') continue
       ahead = applyStep(ahead, later)
       if (isSameState(recovered, ahead)) return count

@@ -9,7 +9,7 @@
 import { createRandom } from '../actors/kernel/random.ts'
 import { emptyState } from './model.ts'
 import { createRig, entryOf } from './rig.ts'
-import { durableEnd, entryText, hardStateText, markText, recoveredText, segmentsOf, stateText } from './specimen.ts'
+import { durableEnd, entryText, hardStateText, markText, recoveredText, replicaText, segmentsOf, stateText } from './specimen.ts'
 import { endOfData } from '../storage/bytes.ts'
 import { decodeGroupHeader, isBefore } from '../storage/group.ts'
 import { BLOCK_BYTES } from '../storage/segment.ts'
@@ -51,9 +51,9 @@ const kindOf = ({ cuts }: Specimen, report: RecoveryReport): string => {
 
 /** Whatever comes back, also from a group that is quarantined, was once submitted, and its entries stand in a row. */
 const inventedBy = ({ known }: Specimen, { groups }: RecoveryReport): string | undefined => {
-  for (const { group, hardState, snapshot, entries } of groups.values()) {
+  for (const { group, hardState, snapshot, entries, replica } of groups.values()) {
     const texts = known.get(group)
-    const found = [hardStateText(hardState), markText(snapshot), ...entries.map(entryText)]
+    const found = [replicaText(replica), hardStateText(hardState), markText(snapshot), ...entries.map(entryText)]
     const invented = found.find((text) => texts?.has(text) !== true)
     if (invented !== undefined) return `INVENTED in group ${group}: ${invented}`
     if (entries.some(({ index }, at) => index !== snapshot.index + 1 + at)) return `INVENTED: the entries of group ${group} have gaps`
@@ -61,21 +61,26 @@ const inventedBy = ({ known }: Specimen, { groups }: RecoveryReport): string | u
   return undefined
 }
 
-const isAt = ({ states }: Cut, { groups }: RecoveryReport): boolean => {
+const isAt = ({ states }: Cut, { groups, damagedNode }: RecoveryReport): boolean => {
   const ids = new Set([...states.keys(), ...groups.keys()])
   return [...ids].every((id) => {
     const found = groups.get(id)
-    if (found !== undefined && !isTrusted(found)) return true
+    if (found === undefined ? damagedNode !== undefined : !isTrusted(found)) return true
     const state = found === undefined ? emptyState : { ...found, mark: found.snapshot }
     return stateText(state) === (states.get(id) ?? stateText(emptyState))
   })
 }
 
-/** All groups that are trusted stand at one and the same cut, and it reaches the durable offset. */
+/**
+ * All groups that are trusted stand at one and the same cut, and it reaches the durable offset. On a damaged node only a replica that
+ * began behind the damage may be trusted, and it has lost nothing either.
+ */
 const lostBy = (specimen: Specimen, report: RecoveryReport, image: DiskImage): string | undefined => {
   if (report.damagedNode !== undefined) {
-    const trusted = [...report.groups.values()].find(isTrusted)
-    return trusted === undefined ? undefined : `group ${trusted.group} is trusted on a damaged node`
+    const trusted = [...report.groups.values()].filter(isTrusted)
+    if (trusted.length === 0) return undefined
+    const known = trusted.find(({ replica }) => replica === undefined)
+    if (known !== undefined) return `group ${known.group} is trusted on a damaged node`
   }
   const durable = durableEnd(specimen, image)
   const cut = specimen.cuts.findLast(({ end, ...states }) => !isBefore(end, durable) && isAt({ end, ...states }, report))

@@ -42,6 +42,8 @@ export interface Rig {
   readonly compact: (group: number, mark: SnapshotMark) => void
   readonly install: (group: number, mark: SnapshotMark) => number
   readonly quarantine: (group: number, reason: string) => number
+  readonly adopt: (group: number, generation: number) => number
+  readonly retire: (group: number, generation: number) => number
   readonly isAcknowledged: (ticket: number) => boolean
   /** Opens the log and waits for the report. */
   readonly open: () => Rig
@@ -67,7 +69,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
   let ticket = 0
   const onNotice = (notice: WalNotice): void => {
     notices.push(notice)
-    if (notice.type !== 'wal.appended' && notice.type !== 'wal.snapshotMarked' && notice.type !== 'wal.quarantined') return
+    if (!('ticket' in notice)) return
     acknowledged.add(notice.ticket)
     const model = modelOf(models, notice.group)
     model.acknowledged = Math.max(model.acknowledged, model.tickets.get(notice.ticket) ?? 0)
@@ -87,6 +89,12 @@ export const createRig = (options: RigOptions = {}): Rig => {
     const model = modelOf(models, group)
     model.tickets.set(ticket, model.steps.length)
     return ticket
+  }
+  const begin = (group: number, type: 'wal.adopt' | 'wal.retire', generation: number): number => {
+    modelOf(models, group).steps.push({ kind: 'replica', replica: { generation, isRemoved: type === 'wal.retire' } })
+    const own = nextTicket(group)
+    wal.send({ type, group, generation, ticket: own })
+    return own
   }
   const rig: Rig = {
     clock, disk, wal, notices, groups, models, report,
@@ -117,6 +125,8 @@ export const createRig = (options: RigOptions = {}): Rig => {
       wal.send({ type: 'wal.quarantine', group, ticket: own, reason })
       return own
     },
+    adopt: (group, generation) => begin(group, 'wal.adopt', generation),
+    retire: (group, generation) => begin(group, 'wal.retire', generation),
     open: () => {
       wal.send({ type: 'wal.open' })
       clock.runUntil(() => report() !== undefined || wal.state() === 'halted' || failure !== undefined, 2_000)

@@ -15,7 +15,7 @@ import { currentState } from './model.ts'
 import { createRig } from './rig.ts'
 import type { Entry, HardState } from '../actors/raft/protocol.ts'
 import type { WalConfig } from '../actors/wal/config.ts'
-import type { RecoveredGroup, SnapshotMark } from '../actors/wal/protocol.ts'
+import type { RecoveredGroup, ReplicaMark, SnapshotMark } from '../actors/wal/protocol.ts'
 import type { Position } from '../storage/group.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
 import type { LogRecovery } from '../storage/recovery.ts'
@@ -132,8 +132,11 @@ export const markText = ({ index, term }: SnapshotMark): string => `mark ${index
 export const entryText = ({ index, term, kind, payload }: Entry): string =>
   `${index}/${term}/${kind}/${payload.length}/${crc32(payload)}`
 
-export const stateText = ({ hardState, mark, entries }: Omit<ModelState, 'quarantined'>): string =>
-  [hardStateText(hardState), markText(mark), ...entries.map(entryText)].join(' | ')
+export const replicaText = (replica: ReplicaMark | undefined): string =>
+  (replica === undefined ? 'genesis' : `replica ${replica.generation}${replica.isRemoved ? ' removed' : ''}`)
+
+export const stateText = ({ hardState, mark, entries, replica }: Omit<ModelState, 'quarantined'>): string =>
+  [replicaText(replica), hardStateText(hardState), markText(mark), ...entries.map(entryText)].join(' | ')
 
 /** The same for what a restart found, and whether it is trusted. */
 export const recoveredText = (group: RecoveredGroup): string =>
@@ -141,10 +144,11 @@ export const recoveredText = (group: RecoveredGroup): string =>
 
 const knownOf = (models: ReadonlyMap<number, GroupModel>): ReadonlyMap<number, ReadonlySet<string>> =>
   new Map([...models].map(([group, { steps }]) => {
-    const texts = new Set([hardStateText({ term: 0, vote: '' }), markText({ index: 0, term: 0 })])
+    const texts = new Set([replicaText(undefined), hardStateText({ term: 0, vote: '' }), markText({ index: 0, term: 0 })])
     for (const step of steps) {
       if (step.kind === 'hardState') texts.add(hardStateText(step.hardState))
       else if (step.kind === 'entry') texts.add(entryText(step.entry))
+      else if (step.kind === 'replica') texts.add(replicaText(step.replica))
       else if (step.kind !== 'quarantine') texts.add(markText(step.mark))
     }
     return [group, texts]

@@ -58,6 +58,33 @@ const copiedForward = ({ rig, settle }: Growth): void => {
   settle()
 }
 
+/** Replicas adopted and retired over four segments, the oldest of which go. */
+const replicas = ({ rig, settle }: Growth): void => {
+  rig.append(1, { hardState: { term: 1, vote: vote('a') }, entries: entriesOf(1, 3) })
+  rig.append(2, { hardState: { term: 5, vote: vote('b') }, entries: entriesOf(1, 2, { term: 5 }) })
+  settle()
+  rig.retire(1, 1)
+  settle()
+  rig.adopt(2, 7)
+  rig.append(2, { hardState: { term: 6, vote: vote('c') }, entries: entriesOf(1, 2, { term: 6 }) })
+  settle()
+  rig.append(3, { entries: entriesOf(1, 3, { bytes: 900 }) })
+  rig.adopt(1, 9)
+  settle()
+  rig.install(1, { index: 20, term: 6 })
+  rig.append(1, { hardState: { term: 6, vote: '' }, entries: entriesOf(21, 24, { term: 6, bytes: 900 }) })
+  settle()
+  rig.append(3, { entries: entriesOf(4, 6, { bytes: 900 }) })
+  rig.quarantine(3, 'presented less than it promised')
+  rig.retire(2, 7)
+  settle()
+  rig.adopt(3, 11)
+  rig.append(3, { hardState: { term: 9, vote: vote('a') }, entries: entriesOf(1, 4, { term: 7, bytes: 700 }) })
+  settle()
+  rig.append(3, { entries: entriesOf(4, 8, { term: 9, bytes: 700 }) })
+  settle()
+}
+
 /** The last group is the first of a new segment. */
 const rolledTail = ({ rig, settle }: Growth): void => {
   for (let index = 1; index <= 5; index += 1) {
@@ -72,6 +99,8 @@ export const fixedSpecimens = (): readonly Specimen[] => [
   growSpecimen({ name: 'three segments, sealed', config: SMALL, isSealed: true }, threeSegments),
   growSpecimen({ name: 'three segments, open tail', config: SMALL, isSealed: false }, threeSegments),
   growSpecimen({ name: 'copied forward', config: { segmentBytes: 12_288, segmentsWanted: 1 }, isSealed: true }, copiedForward),
+  growSpecimen({ name: 'replicas, sealed', config: SMALL, isSealed: true }, replicas),
+  growSpecimen({ name: 'replicas, copied forward', config: { segmentBytes: 12_288, segmentsWanted: 1 }, isSealed: false }, replicas),
   growSpecimen({ name: 'rolled tail', config: SMALL, isSealed: false }, rolledTail),
 ]
 
@@ -82,6 +111,6 @@ export const randomSpecimens = (seed: number, pass: number): readonly Specimen[]
     const random = createRandom(own)
     const config = { ...randomConfig(random), segmentBytes: 12_288 + 4_096 * (own % 2) }
     return growSpecimen({ name: `random ${own}`, config, isSealed: true }, ({ rig, settle }) => {
-      randomSteps(random, rig, { steps: 12, onStep: settle })
+      randomSteps(random, rig, { steps: 12, withReplicas: at % 2 === 1, onStep: settle })
     })
   })

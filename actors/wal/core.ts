@@ -14,7 +14,7 @@ import type { LogRecovery } from '../../storage/recovery.ts'
 import type { Position } from '../../storage/group.ts'
 import type { WalRecord } from '../../storage/record.ts'
 import type { WalConfig } from './config.ts'
-import type { SnapshotMark, WalEvent, WalNotice } from './protocol.ts'
+import type { ReplicaMark, SnapshotMark, WalEvent, WalNotice } from './protocol.ts'
 
 /** The disk's answers and the core's own delays: what the shell reports. No peer and no other actor can make them. */
 export type WalDiskEvent =
@@ -75,12 +75,16 @@ export interface GroupState {
   hardState: HardState | undefined
   mark: SnapshotMark
   quarantine: string | undefined
+  replica: ReplicaMark | undefined
   lastIndex: Index
   /** Where each term begins, ascending; nothing at or below the mark. */
   terms: { readonly index: Index; readonly term: Term }[]
   hardStateSegment: number
   markSegment: number
   quarantineSegment: number
+  replicaSegment: number
+  /** Replica records submitted and not yet placed: until then what was placed before is void already, and still pins its segments. */
+  replicasWaiting: number
   /** Entries that may be live once what was placed is durable, by segment; what merely waits changes nothing here. */
   readonly rows: Map<number, Row>
   placedLast: Index
@@ -111,6 +115,10 @@ export interface WalCore {
   nextSegment: number
   /** Whether the next group may stand in the last segment. */
   continues: boolean
+  /** The last segment's version knows replica records. */
+  holdsReplicas: boolean
+  /** Some group has, or awaits, a replica record: every segment begun from now on is of the version that knows them. */
+  hasReplicas: boolean
   end: Position
   firstSegment: number
   inFlight: InFlight | undefined
@@ -143,7 +151,8 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     `segmentBytes is a multiple of ${layout.blockBytes} and at least three times that`)
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
-    preparing: undefined, nextSegment: 1, continues: false, end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
+    preparing: undefined, nextSegment: 1, continues: false, holdsReplicas: false, hasReplicas: false,
+    end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
     isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
   }
@@ -153,10 +162,18 @@ export const groupState = (core: WalCore, group: GroupId): GroupState => {
   const known = core.groups.get(group)
   if (known !== undefined) return known
   const state: GroupState = {
-    group, hardState: undefined, mark: { index: 0, term: 0 }, quarantine: undefined, lastIndex: 0, terms: [],
-    hardStateSegment: 0, markSegment: 0, quarantineSegment: 0, rows: new Map(), placedLast: 0, placedMark: 0,
+    group, hardState: undefined, mark: { index: 0, term: 0 }, quarantine: undefined, replica: undefined, lastIndex: 0, terms: [],
+    hardStateSegment: 0, markSegment: 0, quarantineSegment: 0, replicaSegment: 0, replicasWaiting: 0, rows: new Map(),
+    placedLast: 0, placedMark: 0,
   }
   core.groups.set(group, state)
+  return state
+}
+
+/** The group, for what only a replica that is there may say. */
+const hosted = (core: WalCore, group: GroupId): GroupState => {
+  const state = groupState(core, group)
+  assert(state.replica?.isRemoved !== true, `group ${group}: nothing but a new replica comes behind a tombstone`)
   return state
 }
 
@@ -196,7 +213,7 @@ type EventOf<Type extends WalInput['type']> = Extract<WalInput, { readonly type:
 
 export const handleAppend = (core: WalCore, event: EventOf<'wal.append'>): void => {
   const { group, hardState, entries } = event
-  const state = groupState(core, group)
+  const state = hosted(core, group)
   const records: WalRecord[] = []
   if (hardState !== undefined) {
     state.hardState = hardState
@@ -242,7 +259,7 @@ export const trimRows = (state: GroupState, range: { readonly from: Index; reado
 
 export const handleInstallSnapshot = (core: WalCore, event: EventOf<'wal.installSnapshot'>): void => {
   const { group, mark } = event
-  const state = groupState(core, group)
+  const state = hosted(core, group)
   assert(mark.index >= state.mark.index, `group ${group}: an installed snapshot is never older than the log's mark`)
   const keepsTail = termAt(state, mark.index) === mark.term
   setMark(state, mark)
@@ -259,7 +276,7 @@ export const handleInstallSnapshot = (core: WalCore, event: EventOf<'wal.install
 /** A mark that is not newer says nothing new. */
 export const handleCompact = (core: WalCore, event: EventOf<'wal.compact'>): void => {
   const { group, mark } = event
-  const state = groupState(core, group)
+  const state = hosted(core, group)
   if (mark.index <= state.mark.index) return
   assert(mark.index <= state.lastIndex, `group ${group}: a compaction covers entries of the log`)
   setMark(state, mark)
@@ -276,7 +293,7 @@ const setMark = (state: GroupState, mark: SnapshotMark): void => {
 
 export const handleQuarantine = (core: WalCore, event: EventOf<'wal.quarantine'>): void => {
   const { group, reason, ticket } = event
-  groupState(core, group).quarantine = reason
+  hosted(core, group).quarantine = reason
   submit(core, group, {
     records: [{ kind: 'quarantine', group, reason }], isReserved: true, notice: { type: 'wal.quarantined', group, ticket },
   })

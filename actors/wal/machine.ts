@@ -23,6 +23,7 @@ import {
   retryWrite, startFlush, startSeal,
 } from './plan.ts'
 import { copyForward } from './reclaim.ts'
+import { handleAdopt, handleRetire } from './replica.ts'
 import { canFlush } from './take.ts'
 
 /** xstate copies the outermost object of a context: the core, which is changed in place, hangs below it. */
@@ -42,6 +43,8 @@ const submissions = {
   'wal.installSnapshot': { actions: 'installSnapshot' },
   'wal.compact': { actions: 'compact' },
   'wal.quarantine': { actions: 'quarantine' },
+  'wal.adopt': { actions: 'adopt' },
+  'wal.retire': { actions: 'retire' },
 } as const
 
 const background = {
@@ -67,6 +70,8 @@ export const walMachine = setup({
     installSnapshot: on('wal.installSnapshot', handleInstallSnapshot),
     compact: on('wal.compact', handleCompact),
     quarantine: on('wal.quarantine', handleQuarantine),
+    adopt: on('wal.adopt', handleAdopt),
+    retire: on('wal.retire', handleRetire),
     startFlush: ({ context }) => startFlush(context.core),
     flushWithoutRoom: ({ context }) => handleFlushWithoutRoom(context.core),
     flushLater: ({ context }) => { context.core.isFlushRequested = false },

@@ -13,6 +13,7 @@ import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
 import type { GroupState, SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
 import { endCopying, lowestNeededSegment, reclaim } from './reclaim.ts'
+import { placeReplica } from './replica.ts'
 import { canFlush, takeable, targetOf } from './take.ts'
 import type { Target } from './take.ts'
 
@@ -21,6 +22,7 @@ export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
   core.isDamaged = report.damagedNode !== undefined
   core.segments = [...recovery.segments]
   core.continues = tail.continues
+  core.holdsReplicas = tail.holdsReplicas
   core.end = tail.end
   core.isSealed = tail.isSealed
   core.nextSegment = tail.nextSegment
@@ -31,6 +33,8 @@ export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
     state.hardState = group.hardState
     state.mark = group.snapshot
     state.quarantine = group.quarantined
+    state.replica = group.replica
+    if (group.replica !== undefined) core.hasReplicas = true
     state.lastIndex = group.snapshot.index + group.entries.length
     for (const { index, term } of group.entries) {
       if (state.terms.at(-1)?.term !== term) state.terms.push({ index, term })
@@ -41,6 +45,7 @@ export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
     state.hardStateSegment = usage.hardStateSegment
     state.markSegment = usage.markSegment
     state.quarantineSegment = usage.quarantineSegment
+    state.replicaSegment = usage.replicaSegment
     for (const [segment, row] of usage.rows) {
       state.rows.set(segment, { ...row })
       state.placedLast = Math.max(state.placedLast, row.indexMax)
@@ -104,6 +109,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.prepared = undefined
     core.nextSegment = at.segment + 1
     core.continues = true
+    core.holdsReplicas = core.hasReplicas
     core.mayFree = true
   }
   if (core.mayFree) {
@@ -111,7 +117,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.mayFree = false
   }
   const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, records }
-  const opens = { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore }
+  const opens = { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore, holdsReplicas: core.holdsReplicas }
   const plan: GroupPlan = target.opens ? { ...base, opens } : base
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
   core.isSealed = isSeal
@@ -147,6 +153,7 @@ const place = (core: WalCore, record: WalRecord, segment: number): void => {
       state.markSegment = segment
       return
     case 'quarantine': state.quarantineSegment = segment; return
+    case 'replica': placeReplica(core, record, segment); return
   }
   record satisfies never
 }
@@ -171,7 +178,9 @@ export const startSeal = (core: WalCore): void => {
   const segment = must(core.segments.at(-1), 'there is a segment to seal')
   const offset = Math.ceil(core.end.offset / core.layout.blockBytes) * core.layout.blockBytes
   assert(offset + core.layout.groupHeaderBytes <= segment.sizeBytes, 'the last block of a segment is kept for its seal')
-  const target: Target = { segment, offset, limit: segment.sizeBytes, plainLimit: segment.sizeBytes, opens: false }
+  const target: Target = {
+    segment, offset, limit: segment.sizeBytes, plainLimit: segment.sizeBytes, opens: false, holdsReplicas: core.holdsReplicas,
+  }
   launch(core, { target, records: [], notices: [], bytes: 0, isSeal: true })
 }
 

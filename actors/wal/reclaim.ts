@@ -2,8 +2,8 @@
  * The log's decisions, part four: freeing the oldest segment.
  *
  * One log serves all groups, so one cold group could pin every segment (DESIGN 5). A segment is pinned by live entries, and by the newest
- * hard state, mark or quarantine of a group. The latter are rewritten from memory; few live entries are read back and copied
- * forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
+ * hard state, mark, quarantine or replica record of a group. The latter are rewritten from memory; few live entries are read back and
+ * copied forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
  *
  * How a segment goes: the group that holds the last copy or mark carries the raised `firstSegment` in its header. Only when that
  * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.
@@ -33,6 +33,7 @@ const isPinned = (core: WalCore, segment: number): boolean => {
 
 const hasSmallState = (state: GroupState, segment: number): boolean =>
   state.hardStateSegment === segment || state.markSegment === segment || state.quarantineSegment === segment
+  || state.replicaSegment === segment
 
 /** Frees the oldest segment when the log holds more than it should, or the disk is full. One step at a time. */
 export const reclaim = (core: WalCore): void => {
@@ -81,7 +82,7 @@ const askForSnapshots = (core: WalCore, pins: readonly Pin[], bytes: number): vo
 export const copyForward = (core: WalCore, segment: number, records: readonly WalRecord[]): void => {
   core.isReadingCopies = false
   for (const state of core.groups.values()) {
-    const copies = [...smallState(state, segment), ...liveEntries(state, segment, records)]
+    const copies = state.replicasWaiting > 0 ? [] : [...smallState(state, segment), ...liveEntries(state, segment, records)]
     if (copies.length === 0 && !state.rows.has(segment)) continue
     submit(core, state.group, { records: copies, isReserved: true, frees: segment })
   }
@@ -96,12 +97,14 @@ export const endCopying = (core: WalCore): void => {
   core.mayFree = true
 }
 
-/** Of two entries with one index the later in the log counts. */
+/** Of two entries with one index the later in the log counts, and none that stands before its group's replica. */
 const liveEntries = (state: GroupState, segment: number, records: readonly WalRecord[]): WalRecord[] => {
   const live = new Map<Index, WalRecord>()
   if (!state.rows.has(segment)) return []
   for (const record of records) {
-    if (record.group !== state.group || (record.kind !== 'entry' && record.kind !== 'copiedEntry')) continue
+    if (record.group !== state.group) continue
+    if (record.kind === 'replica' && !record.isCopied) live.clear()
+    if (record.kind !== 'entry' && record.kind !== 'copiedEntry') continue
     const { entry } = record
     if (entry.index <= state.mark.index || termAt(state, entry.index) !== entry.term) continue
     live.set(entry.index, { kind: 'copiedEntry', group: state.group, entry })
@@ -112,6 +115,9 @@ const liveEntries = (state: GroupState, segment: number, records: readonly WalRe
 const smallState = (state: GroupState, segment: number): WalRecord[] => {
   const { group } = state
   const records: WalRecord[] = []
+  if (state.replicaSegment === segment && state.replica !== undefined) {
+    records.push({ kind: 'replica', group, replica: state.replica, isCopied: true })
+  }
   if (state.hardStateSegment === segment && state.hardState !== undefined) {
     records.push({ kind: 'hardState', group, hardState: state.hardState })
   }

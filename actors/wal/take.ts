@@ -4,6 +4,8 @@
  * While no segment stands ready ahead because the disk is full, `reserveBytes` of the last one is closed to client writes and
  * kept for votes, no-ops and marks. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement
  * vouches for them), so it takes them along.
+ *
+ * A replica record only stands in a segment whose version knows it: the first of a log waits for the next segment.
  */
 
 import type { Index } from '../raft/protocol.ts'
@@ -20,6 +22,8 @@ export interface Target {
   /** The same for submissions that are not reserved. */
   readonly plainLimit: number
   readonly opens: boolean
+  /** The segment's version knows replica records. */
+  readonly holdsReplicas: boolean
 }
 
 const currentTarget = (core: WalCore): Target | undefined => {
@@ -27,14 +31,15 @@ const currentTarget = (core: WalCore): Target | undefined => {
   if (segment === undefined || !core.continues) return undefined
   const limit = segment.sizeBytes - core.layout.blockBytes
   const isHeldBack = core.isFull && core.prepared === undefined
-  return { segment, offset: core.end.offset, limit, plainLimit: isHeldBack ? limit - core.config.reserveBytes : limit, opens: false }
+  const plainLimit = isHeldBack ? limit - core.config.reserveBytes : limit
+  return { segment, offset: core.end.offset, limit, plainLimit, opens: false, holdsReplicas: core.holdsReplicas }
 }
 
 const preparedTarget = (core: WalCore): Target | undefined => {
   const segment = core.prepared
   if (segment === undefined) return undefined
   const limit = segment.sizeBytes - core.layout.blockBytes
-  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true }
+  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true, holdsReplicas: core.hasReplicas }
 }
 
 /** Where something of what waits can go now. */
@@ -65,7 +70,8 @@ export const takeable = (core: WalCore, target: Target, submissionsMax: number):
     }
     const limit = mayReserve?.has(submission.group) === true ? target.limit : target.plainLimit
     const room = Math.min(limit - target.offset, Math.max(config.groupBytesMax, bytes))
-    const part = partThatFits(core, submission, { room, bytes, isFirst: taken.length === 0, hard: limit - target.offset })
+    const { holdsReplicas } = target
+    const part = partThatFits(core, submission, { room, bytes, isFirst: taken.length === 0, hard: limit - target.offset, holdsReplicas })
     if (part !== undefined) {
       taken.push(part)
       bytes += part.bytes
@@ -87,7 +93,7 @@ interface PassedOver { last: Index; isAscending: boolean }
 
 const passOver = (passed: PassedOver, { records, placed }: Submission): void => {
   for (const record of records.slice(placed)) {
-    if (record.kind === 'snapshotMark') passed.isAscending = false
+    if (record.kind === 'snapshotMark' || record.kind === 'replica') passed.isAscending = false
     if (record.kind !== 'entry') continue
     if (record.entry.index <= passed.last) passed.isAscending = false
     passed.last = record.entry.index
@@ -104,14 +110,22 @@ const mayOvertake = ({ records }: Submission, passed: PassedOver): boolean =>
 const groupsWithReserved = (queue: readonly Submission[]): ReadonlySet<GroupId> =>
   new Set(queue.filter(({ isReserved }) => isReserved).map(({ group }) => group))
 
-interface Space { readonly room: number; readonly bytes: number; readonly isFirst: boolean; readonly hard: number }
+interface Space {
+  readonly room: number
+  readonly bytes: number
+  readonly isFirst: boolean
+  readonly hard: number
+  readonly holdsReplicas: boolean
+}
 
 /** The next records of a submission that fit. The first record of a group may exceed the group's usual size, never the segment. */
 const partThatFits = (core: WalCore, submission: Submission, space: Space): Taken | undefined => {
   let bytes = 0
   let count = 0
   for (let at = submission.placed; at < submission.records.length; at += 1) {
-    const size = core.layout.recordBytes(submission.records[at] as WalRecord)
+    const record = submission.records[at] as WalRecord
+    if (record.kind === 'replica' && !space.holdsReplicas) break
+    const size = core.layout.recordBytes(record)
     const limit = space.isFirst && count === 0 ? space.hard : space.room
     if (space.bytes + bytes + size > limit) break
     bytes += size

@@ -31,6 +31,9 @@ const drawRecord = (random: Random): WalRecord => {
     () => ({ kind: 'snapshotMark', group, mark, keepsTail: chance(random, 0.5) }),
     () => ({ kind: 'compactMark', group, mark }),
     () => ({ kind: 'quarantine', group, reason: 'it forgot' }),
+    () => ({
+      kind: 'replica', group, replica: { generation: entry.term, isRemoved: chance(random, 0.3) }, isCopied: chance(random, 0.3),
+    }),
   ])()
 }
 
@@ -71,6 +74,7 @@ export const logRecord: Target = {
 const drawSegment = (random: Random): Uint8Array => {
   const header = encodeSegmentHeader({
     salt: SALT, segment: 1, sizeBytes: SEGMENT_BYTES_MIN, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1,
+    holdsReplicas: chance(random, 0.5),
   })
   const parts = [header.bytes.subarray(0, SIZE_FIELDS_BYTES)]
   let chain = header.checksum
@@ -128,6 +132,9 @@ export const logSegment: Target = {
     const held = groups.some(({ entries, snapshot }) => entries.some(({ index }, at) => index !== snapshot.index + 1 + at))
     if (held) throw new Error('recovered entries have gaps')
     const isTrusting = report.damagedNode !== undefined && groups.some(({ quarantined }) => quarantined === undefined)
+    const lingers = groups.some(({ replica, entries, hardState, snapshot }) =>
+      replica?.isRemoved === true && entries.length + hardState.term + snapshot.index > 0)
+    if (lingers) throw new Error('something is left behind a tombstone')
     if (isTrusting) throw new Error('a group of a damaged log is trusted')
     const shape = `${report.damagedNode === undefined ? 'sound' : 'damaged'} ${report.tornBytes > 0 ? 'torn' : ''} ${groups.length}`
     return { ok: true, shape: `${shape} ${tail.continues}`, value: groups }

@@ -15,6 +15,11 @@ const state = (term: number, node: string): WalRecord =>
 const mark = (index: number): WalRecord => ({ kind: 'compactMark', group: 1, mark: { index, term: 1 } })
 const installed = (index: number, keepsTail: boolean): WalRecord =>
   ({ kind: 'snapshotMark', group: 1, mark: { index, term: 1 }, keepsTail })
+const began = (generation: number): WalRecord =>
+  ({ kind: 'replica', group: 1, replica: { generation, isRemoved: false }, isCopied: false })
+const gone = (generation: number): WalRecord =>
+  ({ kind: 'replica', group: 1, replica: { generation, isRemoved: true }, isCopied: false })
+const again = (record: WalRecord): WalRecord => (record.kind === 'replica' ? { ...record, isCopied: true } : record)
 const bad = (kind: RecordHeader['kind'], index: number, term = 1): RecordHeader =>
   ({ kind, index, term, group: 1, detail: 1, payloadBytes: 8, payloadCrc: 0, chain: 0 })
 
@@ -65,6 +70,42 @@ describe('what the records of a group add up to', () => {
     expect(replay(...records).quarantined).toMatch(reason)
   })
 
+  const everything = [entry(1), entry(2), mark(1), state(4, 'a'), bad('entry', 3), bad('hardState', 0, 4), bad('quarantine', 0)]
+  const empty = { group: 1, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] }
+
+  test.each<readonly [string, readonly (WalRecord | RecordHeader)[], object]>([
+    ['a replica that begins voids everything before it', [...everything, began(2)],
+      { ...empty, replica: { generation: 2, isRemoved: false } }],
+    ['a tombstone, too', [...everything, gone(1)], { ...empty, replica: { generation: 1, isRemoved: true } }],
+    ['and counts behind a tombstone', [gone(1), began(2), entry(1)],
+      { ...empty, entries: [entryOf(1)], replica: { generation: 2, isRemoved: false } }],
+    ['a copied one voids nothing, with the first still there', [began(2), entry(1), again(began(2)), copied(1), entry(2)],
+      { ...empty, entries: entriesOf(1, 2), replica: { generation: 2, isRemoved: false } }],
+    ['or gone', [entry(2), again(began(2)), copied(1)],
+      { ...empty, entries: entriesOf(1, 2), replica: { generation: 2, isRemoved: false } }],
+    ['a vote of a lower term counts, in a new replica', [state(9, 'a'), began(2), state(1, 'b')],
+      { ...empty, hardState: { term: 1, vote: 'b:1' }, replica: { generation: 2, isRemoved: false } }],
+    ['what stands behind a tombstone is no one\'s', [gone(2), entry(1), state(3, 'a'), bad('entry', 2)],
+      { ...empty, replica: { generation: 2, isRemoved: true } }],
+  ])('%s', (_, records, wanted) => {
+    expect(replay(...records)).toEqual(wanted)
+  })
+
+  test('damage behind the beginning of a replica is its own', () => {
+    expect(replay(began(2), entry(1), bad('entry', 2)).quarantined).toBe('the record of entry 2 is damaged')
+  })
+
+  test('what was void pins no segment, and the newest replica record does', () => {
+    const ledger = createGroupLedger(1)
+    const log: readonly WalRecord[] = [
+      entry(1), state(1, 'a'), mark(1), { kind: 'quarantine', group: 1, reason: 'x' }, began(2), state(1, 'b'), again(began(2)),
+    ]
+    for (const [at, record] of log.entries()) ledger.apply(record, at + 1)
+    expect([ledger.usage(), ledger.beganIn()]).toEqual([
+      { group: 1, hardStateSegment: 6, markSegment: 0, quarantineSegment: 0, replicaSegment: 7, rows: new Map() }, 5,
+    ])
+  })
+
   test('a damaged vote is made up for by a later term, or by a vote in its own', () => {
     expect(replay(bad('hardState', 0, 2), state(3, '')).quarantined).toBeUndefined()
     expect(replay(bad('hardState', 0, 2), state(2, 'a')).quarantined).toBeUndefined()
@@ -74,7 +115,7 @@ describe('what the records of a group add up to', () => {
 test('a group in its very place, of its very log, does not pass behind another chain', () => {
   const image = new Uint8Array(16_384)
   const header = encodeSegmentHeader({
-    salt: 5, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1,
+    salt: 5, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1, holdsReplicas: false,
   })
   image.set(header.bytes)
   const records = entriesOf(1, 2).map((each): WalRecord => ({ kind: 'entry', group: 1, entry: each }))

@@ -7,7 +7,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Entry } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
-import { BLOCK_BYTES, encodeSegmentHeader, segmentName, segmentOfName } from '../../storage/segment.ts'
+import { BLOCK_BYTES, encodeSegmentHeader, FORMAT_VERSION, segmentName, segmentOfName } from '../../storage/segment.ts'
 import { crc32 as crcOf } from '../../storage/crc.ts'
 import { recoverLog } from '../../storage/recovery.ts'
 import { readSegment } from '../../storage/segmentReader.ts'
@@ -120,7 +120,7 @@ describe('a sealed log', () => {
   test('with a segment of another log in it is damaged', () => {
     const images = copyOf(log)
     const { bytes } = encodeSegmentHeader({
-      salt: 12_345, segment: 2, sizeBytes: 12_288, previous: { segment: 1, offset: 0 }, chain: 0, firstSegment: 1,
+      salt: 12_345, segment: 2, sizeBytes: 12_288, previous: { segment: 1, offset: 0 }, chain: 0, firstSegment: 1, holdsReplicas: false,
     })
     imageOf(images, 2).set(bytes)
     expect(recoverLog(images).report.damagedNode).toMatch(/belongs to another log/)
@@ -130,7 +130,7 @@ describe('a sealed log', () => {
     const images = copyOf(log)
     const bytes = imageOf(images, top)
     const view = new DataView(bytes.buffer)
-    view.setUint32(8, 2, true)
+    view.setUint32(8, FORMAT_VERSION + 1, true)
     view.setUint32(4, 0, true)
     view.setUint32(4, crcOf(bytes.subarray(0, 40)), true)
     expect(recoverLog(images)).toMatchObject({ isNewer: true, repairs: [] })

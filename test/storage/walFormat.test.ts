@@ -7,7 +7,7 @@ import { decodeGroupHeader, encodeGroup } from '../../storage/group.ts'
 import { decodeRecordHeader, encodeRecord, recordBytes, recordOf, recordPayload } from '../../storage/record.ts'
 import type { WalRecord } from '../../storage/record.ts'
 import { recoverLog } from '../../storage/recovery.ts'
-import { decodeSegmentHeader, encodeSegmentHeader, segmentName, segmentOfName } from '../../storage/segment.ts'
+import { decodeSegmentHeader, encodeSegmentHeader, FORMAT_VERSION, segmentName, segmentOfName } from '../../storage/segment.ts'
 
 const page = new URL('../../docs/WAL_FORMAT.md', import.meta.url)
 const records: readonly WalRecord[] = [
@@ -15,11 +15,23 @@ const records: readonly WalRecord[] = [
   { kind: 'entry', group: 7, entry: { term: 2, index: 1, kind: 1, payload: new TextEncoder().encode('hi') } },
 ]
 
+const replicaRecord: WalRecord =
+  { kind: 'replica', group: 7, replica: { generation: 40, isRemoved: true }, isCopied: false }
+
+/** One record behind the header of the log's first group of that example. */
+const exampleRecord = (): Uint8Array => {
+  const bytes = new Uint8Array(recordBytes(replicaRecord))
+  const group = decodeGroupHeader(exampleSegment(), { segment: 1, offset: 4_096 })
+  encodeRecord(bytes, 0, { record: replicaRecord, chain: group?.checksum ?? 0 })
+  return bytes
+}
+
 const exampleSegment = (): Uint8Array => {
   const salt = 0x0badcafe
   const image = new Uint8Array(16_384)
   const header = encodeSegmentHeader({
     salt, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1,
+    holdsReplicas: false,
   })
   image.set(header.bytes)
   const group = encodeGroup({
@@ -46,12 +58,13 @@ const dump = (image: Uint8Array): string => {
 }
 
 describe('the documented format', () => {
-  const pattern = /<!-- example -->\n```text\n([\s\S]*?)```\n<!-- \/example -->/
-
-  test('the worked example is what the encoders write', () => {
-    const wanted = `${dump(exampleSegment())}\n`
+  test.each([
+    ['example', exampleSegment], ['replica example', exampleRecord],
+  ] as const)('the worked %s is what the encoders write', (name, bytes) => {
+    const pattern = new RegExp(`<!-- ${name} -->\\n\`\`\`text\\n([\\s\\S]*?)\`\`\`\\n<!-- /${name} -->`)
+    const wanted = `${dump(bytes())}\n`
     const text = readFileSync(page, 'utf8')
-    const block = `<!-- example -->\n\`\`\`text\n${wanted}\`\`\`\n<!-- /example -->`
+    const block = `<!-- ${name} -->\n\`\`\`text\n${wanted}\`\`\`\n<!-- /${name} -->`
     if (process.env['REWRITE'] === '1') writeFileSync(page, text.replace(pattern, () => block))
     expect(pattern.exec(readFileSync(page, 'utf8'))?.[1]).toBe(wanted)
   })
@@ -64,7 +77,7 @@ describe('the documented format', () => {
   })
 
   test('every test it names exists', () => {
-    const files = ['./recoveryTorture', '../actors/wal/wal', '../actors/wal/torture', '../actors/wal/property']
+    const files = ['./recoveryTorture', '../actors/wal/wal', '../actors/wal/torture', '../actors/wal/property', '../actors/wal/replicas']
     const sources = files.map((path) => `${path}.test.ts`).map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('\n')
     const races = /## Races[\s\S]*?## What remains/.exec(readFileSync(page, 'utf8'))?.[0].replace(/\s+/g, ' ') ?? ''
     const names = [...races.matchAll(/(?:Tests?: |, )\*([^*]+)\*/g)].map((match) => (match[1] ?? '').replace(/, \.\.\.$/, ''))
@@ -81,6 +94,8 @@ describe('a record', () => {
     { kind: 'snapshotMark', group: 0, mark: { index: 9, term: 3 }, keepsTail: false },
     { kind: 'compactMark', group: 1, mark: { index: 9, term: 3 } },
     { kind: 'quarantine', group: 2, reason: 'déjà vu' },
+    replicaRecord,
+    { kind: 'replica', group: 65_535, replica: { generation: 2 ** 45, isRemoved: false }, isCopied: true },
   ]
 
   test.each(all)('decodes to what was encoded: $kind', (record) => {
@@ -109,6 +124,15 @@ test('headers that are too short or of another kind decode to nothing', () => {
   expect(decodeSegmentHeader(new Uint8Array(4_096))).toBeUndefined()
   expect(decodeGroupHeader(new Uint8Array(40), { segment: 1, offset: 0 })).toBeUndefined()
   expect(decodeGroupHeader(exampleSegment(), { segment: 2, offset: 4_096 })).toBeUndefined()
+})
+
+test('a segment states the lowest version that knows every kind it may hold, and a later one is refused', () => {
+  const fields = { salt: 5, segment: 1, sizeBytes: 16_384, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1 }
+  for (const [holdsReplicas, version] of [[false, 1], [true, 2]] as const) {
+    const { bytes } = encodeSegmentHeader({ ...fields, holdsReplicas })
+    expect([bytes[8], decodeSegmentHeader(bytes)]).toEqual([version, expect.objectContaining({ holdsReplicas })])
+  }
+  expect(FORMAT_VERSION).toBe(2)
 })
 
 test('a segment\'s name and number belong together', () => {

@@ -5,9 +5,11 @@ import type { Generator } from '../generator.ts'
 
 const PER_PASS = 1_000
 const FULL_DISK_EVERY = 3
+/** In every so many lives replicas come and go. */
+const REPLICAS_EVERY = 4
 const FULL_DISK_BYTES = 100_000
 
-interface LifePlan { readonly seed: number; readonly isFull: boolean }
+interface LifePlan { readonly seed: number; readonly isFull: boolean; readonly withReplicas?: boolean }
 
 /** Seeds that once caught a mistake, run for ever: the first of pass 0. */
 export const CORPUS: readonly LifePlan[] = [
@@ -18,10 +20,14 @@ export const randomLives = (seed: number): Generator => ({
   name: 'a random life with crashes', share: 2,
   sizeOf: () => PER_PASS,
   judge: (pass, index) => {
-    const drawn = { seed: seed * 100_000 + pass * PER_PASS + index, isFull: index % FULL_DISK_EVERY === FULL_DISK_EVERY - 1 }
+    const drawn = {
+      seed: seed * 100_000 + pass * PER_PASS + index, isFull: index % FULL_DISK_EVERY === FULL_DISK_EVERY - 1,
+      withReplicas: index % REPLICAS_EVERY === REPLICAS_EVERY - 1,
+    }
     const life = (pass === 0 ? CORPUS[index] : undefined) ?? drawn
-    const kind = life.isFull ? 'full disk' : 'roomy disk'
-    const problem = livesProblem(life.seed, life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {})
+    const { withReplicas = false } = life
+    const kind = `${life.isFull ? 'full disk' : 'roomy disk'}${withReplicas ? ', replicas' : ''}`
+    const problem = livesProblem(life.seed, { withReplicas, ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}) })
     return problem === undefined ? { kind } : { kind, problem: `${kind}: ${problem}` }
   },
 })

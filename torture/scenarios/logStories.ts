@@ -139,6 +139,27 @@ export const logStories: readonly Story[] = [
     filler(rig, 2, { from: 23, to: 30 })
     rig.clock.advance(200)
   } },
+  { name: 'replicas', run: (rig) => {
+    rig.append(1, { hardState: { term: 1, vote: vote('a') }, entries: entriesOf(1, 5) })
+    rig.append(2, { hardState: { term: 3, vote: vote('b') }, entries: entriesOf(1, 3, { term: 3 }) })
+    rig.clock.advance(2)
+    rig.retire(1, 1)
+    rig.adopt(2, 4)
+    rig.append(2, { entries: entriesOf(1, 2, { term: 4 }) })
+    rig.clock.advance(2)
+    filler(rig, 3, { from: 1, to: 16 })
+    rig.compact(3, { index: 14, term: 1 })
+    rig.clock.advance(5)
+    rig.append(2, { entries: entriesOf(3, 12, { term: 4, bytes: 1_200 }) })
+    rig.adopt(2, 6)
+    rig.append(2, { hardState: { term: 5, vote: vote('c') }, entries: entriesOf(1, 2, { term: 5 }) })
+    rig.adopt(1, 7)
+    rig.install(1, { index: 30, term: 2 })
+    rig.clock.advance(3)
+    filler(rig, 3, { from: 17, to: 40 })
+    rig.retire(3, 1)
+    rig.clock.advance(200)
+  } },
   { name: 'promises', judge: promiseProblem, run: (rig) => {
     rig.append(1, { hardState: { term: 1, vote: vote('a') } })
     rig.clock.advance(1)
