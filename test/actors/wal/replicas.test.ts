@@ -17,7 +17,7 @@ import type { Rig, RigOptions } from '../../../torture/rig.ts'
 import type { RecoveredGroup } from '../../../actors/wal/protocol.ts'
 import type { WalRecord } from '../../../storage/record.ts'
 
-const SEEDS = 100
+const SEEDS = 60
 const FULL_DISK_SEED = 20_000
 const FULL_DISK_BYTES = 100_000
 
