@@ -13,6 +13,7 @@ import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
 import { STATUS_OP, isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
 import { mapOfGenesis } from './clusterMap.ts'
+import { createGossipRadio } from './gossipRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
 import { createNodeParts } from './nodeParts.ts'
@@ -26,6 +27,7 @@ import type { Readiness } from '../gateway/health.ts'
 import type { Subscription } from '../bus/port.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { ClusterMap } from './clusterMap.ts'
+import type { GossipRadio } from './gossipRadio.ts'
 import type { Leadership } from './leadership.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
@@ -51,6 +53,7 @@ interface Running {
   parts: NodeParts | null
   leadership: Leadership | null
   radio: BeaconRadio | null
+  gossip: GossipRadio | null
   ticker: Ticker | null
   status: Subscription | null
   routing: Routing
@@ -60,8 +63,8 @@ interface Running {
 
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
-    options, map: mapOfGenesis(options.genesis), life: null, parts: null, leadership: null, radio: null, ticker: null, status: null,
-    routing: 'gateway', isEnded: false, wasStalled: false,
+    options, map: mapOfGenesis(options.genesis), life: null, parts: null, leadership: null, radio: null, gossip: null, ticker: null,
+    status: null, routing: 'gateway', isEnded: false, wasStalled: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -153,6 +156,17 @@ const join = (running: Running): void => {
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
   })
+  running.gossip = createGossipRadio({
+    bus: controlBus,
+    clock,
+    log: ports.log.child({ actor: 'gossip' }),
+    cluster: genesis.cluster,
+    self: genesis.node,
+    boot,
+    tickMs: settings.tickMs,
+    members: () => running.map.nodes,
+    onFailure: (error) => onFailure(running, error),
+  })
   checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: map.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
@@ -180,6 +194,7 @@ const onTick = (running: Running, tick: Tick): void => {
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
+  running.gossip?.onTick(tick)
   if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
 }
@@ -206,14 +221,16 @@ const onWalNotice = (running: Running, notice: WalNotice): void => {
   }
 }
 
-const startHandOver = ({ parts, leadership, options }: Running): void => {
+const startHandOver = ({ parts, leadership, gossip, options }: Running): void => {
   if (parts === null) return
+  gossip?.leave()
   parts.micro.close()
   parts.doors.drain()
   leadership?.startHandOver(options.ports.clock.now())
 }
 
-const closeLog = ({ parts }: Running): void => {
+const closeLog = ({ parts, gossip }: Running): void => {
+  gossip?.leave()
   parts?.doors.close()
   parts?.host.stop()
   parts?.wal.send({ type: 'wal.close' })
@@ -238,6 +255,7 @@ const release = (running: Running): void => {
   running.isEnded = true
   running.ticker?.stop()
   running.radio?.stop()
+  running.gossip?.stop()
   running.status?.unsubscribe()
   running.parts?.micro.close()
   running.parts?.doors.close()
@@ -257,7 +275,8 @@ const report = (running: Running): NodeReport => reportNode({
   walBytes: running.parts?.wal.bytes() ?? 0,
   walBacklogBytes: running.parts?.wal.backlogBytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,
-  counters: running.parts === null ? {} : countersOf(running.parts, running.radio),
+  counters: running.parts === null ? {} : { ...countersOf(running.parts, running.radio), ...running.gossip?.counters() },
+  gossip: running.gossip?.report(),
 })
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
