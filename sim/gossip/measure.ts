@@ -35,7 +35,7 @@ export interface Measurement {
   /** Of one node, in the window. */
   readonly messagesPerSecond: number
   readonly suspicions: number
-  /** `dead` said of a node that ran, by anybody. */
+  /** `dead` first said of a node while it ran: rumours that repeat it are not counted. */
   readonly falseDeaths: number
   /** The same, said by a node that was never stopped of another such. */
   readonly falseDeathsAmongHealthy: number
@@ -64,10 +64,10 @@ export const measure = (condition: Condition, seed: number): Measurement => {
   let isCounting = false
   const world: World = createWorld({
     nodes: condition.nodes, seed, loss: condition.loss, ...(condition.config === undefined ? {} : { config: condition.config }),
-    onVerdict: (observer, { peer, to }) => {
+    onVerdict: (observer, { peer, to, by }) => {
       if (!isCounting) return
       if (to === 'suspect') counts.suspicions += 1
-      if (to !== 'dead' || world.isAsleep(peer)) return
+      if (to !== 'dead' || by !== observer || world.isAsleep(peer)) return
       counts.falseDeaths += 1
       if (!sleepers.has(observer) && !sleepers.has(peer)) counts.falseDeathsAmongHealthy += 1
     },
