@@ -12,6 +12,6 @@ import { shardState } from './targets/shardState.ts'
 import type { Target } from './target.ts'
 
 export const targets: readonly Target[] = [
-  frame, clientFrame, nodeFrame, controlMessage, gossipMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile, genesisFile,
-  subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
+  frame, clientFrame, nodeFrame, controlMessage, gossipMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile,
+  genesisFile, subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
 ]

@@ -66,8 +66,9 @@ export const takeRumours = (queue: RumourQueue, { config, groupSize, first }: Ta
   const sent = leastSent(queue, config.rumourBytesMax - (first === undefined ? 0 : bytesOf(first)))
   const most = transmissionsMax(config, groupSize)
   for (const { rumour, tier } of sent) {
-    forget(queue, rumour.node)
+    queue.tiers[tier]?.delete(rumour.node)
     if (tier + 1 < most) place(queue, rumour, tier + 1)
+    else queue.tierOf.delete(rumour.node)
   }
   const rumours = sent.map(({ rumour }) => rumour)
   return first === undefined ? rumours : [first, ...rumours.filter(({ node }) => node !== first.node)]

@@ -19,8 +19,14 @@ interface Panel {
 
 export const drawPlot = (rows: readonly Measurement[]): string => {
   const panels: readonly Panel[] = [
-    { title: 'Seconds from a crash until every node holds it for dead (median)', top: PANEL.top, valueOf: (row) => medianOf(row.allDeaths) / MS_PER_SECOND },
-    { title: 'Messages that a node sends per second', top: PANEL.top + PANEL.height + PANEL.gap, valueOf: (row) => row.messagesPerSecond },
+    {
+      title: 'Seconds from a crash until every node holds it for dead (median)', top: PANEL.top,
+      valueOf: ({ allDeaths }) => medianOf(allDeaths) / MS_PER_SECOND,
+    },
+    {
+      title: 'Messages that a node sends per second', top: PANEL.top + PANEL.height + PANEL.gap,
+      valueOf: ({ messagesPerSecond }) => messagesPerSecond,
+    },
   ]
   const height = PANEL.top + 2 * PANEL.height + PANEL.gap + 50
   return [
@@ -48,9 +54,11 @@ const drawPanel = ({ title, top, valueOf }: Panel, rows: readonly Measurement[])
   ])
   const lines = weathers.flatMap((weather, i) => {
     const color = COLORS[i % COLORS.length] ?? '#000000'
-    const points = rows.filter(({ condition }) => condition.name === weather).map((row) => [x(row.condition.nodes), y(valueOf(row))] as const)
+    const points = rows.filter(({ condition }) => condition.name === weather)
+      .map((row): Point => [x(row.condition.nodes), y(valueOf(row))])
+    const path = points.map((point) => point.map(rounded).join(',')).join(' ')
     return [
-      `<polyline fill="none" stroke="${color}" stroke-width="2" points="${points.map((point) => point.map(rounded).join(',')).join(' ')}"/>`,
+      `<polyline fill="none" stroke="${color}" stroke-width="2" points="${path}"/>`,
       ...points.map(([px, py]) => `<circle cx="${rounded(px)}" cy="${rounded(py)}" r="3" fill="${color}"/>`),
       text([right + 12, top + 14 + 18 * i], `● ${weather}`, 'start', color),
     ]

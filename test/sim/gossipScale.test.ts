@@ -37,7 +37,8 @@ describe('a measurement', () => {
 })
 
 test('the tables have a row a measurement, and the plot a line a weather', () => {
-  const rows = [small, { ...small, nodes: 12, trials: 1 }, { ...small, name: 'rough', loss: 0.3, trials: 1 }].map((condition) => measure(condition, 1))
+  const rows = [small, { ...small, nodes: 12, trials: 1 }, { ...small, name: 'rough', loss: 0.3, trials: 1 }]
+    .map((condition) => measure(condition, 1))
   expect(scaleTable(rows).split('\n')).toHaveLength(5)
   expect(comparisonTable(rows)).toContain('| rough |')
   const plot = drawPlot(rows)

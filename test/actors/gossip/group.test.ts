@@ -136,7 +136,8 @@ describe('a group', () => {
     world.run(STABLE_MS)
     const left = new Set(world.members.slice(0, 3))
     world.cut((from, to) => left.has(from) !== left.has(to))
-    const areApart = (): boolean => world.members.every((a) => world.members.every((b) => left.has(a) === left.has(b) || world.view(a, b) === 'dead'))
+    const isApart = (a: NodeId, b: NodeId): boolean => left.has(a) === left.has(b) || world.view(a, b) === 'dead'
+    const areApart = (): boolean => world.members.every((a) => world.members.every((b) => isApart(a, b)))
     expect(world.until(areApart, 120_000)).not.toBeNull()
     world.cut(() => false)
     expect(world.until(allAgreeOnLife(world), 60_000)).not.toBeNull()

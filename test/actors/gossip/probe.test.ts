@@ -44,7 +44,7 @@ describe('a probe', () => {
     expect(detector.sent('gossip.pingRequest')).toEqual([])
     detector.ticks(1)
     const requests = detector.sent('gossip.pingRequest')
-    expect(requests.map(({ message }) => [message.target, message.sequence])).toEqual(Array(3).fill([to, sequence]))
+    expect(requests.map(({ message }) => [message.target, message.sequence])).toEqual(Array.from({ length: 3 }, () => [to, sequence]))
     expect(new Set(requests.map((request) => request.to)).size).toBe(3)
     expect(requests.map((request) => request.to)).not.toContain(to)
     detector.ticks(4)

@@ -12,7 +12,9 @@ const take = (queue: ReturnType<typeof createRumourQueue>, groupSize = 10, bytes
   takeRumours(queue, { config: { ...config, rumourBytesMax: bytes }, groupSize })
 
 describe('a rumour', () => {
-  test.each([[2, 4], [9, 4], [10, 8], [99, 8], [100, 12], [1_000, 16]])('in a group of %i is sent %i times, then it is over', (groupSize, times) => {
+  const times = [[2, 4], [9, 4], [10, 8], [99, 8], [100, 12], [1_000, 16]] as const
+
+  test.each(times)('in a group of %i is sent %i times, then it is over', (groupSize, times) => {
     const queue = createRumourQueue()
     spread(queue, claim('n2', 'suspect', 1))
     let sent = 0

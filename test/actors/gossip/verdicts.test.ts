@@ -97,7 +97,9 @@ describe('a peer', () => {
 
   test('each change of a verdict is one line in the log, a death one that asks for an eye', () => {
     const lines: string[] = []
-    const write = (level: string) => (fields: LogFields, message: string): void => { lines.push(`${level} ${message} ${String(fields['by'])}`) }
+    const write = (level: string) => (fields: LogFields, message: string): void => {
+      lines.push(`${level} ${message} ${String(fields['by'])}`)
+    }
     const log: Logger = {
       error: write('error'), warn: write('warn'), info: write('info'), debug: () => {}, trace: () => {}, child: () => log,
     }
