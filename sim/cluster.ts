@@ -88,7 +88,8 @@ export const createCluster = (input: ClusterInput): Cluster => {
     clock: brokerClock(timeline),
     maxPayloadBytes: options.maxPayloadBytes,
     ...(options.isMapped ? { mappings: { prefix: 'kv', shardCount: options.shards } } : {}),
-    fate: ({ from, to, subject }) => network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped) }),
+    fate: ({ from, to, subject }) =>
+      network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped), isAside: isGossip(subject) }),
   })
   const machines = members.map((id): Machine => ({
     id, disk: createDisk(options.disk, random, timeline), node: null, process: createProcess(id), lives: 0,
@@ -194,6 +195,10 @@ const brokerClock = (timeline: Timeline): Clock => ({
  */
 const mayRepeat = (subject: string, isMapped: boolean): boolean =>
   subject.startsWith('_INBOX.') || (subject.startsWith('skv.') && isMapped)
+
+/** `skv.<cluster>.gossip.<to>.<from>`. Asked of every message, hence without splitting it. */
+const isGossip = (subject: string): boolean =>
+  subject.startsWith('skv.') && subject.startsWith('.gossip.', subject.indexOf('.', 'skv.'.length))
 
 const settingsOf = (options: SimOptions): NodeSettings => ({
   ...defaultSettings,

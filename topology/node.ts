@@ -12,6 +12,7 @@ import { nodeMachine } from '../actors/node/machine.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
 import { STATUS_OP, isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
+import { createGossipRadio } from './gossipRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
 import { createLiveMap } from './liveMap.ts'
@@ -26,6 +27,7 @@ import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { Subscription } from '../bus/port.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
+import type { GossipRadio } from './gossipRadio.ts'
 import type { Leadership } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { MapParts } from './mapParts.ts'
@@ -53,6 +55,7 @@ interface Running {
   parts: NodeParts | null
   leadership: Leadership | null
   radio: BeaconRadio | null
+  gossip: GossipRadio | null
   ticker: Ticker | null
   mapParts: MapParts | null
   status: Subscription | null
@@ -66,7 +69,7 @@ interface Running {
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
     options, live: openLiveMap(options, () => running.parts?.host.follow()),
-    life: null, parts: null, leadership: null, radio: null, mapParts: null, ticker: null, status: null,
+    life: null, parts: null, leadership: null, radio: null, gossip: null, mapParts: null, ticker: null, status: null,
     routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false, wasStalled: false,
   }
   const effects: NodeEffect[] = []
@@ -178,6 +181,17 @@ const join = (running: Running): void => {
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
   })
+  running.gossip = createGossipRadio({
+    bus: controlBus,
+    clock,
+    log: ports.log.child({ actor: 'gossip' }),
+    cluster: genesis.cluster,
+    self: genesis.node,
+    boot,
+    tickMs: settings.tickMs,
+    members: () => live.map().nodes,
+    onFailure: (error) => onFailure(running, error),
+  })
   checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: genesis.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
@@ -212,6 +226,7 @@ const onTick = (running: Running, tick: Tick): void => {
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
   running.mapParts?.onTick(tick.now)
+  running.gossip?.onTick(tick)
   if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
 }
@@ -238,14 +253,16 @@ const onWalNotice = (running: Running, notice: WalNotice): void => {
   }
 }
 
-const startHandOver = ({ parts, leadership, options }: Running): void => {
+const startHandOver = ({ parts, leadership, gossip, options }: Running): void => {
   if (parts === null) return
+  gossip?.leave()
   parts.micro.close()
   parts.doors.drain()
   leadership?.startHandOver(options.ports.clock.now())
 }
 
-const closeLog = ({ parts }: Running): void => {
+const closeLog = ({ parts, gossip }: Running): void => {
+  gossip?.leave()
   parts?.doors.close()
   parts?.host.stop()
   parts?.wal.send({ type: 'wal.close' })
@@ -272,6 +289,7 @@ const release = (running: Running): void => {
   running.ticker?.stop()
   running.radio?.stop()
   running.mapParts?.stop()
+  running.gossip?.stop()
   running.status?.unsubscribe()
   running.parts?.micro.close()
   running.parts?.doors.close()
@@ -291,7 +309,8 @@ const report = (running: Running): NodeReport => reportNode({
   walBytes: running.parts?.wal.bytes() ?? 0,
   walBacklogBytes: running.parts?.wal.backlogBytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,
-  counters: running.parts === null ? {} : countersOf(running.parts, running.radio),
+  counters: running.parts === null ? {} : { ...countersOf(running.parts, running.radio), ...running.gossip?.counters() },
+  gossip: running.gossip?.report(),
 })
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

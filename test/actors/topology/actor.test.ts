@@ -231,7 +231,7 @@ describe('the shell of a member', () => {
     const actor = createTopology({
       group: 1_024, genesis: genesisOf(), clock: { now: () => 7 }, log: silentLogger, limits,
       ports: {
-        raft: (event) => raft.push(event), snapshots, configurationAt: () => ({ voters: [], outgoing: [], learners: [] }),
+        raft: (event) => raft.push(event), snapshots, configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
         answer: (_, message) => answers.push(message), sendOrder: () => {}, onState: () => {}, quiet: () => {},
       },
       onFailure: (error) => failures.push(error),
