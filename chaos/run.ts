@@ -148,6 +148,7 @@ const arenaOf = ({ cluster, connections, disk, input, nemeses, recorder, supervi
     kill: supervisor.kill,
     start: supervisor.start,
     expectExit: supervisor.expectExit,
+    hasOutlived: supervisor.hasOutlived,
     say: (text) => {
       recorder.nemesis(nemesis.name, text)
       input.say(`${nemesis.name}: ${text}`)
