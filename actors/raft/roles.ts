@@ -40,6 +40,7 @@ export const becomePreCandidate = (core: RaftCore): void => {
   core.leader = ''
   // A snapshot that is still arriving must not take force under a candidate.
   core.following.incoming = null
+  core.campaigns += 1
   resetElectionTimer(core)
   core.campaign = createCampaign()
   core.campaign.votes.set(core.self, { isGranted: true, wallMs: core.wallMs })
@@ -65,6 +66,7 @@ export const becomeCandidate = (core: RaftCore, event: RaftEvent): void => {
 export const becomeLeader = (core: RaftCore): void => {
   core.role = 'leader'
   core.leader = core.self
+  core.campaigns = 0
   core.leading = createLeading(core.now)
   for (const entry of entriesBetween(core.log, core.commitIndex + 1, lastIndexOf(core.log))) core.leading.uncommittedBytes += bytesOf(entry)
   membershipChanged(core)

@@ -151,6 +151,21 @@ describe('section 5.2', () => {
     expect(drawn.size).toBe(10)
   })
 
+  test('Departure: campaigns that bring no leader grow patient, four times the interval at most, until a leader is heard', () => {
+    const h = createSolo()
+    const intervals = Array.from({ length: 7 }, () => {
+      while (h.member(1).core.role !== 'preCandidate' || h.member(1).core.electionTicks > 0) h.tickOnly(1, 1)
+      const { electionTimeout } = h.member(1).core
+      h.tickOnly(1, 1)
+      return electionTimeout
+    })
+    const within = (times: number) => (timeout: number): boolean => timeout >= 11 * times && timeout <= 20 * times
+    expect([1, 1, 2, 4, 4, 4, 4].map((times, i) => within(times)(intervals[i] ?? 0))).not.toContain(false)
+    say(h, 2, heartbeat(7))
+    h.tickOnly(1, 80)
+    expect(within(1)(h.member(1).core.electionTimeout)).toBe(true)
+  })
+
   test('A leader sends periodic heartbeats to all followers in order to maintain its authority', () => {
     const h = createServing()
     h.tickOnly(1, 1)

@@ -195,3 +195,20 @@ test('two that would lead and do not hear each other: one of them does, and the 
   expect(story.get('k')).toBe('after')
   story.end()
 })
+
+/**
+ * Found by the chaos lane on a machine with ten times more to do than it could (seed 15880): campaign after campaign was not decided, and a
+ * shard had nobody for 30 s. Seconds here are half of a node's, because ticks are.
+ */
+test.each([
+  114, 115, 116, 117,
+])('where answers take almost as long as an election timeout, somebody is elected all the same (%i)', (seed) => {
+  const story = tellStory(seed, {
+    network: { loss: 0, duplication: 0, delayMsMean: 150, reorderMsMax: 0 },
+    disk: { syncMsMean: 100, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10 },
+  })
+  story.until('somebody serves', () => story.nodes.some(({ node }) => node?.report().replicas[0]?.state === 'leading.serving'), 15_000)
+  story.simulation.network.calm()
+  story.end()
+})
