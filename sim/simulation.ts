@@ -8,6 +8,7 @@ import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
 import { createFaults } from './faults.ts'
 import { describeOperation } from './history.ts'
+import { hasLeft } from './mapFaults.ts'
 import { createMarks } from './marks/marks.ts'
 import { createNetwork, withAside } from './network.ts'
 import { createTrace } from './trace.ts'
@@ -89,14 +90,14 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     tap: { sent: watch.onSent, heard: watch.onHeard },
     onRunning: watch.onRunning,
     onExit: (machine, code, reason) => {
-      if (machine.mayExit !== '' || machine.isDamaged) faults.onExit(machine, reason)
+      if (machine.mayExit !== '' || machine.isDamaged || hasLeft(cluster, machine)) faults.onExit(machine, reason)
       else fail({ invariant: 'nodes end only when they must', text: `${machine.id} ended with code ${code}: ${reason}` })
     },
   })
   const workload = createWorkload({
     options: options.workload,
     clients: Array.from({ length: options.workload.clients }, (_, i) => ({ number: i + 1, ...cluster.connectClient(`c${i + 1}`) })),
-    nodes: cluster.machines.map(({ id }) => id), shards: options.shards,
+    nodes: cluster.machines.filter(({ isInUse }) => isInUse).map(({ id }) => id), shards: options.shards,
     timeline, random: createRandom(random.uint32()),
     onCompleted: (operation) => {
       trace.line(`c${operation.client}`, 'completed', describeOperation(operation))

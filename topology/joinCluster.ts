@@ -49,7 +49,7 @@ export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
   const state = stateOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'state', newerThan: 0 }))
   const genesis = genesisOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'genesis' }))
   if (state === null || genesis === null) {
-    return { problem: `node ${peer} does not say how its cluster stands: it runs an older version, or the broker keeps ${self} from asking` }
+    return { problem: `node ${peer} does not say how its cluster stands: it is older, or the broker keeps ${self} from asking` }
   }
   if ((nodeIn(state, self)?.state ?? 'left') !== 'left') {
     return {

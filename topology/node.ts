@@ -33,6 +33,7 @@ import type { LiveMap } from './liveMap.ts'
 import type { MapParts } from './mapParts.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
+import type { Proposals } from './proposals.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
 
 export interface Node {
@@ -41,6 +42,8 @@ export interface Node {
   readonly readiness: () => Readiness
   /** Hands leadership over, flushes, closes; ends in `onExit(0)`. */
   readonly drain: () => void
+  /** Asks the meta group to decide something; `done` with null when nobody who could answered. */
+  readonly propose: Proposals['propose']
   /** Ends at once without another effect: what a crash does to a process. For the simulator. */
   readonly kill: () => void
   /** The live parts, for the simulator's invariants; null until the log is being opened. */
@@ -86,6 +89,10 @@ export const createNode = (options: NodeOptions): Node => {
     report: () => report(running),
     readiness: () => readinessOf(report(running), connectionsOf(options.ports)),
     drain: () => running.life?.send({ type: 'node.drain' }),
+    propose: (command, done) => {
+      if (running.mapParts === null) done(null)
+      else running.mapParts.propose(command, done)
+    },
     kill: () => release(running),
     parts: () => running.parts,
   }

@@ -225,7 +225,9 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
       'the log knows that this replica has gone: a newer map is waited for')
     return
   }
-  if (known.generation === generation || generation === GENERATION_OF_GENESIS) openFromLog(hosting, named)
+  // A damaged log may have lost the record of a replica that was here: nobody can know, so it is opened as the log has it, quarantined.
+  const isDamaged = hosting.damagedNode !== undefined
+  if (known.generation === generation || generation === GENERATION_OF_GENESIS || isDamaged) openFromLog(hosting, named)
   else adopt(hosting, named)
 }
 
