@@ -28,7 +28,7 @@ export interface RaftTiming {
   readonly electionTicksMin: number
   /**
    * Upper end of the draw; also how long a started member stays silent, how long a leader goes on without hearing a quorum, and how
-   * long a transfer may take. Campaigns that bring no leader draw from up to four times the range (timers.ts). At least
+   * long a transfer may take. Elections that bring no leader draw from up to four times the range (timers.ts). At least
    * electionTicksMin + 1; the wider the range, the fewer split votes. Default 20.
    */
   readonly electionTicksMax: number
