@@ -7,7 +7,7 @@ import type { Condition } from './measure.ts'
 const sizes: readonly { readonly nodes: number; readonly windowMs: number; readonly trials: number }[] = [
   { nodes: 10, windowMs: 600_000, trials: 20 },
   { nodes: 100, windowMs: 60_000, trials: 5 },
-  { nodes: 1_000, windowMs: 15_000, trials: 1 },
+  { nodes: 1_000, windowMs: 10_000, trials: 1 },
 ]
 
 /** Two seconds are more than any collection or slow disk should stop a node for. */
