@@ -27,7 +27,7 @@ const swim: Partial<GossipConfig> = { healthMultMax: 1, suspicionMaxMult: 1, sta
 
 const COMPARED = { nodes: 128, windowMs: 60_000, trials: 1, loss: 0 } as const
 
-/** Lifeguard's experiment (section V) has 128 nodes, some of which stop for D and run for I, again and again. */
+/** In the shape of Lifeguard's experiment: 128 nodes, some of which stop for a while and run for a while, again and again. */
 export const comparisons: readonly Condition[] = [4, 16, 32].flatMap((anomalous) => {
   const sleepers = { share: anomalous / COMPARED.nodes, stopMs: 8_000, runMs: 1_000 }
   return [

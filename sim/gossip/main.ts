@@ -14,7 +14,7 @@ import { comparisons, conditions } from './conditions.ts'
 import { drawPlot } from './plot.ts'
 import { measure } from './measure.ts'
 import { soak, soakLine } from './soak.ts'
-import { comparisonTable, scaleTable } from './tables.ts'
+import { comparisonTable, medianOf, scaleTable } from './tables.ts'
 import type { Condition, Measurement } from './measure.ts'
 
 interface GossipWorld {
@@ -41,8 +41,9 @@ export const runGossip = async (args: readonly string[], { root, say }: GossipWo
   }
   const isWanted = ({ nodes }: Condition): boolean => values.nodes === undefined || nodes === Number(values.nodes)
   const measured = (wanted: readonly Condition[]): readonly Measurement[] => wanted.filter(isWanted).map((condition) => {
-    say(`measuring ${condition.name}, ${condition.nodes} nodes`)
-    return measure(condition, seed)
+    const found = measure(condition, seed)
+    say(`measured ${condition.nodes} nodes, ${condition.name}: ${Math.round(medianOf(found.allDeaths))} ms until all know`)
+    return found
   })
   const scale = measured(conditions)
   if (scale.length > 0) say(`\n${scaleTable(scale)}\n`)

@@ -64,7 +64,7 @@ describe('a node that joins', () => {
     const { story, fourth } = joinFourth(901)
     const state = stateOf(story)
     expect(story.nodes.map((machine) => replicasOn(state, machine))).toEqual([3, 3, 3, 3])
-    const leads = (machine: Machine): number => machine.node?.report().replicas.filter(({ state: at }) => at === 'leading.serving').length ?? 0
+    const leads = ({ node }: Machine): number => node?.report().replicas.filter(({ state: at }) => at === 'leading.serving').length ?? 0
     story.until('it leads one of four shards', () => leads(fourth) === 1, 60_000)
     expectKeys(story)
     story.end()
