@@ -3,7 +3,6 @@
  * changes go to the meta group, reads come from its leader, errors are problem+json.
  */
 
-import { bodyLimit } from 'hono/body-limit'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { addChanges } from './changeHandlers.ts'
 import { createGuard } from './guard.ts'
@@ -44,10 +43,8 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
   app.use(async (c, next) => {
     const refusal = guard({ header: (name) => c.req.header(name) })
     if (refusal !== null) return answer(refusal)
-    const { 'content-type': type, 'content-length': length } = c.req.header()
-    if (type !== undefined && length !== '0' && !/^application\/json(?:;|$)/i.test(type)) {
-      return answer(problemOf('unsupportedMediaType', 'a body is application/json'))
-    }
+    const unfit = unfitBody(c.req.header())
+    if (unfit !== null) return answer(unfit)
     if (waiting >= WAITING_MAX) return answer(problemOf('overloaded', `${WAITING_MAX} requests wait for their answer: try again later`))
     waiting += 1
     try {
@@ -58,9 +55,6 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
       waiting -= 1
     }
   })
-  app.use(bodyLimit({
-    maxSize: BODY_BYTES_MAX, onError: () => answer(problemOf('tooLarge', `a body has at most ${BODY_BYTES_MAX} bytes`)),
-  }))
   const admin = (): ClusterAdmin => {
     const there = options.admin()
     if (there === null) throw new ProblemError('starting', 'this node is starting, or ending: ask another, or again in a moment')
@@ -79,6 +73,15 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
   return { fetch: (request) => app.fetch(request) }
 }
 
+/** Node reads no more of a body than Content-Length says, so nothing else has to be counted. */
+const unfitBody = (headers: Readonly<Record<string, string>>): Problem | null => {
+  const { 'content-type': type, 'content-length': length = '0', 'transfer-encoding': coding } = headers
+  if (coding !== undefined) return problemOf('lengthRequired', 'a body comes with its Content-Length')
+  if (Number(length) > BODY_BYTES_MAX) return problemOf('tooLarge', `a body has at most ${BODY_BYTES_MAX} bytes`)
+  if (length !== '0' && !/^application\/json(?:;|$)/i.test(type ?? '')) return problemOf('unsupportedMediaType', 'a body is application/json')
+  return null
+}
+
 const answer = (problem: Problem): Response => new Response(`${JSON.stringify(problem)}\n`, {
   status: problem.status,
   headers: {
@@ -93,7 +96,7 @@ interface Issue {
 }
 
 const malformed = (issues: readonly Issue[]): ProblemError => {
-  const errors = issues.map(({ path, message }) => ({ where: path.map(String).join('.'), message }))
+  const errors = issues.map(({ path, message }) => ({ where: path.length === 0 ? 'body' : path.map(String).join('.'), message }))
   const [first] = errors
   return new ProblemError('malformed', first === undefined ? 'not as asked for' : `${first.where}: ${first.message}`, { errors })
 }

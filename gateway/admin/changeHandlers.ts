@@ -46,8 +46,8 @@ export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOpt
     c.json(await change(c.req.valid('header'), { kind: 'removeNode', node: c.req.valid('param').id as NodeId }), 200))
   app.openapi(changeRoutes.node, async (c) => {
     const node = c.req.valid('param').id as NodeId
-    const wanted = c.req.valid('json')
-    const wish: Wish = 'weight' in wanted ? { kind: 'setWeight', node, weight: wanted.weight } : { kind: 'setZone', node, zone: wanted.zone }
+    const { weight, zone = '' } = c.req.valid('json')
+    const wish: Wish = weight === undefined ? { kind: 'setZone', node, zone } : { kind: 'setWeight', node, weight }
     return c.json(await change(c.req.valid('header'), wish), 200)
   })
   app.openapi(changeRoutes.move, async (c) => {

@@ -10,13 +10,13 @@ export const PROBLEM_TYPE = 'application/problem+json'
 
 /** Reasons of this API itself. */
 type OwnReason =
-  | 'malformed' | 'noSuchPath' | 'unauthorised' | 'foreignHost' | 'foreignOrigin' | 'tooLarge' | 'unsupportedMediaType'
-  | 'starting' | 'undecided' | 'givenUp' | 'overloaded' | 'internal'
+  | 'malformed' | 'noSuchPath' | 'unauthorised' | 'foreignHost' | 'foreignOrigin' | 'lengthRequired' | 'tooLarge'
+  | 'unsupportedMediaType' | 'starting' | 'undecided' | 'givenUp' | 'overloaded' | 'internal'
 
 export type ProblemReason = RefusalReason | OwnReason
 
 const statuses: Readonly<Record<ProblemReason, number>> = {
-  malformed: 400, unauthorised: 401, foreignHost: 403, foreignOrigin: 403, noSuchPath: 404, tooLarge: 413,
+  malformed: 400, unauthorised: 401, foreignHost: 403, foreignOrigin: 403, noSuchPath: 404, lengthRequired: 411, tooLarge: 413,
   unsupportedMediaType: 415, internal: 500, starting: 503, undecided: 503, overloaded: 503, givenUp: 504,
   unknownNode: 404, unknownGroup: 404, unknownReplica: 404, moveUnknown: 404,
   staleEpoch: 412,

@@ -9,6 +9,7 @@ import { PROBLEM_TYPE } from './problems.ts'
 
 export const EVENTS_LIMIT_MAX = 100
 const EVENTS_LIMIT_DEFAULT = 20
+const ZONE_CHARACTERS_MAX = 64
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({ content: { 'application/json': { schema } }, description })
 const body = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } }, required: true })
@@ -77,9 +78,10 @@ export const changeRoutes = {
   remove: createRoute({ method: 'delete', path: '/v1/nodes/{id}', summary: 'Removes a node that carries nothing',
     request: { params: nodeParams, headers: changeHeaders }, ...changed }),
   node: createRoute({ method: 'patch', path: '/v1/nodes/{id}', summary: 'Sets a node\'s weight, or its zone',
-    request: { params: nodeParams, headers: changeHeaders, body: body(z.union([
-      z.strictObject({ weight: z.int().nonnegative() }), z.strictObject({ zone: z.string().max(64) }),
-    ])) }, ...changed }),
+    request: { params: nodeParams, headers: changeHeaders, body: body(
+      z.strictObject({ weight: z.int().nonnegative().optional(), zone: z.string().max(ZONE_CHARACTERS_MAX).optional() })
+        .refine(({ weight, zone }) => (weight === undefined) !== (zone === undefined), 'give weight or zone, one at a time'),
+    ) }, ...changed }),
   move: createRoute({ method: 'post', path: '/v1/moves', summary: 'Begins a move by hand, while the cluster is paused',
     request: { headers: changeHeaders, body: body(z.strictObject({
       group: z.union([z.int().nonnegative(), z.literal('meta')]), add: nodeId.nullable().default(null), remove: replicaId.nullable().default(null),
