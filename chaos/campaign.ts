@@ -26,6 +26,7 @@ export interface CampaignInput {
 export interface CampaignFigures extends TimeFigures {
   readonly runs: number
   readonly runsPlanned: number
+  readonly stormSeconds: number
   readonly operationsChecked: number
   readonly operationsAnswered: number
   readonly operationsUnknown: number
@@ -45,29 +46,57 @@ export interface CampaignResult {
 const MS_PER_SECOND = 1_000
 /** What a run takes beside its storm: start, last reads, judgement. */
 const OVERHEAD_SECONDS = 12
+/** 30,000 in eight storms of 40 s. */
+const WHOLE_RUNS = 8
+const OPERATIONS_PER_SECOND_BAR = 30_000 / (WHOLE_RUNS * 40)
+/** In less, some nemeses would never have their turn. */
+const STORM_SECONDS_MIN = 20
 
 export const runCampaign = async (input: CampaignInput): Promise<CampaignResult> => {
   const { plans, say } = input
   const startedAt = performance.now()
   const elapsed = (): number => (performance.now() - startedAt) / MS_PER_SECOND
   const results: RunResult[] = []
+  let stormed = 0
   const times = noTimes()
   let failed = 0
   for (const [i, plan] of plans.entries()) {
-    if (input.budgetSeconds !== null && elapsed() + plan.seconds + OVERHEAD_SECONDS > input.budgetSeconds) {
+    const left = input.budgetSeconds === null ? Number.POSITIVE_INFINITY : input.budgetSeconds - elapsed()
+    const seconds = stormSeconds(plan.seconds, left, plans.length - i)
+    if (seconds === null) {
       say(`chaos: the budget of ${input.budgetSeconds} s allows ${i} of ${plans.length} runs; the others are not run`)
       break
     }
-    const result = await runOne(input, plan, i)
+    const result = await runOne(input, { ...plan, seconds }, i)
     results.push(result)
+    stormed += seconds
     if (result.problems.length > 0) failed += 1
     for (const name of Object.keys(times) as (keyof typeof times)[]) times[name].push(...result.times[name])
   }
-  const figures = sum(results, { planned: plans.length, times: figuresOf(times), wallSeconds: Math.round(elapsed()) })
+  const figures = sum(results, { planned: plans.length, stormed, times: figuresOf(times), wallSeconds: Math.round(elapsed()) })
   sayFigures(figures, say)
-  const late = timeProblems(figures)
-  for (const problem of late) say(`chaos: FAILED: ${problem}`)
-  return { passed: results.length - failed, failed: failed + late.length, figures }
+  const problems = [...timeProblems(figures), ...idleProblems(figures)]
+  for (const problem of problems) say(`chaos: FAILED: ${problem}`)
+  return { passed: results.length - failed, failed: failed + problems.length, figures }
+}
+
+/** Clients that get nothing done see nothing wrong. A few runs alone may be slow ones. */
+export const idleProblems = (
+  { runs, stormSeconds: seconds, operationsChecked }: Pick<CampaignFigures, 'runs' | 'stormSeconds' | 'operationsChecked'>,
+): readonly string[] => {
+  const bar = Math.floor(OPERATIONS_PER_SECOND_BAR * seconds)
+  if (runs < WHOLE_RUNS || operationsChecked >= bar) return []
+  return [`only ${operationsChecked} operations were checked in ${seconds} s of storms: the bar is ${bar}`]
+}
+
+/**
+ * How long the storm of the next run may be, so that those after it may be as long; null: there is no time for one. Short storms of all
+ * rather than long ones of some: each run has nemeses that no other has.
+ */
+export const stormSeconds = (wanted: number, secondsLeft: number, runsLeft: number): number | null => {
+  if (secondsLeft < Math.min(wanted, STORM_SECONDS_MIN) + OVERHEAD_SECONDS) return null
+  const share = Math.floor(secondsLeft / runsLeft) - OVERHEAD_SECONDS
+  return Math.min(wanted, Math.max(share, STORM_SECONDS_MIN))
 }
 
 const runOne = async (input: CampaignInput, plan: Plan, i: number): Promise<RunResult> => {
@@ -81,7 +110,7 @@ const runOne = async (input: CampaignInput, plan: Plan, i: number): Promise<RunR
   const result = await run({ plan, commit, keepIn, planted, say: inside })
   const seconds = ((performance.now() - startedAt) / MS_PER_SECOND).toFixed(0)
   const times = figuresOf(result.times)
-  say(`chaos: run ${i + 1}: ${result.judgement?.checked ?? 0} operations checked, ${result.unknown} of unknown outcome; `
+  say(`chaos: run ${i + 1}: ${result.judgement.checked} operations checked, ${result.unknown} of unknown outcome; `
     + `${describeStrikes(result)}; leader killed p95 ${times.leaderKilledP95Ms} ms, broker restarted ${times.brokerRestartedMaxMs} ms, `
     + `settled ${times.settledMaxMs} ms; ${seconds} s`)
   if (result.problems.length === 0 && !input.isKept) rmSync(keepIn, { recursive: true, force: true })
@@ -97,28 +126,30 @@ const describeStrikes = ({ strikes }: RunResult): string => [...strikes].map(([n
 
 interface Rest {
   readonly planned: number
+  readonly stormed: number
   readonly times: TimeFigures
   readonly wallSeconds: number
 }
 
-const sum = (results: readonly RunResult[], { planned, times, wallSeconds }: Rest): CampaignFigures => {
+const sum = (results: readonly RunResult[], { planned, stormed, times, wallSeconds }: Rest): CampaignFigures => {
   const total = (of: (result: RunResult) => number): number => results.reduce((total, result) => total + of(result), 0)
   const strikes: Record<string, number> = {}
   for (const result of results) for (const [name, count] of result.strikes) strikes[name] = (strikes[name] ?? 0) + count
   return {
-    runs: results.length, runsPlanned: planned,
-    operationsChecked: total(({ judgement }) => judgement?.checked ?? 0),
+    runs: results.length, runsPlanned: planned, stormSeconds: stormed,
+    operationsChecked: total(({ judgement }) => judgement.checked),
     operationsAnswered: total(({ acknowledged }) => acknowledged),
     operationsUnknown: total(({ unknown }) => unknown),
-    notLinearizable: total(({ judgement }) => judgement?.notLinearizable.length ?? 0),
-    duplicates: total(({ judgement }) => judgement?.duplicates.length ?? 0),
-    failuresThatShow: total(({ judgement }) => judgement?.failuresThatShow.length ?? 0),
+    notLinearizable: total(({ judgement }) => judgement.notLinearizable.length),
+    duplicates: total(({ judgement }) => judgement.duplicates.length),
+    failuresThatShow: total(({ judgement }) => judgement.failuresThatShow.length),
     ...times, strikes, wallSeconds,
   }
 }
 
 const sayFigures = (figures: CampaignFigures, say: (line: string) => void): void => {
-  say(`chaos: ${figures.operationsChecked} operations checked in ${figures.runs} of ${figures.runsPlanned} runs; lost or contradicted `
+  say(`chaos: ${figures.operationsChecked} operations checked in ${figures.runs} of ${figures.runsPlanned} runs `
+    + `(${figures.stormSeconds} s of storms); lost or contradicted `
     + `${figures.notLinearizable}, duplicates ${figures.duplicates}, definite failures that show up ${figures.failuresThatShow}`)
   say(`chaos: next acknowledgement after a leader was killed: median ${figures.leaderKilledMedianMs} ms, `
     + `p95 ${figures.leaderKilledP95Ms} ms of ${figures.leaderKilledSamples} (bar ${bars.leaderKilledP95}); `

@@ -3,7 +3,8 @@
  * so that the command which a failure prints draws the same again.
  *
  * A campaign deals all nemeses to its runs, so that each strikes at least once. Its first run is a plain failover: leaders are killed and
- * nothing else happens, so that times can be measured and callers of the SDK must not notice.
+ * nothing else happens, so that times can be measured and callers of the SDK must not notice. A third of its runs have five nodes, a
+ * third or more three brokers.
  */
 
 import { between, chance, createRandom, pick, shuffle } from '../actors/kernel/random.ts'
@@ -40,12 +41,20 @@ const SEED_STEP = 7_919
 const A_RUN_AT_LEAST = 3
 const SHARDS_MAX = 16
 
-/** The seeds and nemeses of a campaign's runs. */
+/** The seeds, nemeses and sizes of a campaign's runs. */
 export const planCampaign = (seed: number, { runs, seconds }: Size, overrides: Overrides): Plan[] => {
-  const given = overrides.nemeses
-  const hands = given === undefined ? deal(createRandom(seed), runs) : Array.from({ length: runs }, () => given)
-  return hands.map((hand, i) => drawPlan({ seed: seed + i * SEED_STEP, seconds }, { ...overrides, nemeses: hand }))
+  const random = createRandom(seed)
+  const hands = overrides.nemeses === undefined ? deal(random, runs) : Array.from({ length: runs }, () => overrides.nemeses ?? [])
+  const nodes = dealCounts(random, runs, [3, 3, 5])
+  const brokers = dealCounts(random, runs, [1, 1, 3])
+  return hands.map((hand, i) => drawPlan({ seed: seed + i * SEED_STEP, seconds }, {
+    nodes: overrides.nodes ?? nodes[i], brokers: overrides.brokers ?? (needsRoutes(hand) ? 3 : brokers[i]), nemeses: hand,
+  }))
 }
+
+/** In any order, each as often as the others as far as `runs` allows; a single run draws its own. */
+const dealCounts = (random: Random, runs: number, counts: readonly number[]): readonly (number | undefined)[] =>
+  (runs === 1 ? [] : shuffle(random, Array.from({ length: runs }, (_, i) => counts[(i + 2) % counts.length])))
 
 /** The first hand is the failover; a single run is not. */
 const deal = (random: Random, runs: number): readonly string[][] => {
@@ -66,13 +75,12 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
   const shards = between(random, 4, SHARDS_MAX)
   const hand = overrides.nemeses ?? []
   const isFailover = hand.every((name) => name === killLeader.name)
-  const needsBrokers = chosen(hand).some(({ needs }) => needs.includes('brokers'))
   return {
     seed, seconds,
     // Of a failover every shard is a sample.
     shards: isFailover ? SHARDS_MAX : shards,
     nodes: overrides.nodes ?? nodes,
-    brokers: overrides.brokers ?? (needsBrokers ? 3 : brokers),
+    brokers: overrides.brokers ?? (needsRoutes(hand) ? 3 : brokers),
     nemeses: hand,
     clients: {
       requests: between(random, 6, 12), rememberedRequests: between(random, 4, 8),
@@ -82,6 +90,8 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
     counters: between(random, 6, 16),
   }
 }
+
+const needsRoutes = (hand: readonly string[]): boolean => chosen(hand).some(({ needs }) => needs.includes('brokers'))
 
 export const chosen = (names: readonly string[]): readonly Nemesis[] =>
   names.map((name) => must(nemeses.find((nemesis) => nemesis.name === name), `nemesis ${name} exists`))

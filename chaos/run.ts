@@ -41,7 +41,7 @@ export interface RunInput {
 }
 
 export interface RunResult {
-  readonly judgement: Judgement | null
+  readonly judgement: Judgement
   /** Everything that must not be, one sentence each. */
   readonly problems: readonly string[]
   readonly times: Times
@@ -77,16 +77,15 @@ export const run = async (input: RunInput): Promise<RunResult> => {
   const ground = await open(input)
   const { problems, recorder, times, supervisor } = ground
   let strikes: ReadonlyMap<string, number> = new Map()
-  let judgement: Judgement | null = null
   try {
     strikes = await weatherTheStorm(ground)
     recorder.end()
-    judgement = judgeHistory(recorder.history())
-    problems.push(...problemsOf(judgement))
   } catch (error) {
     problems.push(error instanceof Error ? error.stack ?? error.message : String(error))
   }
-  problems.push(...supervisor.surprises())
+  // Also of a run that did not end as it should: what was acknowledged until then is as true.
+  const judgement = judgeHistory(recorder.history())
+  problems.push(...problemsOf(judgement), ...supervisor.surprises())
   await close(ground, problems.length > 0)
   writeFileSync(join(keepIn, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
   const { operations } = recorder.history()
@@ -149,6 +148,7 @@ const arenaOf = ({ cluster, connections, disk, input, nemeses, recorder, supervi
     kill: supervisor.kill,
     start: supervisor.start,
     expectExit: supervisor.expectExit,
+    hasOutlived: supervisor.hasOutlived,
     say: (text) => {
       recorder.nemesis(nemesis.name, text)
       input.say(`${nemesis.name}: ${text}`)

@@ -10,6 +10,8 @@ export interface Supervisor {
   readonly kill: (node: NodeId) => Promise<void>
   readonly start: (node: NodeId) => void
   readonly expectExit: (node: NodeId) => void
+  /** It has outlived what might have ended it: from here on its end is a finding again. False when it has not. */
+  readonly hasOutlived: (node: NodeId) => boolean
   /** Nodes that may be gone for good. */
   readonly mayBeGone: () => ReadonlySet<NodeId>
   /** Whoever is down runs again. */
@@ -49,6 +51,7 @@ export const superviseCluster = (cluster: TestCluster): Supervisor => {
       if (!cluster.isRunning(node)) start(node)
     },
     expectExit: (node) => { mayExit.add(node) },
+    hasOutlived: (node) => cluster.isRunning(node) && mayExit.delete(node),
     mayBeGone: () => mayExit,
     startAll: () => {
       for (const node of cluster.members) if (!cluster.isRunning(node) && !mayExit.has(node)) start(node)

@@ -13,6 +13,7 @@ import { loadCommand } from './commands/load.ts'
 import { natsConfigCommand } from './commands/natsConfig.ts'
 import { nodeCommand } from './commands/nodeCommand.ts'
 import { replCommand } from './commands/repl.ts'
+import { ringCommand } from './commands/ring.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { topCommand } from './commands/top.ts'
@@ -45,7 +46,7 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [
     ...group('Data:', [...keyCommands(io), loadCommand(io), replCommand(io, runCli)]),
-    ...group('What the cluster does:', [statusCommand(io), topCommand(io), doctorCommand(io), benchCommand(io)]),
+    ...group('What the cluster does:', [statusCommand(io), ringCommand(io), topCommand(io), doctorCommand(io), benchCommand(io)]),
     ...group('Running one:', [startCommand(io), initCommand(io), nodeCommand(io), natsConfigCommand(io)]),
     ...group('This program:', [completionCommand(io), versionCommand(io)]),
   ]

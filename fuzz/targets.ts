@@ -2,7 +2,7 @@
 
 import { batchEntry, configuration } from './targets/entries.ts'
 import { clientFrame, nodeFrame } from './targets/batchDoor.ts'
-import { clusterMap, controlMessage, nodeReport } from './targets/documents.ts'
+import { clusterMap, controlMessage, gossipMessage, nodeReport } from './targets/documents.ts'
 import { frame } from './targets/frames.ts'
 import { genesisFile, snapshotFile } from './targets/files.ts'
 import { checkpoint, keyTemplate, loadFile, sdkCodecs } from './targets/loadFile.ts'
@@ -12,6 +12,6 @@ import { shardState } from './targets/shardState.ts'
 import type { Target } from './target.ts'
 
 export const targets: readonly Target[] = [
-  frame, clientFrame, nodeFrame, controlMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile, genesisFile,
-  subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
+  frame, clientFrame, nodeFrame, controlMessage, gossipMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile,
+  genesisFile, subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
 ]

@@ -7,6 +7,7 @@
  * (`mayExit`): a failed sync must end the process.
  */
 
+import { must } from '../actors/kernel/assert.ts'
 import { createRandom, fraction, hex64 } from '../actors/kernel/random.ts'
 import { createMemoryBroker } from '../bus/memory.ts'
 import { createGenesis } from '../topology/clusterMap.ts'
@@ -50,6 +51,10 @@ export interface Machine {
   mayExit: string
   /** Its replicas hold damage that was put there: they may be quarantined, and count for nothing. */
   isDamaged: boolean
+  /** It has a node: false before its first join, and after its node has left the cluster. */
+  isInUse: boolean
+  /** Its node is started to join: it asks to be added when the map does not name it. */
+  isJoining: boolean
 }
 
 export interface Cluster {
@@ -57,6 +62,8 @@ export interface Cluster {
   readonly genesis: readonly Genesis[]
   readonly broker: MemoryBroker
   readonly start: (machine: Machine) => void
+  /** Starts a machine that is not in use: its node asks to be added. */
+  readonly join: (machine: Machine) => void
   readonly kill: (machine: Machine) => void
   readonly losePower: (machine: Machine) => void
   readonly pause: (machine: Machine) => void
@@ -88,12 +95,15 @@ export const createCluster = (input: ClusterInput): Cluster => {
     clock: brokerClock(timeline),
     maxPayloadBytes: options.maxPayloadBytes,
     ...(options.isMapped ? { mappings: { prefix: 'kv', shardCount: options.shards } } : {}),
-    fate: ({ from, to, subject }) => network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped) }),
+    fate: ({ from, to, subject }) =>
+      network.fate(from, to, { mayRepeat: mayRepeat(subject, options.isMapped), isAside: isGossip(subject) }),
   })
-  const machines = members.map((id): Machine => ({
+  const joiners = Array.from({ length: options.joiners }, (_, i) => nodeId(`n${options.nodes + i + 1}`))
+  const machines = [...members, ...joiners].map((id): Machine => ({
     id, disk: createDisk(options.disk, random, timeline), node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false,
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, isInUse: members.includes(id), isJoining: false,
   }))
+  const genesisFor = (machine: Machine): Genesis => ({ ...must(genesis[0], 'a cluster has members'), node: machine.id })
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
   let buses: ReadonlyMap<Process, readonly Bus[]> = new Map()
 
@@ -114,7 +124,8 @@ export const createCluster = (input: ClusterInput): Cluster => {
     input.onRunning(machine.id)
     timeline.arrive(process, () => {
       machine.node = createNode({
-        genesis: genesis[at] as Genesis,
+        genesis: genesisFor(machine),
+        ...(machine.isJoining ? { join: { weight: 1, zone: '' } } : {}),
         boot: bootId(hex64(random)),
         pid: machine.lives,
         startedAtMs: clock.wall(),
@@ -151,6 +162,11 @@ export const createCluster = (input: ClusterInput): Cluster => {
     genesis,
     broker,
     start,
+    join: (machine) => {
+      machine.isInUse = true
+      machine.isJoining = true
+      start(machine)
+    },
     kill: (machine) => {
       trace.line(machine.id, 'machine', 'is killed')
       end(machine)
@@ -195,6 +211,10 @@ const brokerClock = (timeline: Timeline): Clock => ({
 const mayRepeat = (subject: string, isMapped: boolean): boolean =>
   subject.startsWith('_INBOX.') || (subject.startsWith('skv.') && isMapped)
 
+/** `skv.<cluster>.gossip.<to>.<from>`. Asked of every message, hence without splitting it. */
+const isGossip = (subject: string): boolean =>
+  subject.startsWith('skv.') && subject.startsWith('.gossip.', subject.indexOf('.', 'skv.'.length))
+
 const settingsOf = (options: SimOptions): NodeSettings => ({
   ...defaultSettings,
   tickMs: SIM_TICK_MS,
@@ -207,5 +227,7 @@ const settingsOf = (options: SimOptions): NodeSettings => ({
   },
   raftTiming: options.raftTiming,
   raftLimits: options.raftLimits,
+  topologyLimits: { snapshotLogBytes: options.snapshotLogBytes },
+  lostAfterMs: options.lostAfterMs,
   shardLimits: { snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
 })

@@ -7,6 +7,7 @@ import { between, chance, pick } from '../actors/kernel/random.ts'
 import { clog, echo, halfOpen, lateBurst, partition, peersLost } from './brokerFaults.ts'
 import { bitFlip, diskFull, diskStall, misdirectedWrite, syncError, zeroSector } from './diskFaults.ts'
 import { say } from './faultContext.ts'
+import { mapFaults } from './mapFaults.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { FaultAction, Range } from './faultContext.ts'
 import type { FaultKind } from './options.ts'
@@ -103,4 +104,5 @@ export const faultActions: Readonly<Record<FaultKind, FaultAction>> = {
   powerLoss: powerLossOfOne,
   partition, clog, lateBurst, wallJump, diskStall, diskFull, syncError, bitFlip, drain,
   halfOpen, peersLost, echo, zeroSector, misdirectedWrite, rollingRestart, handOver,
+  ...mapFaults,
 }

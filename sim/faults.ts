@@ -5,6 +5,7 @@
 import { createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { mendNetwork } from './brokerFaults.ts'
 import { downMs, faultActions } from './faultActions.ts'
+import { hasLeft } from './mapFaults.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Machine } from './cluster.ts'
 import type { FaultContext, FaultsInput } from './faultContext.ts'
@@ -36,7 +37,7 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
 
   const restart = (machine: Machine, from: Random): void => {
     timeline.schedule(downMs(from), () => {
-      if (alive.includes(machine) && machine.node === null) cluster.start(machine)
+      if (alive.includes(machine) && machine.isInUse && machine.node === null) cluster.start(machine)
     })
   }
   const kinds = options.faults.flatMap((kind) => Array.from({ length: shares[kind] ?? 1 }, () => kind))
@@ -73,11 +74,12 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
         cluster.resume(machine)
         if (!keep.includes(machine)) {
           if (machine.node !== null) cluster.kill(machine)
-        } else if (machine.node === null) cluster.start(machine)
+        } else if (machine.isInUse && machine.node === null) cluster.start(machine)
       }
     },
     onExit: (machine, reason) => {
       trace.line(machine.id, 'machine', `ended by itself: ${reason}`)
+      machine.isInUse = !hasLeft(cluster, machine)
       cluster.losePower(machine)
       restart(machine, exits)
     },

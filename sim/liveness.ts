@@ -4,6 +4,8 @@
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
+import { movesOf } from '../actors/topology/clusterState.ts'
+import { newestState } from './mapFaults.ts'
 import { shardOf } from '../topology/hash.ts'
 import { nodeOf, shardId } from '../topology/ids.ts'
 import type { NodeId } from '../topology/ids.ts'
@@ -62,6 +64,8 @@ const missing = (probed: ReadonlySet<number>, shards: number): number[] =>
 const drawSurvivors = ({ cluster, options }: Simulation): Machine[] => {
   const random = createRandom(options.seed + 1)
   let keep = [...cluster.machines]
+  // Whose majority a move needs is not drawn here: where members change, everybody lives.
+  if (options.joiners > 0) return keep
   for (const candidate of shuffle(random, cluster.machines)) {
     const left = keep.filter((machine) => machine !== candidate)
     if (carriesEveryShard(cluster, left)) keep = left
@@ -82,8 +86,12 @@ const keyInShard = (shard: number, shards: number): string => {
 
 /** Null when every live, unharmed replica has applied all that is committed, and their states are equal. */
 export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Machine[]): string | null => {
+  const state = newestState(cluster)
+  if (state === null) return 'no node runs'
+  const [moving] = movesOf(state)
+  if (moving !== undefined) return `move ${moving.move.id} of ${moving.group} has not ended`
   for (const ledger of watch.ledgers) {
-    const hosts: ReadonlySet<NodeId> = new Set(cluster.genesis[0]?.replicas[ledger.shard]?.map(nodeOf))
+    const hosts: ReadonlySet<NodeId> = new Set(state.shards[ledger.shard]?.replicas.map(nodeOf))
     const hashes = new Set<string>()
     for (const { id, node, isDamaged } of keep) {
       if (isDamaged || !hosts.has(id)) continue

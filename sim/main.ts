@@ -6,6 +6,7 @@
  *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
  *   npm run sim -- --corpus           all of those, which must not fail
+ *   npm run sim -- --gossip           the failure detector at scale (sim/gossip/main.ts)
  *
  * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
  * bytes every time. Many seeds print failures only, each with the command that replays it; the first few leave their trace and a smaller
@@ -16,6 +17,7 @@ import { parseArgs } from 'node:util'
 import { availableParallelism } from 'node:os'
 import { readCase, readCorpus } from './corpus.ts'
 import { recordFailure } from './failures.ts'
+import { runGossip } from './gossip/main.ts'
 import { drawOptions } from './options.ts'
 import { runSeed } from './run.ts'
 import { isLane, lanePlan, runLane } from './lane.ts'
@@ -53,6 +55,10 @@ const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 export const main = async (args: readonly string[], world: SimWorld): Promise<void> => {
   if (isLane(args)) {
     if (await runAsLane(args, world) > 0) process.exitCode = 1
+    return
+  }
+  if (args.includes('--gossip')) {
+    if (await runGossip(args, { root: world.root, say }) > 0) process.exitCode = 1
     return
   }
   const command = readCommand(args)

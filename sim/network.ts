@@ -27,6 +27,8 @@ export interface NetworkOptions {
 /** May be doubled only where the receiver promises to bear it: core NATS never doubles a request by itself. */
 export interface MessageKind {
   readonly mayRepeat: boolean
+  /** Of the failure detectors (withAside). */
+  readonly isAside?: boolean
 }
 
 export interface Network {
@@ -130,6 +132,20 @@ export const createNetwork = (options: NetworkOptions, random: Random, now: () =
     counters: () => ({ ...counters }),
   }
 }
+
+/**
+ * Two networks under the same cuts and clogs: what is aside draws from a generator of its own, on links of its own, and is not counted.
+ * So failure detectors may talk more or less, and no other message meets another fate.
+ */
+export const withAside = (main: Network, aside: Network): Network => ({
+  fate: (from, to, kind) => (kind.isAside === true ? aside : main).fate(from, to, kind),
+  cut: (isCut) => [main, aside].forEach((network) => network.cut(isCut)),
+  heal: () => [main, aside].forEach((network) => network.heal()),
+  clog: (isClogged, untilMs) => [main, aside].forEach((network) => network.clog(isClogged, untilMs)),
+  echo: (isEchoed, times) => [main, aside].forEach((network) => network.echo(isEchoed, times)),
+  calm: () => [main, aside].forEach((network) => network.calm()),
+  counters: main.counters,
+})
 
 /** The node an endpoint belongs to: `n1/control` is `n1`. */
 export const ownerOf = (endpoint: string): string => {

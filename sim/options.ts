@@ -18,7 +18,8 @@ import type { NetworkOptions } from './network.ts'
 
 export const faultKinds = [
   'crash', 'powerLoss', 'powerLossOfAll', 'pause', 'partition', 'clog', 'lateBurst', 'wallJump', 'diskStall', 'diskFull', 'syncError',
-  'bitFlip', 'drain', 'halfOpen', 'peersLost', 'echo', 'zeroSector', 'misdirectedWrite', 'rollingRestart', 'handOver',
+  'bitFlip', 'drain', 'halfOpen', 'peersLost', 'echo', 'zeroSector', 'misdirectedWrite', 'rollingRestart', 'handOver', 'join', 'leave',
+  'reweigh', 'moveByHand', 'cancelMove',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -64,8 +65,12 @@ export const SIM_TICK_MS = 50
 export interface SimOptions {
   readonly seed: number
   readonly nodes: number
+  /** Machines that are there and not in the cluster: some join (faults `join`), some never do. */
+  readonly joiners: number
   readonly shards: number
   readonly replicationFactor: number
+  /** How long a silent node's replicas are waited for. */
+  readonly lostAfterMs: number
   /** Whether the broker maps keys to slots; otherwise nodes forward. */
   readonly isMapped: boolean
   /** What the broker takes in one message. */
@@ -105,7 +110,7 @@ const DEFAULT_SAFETY_MS = 20_000
 
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
-  const drawn = withMemory(withPayload(drawBase(seed, random), random), random)
+  const drawn = withTopology(withMemory(withPayload(drawBase(seed, random), random), random), random)
   return {
     ...drawn,
     nodes: overrides.nodes ?? drawn.nodes,
@@ -127,8 +132,10 @@ const drawBase = (seed: number, random: Random): SimOptions => {
   return {
     seed,
     nodes,
+    joiners: 0,
     shards: between(random, 1, 4),
     replicationFactor: chance(random, 0.25) ? 5 : 3,
+    lostAfterMs: LOST_AFTER_MS_DEFAULT,
     isMapped: chance(random, 0.6),
     maxPayloadBytes: MAX_PAYLOAD_BYTES_DEFAULT,
     safetyMs: DEFAULT_SAFETY_MS,
@@ -146,6 +153,25 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     isVerbose: false,
   }
 }
+
+/**
+ * A third of the seeds have machines that join, and people who move things about; in a third of those a silent node is soon taken for
+ * lost. The other seeds' members stay as they are.
+ */
+const withTopology = (base: SimOptions, random: Random): SimOptions => {
+  const isElastic = chance(random, 0.34)
+  const kinds = elasticKinds.filter(() => chance(random, 0.7))
+  const lostAfterMs = chance(random, 0.33) ? between(random, 3_000, 8_000) : LOST_AFTER_MS_DEFAULT
+  const joiners = between(random, 1, 2)
+  const plain = base.faults.filter((kind) => !elasticKinds.includes(kind))
+  if (!isElastic) return { ...base, faults: plain }
+  return { ...base, joiners, lostAfterMs, faults: [...plain, ...new Set<FaultKind>(['join', ...kinds])] }
+}
+
+/** What people do to the cluster's map. */
+export const elasticKinds: readonly FaultKind[] = ['join', 'leave', 'reweigh', 'moveByHand', 'cancelMove']
+/** A node's own: longer than a run. */
+const LOST_AFTER_MS_DEFAULT = 30_000
 
 /** Half of the seeds have sessions, half the batch door, half keys that expire. */
 const withMemory = (base: SimOptions, random: Random): SimOptions => ({
@@ -245,7 +271,7 @@ const drawWorkload = (random: Random): WorkloadOptions => ({
 /** One line a person can read. */
 export const describeOptions = (options: SimOptions): string => {
   const { network, disk, workload, raftTiming, raftLimits } = options
-  return `nodes=${options.nodes} shards=${options.shards} replicas=${options.replicationFactor}`
+  return `nodes=${options.nodes}+${options.joiners} shards=${options.shards} replicas=${options.replicationFactor}`
     + ` routing=${options.isMapped ? 'broker' : 'gateway'} election=${raftTiming.electionTicksMin}-${raftTiming.electionTicksMax}`
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
     + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`

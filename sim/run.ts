@@ -45,7 +45,7 @@ export const runSeed = (options: SimOptions, onLine?: (line: string) => void): R
   const { timeline, trace, cluster, workload, faults } = simulation
   trace.line('sim', 'seed', `${options.seed} ${describeOptions(options)}`)
   try {
-    for (const machine of cluster.machines) cluster.start(machine)
+    for (const machine of cluster.machines) if (machine.isInUse) cluster.start(machine)
     workload.start()
     faults.start()
     timeline.runUntil(options.safetyMs)

@@ -8,8 +8,9 @@ import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
 import { createFaults } from './faults.ts'
 import { describeOperation } from './history.ts'
+import { hasLeft } from './mapFaults.ts'
 import { createMarks } from './marks/marks.ts'
-import { createNetwork } from './network.ts'
+import { createNetwork, withAside } from './network.ts'
 import { createTrace } from './trace.ts'
 import { createWatch } from './watch.ts'
 import { createWorkload } from './workload.ts'
@@ -27,6 +28,8 @@ import type { Workload } from './workload.ts'
 
 /** A leader that has heard no quorum for this many maximum election timeouts should be none any more. */
 const SILENCE_ELECTIONS = 3
+/** Beyond what the network's own seed, 32 bits, can be. */
+const ASIDE_SEED = 0x1_0000_0000
 
 /** A run and its parts, also for scenario tests that drive them by hand. */
 export interface Simulation {
@@ -56,7 +59,9 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     ledgerOf: (shard) => watch.ledgers[shard], network: () => network.counters(),
   })
   const trace = createTrace({ now: timeline.now, onColumns: marks.onLine, ...(onLine === undefined ? {} : { onLine }) })
-  const network = createNetwork(options.network, createRandom(random.uint32()), timeline.now)
+  const networkSeed = random.uint32()
+  const networkOf = (seed: number): Network => createNetwork(options.network, createRandom(seed), timeline.now)
+  const network = withAside(networkOf(networkSeed), networkOf(networkSeed + ASIDE_SEED))
   let violation: Violation | null = null
   const fail = (found: Violation): void => {
     if (violation !== null) return
@@ -85,14 +90,14 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     tap: { sent: watch.onSent, heard: watch.onHeard },
     onRunning: watch.onRunning,
     onExit: (machine, code, reason) => {
-      if (machine.mayExit !== '' || machine.isDamaged) faults.onExit(machine, reason)
+      if (machine.mayExit !== '' || machine.isDamaged || hasLeft(cluster, machine)) faults.onExit(machine, reason)
       else fail({ invariant: 'nodes end only when they must', text: `${machine.id} ended with code ${code}: ${reason}` })
     },
   })
   const workload = createWorkload({
     options: options.workload,
     clients: Array.from({ length: options.workload.clients }, (_, i) => ({ number: i + 1, ...cluster.connectClient(`c${i + 1}`) })),
-    nodes: cluster.machines.map(({ id }) => id), shards: options.shards,
+    nodes: cluster.machines.filter(({ isInUse }) => isInUse).map(({ id }) => id), shards: options.shards,
     timeline, random: createRandom(random.uint32()),
     onCompleted: (operation) => {
       trace.line(`c${operation.client}`, 'completed', describeOperation(operation))

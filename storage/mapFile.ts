@@ -35,8 +35,8 @@ export const readMapFile = (fileSystem: FileSystem, done: (found: MapFile) => vo
 const parse = (file: Uint8Array): MapFile => {
   if (file.length <= CRC_BYTES) return { kind: 'unusable', reason: `${MAP_FILE} is cut short` }
   const bytes = file.slice(CRC_BYTES)
-  if (viewOf(file).getUint32(0, true) !== crc32(bytes)) return { kind: 'unusable', reason: `${MAP_FILE} is damaged: its checksum does not match` }
-  return { kind: 'found', bytes }
+  const isIntact = viewOf(file).getUint32(0, true) === crc32(bytes)
+  return isIntact ? { kind: 'found', bytes } : { kind: 'unusable', reason: `${MAP_FILE} is damaged: its checksum does not match` }
 }
 
 export const writeMapFile = (fileSystem: FileSystem, bytes: Uint8Array, done: Done): void => {

@@ -1,4 +1,7 @@
-/** Puts a small file in place as a whole: a temporary name, synced, renamed, and the directory synced. After a crash it is the old or the new. */
+/**
+ * Puts a small file in place as a whole: a temporary name, synced, renamed, and the directory synced. After a crash it is the old one or
+ * the new one.
+ */
 
 import { writeFully } from './fileWriter.ts'
 import type { Done, File, FileSystem } from './fileSystem.ts'

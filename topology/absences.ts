@@ -1,6 +1,6 @@
 /**
- * Which nodes have been silent for longer than their replicas are waited for: `lost`, to the planner of the meta group's leader. It informs;
- * what follows from it is decided by the meta group and carried out by the groups' own logs (P5).
+ * Which nodes have been silent for longer than their replicas are waited for: `lost`, to the planner of the meta group's leader. It
+ * informs; what follows from it is decided by the meta group and carried out by the groups' own logs (P5).
  */
 
 import type { Beacon } from './beacon.ts'

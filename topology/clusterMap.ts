@@ -32,7 +32,7 @@ export interface GenesisInput {
 export const createGenesis = (input: GenesisInput): Genesis[] => {
   const members = [...input.members].sort()
   const { replicas } = place({
-    nodes: members.map((id) => ({ id, weight: 1 })),
+    nodes: members.map((id) => ({ id, weight: 1, zone: '' })),
     shardCount: input.shardCount,
     replicationFactor: input.replicationFactor,
   })

@@ -19,4 +19,12 @@ export const fnv1a32 = (token: string): number => {
   return hash >>> 0
 }
 
+/** MurmurHash3's 32-bit finaliser: every input bit reaches every output bit. */
+export const mix32 = (hash: number): number => {
+  let h = hash
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
 export const shardOf = (token: string, shardCount: number): ShardId => (fnv1a32(token) % shardCount) as ShardId

@@ -35,6 +35,7 @@ export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): Host
   const actor = createTopology({
     group: META_GROUP,
     genesis: options.genesis,
+    clock,
     ...(options.topologyLimits === undefined ? {} : { limits: options.topologyLimits }),
     log: options.log.child({ actor: 'topology' }),
     ports: {

@@ -26,7 +26,7 @@ export type ClusterId = Branded<string, 'ClusterId'>
 
 export const SHARD_COUNT_MAX = 1_024
 /** The meta group's place among the Raft groups: behind every shard's. */
-export const META_GROUP: GroupId = SHARD_COUNT_MAX
+export const META_GROUP: GroupId = 1_024
 
 const nodePattern = /^[a-z][a-z0-9-]{0,31}$/
 const hexPattern = /^[0-9a-f]{16}$/

@@ -12,6 +12,7 @@ import { nodeMachine } from '../actors/node/machine.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
 import { STATUS_OP, isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
+import { createGossipRadio } from './gossipRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
 import { createLiveMap } from './liveMap.ts'
@@ -27,11 +28,13 @@ import type { Readiness } from '../gateway/health.ts'
 import type { Subscription } from '../bus/port.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
+import type { GossipRadio } from './gossipRadio.ts'
 import type { Leadership } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { MapParts } from './mapParts.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
+import type { Proposals } from './proposals.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
 
 export interface Node {
@@ -42,6 +45,8 @@ export interface Node {
   readonly admin: () => ClusterAdmin | null
   /** Hands leadership over, flushes, closes; ends in `onExit(0)`. */
   readonly drain: () => void
+  /** Asks the meta group to decide something; `done` with null when nobody who could answered. */
+  readonly propose: Proposals['propose']
   /** Ends at once without another effect: what a crash does to a process. For the simulator. */
   readonly kill: () => void
   /** The live parts, for the simulator's invariants; null until the log is being opened. */
@@ -56,6 +61,7 @@ interface Running {
   parts: NodeParts | null
   leadership: Leadership | null
   radio: BeaconRadio | null
+  gossip: GossipRadio | null
   ticker: Ticker | null
   mapParts: MapParts | null
   status: Subscription | null
@@ -68,7 +74,8 @@ interface Running {
 
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
-    options, live: openLiveMap(options, () => running.parts?.host.follow()), life: null, parts: null, leadership: null, radio: null, mapParts: null, ticker: null, status: null,
+    options, live: openLiveMap(options, () => running.parts?.host.follow()),
+    life: null, parts: null, leadership: null, radio: null, gossip: null, mapParts: null, ticker: null, status: null,
     routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false, wasStalled: false,
   }
   const effects: NodeEffect[] = []
@@ -86,6 +93,10 @@ export const createNode = (options: NodeOptions): Node => {
     readiness: () => readinessOf(report(running), connectionsOf(options.ports)),
     admin: () => (running.isEnded ? null : running.mapParts?.admin ?? null),
     drain: () => running.life?.send({ type: 'node.drain' }),
+    propose: (command, done) => {
+      if (running.mapParts === null) done(null)
+      else running.mapParts.propose(command, done)
+    },
     kill: () => release(running),
     parts: () => running.parts,
   }
@@ -181,6 +192,17 @@ const join = (running: Running): void => {
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
   })
+  running.gossip = createGossipRadio({
+    bus: controlBus,
+    clock,
+    log: ports.log.child({ actor: 'gossip' }),
+    cluster: genesis.cluster,
+    self: genesis.node,
+    boot,
+    tickMs: settings.tickMs,
+    members: () => live.map().nodes,
+    onFailure: (error) => onFailure(running, error),
+  })
   checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: genesis.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
@@ -215,6 +237,7 @@ const onTick = (running: Running, tick: Tick): void => {
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
   running.mapParts?.onTick(tick.now)
+  running.gossip?.onTick(tick)
   if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
 }
@@ -241,14 +264,16 @@ const onWalNotice = (running: Running, notice: WalNotice): void => {
   }
 }
 
-const startHandOver = ({ parts, leadership, options }: Running): void => {
+const startHandOver = ({ parts, leadership, gossip, options }: Running): void => {
   if (parts === null) return
+  gossip?.leave()
   parts.micro.close()
   parts.doors.drain()
   leadership?.startHandOver(options.ports.clock.now())
 }
 
-const closeLog = ({ parts }: Running): void => {
+const closeLog = ({ parts, gossip }: Running): void => {
+  gossip?.leave()
   parts?.doors.close()
   parts?.host.stop()
   parts?.wal.send({ type: 'wal.close' })
@@ -275,6 +300,7 @@ const release = (running: Running): void => {
   running.ticker?.stop()
   running.radio?.stop()
   running.mapParts?.stop()
+  running.gossip?.stop()
   running.status?.unsubscribe()
   running.parts?.micro.close()
   running.parts?.doors.close()
@@ -294,7 +320,8 @@ const report = (running: Running): NodeReport => reportNode({
   walBytes: running.parts?.wal.bytes() ?? 0,
   walBacklogBytes: running.parts?.wal.backlogBytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,
-  counters: running.parts === null ? {} : countersOf(running.parts, running.radio),
+  counters: running.parts === null ? {} : { ...countersOf(running.parts, running.radio), ...running.gossip?.counters() },
+  gossip: running.gossip?.report(),
 })
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

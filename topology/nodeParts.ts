@@ -40,6 +40,7 @@ import type { ReplicaHost, ReplicaHostPorts } from './replicaHost.ts'
 import type { ShardId } from './ids.ts'
 
 export interface NodeParts {
+  readonly live: LiveMap
   readonly turn: Turn
   readonly wal: Wal
   readonly diskWatch: DiskWatch
@@ -113,7 +114,7 @@ export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: Part
   const micro = createMicroService({
     node: options, map: live.map(), meters: () => host.all().map(({ actor }) => actor.meter), doorCounters: doors.counters,
   })
-  return { turn, wal, diskWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected }
+  return { live, turn, wal, diskWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected }
 }
 
 /** The newer term wins between what this node's replica knows and what a beacon said. */

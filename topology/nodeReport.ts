@@ -9,7 +9,7 @@ import type { NodeOptions } from './nodeOptions.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './hostedReplica.ts'
-import type { NodeReport, NodeState, NodeVitals, ReplicaReport, Routing, ShardLoad } from './report.ts'
+import type { GossipReport, NodeReport, NodeState, NodeVitals, ReplicaReport, Routing, ShardLoad } from './report.ts'
 
 export interface ReportInput {
   readonly options: NodeOptions
@@ -21,6 +21,7 @@ export interface ReportInput {
   readonly walBacklogBytes: number
   readonly diskFull: boolean
   readonly counters: Readonly<Record<string, number>>
+  readonly gossip?: GossipReport | undefined
 }
 
 export const reportNode = (input: ReportInput): NodeReport => {
@@ -46,6 +47,7 @@ export const reportNode = (input: ReportInput): NodeReport => {
       ...vitalsOf(options),
       counters: input.counters,
     },
+    ...(input.gossip === undefined ? {} : { gossip: input.gossip }),
     replicas: input.replicas.map(reportReplica),
   }
 }

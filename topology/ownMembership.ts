@@ -17,6 +17,8 @@ import type { Proposals } from './proposals.ts'
 /** Between two attempts to be added, or removed. */
 const ASK_EVERY_MS = 1_000
 
+export { WEIGHT_MAX, WEIGHT_MIN } from '../actors/topology/clusterState.ts'
+
 /** What a node that joins brings. */
 export interface JoinWish {
   /** Relative capacity (actors/topology/clusterState.ts, WEIGHT_MIN to WEIGHT_MAX). */
@@ -70,8 +72,9 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     if (isAsking || now - askedAt < ASK_EVERY_MS) return
     isAsking = true
     askedAt = now
-    const base = { expectedEpoch: Math.max(live.state().epoch, epochHint), at: wall(), by: self, request: `${wish.kind}-${boot}`, node: self }
-    proposals.propose({ ...base, ...wish } as MetaCommand, noteOutcome)
+    const expectedEpoch = Math.max(live.state().epoch, epochHint)
+    const command = { expectedEpoch, at: wall(), by: self, request: `${wish.kind}-${boot}`, node: self, ...wish }
+    proposals.propose(command as MetaCommand, noteOutcome)
   }
 
   return {

@@ -136,7 +136,8 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, isFollowing: false, isStopped: false,
     tickets: 0, opened: null,
   }
-  const members = (): (HostedReplica | HostedMeta)[] => [...hosting.slots.values()].flatMap(({ member }) => (member === null ? [] : [member]))
+  const members = (): (HostedReplica | HostedMeta)[] =>
+    [...hosting.slots.values()].map(({ member }) => member).filter((member) => member !== null)
   const memberOf = (group: GroupId): HostedReplica | HostedMeta | undefined => hosting.slots.get(group)?.member ?? undefined
   const of = (shard: ShardId): HostedReplica | undefined => shardIn(memberOf(shard))
   return {
@@ -224,7 +225,9 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
       'the log knows that this replica has gone: a newer map is waited for')
     return
   }
-  if (known.generation === generation || generation === GENERATION_OF_GENESIS) openFromLog(hosting, named)
+  // A damaged log may have lost the record of a replica that was here: nobody can know, so it is opened as the log has it, quarantined.
+  const isDamaged = hosting.damagedNode !== undefined
+  if (known.generation === generation || generation === GENERATION_OF_GENESIS || isDamaged) openFromLog(hosting, named)
   else adopt(hosting, named)
 }
 

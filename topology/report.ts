@@ -4,6 +4,7 @@
  */
 
 import type { BootId, ClusterId, NodeId, ShardId } from './ids.ts'
+import type { PeerView } from '../actors/gossip/protocol.ts'
 import type { SparseCounts } from '../actors/kernel/histogram.ts'
 import type { RaftRole } from '../actors/raft/protocol.ts'
 
@@ -57,6 +58,16 @@ export interface NodeVitals {
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
 }
 
+/** What this node's failure detector believes of the others. It informs; nothing is decided by it. */
+export interface GossipReport {
+  /** `joining`, `running` or `leaving`. */
+  readonly state: string
+  readonly incarnation: number
+  /** How much it doubts itself: 0 is well, 7 the worst. */
+  readonly health: number
+  readonly peers: readonly PeerView[]
+}
+
 export interface NodeReport {
   readonly cluster: ClusterId
   readonly epoch: number
@@ -80,5 +91,7 @@ export interface NodeReport {
     readonly vitals?: NodeVitals
     readonly counters: Readonly<Record<string, number>>
   }
+  /** Absent before the node joins. */
+  readonly gossip?: GossipReport
   readonly replicas: readonly ReplicaReport[]
 }

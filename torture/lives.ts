@@ -10,7 +10,7 @@ import { createRig, entryOf, vote } from './rig.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { WalConfig } from '../actors/wal/config.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
-import type { GroupModel } from './model.ts'
+import type { GroupModel, ModelState } from './model.ts'
 import type { Rig, RigOptions } from './rig.ts'
 
 const LIVES = 4
@@ -124,6 +124,9 @@ const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | und
   return undefined
 }
 
+const newestTerm = ({ hardState, mark, entries }: ModelState): number =>
+  Math.max(hardState.term, mark.term, ...entries.map(({ term }) => term))
+
 export interface LivesOptions extends RigOptions { readonly withReplicas?: boolean }
 
 /** Four lives of one log. Returns the first thing that is wrong; undefined when nothing is. */
@@ -137,7 +140,11 @@ export const livesProblem = (seed: number, { withReplicas = false, ...limits }: 
     const rig = createRig({ ...limits, config, models, ...(image === undefined ? {} : { image }) }).open()
     const problem = restartProblem(rig, models)
     if (problem !== undefined) return `seed ${seed}, life ${life}: ${problem}`
-    for (const group of models.keys()) nextTerm(terms, group, true)
+    for (const [group, { base }] of models) {
+      // A crash may have undone the replica that began with lower terms.
+      terms.set(group, Math.max(terms.get(group) ?? 1, newestTerm(base)))
+      nextTerm(terms, group, true)
+    }
     randomSteps(random, rig, {
       steps: between(random, 1, 60), terms, withReplicas,
       onStep: () => { if (chance(random, 0.5)) rig.clock.advance(chance(random, 0.1) ? 300 : between(random, 0, 30) / 10) },

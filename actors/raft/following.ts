@@ -48,6 +48,7 @@ export const handleAppend = (core: RaftCore, event: Append): void => {
 export const hearLeader = (core: RaftCore, from: ReplicaId): void => {
   core.electionTicks = 0
   core.ticksSinceLeader = 0
+  core.elections = 0
   if (core.leader === from) return
   assert(core.leader === '', `term ${core.term} has one leader: ${core.leader}, not ${from}`)
   core.leader = from

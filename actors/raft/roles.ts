@@ -52,6 +52,7 @@ export const becomeCandidate = (core: RaftCore, event: RaftEvent): void => {
   core.role = 'candidate'
   adoptTerm(core, core.term + 1)
   core.vote = core.self
+  core.elections += 1
   touchHardState(core)
   resetElectionTimer(core)
   core.campaign = { ...createCampaign(), isTransfer: event.type === 'raft.timeoutNow' }
@@ -65,6 +66,7 @@ export const becomeCandidate = (core: RaftCore, event: RaftEvent): void => {
 export const becomeLeader = (core: RaftCore): void => {
   core.role = 'leader'
   core.leader = core.self
+  core.elections = 0
   core.leading = createLeading(core.now)
   for (const entry of entriesBetween(core.log, core.commitIndex + 1, lastIndexOf(core.log))) core.leading.uncommittedBytes += bytesOf(entry)
   membershipChanged(core)

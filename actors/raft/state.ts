@@ -181,6 +181,8 @@ export interface RaftCore {
   /** Ticks since the election timer was last reset, and the number at which it fires. */
   electionTicks: number
   electionTimeout: number
+  /** Terms it has stood for since a leader was last heard, or it led: the more, the longer the timeouts (timers.ts). */
+  elections: number
   /** Ticks since a leader of the newest term was heard; infinite before the first time. */
   ticksSinceLeader: number
   /** Ticks until a started member may vote and campaign. */
@@ -237,6 +239,7 @@ export const createCore = (input: RaftInput): RaftCore => {
     snapshot, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
     electionTicks: 0,
     electionTimeout: isAlone ? 1 : timing.electionTicksMax + between(input.random, 1, timing.electionTicksMax - timing.electionTicksMin),
+    elections: 0,
     ticksSinceLeader: Number.POSITIVE_INFINITY,
     freshTicks: isAlone ? 0 : timing.electionTicksMax + 1,
     presenting: createPresenting({

@@ -15,11 +15,24 @@ import type { RaftCore } from './state.ts'
 
 type Tick = Extract<RaftLocalEvent, { type: 'tick' }>
 
-/** Draws a new timeout for every attempt, so that split votes do not repeat (section 5.2). */
+const HASTY_ELECTIONS = 1
+const PATIENCE_MAX = 4
+
+/**
+ * Draws a new timeout for every attempt, so that split votes do not repeat (section 5.2).
+ *
+ * A vote is a round trip and two disk writes. Where these take about as long as the timeout, candidates give up before their votes arrive,
+ * or depose each other, and do so for ever (test: "where answers take almost as long as an election timeout, somebody is elected all
+ * the same"). So each election in which this member stood and that brought no leader doubles the times, up to four of them. Pre-votes do
+ * not count: they change no term, so grants that come late are as good, and a member that was cut off must be quick when it is not
+ * any more (test: "members that were all cut off elect within a second of their return").
+ */
 export const resetElectionTimer = (core: RaftCore): void => {
+  const { electionTicksMin, electionTicksMax } = core.timing
+  const patience = Math.min(PATIENCE_MAX, 2 ** Math.max(0, core.elections - HASTY_ELECTIONS))
   core.electionTicks = 0
   // One tick more than the minimum: a counter of n proves n - 1 whole ticks, and the read lease needs the whole minimum.
-  core.electionTimeout = between(core.random, core.timing.electionTicksMin + 1, core.timing.electionTicksMax)
+  core.electionTimeout = between(core.random, (electionTicksMin + 1) * patience, electionTicksMax * patience)
 }
 
 /** What passes for every role that is not halted. */

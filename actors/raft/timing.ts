@@ -28,7 +28,8 @@ export interface RaftTiming {
   readonly electionTicksMin: number
   /**
    * Upper end of the draw; also how long a started member stays silent, how long a leader goes on without hearing a quorum, and how
-   * long a transfer may take. At least electionTicksMin + 1; the wider the range, the fewer split votes. Default 20.
+   * long a transfer may take. Elections that bring no leader draw from up to four times the range (timers.ts). At least
+   * electionTicksMin + 1; the wider the range, the fewer split votes. Default 20.
    */
   readonly electionTicksMax: number
   /** Ticks after which a silent append is taken as lost and sent again. Above a usual fsync plus round trip. Default 4. */

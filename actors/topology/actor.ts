@@ -8,7 +8,7 @@ import { createTopologyCore } from './core.ts'
 import { progressOf } from './driver.ts'
 import { topologyMachine } from './machine.ts'
 import { defaultPlanLimits } from './plan.ts'
-import type { Cancel } from '../kernel/clock.ts'
+import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
 import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
 import type { Origin } from '../shard/protocol.ts'
@@ -47,6 +47,7 @@ export interface TopologyOptions {
   readonly group: GroupId
   /** Equal on every member: the state before the first entry. */
   readonly genesis: Genesis
+  readonly clock: Pick<Clock, 'now'>
   readonly log: Logger
   readonly limits?: Partial<TopologyLimits>
   readonly ports: TopologyPorts
@@ -76,7 +77,7 @@ export interface TopologyActor {
 }
 
 export const createTopology = (options: TopologyOptions): TopologyActor => {
-  const { group, genesis, log, ports } = options
+  const { group, genesis, clock, log, ports } = options
   const core = createTopologyCore(genesis, { ...defaultLimits, ...options.limits })
   let cancelSnapshot: Cancel = () => {}
 
@@ -101,7 +102,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
   const perform = (effect: TopologyEffect): void => {
     switch (effect.type) {
       case 'raft.propose': ports.raft(effect); return
-      case 'raft.read': ports.raft({ ...effect, now: core.now }); return
+      case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
       case 'topology.answer': ports.answer(effect.to, effect.message); return
       case 'topology.order': ports.sendOrder(effect.order); return
       case 'topology.applied': applied(effect.state); return

@@ -115,8 +115,12 @@ const sequenceOf = (input: PlanInput, group: GroupKey): Step[] => {
   return steps
 }
 
+/**
+ * The next step towards what is wanted, or null. A live majority stays one without a check: who is added lives, and whoever is dead goes
+ * before anybody who lives, since the dead are never wanted.
+ */
 const stepFrom = (input: PlanInput, group: GroupKey, slots: readonly Slot[]): Omit<Step, 'position'> | null => {
-  const { state, lost } = input
+  const { state } = input
   const wanted = wantedNodes(input, group)
   const missing = wanted.find((node) => slots.every((slot) => slot.node !== node))
   const leaving = slots.filter(({ node }) => !wanted.includes(node)).reverse()
@@ -125,12 +129,11 @@ const stepFrom = (input: PlanInput, group: GroupKey, slots: readonly Slot[]): Om
   const remove = leaving?.replica ?? null
   if (missing === undefined) {
     const mayDrop = slots.length - 1 >= replicasWanted(state, group, activeNodes(state).length)
-    return remove !== null && mayDrop && keepsMajority(slots, { add: null, remove }, lost) ? { group, add: null, remove, urgency } : null
+    return remove !== null && mayDrop ? { group, add: null, remove, urgency } : null
   }
   // A group of one becomes two first; one that lacks replicas gains before it swaps, unless it holds a dead one.
   const isAdded = remove === null || slots.length === 1 || (slots.length < wanted.length && urgency !== Urgency.lost)
-  const change = { add: missing, remove: isAdded ? null : remove }
-  return keepsMajority(slots, change, lost) ? { group, ...change, urgency } : null
+  return { group, add: missing, remove: isAdded ? null : remove, urgency }
 }
 
 const urgencyOf = ({ state, lost }: PlanInput, node: NodeId): Urgency => {
@@ -140,11 +143,6 @@ const urgencyOf = ({ state, lost }: PlanInput, node: NodeId): Urgency => {
 
 const hasLiveMajority = (slots: readonly Slot[], lost: readonly NodeId[]): boolean =>
   slots.filter(({ node }) => !lost.includes(node)).length * 2 > slots.length
-
-const keepsMajority = (slots: readonly Slot[], change: Pick<PlannedMove, 'add' | 'remove'>, lost: readonly NodeId[]): boolean => {
-  const kept = slots.filter(({ replica }) => replica === null || replica !== change.remove)
-  return hasLiveMajority(change.add === null ? kept : [...kept, { node: change.add, replica: null }], lost)
-}
 
 const withinLimits = ({ state, lost, limits }: PlanInput, order: readonly Step[]): PlannedMove[] => {
   const under = movesOf(state)

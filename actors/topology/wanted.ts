@@ -1,5 +1,6 @@
 /**
- * Where replicas should live, for the nodes there are: shards by the ring, the meta group near where it is.
+ * Where replicas should live, for the nodes there are: shards where they stand, less what must move (topology/rebalance.ts); the meta
+ * group near where it is. A replica that is being moved stands where it is going.
  *
  * Only active nodes that are not lost take part. `lost` is the verdict of whoever waits for silent nodes (never of this file): such a
  * node keeps its membership, so replicas move away from it only where another node can take them.
@@ -10,9 +11,11 @@
 
 import { must } from '../kernel/assert.ts'
 import { nodeOf } from '../../topology/ids.ts'
+import { rebalance } from '../../topology/rebalance.ts'
 import { place } from '../../topology/ring.ts'
-import { activeNodes, replicasWanted } from './clusterState.ts'
+import { activeNodes, replicasAfter, replicasWanted } from './clusterState.ts'
 import type { NodeId } from '../../topology/ids.ts'
+import type { Placement } from '../../topology/placement.ts'
 import type { ClusterNode, ClusterState } from './clusterState.ts'
 
 export interface Wanted {
@@ -27,19 +30,21 @@ export const wantedOf = (state: ClusterState, lost: readonly NodeId[]): Wanted =
   if (usable.length === 0) {
     return { shards: state.shards.map(({ replicas }) => replicas.map(nodeOf)), meta: state.meta.replicas.map(nodeOf) }
   }
-  const { replicas } = onRing(usable, state.shardCount, state.replicationFactor)
+  const { shardCount, replicationFactor } = state
+  const { replicas } = rebalance(standingOf(state), { nodes: usable, shardCount, replicationFactor })
   return { shards: replicas, meta: metaWanted(state, usable) }
 }
 
-const onRing = (usable: readonly ClusterNode[], shardCount: number, replicationFactor: number): ReturnType<typeof place> => {
-  const nodes = usable.map(({ id, weight, zone }) => ({ id, weight, zone }))
-  return place({ nodes, shardCount, replicationFactor })
-}
+const standingOf = ({ shards }: ClusterState): Placement => ({
+  replicas: shards.map(({ replicas, move }) =>
+    (move === null || move.step === 'undoing' ? replicas : replicasAfter(replicas, move)).map(nodeOf)),
+})
 
 const metaWanted = (state: ClusterState, usable: readonly ClusterNode[]): NodeId[] => {
   const seats = Math.min(replicasWanted(state, 'meta', activeNodes(state).length), usable.length)
   const members = state.meta.replicas.map(nodeOf)
-  const ring = must(onRing(usable, 1, usable.length).replicas[0], 'one shard was placed')
+  const { replicas: [one] } = place({ nodes: usable, shardCount: 1, replicationFactor: usable.length })
+  const ring = must(one, 'one shard was placed')
   const order = [...members.filter((id) => ring.includes(id)), ...ring.filter((id) => !members.includes(id))]
   const zones = new Map(usable.map(({ id, zone }) => [id, zone]))
   const taken: NodeId[] = []

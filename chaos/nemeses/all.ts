@@ -11,7 +11,7 @@ import { fullDisk } from './fullDisk.ts'
 import { jepsenNats } from './jepsenNats.ts'
 import { kill } from './kill.ts'
 import { killLeader } from './killLeader.ts'
-import { clientLinks, nodeLinks } from './links.ts'
+import { clientLinks, nodeLinks, peersCut } from './links.ts'
 import { oldDirectory } from './oldDirectory.ts'
 import { pauseNodes } from './pause.ts'
 import { routeCut, routeStall } from './routeCut.ts'
@@ -23,8 +23,9 @@ import { writeFailure } from './writeFailure.ts'
 import type { Nemesis } from './nemesis.ts'
 
 export const nemeses: readonly Nemesis[] = [
-  kill, killLeader, pauseNodes, brokerRestart, brokerPause, routeCut, routeStall, weather, nodeLinks, clientLinks, forgetfulKill,
-  jepsenNats, syncFailure, writeFailure, slowDisk, fullDisk, blockedLoop, clockOffset, fileLimit, twin, bitFlips, oldDirectory,
+  kill, killLeader, pauseNodes, brokerRestart, brokerPause, routeCut, routeStall, weather, nodeLinks, clientLinks, peersCut,
+  forgetfulKill, jepsenNats, syncFailure, writeFailure, slowDisk, fullDisk, blockedLoop, clockOffset, fileLimit, twin,
+  bitFlips, oldDirectory,
 ]
 
 export const nemesisNames: readonly string[] = nemeses.map(({ name }) => name)

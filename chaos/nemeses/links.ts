@@ -1,4 +1,7 @@
-/** What can become of the links of some nodes, or of a client's: reset, held and then released in one burst, or half-open. */
+/**
+ * What can become of the links of some nodes, or of a client's: reset, held and then released in one burst, or half-open; or nodes do not
+ * hear each other and clients hear them all.
+ */
 
 import { chance, pick, shuffle } from '../../actors/kernel/random.ts'
 import { anyLeader, holdBetween, someMinority } from './nemesis.ts'
@@ -39,4 +42,23 @@ export const clientLinks: Nemesis = {
   name: 'clientLinks',
   needs: ['links'],
   strike: (arena) => strikeAt(arena, shuffle(arena.random, arena.clients).slice(0, Math.ceil(arena.clients.length / 2))),
+}
+
+/**
+ * A leader that no other node hears, or that hears none, or both, and whom every client still reaches: for a moment it and its successor
+ * get every request. It must answer no stale read, and must not call undone what its successor may find in its log.
+ */
+export const peersCut: Nemesis = {
+  name: 'peersCut',
+  needs: ['links'],
+  strike: async (arena) => {
+    const { node } = await anyLeader(arena)
+    const both = ['toBroker', 'fromBroker'] as const
+    const directions = pick(arena.random, [both, both, ['toBroker'], ['fromBroker']] as const) ?? both
+    arena.say(`${node} and its peers, ${directions.join(' ')}`)
+    const links = arena.cluster.links.of(node)
+    for (const link of links) for (const direction of directions) link.isolate(direction)
+    await holdBetween(arena, 300, 5_000)
+    for (const link of links) link.mend()
+  },
 }

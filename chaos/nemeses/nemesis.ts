@@ -46,6 +46,8 @@ export interface Arena {
   readonly start: (node: NodeId) => void
   /** A process of this node may end by itself from here on, until it is started again. */
   readonly expectExit: (node: NodeId) => void
+  /** It runs, and from here on may not end by itself any more; or it has ended. */
+  readonly hasOutlived: (node: NodeId) => boolean
 }
 
 /** Holds the harm for so long, or until the storm is over. */

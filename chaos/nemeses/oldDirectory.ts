@@ -14,7 +14,7 @@ import type { NodeId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
 import type { Nemesis } from './nemesis.ts'
 
-/** Entries that the node applies and the copy does not have, over all its shards. */
+/** Entries that the node has and the copy does not, over all its shards. */
 const ENTRIES_SINCE = 200
 const FENCED_WITHIN_MS = 20_000
 
@@ -30,9 +30,9 @@ export const oldDirectory: Nemesis = {
       await arena.kill(node)
       copyDirectory(cluster.directory(node), copy)
       arena.start(node)
-      const before = appliedBy(await cluster.until('the node is back', isServing(cluster)), node)
+      const before = newestOf(await cluster.until('the node is back', isServing(cluster)))
       // Not cut short by the end of the storm: a copy that is not old proves nothing.
-      await cluster.until('the node has promised more since', (reports) => appliedBy(reports, node) >= before + ENTRIES_SINCE)
+      await cluster.until('the node has promised more since', (reports) => appliedSince(reports, node, before) >= ENTRIES_SINCE)
       await arena.kill(node)
       rmSync(cluster.directory(node), { recursive: true })
       copyDirectory(copy, cluster.directory(node))
@@ -47,5 +47,15 @@ export const oldDirectory: Nemesis = {
   },
 }
 
-const appliedBy = (reports: readonly NodeReport[], node: NodeId): number =>
-  reports.find((report) => report.node.id === node)?.replicas.reduce((sum, { appliedIndex }) => sum + appliedIndex, 0) ?? 0
+/** The highest index that anybody has applied, by shard: no earlier copy has more. The node itself says less while it replays its log. */
+const newestOf = (reports: readonly NodeReport[]): ReadonlyMap<number, number> => {
+  const newest = new Map<number, number>()
+  for (const { shard, appliedIndex } of reports.flatMap(({ replicas }) => replicas)) {
+    newest.set(shard, Math.max(newest.get(shard) ?? 0, appliedIndex))
+  }
+  return newest
+}
+
+const appliedSince = (reports: readonly NodeReport[], node: NodeId, before: ReadonlyMap<number, number>): number =>
+  reports.find((report) => report.node.id === node)?.replicas
+    .reduce((sum, { shard, appliedIndex }) => sum + Math.max(0, appliedIndex - (before.get(shard) ?? 0)), 0) ?? 0

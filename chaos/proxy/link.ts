@@ -4,6 +4,7 @@
  * - weather: loss, delay, duplication and reordering of messages (weather.ts).
  * - cut: connections are reset, new ones refused.
  * - stalled: everything is held, in order, and arrives in one burst when the link is mended: a broker's own shape.
+ * - isolated: what nodes say to each other vanishes, what clients ask and hear passes.
  * - half-open: what one direction carries vanishes, and no end hears that the connection is gone.
  *
  * A link between brokers can be cut for one dialler alone: the dialler is whoever its first lines name.
@@ -33,7 +34,8 @@ export interface Link {
   readonly cut: (dialler?: string) => void
   readonly stall: (direction: Direction) => void
   readonly mute: (direction: Direction) => void
-  /** Takes back every cut, stall and half-openness. Weather stays as it is. */
+  readonly isolate: (direction: Direction) => void
+  /** Takes back every cut, stall, isolation and half-openness. Weather stays as it is. */
   readonly mend: () => void
   readonly figures: () => LinkFigures
   readonly close: () => void
@@ -51,6 +53,7 @@ interface Rules {
   readonly cutDiallers: Set<string>
   readonly stalled: Set<Direction>
   readonly muted: Set<Direction>
+  readonly isolated: Set<Direction>
 }
 
 interface Pair {
@@ -66,12 +69,17 @@ interface Flow {
   readonly to: Socket
 }
 
+/** Of the subjects between nodes (bus/subjects.ts). */
+const BETWEEN_NODES = 'skv.'
 const noChance: Random = { uint32: () => 0 }
 /** What the dialler of a route calls itself, in its CONNECT or INFO. */
 const SERVER_NAME = /"(?:server_)?name":"(b\d+)"/
 
 export const openLink = ({ name, targetPort }: LinkOptions): Promise<Link> => new Promise((resolve, reject) => {
-  const rules: Rules = { weather: null, random: noChance, isCut: false, cutDiallers: new Set(), stalled: new Set(), muted: new Set() }
+  const rules: Rules = {
+    weather: null, random: noChance, isCut: false,
+    cutDiallers: new Set(), stalled: new Set(), muted: new Set(), isolated: new Set(),
+  }
   const counts: Counts = { dropped: 0, doubled: 0, delayed: 0 }
   const pairs = new Set<Pair>()
   const server = createServer((near) => {
@@ -124,11 +132,13 @@ export const openLink = ({ name, targetPort }: LinkOptions): Promise<Link> => ne
     },
     stall: (direction) => { rules.stalled.add(direction) },
     mute: (direction) => { rules.muted.add(direction) },
+    isolate: (direction) => { rules.isolated.add(direction) },
     mend: () => {
       rules.isCut = false
       rules.cutDiallers.clear()
       rules.stalled.clear()
       rules.muted.clear()
+      rules.isolated.clear()
       for (const pair of pairs) pair.mend()
     },
     figures: () => ({ ...counts }),
@@ -173,6 +183,10 @@ const pump = (rules: Rules, counts: Counts, { direction, from, to }: Flow, heard
   }
   const carry = (frame: Frame): void => {
     heard(frame)
+    if (rules.isolated.has(direction) && frame.subject?.startsWith(BETWEEN_NODES) === true) {
+      counts.dropped += 1
+      return
+    }
     const { copies, delayMs, isOvertaken } = drawFate(rules.random, rules.weather, frame)
     if (copies === 0) counts.dropped += 1
     if (copies === 2) counts.doubled += 1

@@ -23,11 +23,12 @@ import { readGenesis } from '../../storage/genesis.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { bootId } from '../../topology/ids.ts'
 import { watchSupervisor } from '../../topology/launcher/supervised.ts'
+import { joinCluster } from '../../topology/joinCluster.ts'
 import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
 import { credentialsOf } from '../credentials.ts'
+import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
-import { joinCluster } from './join.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
 import type { NatsOptions } from '../../bus/nats.ts'
@@ -135,7 +136,8 @@ const ownGenesis = (options: NodeCommandOptions): Promise<Genesis | null> => new
 
 const join = async ({ prefix, id, dir }: NodeCommandOptions, bus: Bus): Promise<Genesis> => {
   const inbox = `_INBOX.${randomBytes(8).toString('hex')}.join`
-  const joined = await joinCluster({ bus, clock: createSystemClock(), fileSystem: createNodeFileSystem(dir), prefix, inbox, id })
+  const reports = await collectReports({ bus, clock: createSystemClock(), prefix, inbox })
+  const joined = await joinCluster({ bus, fileSystem: createNodeFileSystem(dir), reports, prefix, id })
   if ('problem' in joined) throw new StartRefused(joined.problem)
   return joined.genesis
 }

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { CliError } from '../exit.ts'
 import { flag, wholeNumber, withClusterFlags } from '../flags.ts'
-import { WEIGHT_MAX, WEIGHT_MIN } from '../../actors/topology/clusterState.ts'
+import { WEIGHT_MAX, WEIGHT_MIN } from '../../topology/ownMembership.ts'
 import type { ExitCode } from '../exit.ts'
 import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
@@ -25,7 +25,8 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
   .addOption(flag('--join', 'joins the cluster that answers on the prefix, if the directory is new or its node has left').default(false))
-  .addOption(flag('--weight <n>', 'with --join: how much it carries, compared with the others').argParser(wholeNumber(WEIGHT_MIN, WEIGHT_MAX)).default(WEIGHT_MIN))
+  .addOption(flag('--weight <n>', 'with --join: how much it carries, compared with the others')
+    .argParser(wholeNumber(WEIGHT_MIN, WEIGHT_MAX)).default(WEIGHT_MIN))
   .addOption(flag('--zone <name>', 'with --join: what fails together with it').default(''))
   .addOption(flag('--http-host <address>', 'where /livez, /readyz and the admin API listen').default('127.0.0.1'))
   .addOption(flag('--http-port <port>', 'their port; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))

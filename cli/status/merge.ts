@@ -4,7 +4,8 @@
  * unreachable, not left out.
  */
 
-import type { NodeReport, ReplicaReport, Routing } from '../../topology/report.ts'
+import type { PeerState, PeerView } from '../../actors/gossip/protocol.ts'
+import type { GossipReport, NodeReport, ReplicaReport, Routing } from '../../topology/report.ts'
 
 export interface ClusterStatus {
   readonly cluster: string
@@ -21,7 +22,12 @@ export interface NodeStatus {
   readonly pid: number | null
   readonly state: string
   readonly bootId: string | null
+  /** How its failure detector sees the others; null when it does not say. */
+  readonly sees: Sees | null
 }
+
+/** Names by what the node believes of them, each sorted as a person counts. */
+export type Sees = Readonly<Record<PeerState, readonly string[]>>
 
 export interface ReplicaStatus {
   readonly node: string
@@ -70,13 +76,23 @@ const largestCluster = (all: readonly NodeReport[]): readonly NodeReport[] => {
 
 const nodesOf = (members: readonly string[], reports: readonly NodeReport[]): readonly NodeStatus[] => {
   const answered = new Map<string, NodeReport['node']>(reports.map(({ node }) => [node.id, node]))
+  const gossip = new Map<string, GossipReport | undefined>(reports.map((report) => [report.node.id, report.gossip]))
   const ids = [...new Set([...members, ...answered.keys()])]
   return ids.toSorted(byNumber).map((id) => {
     const node = answered.get(id)
     return node === undefined
-      ? { id, pid: null, state: 'unreachable', bootId: null }
-      : { id, pid: node.pid, state: node.state, bootId: node.bootId }
+      ? { id, pid: null, state: 'unreachable', bootId: null, sees: null }
+      : { id, pid: node.pid, state: node.state, bootId: node.bootId, sees: seesOf(gossip.get(id)) }
   })
+}
+
+/** A node of an earlier version says nothing, and whoever answers in a node's place may say anything. */
+const seesOf = (gossip: GossipReport | undefined): Sees | null => {
+  if (!Array.isArray(gossip?.peers)) return null
+  const peers = gossip.peers.filter((peer: unknown) => typeof (peer as Partial<PeerView> | null)?.node === 'string')
+  const named = (state: PeerState): readonly string[] =>
+    peers.filter((peer) => peer.state === state).map(({ node }) => node).toSorted(byNumber)
+  return { alive: named('alive'), suspect: named('suspect'), dead: named('dead'), left: named('left') }
 }
 
 /** n2 before n10. */

@@ -3,7 +3,11 @@
 import pc from 'picocolors'
 import { tabbed } from '../output.ts'
 import { table } from '../table.ts'
-import type { ClusterStatus, ReplicaStatus, ShardStatus } from './merge.ts'
+import type { ClusterStatus, ReplicaStatus, Sees, ShardStatus } from './merge.ts'
+
+const NAMES_SHOWN = 4
+
+type Colors = ReturnType<typeof pc.createColors>
 
 export const statusTable = (status: ClusterStatus, useColor: boolean): string => {
   const color = pc.createColors(useColor)
@@ -13,10 +17,11 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
     `cluster ${status.cluster}, epoch ${status.epoch}, ${status.shardCount} shards`,
     `broker ${broker.url}, nats-server ${broker.version}, routing by ${routing}`,
     '',
-    table(['NODE', 'STATE', 'LEADS', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId }) => [
+    table(['NODE', 'STATE', 'LEADS', 'SEES', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId, sees }) => [
       id,
       state === 'serving' ? color.green(state) : color.red(state),
       String(status.shards.filter(({ leader }) => leader === id).length),
+      seesText(sees, color),
       String(pid ?? '-'),
       bootId ?? '-',
     ])),
@@ -31,6 +36,21 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
     ])),
   ]
   return lines.join('\n')
+}
+
+/** `2 alive`, or `1 alive, suspect: n2, dead: n3`: what the node's failure detector believes of the others. It decides nothing. */
+const seesText = (sees: Sees | null, color: Colors): string => {
+  if (sees === null) return '-'
+  const parts = [`${sees.alive.length} alive`]
+  if (sees.suspect.length > 0) parts.push(color.yellow(`suspect: ${names(sees.suspect)}`))
+  if (sees.dead.length > 0) parts.push(color.red(`dead: ${names(sees.dead)}`))
+  if (sees.left.length > 0) parts.push(`left: ${names(sees.left)}`)
+  return parts.join(', ')
+}
+
+const names = (all: readonly string[]): string => {
+  const shown = all.slice(0, NAMES_SHOWN).join(' ')
+  return all.length > NAMES_SHOWN ? `${shown} and ${all.length - NAMES_SHOWN} more` : shown
 }
 
 const replicaText = (shard: ShardStatus, { node, role, matchIndex, quarantined }: ReplicaStatus): string => {

@@ -1,13 +1,17 @@
 /** What nodes say about themselves, read by other nodes (msgpack), the SDK and the command line (JSON). */
 
 import { between, chance } from '../../actors/kernel/random.ts'
+import { peerStates } from '../../actors/gossip/protocol.ts'
 import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
+import { decodeGossip, encodeGossip } from '../../bus/codec/gossip.ts'
 import { mergeReports } from '../../cli/status/merge.ts'
 import { reportOf } from '../../cli/status/collect.ts'
 import { readMap } from '../../sdk/map.ts'
 import { beaconOf } from '../../topology/beacon.ts'
-import { drawHex, drawList, drawWhole, drawWord, one } from '../draw.ts'
+import { nodeId } from '../../topology/ids.ts'
+import { drawHex, drawList, drawU32, drawWhole, drawWord, one } from '../draw.ts'
 import { refused, utf8 } from '../target.ts'
+import type { GossipMessage } from '../../actors/gossip/protocol.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Target } from '../target.ts'
 
@@ -29,6 +33,30 @@ export const controlMessage: Target = {
     const value = decodeControl(bytes)
     if (value === undefined) return refused('no control message')
     return { ok: true, shape: beaconOf(value) === null ? typeof value : 'beacon', again: encodeControl(value), value }
+  },
+}
+
+const drawGossip = (random: Random): GossipMessage => {
+  const sequence = drawU32(random)
+  const rumours = drawList(random, 4, (r) => ({
+    node: one(r, NAMES), state: one(r, peerStates), incarnation: drawU32(r), by: one(r, NAMES),
+  }))
+  return one<GossipMessage>(random, [
+    { type: 'gossip.ping', sequence, rumours }, { type: 'gossip.ack', sequence, rumours }, { type: 'gossip.nack', sequence, rumours },
+    { type: 'gossip.pingRequest', sequence, target: one(random, NAMES), rumours }, { type: 'gossip.news', rumours },
+    { type: 'gossip.exchange', kind: one(random, ['question', 'answer']), rumours },
+  ])
+}
+
+const NAMES = ['n1', 'n2', 'n10', 'a-longer-name-that-is-still-one'].map(nodeId)
+
+export const gossipMessage: Target = {
+  name: 'gossip message', share: 3, isCanonical: false,
+  example: (random) => encodeGossip(drawGossip(random)),
+  decode: (bytes) => {
+    const message = decodeGossip(bytes)
+    if (message === null) return refused('no gossip message')
+    return { ok: true, shape: `${message.type} ${Math.min(3, message.rumours.length)}`, again: encodeGossip(message), value: message }
   },
 }
 
@@ -68,6 +96,12 @@ const drawReport = (random: Random): unknown => ({
     appliedIndex: 1, keys: 0, revision: 0, waiting: 0, ...(chance(random, 0.5) ? { matchIndex: { n1: 1, n2: 1 } } : {}),
     ...(chance(random, 0.2) ? { quarantined: 'it forgot' } : {}),
   })),
+  ...(chance(random, 0.7) ? { gossip: drawGossipReport(random) } : {}),
+})
+
+const drawGossipReport = (random: Random): unknown => ({
+  state: 'running', incarnation: drawWhole(random), health: 0,
+  peers: drawList(random, 3, (r) => ({ node: one(r, NAMES), state: one(r, peerStates), incarnation: drawWhole(r) })),
 })
 
 /** Anybody who may publish to the inbox can answer `kv.status`: what is taken for a report must not end the command that shows it. */

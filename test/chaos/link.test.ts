@@ -86,6 +86,17 @@ describe('a link', () => {
     expect(heard()).toBe('')
   })
 
+  test('that is isolated loses what nodes say to each other, and carries everything else', async () => {
+    const { link, near, heard } = await openEnds()
+    link.isolate('toBroker')
+    near.write(message('lost', 'skv.c.node.n2.n1') + message('asked', 'kv.get.k') + message('answered', '_INBOX.x'))
+    await until(() => heard().endsWith('answered\r\n'), 'the rest has passed')
+    link.mend()
+    near.write(message('heard', 'skv.c.node.n2.n1'))
+    await until(() => heard().endsWith('heard\r\n'), 'nodes hear each other again')
+    expect(heard()).toBe(message('asked', 'kv.get.k') + message('answered', '_INBOX.x') + message('heard', 'skv.c.node.n2.n1'))
+  })
+
   test('in weather loses, doubles and delays messages, never control frames', async () => {
     const { link, near, heard } = await openEnds()
     link.setWeather({ loss: 1, duplication: 0, reordering: 0, delayMsMean: 0 }, createRandom(1))

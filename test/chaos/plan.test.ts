@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { must } from '../../actors/kernel/assert.ts'
 import { nemesisNames } from '../../chaos/nemeses/all.ts'
+import { idleProblems, stormSeconds } from '../../chaos/campaign.ts'
 import { commandOf, planCampaign } from '../../chaos/plan.ts'
 import { noTimes, figuresOf, timeProblems } from '../../chaos/times.ts'
 
@@ -18,6 +19,40 @@ describe('a campaign', () => {
       expect(new Set(storms.flatMap(({ nemeses }) => nemeses))).toEqual(new Set(nemesisNames))
       for (const { nemeses, brokers } of storms) if (nemeses.includes('routeCut')) expect(brokers).toBe(3)
     }))
+  })
+
+  test('has clusters of three and of five nodes, with one broker and with three', () => {
+    fc.assert(fc.property(seeds, (seed) => {
+      const plans = planCampaign(seed, size, {})
+      expect(plans.filter(({ nodes }) => nodes === 5)).toHaveLength(3)
+      expect(new Set(plans.map(({ brokers }) => brokers))).toEqual(new Set([1, 3]))
+    }))
+  })
+
+  test('within a budget has shorter storms, not fewer', () => {
+    const storms = (budget: number, overhead: number): number[] => {
+      const found: number[] = []
+      for (let left = budget, runs = 8; runs > 0; runs -= 1) {
+        const seconds = stormSeconds(40, left, runs)
+        if (seconds === null) break
+        found.push(seconds)
+        left -= seconds + overhead
+      }
+      return found
+    }
+    expect(storms(Number.POSITIVE_INFINITY, 8)).toEqual(Array.from({ length: 8 }, () => 40))
+    expect(storms(480, 8)).toEqual(Array.from({ length: 8 }, () => 40))
+    const short = storms(320, 12)
+    expect([short.length, Math.min(...short), Math.max(...short)]).toEqual([8, 28, 28])
+    expect(storms(100, 12)).toEqual([20, 20, 20])
+    expect(storms(20, 12)).toEqual([])
+  })
+
+  test('fails where its clients got less done than 30,000 operations in eight storms of 40 s', () => {
+    expect(idleProblems({ runs: 8, stormSeconds: 320, operationsChecked: 29_999 })).toHaveLength(1)
+    expect(idleProblems({ runs: 8, stormSeconds: 320, operationsChecked: 30_000 })).toEqual([])
+    expect(idleProblems({ runs: 8, stormSeconds: 160, operationsChecked: 15_000 })).toEqual([])
+    expect(idleProblems({ runs: 1, stormSeconds: 40, operationsChecked: 0 })).toEqual([])
   })
 
   test('draws a run again from the command that its failure prints', () => {

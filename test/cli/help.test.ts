@@ -13,8 +13,8 @@ const withoutData: ReadonlySet<string> = new Set(['start', 'node', 'completion',
 
 test('there are the commands that the documentation lists', () => {
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
-    'bench', 'completion', 'del', 'doctor', 'get', 'incr', 'init', 'load', 'nats-config', 'node', 'put', 'repl', 'start', 'status', 'top',
-    'touch', 'version',
+    'bench', 'completion', 'del', 'doctor', 'get', 'incr', 'init', 'load', 'nats-config', 'node', 'put', 'repl', 'ring', 'start', 'status',
+    'top', 'touch', 'version',
   ])
 })
 

@@ -6,6 +6,7 @@ import { mergeReports } from '../../cli/status/merge.ts'
 import { statusTable } from '../../cli/status/table.ts'
 import { fakeCluster, fakeTerminal } from './fakes.ts'
 import { replica, report } from './reports.ts'
+import type { NodeReport } from '../../topology/report.ts'
 
 describe('merging', () => {
   test('a shard is described by the leader of the highest term, and a deposed one is not shown as a second leader', () => {
@@ -46,6 +47,41 @@ describe('merging', () => {
   test('nodes are sorted as a person counts', () => {
     const members = ['n10', 'n2', 'n1']
     expect(mergeReports([report('n1', [], { members })])?.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n10'])
+  })
+})
+
+describe('what nodes believe of each other', () => {
+  const gossip = (...peers: readonly (readonly [string, string])[]) => ({
+    gossip: { state: 'running', incarnation: 1, health: 0, peers: peers.map(([node, state]) => ({ node, state, incarnation: 1 })) },
+  })
+  const rowsOf = (reports: readonly NodeReport[]): readonly string[] => {
+    const status = mergeReports(reports)
+    return status === undefined ? [] : statusTable(status, false).split('\n').filter((line) => /^n\d/.test(line))
+  }
+
+  test('is a column that a person reads, and JSON that a program reads', () => {
+    const reports = [
+      report('n1', [], gossip(['n2', 'alive'], ['n3', 'alive'])), report('n2', [], gossip(['n1', 'suspect'], ['n3', 'dead'])),
+      report('n3', [], gossip(['n1', 'left'], ['n2', 'alive'])),
+    ]
+    expect(rowsOf(reports).map((row) => row.split(/ {2,}/)[3])).toEqual(['2 alive', '0 alive, suspect: n1, dead: n3', '1 alive, left: n1'])
+    expect(mergeReports(reports)?.nodes[1]?.sees).toEqual({ alive: [], suspect: ['n1'], dead: ['n3'], left: [] })
+  })
+
+  test('names a few and counts the rest', () => {
+    const peers = Array.from({ length: 9 }, (_, i) => [`n${i + 2}`, 'dead'] as const)
+    expect(rowsOf([report('n1', [], gossip(...peers))])[0]).toContain('0 alive, dead: n2 n3 n4 n5 and 5 more')
+  })
+
+  test.each([['nothing', {}], ['no list', { gossip: { peers: 7 } }], ['null', { gossip: null }]])(
+    'is a dash for a node that says %s', (_, fields) => {
+      expect(mergeReports([report('n1', [], fields)])?.nodes[0]?.sees).toBeNull()
+      expect(rowsOf([report('n1', [], fields)])[0]?.split(/ {2,}/)[3]).toBe('-')
+    })
+
+  test('leaves out peers that are none', () => {
+    const fields = { gossip: { peers: [null, 7, { node: 3 }, { node: 'n2', state: 'asleep' }, { node: 'n3', state: 'alive' }] } }
+    expect(mergeReports([report('n1', [], fields)])?.nodes[0]?.sees).toEqual({ alive: ['n3'], suspect: [], dead: [], left: [] })
   })
 })
 

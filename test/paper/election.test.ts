@@ -151,6 +151,28 @@ describe('section 5.2', () => {
     expect(drawn.size).toBe(10)
   })
 
+  test('Departure: elections that bring no leader grow patient, four times the interval at most, until a leader is heard', () => {
+    const h = createSolo()
+    const { core } = h.member(1)
+    const untilPreCandidate = (): void => {
+      do h.tickOnly(1, 1)
+      while (h.member(1).core.role !== 'preCandidate' || h.member(1).core.electionTicks > 0)
+    }
+    const within = (times: number): boolean => core.electionTimeout >= 11 * times && core.electionTimeout <= 20 * times
+    for (let i = 0; i < 5; i += 1) {
+      untilPreCandidate()
+      expect(within(1)).toBe(true)
+    }
+    for (const times of [1, 2, 4, 4]) {
+      say(h, 2, { type: 'raft.preVoteGranted', term: core.term + 1 })
+      expect([h.member(1).core.role, within(times)]).toEqual(['candidate', true])
+      untilPreCandidate()
+    }
+    say(h, 2, heartbeat(core.term))
+    untilPreCandidate()
+    expect(within(1)).toBe(true)
+  })
+
   test('A leader sends periodic heartbeats to all followers in order to maintain its authority', () => {
     const h = createServing()
     h.tickOnly(1, 1)

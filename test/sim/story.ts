@@ -101,7 +101,7 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}): Stor
   const simulation = createSimulation({ options: calmOptions(seed, options) })
   const { timeline, cluster } = simulation
   const client = cluster.connectClient('c1')
-  for (const machine of cluster.machines) cluster.start(machine)
+  for (const machine of cluster.machines) if (machine.isInUse) cluster.start(machine)
   const time = createTime(simulation)
   const talk = createTalk(client.bus, time)
   const door = createDoor({

@@ -53,7 +53,7 @@ const open = (shards: readonly ShardId[]) => {
   }))
   const leadership = createLeadership({
     node: self, map: () => map,
-    host: { all: () => [...led.values()].map(({ replica }) => replica), of: (shard) => led.get(shard as ShardId)?.replica },
+    host: { all: () => [...led.values()].map(({ replica }) => replica), of: (shard) => led.get(shard)?.replica },
     beacon: { isSteady: (node) => world.steady.includes(node) },
     isMoving: (shard) => world.moving.has(shard), isDiskFull: () => world.isFull, isIdle: () => world.isIdle,
   })

@@ -18,7 +18,10 @@ const genesis = must(createGenesis({
 
 /** The node n4; proposals are decided when the test says so, by the state machine itself. */
 const open = (join: JoinWish | null, self = n4) => {
-  const world = { state: adoptGenesis(genesis), carries: 0, asked: [] as MetaCommand[], told: [] as string[], answer: (_outcome: Outcome | null): void => {} }
+  const world = {
+    state: adoptGenesis(genesis), carries: 0, asked: [] as MetaCommand[], told: [] as string[],
+    answer: (_outcome: Outcome | null): void => {},
+  }
   const membership = createOwnMembership({
     self, boot: 'b', live: { state: () => world.state }, join, wall: () => 9, carriesNothing: () => world.carries === 0,
     proposals: {

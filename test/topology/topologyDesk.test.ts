@@ -81,7 +81,8 @@ describe('the topology desk', () => {
 
   test('reads every kind of request, and nothing that is almost one', () => {
     const order = { kind: 'order', group: 1, move: 2, epoch: 3, voters: ['n1:1'], learners: [] }
-    for (const request of [{ kind: 'genesis' }, { kind: 'state', newerThan: 0 }, order, { kind: 'propose', command: new Uint8Array([1]) }]) {
+    const right = [{ kind: 'genesis' }, { kind: 'state', newerThan: 0 }, order, { kind: 'propose', command: new Uint8Array([1]) }]
+    for (const request of right) {
       expect(topologyRequestOf(decodeControl(encodeControl(request)))).toEqual(request)
     }
     for (const wrong of [null, 7, {}, { kind: 'propose', command: 'x' }, { ...order, voters: ['n1'] }, { ...order, more: 1 }]) {
@@ -106,7 +107,8 @@ describe('a node answers', () => {
     const left: number[] = []
     const raft = raftOf(outcome, orders)
     const answers = createTopologyAnswers({
-      genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined, leave: (group) => left.push(group),
+      genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined,
+      leave: (group) => left.push(group),
     })
     const ask = (request: TopologyRequest): unknown => {
       let answer: unknown
@@ -149,7 +151,9 @@ describe('a map is learned', () => {
     const asked: TopologyRequest[] = []
     open(n2, (request, done) => {
       asked.push(request)
-      createTopologyAnswers({ genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {} })(request, done)
+      createTopologyAnswers({
+        genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {},
+      })(request, done)
     })
     const learned: ClusterState[] = []
     const live = { state: () => learned.at(-1) ?? born, learn: (state: ClusterState) => learned.push(state) }
@@ -167,7 +171,8 @@ describe('a map is learned', () => {
     open(n2, (_request, done) => done({ state: new Uint8Array([7]) }))
     open(n3, (_request, done) => done('what'))
     const learned: ClusterState[] = []
-    const sync = createMapSync({ live: { state: () => born, learn: (state: ClusterState) => learned.push(state) } as never, desk: open(n1, silent), log: silentLogger })
+    const live = { state: () => born, learn: (state: ClusterState) => learned.push(state) }
+    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger })
     sync.heard(n2, 2)
     pass(100)
     sync.heard(n3, 2)

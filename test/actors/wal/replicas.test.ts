@@ -5,13 +5,19 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../../actors/kernel/random.ts'
+import { walConfigDefaults } from '../../../actors/wal/config.ts'
+import { createWalCore, handleAppend } from '../../../actors/wal/core.ts'
+import { copyForward } from '../../../actors/wal/reclaim.ts'
+import { handleAdopt, placeReplica } from '../../../actors/wal/replica.ts'
+import { recordBytes } from '../../../storage/record.ts'
 import { segmentName } from '../../../storage/segment.ts'
 import { livesProblem } from '../../../torture/lives.ts'
 import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import type { Rig, RigOptions } from '../../../torture/rig.ts'
 import type { RecoveredGroup } from '../../../actors/wal/protocol.ts'
+import type { WalRecord } from '../../../storage/record.ts'
 
-const SEEDS = 100
+const SEEDS = 60
 const FULL_DISK_SEED = 20_000
 const FULL_DISK_BYTES = 100_000
 
@@ -76,6 +82,7 @@ describe('a new replica', () => {
   test('is free of the quarantine and of the damage of the one before it', () => {
     const rig = lived()
     rig.append(2, { entries: entriesOf(1, 3) })
+    rig.append(3, { entries: entriesOf(1, 1) })
     rig.quarantine(2, 'presented less than it promised')
     rig.clock.advance(200)
     rig.disk.corrupt(`wal/${segmentName(1)}`, (bytes) => { bytes[4_096 + 48 + 40 + 5 * 72 + 32] = 0xee })
@@ -175,16 +182,19 @@ describe('copied forward', () => {
   test('a replica record voids nothing, however often it is copied', () => {
     const rig = lived()
     rig.adopt(1, 3)
-    rig.append(1, { hardState: { term: 5, vote: vote('b') }, entries: entriesOf(1, 3, { term: 5 }) })
+    rig.append(1, { hardState: { term: 5, vote: vote('b') } })
     rig.retire(2, 1)
     let life = rig
     for (let round = 1; round <= 5; round += 1) {
       const before = segmentsOn(life)
+      // In a later segment than what is copied first.
+      wear(life, 1)
+      life.append(1, { entries: [entryOf(round, { term: 5 })] })
       wear(life, 8)
       expect(segmentsOn(life).filter((path) => before.includes(path))).toEqual([])
       life = restart(life, { models: life.models })
       expect(found(life, 1)).toEqual({
-        group: 1, hardState: { term: 5, vote: 'b:1' }, snapshot: { index: 0, term: 0 }, entries: entriesOf(1, 3, { term: 5 }),
+        group: 1, hardState: { term: 5, vote: 'b:1' }, snapshot: { index: 0, term: 0 }, entries: entriesOf(1, round, { term: 5 }),
         replica: { generation: 3, isRemoved: false },
       })
       expect(found(life, 2)).toEqual({ group: 2, ...empty, replica: { generation: 1, isRemoved: true } })
@@ -192,13 +202,25 @@ describe('copied forward', () => {
   })
 
   test('what the old replica had is not, although the new one has an entry of that index and term', () => {
-    const rig = createRig({ config: { segmentsWanted: 1 } }).open()
-    rig.append(1, { entries: [entryOf(1, { fill: 1 }), entryOf(2, { fill: 1 })] })
-    rig.adopt(1, 2)
-    rig.append(1, { entries: [entryOf(1, { fill: 2 })] })
-    wear(rig, 6)
-    const entries = found(restart(rig), 1)?.entries
-    expect(entries?.map(({ index, payload }) => [index, payload[0]])).toEqual([[1, 2]])
+    const layout = { blockBytes: 4_096, dataOffset: 4_096, groupHeaderBytes: 48, recordBytes }
+    const core = createWalCore({ config: walConfigDefaults, layout, effects: [] })
+    const [first, second] = [entryOf(1), entryOf(2)]
+    handleAdopt(core, { type: 'wal.adopt', group: 1, generation: 2, ticket: 1 })
+    handleAppend(core, { type: 'wal.append', group: 1, ticket: 2, submittedTerm: 1, entries: [first, second], reserved: false })
+    const copied = (): readonly WalRecord[] => {
+      core.queue = []
+      core.groups.get(1)?.rows.set(1, { bytes: 72, indexMin: 1, indexMax: 1 })
+      copyForward(core, 1, [
+        { kind: 'entry', group: 1, entry: entryOf(2, { fill: 9 }) },
+        { kind: 'replica', group: 1, replica: { generation: 2, isRemoved: false }, isCopied: false },
+        { kind: 'entry', group: 1, entry: first },
+      ])
+      return core.queue.flatMap(({ records }) => records)
+    }
+    expect(copied()).toEqual([])
+    placeReplica(core, { kind: 'replica', group: 1, replica: { generation: 2, isRemoved: false }, isCopied: false }, 1)
+    const again: WalRecord = { kind: 'replica', group: 1, replica: { generation: 2, isRemoved: false }, isCopied: true }
+    expect(copied()).toEqual([again, { kind: 'copiedEntry', group: 1, entry: first }])
   })
 })
 
@@ -239,13 +261,48 @@ describe('on a full disk', () => {
     expect(found(restart(rig), 1)).toMatchObject({ snapshot: { index: 2, term: 1 }, entries: entriesOf(3, 3), replica: { generation: 2 } })
   })
 
-  test('the first replica of a log waits for room to make a segment, votes of others do not', () => {
-    const rig = createRig({ capacityBytes: 2 * 16_384, config: { spaceRetryMs: 100 } }).open()
+  /** No segment can be made, and the last one is of a version that knows no replicas. */
+  const fullOfVersion1 = (options: RigOptions = {}): Rig => {
+    const rig = createRig({ capacityBytes: 2 * 16_384, config: { spaceRetryMs: 100 }, ...options }).open()
+    rig.append(4, { hardState: { term: 3, vote: vote('x') } })
     rig.append(1, { entries: entriesOf(1, 5, { bytes: 1_500 }) })
     rig.clock.advance(10)
     rig.append(2, { entries: entriesOf(1, 7, { bytes: 1_500 }) })
     rig.clock.advance(50)
     expect(rig.wal.isFull()).toBe(true)
+    return rig
+  }
+
+  test('nothing overtakes a beginning that waits: until then the old replica stays as it was', () => {
+    const rig = fullOfVersion1()
+    for (const group of [1, 4]) {
+      rig.adopt(group, 2)
+      rig.append(group, { hardState: { term: 7, vote: vote('x') }, entries: entriesOf(1, 4, { term: 7 }), reserved: true })
+      rig.compact(group, { index: 3, term: 7 })
+    }
+    rig.clock.advance(50)
+    const again = restart(rig)
+    for (const [group, term, entries] of [[1, 0, 5], [4, 3, 0]] as const) {
+      const old = found(again, group)
+      expect([old?.hardState.term, old?.snapshot.index, old?.entries.length, old?.replica]).toEqual([term, 0, entries, undefined])
+    }
+  })
+
+  test('a beginning that waits frees nothing of the old replica', () => {
+    let isStuck = false
+    const rig = fullOfVersion1({ fault: ({ path }) => (isStuck && path.includes(segmentName(3)) ? { kind: 'hang' } : undefined) })
+    for (const group of [2, 4]) rig.append(group, { hardState: { term: 8, vote: vote('x') }, reserved: true })
+    rig.compact(2, { index: 7, term: 1 })
+    rig.clock.advance(50)
+    isStuck = true
+    const [replica, ballot] = [rig.adopt(1, 2), rig.append(3, { hardState: { term: 9, vote: vote('x') }, reserved: true })]
+    rig.clock.advance(500)
+    expect([rig.isAcknowledged(replica), rig.isAcknowledged(ballot)]).toEqual([false, true])
+    expect(found(restart(rig), 1)?.entries.length).toBe(5)
+  })
+
+  test('the first replica of a log waits for room to make a segment, votes of others do not', () => {
+    const rig = fullOfVersion1()
     const [replica, ballot] = [rig.adopt(1, 2), rig.append(3, { hardState: { term: 9, vote: vote('x') }, reserved: true })]
     rig.clock.advance(50)
     expect([rig.isAcknowledged(replica), rig.isAcknowledged(ballot)]).toEqual([false, true])
@@ -306,6 +363,18 @@ describe('on a node whose log is damaged', () => {
     }
     expect([...(life.report()?.groups.values() ?? [])].filter(({ quarantined }) => quarantined === undefined).map(({ group }) => group))
       .toEqual([1])
+  })
+
+  test('a replica that began before the damage, or in its segment, is not', () => {
+    const rig = createRig().open()
+    rig.adopt(1, 2)
+    rig.clock.advance(20)
+    rig.append(1, { entries: entriesOf(1, 4) })
+    rig.clock.advance(200)
+    rig.disk.corrupt(`wal/${segmentName(1)}`, (bytes) => bytes.fill(0, 4_096 + 80, 4_300))
+    const life = restart(rig)
+    expect([found(life, 1)?.replica?.generation, found(life, 1)?.quarantined]).toEqual([2, life.report()?.damagedNode])
+    expect(life.report()?.damagedNode).toEqual(expect.any(String))
   })
 
   test('and what it says is on the disk, although the process before died between write and sync', () => {

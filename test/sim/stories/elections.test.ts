@@ -195,3 +195,36 @@ test('two that would lead and do not hear each other: one of them does, and the 
   expect(story.get('k')).toBe('after')
   story.end()
 })
+
+/**
+ * Found by the chaos lane on a machine with ten times more to do than it could (seed 15880): campaign after campaign was not decided, and a
+ * shard had nobody for 30 s. Seconds here are half of a node's, because ticks are.
+ */
+test.each([
+  114, 116, 120,
+])('where answers take almost as long as an election timeout, somebody is elected all the same (%i)', (seed) => {
+  const story = tellStory(seed, {
+    network: { loss: 0, duplication: 0, delayMsMean: 150, reorderMsMax: 0 },
+    disk: { syncMsMean: 100, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10 },
+  })
+  story.until('somebody serves', () => story.nodes.some(({ node }) => node?.report().replicas[0]?.state === 'leading.serving'), 15_000)
+  story.simulation.network.calm()
+  story.end()
+})
+
+/** The price that patience must not have: a broker that restarts leaves everybody asking, and votes split. */
+test.each([1, 2, 3, 4, 5, 6])('members that were all cut off elect within a second of their return (%i)', (seed) => {
+  const story = tellStory(seed, {
+    network: { loss: 0, duplication: 0, delayMsMean: 30, reorderMsMax: 0 },
+    disk: { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10 },
+  })
+  story.leader()
+  story.run(2_000)
+  story.simulation.network.cut(() => true)
+  story.run(4_000)
+  story.heal()
+  story.until('somebody serves', () => story.nodes.some(({ node }) => node?.report().replicas[0]?.state === 'leading.serving'), 1_000)
+  story.end()
+})

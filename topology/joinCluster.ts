@@ -6,42 +6,40 @@
  * not speak under a name whose promises it has forgotten (DESIGN 6).
  */
 
-import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
-import { topologySubject } from '../../bus/subjects.ts'
-import { decodeState, encodeState } from '../../actors/topology/codec.ts'
-import { nodeIn } from '../../actors/topology/clusterState.ts'
-import { genesisOf, writeGenesis } from '../../storage/genesis.ts'
-import { writeMapFile } from '../../storage/mapFile.ts'
-import { nodeId } from '../../topology/ids.ts'
-import { collectReports } from '../status/collect.ts'
-import type { Clock } from '../../actors/kernel/clock.ts'
-import type { ClusterState } from '../../actors/topology/clusterState.ts'
-import type { Genesis } from '../../actors/wal/protocol.ts'
-import type { Bus } from '../../bus/port.ts'
-import type { FileSystem } from '../../storage/fileSystem.ts'
-import type { TopologyRequest } from '../../topology/topologyDesk.ts'
-import type { ClusterId, NodeId } from '../../topology/ids.ts'
+import { decodeControl, encodeControl } from '../bus/codec/control.ts'
+import { topologySubject } from '../bus/subjects.ts'
+import { decodeState, encodeState } from '../actors/topology/codec.ts'
+import { nodeIn } from '../actors/topology/clusterState.ts'
+import { genesisOf, writeGenesis } from '../storage/genesis.ts'
+import { writeMapFile } from '../storage/mapFile.ts'
+import { nodeId } from './ids.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
+import type { Genesis } from '../actors/wal/protocol.ts'
+import type { Bus } from '../bus/port.ts'
+import type { FileSystem } from '../storage/fileSystem.ts'
+import type { NodeReport } from './report.ts'
+import type { TopologyRequest } from './topologyDesk.ts'
+import type { ClusterId, NodeId } from './ids.ts'
 
 const PATIENCE_MS = 2_000
 
 export interface JoinOptions {
   readonly bus: Bus
-  readonly clock: Clock
   readonly fileSystem: FileSystem
+  /** What the cluster's nodes say of themselves now (cli/status/collect.ts). */
+  readonly reports: readonly NodeReport[]
   readonly prefix: string
-  readonly inbox: string
   readonly id: string
 }
 
 export type Joined = { readonly genesis: Genesis } | { readonly problem: string }
 
 export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
-  const { bus, prefix } = options
+  const { bus, prefix, reports } = options
   const self = nodeId(options.id)
-  const reports = await collectReports(options)
   const newest = reports.toSorted((a, b) => b.epoch - a.epoch)[0]
   if (newest === undefined) {
-    return { problem: `nobody answers on ${prefix}.status: start the cluster first, or give the right --prefix and --servers` }
+    return { problem: `nobody answers on ${prefix}.status: start a cluster first, or give the right --prefix and --servers` }
   }
   const { cluster } = newest
   if (reports.some((report) => report.cluster !== cluster)) {
@@ -51,12 +49,12 @@ export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
   const state = stateOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'state', newerThan: 0 }))
   const genesis = genesisOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'genesis' }))
   if (state === null || genesis === null) {
-    return { problem: `node ${peer} does not say how its cluster stands: it runs an older version, or the broker keeps ${self} from asking` }
+    return { problem: `node ${peer} does not say how its cluster stands: it is older, or the broker keeps ${self} from asking` }
   }
   if ((nodeIn(state, self)?.state ?? 'left') !== 'left') {
     return {
-      problem: `${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is lost, `
-        + `join under another name and remove ${self} ("shardkv member remove ${self}")`,
+      problem: `${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is `
+        + `lost, join under another name and remove ${self} ("shardkv member remove ${self}")`,
     }
   }
   return await settle(options, { ...genesis, node: self }, state)
