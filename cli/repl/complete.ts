@@ -20,7 +20,9 @@ export const completeLine = (
   const names = commands.map(({ name }) => name)
   if (words.length === 1) return [matching([...names, ...extra]), fragment]
   if (words[0] === 'help') return [words.length === 2 ? matching(names) : [], fragment]
-  const command = commands.find(({ name }) => name === words[0])
+  const first = commands.find(({ name }) => name === words[0])
+  if (first !== undefined && first.commands.length > 0 && words.length === 2) return [matching(first.commands.map(({ name }) => name)), fragment]
+  const command = first?.commands.find(({ name }) => name === words[1]) ?? first
   if (command === undefined) return [[], fragment]
   const before = command.flags.find(({ names: flagNames, takes }) => takes !== null && flagNames.includes(words.at(-2) ?? ''))
   if (before?.takes) return [matching(before.takes.choices), fragment]

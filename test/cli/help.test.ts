@@ -7,7 +7,10 @@ import { helpText } from '../../gateway/help.ts'
 import { fakeTerminal } from './fakes.ts'
 
 const terminal = fakeTerminal(null)
-const commands = shapesOf(buildProgram(terminal.io, [])).filter(({ name }) => name !== 'help')
+const all = shapesOf(buildProgram(terminal.io, [])).filter(({ name }) => name !== 'help')
+/** Members of a family under both their words: `member drain`. */
+const commands = all.flatMap((shape) => (shape.commands.length === 0 ? [shape]
+  : shape.commands.filter(({ name }) => name !== 'help').map((member) => ({ ...member, name: `${shape.name} ${member.name}` }))))
 /** They print no data: the first two are processes, `completion` prints a program, `bench` has flags of its own. */
 const withoutData: ReadonlySet<string> = new Set(['start', 'node', 'completion', 'bench'])
 
@@ -20,7 +23,7 @@ test('there are the commands that the documentation lists', () => {
 
 describe.each(commands.map((command) => [command.name, command] as const))('shardkv %s', (name, { flags, description }) => {
   test('has an example in its help, and lines that a terminal shows whole', async () => {
-    const { code, out } = await terminal.run(name, '--help')
+    const { code, out } = await terminal.run(...name.split(' '), '--help')
     expect(code).toBe(0)
     expect(out).toMatch(new RegExp(`\\$ (?:source <\\()?shardkv ${name}`))
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)
