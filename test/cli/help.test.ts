@@ -16,8 +16,10 @@ const withoutData: ReadonlySet<string> = new Set(['start', 'node', 'completion',
 
 test('there are the commands that the documentation lists', () => {
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
-    'bench', 'completion', 'del', 'doctor', 'get', 'incr', 'init', 'load', 'nats-config', 'node', 'put', 'repl', 'ring', 'start', 'status',
-    'top', 'touch', 'version',
+    'bench', 'cancel', 'cluster replicas', 'cluster show', 'completion', 'del', 'doctor', 'events', 'get', 'incr', 'init', 'load',
+    'member activate', 'member drain', 'member list', 'member remove', 'member weight', 'member zone', 'moves', 'nats-config', 'node',
+    'pause', 'plan', 'put', 'repl', 'resume', 'ring', 'shard list', 'shard move', 'shard transfer', 'start', 'status', 'top', 'touch',
+    'version',
   ])
 })
 
