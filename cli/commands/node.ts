@@ -191,7 +191,14 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
       host: options.httpHost,
       port: options.httpPort,
       readiness: () => node?.readiness() ?? { ready: false, waitingFor: ['the node to be built'], warnings: [] },
-    }, (error) => (error === null ? resolve(server) : reject(error)))
+    }, (error, port) => {
+      if (error !== null) {
+        reject(error)
+        return
+      }
+      log.info({ actor: 'http', host: options.httpHost, port, hasAdmin: 'listener' in admin }, 'HTTP is served')
+      resolve(server)
+    })
   })
   return new Promise<number>((resolve) => {
     const clock = createSystemClock()

@@ -59,7 +59,7 @@ const transferCommand = (io: CliIo): Command => adminCommand('transfer')
   .addArgument(new Argument('<shard>', 'its number').argParser(shardNumber))
   .addArgument(new Argument('<to>', 'a node with a replica of it'))
   .addHelpText('after', '\nThe cluster must be paused: the balance would bring the leadership back. It waits until the node leads.\n'
-    + '\nExample:\n  $ shardkv pause && shardkv shard transfer 7 n3')
+    + '\nExample:\n  $ shardkv shard transfer 7 n3')
   .action(async (shard: number, to: string, flags: AdminCommandFlags) => {
     const answer = await createAdminClient(io, flags).change<TransferAnswer>({ path: `/v1/shards/${shard}/transfer`, body: { to } })
     await printResult(io, flags.writeOut, { raw: answer.leader, json: answer, table: `${answer.leader} leads shard ${answer.shard}` })
