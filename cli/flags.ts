@@ -90,10 +90,13 @@ const subjectPrefix = (text: string): string => {
   return text
 }
 
-const adminUrls = (text: string): readonly string[] => text.split(',').map((part) => part.trim()).filter((part) => part !== '').map((part) => {
-  if (!/^https?:\/\/[^/?#\s]+\/?$/.test(part)) throw new InvalidArgumentError('It is a list of addresses such as http://127.0.0.1:8481.')
-  return part.replace(/\/$/, '')
-})
+const adminUrls = (text: string): readonly string[] => {
+  const urls = text.split(',').map((part) => part.trim().replace(/\/$/, '')).filter((part) => part !== '')
+  if (urls.length === 0 || !urls.every((url) => /^https?:\/\/[^/?#\s]+$/.test(url))) {
+    throw new InvalidArgumentError('It is a list of addresses such as http://127.0.0.1:8481.')
+  }
+  return urls
+}
 
 const serverList = (text: string): readonly string[] => {
   const servers = text.split(',').map((url) => url.trim()).filter((url) => url !== '')

@@ -72,7 +72,8 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
 }
 
 /** `shardkv member drain`. */
-const fullNameOf = (command: Command): string => (command.parent === null ? command.name() : `${fullNameOf(command.parent)} ${command.name()}`)
+const fullNameOf = (command: Command): string =>
+  (command.parent === null ? command.name() : `${fullNameOf(command.parent)} ${command.name()}`)
 
 const group = (heading: string, commands: readonly Command[]): readonly Command[] => commands.map((command) => command.helpGroup(heading))
 

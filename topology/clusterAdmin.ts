@@ -1,9 +1,9 @@
 /**
  * What a person may ask of the cluster through this node (the admin API, gateway/admin/): readings, changes, and a leadership by hand.
  *
- * Reads are those of the meta group's leader, or of this node's own map, which then says so. A change carries the epoch it was made for; one
- * without is made for the newest epoch known here, and once more for the epoch that a refusal names. The request id is the same both
- * times: it takes effect once.
+ * Reads are those of the meta group's leader, or of this node's own map, which then says so. A change carries the epoch it was made for;
+ * one without is made for the newest epoch known here, and once more for the epoch that a refusal names. The request id is the same
+ * both times: it takes effect once.
  *
  * A leadership by hand stays only where the balance does not bring it back. So it is taken while the cluster is paused, and the order of
  * preference is changed first: that outlives leaders, and the transfer itself is only the haste.
@@ -85,7 +85,8 @@ export const createClusterAdmin = (options: ClusterAdminOptions): ClusterAdmin &
     const own = { state: live.state(), lost: [], progress: [] }
     const { prefix, tickMs, lostAfterMs } = settings
     done(readingOf({
-      ...(overview ?? own), isLinearizable: overview !== undefined, limits, leaderOf, node: { id: genesis.node, prefix, tickMs, lostAfterMs },
+      ...(overview ?? own), isLinearizable: overview !== undefined, limits, leaderOf,
+      node: { id: genesis.node, prefix, tickMs, lostAfterMs },
     }))
   })
   const change = ({ wish, expectedEpoch, by, request }: ChangeRequest, done: (outcome: Outcome | null) => void): void => {

@@ -60,9 +60,8 @@ const encodedState: Check<ClusterState> = (value) => {
   const decoded = value instanceof Uint8Array ? decodeState(value) : undefined
   return decoded === undefined || 'reason' in decoded ? undefined : decoded
 }
-const overview = record<Overview>({
-  state: encodedState, lost: list(node, NODES_MAX), progress: list(record<MoveProgress>({ move: count, entriesLeft: count }), SHARD_COUNT_MAX + 1),
-})
+const progress = record<MoveProgress>({ move: count, entriesLeft: count })
+const overview = record<Overview>({ state: encodedState, lost: list(node, NODES_MAX), progress: list(progress, SHARD_COUNT_MAX + 1) })
 const event = record<HistoryEvent>({
   epoch: count, at: count, by: text(BY_CHARACTERS_MAX), what: text(WHAT_CHARACTERS_MAX), request: text(REQUEST_CHARACTERS_MAX), move: count,
 })

@@ -1,6 +1,6 @@
 /**
- * The command line's side of the admin API (docs/ADMIN_API.md). Nodes are asked in turn until one answers. A change carries a key of its own,
- * so that asking another node, after a first one did not answer in time, makes it take effect once.
+ * The command line's side of the admin API (docs/ADMIN_API.md). Nodes are asked in turn until one answers. A change carries a key of its
+ * own: when another node is asked after a first one that did not answer in time, it takes effect once.
  */
 
 import { CliError, ExitCode } from '../exit.ts'
@@ -31,7 +31,8 @@ export const createAdminClient = (io: CliIo, { admin, adminToken }: AdminFlags):
   const ask = async <T>(path: string, request: Pick<HttpRequest, 'method' | 'headers' | 'body'>): Promise<T> => {
     const failures: string[] = []
     for (const url of admin) {
-      const answer = await tryNode(io, { ...request, headers: { ...authorization, ...request.headers }, url: `${url}${path}`, timeoutMs: TIMEOUT_MS })
+      const headers = { ...authorization, ...request.headers }
+      const answer = await tryNode(io, { ...request, headers, url: `${url}${path}`, timeoutMs: TIMEOUT_MS })
       if (typeof answer === 'string') {
         failures.push(`${url}: ${answer}`)
         continue
@@ -41,8 +42,8 @@ export const createAdminClient = (io: CliIo, { admin, adminToken }: AdminFlags):
       if (read.problem.reason !== 'starting') throw problemError(read.problem)
       failures.push(`${url}: ${read.problem.detail}`)
     }
-    throw new CliError(ExitCode.unavailable, `no node answers (${failures.join('; ')}); name one with --admin http://HOST:PORT, where PORT is its `
-      + '--http-port; "shardkv start" starts a cluster here')
+    throw new CliError(ExitCode.unavailable, `no node answers (${failures.join('; ')}); name one with --admin http://HOST:PORT, `
+      + 'where PORT is its --http-port; "shardkv start" starts a cluster here')
   }
   return {
     get: (path) => ask(path, { method: 'GET', headers: {} }),
@@ -80,8 +81,8 @@ const readAnswer = ({ status, body }: HttpAnswer, url: string): { readonly value
   if (status === 200 && typeof value === 'object') return { value }
   const problem = value as Partial<Problem> | undefined
   if (typeof problem?.reason === 'string' && typeof problem.detail === 'string') return { problem: { ...problem, status } as Problem }
-  throw new CliError(ExitCode.error, `${url} answers with ${status} and no word of the admin API: is it a node of ShardKV, of this version, and `
-    + 'does its log say that the API is not served there?')
+  throw new CliError(ExitCode.error, `${url} answers with ${status} and no word of the admin API: is it a node of ShardKV, of this `
+    + 'version, and does its log say that the API is not served there?')
 }
 
 const problemError = ({ reason, detail, status }: Problem): CliError => {

@@ -13,8 +13,7 @@ export const follow = async (io: CliIo, look: () => Promise<boolean>): Promise<b
   let isStopped = false
   const release = io.onInterrupt(() => { isStopped = true })
   try {
-    let silent = 0
-    while (!isStopped) {
+    for (let silent = 0; ;) {
       try {
         if (await look()) return true
         silent = 0
@@ -22,9 +21,10 @@ export const follow = async (io: CliIo, look: () => Promise<boolean>): Promise<b
         silent += 1
         if (!(error instanceof CliError) || error.exitCode !== ExitCode.unavailable || silent === SILENT_MAX) throw error
       }
+      if (isStopped) return false
       await sleep(io.clock, EVERY_MS)
+      if (isStopped) return false
     }
-    return false
   } finally {
     release()
   }

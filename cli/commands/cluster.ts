@@ -43,6 +43,7 @@ const replicasCommand = (io: CliIo): Command => adminCommand('replicas')
   .addHelpText('after', '\nMoves follow at once, unless the cluster is paused.\n\nExample:\n  $ shardkv cluster replicas 5')
   .action(async (replicationFactor: number, flags: AdminCommandFlags) => {
     await makeChange(io, flags, {
-      wish: { method: 'PATCH', path: '/v1/cluster', body: { replicationFactor } }, done: `every shard is to have ${replicationFactor} replicas`,
+      wish: { method: 'PATCH', path: '/v1/cluster', body: { replicationFactor } },
+      done: `every shard is to have ${replicationFactor} replicas`,
     })
   })

@@ -35,7 +35,8 @@ const pathOf = (node: string): string => `/v1/nodes/${encodeURIComponent(node)}`
 
 const listCommand = (io: CliIo): Command => adminCommand('list')
   .description('shows every node the cluster knows')
-  .addHelpText('after', '\nLOST: silent for longer than the cluster waits; its replicas are rebuilt elsewhere.\n\nExample:\n  $ shardkv member list')
+  .addHelpText('after', '\nLOST: silent for longer than the cluster waits; its replicas are rebuilt elsewhere.\n'
+    + '\nExample:\n  $ shardkv member list')
   .action(async (flags: AdminCommandFlags) => {
     const answer = await createAdminClient(io, flags).get<NodesAnswer>('/v1/nodes')
     const rows = answer.nodes.map(rowOf)
@@ -92,7 +93,8 @@ const zoneCommand = (io: CliIo): Command => adminCommand('zone')
   .description('sets what fails together with a node')
   .addArgument(nodeArgument())
   .addArgument(new Argument('<zone>', 'such as rack-2; "" for none'))
-  .addHelpText('after', '\nReplicas of a shard are kept in different zones where there are enough.\n\nExample:\n  $ shardkv member zone n3 rack-2')
+  .addHelpText('after', '\nReplicas of a shard are kept in different zones where there are enough.\n'
+    + '\nExample:\n  $ shardkv member zone n3 rack-2')
   .action(async (node: string, zone: string, flags: AdminCommandFlags) => {
     const done = zone === '' ? `${node} is in no zone` : `${node} is in zone ${zone}`
     await makeChange(io, flags, { wish: { method: 'PATCH', path: pathOf(node), body: { zone } }, done })

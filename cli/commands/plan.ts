@@ -22,8 +22,8 @@ export const planCommand = (io: CliIo): Command => adminCommand('plan')
   .description('shows the moves that are to come; changes nothing without --apply')
   .addOption(flag('--apply', 'let a paused cluster carry out this plan, if nothing has changed meanwhile'))
   .addOption(flag('--drain <node>', 'as if this node had been told to drain').conflicts('apply'))
-  .addHelpText('after', '\nMoves begin by themselves unless the cluster is paused.\n\nExamples:\n  $ shardkv plan\n  $ shardkv plan --drain n2\n'
-    + '  $ shardkv pause && shardkv member weight n2 2 && shardkv plan && shardkv plan --apply')
+  .addHelpText('after', '\nMoves begin by themselves unless the cluster is paused.\n\nExamples:\n  $ shardkv plan\n'
+    + '  $ shardkv plan --drain n2\n  $ shardkv pause && shardkv member weight n2 2 && shardkv plan && shardkv plan --apply')
   .action(async (flags: PlanFlags) => {
     const client = createAdminClient(io, flags)
     const query = flags.drain === undefined ? '' : `?drain=${encodeURIComponent(flags.drain)}`

@@ -21,7 +21,8 @@ export const completeLine = (
   if (words.length === 1) return [matching([...names, ...extra]), fragment]
   if (words[0] === 'help') return [words.length === 2 ? matching(names) : [], fragment]
   const first = commands.find(({ name }) => name === words[0])
-  if (first !== undefined && first.commands.length > 0 && words.length === 2) return [matching(first.commands.map(({ name }) => name)), fragment]
+  const members = first?.commands.map(({ name }) => name) ?? []
+  if (members.length > 0 && words.length === 2) return [matching(members), fragment]
   const command = first?.commands.find(({ name }) => name === words[1]) ?? first
   if (command === undefined) return [[], fragment]
   const before = command.flags.find(({ names: flagNames, takes }) => takes !== null && flagNames.includes(words.at(-2) ?? ''))

@@ -78,8 +78,8 @@ const unfitBody = (headers: Readonly<Record<string, string>>): Problem | null =>
   const { 'content-type': type, 'content-length': length = '0', 'transfer-encoding': coding } = headers
   if (coding !== undefined) return problemOf('lengthRequired', 'a body comes with its Content-Length')
   if (Number(length) > BODY_BYTES_MAX) return problemOf('tooLarge', `a body has at most ${BODY_BYTES_MAX} bytes`)
-  if (length !== '0' && !/^application\/json(?:;|$)/i.test(type ?? '')) return problemOf('unsupportedMediaType', 'a body is application/json')
-  return null
+  const isFit = length === '0' || /^application\/json(?:;|$)/i.test(type ?? '')
+  return isFit ? null : problemOf('unsupportedMediaType', 'a body is application/json')
 }
 
 const answer = (problem: Problem): Response => new Response(`${JSON.stringify(problem)}\n`, {

@@ -22,7 +22,7 @@ interface ChangeHeaders {
 }
 
 export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOptions): void => {
-  const termsOf = (headers: ChangeHeaders) => ({ by: headers['shardkv-by'] ?? 'admin', request: headers['idempotency-key'] ?? newRequestId() })
+  const termsOf = ({ 'shardkv-by': by = 'admin', 'idempotency-key': request = newRequestId() }: ChangeHeaders) => ({ by, request })
   const change = async (headers: ChangeHeaders, wish: Wish): Promise<ChangeAnswer> => {
     const outcome = await new Promise<Outcome | null>((resolve) => {
       admin().change({ wish, expectedEpoch: epochIn(headers), ...termsOf(headers) }, resolve)

@@ -39,7 +39,8 @@ export const createGuard = (token: string | null): ((request: GuardedRequest) =>
 }
 
 const unauthorised = problemOf('unauthorised', 'give the token of this cluster\'s nodes: "Authorization: Bearer ..." (SHARDKV_ADMIN_TOKEN)')
-const foreignHost = problemOf('foreignHost', 'without a token this API answers to 127.0.0.1, [::1] and localhost alone: ask it under such a name')
+const foreignHost = problemOf('foreignHost',
+  'without a token this API answers to 127.0.0.1, [::1] and localhost alone: ask it under such a name')
 
 const isRight = (wanted: Buffer, authorization: string | undefined): boolean => {
   const [, given = ''] = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '') ?? []

@@ -47,7 +47,8 @@ export class ProblemError extends Error {
   }
 }
 
-const UNDECIDED = 'no leader of the meta group answered: it may yet take effect. Repeat it with the same Idempotency-Key, or look at /v1/events'
+const UNDECIDED = 'no leader of the meta group answered: it may yet take effect. Repeat it with the same Idempotency-Key, or look at '
+  + '/v1/events'
 
 /** What was decided, or the problem that it was not. */
 export const decidedOrThrow = (outcome: Outcome | null): Exclude<Outcome, { readonly kind: 'refused' }> => {

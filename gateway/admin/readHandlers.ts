@@ -47,9 +47,9 @@ export const addReads = (app: OpenAPIHono, admin: AdminSource): void => {
     const history = await new Promise<Parameters<Parameters<ClusterAdmin['events']>[1]>[0]>((resolve) => {
       admin().events({ limit, before }, resolve)
     })
-    if (history === null) throw new ProblemError('undecided', 'no leader of the meta group answered, and it alone keeps the history: ask again')
+    if (history === null) throw new ProblemError('undecided', 'no leader of the meta group answered, and it alone knows: ask again')
     const events = history.events.map(({ epoch, at, by, what, move }) => ({ epoch, at, by, what, move: move === 0 ? null : move }))
-    const oldest = events.at(-1)?.epoch ?? 0
-    return c.json({ epoch: history.epoch, consistency: 'linearizable' as const, events, older: events.length === limit ? oldest : null }, 200)
+    const older = events.length === limit ? events.at(-1)?.epoch ?? null : null
+    return c.json({ epoch: history.epoch, consistency: 'linearizable' as const, events, older }, 200)
   })
 }

@@ -84,7 +84,9 @@ export const changeRoutes = {
     ) }, ...changed }),
   move: createRoute({ method: 'post', path: '/v1/moves', summary: 'Begins a move by hand, while the cluster is paused',
     request: { headers: changeHeaders, body: body(z.strictObject({
-      group: z.union([z.int().nonnegative(), z.literal('meta')]), add: nodeId.nullable().default(null), remove: replicaId.nullable().default(null),
+      group: z.union([z.int().nonnegative(), z.literal('meta')]),
+      add: nodeId.nullable().default(null),
+      remove: replicaId.nullable().default(null),
     })) }, ...changed }),
   cancel: createRoute({ method: 'post', path: '/v1/moves/{id}/cancel', summary: 'Undoes a move that is under way',
     request: { params: moveParams, headers: changeHeaders }, ...changed }),
@@ -94,7 +96,7 @@ export const changeRoutes = {
     request: { headers: changeHeaders }, ...changed }),
   resume: createRoute({ method: 'post', path: '/v1/plan/resume', summary: 'Moves begin by themselves again',
     request: { headers: changeHeaders }, ...changed }),
-  transfer: createRoute({ method: 'post', path: '/v1/shards/{shard}/transfer', summary: 'Lets another replica lead, while the cluster is paused',
+  transfer: createRoute({ method: 'post', path: '/v1/shards/{shard}/transfer', summary: 'Lets another replica lead, while paused',
     request: { params: shardParams, headers: changeHeaders, body: body(z.strictObject({ to: nodeId })) },
     responses: { 200: json(transferAnswer, 'It leads.'), ...failure } }),
 }

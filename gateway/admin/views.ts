@@ -71,7 +71,7 @@ export const planAnswer = z.object({
   moves: z.array(plannedMove).openapi({ description: 'Everything that is left to do beyond those, in order.' }),
   next: z.array(plannedMove).openapi({ description: 'What of it may begin now.' }),
   cancels: z.array(z.int()).openapi({ description: 'Moves that have become pointless.' }),
-  preferences: z.array(z.object({ shard, replicas: z.array(replica) })).openapi({ description: 'Orders of preference that will be others.' }),
+  preferences: z.array(z.object({ shard, replicas: z.array(replica) })).openapi({ description: 'Orders of preference that change.' }),
   blocked: z.array(group).openapi({ description: 'Groups that need a change and have no live majority to make it.' }),
 }).openapi('Plan')
 

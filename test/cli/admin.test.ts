@@ -17,8 +17,8 @@ const head = { epoch: 7, consistency: 'linearizable' }
 const move = { id: 12, group: 3, add: 'n4:9', remove: 'n1:1', step: 'adding', orderedAt: 7, entriesLeft: 40 }
 const node = { id: 'n4', state: 'draining', isLost: false, weight: 1, zone: '', replicas: 5, leads: 1, isMetaMember: true, moves: 1 }
 const plan = {
-  ...head, isPaused: true, underWay: 1, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }, { group: 'meta', add: 'n4', remove: null }], next: [],
-  cancels: [4], preferences: [], blocked: [5],
+  ...head, isPaused: true, underWay: 1, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }, { group: 'meta', add: 'n4', remove: null }],
+  next: [], cancels: [4], preferences: [], blocked: [5],
 }
 
 /** `reply` decides each request; ids count up, time passes by itself. */
@@ -62,7 +62,8 @@ describe('a change', () => {
   })
 
   test('of a replica names the one that its node has', async () => {
-    const { requests, run } = open(({ method }) => (method === 'GET' ? ok({ ...head, shard: { shard: 3, replicas: ['n2:1', 'n1:5'] } }) : changed))
+    const shard = ok({ ...head, shard: { shard: 3, replicas: ['n2:1', 'n1:5'] } })
+    const { requests, run } = open(({ method }) => (method === 'GET' ? shard : changed))
     expect((await run('shard move 3 n1 n4')).out).toContain('shard 3 moves: n1:5 -> n4')
     expect(JSON.parse(requests[1]?.body ?? '')).toEqual({ group: 3, add: 'n4', remove: 'n1:5' })
     expect(await run('shard move 3 n9 n4')).toMatchObject({ code: 3, err: expect.stringContaining('n2:1, n1:5') })
@@ -119,15 +120,17 @@ describe('a refusal', () => {
   })
 
   test('in another language is no refusal of a node', async () => {
-    expect(await open(() => ({ status: 404, body: '<html>' })).run('member list')).toMatchObject({ code: 1, err: expect.stringContaining('404') })
+    const { run } = open(() => ({ status: 404, body: '<html>' }))
+    expect(await run('member list')).toMatchObject({ code: 1, err: expect.stringContaining('404') })
   })
 
-  test.each(['member weight n2 x', 'member drain', 'shard move x n1 n2', 'cancel 0', 'member list --admin ftp://x', 'plan --apply --drain n2', 'member'])(
-    '%s is one of the command line itself', async (line) => {
-      const { requests, run } = open(() => changed)
-      expect((await run(line)).code).toBe(2)
-      expect(requests).toEqual([])
-    })
+  test.each([
+    'member weight n2 x', 'member drain', 'shard move x n1 n2', 'cancel 0', 'member list --admin ftp://x', 'plan --apply --drain n2', 'member',
+  ])('%s is one of the command line itself', async (line) => {
+    const { requests, run } = open(() => changed)
+    expect((await run(line)).code).toBe(2)
+    expect(requests).toEqual([])
+  })
 })
 
 describe('what is shown', () => {
@@ -136,9 +139,12 @@ describe('what is shown', () => {
     if (path === '/v1/moves') return ok({ ...head, moves: [move] })
     if (path === '/v1/nodes') return ok({ ...head, nodes: [node, { ...node, id: 'n5', isLost: true, zone: 'r1', isMetaMember: false }] })
     if (path === '/v1/shards') return ok({ ...head, shards: [{ shard: 3, replicas: ['n1:1', 'n2:1'], leader: null, move }] })
-    if (path.startsWith('/v1/events')) return ok({ ...head, events: [{ epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }], older: null })
-    return ok({ ...head, consistency: 'local', cluster: 'c', shardCount: 4, replicationFactor: 3, isPaused: true, moves: 1, metaReplicas: ['n1:1'],
-      nodes: { active: 3, draining: 1, left: 0, lost: 1 } })
+    const event = { epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }
+    if (path.startsWith('/v1/events')) return ok({ ...head, events: [event], older: null })
+    return ok({
+      ...head, consistency: 'local', cluster: 'c', shardCount: 4, replicationFactor: 3, isPaused: true, moves: 1, metaReplicas: ['n1:1'],
+      nodes: { active: 3, draining: 1, left: 0, lost: 1 },
+    })
   }
   const { run } = open(({ url }) => answers(new URL(url).pathname))
 
@@ -195,7 +201,8 @@ describe('following', () => {
   })
 
   test('a drain that somebody ended says so', async () => {
-    expect(await drain([{}, { state: 'active' }]).run('member drain n4 --wait')).toMatchObject({ code: 1, err: expect.stringContaining('active again') })
+    const { run } = drain([{}, { state: 'active' }])
+    expect(await run('member drain n4 --wait')).toMatchObject({ code: 1, err: expect.stringContaining('active again') })
   })
 
   test('is ended by Ctrl-C; the drain goes on', async () => {
@@ -209,7 +216,8 @@ describe('following', () => {
 
   test('moves are printed when they change, until nothing is left', async () => {
     const left = [[move], [move], [{ ...move, step: 'promoting' }], []]
-    const { run } = open(({ url }) => (url.includes('/v1/plan') ? ok({ ...plan, underWay: 0 }) : ok({ ...head, moves: left.shift() ?? [] })))
+    const answers = (url: string): object => (url.includes('/v1/plan') ? { ...plan, underWay: 0 } : { ...head, moves: left.shift() ?? [] })
+    const { run } = open(({ url }) => ok(answers(url)))
     const { code, out } = await run('moves --follow -w raw')
     expect([code, out]).toEqual([0, '12\t3\tn4:9\tn1:1\tadding\t40\n12\t3\tn4:9\tn1:1\tpromoting\t40\n\n'])
   })

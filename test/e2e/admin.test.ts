@@ -98,7 +98,8 @@ describe('a fourth node', () => {
     expect((await ask(joinPort, '/v1/cluster', { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(200)
     expect((await ask(joinPort, '/livez')).body).toEqual({ live: true })
 
-    expect(await shardkv('member', 'drain', 'n4', '--wait')).toMatchObject({ code: 0, err: expect.stringMatching(/replicas left[^]*n4 has left\n$/) })
+    const drained = await shardkv('member', 'drain', 'n4', '--wait')
+    expect(drained).toMatchObject({ code: 0, err: expect.stringMatching(/replicas left[^]*n4 has left\n$/) })
     const { code, out } = await joined.ended
     expect(code).toBe(0)
     expect(out).not.toContain(TOKEN)

@@ -7,7 +7,7 @@ import { must } from '../../actors/kernel/assert.ts'
 import { createClusterAdmin } from '../../topology/clusterAdmin.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
-import { clusterId, nodeId, shardId } from '../../topology/ids.ts'
+import { clusterId, nodeId, nodeOf, shardId } from '../../topology/ids.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { MetaCommand, Outcome, Wish } from '../../actors/topology/protocol.ts'
@@ -25,10 +25,16 @@ const born = adoptGenesis(genesis)
 const command = { expectedEpoch: 1, at: 1, by: 'test', request: '' }
 const paused = apply(born, { kind: 'pause', ...command }).state
 
+/** A node without a replica of the shard. */
+const absentFrom = (shard: number): NodeId => {
+  const taken = paused.shards[shard]?.replicas.map(nodeOf) ?? []
+  return must(members.find((node) => !taken.includes(node)), 'there are more nodes than replicas')
+}
+
 /** The meta group is one state here, which decides at once; null: nobody can be reached. */
 const open = (start: ClusterState | null, own: ClusterState = born) => {
   const { clock, pass } = createVirtualWorld()
-  const world = { state: start, commands: [] as MetaCommand[], leader: n1 as NodeId, asked: [] as string[], answer: 'begun' }
+  const world = { state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun' }
   const admin = createClusterAdmin({
     node: { genesis, settings: defaultSettings } as NodeOptions,
     live: { state: () => own },
@@ -77,7 +83,8 @@ describe('a change', () => {
   test('for no epoch is made for the newest that a refusal names, once more and under the same request', () => {
     const { world, change } = open(paused)
     expect(change({ kind: 'resume' })).toEqual({ kind: 'applied', epoch: 3, move: 0 })
-    expect(world.commands.map(({ expectedEpoch, request, by }) => [expectedEpoch, request, by])).toEqual([[1, 'r1', 'ada'], [2, 'r1', 'ada']])
+    const asked = world.commands.map(({ expectedEpoch, request, by }) => [expectedEpoch, request, by])
+    expect(asked).toEqual([[1, 'r1', 'ada'], [2, 'r1', 'ada']])
   })
 
   test('for an epoch is for that one alone', () => {
@@ -115,8 +122,9 @@ describe('a reading', () => {
 
   test('tells a move with its way, and what is left of it', () => {
     const from = must(paused.shards[0]?.replicas[0], 'a replica')
-    const to = must(members.find((node) => paused.shards[0]?.replicas.every((replica) => !replica.startsWith(`${node}:`))), 'a node without one')
-    const { state } = apply(paused, { ...command, expectedEpoch: 2, kind: 'beginMove', group: shardId(0), add: to, remove: from, isPlanned: false })
+    const to = absentFrom(0)
+    const begin = { kind: 'beginMove', group: shardId(0), add: to, remove: from, isPlanned: false } as const
+    const { state } = apply(paused, { ...command, expectedEpoch: 2, ...begin })
     const { read } = open(state)
     const move = { id: 1, group: 0, add: `${to}:2`, remove: from, step: 'adding', orderedAt: 3, entriesLeft: null }
     expect(read().moves().moves).toEqual([move])
@@ -138,7 +146,7 @@ describe('a reading', () => {
 })
 
 describe('a leadership by hand', () => {
-  const there = must(paused.shards[3]?.replicas.map((replica) => nodeId(replica.split(':')[0] ?? '')).find((node) => node !== n1), 'another replica')
+  const there = must(paused.shards[3]?.replicas.map(nodeOf).find((node) => node !== n1), 'another replica')
 
   test('changes the preference first, then hands over, and is done when the node leads', () => {
     const { world, transfer, pass } = open(paused)
@@ -162,9 +170,8 @@ describe('a leadership by hand', () => {
   })
 
   test('is refused where it could not be, or would not stay', () => {
-    const absent = must(members.find((node) => paused.shards[3]?.replicas.every((replica) => !replica.startsWith(`${node}:`))), 'a node without one')
     expect(open(born).transfer(there)).toMatchObject([{ reason: 'notPaused' }])
-    expect(open(paused).transfer(absent)).toMatchObject([{ reason: 'unknownReplica' }])
+    expect(open(paused).transfer(absentFrom(3))).toMatchObject([{ reason: 'unknownReplica' }])
     expect(open(paused).transfer(nodeId('n9'))).toMatchObject([{ reason: 'unknownNode' }])
     expect(open(null).transfer(there)).toEqual([null])
   })

@@ -182,7 +182,8 @@ describe('the leader of the meta group answers', () => {
       actor: { status: () => ({ lost: [n3], progress: [{ move: 4, entriesLeft: 12 }] }) },
     } as unknown as HostedMeta
     open(n1, createTopologyAnswers({
-      genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {}, transfer: () => 'notLeader',
+      genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {},
+      transfer: () => 'notLeader',
     }))
     const self = nodeId('n9')
     const questions = createMetaQuestions({ live: { state: () => born }, clock, self, ask: open(self, silent).ask, answer: silent })

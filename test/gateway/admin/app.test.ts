@@ -10,7 +10,7 @@ import { createGuard, isLoopback } from '../../../gateway/admin/guard.ts'
 import { createAdminListener } from '../../../gateway/admin/listener.ts'
 import { readingOf } from '../../../topology/adminViews.ts'
 import { createGenesis } from '../../../topology/clusterMap.ts'
-import { clusterId, nodeId } from '../../../topology/ids.ts'
+import { clusterId, nodeId, nodeOf } from '../../../topology/ids.ts'
 import type { MetaCommand } from '../../../actors/topology/protocol.ts'
 import type { ClusterAdmin } from '../../../topology/clusterAdmin.ts'
 
@@ -120,7 +120,8 @@ describe('a change', () => {
     const { world, change } = open()
     await change('POST', '/v1/plan/pause')
     const [from = ''] = world.state.shards[0]?.replicas ?? []
-    const to = must(members.find((node) => world.state.shards[0]?.replicas.every((replica) => !replica.startsWith(`${node}:`))), 'one without')
+    const taken = world.state.shards[0]?.replicas.map(nodeOf) ?? []
+    const to = must(members.find((node) => !taken.includes(node)), 'one without')
     expect((await change('POST', '/v1/moves', { group: 0, add: to, remove: from })).body).toEqual({ outcome: 'applied', epoch: 3, move: 1 })
     expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'applied', epoch: 4, move: 1 })
     expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'unchanged', epoch: 4, move: null })
@@ -129,7 +130,8 @@ describe('a change', () => {
   test('of a leadership waits until it is so, or says why not', async () => {
     const { change } = open()
     expect(await change('POST', '/v1/shards/1/transfer', { to: 'n2' })).toMatchObject({ status: 200, body: { shard: 1, leader: 'n2' } })
-    expect(await change('POST', '/v1/shards/2/transfer', { to: 'n2' })).toMatchObject({ status: 504, body: { reason: 'givenUp', detail: 'why' } })
+    const givenUp = { status: 504, body: { reason: 'givenUp', detail: 'why' } }
+    expect(await change('POST', '/v1/shards/2/transfer', { to: 'n2' })).toMatchObject(givenUp)
   })
 
   test('that nobody decided says that it may yet take effect', async () => {
@@ -164,7 +166,8 @@ describe('what is wrong is a problem of its own', () => {
   ])('%s %s %j', async (method, path, body, status, reason, words) => {
     const { world, change } = open()
     const answer = await change(method, path, body)
-    expect(answer).toMatchObject({ status, type: 'application/problem+json', body: { status, reason, type: `urn:shardkv:problem:${reason}` } })
+    const type = `urn:shardkv:problem:${reason}`
+    expect(answer).toMatchObject({ status, type: 'application/problem+json', body: { status, reason, type } })
     expect(answer.body['detail']).toContain(words)
     expect(world.state.epoch).toBe(1)
     expect(world.failures).toEqual([])
@@ -172,12 +175,14 @@ describe('what is wrong is a problem of its own', () => {
 
   test('an epoch that has passed, a body that is none, is too large, has no length or is of another kind', async () => {
     const { change, ask } = open()
-    expect(await change('POST', '/v1/plan/pause', undefined, { 'if-match': '9' })).toMatchObject({ status: 412, body: { reason: 'staleEpoch', epoch: 1 } })
-    expect(await change('POST', '/v1/plan/pause', undefined, { 'if-match': 'W/"x"' })).toMatchObject({ status: 400 })
+    const pauseIf = (epoch: string) => change('POST', '/v1/plan/pause', undefined, { 'if-match': epoch })
+    expect(await pauseIf('9')).toMatchObject({ status: 412, body: { reason: 'staleEpoch', epoch: 1 } })
+    expect(await pauseIf('W/"x"')).toMatchObject({ status: 400 })
     const patch = (headers: Record<string, string>, body: string) => ask('PATCH', '/v1/cluster', { headers, body })
     expect(await patch(JSON_BODY, '{')).toMatchObject({ status: 400, body: { reason: 'malformed' } })
     expect(await patch(JSON_BODY, `"${'x'.repeat(5_000)}"`)).toMatchObject({ status: 413, body: { reason: 'tooLarge' } })
-    expect(await patch({ ...JSON_BODY, 'transfer-encoding': 'chunked' }, '{}')).toMatchObject({ status: 411, body: { reason: 'lengthRequired' } })
+    const chunked = await patch({ ...JSON_BODY, 'transfer-encoding': 'chunked' }, '{}')
+    expect(chunked).toMatchObject({ status: 411, body: { reason: 'lengthRequired' } })
     expect(await patch({ 'content-type': 'text/plain' }, '{}')).toMatchObject({ status: 415, body: { reason: 'unsupportedMediaType' } })
   })
 })
@@ -211,9 +216,10 @@ describe('strangers', () => {
 
   test('find health alone where the port is open to them and no token is set', () => {
     const options = { admin: () => null, version: '1', newRequestId: () => '', onFailure: () => {} }
-    expect(createAdminListener({ ...options, host: '0.0.0.0', token: null })).toMatchObject({ withheld: expect.stringContaining('without a token') })
-    expect(createAdminListener({ ...options, host: '127.0.0.1', token: 'short' })).toMatchObject({ withheld: expect.stringContaining('guessed') })
-    expect(createAdminListener({ ...options, host: '0.0.0.0', token: TOKEN })).toHaveProperty('listener')
+    const listen = (host: string, token: string | null) => createAdminListener({ ...options, host, token })
+    expect(listen('0.0.0.0', null)).toMatchObject({ withheld: expect.stringContaining('without a token') })
+    expect(listen('127.0.0.1', 'short')).toMatchObject({ withheld: expect.stringContaining('guessed') })
+    expect(listen('0.0.0.0', TOKEN)).toHaveProperty('listener')
     expect(['0.0.0.0', '10.0.0.1', '::', 'example'].some(isLoopback)).toBe(false)
   })
 })
