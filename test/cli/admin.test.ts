@@ -125,7 +125,8 @@ describe('a refusal', () => {
   })
 
   test.each([
-    'member weight n2 x', 'member drain', 'shard move x n1 n2', 'cancel 0', 'member list --admin ftp://x', 'plan --apply --drain n2', 'member',
+    'member', 'member drain', 'member weight n2 x', 'member list --admin ftp://x', 'shard move x n1 n2', 'cancel 0',
+    'plan --apply --drain n2',
   ])('%s is one of the command line itself', async (line) => {
     const { requests, run } = open(() => changed)
     expect((await run(line)).code).toBe(2)
