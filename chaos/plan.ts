@@ -61,12 +61,17 @@ const deal = (random: Random, runs: number): readonly string[][] => {
   const names = shuffle(random, nemeses.map(({ name }) => name))
   if (runs === 1) return [names.slice(0, A_RUN_AT_LEAST + 1)]
   const hands: string[][] = Array.from({ length: runs - 1 }, () => [])
-  names.forEach((name, i) => must(hands[i % hands.length], 'a hand').push(name))
+  // Of those that come last only one can strike in a storm (storm.ts): dealt first, no two are in one hand.
+  const usual = names.filter((name) => !isLast(name))
+  const ordered = [...names.filter(isLast), ...usual]
+  ordered.forEach((name, i) => must(hands[i % hands.length], 'a hand').push(name))
   for (const hand of hands) {
-    while (hand.length < A_RUN_AT_LEAST) hand.push(must(pick(random, names.filter((name) => !hand.includes(name))), 'a name'))
+    while (hand.length < A_RUN_AT_LEAST) hand.push(must(pick(random, usual.filter((name) => !hand.includes(name))), 'a name'))
   }
-  return [[killLeader.name], ...hands]
+  return [[killLeader.name], ...shuffle(random, hands)]
 }
+
+const isLast = (name: string): boolean => chosen([name]).some((nemesis) => nemesis.isLast === true)
 
 const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: number }, overrides: Overrides): Plan => {
   const random = createRandom(seed)

@@ -163,13 +163,15 @@ const withTopology = (base: SimOptions, random: Random): SimOptions => {
   const kinds = elasticKinds.filter(() => chance(random, 0.7))
   const lostAfterMs = chance(random, 0.33) ? between(random, 3_000, 8_000) : LOST_AFTER_MS_DEFAULT
   const joiners = between(random, 1, 2)
-  const plain = base.faults.filter((kind) => !elasticKinds.includes(kind))
+  const plain = base.faults.filter((kind) => !elasticKinds.includes(kind) && !(isElastic && damageKinds.includes(kind)))
   if (!isElastic) return { ...base, faults: plain }
   return { ...base, joiners, lostAfterMs, faults: [...plain, ...new Set<FaultKind>(['join', ...kinds])] }
 }
 
 /** What people do to the cluster's map. */
 export const elasticKinds: readonly FaultKind[] = ['join', 'leave', 'reweigh', 'moveByHand', 'cancelMove']
+/** Which replicas may be damaged is reckoned by where they were born, so damage and moves do not meet yet. */
+const damageKinds: readonly FaultKind[] = ['bitFlip', 'zeroSector', 'misdirectedWrite']
 /** A node's own: longer than a run. */
 const LOST_AFTER_MS_DEFAULT = 30_000
 

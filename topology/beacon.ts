@@ -97,7 +97,8 @@ const isYounger = (self: BeaconSelf, other: BeaconMessage): boolean => {
 /** Checks the shape of a decoded beacon; null when it is none. */
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
-  const { boot, startedAtMs, state, epoch, leads } = value as Record<string, unknown>
+  // A node from before there were maps to learn says no epoch.
+  const { boot, startedAtMs, state, epoch = 0, leads } = value as Record<string, unknown>
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null

@@ -8,6 +8,7 @@
 import type { Genesis } from '../actors/wal/protocol.ts'
 import { must } from '../actors/kernel/assert.ts'
 import { nodeOf, replicaId } from './ids.ts'
+import { rebalance } from './rebalance.ts'
 import { place } from './ring.ts'
 import type { ClusterId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
@@ -31,11 +32,13 @@ export interface GenesisInput {
 /** The same record for every member but for its own name: deterministic, so that any member can check any other's. */
 export const createGenesis = (input: GenesisInput): Genesis[] => {
   const members = [...input.members].sort()
-  const { replicas } = place({
+  const wanted = {
     nodes: members.map((id) => ({ id, weight: 1, zone: '' })),
     shardCount: input.shardCount,
     replicationFactor: input.replicationFactor,
-  })
+  }
+  // Evened at once, or the first thing a new cluster did would be to move replicas.
+  const { replicas } = rebalance(place(wanted), wanted)
   const shared = {
     cluster: input.cluster,
     shardCount: input.shardCount,

@@ -67,7 +67,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     answer,
   })
   const order = createMoveOrders({
-    self: genesis.node, ask: desk.ask, answer, leaderOf: (shard) => parts.leaderOf(shard)?.node ?? '',
+    self: genesis.node, ask: desk.ask, leaderOf: (shard) => parts.leaderOf(shard)?.node ?? '',
     reported: (report) => parts.host.meta()?.actor.send({ type: 'shard.configured', ...report }),
   })
   const absences = createAbsences({ self: genesis.node, since: ports.clock.now(), lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })

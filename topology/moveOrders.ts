@@ -17,13 +17,11 @@ const MEMBERS_MAX = 16
 export interface MoveOrdersOptions {
   readonly self: NodeId
   readonly ask: TopologyDesk['ask']
-  /** What this node itself answers. */
-  readonly answer: (request: TopologyRequest, done: Answer) => void
   readonly leaderOf: (shard: ShardId) => NodeId | ''
   readonly reported: (report: MoveReport) => void
 }
 
-export const createMoveOrders = ({ self, ask, answer, leaderOf, reported }: MoveOrdersOptions) => (order: MoveOrder): void => {
+export const createMoveOrders = ({ self, ask, leaderOf, reported }: MoveOrdersOptions) => (order: MoveOrder): void => {
   const { group, move, epoch, voters, learners } = order
   const request: TopologyRequest = { kind: 'order', group: group === 'meta' ? META_GROUP : group, move, epoch, voters, learners }
   const done: Answer = (value) => {
@@ -31,8 +29,7 @@ export const createMoveOrders = ({ self, ask, answer, leaderOf, reported }: Move
     if (report !== undefined) reported(report)
   }
   const leader = group === 'meta' ? self : leaderOf(group)
-  if (leader === self) answer(request, done)
-  else if (leader !== '') ask(leader, request, done)
+  if (leader !== '') ask(leader, request, done)
 }
 
 const outcomes: readonly OrderOutcome[] = ['done', 'pending', 'notLeader', 'busy', 'behind', 'leaves', 'stale', 'invalid']

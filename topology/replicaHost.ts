@@ -144,8 +144,7 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     open: (report, done) => {
       noteReport(hosting, report)
       hosting.opened = done
-      begin(hosting)
-      tellOpened(hosting)
+      review(hosting)
     },
     follow: () => {
       hosting.isFollowing = true
@@ -211,6 +210,7 @@ const review = (hosting: Hosting): void => {
   if (hosting.isStopped) return
   begin(hosting)
   if (hosting.isFollowing) endUnnamed(hosting)
+  tellOpened(hosting)
 }
 
 const begin = (hosting: Hosting): void => {
@@ -263,12 +263,12 @@ const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered
   const begin = { id, configuration: initialConfiguration(voters), ...from }
   slot.member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   slot.state = 'open'
-  tellOpened(hosting)
   review(hosting)
 }
 
+/** One that begins waits for the log, on a full disk for long: the others do not wait for it. */
 const tellOpened = (hosting: Hosting): void => {
-  if (hosting.opened === null || [...hosting.slots.values()].some(({ state }) => state !== 'open')) return
+  if (hosting.opened === null || [...hosting.slots.values()].some(({ state }) => state === 'opening')) return
   const done = hosting.opened
   hosting.opened = null
   done()

@@ -74,7 +74,7 @@ export interface TopologyDeskOptions {
 }
 
 export interface TopologyDesk {
-  /** `done` with the decoded answer, or undefined when none came in time. */
+  /** Any node, this one too. `done` with the decoded answer, or undefined when none came in time. */
   readonly ask: (to: NodeId, request: TopologyRequest, done: Answer) => void
   readonly counters: () => Readonly<Record<string, number>>
   readonly stop: () => void
@@ -95,6 +95,12 @@ export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk =
   })
   return {
     ask: (to, request, done) => {
+      if (to === self) {
+        options.answer(request, (value) => {
+          if (!isStopped) done(value)
+        })
+        return
+      }
       bus.request(topologySubject(cluster, to, self), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {
         if (!isStopped) done(answer === null ? undefined : decodeControl(answer.data))
       })

@@ -5,7 +5,7 @@ import type { Measurement } from './measure.ts'
 const MS_PER_SECOND = 1_000
 
 export const scaleTable = (rows: readonly Measurement[]): string => table([
-  'nodes', 'weather', 'messages per node and s', 'suspicions per node and min', 'false deaths', 'first knows, s', 'all know, s',
+  'nodes', 'weather', 'messages per node and s', 'one node suspects another, per min', 'false deaths', 'first knows, s', 'all know, s',
   'a leave is known to all, s', 'is back for all, s',
 ], rows.map((row) => [
   row.condition.nodes, row.condition.name, row.messagesPerSecond.toFixed(1), perNodeMinute(row.suspicions, row),
@@ -19,7 +19,7 @@ export const comparisonTable = (rows: readonly Measurement[]): string => table([
   row.messagesPerSecond.toFixed(1),
 ]))
 
-/** Each verdict of each observer counts. */
+/** Each verdict of each observer counts: divided by observers and observed. */
 const perNodeMinute = (count: number, { condition: { nodes, windowMs } }: Measurement): string =>
   (count / nodes / nodes / (windowMs / (60 * MS_PER_SECOND))).toFixed(2)
 

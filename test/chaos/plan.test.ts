@@ -18,6 +18,7 @@ describe('a campaign', () => {
       expect(first?.nemeses).toEqual(['killLeader'])
       expect(new Set(storms.flatMap(({ nemeses }) => nemeses))).toEqual(new Set(nemesisNames))
       for (const { nemeses, brokers } of storms) if (nemeses.includes('routeCut')) expect(brokers).toBe(3)
+      for (const { nemeses } of storms) expect(nemeses).not.toEqual(expect.arrayContaining(['bitFlips', 'oldDirectory']))
     }))
   })
 

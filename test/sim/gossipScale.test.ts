@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { measure } from '../../sim/gossip/measure.ts'
 import { drawPlot } from '../../sim/gossip/plot.ts'
+import { soak, soakLine } from '../../sim/gossip/soak.ts'
 import { comparisonTable, scaleTable } from '../../sim/gossip/tables.ts'
 import type { Condition } from '../../sim/gossip/measure.ts'
 
@@ -44,4 +45,10 @@ test('the tables have a row a measurement, and the plot a line a weather', () =>
   const plot = drawPlot(rows)
   expect(plot.match(/<polyline/g)).toHaveLength(4)
   expect(plot).not.toContain('NaN')
+})
+
+test('small groups under loss and pauses make no mistake, and learn of every crash in time', () => {
+  const found = soak(1, 20)
+  expect(found).toMatchObject({ seeds: 20, falseDeaths: 0, late: 0, slow: 0 })
+  expect(soakLine(found)).toMatch(/^20 seeds: 0 false deaths; /)
 })

@@ -131,7 +131,7 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}): Stor
       simulation.network.heal()
       for (const machine of cluster.machines) {
         cluster.resume(machine)
-        if (machine.node === null) cluster.start(machine)
+        if (machine.node === null && machine.isInUse) cluster.start(machine)
       }
       awaitTrue(simulation, {
         withinMs: PATIENCE_MS, isTrue: () => disagreement(simulation, cluster.machines) === null,

@@ -66,7 +66,7 @@ describe('a peer', () => {
       const detector = createDetector({ nodes: 8 })
       for (const by of accusers) detector.rumour('n2', claim('n3', 'suspect', 1, by))
       let ticks = 0
-      for (; detector.view('n3') === 'suspect'; ticks += 1) {
+      for (; detector.view('n3') === 'suspect' && ticks < 1_000; ticks += 1) {
         detector.ticks(1)
         // The others answer: no verdict but this one.
         for (const { to, message } of detector.sent('gossip.ping')) {
@@ -126,7 +126,8 @@ describe('a node that is accused', () => {
   test('answers an accusation that it has refuted before by saying it again', () => {
     const detector = createDetector({ nodes: 3 })
     detector.rumour('n2', claim('n1', 'suspect', 4, 'n2'))
-    while (detector.gossip.status().rumours > 0) detector.ticks(1)
+    detector.ticks(20)
+    expect(detector.gossip.status().rumours).toBe(0)
     detector.sent('gossip.news')
     detector.hear('n3', { type: 'gossip.ping', sequence: 7, rumours: [claim('n1', 'suspect', 4, 'n2')] })
     expect(detector.gossip.status().incarnation).toBe(5)

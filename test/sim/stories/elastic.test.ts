@@ -1,0 +1,244 @@
+/**
+ * Nodes come and go, and replicas with them: what an operator asks of the cluster's map, and what becomes of keys, leaders and promises
+ * meanwhile. DESIGN 6; issues of etcd (learners, #10727: a member removed while away), TiKV and CockroachDB gave ideas for what to fear.
+ */
+
+import { describe, expect, test } from '@jest/globals'
+import { must } from '../../../actors/kernel/assert.ts'
+import { movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
+import { newestState } from '../../../sim/mapFaults.ts'
+import { generationOf, nodeId, nodeOf, shardId } from '../../../topology/ids.ts'
+import { tellStory } from '../story.ts'
+import type { ClusterState } from '../../../actors/topology/clusterState.ts'
+import type { Outcome, Wish } from '../../../actors/topology/protocol.ts'
+import type { Machine } from '../../../sim/cluster.ts'
+import type { Story } from '../story.ts'
+
+const stateOf = ({ simulation }: Story): ClusterState => must(newestState(simulation.cluster), 'somebody runs')
+
+/** Asks the machine's node until somebody decides. */
+const decide = (story: Story, wish: Wish, machine: Machine = must(story.nodes[0], 'a machine')): Outcome => {
+  let outcome: Outcome | null = null
+  let isAsking = false
+  story.until(`${wish.kind} is decided`, () => {
+    if (outcome !== null && !(outcome.kind === 'refused' && outcome.reason === 'staleEpoch')) return true
+    if (isAsking) return false
+    isAsking = true
+    const expectedEpoch = machine.node?.parts()?.live.state().epoch ?? 1
+    machine.node?.propose({ ...wish, expectedEpoch, at: 1, by: 'story', request: '' }, (decided) => {
+      outcome = decided
+      isAsking = false
+    })
+    return false
+  })
+  return must<Outcome>(outcome, 'it was decided')
+}
+
+const replicasOn = (state: ClusterState, { id }: Machine): number =>
+  state.shards.filter(({ replicas }) => replicas.some((replica) => nodeOf(replica) === id)).length
+
+const isAtRest = (story: Story): boolean => movesOf(stateOf(story)).length === 0
+const untilMoved = (story: Story, what: string, isTrue: (state: ClusterState) => boolean): void =>
+  story.until(what, () => isAtRest(story) && isTrue(stateOf(story)), 120_000)
+
+/** Three nodes in the cluster, a fourth machine that is not, four shards. */
+const threeAndOne = (seed: number, options: Parameters<typeof tellStory>[1] = {}): { readonly story: Story; readonly fourth: Machine } => {
+  const story = tellStory(seed, { nodes: 3, joiners: 1, shards: 4, ...options })
+  return { story, fourth: must(story.nodes[3], 'a fourth machine') }
+}
+
+const joinFourth = (seed: number, options: Parameters<typeof tellStory>[1] = {}): ReturnType<typeof threeAndOne> => {
+  const it = threeAndOne(seed, options)
+  it.story.putMany('k', 20)
+  it.story.simulation.cluster.join(it.fourth)
+  untilMoved(it.story, 'the fourth has its share', (state) => replicasOn(state, it.fourth) === 3)
+  return it
+}
+
+const expectKeys = (story: Story): void => {
+  for (let i = 0; i < 20; i += 1) expect(story.get(`k${i}`)).toBe(String(i))
+}
+
+describe('a node that joins', () => {
+  test('gets its share of replicas and of leaderships, and every key stays where it can be found', () => {
+    const { story, fourth } = joinFourth(901)
+    const state = stateOf(story)
+    expect(story.nodes.map((machine) => replicasOn(state, machine))).toEqual([3, 3, 3, 3])
+    const leads = ({ node }: Machine): number => node?.report().replicas.filter(({ state: at }) => at === 'leading.serving').length ?? 0
+    story.until('it leads one of four shards', () => leads(fourth) === 1, 60_000)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('crashes in the middle of it, and has what it was given when it comes back', () => {
+    const { story, fourth } = threeAndOne(902)
+    story.putMany('k', 20)
+    story.simulation.cluster.join(fourth)
+    story.until('a replica begins there', () => (fourth.node?.parts()?.host.all().length ?? 0) > 0)
+    story.losePower(fourth)
+    story.run(2_000)
+    story.start(fourth)
+    untilMoved(story, 'it has its share', (state) => replicasOn(state, fourth) === 3)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('is led to its share by the next leader of the meta group when the one that began it dies', () => {
+    const { story, fourth } = threeAndOne(903)
+    story.putMany('k', 20)
+    story.simulation.cluster.join(fourth)
+    story.until('moves are under way', () => !isAtRest(story))
+    const leading = (machine: Machine): boolean => machine.node?.parts()?.host.meta()?.raft.role() === 'leader'
+    const dead = must(story.nodes.find(leading), 'somebody leads the meta group')
+    story.losePower(dead)
+    story.until('another leads it', () => story.nodes.some((machine) => machine !== dead && leading(machine)))
+    story.start(dead)
+    untilMoved(story, 'the fourth has its share', (state) => replicasOn(state, fourth) === 3)
+    expectKeys(story)
+    story.end()
+  })
+})
+
+describe('a node that is drained', () => {
+  test('hands over all it has, and leaves by itself; the others have every key', () => {
+    const { story } = joinFourth(904)
+    const [first] = story.nodes as [Machine]
+    expect(decide(story, { kind: 'drainNode', node: first.id, isForced: false })).toMatchObject({ kind: 'applied' })
+    story.until('it has left', () => !first.isInUse, 120_000)
+    const state = stateOf(story)
+    expect(nodeIn(state, first.id)?.state).toBe('left')
+    expect(story.nodes.map((machine) => replicasOn(state, machine))).toEqual([0, 4, 4, 4])
+    expect(state.meta.replicas.map(nodeOf)).not.toContain(first.id)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('comes back under new replica ids, which have promised nothing', () => {
+    const { story } = joinFourth(905)
+    const [first] = story.nodes as [Machine]
+    decide(story, { kind: 'drainNode', node: first.id, isForced: false })
+    story.until('it has left', () => !first.isInUse, 120_000)
+    const before = stateOf(story).nextGeneration
+    story.simulation.cluster.join(first)
+    untilMoved(story, 'it has its share again', (state) => replicasOn(state, first) === 3)
+    const own = stateOf(story).shards.flatMap(({ replicas }) => replicas.filter((replica) => nodeOf(replica) === first.id))
+    expect(own.every((replica) => generationOf(replica) >= before)).toBe(true)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('is refused where too few would be left, and says what would be possible', () => {
+    const { story } = threeAndOne(906)
+    const refused = decide(story, { kind: 'drainNode', node: nodeId('n1'), isForced: false })
+    expect(refused).toMatchObject({ kind: 'refused', reason: 'tooFewNodes', message: expect.stringMatching(/add a node first/) })
+    story.end()
+  })
+
+  test('was away while its replicas moved, and ends them when it is back', () => {
+    const { story } = joinFourth(907)
+    const [, second] = story.nodes as [Machine, Machine]
+    story.kill(second)
+    decide(story, { kind: 'drainNode', node: second.id, isForced: false })
+    untilMoved(story, 'its replicas are elsewhere', (state) => replicasOn(state, second) === 0)
+    expectKeys(story)
+    story.start(second)
+    story.until('it has left', () => !second.isInUse, 60_000)
+    story.end()
+  })
+})
+
+describe('a node that is silent', () => {
+  test('for longer than it is waited for is replaced, and balanced in again when it returns', () => {
+    const { story, fourth } = joinFourth(908, { lostAfterMs: 5_000 })
+    story.kill(fourth)
+    untilMoved(story, 'its replicas are rebuilt elsewhere', (state) => replicasOn(state, fourth) === 0)
+    expectKeys(story)
+    story.start(fourth)
+    untilMoved(story, 'it has its share again', (state) => replicasOn(state, fourth) === 3)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('for a shorter time keeps everything', () => {
+    const { story, fourth } = joinFourth(909, { lostAfterMs: 20_000 })
+    const { epoch } = stateOf(story)
+    story.kill(fourth)
+    story.run(15_000)
+    story.start(fourth)
+    story.run(10_000)
+    expect(stateOf(story).epoch).toBe(epoch)
+    story.end()
+  })
+
+  test('of three is not replaced: nobody could take its place, and its replicas keep their votes', () => {
+    const story = tellStory(910, { nodes: 3, shards: 2, lostAfterMs: 3_000 })
+    story.putMany('k', 20)
+    const [, , third] = story.nodes as [Machine, Machine, Machine]
+    story.kill(third)
+    story.run(20_000)
+    expect(stateOf(story)).toMatchObject({ epoch: 1 })
+    expectKeys(story)
+    story.end()
+  })
+})
+
+describe('a move', () => {
+  test('that is cancelled leaves no learner behind, and no replica', () => {
+    const { story, fourth } = threeAndOne(911)
+    story.putMany('k', 20)
+    decide(story, { kind: 'pause' })
+    story.simulation.cluster.join(fourth)
+    story.until('it is a member', () => nodeIn(stateOf(story), fourth.id) !== undefined)
+    // Its replica can not catch up: nobody hears it.
+    story.isolate(fourth)
+    const shard = shardId(0)
+    decide(story, { kind: 'beginMove', group: shard, add: fourth.id, remove: null, isPlanned: false })
+    const { move } = must(movesOf(stateOf(story))[0], 'a move')
+    story.run(3_000)
+    decide(story, { kind: 'cancel', move: move.id })
+    story.heal()
+    untilMoved(story, 'it has ended', (state) => state.shards[0]?.move === null)
+    expect(story.leader().node?.parts()?.host.of(shard)?.raft.status().configuration).toMatchObject({ learners: [], outgoing: [] })
+    story.until('its replica has ended', () => fourth.node?.parts()?.host.isEmpty() === true)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('takes a leadership along with care: nobody has to wait for an election', () => {
+    const { story, fourth } = threeAndOne(912, { shards: 1 })
+    story.putMany('k', 20)
+    const leader = story.settledLeader()
+    decide(story, { kind: 'pause' })
+    story.simulation.cluster.join(fourth)
+    story.until('it is a member', () => nodeIn(stateOf(story), fourth.id) !== undefined)
+    const remove = must(stateOf(story).shards[0]?.replicas.find((replica) => nodeOf(replica) === leader.id), 'its replica')
+    decide(story, { kind: 'beginMove', group: shardId(0), add: fourth.id, remove, isPlanned: false })
+    const answers: string[] = []
+    story.until('it has ended', () => {
+      answers.push(story.request('put', 'moving', String(answers.length)).status)
+      return isAtRest(story)
+    }, 60_000)
+    // While the slot changes hands nobody may be there to answer: then the broker says so, at once and definitely.
+    expect(answers.filter((status) => status !== 'OK' && status !== 'noResponders')).toEqual([])
+    expect(answers.filter((status) => status === 'noResponders').length).toBeLessThan(answers.length / 10)
+    expect(stateOf(story).shards[0]?.replicas.map(nodeOf)).not.toContain(leader.id)
+    expectKeys(story)
+    story.end()
+  })
+})
+
+test('without a quorum of the meta group nothing is decided, and shards go on', () => {
+  const story = tellStory(913, { nodes: 3, shards: 1, replicationFactor: 1 })
+  const owner = story.settledLeader()
+  const others = story.nodes.filter((machine) => machine !== owner)
+  story.put('k', 'before')
+  story.kill(...others)
+  let outcome: Outcome | null | undefined
+  owner.node?.propose({ kind: 'pause', expectedEpoch: 1, at: 1, by: 'story', request: '' }, (decided) => { outcome = decided })
+  story.run(20_000)
+  expect(outcome ?? null).toBeNull()
+  expect(story.get('k')).toBe('before')
+  story.put('k', 'after')
+  expect(story.get('k')).toBe('after')
+  story.end()
+})
