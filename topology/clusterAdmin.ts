@@ -26,7 +26,7 @@ import type { History, HistoryWish, MetaReads } from './metaReads.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { Proposals } from './proposals.ts'
 import type { NodeId, ShardId } from './ids.ts'
-import type { Answer, TopologyDesk, TopologyRequest } from './topologyDesk.ts'
+import type { TopologyDesk } from './topologyDesk.ts'
 
 /** A transfer is asked for again, and awaited, this long: several of its own limits (topology/leadership.ts). */
 const TRANSFER_MS_MAX = 6_000
@@ -62,8 +62,6 @@ export interface ClusterAdminOptions {
   readonly reads: MetaReads
   readonly proposals: Proposals
   readonly ask: TopologyDesk['ask']
-  /** What this node itself answers at the desk. */
-  readonly answer: (request: TopologyRequest, done: Answer) => void
   readonly leaderOf: (shard: ShardId) => NodeId | null
 }
 
@@ -104,11 +102,8 @@ export const createClusterAdmin = (options: ClusterAdminOptions): ClusterAdmin &
   }
   const askLeader = ({ shard, to }: TransferWish, done: (answer: TransferAnswer | null) => void): void => {
     const leader = leaderOf(shard)
-    const heard: Answer = (value) => done(transferAnswered(value)?.answer ?? null)
-    const request: TopologyRequest = { kind: 'transfer', shard, to }
     if (leader === null) done(null)
-    else if (leader === genesis.node) options.answer(request, heard)
-    else options.ask(leader, request, heard)
+    else options.ask(leader, { kind: 'transfer', shard, to }, (value) => done(transferAnswered(value)?.answer ?? null))
   }
   /** Until the node leads: whoever led may have lost the leadership, or not be ready yet. */
   const pursue = (wish: TransferWish, deadline: number, done: (result: Transferred) => void): void => {

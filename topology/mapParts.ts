@@ -72,10 +72,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   })
   const absences = createAbsences({ self: genesis.node, since: ports.clock.now(), lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
   const sync = createMapSync({ live, desk, log })
-  const questions = createMetaQuestions({ live, clock: ports.clock, self: genesis.node, ask: desk.ask, answer })
+  const questions = createMetaQuestions({ live, clock: ports.clock, ask: desk.ask })
   const proposals = createProposals(questions)
   const admin = createClusterAdmin({
-    node, live, clock: ports.clock, reads: createMetaReads(questions), proposals, ask: desk.ask, answer,
+    node, live, clock: ports.clock, reads: createMetaReads(questions), proposals, ask: desk.ask,
     leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null,
   })
   const membership = createOwnMembership({

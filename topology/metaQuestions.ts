@@ -9,11 +9,9 @@ import type { Cancel, Clock } from '../actors/kernel/clock.ts'
 import type { Check } from '../actors/topology/fields.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeId } from './ids.ts'
-import type { Answer, TopologyDesk, TopologyRequest } from './topologyDesk.ts'
+import type { TopologyDesk, TopologyRequest } from './topologyDesk.ts'
 
 const PAUSE_MS = 250
-/** How long its own answer is waited for: a leader without a quorum has none. */
-const PATIENCE_MS = 1_000
 
 export interface MetaQuestion<T> {
   readonly request: TopologyRequest
@@ -31,10 +29,7 @@ export interface MetaQuestions {
 export interface MetaQuestionsOptions {
   readonly live: Pick<LiveMap, 'state'>
   readonly clock: Clock
-  readonly self: NodeId
   readonly ask: TopologyDesk['ask']
-  /** What this node itself answers: the bus brings nobody what they have said themselves. */
-  readonly answer: (request: TopologyRequest, done: Answer) => void
 }
 
 /** Not the leader; empty when it knows of none. */
@@ -42,7 +37,7 @@ export interface Redirect {
   readonly leader: NodeId | ''
 }
 
-export const createMetaQuestions = ({ live, clock, self, ask, answer: answerHere }: MetaQuestionsOptions): MetaQuestions => {
+export const createMetaQuestions = ({ live, clock, ask }: MetaQuestionsOptions): MetaQuestions => {
   const pauses = new Set<Cancel>()
   let isStopped = false
   let lastLeader: NodeId | '' = ''
@@ -54,23 +49,6 @@ export const createMetaQuestions = ({ live, clock, self, ask, answer: answerHere
     })
     pauses.add(cancel)
   }
-  const askHere = (request: TopologyRequest, heard: Answer): void => {
-    let isOpen = true
-    const settle: Answer = (value) => {
-      if (!isOpen || isStopped) return
-      isOpen = false
-      pauses.delete(cancel)
-      cancel()
-      heard(value)
-    }
-    const cancel = clock.after(PATIENCE_MS, () => settle(undefined))
-    pauses.add(cancel)
-    answerHere(request, settle)
-  }
-  const put = (to: NodeId, request: TopologyRequest, heard: Answer): void => {
-    if (to === self) askHere(request, heard)
-    else ask(to, request, heard)
-  }
   const attempt = <T>(question: MetaQuestion<T>, asked: number, hint: NodeId | '', done: (answer: T | undefined) => void): void => {
     const members = live.state().meta.replicas.map(nodeOf)
     const to = hint === '' ? members[asked % members.length] : hint
@@ -78,7 +56,7 @@ export const createMetaQuestions = ({ live, clock, self, ask, answer: answerHere
       done(undefined)
       return
     }
-    put(to, question.request, (value) => {
+    ask(to, question.request, (value) => {
       const answer = question.answerOf(value)
       const leader = redirected(value)?.leader ?? ''
       lastLeader = answer === undefined ? leader : to

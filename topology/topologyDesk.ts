@@ -93,12 +93,22 @@ export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk =
       if (!isStopped && value !== undefined) bus.publish(reply, encodeControl(value))
     })
   })
+  /** As patient as with others: a leader that has lost its quorum answers nobody. */
+  const askHere = (request: TopologyRequest, done: Answer): void => {
+    let isOpen = true
+    const settle: Answer = (value) => {
+      if (!isOpen) return
+      isOpen = false
+      cancel()
+      if (!isStopped) done(value)
+    }
+    const cancel = clock.after(PATIENCE_MS, () => settle(undefined))
+    options.answer(request, settle)
+  }
   return {
     ask: (to, request, done) => {
       if (to === self) {
-        options.answer(request, (value) => {
-          if (!isStopped) done(value)
-        })
+        askHere(request, done)
         return
       }
       bus.request(topologySubject(cluster, to, self), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {

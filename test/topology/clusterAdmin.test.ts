@@ -55,10 +55,6 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
       world.asked.push(`${to} ${request.kind}`)
       done({ answer: world.answer })
     },
-    answer: (request, done) => {
-      world.asked.push(`here ${request.kind}`)
-      done({ answer: world.answer })
-    },
     leaderOf: () => world.leader,
   })
   const change = (wish: Wish, expectedEpoch: number | null = null): Outcome | null => {
@@ -152,7 +148,7 @@ describe('a leadership by hand', () => {
     const { world, transfer, pass } = open(paused)
     const heard = transfer(there)
     expect(world.state?.shards[3]?.replicas[0]).toBe(`${there}:1`)
-    expect(world.asked).toEqual(['here transfer'])
+    expect(world.asked).toEqual(['n1 transfer'])
     world.leader = there
     pass(100)
     expect(heard).toEqual([{ kind: 'leads' }])

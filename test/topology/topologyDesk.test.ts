@@ -62,6 +62,21 @@ describe('the topology desk', () => {
     expect(heard).toEqual([undefined, undefined])
   })
 
+  test('of this node is answered here, as patiently as by others and once', () => {
+    const { open, pass } = createTalk()
+    const held: Answer[] = []
+    const heard: unknown[] = []
+    const desk = open(n1, (_request, done) => held.push(done))
+    for (let i = 0; i < 2; i += 1) desk.ask(n1, { kind: 'genesis' }, (answer) => heard.push(answer))
+    held[0]?.('known')
+    expect(heard).toEqual(['known'])
+    pass(1_500)
+    expect(heard).toEqual(['known', undefined])
+    held[0]?.('again')
+    held[1]?.('late')
+    expect(heard).toHaveLength(2)
+  })
+
   test('counts rubbish, and does not answer it', () => {
     const { open, broker, pass } = createTalk()
     const asked: TopologyRequest[] = []
@@ -185,8 +200,7 @@ describe('the leader of the meta group answers', () => {
       genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {},
       transfer: () => 'notLeader',
     }))
-    const self = nodeId('n9')
-    const questions = createMetaQuestions({ live: { state: () => born }, clock, self, ask: open(self, silent).ask, answer: silent })
+    const questions = createMetaQuestions({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
     return { asked, pass, ...createMetaReads(questions) }
   }
   const known: MetaAnswer = { type: 'meta.state', request: 1, state }
@@ -270,9 +284,7 @@ describe('a proposal', () => {
       })
     }
     const outcomes: (Outcome | null)[] = []
-    const questions = createMetaQuestions({
-      live: { state: () => born }, clock, self: nodeId('n9'), ask: open(nodeId('n9'), silent).ask, answer: silent,
-    })
+    const questions = createMetaQuestions({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
     const proposals = createProposals(questions)
     proposals.propose(pause, (outcome) => outcomes.push(outcome))
     return { asked, outcomes, pass, proposals, questions }
@@ -292,23 +304,6 @@ describe('a proposal', () => {
     proposals.propose(pause, () => {})
     pass(1_000)
     expect(asked).toEqual(['n1', 'n3', 'n3'])
-  })
-
-  test('of a member is decided by the member itself where it leads, and elsewhere when it does not answer in time', () => {
-    const { open, pass, clock } = createTalk()
-    open(n2, (_request, done) => done({ outcome }))
-    const here: Answer[] = []
-    const { propose: proposeHere } = createProposals(createMetaQuestions({
-      live: { state: () => born }, clock, self: n1, ask: open(n1, silent).ask, answer: (_request, done) => here.push(done),
-    }))
-    const outcomes: (Outcome | null)[] = []
-    proposeHere(pause, (heard) => outcomes.push(heard))
-    here[0]?.({ outcome: { ...outcome, epoch: 7 } })
-    expect(outcomes).toEqual([{ ...outcome, epoch: 7 }])
-    proposeHere(pause, (heard) => outcomes.push(heard))
-    pass(2_000)
-    here[1]?.({ outcome: { ...outcome, epoch: 8 } })
-    expect(outcomes.slice(1)).toEqual([outcome])
   })
 
   test('goes round while nobody knows, and ends with nothing known when nobody decides', () => {
