@@ -43,6 +43,19 @@ const withBrokerFlags = (command: Command, env: Readonly<Record<string, string |
   .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
   .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
 
+/** Where `shardkv start` puts the nodes of a new cluster. */
+const ADMIN_DEFAULT = 'http://127.0.0.1:8481,http://127.0.0.1:8482,http://127.0.0.1:8483'
+
+export interface AdminFlags {
+  readonly admin: readonly string[]
+  readonly adminToken?: string
+}
+
+export const withAdminFlags = (command: Command): Command => command
+  .addOption(flag('--admin <urls>', 'HTTP ports of nodes, separated by commas: the first that answers is asked')
+    .argParser(adminUrls).default(adminUrls(ADMIN_DEFAULT), ADMIN_DEFAULT))
+  .addOption(flag('--admin-token <token>', 'the token of the nodes; prefer the environment: others can read a command line'))
+
 export const withTimeoutFlag = (command: Command): Command => command
   .addOption(flag('--timeout <time>', 'how long to keep trying: milliseconds, or with a unit (5s)').argParser(duration(1, 600_000))
     .default(TIMEOUT_MS_DEFAULT))
@@ -75,6 +88,14 @@ const subjectPrefix = (text: string): string => {
   const problem = prefixProblem(text)
   if (problem !== null) throw new InvalidArgumentError(`The ${problem}.`)
   return text
+}
+
+const adminUrls = (text: string): readonly string[] => {
+  const urls = text.split(',').map((part) => part.trim().replace(/\/$/, '')).filter((part) => part !== '')
+  if (urls.length === 0 || !urls.every((url) => /^https?:\/\/[^/?#\s]+$/.test(url))) {
+    throw new InvalidArgumentError('It is a list of addresses such as http://127.0.0.1:8481.')
+  }
+  return urls
 }
 
 const serverList = (text: string): readonly string[] => {

@@ -17,6 +17,19 @@ export interface CliTerminal {
   readonly onResize: (handler: () => void) => () => void
 }
 
+export interface HttpRequest {
+  readonly url: string
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly timeoutMs: number
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
+}
+
 export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Data. Resolves when the text was accepted: a slow pipe slows the command. */
@@ -35,6 +48,8 @@ export interface CliIo {
   readonly readInput: () => Promise<Uint8Array>
   /** Throws when no server accepts the connection in time, or the broker refuses the user. */
   readonly connect: (broker: BrokerFlags) => Promise<Bus>
+  /** To a node's admin API. Rejects when nobody answers there in time. */
+  readonly http: (request: HttpRequest) => Promise<HttpAnswer>
   readonly clock: Clock
   /** 16 fresh hex digits. */
   readonly newId: () => string

@@ -10,7 +10,7 @@ import { credentialsOf } from './credentials.ts'
 import { runCli } from './program.ts'
 import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
-import type { CliIo, CliTerminal } from './io.ts'
+import type { CliIo, CliTerminal, HttpAnswer, HttpRequest } from './io.ts'
 
 const ID_BYTES = 8
 const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -45,6 +45,7 @@ const realIo = (): CliIo => {
     openPrompt: (options) => openPrompt({ input: process.stdin, output: process.stdout, isTty: process.stdin.isTTY === true }, options),
     readInput,
     connect: (broker) => connectNats({ servers: broker.servers, name: 'shardkv cli', ...credentialsOf(broker) }),
+    http,
     clock: createSystemClock(),
     newId: () => randomBytes(ID_BYTES).toString('hex'),
     onInterrupt,
@@ -55,6 +56,12 @@ const realIo = (): CliIo => {
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
     runBench: async (args) => (await import('../bench/main.ts')).main(args),
   }
+}
+
+const http = async ({ url, method, headers, body, timeoutMs }: HttpRequest): Promise<HttpAnswer> => {
+  const signal = AbortSignal.timeout(timeoutMs)
+  const answer = await fetch(url, { method, headers, signal, redirect: 'error', ...(body === undefined ? {} : { body }) })
+  return { status: answer.status, body: await answer.text() }
 }
 
 const realTerminal: CliTerminal = {

@@ -5,15 +5,21 @@
 
 import { Command, CommanderError } from 'commander'
 import { benchCommand } from './commands/bench.ts'
+import { clusterCommand } from './commands/cluster.ts'
 import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { eventsCommand } from './commands/events.ts'
 import { keyCommands } from './commands/key.ts'
 import { initCommand } from './commands/init.ts'
 import { loadCommand } from './commands/load.ts'
+import { memberCommand } from './commands/member.ts'
+import { movesCommand } from './commands/moves.ts'
 import { natsConfigCommand } from './commands/natsConfig.ts'
 import { nodeCommand } from './commands/nodeCommand.ts'
+import { cancelCommand, pauseCommand, planCommand, resumeCommand } from './commands/plan.ts'
 import { replCommand } from './commands/repl.ts'
 import { ringCommand } from './commands/ring.ts'
+import { shardCommand } from './commands/shard.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { topCommand } from './commands/top.ts'
@@ -47,12 +53,16 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   const commands = [
     ...group('Data:', [...keyCommands(io), loadCommand(io), replCommand(io, runCli)]),
     ...group('What the cluster does:', [statusCommand(io), ringCommand(io), topCommand(io), doctorCommand(io), benchCommand(io)]),
+    ...group('Its nodes and replicas:', [
+      memberCommand(io), shardCommand(io), clusterCommand(io), planCommand(io), pauseCommand(io), resumeCommand(io), movesCommand(io),
+      cancelCommand(io), eventsCommand(io),
+    ]),
     ...group('Running one:', [startCommand(io), initCommand(io), nodeCommand(io), natsConfigCommand(io)]),
     ...group('This program:', [completionCommand(io), versionCommand(io)]),
   ]
   for (const command of commands) program.addCommand(command)
-  for (const command of [program, ...commands]) {
-    const name = command === program ? 'shardkv' : `shardkv ${command.name()}`
+  for (const command of [program, ...commands, ...commands.flatMap((one) => one.commands)]) {
+    const name = fullNameOf(command)
     command.showHelpAfterError(`"${name} --help" shows how`).exitOverride().configureOutput({
       writeOut: (text) => { printed.push(io.print(text)) },
       writeErr: (text) => io.say(text),
@@ -60,6 +70,10 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   }
   return program
 }
+
+/** `shardkv member drain`. */
+const fullNameOf = (command: Command): string =>
+  (command.parent === null ? command.name() : `${fullNameOf(command.parent)} ${command.name()}`)
 
 const group = (heading: string, commands: readonly Command[]): readonly Command[] => commands.map((command) => command.helpGroup(heading))
 

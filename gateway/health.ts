@@ -1,11 +1,13 @@
 /**
  * `/livez` and `/readyz` over HTTP, for people, the launcher and container platforms. Loopback unless told otherwise.
  *
+ * The admin API, where it is served, has the same port (gateway/admin/); these two never pass through it.
+ *
  * Live: the process answers. Ready: the node serves, the broker is connected, and every replica it hosts knows a leader.
  */
 
 import { createServer } from 'node:http'
-import type { Server, ServerResponse } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 
 export interface Readiness {
   readonly ready: boolean
@@ -19,6 +21,8 @@ export interface HealthOptions {
   /** 0 picks a free port. */
   readonly port: number
   readonly readiness: () => Readiness
+  /** Everything else goes there; without it there is nothing else. */
+  readonly admin?: RequestListener
 }
 
 const REQUEST_TIMEOUT_MS = 5_000
@@ -27,7 +31,9 @@ const REQUEST_TIMEOUT_MS = 5_000
 export const serveHealth = (options: HealthOptions, done: (error: Error | null, port: number) => void): { close: () => void } => {
   const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     const path = (request.url ?? '').split('?')[0]
-    if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, { error: 'use GET' })
+    const isHealth = path === '/livez' || path === '/readyz'
+    if (!isHealth && options.admin !== undefined) options.admin(request, response)
+    else if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, { error: 'use GET' })
     else if (path === '/livez') answer(response, 200, { live: true })
     else if (path === '/readyz') {
       const readiness = options.readiness()

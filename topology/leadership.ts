@@ -1,6 +1,6 @@
 /**
  * When leaderships move by plan: towards each shard's preferred leader while all is well, away from a node whose disk is full, away
- * from a node that drains, and away from a replica that is to leave its group.
+ * from a node that drains, away from a replica that is to leave its group, and to whom a person names.
  *
  *   begin ──▶ shard.handOver ──▶ (the shard drains its slot and answers what it took) ──▶ quiet ──▶ raft.transferLeadership
  *     ▲                                   │ QUIET_MS_MAX                                             │ aborted
@@ -11,7 +11,7 @@
  * quorum whose disks can write their votes.
  *
  * A shard that is not quiet within QUIET_MS_MAX has something in its way: a broker that does not answer, a quorum that does not
- * commit, an entry that the full disk does not take. Towards a preferred leader the move is given up, since waiting costs nothing. Away
+ * commit, an entry that the full disk does not take. Towards a preferred or named leader the move is given up: waiting costs nothing. Away
  * from a full disk or a leaving node the transfer is asked for all the same: what waits there would wait for ever, or be lost with
  * the process.
  */
@@ -24,7 +24,7 @@ import type { ClusterMap } from './clusterMap.ts'
 import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 import type { HostedReplica } from './hostedReplica.ts'
 import type { ReplicaHost } from './replicaHost.ts'
-import type { MoveReason } from './succession.ts'
+import type { MoveReason, Purpose } from './succession.ts'
 
 const BALANCE_EVERY_MS = 1_000
 /** Between two attempts to move one shard. Not for a node that leaves, which has no time. */
@@ -43,10 +43,24 @@ export interface Leadership {
   readonly onQuiet: (shard: ShardId, now: number) => void
   /** The replica here is to leave its group: another leads it first. */
   readonly leave: (shard: ShardId, now: number) => void
+  /** A person wants this node to lead the shard. `begun`: it is on its way; the rest says why it is not. */
+  readonly transfer: (wish: TransferWish, now: number) => TransferAnswer
   readonly startHandOver: (now: number) => void
   /** Called on every tick while draining; true when nothing more can be handed over or answered, or the time is up. */
   readonly isHandedOver: (now: number) => boolean
 }
+
+export interface TransferWish {
+  readonly shard: ShardId
+  readonly to: NodeId
+}
+
+export const transferAnswers = ['begun', 'leads', 'notLeader', 'busy', 'unfit'] as const
+/**
+ * `busy`: this leadership moves already, or does not serve yet. `unfit`: no quorum could vote, or the node has no replica, has not been
+ * heard for a while, lacks entries, or has no room on its disk.
+ */
+export type TransferAnswer = (typeof transferAnswers)[number]
 
 export interface LeadershipOptions {
   readonly node: NodeId
@@ -60,7 +74,7 @@ export interface LeadershipOptions {
   readonly isIdle: () => boolean
 }
 
-interface Move {
+interface Move extends Purpose {
   reason: MoveReason
   readonly since: number
   /** Raft was asked; it bounds the rest itself, and says when it gives up. */
@@ -81,27 +95,30 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
 
   const led = (): HostedReplica[] => host.all().filter(({ raft }) => raft.role() === 'leader')
 
-  const begin = (replica: HostedReplica, reason: MoveReason, now: number): void => {
-    moves.set(replica.shard, { reason, since: now, isAsked: false })
+  const begin = (replica: HostedReplica, purpose: Purpose, now: number): void => {
+    moves.set(replica.shard, { ...purpose, since: now, isAsked: false })
     attemptedAt.set(replica.shard, now)
     replica.actor.send({ type: 'shard.handOver' })
   }
   const maybeBegin = (replica: HostedReplica, reason: MoveReason, now: number): boolean => {
     if (moves.has(replica.shard) || !isServing(replica)) return false
     if (now - (attemptedAt.get(replica.shard) ?? Number.NEGATIVE_INFINITY) < RETRY_AFTER_MS) return false
+    return beginIfFit(replica, { reason }, now)
+  }
+  const beginIfFit = (replica: HostedReplica, purpose: Purpose, now: number): boolean => {
     const { canElect, commitIndex } = replica.raft.status()
-    if (!canElect || readyHeir(replica, { reason, index: commitIndex }, now) === undefined) return false
-    begin(replica, reason, now)
+    if (!canElect || readyHeir(replica, { ...purpose, index: commitIndex }, now) === undefined) return false
+    begin(replica, purpose, now)
     return true
   }
   const readyHeir = (
-    replica: HostedReplica, { reason, index }: { readonly reason: MoveReason; readonly index: number }, now: number,
+    replica: HostedReplica, { index, ...purpose }: Purpose & { readonly index: number }, now: number,
   ): ReplicaId | undefined => {
-    const heir = succession.heir(replica, reason, now)
+    const heir = succession.heir(replica, purpose, now)
     return heir !== undefined && (replica.raft.status().matchIndex.get(heir) ?? 0) >= index ? heir : undefined
   }
-  const successor = (replica: HostedReplica, { reason }: Move, now: number): ReplicaId | undefined =>
-    readyHeir(replica, { reason, index: replica.raft.status().lastIndex }, now)
+  const successor = (replica: HostedReplica, move: Move, now: number): ReplicaId | undefined =>
+    readyHeir(replica, { ...move, index: replica.raft.status().lastIndex }, now)
 
   const maybeTransfer = (replica: HostedReplica, move: Move, now: number): void => {
     const to = successor(replica, move, now)
@@ -116,7 +133,7 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
     }
     if (!move.isAsked && isQuiet(replica)) maybeTransfer(replica, move, now)
     if (move.isAsked || now - move.since < QUIET_MS_MAX) return
-    const isUrgent = move.reason !== 'balance' && !isQuiet(replica) && successor(replica, move, now) !== undefined
+    const isUrgent = move.reason !== 'balance' && move.reason !== 'hand' && !isQuiet(replica) && successor(replica, move, now) !== undefined
     if (isUrgent) replica.actor.send({ type: 'shard.handOverNow' })
     else if (move.reason !== 'drain') replica.actor.send({ type: 'shard.serveAgain' })
   }
@@ -144,7 +161,7 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
   }
   /** There is somebody to hand it to, or somebody to answer. */
   const isWaitedFor = (replica: HostedReplica, now: number): boolean =>
-    succession.heir(replica, 'drain', now) !== undefined || isServing(replica) || (isHandingOver(replica) && !isQuiet(replica))
+    succession.heir(replica, { reason: 'drain' }, now) !== undefined || isServing(replica) || (isHandingOver(replica) && !isQuiet(replica))
 
   return {
     onTick: (now) => {
@@ -161,14 +178,21 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
       const replica = host.of(shard)
       if (replica !== undefined) maybeBegin(replica, 'removal', now)
     },
+    transfer: ({ shard, to }, now) => {
+      const replica = host.of(shard)
+      if (replica?.raft.role() !== 'leader') return 'notLeader'
+      if (to === node) return 'leads'
+      if (moves.has(shard) || !isServing(replica)) return 'busy'
+      return beginIfFit(replica, { reason: 'hand', to }, now) ? 'begun' : 'unfit'
+    },
     startHandOver: (now) => {
       deadline = now + HAND_OVER_MS_MAX
       for (const move of moves.values()) move.reason = 'drain'
-      for (const replica of led()) if (isServing(replica)) begin(replica, 'drain', now)
+      for (const replica of led()) if (isServing(replica)) begin(replica, { reason: 'drain' }, now)
     },
     isHandedOver: (now) => {
       reviewMoves(now)
-      for (const replica of led()) if (isServing(replica)) begin(replica, 'drain', now)
+      for (const replica of led()) if (isServing(replica)) begin(replica, { reason: 'drain' }, now)
       return now >= deadline || (isIdle() && !led().some((replica) => isWaitedFor(replica, now)))
     },
   }

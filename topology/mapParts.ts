@@ -1,14 +1,19 @@
 /** The parts of a node that talk about the cluster map: what it answers at the desk, and what it asks there. Decides nothing. */
 
 import { createAbsences } from './absences.ts'
+import { createClusterAdmin } from './clusterAdmin.ts'
 import { META_GROUP } from './ids.ts'
 import { createMoveOrders } from './moveOrders.ts'
 import { createMapSync } from './mapSync.ts'
+import { createMetaQuestions } from './metaQuestions.ts'
+import { createMetaReads } from './metaReads.ts'
 import { createOwnMembership } from './ownMembership.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
 import type { MoveOrder } from '../actors/topology/protocol.ts'
+import type { ClusterAdmin } from './clusterAdmin.ts'
+import type { Leadership } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
@@ -20,6 +25,8 @@ export interface MapParts {
   readonly order: (order: MoveOrder) => void
   /** Asks the meta group, from whichever node this is; null when nobody who could decide answered. */
   readonly propose: Proposals['propose']
+  /** What people may ask through this node. */
+  readonly admin: ClusterAdmin
   /** A peer's beacon says which map is in force there. */
   readonly heardEpoch: (from: NodeId, epoch: number) => void
   readonly counters: () => Readonly<Record<string, number>>
@@ -30,15 +37,14 @@ export interface MapPartsOptions {
   readonly node: NodeOptions
   readonly live: LiveMap
   readonly parts: NodeParts
-  /** The replica here is to leave its group, which it leads. */
-  readonly leave: (shard: ShardId) => void
+  readonly leadership: Pick<Leadership, 'leave' | 'transfer'>
   readonly onMember: () => void
   readonly onLeft: () => void
   readonly onRefused: (reason: string) => void
 }
 
 export const createMapParts = (options: MapPartsOptions): MapParts => {
-  const { node, live, parts, leave, onMember, onLeft, onRefused } = options
+  const { node, live, parts, leadership, onMember, onLeft, onRefused } = options
   const { genesis, ports, settings } = node
   const log = ports.log.child({ actor: 'topology' })
   const answer = createTopologyAnswers({
@@ -47,8 +53,9 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     meta: parts.host.meta,
     leave: (group, voters) => {
       if (group === META_GROUP) handOverMeta(parts, voters)
-      else leave(group as ShardId)
+      else leadership.leave(group as ShardId, ports.clock.now())
     },
+    transfer: (shard, to) => leadership.transfer({ shard, to }, ports.clock.now()),
   })
   const desk = createTopologyDesk({
     bus: ports.controlBus,
@@ -65,7 +72,12 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   })
   const absences = createAbsences({ self: genesis.node, since: ports.clock.now(), lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
   const sync = createMapSync({ live, desk, log })
-  const proposals = createProposals({ live, clock: ports.clock, ask: desk.ask })
+  const questions = createMetaQuestions({ live, clock: ports.clock, ask: desk.ask })
+  const proposals = createProposals(questions)
+  const admin = createClusterAdmin({
+    node, live, clock: ports.clock, reads: createMetaReads(questions), proposals, ask: desk.ask,
+    leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null,
+  })
   const membership = createOwnMembership({
     self: genesis.node, boot: node.boot, live, proposals, join: node.join ?? null, wall: ports.clock.wall,
     carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
@@ -78,11 +90,13 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     },
     order,
     propose: proposals.propose,
+    admin,
     heardEpoch: sync.heard,
     counters: desk.counters,
     stop: () => {
       desk.stop()
-      proposals.stop()
+      questions.stop()
+      admin.stop()
     },
   }
 }

@@ -27,6 +27,7 @@ import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { Subscription } from '../bus/port.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
+import type { ClusterAdmin } from './clusterAdmin.ts'
 import type { GossipRadio } from './gossipRadio.ts'
 import type { Leadership } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
@@ -40,6 +41,8 @@ export interface Node {
   readonly state: () => NodeState
   readonly report: () => NodeReport
   readonly readiness: () => Readiness
+  /** What people may ask of the cluster through this node; null while it starts, and after it has ended. */
+  readonly admin: () => ClusterAdmin | null
   /** Hands leadership over, flushes, closes; ends in `onExit(0)`. */
   readonly drain: () => void
   /** Asks the meta group to decide something; `done` with null when nobody who could answered. */
@@ -88,6 +91,7 @@ export const createNode = (options: NodeOptions): Node => {
     state: () => stateOf(running),
     report: () => report(running),
     readiness: () => readinessOf(report(running), connectionsOf(options.ports)),
+    admin: () => (running.isEnded ? null : running.mapParts?.admin ?? null),
     drain: () => running.life?.send({ type: 'node.drain' }),
     propose: (command, done) => {
       if (running.mapParts === null) done(null)
@@ -152,7 +156,7 @@ const openReplicas = (running: Running): void => {
     isDiskFull: parts.wal.isFull, isIdle: parts.doors.isIdle,
   })
   running.mapParts = createMapParts({
-    node: running.options, live: running.live, parts, leave: (shard) => running.leadership?.leave(shard, ports.clock.now()),
+    node: running.options, live: running.live, parts, leadership: running.leadership,
     onMember: () => noteJoined(running, 'isMember'),
     onLeft: () => running.life?.send({ type: 'node.drain' }),
     onRefused: (reason) => fail(running, reason, EXIT_REFUSED),

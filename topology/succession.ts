@@ -15,14 +15,23 @@ import type { HostedReplica } from './hostedReplica.ts'
 
 const ROOM_FOR_MS = 10_000
 
-/** Why a leadership moves: to its preferred node, away from a full disk, from a node that leaves, or from a replica that is to go. */
-export type MoveReason = 'balance' | 'disk' | 'drain' | 'removal'
+/**
+ * Why a leadership moves: to its preferred node, away from a full disk, from a node that leaves, from a replica that is to go, or because a
+ * person says so.
+ */
+export type MoveReason = 'balance' | 'disk' | 'drain' | 'removal' | 'hand'
+
+export interface Purpose {
+  readonly reason: MoveReason
+  /** Whom the person named; nobody else will do. */
+  readonly to?: NodeId
+}
 
 export interface Succession {
   /** Called on every tick with the replicas that lead here: remembers whose disk is reported full or stalled. */
   readonly note: (led: readonly HostedReplica[], now: number) => void
   /** The best successor, if there is any. A node that leaves is content with one whose disk is full when there is no other. */
-  readonly heir: (replica: HostedReplica, reason: MoveReason, now: number) => ReplicaId | undefined
+  readonly heir: (replica: HostedReplica, purpose: Purpose, now: number) => ReplicaId | undefined
 }
 
 export interface SuccessionOptions {
@@ -35,17 +44,20 @@ export const createSuccession = ({ node, map, beacon }: SuccessionOptions): Succ
   const stalledAt = new Map<NodeId, number>()
   const hasRoom = (replica: ReplicaId, now: number): boolean =>
     now - (stalledAt.get(nodeOf(replica)) ?? Number.NEGATIVE_INFINITY) >= ROOM_FOR_MS
-  const candidates = (replica: HostedReplica, reason: MoveReason): readonly ReplicaId[] =>
-    (reason === 'balance' ? [preferredLeader(map(), replica.shard)] : map().replicas[replica.shard] ?? [])
+  const candidates = ({ shard }: HostedReplica, { reason, to }: Purpose): readonly ReplicaId[] => {
+    if (reason === 'balance') return [preferredLeader(map(), shard)]
+    const all = map().replicas[shard] ?? []
+    return reason === 'hand' ? all.filter((other) => nodeOf(other) === to) : all
+  }
   return {
     note: (led, now) => {
       for (const { raft } of led) for (const member of raft.status().stalledMembers) stalledAt.set(nodeOf(member), now)
     },
-    heir: (replica, reason, now) => {
+    heir: (replica, purpose, now) => {
       const { matchIndex } = replica.raft.status()
-      const steady = candidates(replica, reason).filter((other) => nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now))
+      const steady = candidates(replica, purpose).filter((other) => nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now))
       const roomy = steady.filter((other) => hasRoom(other, now))
-      const fit = roomy.length === 0 && reason === 'drain' ? steady : roomy
+      const fit = roomy.length === 0 && purpose.reason === 'drain' ? steady : roomy
       return fit.toSorted((a, b) => (matchIndex.get(b) ?? 0) - (matchIndex.get(a) ?? 0))[0]
     },
   }

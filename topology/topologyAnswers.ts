@@ -6,15 +6,20 @@
  */
 
 import { decodeCommand, encodeState } from '../actors/topology/codec.ts'
+import { EVENTS_MAX } from './metaReads.ts'
 import { META_GROUP } from './ids.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { OrderOutcome } from '../actors/raft/protocol.ts'
 import type { MetaAnswer, MoveReport } from '../actors/topology/protocol.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { HostedMeta } from './hostedMeta.ts'
+import type { TransferAnswer } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
+import type { Redirect } from './metaQuestions.ts'
+import type { History, OverviewAnswer } from './metaReads.ts'
 import type { ProposalAnswer } from './proposals.ts'
-import type { GroupId, ReplicaId, ShardId } from './ids.ts'
+import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 import type { Answer, RequestOf, TopologyRequest } from './topologyDesk.ts'
 
 export interface TopologyAnswersOptions {
@@ -23,7 +28,8 @@ export interface TopologyAnswersOptions {
   readonly raftOf: (group: GroupId) => RaftMember | undefined
   /** The leader here shall not be one any more; `voters` may follow it. */
   readonly leave: (group: GroupId, voters: readonly ReplicaId[]) => void
-  readonly meta: () => Pick<HostedMeta, 'ask'> | undefined
+  readonly meta: () => Pick<HostedMeta, 'ask' | 'actor'> | undefined
+  readonly transfer: (shard: ShardId, to: NodeId) => TransferAnswer
 }
 
 export const createTopologyAnswers = (options: TopologyAnswersOptions) => (request: TopologyRequest, done: Answer): void => {
@@ -32,6 +38,9 @@ export const createTopologyAnswers = (options: TopologyAnswersOptions) => (reque
     case 'state': done(stateNewerThan(options.live, request.newerThan)); return
     case 'order': carryOut(options, request, done); return
     case 'propose': propose(options, request, done); return
+    case 'overview': answerOverview(options, done); return
+    case 'history': answerHistory(options, request, done); return
+    case 'transfer': done({ answer: options.transfer(request.shard as ShardId, request.to) }); return
   }
   request satisfies never
 }
@@ -47,6 +56,30 @@ const propose = ({ meta }: TopologyAnswersOptions, { command }: RequestOf<'propo
   if (member === undefined) done({ leader: '' } satisfies ProposalAnswer)
   else if ('reason' in decoded) done(undefined)
   else member.ask({ type: 'meta.propose', command: decoded }, (answer) => done(proposalAnswer(answer)))
+}
+
+const answerOverview = ({ meta }: TopologyAnswersOptions, done: Answer): void => {
+  const member = meta()
+  read(member, false, done, (state) => {
+    const { lost = [], progress = [] } = member?.actor.status() ?? {}
+    return { state: encodeState(state), lost, progress } satisfies OverviewAnswer
+  })
+}
+
+const answerHistory = ({ meta }: TopologyAnswersOptions, { before, limit }: RequestOf<'history'>, done: Answer): void =>
+  read(meta(), true, done, ({ epoch, history }) => {
+    const older = before === 0 ? history : history.filter((event) => event.epoch < before)
+    return { epoch, events: older.toReversed().slice(0, Math.min(limit, EVENTS_MAX)) } satisfies History
+  })
+
+const read = (
+  member: Pick<HostedMeta, 'ask'> | undefined, isHistoryWanted: boolean, done: Answer, answerOf: (state: ClusterState) => unknown,
+): void => {
+  if (member === undefined) done({ leader: '' } satisfies Redirect)
+  else member.ask({ type: 'meta.read', isHistoryWanted }, (answer) => {
+    if (answer.type === 'meta.state') done(answerOf(answer.state))
+    else if (answer.type === 'meta.refused') done({ leader: answer.leader } satisfies Redirect)
+  })
 }
 
 /** What became of it is not known to a member that lost its leadership: it says who may know. */

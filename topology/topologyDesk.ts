@@ -6,6 +6,9 @@
  *   genesis   how was this cluster born?                  for a node that joins
  *   order     become these members (of the meta leader)   what the group's leader says to it (MoveReport)
  *   propose   decide this (of anybody)                    the outcome, or who leads the meta group
+ *   overview  how do things stand, for certain?           the state, who is lost, how far moves are; or who leads the meta group
+ *   history   what was decided?                           events, newest first, or who leads the meta group
+ *   transfer  let this replica lead its shard             whether the shard's leader does it
  *
  * Nothing here is hot, and nothing is promised: askers repeat. What an answer means is decided by whoever asked.
  */
@@ -13,7 +16,7 @@
 import { decodeControl, encodeControl } from '../bus/codec/control.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { isReplyAllowed, senderOf, topologySubject, topologyWildcard } from '../bus/subjects.ts'
-import { count, list, oneOf, record, replica } from '../actors/topology/fields.ts'
+import { count, list, node, oneOf, record, replica } from '../actors/topology/fields.ts'
 import { isNodeId } from './ids.ts'
 import type { Check } from '../actors/topology/fields.ts'
 import type { Bus } from '../bus/port.ts'
@@ -32,6 +35,10 @@ export type TopologyRequest =
       readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[] }
   /** An encoded MetaCommand. */
   | { readonly kind: 'propose'; readonly command: Uint8Array }
+  | { readonly kind: 'overview' }
+  /** At most `limit` events older than the epoch `before`; 0: the newest. */
+  | { readonly kind: 'history'; readonly before: number; readonly limit: number }
+  | { readonly kind: 'transfer'; readonly shard: number; readonly to: NodeId }
 
 export type RequestOf<Kind extends TopologyRequest['kind']> = Extract<TopologyRequest, { readonly kind: Kind }>
 
@@ -42,6 +49,9 @@ const checks: { readonly [Kind in TopologyRequest['kind']]: Check<RequestOf<Kind
   genesis: record({ kind: oneOf('genesis') }),
   order: record({ kind: oneOf('order'), group: count, move: count, epoch: count, voters: members, learners: members }),
   propose: record({ kind: oneOf('propose'), command: bytes }),
+  overview: record({ kind: oneOf('overview') }),
+  history: record({ kind: oneOf('history'), before: count, limit: count }),
+  transfer: record({ kind: oneOf('transfer'), shard: count, to: node }),
 }
 
 /** What arrived, or undefined when it is no request. */
@@ -83,12 +93,22 @@ export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk =
       if (!isStopped && value !== undefined) bus.publish(reply, encodeControl(value))
     })
   })
+  /** As patient as with others: a leader that has lost its quorum answers nobody. */
+  const askHere = (request: TopologyRequest, done: Answer): void => {
+    let isOpen = true
+    const settle: Answer = (value) => {
+      if (!isOpen) return
+      isOpen = false
+      cancel()
+      if (!isStopped) done(value)
+    }
+    const cancel = clock.after(PATIENCE_MS, () => settle(undefined))
+    options.answer(request, settle)
+  }
   return {
     ask: (to, request, done) => {
       if (to === self) {
-        options.answer(request, (value) => {
-          if (!isStopped) done(value)
-        })
+        askHere(request, done)
         return
       }
       bus.request(topologySubject(cluster, to, self), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {

@@ -5,6 +5,7 @@
 
 import { createShell } from '../kernel/shell.ts'
 import { createTopologyCore } from './core.ts'
+import { progressOf } from './driver.ts'
 import { topologyMachine } from './machine.ts'
 import { defaultPlanLimits } from './plan.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
@@ -12,10 +13,11 @@ import type { Logger } from '../kernel/log.ts'
 import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
 import type { Origin } from '../shard/protocol.ts'
 import type { Genesis } from '../wal/protocol.ts'
-import type { GroupId } from '../../topology/ids.ts'
+import type { GroupId, NodeId } from '../../topology/ids.ts'
 import type { SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ClusterState } from './clusterState.ts'
 import type { TopologyLimits } from './core.ts'
+import type { MoveProgress } from './driver.ts'
 import type { Plan } from './plan.ts'
 import type { MetaAnswer, MoveOrder, TopologyEffect, TopologyEvent } from './protocol.ts'
 
@@ -60,6 +62,10 @@ export interface TopologyStatus {
   readonly undecodable: number
   /** While it leads: what is left to do. */
   readonly plan: Plan | null
+  /** Whom the planner takes for dead. */
+  readonly lost: readonly NodeId[]
+  /** While it leads. */
+  readonly progress: readonly MoveProgress[]
 }
 
 export interface TopologyActor {
@@ -126,7 +132,8 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
     state: shell.state,
     status: () => ({
       state: core.state, appliedIndex: core.appliedIndex, appliedTerm: core.appliedTerm, snapshotIndex: core.snapshotIndex,
-      undecodable: core.undecodable, plan: core.planned?.plan ?? null,
+      undecodable: core.undecodable, plan: core.planned?.plan ?? null, lost: core.lost,
+      progress: progressOf(core.driver, core.state),
     }),
     stop: () => {
       cancelSnapshot()

@@ -128,10 +128,28 @@ const isCarriedOut = (order: MoveOrder, { configuration }: MoveReport): boolean 
 const isPromotionCommitted = ({ placement, move }: MoveOfGroup, { configuration }: MoveReport): boolean =>
   move.remove !== null && configuration.outgoing.length === 0 && isSameSet(configuration.voters, replicasAfter(placement.replicas, move))
 
-const hasCaughtUp = (add: ReplicaId | null, { matches }: MoveReport): boolean => {
+const hasCaughtUp = (add: ReplicaId | null, report: MoveReport): boolean =>
+  (lackOf(add, report) ?? Number.POSITIVE_INFINITY) <= CATCH_UP_ENTRIES_MAX
+
+/** Entries of the leader's log that the replica lacks; undefined while the leader says nothing of it. */
+const lackOf = (add: ReplicaId | null, { matches }: MoveReport): number | undefined => {
   const last = matches.reduce((most, { index }) => Math.max(most, index), 0)
-  return matches.some(({ replica, index }) => replica === add && last - index <= CATCH_UP_ENTRIES_MAX)
+  const own = matches.find(({ replica }) => replica === add)
+  return own === undefined ? undefined : last - own.index
 }
+
+export interface MoveProgress {
+  readonly move: MoveId
+  /** Entries of the leader's log that the replica which is being added lacks. */
+  readonly entriesLeft: number
+}
+
+/** Of the moves whose groups have said so. */
+export const progressOf = ({ conversations }: Driver, state: ClusterState): MoveProgress[] => movesOf(state).flatMap(({ move }) => {
+  const report = conversations.get(move.id)?.report ?? null
+  const entriesLeft = report === null ? undefined : lackOf(move.add, report)
+  return entriesLeft === undefined ? [] : [{ move: move.id, entriesLeft }]
+})
 
 const isSameSet = (a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean =>
   a.length === b.length && a.every((replica) => b.includes(replica))

@@ -12,6 +12,7 @@ import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
 import { connectNats } from '../../bus/nats.ts'
+import { createAdminListener } from '../../gateway/admin/listener.ts'
 import { serveHealth } from '../../gateway/health.ts'
 import { createProcessLog } from '../../observe/log.ts'
 import { createRequestTracing } from '../../observe/requestTracing.ts'
@@ -50,6 +51,8 @@ export interface NodeCommandOptions extends ClusterFlags {
   readonly dir: string
   readonly httpHost: string
   readonly httpPort: number
+  /** Of the admin API. Goes nowhere else: no log, no report. */
+  readonly adminToken?: string
   readonly logLevel: string
   readonly join?: JoinWish
   /** Of ShardKV: reports and micro services say it. */
@@ -173,12 +176,29 @@ interface Surroundings {
 const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { log, buses, drain }: Surroundings): Promise<number> => {
   const boot = randomBytes(8).toString('hex')
   let node: Node | null = null
+  const admin = createAdminListener({
+    admin: () => node?.admin() ?? null,
+    host: options.httpHost,
+    token: options.adminToken ?? null,
+    version: options.version,
+    newRequestId: () => `admin-${randomBytes(8).toString('hex')}`,
+    onFailure: (error) => log.error({ actor: 'admin', err: error }, 'a request of the admin API failed'),
+  })
+  if ('withheld' in admin) log.warn({ actor: 'admin' }, admin.withheld)
   const health = await new Promise<{ close: () => void }>((resolve, reject) => {
     const server = serveHealth({
+      ...('listener' in admin ? { admin: admin.listener } : {}),
       host: options.httpHost,
       port: options.httpPort,
       readiness: () => node?.readiness() ?? { ready: false, waitingFor: ['the node to be built'], warnings: [] },
-    }, (error) => (error === null ? resolve(server) : reject(error)))
+    }, (error, port) => {
+      if (error !== null) {
+        reject(error)
+        return
+      }
+      log.info({ actor: 'http', host: options.httpHost, port, hasAdmin: 'listener' in admin }, 'HTTP is served')
+      resolve(server)
+    })
   })
   return new Promise<number>((resolve) => {
     const clock = createSystemClock()

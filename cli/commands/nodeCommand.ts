@@ -13,6 +13,7 @@ interface NodeFlags extends ClusterFlags {
   readonly dir: string
   readonly httpHost: string
   readonly httpPort: number
+  readonly adminToken?: string
   readonly logLevel: string
   readonly join: boolean
   readonly weight: number
@@ -27,8 +28,9 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .addOption(flag('--weight <n>', 'with --join: how much it carries, compared with the others')
     .argParser(wholeNumber(WEIGHT_MIN, WEIGHT_MAX)).default(WEIGHT_MIN))
   .addOption(flag('--zone <name>', 'with --join: what fails together with it').default(''))
-  .addOption(flag('--http-host <address>', 'where /livez and /readyz listen').default('127.0.0.1'))
-  .addOption(flag('--http-port <port>', 'port of /livez and /readyz; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))
+  .addOption(flag('--http-host <address>', 'where /livez, /readyz and the admin API listen').default('127.0.0.1'))
+  .addOption(flag('--http-port <port>', 'their port; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))
+  .addOption(flag('--admin-token <token>', 'what the admin API asks for; needed where --http-host is not loopback'))
   .addOption(flag('--log-level <level>', 'what is logged').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExample:s:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'

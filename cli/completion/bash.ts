@@ -2,25 +2,49 @@
 
 import type { CommandShape, ValueShape } from './shape.ts'
 
-export const bashScript = (commands: readonly CommandShape[]): string => [
-  '# bash completion for shardkv. To load it now: source <(shardkv completion bash)',
-  '# For every shell: shardkv completion bash > ~/.local/share/bash-completion/completions/shardkv',
-  '_shardkv() {',
-  '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="${COMP_WORDS[1]}"',
-  '  COMPREPLY=()',
-  '  if [ "$COMP_CWORD" -eq 1 ]; then',
-  `    COMPREPLY=($(compgen -W ${quoted(commands.map(({ name }) => name))} -- "$current"))`,
-  '    return',
-  '  fi',
-  '  case "$command $previous" in',
-  ...valueCases(commands),
-  '  esac',
-  '  case "$command" in',
-  ...commands.flatMap(commandCase),
-  '  esac',
-  '}',
-  'complete -F _shardkv shardkv',
-].join('\n')
+export const bashScript = (commands: readonly CommandShape[]): string => {
+  const leaves = commands.flatMap(leavesOf)
+  return [
+    '# bash completion for shardkv. To load it now: source <(shardkv completion bash)',
+    '# For every shell: shardkv completion bash > ~/.local/share/bash-completion/completions/shardkv',
+    '_shardkv() {',
+    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="${COMP_WORDS[1]}"',
+    '  COMPREPLY=()',
+    '  if [ "$COMP_CWORD" -eq 1 ]; then',
+    `    COMPREPLY=($(compgen -W ${quoted(commands.map(({ name }) => name))} -- "$current"))`,
+    '    return',
+    '  fi',
+    ...familyCases(commands),
+    '  case "$command $previous" in',
+    ...valueCases(leaves),
+    '  esac',
+    '  case "$command" in',
+    ...leaves.flatMap(commandCase),
+    '  esac',
+    '}',
+    'complete -F _shardkv shardkv',
+  ].join('\n')
+}
+
+/** A family's members under both their words: `member drain`. */
+const leavesOf = (shape: CommandShape): readonly CommandShape[] =>
+  (shape.commands.length === 0 ? [shape] : shape.commands.map((member) => ({ ...member, name: `${shape.name} ${member.name}` })))
+
+/** The second word of a family is one of its members, and both words are the command from then on. */
+const familyCases = (commands: readonly CommandShape[]): readonly string[] => {
+  const families = commands.filter((shape) => shape.commands.length > 0)
+  if (families.length === 0) return []
+  return [
+    '  local members=',
+    '  case "$command" in',
+    ...families.map((shape) => `    ${shape.name}) members=${quoted(shape.commands.map(({ name }) => name))} ;;`),
+    '  esac',
+    '  if [ -n "$members" ]; then',
+    '    if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "$members" -- "$current")); return; fi',
+    '    command="$command ${COMP_WORDS[2]}"',
+    '  fi',
+  ]
+}
 
 /** After a flag that takes a value, only that value: nothing when nobody can guess it. Flags that mean the same are one case. */
 const valueCases = (commands: readonly CommandShape[]): readonly string[] => {
@@ -38,7 +62,7 @@ const valueCases = (commands: readonly CommandShape[]): readonly string[] => {
 const commandCase = ({ name, flags, values }: CommandShape): readonly string[] => {
   const words = flags.flatMap(({ names }) => names)
   return [
-    `    ${name})`,
+    `    "${name}")`,
     `      if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W ${quoted(words)} -- "$current"))`,
     `      else ${values.map(replyOf).find((reply) => reply !== NOTHING) ?? NOTHING}`,
     '      fi ;;',

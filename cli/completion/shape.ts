@@ -24,6 +24,8 @@ export interface CommandShape {
   readonly description: string
   readonly flags: readonly FlagShape[]
   readonly values: readonly ValueShape[]
+  /** Of a command that is a family, such as `member`: `list`, `drain` and so on. It takes nothing itself. */
+  readonly commands: readonly CommandShape[]
 }
 
 const FILE_NAMES: ReadonlySet<string> = new Set(['file', 'path', 'directory'])
@@ -31,13 +33,14 @@ const FILE_NAMES: ReadonlySet<string> = new Set(['file', 'path', 'directory'])
 export const shapesOf = (program: Command): readonly CommandShape[] => {
   const visible = program.createHelp().visibleCommands(program)
   const names = visible.map((command) => command.name())
-  return visible.map((command) => ({
+  return visible.map((command): CommandShape => ({
     name: command.name(),
     description: command.description(),
     flags: command.createHelp().visibleOptions(command).map(flagShape),
     values: command.name() === 'help'
       ? [valueShape('command', names.filter((name) => name !== 'help'), true)]
       : command.registeredArguments.map((argument) => valueShape(argument.name(), argument.argChoices, !argument.required)),
+    commands: command.commands.length === 0 ? [] : shapesOf(command),
   }))
 }
 

@@ -17,7 +17,7 @@ export const zshScript = (commands: readonly CommandShape[]): string => [
   '    command) _describe -t commands "shardkv command" commands ;;',
   '    rest)',
   '      case "${line[1]}" in',
-  ...commands.flatMap(commandCase),
+  ...commands.flatMap((shape) => (shape.commands.length === 0 ? commandCase(shape) : familyCase(shape))),
   '      esac ;;',
   '  esac',
   '}',
@@ -31,6 +31,24 @@ const commandCase = ({ name, flags, values }: CommandShape): readonly string[] =
   ...[...flags.flatMap(flagSpecs), ...values.map((value, i) => quoted(`${i + 1}:${value.name}:${actionOf(value)}`))]
     .map((spec) => `            ${spec} \\`),
   '            ;;',
+]
+
+/** One level further down: the member is the first word that is left, and what follows is its own. */
+const familyCase = ({ name, commands }: CommandShape): readonly string[] => [
+  `        ${name})`,
+  '          local -a members',
+  '          members=(',
+  ...commands.map((member) => `            ${quoted(`${member.name}:${member.description.replaceAll(':', '\\:')}`)}`),
+  '          )',
+  '          _arguments -C "1: :->member" "*:: :->ofMember"',
+  '          case "$state" in',
+  '            member) _describe -t commands "command" members ;;',
+  '            ofMember)',
+  '              case "${line[1]}" in',
+  ...commands.flatMap(commandCase),
+  '              esac ;;',
+  '          esac',
+  '          ;;',
 ]
 
 /** `(--long -s)--long[description]:value:action`: either name excludes both from then on. */

@@ -20,7 +20,10 @@ export const completeLine = (
   const names = commands.map(({ name }) => name)
   if (words.length === 1) return [matching([...names, ...extra]), fragment]
   if (words[0] === 'help') return [words.length === 2 ? matching(names) : [], fragment]
-  const command = commands.find(({ name }) => name === words[0])
+  const first = commands.find(({ name }) => name === words[0])
+  const members = first?.commands.map(({ name }) => name) ?? []
+  if (members.length > 0 && words.length === 2) return [matching(members), fragment]
+  const command = first?.commands.find(({ name }) => name === words[1]) ?? first
   if (command === undefined) return [[], fragment]
   const before = command.flags.find(({ names: flagNames, takes }) => takes !== null && flagNames.includes(words.at(-2) ?? ''))
   if (before?.takes) return [matching(before.takes.choices), fragment]

@@ -41,6 +41,10 @@ describe('bash', () => {
     [['put', '--servers', ''], []],
     [['get', ''], []],
     [['nosuch', ''], []],
+    [['member', 'a'], ['activate']],
+    [['member', 'drain', '--f'], ['--force']],
+    [['shard', 'list', '-w', ''], ['json', 'table', 'raw']],
+    [['member', 'list', ''], []],
   ])('%j completes to %j', (words, expected) => {
     expect(complete(...words)).toEqual(expected)
   })
@@ -80,4 +84,6 @@ const inTerminal = [
   'await linearizable || exit 4',
   'zpty -n -w shell $\'\\C-u\'"shardkv compl"$\'\\t\'',
   'await completion || exit 5',
+  'zpty -n -w shell $\'\\C-u\'"shardkv member drain --wa"$\'\\t\'',
+  'await "drain --wait" || exit 6',
 ].join('\n')

@@ -139,6 +139,7 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
       if (cluster === null) throw new Error('CONNECTION_REFUSED')
       return cluster.bus
     },
+    http: async () => { throw new Error('no node in this test') },
     clock: createSystemClock(),
     newId: () => {
       ids += 1

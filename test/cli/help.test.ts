@@ -7,20 +7,25 @@ import { helpText } from '../../gateway/help.ts'
 import { fakeTerminal } from './fakes.ts'
 
 const terminal = fakeTerminal(null)
-const commands = shapesOf(buildProgram(terminal.io, [])).filter(({ name }) => name !== 'help')
+const all = shapesOf(buildProgram(terminal.io, [])).filter(({ name }) => name !== 'help')
+/** Members of a family under both their words: `member drain`. */
+const commands = all.flatMap((shape) => (shape.commands.length === 0 ? [shape]
+  : shape.commands.filter(({ name }) => name !== 'help').map((member) => ({ ...member, name: `${shape.name} ${member.name}` }))))
 /** They print no data: the first two are processes, `completion` prints a program, `bench` has flags of its own. */
 const withoutData: ReadonlySet<string> = new Set(['start', 'node', 'completion', 'bench'])
 
 test('there are the commands that the documentation lists', () => {
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
-    'bench', 'completion', 'del', 'doctor', 'get', 'incr', 'init', 'load', 'nats-config', 'node', 'put', 'repl', 'ring', 'start', 'status',
-    'top', 'touch', 'version',
+    'bench', 'cancel', 'cluster replicas', 'cluster show', 'completion', 'del', 'doctor', 'events', 'get', 'incr', 'init', 'load',
+    'member activate', 'member drain', 'member list', 'member remove', 'member weight', 'member zone', 'moves', 'nats-config', 'node',
+    'pause', 'plan', 'put', 'repl', 'resume', 'ring', 'shard list', 'shard move', 'shard transfer', 'start', 'status', 'top', 'touch',
+    'version',
   ])
 })
 
 describe.each(commands.map((command) => [command.name, command] as const))('shardkv %s', (name, { flags, description }) => {
   test('has an example in its help, and lines that a terminal shows whole', async () => {
-    const { code, out } = await terminal.run(name, '--help')
+    const { code, out } = await terminal.run(...name.split(' '), '--help')
     expect(code).toBe(0)
     expect(out).toMatch(new RegExp(`\\$ (?:source <\\()?shardkv ${name}`))
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120)

@@ -118,6 +118,53 @@ describe('a leadership of another node\'s shard', () => {
   })
 })
 
+describe('a person who names another leader', () => {
+  const [, other = nodeId('n2')] = members
+  const wish = { shard: first, to: other }
+
+  test('is obeyed with the care of every planned move', () => {
+    const { leadership, take, becomeQuiet } = open([first])
+    expect(leadership.transfer(wish, 1_000)).toBe('begun')
+    expect(take()).toEqual([`${first} shard.handOver`])
+    expect(leadership.transfer(wish, 1_100)).toBe('busy')
+    becomeQuiet(first, 1_200)
+    expect(take()).toEqual([`${first} raft.transferLeadership ${idOf(other)}`])
+  })
+
+  test.each([
+    ['is not heard', (it: ReturnType<typeof open>) => { it.world.steady = members.filter((node) => node !== other) }],
+    ['lacks entries', (it: ReturnType<typeof open>) => { it.of(first).matches.set(idOf(other), 3) }],
+    ['has a full disk', (it: ReturnType<typeof open>) => {
+      it.of(first).stalled = [idOf(other)]
+      it.leadership.onTick(900)
+    }],
+    ['could not be elected', (it: ReturnType<typeof open>) => { it.of(first).canElect = false }],
+  ])('is told so when that one %s', (_why, spoil) => {
+    const it = open([first])
+    it.world.moving.add(first)
+    spoil(it)
+    it.take()
+    expect(it.leadership.transfer(wish, 1_000)).toBe('unfit')
+    expect(it.take()).toEqual([])
+  })
+
+  test('is told what this node does not lead, and what it leads already', () => {
+    const { leadership } = open([first])
+    expect(leadership.transfer({ ...wish, to: self }, 1_000)).toBe('leads')
+    expect(leadership.transfer({ ...wish, to: nodeId('n9') }, 1_000)).toBe('unfit')
+    expect(leadership.transfer({ ...wish, shard: second }, 1_000)).toBe('notLeader')
+  })
+
+  test('waits no longer than the balance would: the shard serves again', () => {
+    const { leadership, take, world } = open([first])
+    world.moving.add(first)
+    leadership.transfer(wish, 1_000)
+    take()
+    leadership.onTick(2_100)
+    expect(take()).toEqual([`${first} shard.serveAgain`])
+  })
+})
+
 describe('a node whose disk is full', () => {
   test('hands over all that it leads, once it has been full for a second, also what waits for the disk', () => {
     const it = open(own)

@@ -10,6 +10,8 @@ import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
 import { genesisOf } from '../../storage/genesis.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { createMapSync } from '../../topology/mapSync.ts'
+import { createMetaQuestions } from '../../topology/metaQuestions.ts'
+import { createMetaReads } from '../../topology/metaReads.ts'
 import { createProposals } from '../../topology/proposals.ts'
 import { createTopologyAnswers } from '../../topology/topologyAnswers.ts'
 import { createTopologyDesk, topologyRequestOf } from '../../topology/topologyDesk.ts'
@@ -18,7 +20,9 @@ import { createVirtualWorld } from '../support/virtual.ts'
 import type { RaftMember } from '../../actors/raft/actor.ts'
 import type { ConfigurationOrder, OrderOutcome } from '../../actors/raft/protocol.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
-import type { MetaCommand, Outcome } from '../../actors/topology/protocol.ts'
+import type { MetaAnswer, MetaCommand, Outcome } from '../../actors/topology/protocol.ts'
+import type { HostedMeta, MetaQuestion } from '../../topology/hostedMeta.ts'
+import type { Overview } from '../../topology/metaReads.ts'
 import type { Answer, TopologyRequest } from '../../topology/topologyDesk.ts'
 
 const cluster = clusterId('0123456789abcdef')
@@ -58,6 +62,21 @@ describe('the topology desk', () => {
     expect(heard).toEqual([undefined, undefined])
   })
 
+  test('of this node is answered here, as patiently as by others and once', () => {
+    const { open, pass } = createTalk()
+    const held: Answer[] = []
+    const heard: unknown[] = []
+    const desk = open(n1, (_request, done) => held.push(done))
+    for (let i = 0; i < 2; i += 1) desk.ask(n1, { kind: 'genesis' }, (answer) => heard.push(answer))
+    held[0]?.('known')
+    expect(heard).toEqual(['known'])
+    pass(1_500)
+    expect(heard).toEqual(['known', undefined])
+    held[0]?.('again')
+    held[1]?.('late')
+    expect(heard).toHaveLength(2)
+  })
+
   test('counts rubbish, and does not answer it', () => {
     const { open, broker, pass } = createTalk()
     const asked: TopologyRequest[] = []
@@ -81,12 +100,19 @@ describe('the topology desk', () => {
 
   test('reads every kind of request, and nothing that is almost one', () => {
     const order = { kind: 'order', group: 1, move: 2, epoch: 3, voters: ['n1:1'], learners: [] }
-    const right = [{ kind: 'genesis' }, { kind: 'state', newerThan: 0 }, order, { kind: 'propose', command: new Uint8Array([1]) }]
+    const right = [
+      { kind: 'genesis' }, { kind: 'state', newerThan: 0 }, order, { kind: 'propose', command: new Uint8Array([1]) }, { kind: 'overview' },
+      { kind: 'history', before: 0, limit: 3 }, { kind: 'transfer', shard: 1, to: 'n2' },
+    ]
     for (const request of right) {
       expect(topologyRequestOf(decodeControl(encodeControl(request)))).toEqual(request)
     }
-    for (const wrong of [null, 7, {}, { kind: 'propose', command: 'x' }, { ...order, voters: ['n1'] }, { ...order, more: 1 }]) {
-      expect(topologyRequestOf(wrong)).toBeUndefined()
+    const wrong = [
+      null, 7, {}, { kind: 'propose', command: 'x' }, { ...order, voters: ['n1'] }, { ...order, more: 1 },
+      { kind: 'history', before: -1, limit: 1 }, { kind: 'transfer', shard: 1, to: 'N2' }, { kind: 'overview', all: true },
+    ]
+    for (const request of wrong) {
+      expect(topologyRequestOf(request)).toBeUndefined()
     }
   })
 })
@@ -109,6 +135,7 @@ describe('a node answers', () => {
     const answers = createTopologyAnswers({
       genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined,
       leave: (group) => left.push(group),
+      transfer: (shard, to) => (shard === 1 && to === n2 ? 'begun' : 'unfit'),
     })
     const ask = (request: TopologyRequest): unknown => {
       let answer: unknown
@@ -136,12 +163,75 @@ describe('a node answers', () => {
     expect(orders[0]).toEqual({ epoch: 9, voters: ['n1:1'], learners: [] })
   })
 
+  test('a leadership by hand with what its own part says', () => {
+    expect(answersOf().ask({ kind: 'transfer', shard: 1, to: n2 })).toEqual({ answer: 'begun' })
+    expect(answersOf().ask({ kind: 'transfer', shard: 1, to: n3 })).toEqual({ answer: 'unfit' })
+  })
+
+  test('what only a member of the meta group knows with nobody\'s name', () => {
+    for (const request of [{ kind: 'overview' }, { kind: 'history', before: 0, limit: 1 }] as const) {
+      expect(answersOf().ask(request)).toEqual({ leader: '' })
+    }
+  })
+
   test('an order it can not carry out with who can not, and hands over what it leads and shall leave', () => {
     expect(answersOf().ask({ ...order, group: 0 })).toEqual({ outcome: 'notLeader' })
     expect(answersOf('notLeader').ask(order)).toEqual({ outcome: 'notLeader' })
     const { ask, left } = answersOf('leaves')
     expect(ask(order)).toMatchObject({ outcome: 'leaves' })
     expect(left).toEqual([1])
+  })
+})
+
+describe('the leader of the meta group answers', () => {
+  const history = Array.from({ length: 150 }, (_, i) => ({ epoch: i + 1, at: i, by: 'test', what: `event ${i + 1}`, request: '', move: 0 }))
+  const state: ClusterState = { ...born, epoch: 150, history }
+  const reads = (answer: MetaAnswer) => {
+    const { open, pass, clock } = createTalk()
+    const asked: unknown[] = []
+    const meta = {
+      ask: (question: MetaQuestion, done: (answer: MetaAnswer) => void) => {
+        asked.push(question)
+        done(answer)
+      },
+      actor: { status: () => ({ lost: [n3], progress: [{ move: 4, entriesLeft: 12 }] }) },
+    } as unknown as HostedMeta
+    open(n1, createTopologyAnswers({
+      genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {},
+      transfer: () => 'notLeader',
+    }))
+    const questions = createMetaQuestions({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
+    return { asked, pass, ...createMetaReads(questions) }
+  }
+  const known: MetaAnswer = { type: 'meta.state', request: 1, state }
+
+  test('how things stand, after a round that makes sure', () => {
+    const { asked, pass, overview } = reads({ ...known, state: { ...state, history: [] } })
+    const heard: (Overview | undefined)[] = []
+    overview((answer) => heard.push(answer))
+    pass(100)
+    expect(heard).toEqual([{ state: { ...state, history: [] }, lost: ['n3'], progress: [{ move: 4, entriesLeft: 12 }] }])
+    expect(asked).toEqual([{ type: 'meta.read', isHistoryWanted: false }])
+  })
+
+  test('what was decided, newest first and never more than a message carries', () => {
+    const { pass, history: ask } = reads(known)
+    const heard: number[][] = []
+    for (const wish of [{ before: 0, limit: 2 }, { before: 3, limit: 50 }, { before: 0, limit: 1_000 }]) {
+      ask(wish, (answer) => heard.push((answer?.events ?? []).map(({ epoch }) => epoch)))
+    }
+    pass(100)
+    expect(heard.slice(0, 2)).toEqual([[150, 149], [2, 1]])
+    expect(heard[2]).toHaveLength(100)
+  })
+
+  test('or nobody does: a member that does not lead only says who may', () => {
+    const { asked, pass, overview } = reads({ type: 'meta.refused', request: 1, leader: '', reason: 'notLeader' })
+    const heard: unknown[] = []
+    overview((answer) => heard.push(answer))
+    pass(20_000)
+    expect(heard).toEqual([undefined])
+    expect(asked.length).toBeGreaterThan(0)
   })
 })
 
@@ -153,6 +243,7 @@ describe('a map is learned', () => {
       asked.push(request)
       createTopologyAnswers({
         genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {},
+        transfer: () => 'notLeader',
       })(request, done)
     })
     const learned: ClusterState[] = []
@@ -193,9 +284,10 @@ describe('a proposal', () => {
       })
     }
     const outcomes: (Outcome | null)[] = []
-    const proposals = createProposals({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
+    const questions = createMetaQuestions({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
+    const proposals = createProposals(questions)
     proposals.propose(pause, (outcome) => outcomes.push(outcome))
-    return { asked, outcomes, pass, proposals }
+    return { asked, outcomes, pass, proposals, questions }
   }
   const outcome = { kind: 'applied', epoch: 2, move: 0 }
 
@@ -204,6 +296,14 @@ describe('a proposal', () => {
     pass(1_000)
     expect(asked).toEqual(['n1', 'n3'])
     expect(outcomes).toEqual([outcome])
+  })
+
+  test('goes first to whoever led when it was last asked', () => {
+    const { asked, pass, proposals } = propose({ n1: { leader: 'n3' }, n3: { outcome } })
+    pass(1_000)
+    proposals.propose(pause, () => {})
+    pass(1_000)
+    expect(asked).toEqual(['n1', 'n3', 'n3'])
   })
 
   test('goes round while nobody knows, and ends with nothing known when nobody decides', () => {
@@ -222,9 +322,9 @@ describe('a proposal', () => {
   })
 
   test('is forgotten when the node stops', () => {
-    const { asked, outcomes, pass, proposals } = propose({ n1: { leader: '' } })
+    const { asked, outcomes, pass, questions } = propose({ n1: { leader: '' } })
     pass(100)
-    proposals.stop()
+    questions.stop()
     pass(60_000)
     expect(asked).toHaveLength(1)
     expect(outcomes).toEqual([])

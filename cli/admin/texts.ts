@@ -1,0 +1,50 @@
+/** Moves, plans and changes in words. */
+
+import { table } from '../table.ts'
+import type { ChangeAnswer, Move, PlanAnswer, PlannedMove } from '../../gateway/admin/views.ts'
+
+export const groupText = (group: number | 'meta'): string => (group === 'meta' ? 'meta' : String(group))
+
+/** `n1:1 -> n4:7`, `+n4:7`, `-n1:1`. */
+export const changeText = ({ add, remove }: Pick<PlannedMove, 'add' | 'remove'>): string => {
+  if (add === null) return `-${remove ?? ''}`
+  return remove === null ? `+${add}` : `${remove} -> ${add}`
+}
+
+export const entriesText = (entries: number | null): string => (entries === null ? '-' : String(entries))
+
+export const movesTable = (moves: readonly Move[]): string => (moves.length === 0 ? 'no move is under way' : table(
+  ['MOVE', 'SHARD', 'CHANGE', 'STEP', 'ENTRIES LEFT'],
+  moves.map((move) => [String(move.id), groupText(move.group), changeText(move), move.step, entriesText(move.entriesLeft)]),
+  { numeric: [0, 4] },
+))
+
+export const moveFields = (move: Move): readonly (string | number)[] =>
+  [move.id, groupText(move.group), move.add ?? '-', move.remove ?? '-', move.step, entriesText(move.entriesLeft)]
+
+export const planTable = (plan: PlanAnswer): string => {
+  const { moves, underWay, cancels, preferences, blocked, isPaused } = plan
+  const lines: string[] = []
+  if (moves.length > 0) {
+    lines.push(table(['SHARD', 'CHANGE', 'MAY BEGIN'], moves.map((move) => [
+      groupText(move.group), changeText(move), plan.next.some((next) => isSame(next, move)) ? 'now' : '',
+    ])), '')
+  }
+  lines.push(`${moves.length} moves to come, ${underWay} under way, at epoch ${plan.epoch}${localText(plan)}`)
+  if (cancels.length > 0) lines.push(`pointless, to be undone: ${cancels.join(', ')}`)
+  if (preferences.length > 0) lines.push(`${preferences.length} shards will prefer another leader`)
+  if (blocked.length > 0) lines.push(`without a live majority, and so not touched: ${blocked.map(groupText).join(', ')}`)
+  if (isPaused) lines.push('the cluster is paused: "shardkv plan --apply" or "shardkv resume" lets moves begin')
+  return lines.join('\n')
+}
+
+const isSame = (a: PlannedMove, b: PlannedMove): boolean => a.group === b.group && a.add === b.add && a.remove === b.remove
+
+/** Said only where it is not the truth of the moment. */
+export const localText = ({ consistency }: { readonly consistency: string }): string =>
+  (consistency === 'local' ? ' (of this node\'s own map: the meta group\'s leader could not be reached)' : '')
+
+export const outcomeText = ({ outcome, epoch, move }: ChangeAnswer, done: string): string => {
+  const about = move === null ? '' : `, move ${move}`
+  return outcome === 'unchanged' ? `it was so already (epoch ${epoch})` : `${done} (epoch ${epoch}${about})`
+}

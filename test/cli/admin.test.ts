@@ -1,0 +1,225 @@
+/** The commands that talk to a node's admin API, over an HTTP port in the test's hands. */
+
+import { describe, expect, test } from '@jest/globals'
+import { createSimulatedWait } from './waits.ts'
+import { fakeTerminal } from './fakes.ts'
+import type { HttpAnswer, HttpRequest } from '../../cli/io.ts'
+import type { CliRun } from './fakes.ts'
+
+type Reply = HttpAnswer | Error
+
+const ok = (value: object): HttpAnswer => ({ status: 200, body: JSON.stringify(value) })
+const problem = (status: number, reason: string, detail = 'why'): HttpAnswer =>
+  ({ status, body: JSON.stringify({ type: `urn:shardkv:problem:${reason}`, title: reason, status, detail, reason }) })
+const refused = (): Error => new TypeError('fetch failed', { cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) })
+const changed = ok({ outcome: 'applied', epoch: 8, move: null })
+const head = { epoch: 7, consistency: 'linearizable' }
+const move = { id: 12, group: 3, add: 'n4:9', remove: 'n1:1', step: 'adding', orderedAt: 7, entriesLeft: 40 }
+const node = { id: 'n4', state: 'draining', isLost: false, weight: 1, zone: '', replicas: 5, leads: 1, isMetaMember: true, moves: 1 }
+const plan = {
+  ...head, isPaused: true, underWay: 1, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }, { group: 'meta', add: 'n4', remove: null }],
+  next: [], cancels: [4], preferences: [], blocked: [5],
+}
+
+/** `reply` decides each request; ids count up, time passes by itself. */
+const open = (reply: (request: HttpRequest) => Reply, env: Record<string, string> = {}) => {
+  const requests: HttpRequest[] = []
+  const terminal = fakeTerminal(null, {
+    env: { USER: 'ada', ...env },
+    clock: createSimulatedWait(),
+    http: async (request) => {
+      requests.push(request)
+      const answer = reply(request)
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+  })
+  const run = (line: string): Promise<CliRun> => terminal.run(...line.split(' '))
+  return { requests, run, interrupt: terminal.interrupt }
+}
+
+describe('a change', () => {
+  test.each<readonly [string, string, string, object | undefined]>([
+    ['pause', 'POST', '/v1/plan/pause', undefined],
+    ['resume', 'POST', '/v1/plan/resume', undefined],
+    ['cancel 12', 'POST', '/v1/moves/12/cancel', undefined],
+    ['member drain n2', 'POST', '/v1/nodes/n2/drain', undefined],
+    ['member drain n2 --force', 'POST', '/v1/nodes/n2/drain?force=true', undefined],
+    ['member activate n2', 'POST', '/v1/nodes/n2/activate', undefined],
+    ['member remove n2', 'DELETE', '/v1/nodes/n2', undefined],
+    ['member weight n2 3', 'PATCH', '/v1/nodes/n2', { weight: 3 }],
+    ['member zone n2 r1', 'PATCH', '/v1/nodes/n2', { zone: 'r1' }],
+    ['cluster replicas 5', 'PATCH', '/v1/cluster', { replicationFactor: 5 }],
+    ['shard move 3 - n4', 'POST', '/v1/moves', { group: 3, add: 'n4', remove: null }],
+  ])('%s is one request, which says who asks', async (line, method, path, body) => {
+    const { requests, run } = open(() => changed)
+    expect(await run(`${line} -w json`)).toEqual({ code: 0, out: '{"outcome":"applied","epoch":8,"move":null}\n', err: '' })
+    const [request, ...more] = requests
+    expect(more).toEqual([])
+    expect(request).toMatchObject({ method, url: `http://127.0.0.1:8481${path}` })
+    expect(request?.headers).toMatchObject({ 'shardkv-by': 'ada', 'idempotency-key': expect.stringMatching(/^cli-[0-9a-f]{16}$/) })
+    expect(request?.body === undefined ? undefined : JSON.parse(request.body)).toEqual(body)
+  })
+
+  test('of a replica names the one that its node has', async () => {
+    const shard = ok({ ...head, shard: { shard: 3, replicas: ['n2:1', 'n1:5'] } })
+    const { requests, run } = open(({ method }) => (method === 'GET' ? shard : changed))
+    expect((await run('shard move 3 n1 n4')).out).toContain('shard 3 moves: n1:5 -> n4')
+    expect(JSON.parse(requests[1]?.body ?? '')).toEqual({ group: 3, add: 'n4', remove: 'n1:5' })
+    expect(await run('shard move 3 n9 n4')).toMatchObject({ code: 3, err: expect.stringContaining('n2:1, n1:5') })
+  })
+
+  test('goes to the next node with the same key when the first does not answer', async () => {
+    const { requests, run } = open(({ url }) => {
+      if (url.includes(':8481')) return refused()
+      return url.includes(':8482') ? problem(503, 'starting') : changed
+    })
+    expect(await run('pause')).toEqual({ code: 0, out: 'paused: no move begins by itself (epoch 8)\n', err: '' })
+    expect(new Set(requests.map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
+    expect(requests).toHaveLength(3)
+  })
+
+  test('that was so already says so', async () => {
+    expect((await open(() => ok({ outcome: 'unchanged', epoch: 8, move: null })).run('pause')).out).toBe('it was so already (epoch 8)\n')
+  })
+
+  test('carries the token, from the flag or the environment, and never says it', async () => {
+    const { requests, run } = open(() => problem(401, 'unauthorised'), { SHARDKV_ADMIN_TOKEN: 'from-the-environment' })
+    process.env['SHARDKV_ADMIN_TOKEN'] = 'from-the-environment'
+    try {
+      const told = await run('pause')
+      expect(told).toMatchObject({ code: 1, err: expect.stringContaining('SHARDKV_ADMIN_TOKEN') })
+      expect(told.err).not.toContain('from-the-environment')
+      await run('pause --admin-token another')
+    } finally {
+      delete process.env['SHARDKV_ADMIN_TOKEN']
+    }
+    expect(requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer from-the-environment', 'Bearer another'])
+  })
+})
+
+describe('a refusal', () => {
+  test.each<readonly [number, string, number, string]>([
+    [400, 'malformed', 2, 'malformed: why'],
+    [404, 'unknownNode', 3, 'shardkv member list'],
+    [409, 'tooFewNodes', 1, 'shardkv node --join'],
+    [412, 'staleEpoch', 1, 'look again'],
+    [422, 'weightOutOfRange', 1, 'why'],
+    [503, 'undecided', 4, 'shardkv status'],
+    [504, 'givenUp', 4, 'why'],
+  ])('%i %s ends with code %i and says what to do next', async (status, reason, code, words) => {
+    const told = await open(() => problem(status, reason)).run('member drain n2')
+    expect(told).toEqual({ code, out: '', err: expect.stringContaining(words) })
+    expect(told.err).toContain(`${reason}: why`)
+  })
+
+  test('of nobody names everybody who was asked', async () => {
+    const told = await open(refused).run('member list --admin http://a:1,http://b:2')
+    expect(told).toMatchObject({ code: 4, out: '' })
+    expect(told.err).toMatch(/a:1: ECONNREFUSED; http:\/\/b:2: ECONNREFUSED\); name one with --admin/)
+  })
+
+  test('in another language is no refusal of a node', async () => {
+    const { run } = open(() => ({ status: 404, body: '<html>' }))
+    expect(await run('member list')).toMatchObject({ code: 1, err: expect.stringContaining('404') })
+  })
+
+  test.each([
+    'member', 'member drain', 'member weight n2 x', 'member list --admin ftp://x', 'shard move x n1 n2', 'cancel 0',
+    'plan --apply --drain n2',
+  ])('%s is one of the command line itself', async (line) => {
+    const { requests, run } = open(() => changed)
+    expect((await run(line)).code).toBe(2)
+    expect(requests).toEqual([])
+  })
+})
+
+describe('what is shown', () => {
+  const answers = (path: string): HttpAnswer => {
+    if (path.startsWith('/v1/plan')) return ok(plan)
+    if (path === '/v1/moves') return ok({ ...head, moves: [move] })
+    if (path === '/v1/nodes') return ok({ ...head, nodes: [node, { ...node, id: 'n5', isLost: true, zone: 'r1', isMetaMember: false }] })
+    if (path === '/v1/shards') return ok({ ...head, shards: [{ shard: 3, replicas: ['n1:1', 'n2:1'], leader: null, move }] })
+    const event = { epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }
+    if (path.startsWith('/v1/events')) return ok({ ...head, events: [event], older: null })
+    return ok({
+      ...head, consistency: 'local', cluster: 'c', shardCount: 4, replicationFactor: 3, isPaused: true, moves: 1, metaReplicas: ['n1:1'],
+      nodes: { active: 3, draining: 1, left: 0, lost: 1 },
+    })
+  }
+  const { run } = open(({ url }) => answers(new URL(url).pathname))
+
+  test.each<readonly [string, string]>([
+    ['plan -w raw', '3\tn4\tn1:1\nmeta\tn4\t-\n'],
+    ['moves -w raw', '12\t3\tn4:9\tn1:1\tadding\t40\n'],
+    ['member list -w raw', 'n4\tdraining\t1\t-\t5\t1\t1\tyes\nn5\tdraining, lost\t1\tr1\t5\t1\t1\t-\n'],
+    ['shard list -w raw', '3\tnone\tn1:1 n2:1\t12 n1:1 -> n4:9 adding\n'],
+    ['events -w raw', '7\t1970-01-01T00:00:00.000Z\tada\tnode n4 drains\n'],
+    ['cluster show -w raw', 'c\t7\n'],
+  ])('%s is for pipes', async (line, out) => {
+    expect(await run(line)).toEqual({ code: 0, out, err: '' })
+  })
+
+  test('of a plan is all that a person wants to know', async () => {
+    const { out } = await run('plan')
+    for (const words of ['2 moves to come, 1 under way, at epoch 7', 'undone: 4', 'not touched: 5', 'shardkv resume', 'n1:1 -> n4']) {
+      expect(out).toContain(words)
+    }
+  })
+
+  test('of a cluster whose leader is away says that it may be old', async () => {
+    expect((await run('cluster show')).out).toContain('could not be reached')
+  })
+})
+
+test('plan --apply is for the epoch of the plan that was shown', async () => {
+  const { requests, run } = open(({ method }) => (method === 'GET' ? ok(plan) : problem(412, 'staleEpoch')))
+  expect(await run('plan --apply')).toMatchObject({ code: 1, err: expect.stringContaining('look again') })
+  expect(requests[1]).toMatchObject({ url: expect.stringContaining('/v1/plan/apply'), headers: { 'if-match': '"7"' } })
+})
+
+describe('following', () => {
+  const cluster = ok({ ...head, isPaused: false })
+  const drain = (states: readonly (object | Error)[]) => {
+    let at = -1
+    return open(({ method, url }) => {
+      if (method === 'POST') return changed
+      if (!url.includes('/v1/nodes/')) return cluster
+      at = Math.min(at + 1, states.length - 1)
+      const state = states[at]
+      return state instanceof Error ? state : ok({ ...head, node: { ...node, ...state }, moves: [move] })
+    })
+  }
+
+  test('a drain tells what is left, bears nodes that do not answer, and ends when the node has left', async () => {
+    const { run } = drain([{}, {}, refused(), refused(), refused(), { replicas: 1 }, { state: 'left', replicas: 0 }])
+    const { code, err } = await run('member drain n4 --wait')
+    expect(code).toBe(0)
+    expect(err.split('\n')).toEqual([
+      'n4: 5 replicas left, and one of the meta group; shard 3 n1:1 -> n4:9 adding, 40 entries to go',
+      'n4: 1 replicas left, and one of the meta group; shard 3 n1:1 -> n4:9 adding, 40 entries to go', 'n4 has left', '',
+    ])
+  })
+
+  test('a drain that somebody ended says so', async () => {
+    const { run } = drain([{}, { state: 'active' }])
+    expect(await run('member drain n4 --wait')).toMatchObject({ code: 1, err: expect.stringContaining('active again') })
+  })
+
+  test('is ended by Ctrl-C; the drain goes on', async () => {
+    const world = drain([{}])
+    const ended = world.run('member drain n4 --wait')
+    while (world.requests.length < 4) await new Promise((wake) => { setImmediate(wake) })
+    world.interrupt()
+    expect(await ended).toMatchObject({ code: 1, err: expect.stringContaining('the drain goes on') })
+    expect(world.requests.filter(({ method }) => method !== 'GET')).toHaveLength(1)
+  })
+
+  test('moves are printed when they change, until nothing is left', async () => {
+    const left = [[move], [move], [{ ...move, step: 'promoting' }], []]
+    const answers = (url: string): object => (url.includes('/v1/plan') ? { ...plan, underWay: 0 } : { ...head, moves: left.shift() ?? [] })
+    const { run } = open(({ url }) => ok(answers(url)))
+    const { code, out } = await run('moves --follow -w raw')
+    expect([code, out]).toEqual([0, '12\t3\tn4:9\tn1:1\tadding\t40\n12\t3\tn4:9\tn1:1\tpromoting\t40\n\n'])
+  })
+})

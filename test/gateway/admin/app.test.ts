@@ -1,0 +1,235 @@
+/** The admin API over a cluster that is one state in memory: what it takes, what it refuses, and in which words. */
+
+import { describe, expect, test } from '@jest/globals'
+import { adoptGenesis } from '../../../actors/topology/clusterState.ts'
+import { apply } from '../../../actors/topology/apply.ts'
+import { defaultPlanLimits } from '../../../actors/topology/plan.ts'
+import { must } from '../../../actors/kernel/assert.ts'
+import { createAdminApp } from '../../../gateway/admin/app.ts'
+import { createGuard, isLoopback } from '../../../gateway/admin/guard.ts'
+import { createAdminListener } from '../../../gateway/admin/listener.ts'
+import { readingOf } from '../../../topology/adminViews.ts'
+import { createGenesis } from '../../../topology/clusterMap.ts'
+import { clusterId, nodeId, nodeOf } from '../../../topology/ids.ts'
+import type { MetaCommand } from '../../../actors/topology/protocol.ts'
+import type { ClusterAdmin } from '../../../topology/clusterAdmin.ts'
+
+const members = ['n1', 'n2', 'n3', 'n4'].map(nodeId)
+const genesis = must(createGenesis({
+  cluster: clusterId('0123456789abcdef'), members, shardCount: 8, replicationFactor: 3, createdAtMs: 1,
+})[0], 'a genesis')
+const TOKEN = 'a-token-of-this-test'
+const JSON_BODY = { 'content-type': 'application/json' }
+
+const open = (token: string | null = null) => {
+  const world = { state: adoptGenesis(genesis), commands: [] as MetaCommand[], isDown: false, isThere: true, failures: [] as unknown[] }
+  const admin: ClusterAdmin = {
+    read: (done) => done(readingOf({
+      state: world.state, isLinearizable: !world.isDown, lost: [], progress: [], limits: defaultPlanLimits, leaderOf: () => nodeId('n1'),
+      node: { id: 'n1', prefix: 'kv', tickMs: 100, lostAfterMs: 30_000 },
+    })),
+    events: ({ before, limit }, done) => done(world.isDown ? null : {
+      epoch: world.state.epoch,
+      events: world.state.history.toReversed().filter(({ epoch }) => before === 0 || epoch < before).slice(0, limit),
+    }),
+    change: ({ wish, expectedEpoch, by, request }, done) => {
+      const command = { ...wish, expectedEpoch: expectedEpoch ?? world.state.epoch, at: 7, by, request } as MetaCommand
+      world.commands.push(command)
+      if (world.isDown) {
+        done(null)
+        return
+      }
+      const { state, outcome } = apply(world.state, command)
+      world.state = state
+      done(outcome)
+    },
+    transfer: ({ shard }, _by, done) => done(shard === 1 ? { kind: 'leads' } : { kind: 'givenUp', message: 'why' }),
+  }
+  let requests = 0
+  const newRequestId = (): string => {
+    requests += 1
+    return `fresh-${requests}`
+  }
+  const app = createAdminApp({
+    admin: () => (world.isThere ? admin : null), token, version: '1', newRequestId, onFailure: (error) => world.failures.push(error),
+  })
+  const ask = async (method: string, path: string, { headers = {}, body }: { headers?: Record<string, string>; body?: string } = {}) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    const answer = await app.fetch(new Request(`http://127.0.0.1:8481${path}`, {
+      method, headers: { host: '127.0.0.1:8481', ...length, ...headers }, ...(body === undefined ? {} : { body }),
+    }))
+    const text = await answer.text()
+    return { status: answer.status, type: answer.headers.get('content-type'), body: JSON.parse(text) as Record<string, unknown> }
+  }
+  const change = (method: string, path: string, value?: object, headers: Record<string, string> = {}) =>
+    ask(method, path, value === undefined ? { headers } : { headers: { ...JSON_BODY, ...headers }, body: JSON.stringify(value) })
+  return { world, ask, change }
+}
+
+describe('a question', () => {
+  test.each([
+    ['/v1/cluster', { cluster: '0123456789abcdef', shardCount: 8, replicationFactor: 3 }],
+    ['/v1/nodes', { nodes: expect.arrayContaining([expect.objectContaining({ id: 'n3', state: 'active' })]) }],
+    ['/v1/nodes/n2', { node: expect.objectContaining({ id: 'n2' }), moves: [] }],
+    ['/v1/shards', { shards: expect.arrayContaining([expect.objectContaining({ shard: 7, leader: 'n1' })]) }],
+    ['/v1/shards/7', { shard: expect.objectContaining({ shard: 7 }) }],
+    ['/v1/moves', { moves: [] }],
+    ['/v1/plan', { moves: expect.any(Array), blocked: [], isPaused: false }],
+    ['/v1/ring', { meta: ['n1', 'n2', 'n3'] }],
+    ['/v1/settings', { node: expect.objectContaining({ prefix: 'kv' }) }],
+    ['/v1/events?limit=1', { events: [{ epoch: 1, at: 1, by: 'genesis', what: 'the cluster is created', move: null }], older: 1 }],
+  ])('%s is answered with its epoch and how sure it is', async (path, expected) => {
+    const { status, type, body } = await open().ask('GET', path)
+    expect([status, type]).toEqual([200, expect.stringMatching(/^application\/json/)])
+    expect(body).toMatchObject({ epoch: 1, consistency: 'linearizable', ...expected })
+  })
+
+  test('is answered from the own map when no leader can be reached, but for the history, which nobody else has', async () => {
+    const { world, ask } = open()
+    world.isDown = true
+    expect((await ask('GET', '/v1/nodes')).body).toMatchObject({ consistency: 'local' })
+    expect(await ask('GET', '/v1/events')).toMatchObject({ status: 503, body: { reason: 'undecided' } })
+  })
+
+  test('about a drain that has not been asked for shows what it would move, or why it would be refused', async () => {
+    const { ask } = open()
+    expect((await ask('GET', '/v1/plan?drain=n4')).body['moves']).not.toEqual([])
+    expect(await ask('GET', '/v1/plan?drain=n9')).toMatchObject({ status: 404, body: { reason: 'unknownNode' } })
+  })
+})
+
+describe('a change', () => {
+  test.each<readonly [string, string, object | undefined, object]>([
+    ['PATCH', '/v1/cluster', { replicationFactor: 1 }, { kind: 'setReplicationFactor', replicationFactor: 1 }],
+    ['POST', '/v1/nodes/n2/drain', undefined, { kind: 'drainNode', node: 'n2', isForced: false }],
+    ['POST', '/v1/nodes/n2/drain?force=true', undefined, { kind: 'drainNode', node: 'n2', isForced: true }],
+    ['POST', '/v1/nodes/n2/activate', undefined, { kind: 'activateNode', node: 'n2' }],
+    ['PATCH', '/v1/nodes/n2', { weight: 3 }, { kind: 'setWeight', node: 'n2', weight: 3 }],
+    ['PATCH', '/v1/nodes/n2', { zone: 'r1' }, { kind: 'setZone', node: 'n2', zone: 'r1' }],
+    ['POST', '/v1/plan/pause', undefined, { kind: 'pause' }],
+    ['POST', '/v1/plan/resume', undefined, { kind: 'resume' }],
+    ['POST', '/v1/plan/apply', undefined, { kind: 'resume' }],
+  ])('%s %s is one command to the meta group', async (method, path, body, expected) => {
+    const { world, change } = open()
+    const { status } = await change(method, path, body, { 'shardkv-by': 'ada', 'idempotency-key': 'k1', 'if-match': '"1"' })
+    expect(status).toBe(200)
+    expect(world.commands).toEqual([{ ...expected, expectedEpoch: 1, at: 7, by: 'ada', request: 'k1' }])
+  })
+
+  test('of a move, and back, while the cluster is paused', async () => {
+    const { world, change } = open()
+    await change('POST', '/v1/plan/pause')
+    const [from = ''] = world.state.shards[0]?.replicas ?? []
+    const taken = world.state.shards[0]?.replicas.map(nodeOf) ?? []
+    const to = must(members.find((node) => !taken.includes(node)), 'one without')
+    expect((await change('POST', '/v1/moves', { group: 0, add: to, remove: from })).body).toEqual({ outcome: 'applied', epoch: 3, move: 1 })
+    expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'applied', epoch: 4, move: 1 })
+    expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'unchanged', epoch: 4, move: null })
+  })
+
+  test('of a leadership waits until it is so, or says why not', async () => {
+    const { change } = open()
+    expect(await change('POST', '/v1/shards/1/transfer', { to: 'n2' })).toMatchObject({ status: 200, body: { shard: 1, leader: 'n2' } })
+    const givenUp = { status: 504, body: { reason: 'givenUp', detail: 'why' } }
+    expect(await change('POST', '/v1/shards/2/transfer', { to: 'n2' })).toMatchObject(givenUp)
+  })
+
+  test('that nobody decided says that it may yet take effect', async () => {
+    const { world, change } = open()
+    world.isDown = true
+    expect(await change('POST', '/v1/plan/pause')).toMatchObject({ status: 503, body: { reason: 'undecided' } })
+    world.isThere = false
+    expect(await change('POST', '/v1/plan/pause')).toMatchObject({ status: 503, body: { reason: 'starting' } })
+  })
+})
+
+describe('what is wrong is a problem of its own', () => {
+  test.each<readonly [string, string, object | undefined, number, string, string]>([
+    ['PATCH', '/v1/nodes/n9', { weight: 2 }, 404, 'unknownNode', 'there are n1, n2'],
+    ['PATCH', '/v1/nodes/n1', { weight: 0 }, 422, 'weightOutOfRange', '1 to 64'],
+    ['PATCH', '/v1/nodes/n1', { zone: 'Not A Zone' }, 422, 'zoneInvalid', 'empty for none'],
+    ['PATCH', '/v1/nodes/n1', { weight: 1.5 }, 400, 'malformed', 'weight'],
+    ['PATCH', '/v1/nodes/n1', { weight: 2, zone: 'r' }, 400, 'malformed', 'one at a time'],
+    ['PATCH', '/v1/nodes/n1', { wight: 2 }, 400, 'malformed', 'wight'],
+    ['PATCH', '/v1/nodes/N1', { weight: 2 }, 400, 'malformed', 'starting with a letter'],
+    ['PATCH', '/v1/cluster', { replicationFactor: 4 }, 422, 'replicationFactorInvalid', '1, 3, 5'],
+    ['PATCH', '/v1/cluster', { replicationFactor: 5 }, 409, 'tooFewNodes', 'add 1'],
+    ['DELETE', '/v1/nodes/n1', undefined, 409, 'nodeCarriesReplicas', 'drain it first'],
+    ['POST', '/v1/moves', { group: 0, add: 'n1' }, 409, 'notPaused', 'pause the cluster first'],
+    ['POST', '/v1/moves', { group: 'x' }, 400, 'malformed', 'group'],
+    ['POST', '/v1/moves/7/cancel', undefined, 404, 'moveUnknown', 'there are none'],
+    ['POST', '/v1/shards/1/transfer', {}, 400, 'malformed', 'to'],
+    ['GET', '/v1/shards/8', undefined, 404, 'unknownGroup', '0 to 7'],
+    ['GET', '/v1/shards/-1', undefined, 400, 'malformed', 'shard'],
+    ['GET', '/v1/events?limit=0', undefined, 400, 'malformed', 'limit'],
+    ['GET', '/v1/nothing', undefined, 404, 'noSuchPath', '/openapi.json'],
+  ])('%s %s %j', async (method, path, body, status, reason, words) => {
+    const { world, change } = open()
+    const answer = await change(method, path, body)
+    const type = `urn:shardkv:problem:${reason}`
+    expect(answer).toMatchObject({ status, type: 'application/problem+json', body: { status, reason, type } })
+    expect(answer.body['detail']).toContain(words)
+    expect(world.state.epoch).toBe(1)
+    expect(world.failures).toEqual([])
+  })
+
+  test('an epoch that has passed, a body that is none, is too large, has no length or is of another kind', async () => {
+    const { change, ask } = open()
+    const pauseIf = (epoch: string) => change('POST', '/v1/plan/pause', undefined, { 'if-match': epoch })
+    expect(await pauseIf('9')).toMatchObject({ status: 412, body: { reason: 'staleEpoch', epoch: 1 } })
+    expect(await pauseIf('W/"x"')).toMatchObject({ status: 400 })
+    const patch = (headers: Record<string, string>, body: string) => ask('PATCH', '/v1/cluster', { headers, body })
+    expect(await patch(JSON_BODY, '{')).toMatchObject({ status: 400, body: { reason: 'malformed' } })
+    expect(await patch(JSON_BODY, `"${'x'.repeat(5_000)}"`)).toMatchObject({ status: 413, body: { reason: 'tooLarge' } })
+    const chunked = await patch({ ...JSON_BODY, 'transfer-encoding': 'chunked' }, '{}')
+    expect(chunked).toMatchObject({ status: 411, body: { reason: 'lengthRequired' } })
+    expect(await patch({ 'content-type': 'text/plain' }, '{}')).toMatchObject({ status: 415, body: { reason: 'unsupportedMediaType' } })
+  })
+})
+
+describe('strangers', () => {
+  test('are asked for the token, on every path, and learn nothing without it', async () => {
+    const { ask } = open(TOKEN)
+    for (const authorization of ['', 'Bearer', `Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(1)}`, `Basic ${TOKEN}`]) {
+      for (const path of ['/v1/cluster', '/openapi.json', '/nothing']) {
+        const answer = await ask('GET', path, { headers: { authorization } })
+        expect(answer).toMatchObject({ status: 401, body: { reason: 'unauthorised' } })
+        expect(JSON.stringify(answer)).not.toContain(TOKEN)
+      }
+    }
+    expect((await ask('GET', '/v1/cluster', { headers: { authorization: `Bearer ${TOKEN}`, host: 'node.example' } })).status).toBe(200)
+  })
+
+  test.each([
+    [{ host: 'evil.example' }, 'foreignHost'], [{ host: '127.0.0.1.evil.example' }, 'foreignHost'], [{ host: '' }, 'foreignHost'],
+    [{ origin: 'http://evil.example' }, 'foreignOrigin'], [{ origin: 'null' }, 'foreignOrigin'],
+    [{ origin: 'http://127.0.0.1:9999' }, 'foreignOrigin'], [{ 'sec-fetch-site': 'cross-site' }, 'foreignOrigin'],
+  ])('with %j are kept out', async (headers, reason) => {
+    const { world, ask } = open()
+    expect(await ask('POST', '/v1/plan/pause', { headers })).toMatchObject({ status: 403, body: { reason } })
+    expect(world.commands).toEqual([])
+  })
+
+  test.each(['127.0.0.1:8481', 'localhost', 'LOCALHOST:1', '[::1]:8481', '127.8.9.1'])('from this machine, as %s, are none', (host) => {
+    expect(createGuard(null)({ header: (name) => (name === 'host' ? host : undefined) })).toBeNull()
+  })
+
+  test('find health alone where the port is open to them and no token is set', () => {
+    const options = { admin: () => null, version: '1', newRequestId: () => '', onFailure: () => {} }
+    const listen = (host: string, token: string | null) => createAdminListener({ ...options, host, token })
+    expect(listen('0.0.0.0', null)).toMatchObject({ withheld: expect.stringContaining('without a token') })
+    expect(listen('127.0.0.1', 'short')).toMatchObject({ withheld: expect.stringContaining('guessed') })
+    expect(listen('0.0.0.0', TOKEN)).toHaveProperty('listener')
+    expect(['0.0.0.0', '10.0.0.1', '::', 'example'].some(isLoopback)).toBe(false)
+  })
+})
+
+test('/openapi.json describes every path, in version 3.1', async () => {
+  const { body } = await open().ask('GET', '/openapi.json')
+  expect(body['openapi']).toBe('3.1.0')
+  expect(Object.keys(body['paths'] as object).toSorted()).toEqual([
+    '/v1/cluster', '/v1/events', '/v1/moves', '/v1/moves/{id}/cancel', '/v1/nodes', '/v1/nodes/{id}', '/v1/nodes/{id}/activate',
+    '/v1/nodes/{id}/drain', '/v1/plan', '/v1/plan/apply', '/v1/plan/pause', '/v1/plan/resume', '/v1/ring', '/v1/settings', '/v1/shards',
+    '/v1/shards/{shard}', '/v1/shards/{shard}/transfer',
+  ])
+})

@@ -1,0 +1,174 @@
+/** What people ask of the cluster through a node: changes for an epoch, readings of the leader or of the own map, leaderships by hand. */
+
+import { describe, expect, test } from '@jest/globals'
+import { adoptGenesis } from '../../actors/topology/clusterState.ts'
+import { apply } from '../../actors/topology/apply.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { createClusterAdmin } from '../../topology/clusterAdmin.ts'
+import { createGenesis } from '../../topology/clusterMap.ts'
+import { defaultSettings } from '../../topology/nodeOptions.ts'
+import { clusterId, nodeId, nodeOf, shardId } from '../../topology/ids.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
+import type { MetaCommand, Outcome, Wish } from '../../actors/topology/protocol.ts'
+import type { Reading } from '../../topology/adminViews.ts'
+import type { Transferred } from '../../topology/clusterAdmin.ts'
+import type { NodeOptions } from '../../topology/nodeOptions.ts'
+import type { NodeId } from '../../topology/ids.ts'
+
+const members = ['n1', 'n2', 'n3', 'n4'].map(nodeId)
+const [n1 = nodeId('n1'), n2 = n1, , n4 = n1] = members
+const genesis = must(createGenesis({
+  cluster: clusterId('0123456789abcdef'), members, shardCount: 8, replicationFactor: 3, createdAtMs: 1,
+})[0], 'a genesis')
+const born = adoptGenesis(genesis)
+const command = { expectedEpoch: 1, at: 1, by: 'test', request: '' }
+const paused = apply(born, { kind: 'pause', ...command }).state
+
+/** A node without a replica of the shard. */
+const absentFrom = (shard: number): NodeId => {
+  const taken = paused.shards[shard]?.replicas.map(nodeOf) ?? []
+  return must(members.find((node) => !taken.includes(node)), 'there are more nodes than replicas')
+}
+
+/** The meta group is one state here, which decides at once; null: nobody can be reached. */
+const open = (start: ClusterState | null, own: ClusterState = born) => {
+  const { clock, pass } = createVirtualWorld()
+  const world = { state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun' }
+  const admin = createClusterAdmin({
+    node: { genesis, settings: defaultSettings } as NodeOptions,
+    live: { state: () => own },
+    clock,
+    reads: {
+      overview: (done) => done(world.state === null ? undefined : { state: world.state, lost: [], progress: [] }),
+      history: (_wish, done) => done(world.state === null ? undefined : { epoch: world.state.epoch, events: world.state.history }),
+    },
+    proposals: {
+      propose: (proposed, done) => {
+        world.commands.push(proposed)
+        const applied = world.state === null ? null : apply(world.state, proposed)
+        world.state = applied?.state ?? null
+        done(applied?.outcome ?? null)
+      },
+    },
+    ask: (to, request, done) => {
+      world.asked.push(`${to} ${request.kind}`)
+      done({ answer: world.answer })
+    },
+    leaderOf: () => world.leader,
+  })
+  const change = (wish: Wish, expectedEpoch: number | null = null): Outcome | null => {
+    let heard: Outcome | null = null
+    admin.change({ wish, expectedEpoch, by: 'ada', request: 'r1' }, (outcome) => { heard = outcome })
+    return heard
+  }
+  const read = (): Reading => {
+    const heard: Reading[] = []
+    admin.read((reading) => heard.push(reading))
+    return must(heard[0], 'it is answered at once')
+  }
+  const transfer = (to: NodeId): (Transferred | null)[] => {
+    const heard: (Transferred | null)[] = []
+    admin.transfer({ shard: shardId(3), to }, { by: 'ada', request: 'r1' }, (result) => heard.push(result))
+    return heard
+  }
+  return { world, admin, change, read, transfer, pass }
+}
+
+describe('a change', () => {
+  test('for no epoch is made for the newest that a refusal names, once more and under the same request', () => {
+    const { world, change } = open(paused)
+    expect(change({ kind: 'resume' })).toEqual({ kind: 'applied', epoch: 3, move: 0 })
+    const asked = world.commands.map(({ expectedEpoch, request, by }) => [expectedEpoch, request, by])
+    expect(asked).toEqual([[1, 'r1', 'ada'], [2, 'r1', 'ada']])
+  })
+
+  test('for an epoch is for that one alone', () => {
+    const { world, change } = open(paused)
+    expect(change({ kind: 'resume' }, 1)).toMatchObject({ kind: 'refused', reason: 'staleEpoch', epoch: 2 })
+    expect(world.commands).toHaveLength(1)
+  })
+
+  test('that no log could hold is refused here, and no reason to stop a node', () => {
+    const { world, change } = open(born)
+    for (const zone of ['a\nb', 'x'.repeat(33), '\ud800']) {
+      expect(change({ kind: 'setZone', node: n1, zone })).toMatchObject({ kind: 'refused', reason: 'invalid' })
+    }
+    expect(world.commands).toEqual([])
+  })
+
+  test('that nobody decides is not known', () => {
+    expect(open(null).change({ kind: 'pause' })).toBeNull()
+  })
+})
+
+describe('a reading', () => {
+  test('is the leader\'s, and says so', () => {
+    const { read } = open(paused)
+    expect(read().cluster()).toMatchObject({ epoch: 2, consistency: 'linearizable', isPaused: true, nodes: { active: 4, draining: 0 } })
+    expect(read().nodes().nodes[0]).toMatchObject({ id: 'n1', state: 'active', leads: 8, isMetaMember: true, moves: 0 })
+    expect(read().shards().shards).toHaveLength(8)
+    expect(read().ring().nodes.map(({ share }) => share)).toEqual([0.25, 0.25, 0.25, 0.25])
+    expect(read().settings().node).toMatchObject({ id: 'n1', lostAfterMs: 30_000, movesMax: 4 })
+  })
+
+  test('without a leader is of the own map, and says so', () => {
+    expect(open(null).read().cluster()).toMatchObject({ epoch: 1, consistency: 'local' })
+  })
+
+  test('tells a move with its way, and what is left of it', () => {
+    const from = must(paused.shards[0]?.replicas[0], 'a replica')
+    const to = absentFrom(0)
+    const begin = { kind: 'beginMove', group: shardId(0), add: to, remove: from, isPlanned: false } as const
+    const { state } = apply(paused, { ...command, expectedEpoch: 2, ...begin })
+    const { read } = open(state)
+    const move = { id: 1, group: 0, add: `${to}:2`, remove: from, step: 'adding', orderedAt: 3, entriesLeft: null }
+    expect(read().moves().moves).toEqual([move])
+    expect(read().shards().shards[0]).toMatchObject({ move })
+    expect(read().nodes().nodes.find(({ id }) => id === to)).toMatchObject({ moves: 1 })
+  })
+
+  test('plans as things are, and as if a node drained', () => {
+    const { read, world } = open(born)
+    const movesOff = (node: NodeId | null): number => {
+      const plan = read().plan(node)
+      return 'moves' in plan ? plan.moves.filter(({ remove }) => remove?.startsWith('n4:') === true).length : -1
+    }
+    expect(movesOff(null)).toBe(0)
+    expect(movesOff(n4)).toBe(read().nodes().nodes.find(({ id }) => id === n4)?.replicas)
+    expect(read().plan(nodeId('n9'))).toMatchObject({ kind: 'refused', reason: 'unknownNode' })
+    expect(world.commands).toEqual([])
+  })
+})
+
+describe('a leadership by hand', () => {
+  const there = must(paused.shards[3]?.replicas.map(nodeOf).find((node) => node !== n1), 'another replica')
+
+  test('changes the preference first, then hands over, and is done when the node leads', () => {
+    const { world, transfer, pass } = open(paused)
+    const heard = transfer(there)
+    expect(world.state?.shards[3]?.replicas[0]).toBe(`${there}:1`)
+    expect(world.asked).toEqual(['n1 transfer'])
+    world.leader = there
+    pass(100)
+    expect(heard).toEqual([{ kind: 'leads' }])
+  })
+
+  test('is asked of whoever leads, again and again, until the time is up', () => {
+    const { world, transfer, pass } = open(paused)
+    world.leader = there === n2 ? n4 : n2
+    world.answer = 'unfit'
+    const heard = transfer(there)
+    pass(20_000)
+    expect(world.asked[0]).toBe(`${world.leader} transfer`)
+    expect(world.asked.length).toBeGreaterThan(10)
+    expect(heard).toEqual([{ kind: 'givenUp', message: expect.stringContaining('lacks entries') }])
+  })
+
+  test('is refused where it could not be, or would not stay', () => {
+    expect(open(born).transfer(there)).toMatchObject([{ reason: 'notPaused' }])
+    expect(open(paused).transfer(absentFrom(3))).toMatchObject([{ reason: 'unknownReplica' }])
+    expect(open(paused).transfer(nodeId('n9'))).toMatchObject([{ reason: 'unknownNode' }])
+    expect(open(null).transfer(there)).toEqual([null])
+  })
+})
