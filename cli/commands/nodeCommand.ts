@@ -21,7 +21,7 @@ interface NodeFlags extends ClusterFlags {
 }
 
 export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
-  .description('runs one node on a data directory that "start" or "init" made, or on a new one that joins a cluster')
+  .description('runs one node: on a directory of its own, or on a new one that joins')
   .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
   .addOption(flag('--join', 'joins the cluster that answers on the prefix, if the directory is new or its node has left').default(false))
@@ -33,7 +33,7 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .addOption(flag('--admin-token <token>', 'what the admin API asks for; needed where --http-host is not loopback'))
   .addOption(flag('--log-level <level>', 'what is logged').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
-    + '\nExample:s:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
+    + '\nExamples:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
     + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it')
   .action(async (flags: NodeFlags) => {
     const { join, weight, zone, ...rest } = flags

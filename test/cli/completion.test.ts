@@ -85,5 +85,5 @@ const inTerminal = [
   'zpty -n -w shell $\'\\C-u\'"shardkv compl"$\'\\t\'',
   'await completion || exit 5',
   'zpty -n -w shell $\'\\C-u\'"shardkv member drain --wa"$\'\\t\'',
-  'await "drain --wait" || exit 6',
+  'await "show the progress" || exit 6',
 ].join('\n')
