@@ -87,7 +87,7 @@ export const genesisOf = (value: unknown): Genesis | null => (isGenesis(value) ?
 const isGenesis = (value: unknown): value is Genesis => {
   if (typeof value !== 'object' || value === null) return false
   const { cluster, node, shardCount, members, replicas, createdAtMs } = value as Readonly<Record<string, unknown>>
-  return typeof cluster === 'string' && typeof node === 'string' && isNames(members)
+  return typeof cluster === 'string' && typeof node === 'string' && isNames(members) && members.length > 0
     && Array.isArray(replicas) && replicas.every(isNames) && replicas.length === shardCount && Number.isFinite(createdAtMs)
 }
 

@@ -4,20 +4,31 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { startLoad } from '../../chaos/clients/load.ts'
 import { sdkOver } from '../../chaos/clients/sdk.ts'
+import { askForReports, brief } from '../../chaos/ground/reports.ts'
 import { connect, text } from '../../sdk/index.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { judge } from '../support/judge.ts'
+import type { Bus } from '../../bus/port.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
 import type { NodeReport } from '../../topology/report.ts'
 
 const SEED = Number(process.env.SHARDKV_SEED ?? 42)
 const SHARDS = 8
+const NODES_MAX = 4
 const MOVED_WITHIN_MS = 60_000
 
 const cluster = clusterOfTest()
 
 const replicasOf = (reports: readonly NodeReport[], id: string): number =>
   reports.find(({ node }) => node.id === id)?.replicas.length ?? 0
+
+/** Also those of nodes that joined. */
+const untilReports = async (bus: Bus, what: string, holds: (reports: readonly NodeReport[]) => boolean): Promise<void> => {
+  const deadline = performance.now() + MOVED_WITHIN_MS
+  for (let reports = await askForReports(bus, NODES_MAX); !holds(reports); reports = await askForReports(bus, NODES_MAX)) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${MOVED_WITHIN_MS} ms\n${JSON.stringify(reports.map(brief))}`)
+  }
+}
 
 /** Every shard has three replicas, whose leader serves, and `id` has so many of them. */
 const hasReplicas = (id: string, count: number) => (reports: readonly NodeReport[]): boolean => {
@@ -38,10 +49,10 @@ describe('a fourth node', () => {
     const load = startLoad({ through: [sdkOver(kv, rejections)], clientsPerConnection: 16, seed: SEED, pauseMs: 10 })
 
     const fourth = running.cli('node', '--join', '--id', 'n4', '--dir', join(running.root, 'n4'))
-    await running.until('n4 has its quarter', hasReplicas('n4', 6), MOVED_WITHIN_MS)
+    await untilReports(bus, 'n4 has its quarter', hasReplicas('n4', 6))
     expect(await running.cli('member', 'drain', 'n4', '--wait', ...adminOf(running)).ended).toMatchObject({ code: 0 })
     expect((await fourth.ended).code).toBe(0)
-    await running.until('the three have everything again', hasReplicas('n1', SHARDS), MOVED_WITHIN_MS)
+    await untilReports(bus, 'the three have everything again', hasReplicas('n1', SHARDS))
 
     await load.stop()
     const checked = await judge(bus, load)

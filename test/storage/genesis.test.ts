@@ -63,13 +63,20 @@ describe('the genesis', () => {
 
   /** Found by the fuzz lane: it was handed on, and the node that began with it threw. */
   test('that is no genesis, under a checksum that is right, is refused', () => {
-    const wrong = ['null', '7', '{}', JSON.stringify({ ...genesis, replicas: [] }), JSON.stringify({ ...genesis, members: ['b'] }),
+    const wrong = ['null', '7', '{}', JSON.stringify({ ...genesis, replicas: [] }), JSON.stringify({ ...genesis, members: [] }),
       JSON.stringify({ ...genesis, createdAtMs: null })]
     for (const text of wrong) {
       const line = Buffer.from(`{"crc32":${crc32(Buffer.from(text))},"genesis":${text}}\n`)
       const found = openDesk({ image: withFile('genesis.json', line) }).read()
       expect([text, found]).toMatchObject([text, { kind: 'refused', reason: 'damaged' }])
     }
+  })
+
+  test('of a node that joined later names it beside the members that the cluster was born with', () => {
+    const joined = { ...genesis, node: 'c' }
+    const text = JSON.stringify(joined)
+    const line = Buffer.from(`{"crc32":${crc32(Buffer.from(text))},"genesis":${text}}\n`)
+    expect(openDesk({ image: withFile('genesis.json', line) }).read()).toEqual({ kind: 'found', genesis: joined })
   })
 
   test('missing from a directory with anything in it is refused, with what to do', () => {
