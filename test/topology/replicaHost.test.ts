@@ -15,7 +15,7 @@ import { entriesOf } from '../support/raftScript.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
-import type { SnapshotStore } from '../../storage/snapshotStore.ts'
+import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
 import type { GroupId, ReplicaId, ShardId } from '../../topology/ids.ts'
 
@@ -41,6 +41,7 @@ interface Given {
   readonly named?: readonly NamedReplica[]
   readonly log?: readonly RecoveredGroup[]
   readonly damagedNode?: string
+  readonly snapshot?: SnapshotInfo
 }
 
 type Beginning = Extract<WalEvent, { readonly type: 'wal.adopt' | 'wal.retire' }>
@@ -71,8 +72,9 @@ const createStage = (given: Given): Stage => {
   let names = given.named ?? []
   let isOpened = false
   const snapshots = {
-    list: (_group: GroupId, done: (error: null, found: { readonly good: []; readonly damaged: [] }) => void) =>
-      clock.defer(() => done(null, { good: [], damaged: [] })),
+    list: (_group: GroupId, done: Parameters<SnapshotStore['list']>[1]) =>
+      clock.defer(() => done(null, { good: given.snapshot === undefined ? [] : [given.snapshot], damaged: [] })),
+    load: () => {},
     clear: (group: GroupId, done: (error: FileError | null) => void) => clears.push({ group, done }),
   } as unknown as SnapshotStore
   const ignore = (): void => {}
@@ -138,6 +140,15 @@ describe('a replica', () => {
     expect(stage.wal()).toEqual([])
   })
 
+  test('opens from a snapshot with the members that it carries', () => {
+    const configuration = { epoch: 9, voters: [own(1), replicaId(nodeId('n2'), 4)], outgoing: [], learners: [own(6)] }
+    const stage = createStage({
+      named: [named(0, 1)], log: [{ ...held(0), snapshot: { index: 5, term: 4 }, entries: [] }],
+      snapshot: { group: 0, index: 5, term: 4, configuration, totalBytes: 10 },
+    })
+    expect(stage.host.memberOf(0)?.raft.status().configuration).toEqual(configuration)
+  })
+
   test('that a move adds opens when its beginning is on disk and the files of an earlier one are gone', () => {
     const stage = createStage({})
     stage.learn(named(1, 5))
@@ -185,7 +196,8 @@ describe('a replica', () => {
   test('is not made by a message', () => {
     const stage = createStage({ named: [named(0, 1)] })
     expect([stage.host.memberOf(1), stage.host.of(1 as ShardId)]).toEqual([undefined, undefined])
-    expect(replicasOf(stage)).toEqual([own(1)])
+    stage.learn(named(0, 1))
+    expect([replicasOf(stage), stage.wal()]).toEqual([[own(1)], []])
   })
 
   test('on a node whose log is damaged is opened as the log has it, quarantined: it may have been here before', () => {
@@ -217,12 +229,12 @@ test('a newer replica of a group ends the one before it, and begins from nothing
   expect([replicasOf(stage), logOf(stage, 0)]).toEqual([[own(9)], { term: 0, lastIndex: 0, quarantined: undefined }])
 })
 
-test('a newer replica than the log holds begins from nothing: what is there is of another', () => {
-  const stage = createStage({ named: [named(0, 9)], log: [held(0, { generation: 2, isRemoved: false })] })
-  expect([stage.wal(), stage.isOpened()]).toEqual([['adopt 0 n1:9'], false])
+test('a newer replica than the log holds begins from nothing: what is there is of another. The node does not wait for it', () => {
+  const stage = createStage({ named: [named(0, 9), named(1, 1)], log: [held(0, { generation: 2, isRemoved: false })] })
+  expect([stage.wal(), replicasOf(stage), stage.isOpened()]).toEqual([['adopt 0 n1:9'], [own(1)], true])
   stage.written()
   stage.cleared()
-  expect([logOf(stage, 0), stage.isOpened()]).toEqual([{ term: 0, lastIndex: 0, quarantined: undefined }, true])
+  expect(logOf(stage, 0)).toEqual({ term: 0, lastIndex: 0, quarantined: undefined })
 })
 
 describe('an old map', () => {
