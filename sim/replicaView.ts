@@ -27,6 +27,7 @@ export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): Replic
     lastTerm: raft.lastTerm,
     snapshotIndex: raft.baseIndex,
     voters: raft.configuration.voters,
+    configuration: raft.configuration,
     entryAt: replica.raft.entryAt,
     matchIndex: raft.matchIndex,
     appliedIndex: shard.appliedIndex,

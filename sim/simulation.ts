@@ -2,6 +2,7 @@
  * A simulation: the parts of one run, wired together. A run (run.ts) drives it by its seed, a scenario test by hand.
  */
 
+import { must } from '../actors/kernel/assert.ts'
 import { createRandom } from '../actors/kernel/random.ts'
 import { nodeOf } from '../topology/ids.ts'
 import { createTimeline } from './clock.ts'
@@ -71,6 +72,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
   }
   const watch: Watch = createWatch({
     shards: options.shards,
+    genesis: () => must(cluster.genesis[0], 'a cluster has members'),
     silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
     now: timeline.now,
     machineOf: (name) => cluster.machines.find(({ id }) => id === name),

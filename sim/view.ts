@@ -2,7 +2,7 @@
  * What the invariants see of one replica: a view taken from the live parts of a running node, and the mail it sends.
  */
 
-import type { Entry, Index, RaftMessage, RaftRole, Term } from '../actors/raft/protocol.ts'
+import type { Configuration, Entry, Index, RaftMessage, RaftRole, Term } from '../actors/raft/protocol.ts'
 import type { ReplicaId } from '../topology/ids.ts'
 import type { ShardLedger } from './ledger.ts'
 
@@ -23,6 +23,8 @@ export interface ReplicaView {
   /** Everything up to here is in the snapshot and no longer in the log. */
   readonly snapshotIndex: Index
   readonly voters: readonly ReplicaId[]
+  /** In force, committed or not. */
+  readonly configuration: Configuration
   /** Undefined outside the log. */
   readonly entryAt: (index: Index) => Entry | undefined
   /** A leader's view of what is durable where, itself included. */

@@ -21,9 +21,13 @@ import { createLogMatching } from './invariants/logMatching.ts'
 import { createOneLeader } from './invariants/oneLeader.ts'
 import { createOneOwner } from './invariants/oneOwner.ts'
 import { createOneVote } from './invariants/oneVote.ts'
+import { createOrderedMembers } from './invariants/orderedMembers.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
+import { createMapLedger } from './mapLedger.ts'
+import { createMapWatch } from './mapWatch.ts'
 import { viewOf } from './replicaView.ts'
+import type { Genesis } from '../actors/wal/protocol.ts'
 import type { ReplicaId } from '../topology/ids.ts'
 import type { HostedReplica } from '../topology/hostedReplica.ts'
 import type { Process } from './clock.ts'
@@ -38,6 +42,8 @@ export interface Violation {
 
 export interface WatchInput {
   readonly shards: number
+  /** Asked for when something has happened: the cluster is made after this. */
+  readonly genesis: () => Genesis
   /** How long a leader may go without hearing a quorum. */
   readonly silenceMsMax: number
   readonly now: () => number
@@ -62,9 +68,12 @@ export const createWatch = (input: WatchInput): Watch => {
   const { now } = input
   const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard, input.ledgerObserver))
   const contact = createContact(now)
+  const maps = createMapLedger(input.genesis)
+  const mapWatch = createMapWatch(maps)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
     createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(), createOneOwner(),
+    createOrderedMembers(maps),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues()]
@@ -96,6 +105,8 @@ export const createWatch = (input: WatchInput): Watch => {
       const machine = input.machineOf(process.name)
       const parts = machine?.process === process ? machine.node?.parts() : null
       if (machine === undefined || parts === null || parts === undefined) return
+      const wrong = mapWatch(machine.id, parts)
+      if (wrong !== null) input.onViolation(wrong)
       const backlog = parts.wal.backlogBytes()
       for (const replica of parts.host.all()) lookAt(machine, replica, backlog)
     },

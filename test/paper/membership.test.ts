@@ -130,8 +130,11 @@ describe('thesis 4.2', () => {
   test('A learner never campaigns, not even at its leader\'s word', () => {
     const h = createSolo({ size: 4, configuration: group([2, 3, 4], [], [1]) })
     h.tickOnly(1, 500)
-    say(h, 2, { type: 'raft.timeoutNow', term: 0 })
     expect(h.member(1).core).toMatchObject({ role: 'learner', term: 0 })
+    say(h, 2, append(1, [0, 0], []))
+    expect(h.member(1).core.leader).toBe(idOf(2))
+    say(h, 2, { type: 'raft.timeoutNow', term: 1 })
+    expect(h.member(1).core).toMatchObject({ role: 'learner', term: 1 })
   })
 
   test('A learner that is a voter in a configuration it has not received yet answers votes', () => {

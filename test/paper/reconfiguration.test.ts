@@ -76,6 +76,21 @@ describe('an order', () => {
     expect(h.order(2, order(3, [1, 2, 4]))).toBe('done')
   })
 
+  test('waits in its joint phase while leadership is handed over, and goes on when that was given up', () => {
+    const h = led(4, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4]))
+    h.tick(3)
+    h.setRoute(({ message }) => message.type !== 'raft.appendAccepted')
+    h.order(1, order(3, [1, 2, 4]))
+    h.send(1, { type: 'raft.transferLeadership', to: idOf(2) })
+    h.setRoute(({ message }) => message.type !== 'raft.timeoutNow')
+    h.tick(5)
+    expect(h.member(1).core.commitIndex).toBe(h.member(1).core.membership.history.at(-1)?.index)
+    expect(configurationOf(h, 1)).toEqual({ voters: ids(1, 2, 4), outgoing: ids(1, 2, 3), learners: [] })
+    h.tick(30)
+    expect(configurationOf(h, 1)).toEqual({ voters: ids(1, 2, 4), outgoing: [], learners: [] })
+  })
+
   test('makes a group of one a group of three, and a group of three one of one', () => {
     const h = led(3, [1])
     h.order(1, order(2, [1], [2, 3]))

@@ -1,24 +1,34 @@
 /** Every invariant, shown one history that keeps it and one that breaks it. */
 
 import { describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
+import { EntryKind } from '../../actors/raft/protocol.ts'
 import { createShardLedger } from '../../sim/ledger.ts'
+import { createMapLedger } from '../../sim/mapLedger.ts'
 import { createAppliedIsDurable } from '../../sim/invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from '../../sim/invariants/boundedQueues.ts'
+import { createCommittedMaps } from '../../sim/invariants/committedMaps.ts'
 import { createCommittedForever } from '../../sim/invariants/committedForever.ts'
 import { createEqualStates } from '../../sim/invariants/equalStates.ts'
 import { createGrowth } from '../../sim/invariants/growth.ts'
 import { createLeaderCompleteness } from '../../sim/invariants/leaderCompleteness.ts'
 import { createLogMatching } from '../../sim/invariants/logMatching.ts'
+import { createNamedReplicas } from '../../sim/invariants/namedReplicas.ts'
 import { createOneLeader } from '../../sim/invariants/oneLeader.ts'
 import { unresolved } from '../../sim/invariants/nothingUnresolved.ts'
 import { createOneOwner } from '../../sim/invariants/oneOwner.ts'
 import { createOneVote } from '../../sim/invariants/oneVote.ts'
+import { createOrderedMembers } from '../../sim/invariants/orderedMembers.ts'
 import { createPromisesKept } from '../../sim/invariants/promisesKept.ts'
 import { createQuorumContact } from '../../sim/invariants/quorumContact.ts'
-import { nodeId, replicaId } from '../../topology/ids.ts'
+import { nodeId, replicaId, shardId } from '../../topology/ids.ts'
+import { after, asked, bytesOf, genesisOf, n, newborn } from '../actors/topology/states.ts'
 import type { Entry, RaftMessage } from '../../actors/raft/protocol.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
+import type { Wish } from '../../actors/topology/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { ShardLedger } from '../../sim/ledger.ts'
+import type { AppliedLog } from '../../sim/mapLedger.ts'
 import type { ReplicaView, SentMail } from '../../sim/view.ts'
 
 const a = replicaId(nodeId('a'), 1)
@@ -33,6 +43,7 @@ const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1,
 const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
   id, shard: 0, life: 1, isDamaged: false, role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
+  configuration: { epoch: 0, voters, outgoing: [], learners: [] },
   entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, revision: 0, keys: 0, undecodable: 0,
   isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0, stateHash: () => 'hash', ...more,
 })
@@ -247,5 +258,69 @@ describe('nothing is unresolved', () => {
     const found = unresolved([view(a, log(1), more)], waiting)
     if (problem === null) expect(found).toBe(null)
     else expect(found).toContain(problem)
+  })
+})
+
+describe('maps and members', () => {
+  const born = newborn({ size: 3 })
+  const commands = (...wishes: Wish[]): { readonly log: AppliedLog, readonly states: ClusterState[] } => {
+    const states = [born]
+    const entries: Entry[] = []
+    for (const wish of wishes) {
+      const state = must(states.at(-1), 'a state')
+      entries.push({ index: entries.length + 1, term: 1, kind: EntryKind.batch, payload: bytesOf(asked(state, wish)) })
+      states.push(after(state, wish))
+    }
+    return { log: { appliedIndex: entries.length, entryAt: (index) => entries[index - 1] }, states }
+  }
+  const add: Wish = { kind: 'addNode', node: n(4), weight: 1, zone: '' }
+  const begin: Wish = { kind: 'beginMove', group: shardId(0), add: n(4), remove: replicaId(n(1), 1), isPlanned: true }
+  const told = () => {
+    const ledger = createMapLedger(() => genesisOf({ size: 3 }))
+    const { log, states } = commands(add, begin, { kind: 'promote', move: 1 })
+    ledger.follow(log)
+    return { ledger, log, states: states as [ClusterState, ClusterState, ClusterState, ClusterState] }
+  }
+  const inForce = (state: ClusterState): ClusterState => ({ ...state, history: [] })
+
+  test('a committed map is fine, and so is the one a cluster is born with', () => {
+    const { ledger, states } = told()
+    const check = createCommittedMaps(ledger)
+    for (const state of states) expect(check({ node: 'n1', inForce: inForce(state), applied: state })).toBe(null)
+  })
+  test('a map of an epoch that nobody committed', () => {
+    const { ledger, states } = told()
+    const { log } = commands(add)
+    const behind = createMapLedger(() => genesisOf({ size: 3 }))
+    behind.follow(log)
+    expect(createCommittedMaps(behind)({ node: 'n1', inForce: inForce(states[2]), applied: null })).toContain('never committed')
+    expect(createCommittedMaps(ledger)({ node: 'n1', inForce: inForce(states[2]), applied: null })).toBe(null)
+  })
+  test('another map of the same epoch, in force or applied', () => {
+    const { ledger, states } = told()
+    const other = { ...states[2], isPaused: true }
+    expect(createCommittedMaps(ledger)({ node: 'n1', inForce: inForce(other), applied: null })).toContain('another map')
+    expect(createCommittedMaps(ledger)({ node: 'n1', inForce: inForce(states[2]), applied: other })).toContain('meta member')
+  })
+  test('a replica is hosted because a committed map named it, and on its own node', () => {
+    const check = createNamedReplicas(told().ledger)
+    expect(check({ node: 'n1', group: shardId(0), id: replicaId(n(1), 1) })).toBe(null)
+    expect(check({ node: 'n4', group: shardId(0), id: replicaId(n(4), 2) })).toBe(null)
+    expect(check({ node: 'n4', group: shardId(1), id: replicaId(n(4), 2) })).toContain('no committed map')
+    expect(check({ node: 'n2', group: shardId(0), id: replicaId(n(4), 2) })).toContain('node n2 hosts')
+  })
+  test('the members of a shard are those of an order of their epoch', () => {
+    const { ledger, states: [, , adding] } = told()
+    const { check } = createOrderedMembers(ledger)
+    const born3 = must(born.shards[0], 'a shard').replicas
+    const of = (epoch: number, members: readonly ReplicaId[], learners: readonly ReplicaId[]): ReplicaView =>
+      view(a, [], { configuration: { epoch, voters: members, outgoing: [], learners } })
+    const learner = replicaId(n(4), 2)
+    expect(check?.(of(0, voters, []), none)).toBe(null)
+    expect(check?.(of(adding.epoch, born3, [learner]), none)).toBe(null)
+    expect(check?.(of(adding.epoch, born3.slice(1), [learner]), none)).toContain('which ordered')
+    expect(check?.(of(adding.epoch, born3, []), none)).toContain('which ordered')
+    expect(check?.(of(2, born3, []), none)).toContain('none was ordered')
+    expect(check?.(of(9, born3, []), none)).toContain('none was ordered')
   })
 })

@@ -64,6 +64,12 @@ describe('the live map', () => {
     live.learn(later(later(adoptGenesis(genesisOf('fedcba9876543210')))))
     world.pass(50)
     expect(changes).toEqual([0])
+    live.learn(later(later(born)))
+    world.pass(50)
+    live.learn(later(born))
+    live.learn({ ...later(later(born)), nextMove: 9 })
+    world.pass(50)
+    expect([changes, live.state().nextMove]).toEqual([[0, 3], 1])
   })
 
   test('writes only the newest of several that come while it writes', () => {

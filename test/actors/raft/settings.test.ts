@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from '@jest/globals'
 import { raftLimitDefaults, raftLimits } from '../../../actors/raft/limits.ts'
 import {
-  createMembership, decodeConfiguration, encodeConfiguration, forgetBefore, forgetFrom, noteEntry,
+  configurationAt, createMembership, decodeConfiguration, encodeConfiguration, forgetBefore, forgetFrom, noteEntry,
 } from '../../../actors/raft/membership.ts'
 import { EntryKind } from '../../../actors/raft/protocol.ts'
 import { raftTiming, raftTimingDefaults } from '../../../actors/raft/timing.ts'
@@ -60,6 +60,15 @@ describe('configurations', () => {
 
   test('refuse an epoch that is no whole number', () => {
     expect(() => decodeConfiguration(new TextEncoder().encode('n1:1\n\n\nx'))).toThrow(/epoch/)
+  })
+
+  test('are those of their index: what a snapshot of that moment carries', () => {
+    const of = (...numbers: number[]): Configuration => ({ epoch: 0, voters: numbers.map(idOf), outgoing: [], learners: [] })
+    const membership = createMembership(0, of(1))
+    for (const [index, configuration] of [[3, of(1, 2)], [7, of(2)]] as const) {
+      noteEntry(membership, { index, term: 1, kind: EntryKind.configuration, payload: encodeConfiguration(configuration) })
+    }
+    expect([0, 2, 3, 6, 7, 9].map((index) => configurationAt(membership, index).voters.length)).toEqual([1, 1, 2, 2, 1, 1])
   })
 
   test('follow the log: pushed by entries, popped by cuts, forgotten by compaction, and the last one always stays', () => {

@@ -108,6 +108,21 @@ describe('a move', () => {
     expect(mapOf(state).replicas).toEqual(mapOf(four()).replicas)
   })
 
+  test('makes a replica of a generation that nobody has had, though nothing is left of who had it', () => {
+    const undone = after(four(), begin(0, 4, r(1)), { kind: 'cancel', move: 1 }, { kind: 'finish', move: 1, result: 'undone' })
+    expect(after(undone, begin(0, 4, r(1))).shards[0]?.move).toMatchObject({ id: 2, add: r(4, 3) })
+    const gone = after(undone, { kind: 'removeNode', node: n(4) }, add(4), begin(1, 4, r(2)))
+    expect(gone.shards[1]?.move).toMatchObject({ add: r(4, 3) })
+  })
+
+  test('leaves the replica that is to go where it is until the move is done', () => {
+    const own = (state: ClusterState) => hostedOn(state, n(1)).find(({ group }) => group === 0)
+    const begun = after(four(), begin(0, 4, r(1)))
+    const promoted = after(begun, { kind: 'promote', move: 1 })
+    for (const state of [begun, promoted, after(promoted, { kind: 'cancel', move: 1 })]) expect(own(state)).toMatchObject({ replica: r(1) })
+    expect(own(after(promoted, { kind: 'finish', move: 1, result: 'moved' }))).toBeUndefined()
+  })
+
   test('goes from adding to promoting to the new placement, each with its own epoch', () => {
     const before = four()
     const promoting = after(before, begin(0, 4, r(1)), { kind: 'promote', move: 1 })

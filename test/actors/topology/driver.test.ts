@@ -94,6 +94,17 @@ describe('the driver', () => {
     expect(stepDue(driver, state)).toBeNull()
   })
 
+  test('takes no configuration that was there before for an undoing, though it has the members', () => {
+    const driver = createDriver()
+    const state = after(four(), pair, { kind: 'cancel', move: 1 })
+    const [order] = ordersDue(driver, state, 1)
+    const report = obeyed(must(order, 'it is ordered'))
+    noteReport(driver, { ...report, outcome: 'busy', configuration: { ...report.configuration, epoch: 0 } })
+    expect(stepDue(driver, state)).toBeNull()
+    noteReport(driver, report)
+    expect(stepDue(driver, state)).toEqual({ kind: 'finish', move: 1, result: 'undone' })
+  })
+
   test('undoes with an entry of its own epoch, and takes a promotion that stands for what it is', () => {
     const driver = createDriver()
     const promoted = after(four(), pair, { kind: 'promote', move: 1 })

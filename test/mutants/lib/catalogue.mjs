@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 export const mutantsFolder = dirname(dirname(fileURLToPath(import.meta.url)))
 export const root = dirname(dirname(mutantsFolder))
 
-const NAME = /^(M\d\d[a-z]?)-[a-z0-9-]+\.json$/
+const NAME = /^(M\d{2,3}[a-z]?)-[a-z0-9-]+\.json$/
 
 /** Every mutant, in the order of the numbers. */
 export const readMutants = () => readdirSync(mutantsFolder).filter((name) => NAME.test(name)).sort().map(readMutant)

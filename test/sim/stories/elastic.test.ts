@@ -177,6 +177,7 @@ describe('a node that is silent', () => {
     story.kill(third)
     story.run(20_000)
     expect(stateOf(story)).toMatchObject({ epoch: 1 })
+    expect(story.leader().node?.parts()?.host.of(shardId(0))?.raft.status().configuration.voters).toHaveLength(3)
     expectKeys(story)
     story.end()
   })

@@ -1,0 +1,277 @@
+/**
+ * What a node hosts follows from its map and its log: real Raft members and shards, over a log and a store of snapshots that say what the
+ * test lets them say. `wal` has what was asked of the log, in order; nothing is on disk before the test answers.
+ */
+
+import { describe, expect, test } from '@jest/globals'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { createRandom } from '../../actors/kernel/random.ts'
+import { createTurn } from '../../actors/kernel/turn.ts'
+import { createGenesis } from '../../topology/clusterMap.ts'
+import { META_GROUP, clusterId, generationOf, nodeId, nodeOf, replicaId } from '../../topology/ids.ts'
+import { createReplicaHost } from '../../topology/replicaHost.ts'
+import { entriesOf } from '../support/raftScript.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
+import type { FileError } from '../../storage/fileSystem.ts'
+import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
+import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
+import type { GroupId, ReplicaId, ShardId } from '../../topology/ids.ts'
+
+const n1 = nodeId('n1')
+const own = (generation: number): ReplicaId => replicaId(n1, generation)
+const others = [replicaId(nodeId('n2'), 1), replicaId(nodeId('n3'), 1)]
+const genesis = must(createGenesis({
+  cluster: clusterId('0123456789abcdef'), members: [n1, ...others.map(nodeOf)], shardCount: 2, replicationFactor: 3, createdAtMs: 1,
+})[0], 'a genesis')
+
+const named = (group: GroupId, generation: number): NamedReplica => ({ group, id: own(generation), voters: [own(generation), ...others] })
+
+/** What the log held of a group: two entries and a vote, by the replica that `mark` says. */
+const held = (group: GroupId, mark?: ReplicaMark): RecoveredGroup => ({
+  group, hardState: { term: 4, vote: others[0] ?? '' }, snapshot: { index: 0, term: 0 }, entries: entriesOf(1, 3, 4),
+  ...(mark === undefined ? {} : { replica: mark }),
+})
+const tombstone = (group: GroupId, generation: number): RecoveredGroup => ({
+  group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [], replica: { generation, isRemoved: true },
+})
+
+interface Given {
+  readonly named?: readonly NamedReplica[]
+  readonly log?: readonly RecoveredGroup[]
+  readonly damagedNode?: string
+  readonly snapshot?: SnapshotInfo
+}
+
+type Beginning = Extract<WalEvent, { readonly type: 'wal.adopt' | 'wal.retire' }>
+
+interface Stage {
+  readonly host: ReplicaHost
+  /** Beginnings and ends that were asked of the log: `adopt 0 n1:2`. */
+  readonly wal: () => string[]
+  /** The first of them that was not answered yet is on disk. */
+  readonly written: () => void
+  /** Groups whose files were to be removed, and are not yet. */
+  readonly clearing: () => GroupId[]
+  readonly cleared: (error?: FileError) => void
+  /** A newer map names these. */
+  readonly learn: (...replicas: readonly NamedReplica[]) => void
+  readonly ended: ShardId[]
+  readonly failures: unknown[]
+  readonly isOpened: () => boolean
+}
+
+const createStage = (given: Given): Stage => {
+  const { clock, pass } = createVirtualWorld()
+  const asked: Beginning[] = []
+  const waiting: Beginning[] = []
+  const clears: { readonly group: GroupId, readonly done: (error: FileError | null) => void }[] = []
+  const ended: ShardId[] = []
+  const failures: unknown[] = []
+  let names = given.named ?? []
+  let isOpened = false
+  const snapshots = {
+    list: (_group: GroupId, done: Parameters<SnapshotStore['list']>[1]) =>
+      clock.defer(() => done(null, { good: given.snapshot === undefined ? [] : [given.snapshot], damaged: [] })),
+    load: () => {},
+    clear: (group: GroupId, done: (error: FileError | null) => void) => clears.push({ group, done }),
+  } as unknown as SnapshotStore
+  const ignore = (): void => {}
+  const host = createReplicaHost({
+    node: n1, genesis, named: () => names, clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
+    entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => failures.push(error),
+    ports: {
+      mail: ignore, answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore, order: ignore, stateChanged: ignore,
+      ended: (shard) => ended.push(shard),
+      wal: (event) => {
+        if (event.type !== 'wal.adopt' && event.type !== 'wal.retire') return
+        asked.push(event)
+        waiting.push(event)
+      },
+    },
+  })
+  const report: RecoveryReport = {
+    groups: new Map((given.log ?? []).map((group) => [group.group, group])), tornBytes: 0, findings: [],
+    ...(given.damagedNode === undefined ? {} : { damagedNode: given.damagedNode }),
+  }
+  host.open(report, () => { isOpened = true })
+  pass(10)
+  return {
+    host, ended, failures,
+    wal: () => asked.map(({ type, group, generation }) => `${type.slice('wal.'.length)} ${group} ${own(generation)}`),
+    written: () => {
+      const { type, group, ticket } = must(waiting.shift(), 'something was asked of the log')
+      host.onWalNotice({ type: type === 'wal.adopt' ? 'wal.adopted' : 'wal.retired', group, ticket })
+      pass(10)
+    },
+    clearing: () => clears.map(({ group }) => group),
+    cleared: (error) => {
+      must(clears.shift(), 'files were to be removed').done(error ?? null)
+      pass(10)
+    },
+    learn: (...replicas) => {
+      names = replicas
+      host.follow()
+      pass(10)
+    },
+    isOpened: () => isOpened,
+  }
+}
+
+const replicasOf = ({ host }: Stage): ReplicaId[] => [0, 1, META_GROUP].flatMap((group) => host.memberOf(group)?.id ?? [])
+const logOf = ({ host }: Stage, group: GroupId) => {
+  const { term, lastIndex, quarantined } = must(host.memberOf(group), 'it is hosted').raft.status()
+  return { term, lastIndex, quarantined }
+}
+
+describe('a replica', () => {
+  test('of the genesis opens from what the log holds of it, or from nothing, and asks nothing of the log', () => {
+    const stage = createStage({ named: [named(0, 1), named(META_GROUP, 1)], log: [held(0)] })
+    expect(replicasOf(stage)).toEqual([own(1), own(1)])
+    expect(logOf(stage, 0)).toMatchObject({ term: 4, lastIndex: 2 })
+    expect(logOf(stage, META_GROUP)).toMatchObject({ term: 0, lastIndex: 0 })
+    expect([stage.host.all().length, stage.host.meta()?.id, stage.wal(), stage.isOpened()]).toEqual([1, own(1), [], true])
+  })
+
+  test('that was adopted in an earlier life opens from what the log holds of it', () => {
+    const stage = createStage({ named: [named(0, 7)], log: [held(0, { generation: 7, isRemoved: false })] })
+    expect(logOf(stage, 0)).toMatchObject({ term: 4, lastIndex: 2 })
+    expect(stage.wal()).toEqual([])
+  })
+
+  test('opens from a snapshot with the members that it carries', () => {
+    const configuration = { epoch: 9, voters: [own(1), replicaId(nodeId('n2'), 4)], outgoing: [], learners: [own(6)] }
+    const stage = createStage({
+      named: [named(0, 1)], log: [{ ...held(0), snapshot: { index: 5, term: 4 }, entries: [] }],
+      snapshot: { group: 0, index: 5, term: 4, configuration, totalBytes: 10 },
+    })
+    expect(stage.host.memberOf(0)?.raft.status().configuration).toEqual(configuration)
+  })
+
+  test('that a move adds opens when its beginning is on disk and the files of an earlier one are gone', () => {
+    const stage = createStage({})
+    stage.learn(named(1, 5))
+    expect([stage.wal(), replicasOf(stage), stage.clearing()]).toEqual([['adopt 1 n1:5'], [], []])
+    stage.written()
+    expect([replicasOf(stage), stage.clearing()]).toEqual([[], [1]])
+    stage.cleared()
+    expect(replicasOf(stage)).toEqual([own(5)])
+    expect(logOf(stage, 1)).toMatchObject({ term: 0, lastIndex: 0 })
+  })
+
+  test('is opened once, however often the map is learned while it begins', () => {
+    const stage = createStage({})
+    stage.learn(named(1, 5))
+    stage.learn(named(1, 5), named(0, 6))
+    expect(stage.wal()).toEqual(['adopt 1 n1:5', 'adopt 0 n1:6'])
+  })
+
+  test('that a newer map names no longer ends, and its files go once the tombstone is on disk', () => {
+    const stage = createStage({ named: [named(0, 1), named(1, 1)], log: [held(0), held(1)] })
+    stage.learn(named(1, 1))
+    expect([stage.wal(), replicasOf(stage), stage.ended, stage.clearing()]).toEqual([['retire 0 n1:1'], [own(1)], [0], []])
+    stage.written()
+    expect(stage.clearing()).toEqual([0])
+    stage.cleared()
+    expect([stage.host.isEmpty(), replicasOf(stage)]).toEqual([false, [own(1)]])
+    stage.learn()
+    stage.written()
+    expect(stage.host.isEmpty()).toBe(false)
+    stage.cleared()
+    expect(stage.host.isEmpty()).toBe(true)
+  })
+
+  test('that the map takes away while it begins ends as soon as it has begun', () => {
+    const stage = createStage({})
+    stage.learn(named(1, 5))
+    stage.learn()
+    expect(stage.wal()).toEqual(['adopt 1 n1:5'])
+    stage.written()
+    stage.cleared()
+    expect(stage.wal()).toEqual(['adopt 1 n1:5', 'retire 1 n1:5'])
+    expect(replicasOf(stage)).toEqual([])
+  })
+
+  test('is not made by a message', () => {
+    const stage = createStage({ named: [named(0, 1)] })
+    expect([stage.host.memberOf(1), stage.host.of(1 as ShardId)]).toEqual([undefined, undefined])
+    stage.learn(named(0, 1))
+    expect([replicasOf(stage), stage.wal()]).toEqual([[own(1)], []])
+  })
+
+  test('on a node whose log is damaged is opened as the log has it, quarantined: it may have been here before', () => {
+    const stage = createStage({ named: [named(0, 1), named(1, 5)], damagedNode: 'segment 3 is unreadable' })
+    expect(stage.wal()).toEqual([])
+    expect(logOf(stage, 0).quarantined).toContain('segment 3')
+    expect(logOf(stage, 1).quarantined).toContain('segment 3')
+  })
+
+  test('whose files can not be removed ends the process, and does not open', () => {
+    const stage = createStage({})
+    stage.learn(named(1, 5))
+    stage.written()
+    stage.cleared(Object.assign(new Error('EIO'), { code: 'EIO' }) as FileError)
+    expect([stage.failures.length, replicasOf(stage)]).toEqual([1, []])
+  })
+})
+
+test('a newer replica of a group ends the one before it, and begins from nothing once both are on disk', () => {
+  const stage = createStage({ named: [named(0, 2)], log: [held(0, { generation: 2, isRemoved: false })] })
+  expect(logOf(stage, 0).lastIndex).toBe(2)
+  stage.learn(named(0, 9))
+  expect(stage.wal()).toEqual(['retire 0 n1:2'])
+  stage.written()
+  stage.cleared()
+  expect([stage.wal(), replicasOf(stage)]).toEqual([['retire 0 n1:2', 'adopt 0 n1:9'], []])
+  stage.written()
+  stage.cleared()
+  expect([replicasOf(stage), logOf(stage, 0)]).toEqual([[own(9)], { term: 0, lastIndex: 0, quarantined: undefined }])
+})
+
+test('a newer replica than the log holds begins from nothing: what is there is of another. The node does not wait for it', () => {
+  const stage = createStage({ named: [named(0, 9), named(1, 1)], log: [held(0, { generation: 2, isRemoved: false })] })
+  expect([stage.wal(), replicasOf(stage), stage.isOpened()]).toEqual([['adopt 0 n1:9'], [own(1)], true])
+  stage.written()
+  stage.cleared()
+  expect(logOf(stage, 0)).toEqual({ term: 0, lastIndex: 0, quarantined: undefined })
+})
+
+describe('an old map', () => {
+  test('brings no replica back that has left a tombstone, nor an older one', () => {
+    const stage = createStage({
+      named: [named(0, 3), named(1, 2), named(META_GROUP, 1)],
+      log: [tombstone(0, 3), held(1, { generation: 4, isRemoved: false }), tombstone(META_GROUP, 2)],
+    })
+    expect([replicasOf(stage), stage.wal(), stage.isOpened()]).toEqual([[], [], true])
+  })
+
+  test('does not keep a newer replica than the tombstone from beginning', () => {
+    const stage = createStage({ named: [named(0, 4)], log: [tombstone(0, 3)] })
+    expect(stage.wal().map((line) => generationOf(line.split(' ')[2] as ReplicaId))).toEqual([4])
+  })
+})
+
+test('what the log holds and the map does not name stays until a map was learned, and ends then', () => {
+  const log = [held(0), held(1, { generation: 3, isRemoved: false }), tombstone(META_GROUP, 2)]
+  const stage = createStage({ named: [named(0, 1)], log })
+  expect([stage.wal(), stage.isOpened()]).toEqual([[], true])
+  stage.learn(named(0, 1))
+  expect(stage.wal()).toEqual(['retire 1 n1:3'])
+  stage.written()
+  stage.cleared()
+  expect([replicasOf(stage), stage.wal().length]).toEqual([[own(1)], 1])
+})
+
+test('an answer of the log to something else, or after the end, changes nothing', () => {
+  const stage = createStage({})
+  stage.learn(named(1, 5))
+  stage.host.onWalNotice({ type: 'wal.adopted', group: 1, ticket: 99 })
+  stage.host.onWalNotice({ type: 'wal.retired', group: 1, ticket: 1 })
+  expect(stage.clearing()).toEqual([])
+  stage.host.stop()
+  stage.written()
+  expect(stage.clearing()).toEqual([1])
+  stage.cleared()
+  expect(replicasOf(stage)).toEqual([])
+})
