@@ -37,8 +37,10 @@ const hasReplicas = (id: string, count: number) => (reports: readonly NodeReport
   return serving.size === SHARDS && all.length === 3 * SHARDS && replicasOf(reports, id) === count
 }
 
-const adminOf = (running: TestCluster): readonly string[] =>
-  ['--admin', running.members.map((node) => `http://127.0.0.1:${/"port":(\d+),"hasAdmin":true/.exec(running.log(node))?.[1] ?? 0}`).join(',')]
+const adminOf = (running: TestCluster): readonly string[] => {
+  const ports = running.members.map((node) => /"port":(\d+),"hasAdmin":true/.exec(running.log(node))?.[1] ?? 0)
+  return ['--admin', ports.map((port) => `http://127.0.0.1:${port}`).join(',')]
+}
 
 describe('a fourth node', () => {
   test('comes and goes while a client writes: nothing fails, nothing is lost', async () => {
