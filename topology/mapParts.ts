@@ -104,6 +104,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
 /** Nobody waits for the meta group as clients wait for a shard: Raft's own transfer will do. */
 const handOverMeta = ({ host }: NodeParts, voters: readonly ReplicaId[]): void => {
   const meta = host.meta()
-  const to = voters.find((voter) => voter !== meta?.id)
-  if (meta !== undefined && to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
+  if (meta === undefined) return
+  const { configuration, matchIndex } = meta.raft.status()
+  const match = (voter: ReplicaId): number => matchIndex.get(voter) ?? 0
+  // Of those that stay: a newcomer has no vote before this very order is carried out.
+  const [to] = configuration.voters.filter((voter) => voter !== meta.id && voters.includes(voter)).toSorted((a, b) => match(b) - match(a))
+  if (to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
 }

@@ -3,9 +3,12 @@
  *
  * Plain data only: null, booleans, numbers, strings, bytes, lists and records with string keys. Nothing here is hot, so what is
  * decoded is also walked: depth, size and kinds are checked before anybody sees it, and what it means is checked by its owner.
+ *
+ * Records arrive as Maps and become objects only once their keys are known to be words. In an object a key such as 884 makes the engine
+ * set aside a list of that length: four bytes on the wire, ten thousand in memory (found by the fuzz lane).
  */
 
-import { Packr } from 'msgpackr'
+import { Packr, Unpackr } from 'msgpackr'
 
 export const CONTROL_BYTES_MAX = 256 * 1_024
 const CONTROL_VERSION = 1
@@ -13,10 +16,11 @@ const DEPTH_MAX = 8
 const NODES_MAX = 65_536
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, moreTypes: false, int64AsType: 'number' })
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: false, moreTypes: false, int64AsType: 'number' })
 
 /** At most CONTROL_BYTES_MAX bytes; more is a bug of the sender and throws. */
 export const encodeControl = (value: unknown): Uint8Array => {
-  if (!isPlain(value)) throw new TypeError('a control message is plain data, at most 8 levels deep')
+  if (!isPlain(value)) throw new TypeError('a control message is plain data, at most 8 levels deep, in records whose keys are words')
   const packed = packr.pack(value)
   if (packed.length >= CONTROL_BYTES_MAX) throw new RangeError(`a control message has at most ${CONTROL_BYTES_MAX} bytes`)
   const bytes = new Uint8Array(packed.length + 1)
@@ -29,12 +33,28 @@ export const encodeControl = (value: unknown): Uint8Array => {
 export const decodeControl = (bytes: Uint8Array): unknown => {
   if (bytes.length < 2 || bytes.length > CONTROL_BYTES_MAX || bytes[0] !== CONTROL_VERSION) return undefined
   try {
-    const value: unknown = packr.unpack(Buffer.from(bytes.subarray(1)))
+    const value = plainOf(unpackr.unpack(Buffer.from(bytes.subarray(1))), 0)
     return isPlain(value) ? value : undefined
   } catch {
     return undefined
   }
 }
+
+/** With objects for Maps; undefined in the place of what has no plain form, which is refused as a whole. */
+const plainOf = (value: unknown, depth: number): unknown => {
+  if (depth > DEPTH_MAX) return undefined
+  if (Array.isArray(value)) return value.map((item) => plainOf(item, depth + 1))
+  if (!(value instanceof Map)) return value
+  const entries: [string, unknown][] = []
+  for (const [key, item] of value as Map<unknown, unknown>) {
+    if (typeof key !== 'string' || !isWord(key)) return undefined
+    entries.push([key, plainOf(item, depth + 1)])
+  }
+  return Object.fromEntries(entries)
+}
+
+/** No number, which an engine takes for a place in a list, and nothing that it takes for an object's kind. */
+const isWord = (key: string): boolean => key !== '__proto__' && !/^\d+$/.test(key)
 
 const isPlain = (value: unknown): boolean => {
   let nodes = 0
@@ -47,7 +67,7 @@ const isPlain = (value: unknown): boolean => {
     if (part instanceof Uint8Array) return true
     if (Array.isArray(part)) return part.every((item) => visit(item, depth + 1))
     if (Object.getPrototypeOf(part) !== Object.prototype) return false
-    return Object.values(part).every((item) => visit(item, depth + 1))
+    return Object.entries(part).every(([key, item]) => isWord(key) && visit(item, depth + 1))
   }
   return visit(value, 0)
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { CONTROL_BYTES_MAX, decodeControl, encodeControl } from '../../bus/codec/control.ts'
 
-const fieldName = fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__')
+const fieldName = fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__' && !/^\d+$/.test(name))
 
 describe('a control message', () => {
   test('carries plain data', () => {
@@ -37,6 +37,9 @@ describe('a control message', () => {
     ['a list that is not there', new Uint8Array([1, 0xdd, 0xff, 0xff, 0xff, 0xff])],
     ['a nest too deep', new Uint8Array([1, ...Array.from({ length: 20 }, () => 0x91), 0xc0])],
     ['an extension (a date)', new Uint8Array([1, 0xd6, 0xff, 0, 0, 0, 0])],
+    ['a record with a number for a key (884)', new Uint8Array([1, 0x81, 0xcd, 0x03, 0x74, 0xc0])],
+    ['a record with digits for a key', new Uint8Array([1, 0x81, 0xa3, 0x38, 0x38, 0x34, 0xc0])],
+    ['a record that names its kind', new Uint8Array([1, 0x81, 0xa9, ...Buffer.from('__proto__'), 0x80])],
     ['an infinity', new Uint8Array([1, 0xcb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0])],
   ])('of %s is refused', (_name, bytes) => {
     expect(decodeControl(bytes)).toBeUndefined()
@@ -60,6 +63,7 @@ describe('a control message', () => {
   test('that is not plain, or too large, is not sent', () => {
     expect(() => encodeControl(new Date())).toThrow(/plain data/)
     expect(() => encodeControl({ run: () => 1 })).toThrow(/plain data/)
+    expect(() => encodeControl({ 884: 1 })).toThrow(/keys are words/)
     expect(() => encodeControl(Array.from({ length: 65_536 }, () => 0))).toThrow(/plain data/)
     expect(() => encodeControl('x'.repeat(CONTROL_BYTES_MAX))).toThrow(/at most 262144 bytes/)
   })

@@ -228,6 +228,21 @@ describe('a move', () => {
   })
 })
 
+/** Found by the simulator: leadership was offered to the newcomer, which has no vote yet, again and again. */
+test('the leader of the meta group is replaced in it, whoever leads', () => {
+  const { story, fourth } = joinFourth(914)
+  const lead = (): Machine => must(story.nodes.find(({ node }) => node?.parts()?.host.meta()?.raft.role() === 'leader'), 'a leader')
+  decide(story, { kind: 'pause' })
+  const leader = lead()
+  const { replicas } = stateOf(story).meta
+  const remove = must(replicas.find((replica) => nodeOf(replica) === leader.id), 'its replica')
+  const home = must(story.nodes.find(({ id }) => replicas.every((replica) => nodeOf(replica) !== id)), 'a node without one')
+  expect(decide(story, { kind: 'beginMove', group: 'meta', add: home.id, remove, isPlanned: false })).toMatchObject({ kind: 'applied' })
+  untilMoved(story, 'it is replaced', ({ meta }) => meta.replicas.every((replica) => nodeOf(replica) !== leader.id))
+  expect(fourth.isInUse).toBe(true)
+  story.end()
+})
+
 test('without a quorum of the meta group nothing is decided, and shards go on', () => {
   const story = tellStory(913, { nodes: 3, shards: 1, replicationFactor: 1 })
   const owner = story.settledLeader()
