@@ -1,6 +1,12 @@
 # The shardkv command in a small image without a shell: docker build -t shardkv .
+#
+# For every platform that both base images have: nothing here names one. Several at once: docker buildx build --platform linux/amd64,linux/arm64
+# Distroless images carry no version in their tags; who wants the same bytes again gives its digest:
+# --build-arg RUNTIME=gcr.io/distroless/nodejs22-debian12@sha256:...
 
-FROM node:22-bookworm-slim AS build
+ARG RUNTIME=gcr.io/distroless/nodejs22-debian12:nonroot
+
+FROM node:22.22.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # Not npm ci: it refuses a lockfile that lacks the binaries of other platforms. The versions and checksums are the lockfile's.
@@ -12,15 +18,23 @@ COPY bin ./bin
 COPY bus ./bus
 COPY cli ./cli
 COPY gateway ./gateway
+COPY lanes ./lanes
 COPY observe ./observe
+COPY scripts ./scripts
 COPY sdk ./sdk
 COPY sim ./sim
 COPY storage ./storage
 COPY topology ./topology
-RUN npm run build && npm prune --omit=dev --ignore-scripts && mkdir /data
+RUN npm run build
+# What a log target needs is installed by who names it; of those Loki's is in the image, for the profile of compose.yaml.
+RUN npm pkg set dependencies.pino-loki="$(npm pkg get devDependencies.pino-loki | tr -d '"')" \
+  && npm pkg delete devDependencies.pino-loki \
+  && npm prune --omit=dev --omit=peer --ignore-scripts --no-audit --no-fund
+RUN mkdir /data
 
-FROM gcr.io/distroless/nodejs22-debian12:nonroot
-ENV NODE_ENV=production
+FROM ${RUNTIME}
+# A home for whatever user it is run as: one whom no password file knows has none.
+ENV NODE_ENV=production HOME=/home/nonroot
 WORKDIR /app
 COPY --from=build /app/package.json ./package.json
 COPY --from=build /app/node_modules ./node_modules
@@ -28,5 +42,7 @@ COPY --from=build /app/dist ./dist
 # A fresh volume takes its owner from here.
 COPY --from=build --chown=nonroot:nonroot /data /data
 VOLUME /data
+# By number, so that an orchestrator can see that it is not root.
+USER 65532:65532
 ENTRYPOINT ["/nodejs/bin/node", "/app/dist/cli/entry.js"]
 CMD ["--help"]

@@ -10,6 +10,7 @@ import type { Distribution } from './load/workload.ts'
 
 const IN_FLIGHT_MAX = 65_536
 const KEYS_MAX = 10_000_000
+const KEYS_DEFAULT = 100_000
 
 export interface RunFlags {
   readonly runs: number
@@ -48,8 +49,8 @@ export const withRunFlags = (command: Command, defaults: { readonly runs: number
     .argParser(wholeNumber(0, 3_600)).default(10))
   .addOption(flag('--json', 'print the figures as JSON'))
 
-export const withWorkloadFlags = (command: Command): Command => command
-  .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, KEYS_MAX)).default(100_000))
+export const withWorkloadFlags = (command: Command, keys = KEYS_DEFAULT): Command => command
+  .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, KEYS_MAX)).default(keys))
   .addOption(flag('--distribution <name>', 'how often which key is asked for').choices(distributions).default('uniform'))
   .addOption(flag('--value-bytes <count>', 'size of a value').argParser(wholeNumber(0, 524_288)).default(128))
 

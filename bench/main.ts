@@ -4,8 +4,10 @@
  */
 
 import { Command } from 'commander'
+import { addElastic } from './questions/elastic.ts'
 import { addFloor } from './questions/floor.ts'
 import { addGet } from './questions/get.ts'
+import { addIdle } from './questions/idle.ts'
 import { addLatency } from './questions/latency.ts'
 import { addMemory } from './questions/memory.ts'
 import { addMixed } from './questions/mixed.ts'
@@ -13,9 +15,15 @@ import { addOverload } from './questions/overload.ts'
 import { addPeers } from './questions/peers.ts'
 import { addPut } from './questions/put.ts'
 import { addRaw } from './questions/raw.ts'
+import { addRecord } from './questions/record.ts'
 import { addSoak } from './questions/soak.ts'
+import { addTraces } from './questions/traces.ts'
+import { addWatched } from './questions/watched.ts'
 
-const questions = [addPut, addGet, addMixed, addRaw, addFloor, addPeers, addLatency, addOverload, addMemory, addSoak]
+const questions = [
+  addPut, addGet, addMixed, addRaw, addFloor, addPeers, addLatency, addOverload, addMemory, addIdle, addSoak, addElastic, addRecord,
+  addTraces, addWatched,
+]
 
 const EXAMPLES = `
 Examples:

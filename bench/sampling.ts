@@ -24,6 +24,12 @@ export const sampleProcess = async (pid: number): Promise<Sample | null> => {
   return { rssBytes: rssOf(status), cpuMs: cpuOf(stat), descriptors }
 }
 
+/** Bytes that a process has read, from files and sockets alike; 0 where that is not to be known. */
+export const bytesReadBy = async (pid: number): Promise<number> => readOf(await files.readText(`/proc/${pid}/io`) ?? '')
+
+/** `rchar: 123456` */
+export const readOf = (io: string): number => Number(/^rchar: (\d+)$/m.exec(io)?.[1] ?? 0)
+
 /** `VmRSS:   123456 kB` */
 export const rssOf = (status: string): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024
 

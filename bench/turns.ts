@@ -45,7 +45,7 @@ export const measureInTurns = async ({ targets, workload, loop, runs }: TurnsPla
   })
 }
 
-const runOnce = async (target: Target, workload: WorkloadSpec, loop: MeasuredLoop): Promise<Run> => {
+export const runOnce = async (target: Target, workload: WorkloadSpec, loop: MeasuredLoop): Promise<Run> => {
   const cpuMsBefore = await serverCpuMs(target)
   const measured = await target.ask(workload, loop)
   const cpuUs = (await serverCpuMs(target) - cpuMsBefore) * 1_000

@@ -59,12 +59,16 @@ export const ensureBuild = () => {
   })
 }
 
-/** Everything as ES modules, and the SDK once more for `require`: in a folder of its own, which says that its files are CommonJS. */
+/**
+ * Everything as ES modules, and the SDK once more for `require`: in a folder of its own, which says that its files are CommonJS. Then the
+ * Observatory's page, which draws the charts that were just compiled.
+ */
 export const build = () => {
   for (const project of ['tsconfig.build.json', 'tsconfig.cjs.json']) {
     run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], 'the build failed; the lines above say where')
   }
   writeFileSync(inRoot('dist', 'cjs', 'package.json'), '{ "type": "commonjs" }\n')
+  run(process.execPath, [inRoot('scripts', 'page.mjs')], 'building the Observatory failed; the lines above say why')
 }
 
 /** Prepares the checkout, then goes on in this process with a module of `dist`. */
@@ -112,8 +116,9 @@ const sourcesStamp = () => {
   const folders = JSON.parse(readFileSync(inRoot('tsconfig.json'), 'utf8')).include.filter((folder) => folder !== 'test')
   const files = folders.filter((folder) => existsSync(inRoot(folder)))
     .flatMap((folder) => readdirSync(inRoot(folder), { recursive: true }).map((name) => `${folder}/${name}`))
-    .filter((path) => path.endsWith('.ts'))
-  return ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.cjs.json', 'package-lock.json', ...files.sort()].map((path) => {
+    .filter((path) => /\.(?:ts|css|html|svg)$/.test(path))
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.cjs.json', 'package-lock.json', 'scripts/page.mjs', 'scripts/charts.mjs', 'scripts/simulator.mjs']
+  return [...settings, ...files.sort()].map((path) => {
     const { size, mtimeMs } = statSync(inRoot(path))
     return `${path}\t${size}\t${mtimeMs}\n`
   }).join('')

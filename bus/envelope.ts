@@ -5,16 +5,20 @@
  *
  * The boot id tells incarnations of one node apart; the cluster hash keeps two clusters on one broker from reading each other.
  * The trace context (25 bytes) is there only when flag 1 says so. A version, kind or flag that is not known is refused by name and
- * never guessed: a newer node must not be half understood (DESIGN 3).
+ * never guessed: a newer node must not be half understood (DESIGN 3). The version is that of the layout level in force (topology/level.ts):
+ * nothing of a newer level comes in by any message of the data path, however it is laid out inside.
  */
 
 import { fnv1a32 } from '../topology/hash.ts'
+import { FIRST_LEVEL, knowsVersion, versionAt } from '../topology/level.ts'
 import { DecodeError, createReader, readU32, readU8, writeU32, writeU8 } from './bytes.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { BootId, ClusterId } from '../topology/ids.ts'
+import type { Versions } from '../topology/level.ts'
 import type { Reader, Writer } from './bytes.ts'
 
-export const ENVELOPE_VERSION = 1
+/** By layout level. */
+const versions: Versions = [[1, 1]]
 /** Actor messages for one node (bus/codec/frame.ts). */
 export const KIND_FRAME = 1
 
@@ -38,9 +42,9 @@ export type OpenedEnvelope =
 
 export const clusterHashOf = (cluster: ClusterId): number => fnv1a32(cluster)
 
-export const writeEnvelope = (writer: Writer, envelope: Envelope): void => {
+export const writeEnvelope = (writer: Writer, envelope: Envelope, level = FIRST_LEVEL): void => {
   const { trace } = envelope
-  writeU8(writer, ENVELOPE_VERSION)
+  writeU8(writer, versionAt(versions, level))
   writeU8(writer, KIND_FRAME)
   writeU8(writer, trace === undefined ? 0 : FLAG_TRACE)
   writeHex(writer, envelope.boot)
@@ -60,7 +64,7 @@ export const openEnvelope = (bytes: Uint8Array): OpenedEnvelope => {
   const body = createReader(bytes)
   try {
     const version = readU8(body)
-    if (version !== ENVELOPE_VERSION) return refuse('version', `envelope version ${version} is not known, only ${ENVELOPE_VERSION}`)
+    if (!knowsVersion(versions, version)) return refuse('version', `envelope version ${version} is not known, only ${knownText()}`)
     const kind = readU8(body)
     if (kind !== KIND_FRAME) return refuse('kind', `envelope kind ${kind} is not known, only ${KIND_FRAME}`)
     const flags = readU8(body)
@@ -83,5 +87,7 @@ export const readHex = (reader: Reader, bytes: number): string => {
 }
 
 const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+const knownText = (): string => versions.map(([, version]) => version).join(', ')
 
 const refuse = (refusal: EnvelopeRefusal, detail: string): OpenedEnvelope => ({ ok: false, refusal, detail })

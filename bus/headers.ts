@@ -6,6 +6,7 @@
  * that prefix belong to others and are ignored; so is a malformed `traceparent` (W3C Trace Context, section 3.2: restart the trace).
  */
 
+import { isSampled } from '../actors/kernel/trace.ts'
 import { REQUEST_ID_BYTES_MAX } from '../actors/shard/operation.ts'
 import { isHex64 } from '../topology/ids.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
@@ -120,6 +121,32 @@ const parseTraceparent = (value: string): TraceContext | null => {
   const [, traceId = '', spanId = '', flags = ''] = match ?? []
   if (match === null || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return null
   return { traceId, spanId, flags: Number.parseInt(flags, 16) }
+}
+
+export const isSampledTraceparent = (text: string): boolean => {
+  const trace = parseTraceparent(text)
+  return trace !== null && isSampled(trace)
+}
+
+/**
+ * Beside an SDK batch, for its sampled operations: `<position>:<traceparent>`, separated by commas. A header and not a part of the frame,
+ * so that a node of an earlier version, and every unsampled batch, knows nothing of it.
+ */
+export const BATCH_TRACES_HEADER = 'Kv-Traces'
+/** Of a batch: together they fit the margin that a frame leaves below the broker's payload. */
+export const TRACED_OPERATIONS_MAX = 8
+
+/** By position. What does not read as one is no trace; null when there is none. */
+export const parseBatchTraces = (headers: Headers | undefined): ReadonlyMap<number, TraceContext> | null => {
+  const value = headers?.get(BATCH_TRACES_HEADER)
+  if (value === undefined) return null
+  const traces = new Map<number, TraceContext>()
+  for (const one of value.split(',', TRACED_OPERATIONS_MAX)) {
+    const [, position, text = ''] = /^(\d{1,5}):(.*)$/.exec(one) ?? []
+    const trace = position === undefined ? null : parseTraceparent(text)
+    if (trace !== null) traces.set(Number(position), trace)
+  }
+  return traces.size === 0 ? null : traces
 }
 
 export interface ReplyContext {

@@ -15,11 +15,12 @@
  * - Every refusal is counted by reason and logged at most once a second per reason.
  */
 
-import { assert } from '../actors/kernel/assert.ts'
+import { assert, must } from '../actors/kernel/assert.ts'
 import { byteBudget } from './budget.ts'
 import { clusterHashOf, openEnvelope } from './envelope.ts'
 import { createFrameEncoder, decodeFrame } from './codec/frame.ts'
 import { createRefusalLog } from './refusalLog.ts'
+import { FIRST_LEVEL } from '../topology/level.ts'
 import { nodeSubject, nodeWildcard, senderOf } from './subjects.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
@@ -47,6 +48,13 @@ export interface PostOptions {
   readonly self: NodeId
   readonly bootId: BootId
   readonly isMember: (node: NodeId) => boolean
+  /** The layout level in force, which may rise; left out, the first. */
+  readonly level?: () => number
+  /**
+   * Whether the node knows runs of heartbeats (codec/heartbeats.ts): one that does not would refuse their frames. Asked of every heartbeat.
+   * Default: never.
+   */
+  readonly mayPack?: (to: NodeId) => boolean
   /** Asks for `flush` at the end of this turn. */
   readonly requestFlush: () => void
   /** Called when a frame has arrived, before its parcels are handed out. */
@@ -57,7 +65,9 @@ export interface PostOptions {
 }
 
 interface Destination {
-  readonly encoder: FrameEncoder
+  /** Writes frames of `level`. */
+  encoder: FrameEncoder
+  level: number
   /** In the encoder, waiting for the flush. */
   bytesGathered: number
   /** Published and not confirmed by the broker. */
@@ -117,12 +127,13 @@ interface Outbox {
 const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: string, detail: string) => void): Outbox => {
   const { bus } = options
   const bytesMax = options.limits?.parcelBytesInFlightMax ?? PARCEL_BYTES_IN_FLIGHT_MAX
+  const levelNow = options.level ?? (() => FIRST_LEVEL)
   const destinations = new Map<NodeId, Destination>()
   let isConfirming = false
   let isClosed = false
 
   const publish = (to: NodeId, frame: Uint8Array, messages: number): void => {
-    const destination = openDestination(to)
+    const destination = must(destinations.get(to), 'a frame was gathered for it')
     destination.bytesGathered = 0
     const outcome = bus.publish(nodeSubject(options.cluster, to, options.self), frame)
     if (outcome === 'sent') {
@@ -142,16 +153,28 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
     return createFrameEncoder({
       from: options.self,
       to,
+      level: levelNow(),
       envelope: { boot: options.bootId, clusterHash: clusterHashOf(options.cluster), ...(trace === undefined ? {} : { trace }) },
       bytesTarget: Math.min(byteBudget(maxPayloadBytes).frameBytesMax, maxPayloadBytes),
       bytesMax: maxPayloadBytes,
+      mayPack: () => options.mayPack?.(to) ?? false,
       onFrame: (frame, messages) => publish(to, frame, messages),
     })
   }
+  /** What was gathered leaves as it was begun. */
+  const raiseTo = (destination: Destination, to: NodeId, level: number): void => {
+    destination.level = level
+    destination.encoder.seal()
+    destination.encoder = encoderOf(to)
+  }
   const openDestination = (to: NodeId): Destination => {
     const known = destinations.get(to)
-    if (known !== undefined) return known
-    const destination: Destination = { encoder: encoderOf(to), bytesGathered: 0, bytesInFlight: 0 }
+    const level = levelNow()
+    if (known !== undefined) {
+      if (known.level !== level) raiseTo(known, to, level)
+      return known
+    }
+    const destination: Destination = { encoder: encoderOf(to), level, bytesGathered: 0, bytesInFlight: 0 }
     destinations.set(to, destination)
     return destination
   }

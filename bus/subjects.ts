@@ -160,6 +160,9 @@ export const topologySubject = (cluster: ClusterId, to: NodeId, from: NodeId): s
 export const topologyWildcard = (cluster: ClusterId, self: NodeId): string => internal(cluster, 'topology', self, '*')
 export const traceSubject = (cluster: ClusterId, from: NodeId): string => internal(cluster, 'trace', 'all', from)
 export const traceWildcard = (cluster: ClusterId): string => internal(cluster, 'trace', 'all', '*')
+/** Questions between nodes about what they recorded; answered on the asker's inbox. */
+export const traceQuestionSubject = (cluster: ClusterId, to: NodeId, from: NodeId): string => internal(cluster, 'trace', to, from)
+export const traceQuestionWildcard = (cluster: ClusterId, self: NodeId): string => internal(cluster, 'trace', self, '*')
 
 const internal = (cluster: ClusterId, kind: string, to: string, from: string): string =>
   `${INTERNAL_ROOT}.${cluster}.${kind}.${to}.${from}`

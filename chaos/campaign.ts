@@ -154,7 +154,8 @@ const sayFigures = (figures: CampaignFigures, say: (line: string) => void): void
   say(`chaos: next acknowledgement after a leader was killed: median ${figures.leaderKilledMedianMs} ms, `
     + `p95 ${figures.leaderKilledP95Ms} ms of ${figures.leaderKilledSamples} (bar ${bars.leaderKilledP95}); `
     + `after a broker restart at most ${figures.brokerRestartedMaxMs} ms `
-    + `(bar ${bars.brokerRestartedMax}); settled at most ${figures.settledMaxMs} ms after healing (bar ${bars.settledMax})`)
+    + `(bar ${bars.brokerRestartedMax}); settled at most ${figures.settledMaxMs} ms after healing (bar ${bars.settledMax}), `
+    + `all moves done at most ${figures.membersSettledMaxMs} ms later`)
   const strikes = Object.entries(figures.strikes).sort(([, a], [, b]) => a - b).map(([name, count]) => `${name} ${count}`)
   say(`chaos: strikes: ${strikes.join(', ')}; ${figures.wallSeconds} s`)
 }

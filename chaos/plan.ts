@@ -2,14 +2,15 @@
  * What a seed draws: the shape of the cluster, its clients, and which nemeses strike. The flags of the command line take precedence,
  * so that the command which a failure prints draws the same again.
  *
- * A campaign deals all nemeses to its runs, so that each strikes at least once. Its first run is a plain failover: leaders are killed and
- * nothing else happens, so that times can be measured and callers of the SDK must not notice. A third of its runs have five nodes, a
- * third or more three brokers.
+ * A campaign deals all nemeses to its runs, so that each strikes at least once. Its first run is a plain failover: leaders are killed
+ * and nothing else happens, so that times can be measured and callers of the SDK must not notice. Its second, where there are enough, is
+ * a plain upgrade, of which they must not notice either. A third of its runs have five nodes, a third or more three brokers.
  */
 
 import { between, chance, createRandom, pick, shuffle } from '../actors/kernel/random.ts'
 import { must } from '../actors/kernel/assert.ts'
 import { killLeader } from './nemeses/killLeader.ts'
+import { rollingUpgrade } from './nemeses/rollingUpgrade.ts'
 import { nemeses } from './nemeses/all.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Nemesis } from './nemeses/nemesis.ts'
@@ -39,6 +40,8 @@ export interface Overrides {
 
 const SEED_STEP = 7_919
 const A_RUN_AT_LEAST = 3
+/** With fewer, the upgrade is one of a storm's strikes. */
+const UPGRADE_FROM_RUNS = 5
 const SHARDS_MAX = 16
 
 /** The seeds, nemeses and sizes of a campaign's runs. */
@@ -56,22 +59,24 @@ export const planCampaign = (seed: number, { runs, seconds }: Size, overrides: O
 const dealCounts = (random: Random, runs: number, counts: readonly number[]): readonly (number | undefined)[] =>
   (runs === 1 ? [] : shuffle(random, Array.from({ length: runs }, (_, i) => counts[(i + 2) % counts.length])))
 
-/** The first hand is the failover; a single run is not. */
+/** The first hand is the failover, the second the upgrade; a single run is neither. */
 const deal = (random: Random, runs: number): readonly string[][] => {
   const names = shuffle(random, nemeses.map(({ name }) => name))
   if (runs === 1) return [names.slice(0, A_RUN_AT_LEAST + 1)]
-  const hands: string[][] = Array.from({ length: runs - 1 }, () => [])
-  // Of those that come last only one can strike in a storm (storm.ts): dealt first, no two are in one hand.
-  const usual = names.filter((name) => !isLast(name))
-  const ordered = [...names.filter(isLast), ...usual]
+  const alone = runs >= UPGRADE_FROM_RUNS ? [rollingUpgrade.name] : []
+  const hands: string[][] = Array.from({ length: runs - 1 - alone.length }, () => [])
+  // Of those that come last only one can strike in a storm (storm.ts), and changes of members take their time: dealt first, no two of
+  // either are in one hand.
+  const usual = names.filter((name) => !isApart(name) && !alone.includes(name))
+  const ordered = [...names.filter(isApart), ...usual]
   ordered.forEach((name, i) => must(hands[i % hands.length], 'a hand').push(name))
   for (const hand of hands) {
     while (hand.length < A_RUN_AT_LEAST) hand.push(must(pick(random, usual.filter((name) => !hand.includes(name))), 'a name'))
   }
-  return [[killLeader.name], ...shuffle(random, hands)]
+  return [[killLeader.name], ...alone.map((name) => [name]), ...shuffle(random, hands)]
 }
 
-const isLast = (name: string): boolean => chosen([name]).some((nemesis) => nemesis.isLast === true)
+const isApart = (name: string): boolean => chosen([name]).some(({ isLast, needs }) => isLast === true || needs.includes('members'))
 
 const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: number }, overrides: Overrides): Plan => {
   const random = createRandom(seed)

@@ -15,6 +15,7 @@ import { judgeHistory, problemsOf } from './judge.ts'
 import { isServing, startTestCluster } from './ground/cluster.ts'
 import { mountSmallDisk } from './ground/smallDisk.ts'
 import { chosen } from './plan.ts'
+import { settleMembers } from './settleMembers.ts'
 import { rage } from './storm.ts'
 import { superviseCluster } from './supervisor.ts'
 import { SLACK, bars, noTimes } from './times.ts'
@@ -56,7 +57,9 @@ const GAP_MS_BAR = 4_000
 const THINK_MS = 60
 const LEASE_READS = 0.1
 const AFTERMATH_MS = 1_000
-const SERVED_WITHIN_MS = 60_000
+const SERVED_WITHIN_MS = 120_000
+/** Longer than most pauses, shorter than some. */
+const LOST_AFTER_MS = 5_000
 
 interface Ground {
   readonly input: RunInput
@@ -71,10 +74,23 @@ interface Ground {
   readonly problems: string[]
 }
 
+/** Of a cluster that never served. */
+const notBegun = (error: unknown): RunResult => ({
+  judgement: judgeHistory({ operations: [], repeats: new Map(), isWhole: false }),
+  problems: [`the cluster did not start: ${error instanceof Error ? error.message : String(error)}`],
+  times: noTimes(), strikes: new Map(), acknowledged: 0, unknown: 0,
+})
+
 export const run = async (input: RunInput): Promise<RunResult> => {
   const { plan, keepIn } = input
   mkdirSync(keepIn, { recursive: true })
-  const ground = await open(input)
+  writeFileSync(join(keepIn, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
+  let ground: Ground
+  try {
+    ground = await open(input)
+  } catch (error) {
+    return notBegun(error)
+  }
   const { problems, recorder, times, supervisor } = ground
   let strikes: ReadonlyMap<string, number> = new Map()
   try {
@@ -87,7 +103,6 @@ export const run = async (input: RunInput): Promise<RunResult> => {
   const judgement = judgeHistory(recorder.history())
   problems.push(...problemsOf(judgement), ...supervisor.surprises())
   await close(ground, problems.length > 0)
-  writeFileSync(join(keepIn, 'plan.json'), `${JSON.stringify(plan, null, 2)}\n`)
   const { operations } = recorder.history()
   return {
     judgement, problems, times, strikes,
@@ -104,18 +119,26 @@ const open = async (input: RunInput): Promise<Ground> => {
   const cluster = await startTestCluster({
     nodes: plan.nodes, shards: plan.shards, brokers: plan.brokers,
     isLinked: needs.has('links'), hasLinkedRoutes: needs.has('brokers'),
-    isHaunted: needs.has('haunt') || planted.length > 0, planted,
+    isHaunted: needs.has('haunt') || planted.length > 0, planted, hasNext: needs.has('nextBuild'),
+    ...(needs.has('members') ? { lostAfterMs: LOST_AFTER_MS } : {}),
     prepareDirectory: (node, directory) => {
       if (node === 'n1' && needs.has('smallDisk')) disks.push(mountSmallDisk(directory, DISK_BYTES))
     },
   })
-  await cluster.until('every shard is served', isServing(cluster), SERVED_WITHIN_MS)
+  const disk = disks[0] ?? null
+  let connections: Connections
+  try {
+    await cluster.until('every shard is served', isServing(cluster), SERVED_WITHIN_MS)
+    connections = await connectClients(cluster, plan.clients, needs.has('links'))
+  } catch (error) {
+    await closeCluster({ cluster, disk, input }, true)
+    throw error
+  }
   const file = join(keepIn, 'history.jsonl')
   writeFileSync(file, '')
-  const connections = await connectClients(cluster, plan.clients, needs.has('links'))
   const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan })
   return {
-    input, nemeses, cluster, connections, recorder, disk: disks[0] ?? null,
+    input, nemeses, cluster, connections, recorder, disk,
     supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
     load: startLoad({
       through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
@@ -126,14 +149,16 @@ const open = async (input: RunInput): Promise<Ground> => {
 
 const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, number>> => {
   const { input: { plan }, cluster, connections, load, times, nemeses, problems } = ground
-  const isFailover = nemeses.every(({ name }) => name === 'killLeader')
-  const watch = isFailover ? watchShards(connections.prober, cluster.shardCount) : null
+  const hasFailovers = nemeses.some(({ name }) => name === 'killLeader')
+  const isUnnoticed = nemeses.every(({ name, isGentle }) => isGentle === true || name === 'killLeader')
+  const watch = isUnnoticed ? watchShards(connections.prober, cluster.shardCount) : null
   const random = createRandom(plan.seed + 1)
   const arena = arenaOf(ground, random)
   const strikes = await rage({ chosen: nemeses, seconds: plan.seconds, arenaOf: arena })
   heal(ground)
   times.settled.push(await settle(ground))
-  if (watch !== null) problems.push(...await rejectionProblems(connections, watch))
+  if (changesMembers(nemeses)) await settleMoves(ground)
+  if (watch !== null) problems.push(...await rejectionProblems(connections, watch, hasFailovers))
   await readFinals(connections.prober, load)
   return strikes
 }
@@ -161,7 +186,7 @@ const heal = ({ cluster, disk, supervisor, input, recorder }: Ground): void => {
   input.say('healed')
   for (const link of [...cluster.links.all(), ...cluster.brokers.routes]) link.mend()
   for (const server of cluster.brokers.servers) server.signal('SIGCONT')
-  for (const node of cluster.members) cluster.signal(node, 'SIGCONT')
+  for (const node of cluster.roster.everyone()) cluster.signal(node, 'SIGCONT')
   disk?.free()
   supervisor.startAll()
 }
@@ -181,24 +206,43 @@ const settle = async ({ cluster, connections, load, supervisor }: Ground): Promi
   return servedMs + performance.now() - stoppedAt
 }
 
+/** A node that damage has put aside for good has no place in a plan. */
+const changesMembers = (nemeses: readonly Nemesis[]): boolean =>
+  nemeses.some(({ needs }) => needs.includes('members')) && nemeses.every(({ isLast }) => isLast !== true)
+
+const settleMoves = async ({ cluster, input, problems, times }: Ground): Promise<void> => {
+  const settled = await settleMembers(cluster)
+  input.say(`members settled after ${settled.tookMs.toFixed(0)} ms`)
+  times.membersSettled.push(settled.tookMs)
+  problems.push(...settled.problems)
+}
+
 /**
- * Where leaders die and nothing else happens, no caller of the SDK hears of it: unless the cluster itself was away for as long as a
- * call lasts.
+ * Where leaders die, or nodes are restarted with care, and nothing else happens, no caller of the SDK hears of it: unless the cluster
+ * itself was away for as long as a call lasts.
  */
-const rejectionProblems = async ({ rejections, retries }: Connections, watch: ShardWatch): Promise<readonly string[]> => {
+const rejectionProblems = async (
+  { rejections, retries }: Connections, watch: ShardWatch, hasFailovers: boolean,
+): Promise<readonly string[]> => {
   const longestGapMs = await watch.stop()
-  if (retries() === 0) return ['the SDK never had to repeat anything: nothing was tested']
+  if (hasFailovers && retries() === 0) return ['the SDK never had to repeat anything: nothing was tested']
   const isStarved = longestGapMs >= GAP_MS_BAR
   return rejections.filter((text) => !isStarved || !/^(?:Timeout|Overloaded)Error: /.test(text))
     .map((text) => `a caller of the SDK saw ${text}; no shard was away for longer than ${longestGapMs.toFixed(0)} ms`)
 }
 
-const close = async ({ cluster, connections, disk, load, supervisor, input }: Ground, isFailed: boolean): Promise<void> => {
-  supervisor.stop()
-  await load.stop()
-  await connections.close()
-  for (const node of cluster.members) await cluster.kill(node)
-  for (const node of cluster.members) writeFileSync(join(input.keepIn, `${node}.log`), cluster.log(node))
+const close = async (ground: Ground, isFailed: boolean): Promise<void> => {
+  ground.supervisor.stop()
+  await ground.load.stop()
+  await ground.connections.close()
+  await closeCluster(ground, isFailed)
+}
+
+/** What a failure leaves is kept before anything is removed. */
+const closeCluster = async ({ cluster, disk, input }: Pick<Ground, 'cluster' | 'disk' | 'input'>, isFailed: boolean): Promise<void> => {
+  const everyone = cluster.roster.everyone()
+  for (const node of everyone) await cluster.kill(node)
+  for (const node of everyone) writeFileSync(join(input.keepIn, `${node}.log`), cluster.log(node))
   if (isFailed) cluster.keep(join(input.keepIn, 'cluster'))
   disk?.unmount()
   await cluster.stop()

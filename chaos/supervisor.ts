@@ -1,8 +1,9 @@
 /**
  * Who runs and who may have ended: nemeses end processes, and whatever ends by itself without being expected to is a finding,
- * recorded and started again, as a supervisor would.
+ * recorded and started again, as a supervisor would. A node that leaves the cluster ends by itself, with 0, and is gone then.
  */
 
+import { EXIT_REFUSED } from '../actors/node/protocol.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { TestCluster } from './ground/cluster.ts'
 
@@ -23,8 +24,13 @@ export interface Supervisor {
 
 const POLL_MS = 100
 const LOG_TAIL_CHARACTERS = 1_500
+/** What a node says that was killed after it had been removed, and before it had ended (topology/ownMembership.ts). */
+const HAS_LEFT = 'is no member of this cluster any more'
 
-export const superviseCluster = (cluster: TestCluster): Supervisor => {
+/** What is supervised of a cluster. */
+type Supervised = Pick<TestCluster, 'members' | 'roster' | 'isRunning' | 'exitCode' | 'log' | 'start' | 'kill'>
+
+export const superviseCluster = (cluster: Supervised): Supervisor => {
   const down = new Set<NodeId>()
   const mayExit = new Set<NodeId>()
   const surprises: string[] = []
@@ -33,11 +39,17 @@ export const superviseCluster = (cluster: TestCluster): Supervisor => {
     mayExit.delete(node)
     cluster.start(node)
   }
+  const tailOf = (node: NodeId): string => cluster.log(node).slice(-LOG_TAIL_CHARACTERS)
+  const hasLeft = (node: NodeId): boolean =>
+    cluster.exitCode(node) === 0 || (cluster.exitCode(node) === EXIT_REFUSED && tailOf(node).includes(HAS_LEFT))
   const look = (): void => {
-    for (const node of cluster.members) {
+    for (const node of [...cluster.members, ...cluster.roster.leaving]) {
       if (down.has(node) || mayExit.has(node) || cluster.isRunning(node)) continue
-      const tail = cluster.log(node).slice(-LOG_TAIL_CHARACTERS)
-      surprises.push(`${node} ended by itself with code ${cluster.exitCode(node)}; the end of its log:\n${tail}`)
+      if (cluster.roster.leaving.includes(node) && hasLeft(node)) {
+        cluster.roster.remove(node)
+        continue
+      }
+      surprises.push(`${node} ended by itself with code ${cluster.exitCode(node)}; the end of its log:\n${tailOf(node)}`)
       cluster.start(node)
     }
   }
@@ -54,7 +66,9 @@ export const superviseCluster = (cluster: TestCluster): Supervisor => {
     hasOutlived: (node) => cluster.isRunning(node) && mayExit.delete(node),
     mayBeGone: () => mayExit,
     startAll: () => {
-      for (const node of cluster.members) if (!cluster.isRunning(node) && !mayExit.has(node)) start(node)
+      for (const node of [...cluster.members, ...cluster.roster.leaving]) {
+        if (down.has(node) && !cluster.isRunning(node) && !mayExit.has(node)) start(node)
+      }
     },
     stop: () => clearInterval(timer),
     surprises: () => surprises,

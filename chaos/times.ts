@@ -7,13 +7,15 @@ export interface Times {
   readonly brokerRestarted: number[]
   /** From the end of all harm until every shard acknowledges and nothing is unresolved. */
   readonly settled: number[]
+  /** From there until all moves are done, where members came and went; it has a deadline, and no bar. */
+  readonly membersSettled: number[]
 }
 
 export const SLACK = 3
 
 export const bars = { leaderKilledP95: 2_000, brokerRestartedMax: 5_000, settledMax: 10_000 } as const
 
-export const noTimes = (): Times => ({ leaderKilled: [], brokerRestarted: [], settled: [] })
+export const noTimes = (): Times => ({ leaderKilled: [], brokerRestarted: [], settled: [], membersSettled: [] })
 
 export const percentile = (values: readonly number[], share: number): number =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0
@@ -24,14 +26,16 @@ export interface TimeFigures {
   readonly leaderKilledSamples: number
   readonly brokerRestartedMaxMs: number
   readonly settledMaxMs: number
+  readonly membersSettledMaxMs: number
 }
 
-export const figuresOf = ({ leaderKilled, brokerRestarted, settled }: Times): TimeFigures => ({
+export const figuresOf = ({ leaderKilled, brokerRestarted, settled, membersSettled }: Times): TimeFigures => ({
   leaderKilledMedianMs: Math.round(percentile(leaderKilled, 0.5)),
   leaderKilledP95Ms: Math.round(percentile(leaderKilled, 0.95)),
   leaderKilledSamples: leaderKilled.length,
   brokerRestartedMaxMs: Math.round(Math.max(0, ...brokerRestarted)),
   settledMaxMs: Math.round(Math.max(0, ...settled)),
+  membersSettledMaxMs: Math.round(Math.max(0, ...membersSettled)),
 })
 
 /** One sentence per time that is above three times its bar. */

@@ -84,6 +84,18 @@ export const duration = (minMs: number, maxMs: number) => (text: string): number
   return value
 }
 
+const unitBytes: Readonly<Record<string, number>> = { '': 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 }
+
+/** A parser for a size, in bytes without a unit: `65536`, `512KiB`, `32MiB`, `1GiB`. */
+export const byteSize = (min: number, max: number) => (text: string): number => {
+  const [, digits, unit = ''] = /^(\d{1,15})(KiB|MiB|GiB)?$/.exec(text) ?? []
+  const value = Number(digits) * (unitBytes[unit] ?? 1)
+  if (digits === undefined || value < min || value > max) {
+    throw new InvalidArgumentError(`It is a size such as 65536 (bytes), 512KiB, 32MiB or 1GiB, from ${min} to ${max} bytes.`)
+  }
+  return value
+}
+
 const subjectPrefix = (text: string): string => {
   const problem = prefixProblem(text)
   if (problem !== null) throw new InvalidArgumentError(`The ${problem}.`)

@@ -11,18 +11,21 @@ import { doctorCommand } from './commands/doctor.ts'
 import { eventsCommand } from './commands/events.ts'
 import { keyCommands } from './commands/key.ts'
 import { initCommand } from './commands/init.ts'
+import { logCommand } from './commands/log.ts'
 import { loadCommand } from './commands/load.ts'
 import { memberCommand } from './commands/member.ts'
 import { movesCommand } from './commands/moves.ts'
 import { natsConfigCommand } from './commands/natsConfig.ts'
 import { nodeCommand } from './commands/nodeCommand.ts'
 import { cancelCommand, pauseCommand, planCommand, resumeCommand } from './commands/plan.ts'
+import { recordCommand, replayCommand } from './commands/record.ts'
 import { replCommand } from './commands/repl.ts'
 import { ringCommand } from './commands/ring.ts'
 import { shardCommand } from './commands/shard.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { topCommand } from './commands/top.ts'
+import { traceCommand } from './commands/trace.ts'
 import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
 import type { CliIo } from './io.ts'
@@ -52,10 +55,13 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [
     ...group('Data:', [...keyCommands(io), loadCommand(io), replCommand(io, runCli)]),
-    ...group('What the cluster does:', [statusCommand(io), ringCommand(io), topCommand(io), doctorCommand(io), benchCommand(io)]),
+    ...group('What the cluster does:', [
+      statusCommand(io), ringCommand(io), topCommand(io), traceCommand(io), recordCommand(io), replayCommand(io), doctorCommand(io),
+      benchCommand(io),
+    ]),
     ...group('Its nodes and replicas:', [
       memberCommand(io), shardCommand(io), clusterCommand(io), planCommand(io), pauseCommand(io), resumeCommand(io), movesCommand(io),
-      cancelCommand(io), eventsCommand(io),
+      cancelCommand(io), eventsCommand(io), logCommand(io),
     ]),
     ...group('Running one:', [startCommand(io), initCommand(io), nodeCommand(io), natsConfigCommand(io)]),
     ...group('This program:', [completionCommand(io), versionCommand(io)]),

@@ -7,6 +7,7 @@ import { frame } from './targets/frames.ts'
 import { genesisFile, snapshotFile } from './targets/files.ts'
 import { checkpoint, keyTemplate, loadFile, sdkCodecs } from './targets/loadFile.ts'
 import { logRecord, logSegment } from './targets/logBytes.ts'
+import { actorsOfNode, feedFrame, keptRequests, recordPage, traceQuestion } from './targets/recordings.ts'
 import { keyToken, rawRequest, requestHeaders, subject } from './targets/requests.ts'
 import { shardState } from './targets/shardState.ts'
 import type { Target } from './target.ts'
@@ -14,4 +15,5 @@ import type { Target } from './target.ts'
 export const targets: readonly Target[] = [
   frame, clientFrame, nodeFrame, controlMessage, gossipMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile,
   genesisFile, subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
+  traceQuestion, recordPage, feedFrame, keptRequests, actorsOfNode,
 ]

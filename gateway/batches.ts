@@ -19,15 +19,18 @@
  * node that is offered ten times what it can do must not spend itself on saying no (gateway/admission.ts).
  */
 
-import { BATCH_OPERATIONS_MAX, isRead } from '../actors/shard/operation.ts'
+import { BATCH_OPERATIONS_MAX, isAnswer, isRead } from '../actors/shard/operation.ts'
 import { batchHeadOf, decodeClientFrame } from '../bus/codec/batch.ts'
 import { encodeNodeFrame } from '../bus/codec/batchAnswers.ts'
+import { parseBatchTraces } from '../bus/headers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { batchSubject, isReplyAllowed } from '../bus/subjects.ts'
 import { operationsOf, refusalOf } from './batchOperation.ts'
+import { openBatchSpans } from './batchSpans.ts'
 import { invalid, leavingNode, sessionExpired, tooManyPending, tooManySessions } from './batchRefusals.ts'
 import { createAdmission } from './admission.ts'
 import { createPendingBatches } from './pendingBatches.ts'
+import { noteUnsampled } from './requestNotes.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { ClientRequest, ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
@@ -36,8 +39,10 @@ import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
 import type { Admission, AdmissionLimits, Holding } from './admission.ts'
+import type { DoorInstruments } from './instruments.ts'
 import type { OperationRules, PlacedOperation } from './batchOperation.ts'
 import type { PendingBatch, PendingLimits, PositionedResult } from './pendingBatches.ts'
+import type { RequestTracing } from './tracing.ts'
 
 export interface BatchLimits extends AdmissionLimits, PendingLimits {
   /** Sessions open at a time. Each holds a connection actor of about 10 KB. */
@@ -88,6 +93,9 @@ export interface BatchGatewayOptions {
   readonly openConnection: (id: BatchSessionId, ports: SessionPorts) => SessionConnection
   /** Asks for `flush` at the end of this turn. */
   readonly requestFlush: () => void
+  readonly instruments?: DoorInstruments | undefined
+  /** Told of operations that failed or took long. */
+  readonly tracing?: RequestTracing | undefined
 }
 
 export interface BatchGateway {
@@ -118,6 +126,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   const refusals = createRefusalLog(clock, log, 'a batch was refused')
   const totals = { opened: 0, closed: 0, batches: 0, operations: 0, refused: 0 }
   const sessions = new Map<BatchSessionId, Session>()
+  const tracer = { tracing: options.tracing, instruments: options.instruments, now: () => clock.now() }
   let isDraining = false
   let idleTickAt = Number.NEGATIVE_INFINITY
   let subscription: Subscription | null = null
@@ -130,6 +139,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   const pending = createPendingBatches({ ...options, limits, admission, publish })
   const refuse = (to: string, sequence: number, result: OperationResult): void => {
     refusals.note(result.status, result.message ?? '')
+    options.instruments?.told(0, result.status)
     if (to !== '') publish(to, encodeNodeFrame({ kind: 'refused', sequence, result }))
   }
 
@@ -150,7 +160,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     if (frame.kind === 'bye') sayBye(frame.session)
     else if (to === '') refusals.note('replySubject', 'a batch names no subject for its answer: it is dropped')
     else if (frame.kind === 'hello') openSession(to, frame.protocol)
-    else takeBatch(frame, to, inbound.data.length)
+    else takeBatch(frame, inbound)
   }
 
   /** True when that was done. */
@@ -199,28 +209,29 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     session.connection.send({ type: 'connection.drain' })
   }
 
-  const takeBatch = (frame: Batch, to: string, bytes: number): void => {
+  const takeBatch = (frame: Batch, inbound: Inbound): void => {
     const session = sessions.get(frame.session)
     if (session !== undefined && frame.sequence <= session.lastSequence) {
       refusals.note('duplicate', 'a batch came again: the first delivery counts')
       return
     }
     if (session !== undefined) session.lastSequence = frame.sequence
-    if (isDraining) refuse(to, frame.sequence, leavingNode)
-    else if (session === undefined || session.hasSaidBye) refuse(to, frame.sequence, sessionExpired)
-    else admit(session, frame, { reply: to, bytes })
+    if (isDraining) refuse(inbound.reply, frame.sequence, leavingNode)
+    else if (session === undefined || session.hasSaidBye) refuse(inbound.reply, frame.sequence, sessionExpired)
+    else admit(session, frame, inbound)
   }
 
-  const admit = (session: Session, frame: Batch, { reply, bytes }: { readonly reply: string; readonly bytes: number }): void => {
+  const admit = (session: Session, frame: Batch, { reply, data: { length: bytes }, headers }: Inbound): void => {
     const { sequence } = frame
     const operations = operationsOf(frame)
     const now = clock.now()
-    const batch = pending.open({ session: session.id, holding: session.holding, sequence, reply, bytes, operations }, now)
+    const arrived = { holding: session.holding, sequence, reply, bytes, operations, traces: parseBatchTraces(headers) }
+    const batch = pending.open({ ...arrived, session: session.id, spans: openBatchSpans(tracer, operations, arrived.traces) }, now)
     totals.batches += 1
     totals.operations += operations.length
     if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
     else session.batches.set(sequence, batch)
-    const requests = requestsOf({ frame, operations, rules: options }, (answer) => answerAt(session, batch, answer))
+    const requests = requestsOf({ frame, batch, rules: options }, (answer) => answerAt(session, batch, answer))
     if (requests.length > 0) session.connection.send({ type: 'connection.requests', requests, now })
   }
 
@@ -232,6 +243,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   const answerAt = (session: Session, batch: PendingBatch, answer: PositionedResult): void => {
     pending.answer(batch, answer)
     if (batch.waiting === 0) session.batches.delete(batch.sequence)
+    noteAnswer(options, batch, answer)
   }
 
   return {
@@ -259,6 +271,17 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   }
 }
 
+/** Whether a batch took long is asked once, at its last answer; whether an operation failed, of each. */
+const noteAnswer = (
+  { tracing, clock }: Pick<BatchGatewayOptions, 'tracing' | 'clock'>, batch: PendingBatch, { position, result }: PositionedResult,
+): void => {
+  if (batch.spans?.contextOf(position) !== undefined) return
+  const { status } = result
+  const request = batch.operations[position]
+  if (tracing === undefined || request === undefined || (batch.waiting > 0 && isAnswer(status))) return
+  noteUnsampled(tracing, { request, status, tookMs: clock.now() - batch.arrivedAt, trace: batch.traces?.get(position) })
+}
+
 /** The session and the sequence of a batch for which there is no room; null for whatever has to be read to be judged. */
 const withoutRoom = (
   data: Uint8Array, sessions: ReadonlyMap<BatchSessionId, Session>, admission: Admission,
@@ -272,12 +295,14 @@ const withoutRoom = (
 
 interface OpenedBatch {
   readonly frame: Batch
-  readonly operations: readonly PlacedOperation[]
+  readonly batch: Pick<PendingBatch, 'operations' | 'spans'>
   readonly rules: OperationRules
 }
 
 /** What is refused here is answered at once. */
-const requestsOf = ({ frame, operations, rules }: OpenedBatch, answer: (answer: PositionedResult) => void): readonly ClientRequest[] => {
+const requestsOf = (
+  { frame, batch: { operations, spans }, rules }: OpenedBatch, answer: (answer: PositionedResult) => void,
+): readonly ClientRequest[] => {
   const requests: ClientRequest[] = []
   for (let position = 0; position < operations.length; position += 1) {
     const { shard, operation } = operations[position] as PlacedOperation
@@ -289,7 +314,9 @@ const requestsOf = ({ frame, operations, rules }: OpenedBatch, answer: (answer: 
     // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.
     const consistency = isRead(operation.code) ? frame.consistency : 'linearizable'
     const ticket = frame.sequence * BATCH_OPERATIONS_MAX + position
-    requests.push({ ticket, shard, policy: 'direct', consistency, operation, timeoutMs: frame.timeoutMs })
+    const request: ClientRequest = { ticket, shard, policy: 'direct', consistency, operation, timeoutMs: frame.timeoutMs }
+    const trace = spans?.contextOf(position)
+    requests.push(trace === undefined ? request : { ...request, trace })
   }
   return requests
 }

@@ -1,13 +1,15 @@
 /**
  * `/livez` and `/readyz` over HTTP, for people, the launcher and container platforms. Loopback unless told otherwise.
  *
- * The admin API, where it is served, has the same port (gateway/admin/); these two never pass through it.
+ * `/metrics` (gateway/metrics.ts) and the admin API (gateway/admin/), where they are served, have the same port; none of the three passes
+ * through the admin API.
  *
  * Live: the process answers. Ready: the node serves, the broker is connected, and every replica it hosts knows a leader.
  */
 
 import { createServer } from 'node:http'
 import type { RequestListener, Server, ServerResponse } from 'node:http'
+import type { PageListener } from './observatory.ts'
 
 export interface Readiness {
   readonly ready: boolean
@@ -21,8 +23,11 @@ export interface HealthOptions {
   /** 0 picks a free port. */
   readonly port: number
   readonly readiness: () => Readiness
+  readonly metrics?: RequestListener
   /** Everything else goes there; without it there is nothing else. */
   readonly admin?: RequestListener
+  /** The Observatory's page, where the admin API is served. */
+  readonly page?: PageListener
 }
 
 const REQUEST_TIMEOUT_MS = 5_000
@@ -32,8 +37,12 @@ export const serveHealth = (options: HealthOptions, done: (error: Error | null, 
   const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     const path = (request.url ?? '').split('?')[0]
     const isHealth = path === '/livez' || path === '/readyz'
-    if (!isHealth && options.admin !== undefined) options.admin(request, response)
+    const isMetrics = path === '/metrics' && options.metrics !== undefined
+    const isOwn = isHealth || isMetrics
+    if (!isOwn && options.page?.(request, response) === true) return
+    if (!isOwn && options.admin !== undefined) options.admin(request, response)
     else if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, { error: 'use GET' })
+    else if (isMetrics) options.metrics?.(request, response)
     else if (path === '/livez') answer(response, 200, { live: true })
     else if (path === '/readyz') {
       const readiness = options.readiness()

@@ -13,13 +13,19 @@
 
 import { replyHeaders } from '../bus/headers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
-import { isRead } from '../actors/shard/operation.ts'
+import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
   ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isReplyAllowed, parseSubject, slotWildcard,
 } from '../bus/subjects.ts'
+import { shardOf } from '../topology/hash.ts'
 import { helpText } from './help.ts'
 import { readRequest } from './natsRequest.ts'
+import { beginAtDoor } from './doorSpans.ts'
+import { noteUnsampled } from './requestNotes.ts'
+import type { ProbeRequest } from '../observe/recorder/observation.ts'
+import type { DoorInstruments } from './instruments.ts'
 import type { RequestSpan, RequestTracing } from './tracing.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { ClientRequest, RequestTicket } from '../actors/connection/protocol.ts'
@@ -37,12 +43,21 @@ interface PendingReply {
   readonly to: string
   readonly context: ReplyContext
   readonly span: RequestSpan | null
+  /** What its caller said of its trace. */
+  readonly trace: TraceContext | undefined
+  readonly arrivedAt: number
+  readonly request: Pick<ClientRequest, 'shard' | 'operation'>
+  /** Of a probe. */
+  readonly done?: ProbeDone | undefined
 }
+
+type ProbeDone = (result: OperationResult | null) => void
 
 interface Arrival {
   readonly policy: Policy
   readonly to: string
-  readonly span: RequestSpan | null
+  readonly trace: TraceContext | undefined
+  readonly done?: ProbeDone
 }
 
 export interface NatsGatewayOptions {
@@ -59,6 +74,7 @@ export interface NatsGatewayOptions {
   readonly isOverloaded: () => boolean
   readonly submit: (request: ClientRequest) => void
   readonly tracing?: RequestTracing | undefined
+  readonly instruments?: DoorInstruments | undefined
   /** The cluster map with the leaders this node knows, as plain data: the answer to `kv.map`. */
   readonly map: () => unknown
 }
@@ -72,16 +88,20 @@ export interface NatsGateway {
   readonly answer: (ticket: RequestTicket, result: OperationResult) => void
   readonly forget: (ticket: RequestTicket) => void
   readonly announce: (key: string, revision: number, code: number) => void
+  /** A sampled request of the node's own; `done` with null when it was forgotten. */
+  readonly probe: (request: ProbeRequest, done: ProbeDone) => void
   /** Asks for nothing new on the gateway subjects; slots end with their leaderships. */
   readonly drain: () => void
   /** No gateway subject delivers anything any more, and no request waits for its answer. */
   readonly isIdle: () => boolean
   readonly close: () => void
+  /** Requests that wait for their answer. */
+  readonly waiting: () => number
   readonly counters: () => Readonly<Record<string, number>>
 }
 
 export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
-  const { bus, prefix, log } = options
+  const { bus, prefix, log, instruments } = options
   const refusals = createRefusalLog(options.clock, log, 'a request was refused')
   const replies = new Map<RequestTicket, PendingReply>()
   const served = new Map<ShardId, Subscription | null>()
@@ -98,6 +118,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   }
   const refuse = (to: string, status: StatusName, message: string): void => {
     refusals.note(status, message)
+    instruments?.told(0, status)
     reply(to, {}, { status, revision: 0, definite: true, message })
   }
 
@@ -114,27 +135,28 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     else if (parsed.kind === 'key' && parsed.op !== ROUTING_CHECK_OP) {
       const read = readRequest(parsed, inbound, options)
       if (!read.ok) refuse(to, read.status, read.message)
-      else {
-        const { request, trace } = read
-        const span = trace === undefined ? null : options.tracing?.begin({ op: parsed.op, shard: request.shard, parent: trace }) ?? null
-        admit({ policy, to, span }, request)
-      }
+      else admit({ policy, to, trace: read.trace }, read.request)
     }
   }
 
-  const admit = ({ policy, to, span }: Arrival, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
+  const admit = ({ policy, to, trace, done }: Arrival, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
     const { shard, operation, consistency } = request
+    const span = beginAtDoor(options.tracing, request, trace, done !== undefined)
     if (replies.size >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
       refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk')
       reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
-      span?.end('OVERLOADED')
+      finish(options, { span, trace, request, done }, { status: 'OVERLOADED', tookMs: 0, result: null })
       return
     }
     const ticket = nextTicket
     nextTicket += 1
-    replies.set(ticket, { to, span, context: isRead(operation.code) ? { shard, consistency } : { shard } })
+    const context = isRead(operation.code) ? { shard, consistency } : { shard }
+    replies.set(ticket, { to, span, trace, arrivedAt: options.clock.now(), request, done, context })
     options.submit(span === null ? { ...request, ticket, policy } : { ...request, ticket, policy, trace: span.context })
   }
+
+  const close = (pending: PendingReply, status: StatusName, result: OperationResult | null): void =>
+    finish(options, pending, { status, tookMs: options.clock.now() - pending.arrivedAt, result })
 
   const answerSpanning = (op: string, to: string): void => {
     if (op === STATUS_OP || to === '') return
@@ -186,17 +208,23 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       const pending = replies.get(ticket)
       replies.delete(ticket)
       if (pending === undefined) return
+      pending.span?.answered?.()
       reply(pending.to, pending.context, result)
-      pending.span?.end(result.status)
+      close(pending, result.status, result)
     },
     forget: (ticket) => {
-      replies.get(ticket)?.span?.end('TIMEOUT')
+      const pending = replies.get(ticket)
       replies.delete(ticket)
+      if (pending !== undefined) close(pending, 'TIMEOUT', null)
     },
     announce: (key, revision, code) => {
       const subject = changedSubject(prefix, key)
       if (subject === null) return
       bus.publish(subject, new Uint8Array(0), { headers: new Map([['Kv-Revision', String(revision)], ['Kv-Op', String(code)]]) })
+    },
+    probe: (wanted, done) => {
+      options.catchUp()
+      admit({ policy: 'forward', to: '', trace: wanted.trace, done }, probeOf(wanted, options.shardCount))
     },
     drain: () => {
       for (const subscription of shared) {
@@ -212,9 +240,42 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       served.clear()
       replies.clear()
     },
+    waiting: () => replies.size,
     counters: () => refusals.counts(),
   }
 }
+
+interface Ending {
+  readonly status: StatusName
+  readonly tookMs: number
+  /** Null: it was never executed here, or nobody knows. */
+  readonly result: OperationResult | null
+}
+
+/** A request is over: its span, or a note of it; its figures; and whoever waits for a probe. */
+const finish = (
+  { tracing, instruments }: NatsGatewayOptions, { span, trace, request, done }: Pick<PendingReply, 'span' | 'trace' | 'request' | 'done'>,
+  { status, tookMs, result }: Ending,
+): void => {
+  const { code } = request.operation
+  if (span === null) noteUnsampled(tracing, { request, status, tookMs, trace })
+  else span.end(status)
+  instruments?.told(code, status)
+  if (result !== null) {
+    instruments?.took(code, tookMs, 1)
+    if (span !== null) instruments?.traced(code, tookMs, span.context.traceId)
+  }
+  done?.(result)
+}
+
+/** What it writes is gone by itself after a while. */
+const PROBE_TTL_MS = 60_000
+const PROBE_TIMEOUT_MS = 5_000
+
+const probeOf = ({ op, key, hashToken }: ProbeRequest, shardCount: number): Omit<ClientRequest, 'ticket' | 'policy'> => ({
+  shard: shardOf(hashToken, shardCount), consistency: 'linearizable', timeoutMs: PROBE_TIMEOUT_MS,
+  operation: op === 'get' ? { code: OpCode.get, key } : { code: OpCode.put, key, value: encode('probe'), ttlMs: PROBE_TTL_MS },
+})
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 

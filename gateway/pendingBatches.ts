@@ -8,10 +8,14 @@ import { isRead } from '../actors/shard/operation.ts'
 import { createResultsEncoder } from '../bus/codec/batchAnswers.ts'
 import { tooManyValues, valueTooLarge } from './batchRefusals.ts'
 import type { Admission, Holding } from './admission.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
+import type { DoorInstruments } from './instruments.ts'
 import type { BatchSessionId } from '../bus/codec/batch.ts'
 import type { ResultRow } from '../bus/codec/batchAnswers.ts'
 import type { PlacedOperation } from './batchOperation.ts'
+import type { BatchSpans } from './batchSpans.ts'
 
 export interface PendingLimits {
   /** Bytes of the values read for one batch: they may leave in one burst, which has to pass the bus's outbox. */
@@ -25,6 +29,8 @@ export interface PendingOptions {
   readonly frameBytesMax: number
   readonly publish: (to: string, frame: Uint8Array) => void
   readonly requestFlush: () => void
+  readonly clock: Clock
+  readonly instruments?: DoorInstruments | undefined
 }
 
 interface ArrivedBatch {
@@ -35,6 +41,10 @@ interface ArrivedBatch {
   readonly reply: string
   readonly bytes: number
   readonly operations: readonly PlacedOperation[]
+  /** What the client said of its operations, by position. */
+  readonly traces: ReadonlyMap<number, TraceContext> | null
+  /** Of its sampled operations; null when none is. */
+  readonly spans: BatchSpans | null
 }
 
 export interface PendingBatch extends ArrivedBatch {
@@ -42,6 +52,7 @@ export interface PendingBatch extends ArrivedBatch {
   waiting: number
   /** Bytes of the values that were read for it so far. */
   valueBytes: number
+  readonly arrivedAt: number
   /** Results that have not left yet. */
   readonly rows: ResultRow[]
 }
@@ -59,8 +70,14 @@ export interface PendingBatches {
   readonly flush: () => void
 }
 
+/** A batch mostly holds operations of one kind: its first stands for all. */
+const measure = (instruments: DoorInstruments, { operations, arrivedAt }: PendingBatch, now: number): void => {
+  const [first] = operations
+  if (first !== undefined) instruments.took(first.operation.code, now - arrivedAt, operations.length)
+}
+
 export const createPendingBatches = (options: PendingOptions): PendingBatches => {
-  const { limits, admission, requestFlush } = options
+  const { limits, admission, requestFlush, instruments } = options
   /** Batches with something to send at the end of this turn, in the order in which they got it. */
   const touched = new Set<PendingBatch>()
   let replyTo = ''
@@ -83,7 +100,7 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
   return {
     open: (arrived, now) => {
       const { holding, bytes, operations: { length: operations } } = arrived
-      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, rows: [] }
+      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, rows: [] }
       admission.admit({ holding, operations, bytes }, now)
       if (operations === 0) touch(batch)
       return batch
@@ -91,6 +108,8 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
     answer: (batch, { position, result }) => {
       const placed = must(batch.operations[position], 'an answer is for an operation of its batch')
       batch.rows.push({ position, shard: placed.shard, result: isRead(placed.operation.code) ? fitRead(batch, result) : result })
+      instruments?.told(placed.operation.code, result.status)
+      batch.spans?.answered(position)
       batch.waiting -= 1
       admission.answered(batch.holding)
       touch(batch)
@@ -98,10 +117,13 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
     flush: () => {
       const batches = [...touched]
       touched.clear()
-      for (const { session, sequence, waiting, rows, reply } of batches) {
+      for (const batch of batches) {
+        const { session, sequence, waiting, rows, reply, spans } = batch
         replyTo = reply
         encoder.encode({ session, sequence, isLast: waiting === 0, rows: rows.toSorted((a, b) => a.position - b.position) })
+        if (spans !== null) spans.replied(rows)
         rows.length = 0
+        if (waiting === 0 && instruments !== undefined) measure(instruments, batch, options.clock.now())
       }
     },
   }

@@ -6,6 +6,7 @@
  */
 
 import { createHistogram, quantileOf } from '../actors/kernel/histogram.ts'
+import type { Histogram } from '../actors/kernel/histogram.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { NodeVitals } from '../topology/report.ts'
 
@@ -14,6 +15,8 @@ const WINDOW_MS = 60_000
 export interface LoopDelay {
   readonly noteTick: (tick: Tick) => void
   readonly read: () => NodeVitals['loopDelayMs']
+  /** Microseconds, since the start. */
+  readonly all: Histogram
 }
 
 export const createLoopDelay = (tickMs: number): LoopDelay => {
@@ -21,10 +24,12 @@ export const createLoopDelay = (tickMs: number): LoopDelay => {
   let gridAt: number | null = null
   let windowSince = 0
   let micros = createHistogram()
+  const all = createHistogram()
   let max = 0
   let lastWindow: NodeVitals['loopDelayMs'] | null = null
   const current = (): NodeVitals['loopDelayMs'] => ({ p99: tenths(quantileOf(micros.sparse(), 0.99) / 1_000), max: tenths(max) })
   return {
+    all,
     noteTick: ({ ticks, now }) => {
       if (gridAt === null) {
         gridAt = now
@@ -35,6 +40,7 @@ export const createLoopDelay = (tickMs: number): LoopDelay => {
       // Sooner than possible: the first tick was late itself, and the grid lies that much earlier.
       gridAt += ticks * tickMs + Math.min(0, lateMs)
       micros.record(lateMs * 1_000, 1)
+      all.record(lateMs * 1_000, 1)
       max = Math.max(max, lateMs)
       if (now - windowSince < WINDOW_MS) return
       lastWindow = current()

@@ -2,10 +2,16 @@
 
 import { createHistogram } from '../actors/kernel/histogram.ts'
 import { createLoopDelay } from './loopDelay.ts'
+import type { Histogram } from '../actors/kernel/histogram.ts'
 import type { VitalsPort } from '../topology/nodeOptions.ts'
 import type { NodeVitals } from '../topology/report.ts'
 
-export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']): VitalsPort => {
+export interface Vitals extends VitalsPort {
+  /** Microseconds that ticks came late, since the start. */
+  readonly loopDelayMicros: Histogram
+}
+
+export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']): Vitals => {
   const syncs = createHistogram()
   const loop = createLoopDelay(tickMs)
   let rssBytes = 0
@@ -31,5 +37,6 @@ export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']
     },
     noteSync: (tookMs) => syncs.record(tookMs * 1_000, 1),
     noteTick: loop.noteTick,
+    loopDelayMicros: loop.all,
   }
 }

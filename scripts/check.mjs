@@ -12,6 +12,7 @@ const inModules = (path) => join(root, 'node_modules', path)
 /** @type {[string, string[]][]} */
 const steps = [
   ['types', [inModules('typescript/bin/tsc'), '-p', 'tsconfig.json']],
+  ['types of the page', [inModules('typescript/bin/tsc'), '-p', 'observe/page/tsconfig.json']],
   ['lint', [inModules('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings']],
   ['dead code', [inModules('knip/bin/knip.js'), '--no-progress']],
   ['imports', [join(root, 'scripts/imports.mjs')]],

@@ -1,7 +1,8 @@
 /**
  * Adds up what the lanes of .ci/run left: `<lane>.code` (exit code) and, for jest lanes, `<lane>.json` in one folder, the figures of lanes
  * that count in another. The last line is "N passed, N failed"; a lane without tests of its own counts as one, and so does a
- * failure that no test owns (a crash, the coverage gate, the clock).
+ * failure that no test owns (a crash, the coverage gate, the clock). What a lane that failed complained of is said again here
+ * (`<lane>.log`), as the end of a long output is what people and programs look at.
  */
 
 import { readFileSync, readdirSync } from 'node:fs'
@@ -27,6 +28,20 @@ const testsOf = (lane) => {
   return { passed: LANES_OF_MANY.includes(lane) ? Math.min(passed, 1) : passed, failed }
 }
 
+/** Not what a test that passed is called. */
+const COMPLAINT = /^(?!.*✓).*(?:FAIL|●|✕|[Ee]rror: |not met|\bfailed: |survived|replay:)/
+const COMPLAINTS_MAX = 12
+const COMPLAINT_CHARACTERS = 400
+
+const complaintsOf = (lane) => {
+  try {
+    const lines = readFileSync(join(folder, `${lane}.log`), 'utf8').split('\n')
+    return [...new Set(lines.filter((line) => COMPLAINT.test(line)))].slice(-COMPLAINTS_MAX)
+  } catch {
+    return []
+  }
+}
+
 let passed = 0
 let failed = 0
 for (const name of names.filter((file) => file.endsWith('.code'))) {
@@ -36,7 +51,9 @@ for (const name of names.filter((file) => file.endsWith('.code'))) {
   const hasTests = tests.passed + tests.failed > 0
   passed += tests.passed + (isOk && !hasTests ? 1 : 0)
   failed += tests.failed + (!isOk && tests.failed === 0 ? 1 : 0)
-  if (!isOk) process.stdout.write(`ci: lane "${lane}" failed\n`)
+  if (isOk) continue
+  process.stdout.write(`ci: lane "${lane}" failed\n`)
+  for (const line of complaintsOf(lane)) process.stdout.write(`    ${line.trim().slice(0, COMPLAINT_CHARACTERS)}\n`)
 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`)
 if (failed > 0 || passed === 0) process.exitCode = 1

@@ -56,6 +56,8 @@ export interface ConnectOptions {
   readonly inFlightOperationsMax?: number | undefined
   /** Bytes of their keys and values. Default: 64 MiB. */
   readonly inFlightBytesMax?: number | undefined
+  /** Asked at every call for the trace it belongs to (W3C Trace Context), so that spans of the cluster are below those of the caller. */
+  readonly traceparent?: (() => string | undefined) | undefined
 }
 
 export interface ConnectWithCodec<Value> extends ConnectOptions {
@@ -94,7 +96,7 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
     client.fail('connecting failed')
     throw error
   }
-  return createKv(client, codec as Codec<unknown>, { timeoutMs, consistency })
+  return createKv(client, codec as Codec<unknown>, { timeoutMs, consistency, traceparent: options.traceparent })
 }
 
 /** Session ids must not be met twice in all the world, so chance is the system's here and never a seed's. */

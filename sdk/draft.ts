@@ -13,6 +13,8 @@ export interface DraftFrame {
   /** By position. */
   readonly calls: Call[]
   readonly latestDeadline: number
+  /** One of them belongs to a sampled trace. */
+  readonly isTraced: boolean
 }
 
 export interface Draft {
@@ -32,6 +34,7 @@ interface OpenFrame {
   readonly calls: Call[]
   bytes: number
   latestDeadline: number
+  isTraced: boolean
 }
 
 export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft => {
@@ -41,7 +44,7 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
   const frameFor = (consistency: Consistency, bytes: number): OpenFrame => {
     const frame = open.get(consistency)
     if (frame !== undefined && frame.calls.length < operationsMax && frame.bytes + bytes <= bytesMax()) return frame
-    const next: OpenFrame = { consistency, groups: [], calls: [], bytes: 0, latestDeadline: 0 }
+    const next: OpenFrame = { consistency, groups: [], calls: [], bytes: 0, latestDeadline: 0, isTraced: false }
     open.set(consistency, next)
     frames.push(next)
     return next
@@ -54,6 +57,7 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
       else frame.groups.push({ shard: call.shard, operations: [operation] })
       frame.calls.push(call)
       frame.bytes += call.bytes
+      if (call.trace !== '') frame.isTraced = true
       frame.latestDeadline = Math.max(frame.latestDeadline, call.deadline)
     },
     take: () => {

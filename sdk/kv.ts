@@ -12,6 +12,7 @@ import { CodecError, InvalidError, TooLargeError } from './errors.ts'
 import { nameOf } from './keyName.ts'
 import { MULTI_OPERATIONS_MAX } from './limits.ts'
 import { optionsProblem } from './options.ts'
+import { sampledTrace } from './trace.ts'
 import { ShardKvError } from './errors.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Client, Stats } from './client.ts'
@@ -19,6 +20,7 @@ import type { Codec } from './codec.ts'
 import type { Key } from './keyName.ts'
 import type { CallOptions, DeleteOptions, IncrementOptions, PutEntry, PutOptions, ReadOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
+import type { ReadTraceparent } from './trace.ts'
 
 /** What a read found. */
 export interface Entry<Value> {
@@ -67,6 +69,7 @@ export interface Kv<Value> {
 export interface KvDefaults {
   readonly timeoutMs: number
   readonly consistency: Consistency
+  readonly traceparent?: ReadTraceparent | undefined
 }
 
 interface Wish extends PutOptions, ReadOptions {
@@ -94,6 +97,7 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
         decode: codec.decode,
         timeoutMs: wish.timeoutMs ?? defaults.timeoutMs,
         signal: wish.signal,
+        trace: sampledTrace(wish.traceparent, defaults.traceparent),
         resolve: resolve as (value: unknown) => void,
         reject,
       })

@@ -25,12 +25,13 @@ import { operationOf } from './call.ts'
 import { createDraft } from './draft.ts'
 import { ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, PACE_MS_MAX, QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './limits.ts'
 import { createSentBatches } from './sentBatches.ts'
+import { traceHeaders } from './trace.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { BatchSessionId, ClientFrame } from '../bus/codec/batch.ts'
 import type { NodeFrame } from '../bus/codec/batchAnswers.ts'
-import type { Bus, Inbound } from '../bus/port.ts'
+import type { Bus, Headers, Inbound } from '../bus/port.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Call } from './call.ts'
 import type { DraftFrame } from './draft.ts'
@@ -138,10 +139,12 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
   }
 }
 
-const publish = (link: LinkState, frame: ClientFrame, replySequence: number): ReturnType<Bus['publish']> => {
+const publish = (link: LinkState, frame: ClientFrame, replySequence: number, headers?: Headers): ReturnType<Bus['publish']> => {
   const { bus, inbox, clock } = link.ports
   link.lastSentAt = clock.now()
-  return bus.publish(link.subject, encodeClientFrame(frame, link.writer), { reply: `${inbox}.${replySequence}` })
+  return bus.publish(link.subject, encodeClientFrame(frame, link.writer), {
+    reply: `${inbox}.${replySequence}`, ...(headers === undefined ? {} : { headers }),
+  })
 }
 
 const isReady = (link: LinkState, now: number): boolean => {
@@ -155,14 +158,15 @@ const isReady = (link: LinkState, now: number): boolean => {
   return link.door === 'open'
 }
 
-const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline }: DraftFrame, now: number): void => {
+const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline, isTraced }: DraftFrame, now: number): void => {
   const { session, sent } = link
   link.sequence += 1
   const { sequence } = link
   const timeoutMs = Math.max(1, Math.ceil(Math.min(ATTEMPT_MS_MAX, latestDeadline - now)))
   if (sent.count() === 0) link.heardAt = now
   sent.add(sequence, { session, calls, open: calls.length, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
-  const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence)
+  const headers = isTraced ? traceHeaders(calls) : undefined
+  const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence, headers)
   if (outcome !== 'sent') {
     sent.take(sequence)
     sent.unsent(calls, outcome === 'full' ? 'the connection to the broker is full' : `the broker took nothing (${outcome})`)

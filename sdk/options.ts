@@ -13,6 +13,8 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined
   /** Aborting it rejects the call with AbortError, which says whether the operation may have happened. */
   readonly signal?: AbortSignal | undefined
+  /** The trace that it belongs to (W3C Trace Context); default: what the connection's `traceparent` says. Only a sampled one is sent. */
+  readonly traceparent?: string | undefined
 }
 
 export interface ReadOptions extends CallOptions {

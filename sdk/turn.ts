@@ -179,7 +179,7 @@ export const ownCall = (
   const { session, shard } = lane
   const call = createCall({
     ...input, name: session.client, key: '', shard, value: undefined, ifRevision: undefined, ttlMs: undefined,
-    consistency: 'linearizable', decode: bytes.decode, signal: undefined,
+    consistency: 'linearizable', decode: bytes.decode, signal: undefined, trace: '',
   }, input.now)
   call.session = session
   call.sequence = 1

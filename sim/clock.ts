@@ -163,16 +163,18 @@ export interface NodeClockOptions {
   readonly wallStartMs: number
   /** Added to the wall clock, read at every call: a jump changes it. */
   readonly wallOffsetMs: () => number
+  /** Until what is deferred has its turn: on a busy node others come before it. Absent: at once. */
+  readonly turnMs?: number
 }
 
 export const createNodeClock = (options: NodeClockOptions): Clock => {
-  const { timeline, process, rate } = options
+  const { timeline, process, rate, turnMs = 0 } = options
   return {
     now: () => timeline.now() * rate,
     wall: () => Math.floor(options.wallStartMs + timeline.now() * rate + options.wallOffsetMs()),
     after: (ms, fn) => timeline.schedule(ms / rate, fn, { process }),
     defer: (fn) => {
-      timeline.schedule(0, fn, { process, kind: 'arrival' })
+      timeline.schedule(turnMs, fn, { process, kind: 'arrival' })
     },
   }
 }

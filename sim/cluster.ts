@@ -18,6 +18,7 @@ import { createNodeClock, createProcess } from './clock.ts'
 import { createDisk } from './disk.ts'
 import { doorsOf } from './network.ts'
 import { createTraceLogger } from './trace.ts'
+import { WALL_START_MS } from './wallClock.ts'
 import { createWire } from './wire.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
@@ -30,13 +31,11 @@ import type { NodeSettings } from '../topology/nodeOptions.ts'
 import type { Process, Timeline } from './clock.ts'
 import type { Disk } from './disk.ts'
 import type { Network } from './network.ts'
+import type { SimRecording } from './recording.ts'
 import { SIM_TICK_MS } from './options.ts'
 import type { SimOptions } from './options.ts'
 import type { Trace } from './trace.ts'
 import type { Tap } from './wire.ts'
-
-/** Both the start of simulated time and every node's wall clock, in milliseconds since the Unix epoch. */
-const WALL_START_MS = 1_700_000_000_000
 
 export interface Machine {
   readonly id: NodeId
@@ -49,8 +48,11 @@ export interface Machine {
   wallOffsetMs: number
   /** Why the node may end by itself; empty when it must not. */
   mayExit: string
-  /** Its replicas hold damage that was put there: they may be quarantined, and count for nothing. */
+  /** Its disk was damaged: replicas of an earlier generation than `soundFrom` may be quarantined, and count for nothing. */
   isDamaged: boolean
+  /** What its next life runs: today's, or another version where a cluster of two is looked at. */
+  createNode: typeof createNode
+  soundFrom: number
   /** It has a node: false before its first join, and after its node has left the cluster. */
   isInUse: boolean
   /** Its node is started to join: it asks to be added when the map does not name it. */
@@ -78,6 +80,7 @@ export interface ClusterInput {
   readonly random: Random
   readonly trace: Trace
   readonly tap: Tap
+  readonly recording?: SimRecording | undefined
   /** A node starts to run, or runs again after a pause. */
   readonly onRunning: (name: string) => void
   /** A node stopped by itself. */
@@ -101,7 +104,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const joiners = Array.from({ length: options.joiners }, (_, i) => nodeId(`n${options.nodes + i + 1}`))
   const machines = [...members, ...joiners].map((id): Machine => ({
     id, disk: createDisk(options.disk, random, timeline), node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false, isInUse: members.includes(id), isJoining: false,
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, createNode, isInUse: members.includes(id), isJoining: false,
   }))
   const genesisFor = (machine: Machine): Genesis => ({ ...must(genesis[0], 'a cluster has members'), node: machine.id })
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
@@ -119,11 +122,12 @@ export const createCluster = (input: ClusterInput): Cluster => {
     machine.lives += 1
     const clock = createNodeClock({
       timeline, process, rate: rates[at] ?? 1, wallStartMs: WALL_START_MS, wallOffsetMs: () => machine.wallOffsetMs,
+      turnMs: options.turnMs,
     })
     trace.line(machine.id, 'machine', `starts, life ${machine.lives}`)
     input.onRunning(machine.id)
     timeline.arrive(process, () => {
-      machine.node = createNode({
+      machine.node = machine.createNode({
         genesis: genesisFor(machine),
         ...(machine.isJoining ? { join: { weight: 1, zone: '' } } : {}),
         boot: bootId(hex64(random)),
@@ -138,6 +142,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
           doorsBus: connect(doorsOf(machine.id), process),
           controlBus: connect(`${machine.id}/control`, process),
           log: createTraceLogger(trace, machine.id, options.isVerbose),
+          ...(input.recording === undefined ? {} : { recorder: input.recording.recorderOf(machine.id) }),
         },
         onExit: (code, reason) => timeline.schedule(0, () => {
           if (machine.process === process && process.state !== 'dead') input.onExit(machine, code, reason)
@@ -227,7 +232,8 @@ const settingsOf = (options: SimOptions): NodeSettings => ({
   },
   raftTiming: options.raftTiming,
   raftLimits: options.raftLimits,
-  topologyLimits: { snapshotLogBytes: options.snapshotLogBytes },
+  topologyLimits: { snapshotLogBytes: options.snapshotLogBytes, ...(options.balance === undefined ? {} : { balance: options.balance }) },
   lostAfterMs: options.lostAfterMs,
+  figuresEveryMs: options.balance?.everyMs ?? 0,
   shardLimits: { snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
 })

@@ -3,14 +3,17 @@
  * forget what was not synced.
  *
  * The bytes live in a memory file system (storage/memoryFileSystem.ts), one per life of the process; between
- * lives there is an image. Losing power keeps a small share of the unsynced pages, each kept, lost or torn;
- * killing only the process keeps all of them.
+ * lives there are its names, cache and platter apart. Losing power keeps a small share of the unsynced pages, each kept, lost or torn.
+ * Killing only the process keeps all of them in the cache, where the next life finds them: they may be lost with the power yet.
  */
 
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
 import { createMemoryFileSystem, emptyImage } from '../storage/memoryFileSystem.ts'
+import { inodeBytes } from '../storage/memoryInode.ts'
+import { imageSeen, imageSurviving, namesOf } from '../storage/memoryNames.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { MemoryNames } from '../storage/memoryNames.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { Process, Timeline } from './clock.ts'
 
@@ -27,7 +30,7 @@ export type DamagedKind = 'log' | 'snapshot'
 export interface Disk {
   /** The file system of the next life. */
   readonly mount: (process: Process) => FileSystem
-  /** The process is gone, the machine is not: everything written survives. */
+  /** The process is gone, the machine is not: the next life sees everything written, and what was not synced is not synced. */
   readonly killed: () => void
   /** The machine lost power: unsynced pages are lost or torn, but for a few. */
   readonly lostPower: () => void
@@ -56,7 +59,7 @@ export interface Disk {
 }
 
 export const createDisk = (options: DiskOptions, random: Random, timeline: Timeline): Disk => {
-  let image: DiskImage = emptyImage
+  let names: MemoryNames = namesOf(emptyImage)
   let mounted: MemoryFileSystem | null = null
   let stalledUntil = 0
   let isSyncFailing = false
@@ -73,22 +76,22 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     faults += 1
     return { kind: 'error', code: 'EIO' }
   }
-  const unmount = (next: (fileSystem: MemoryFileSystem) => DiskImage): void => {
-    if (mounted === null) return
-    image = next(mounted)
-    // Whatever the old life still asks of its disk meets a dead one.
-    mounted.crash({ random, keep: 0 })
+  /** Whatever the old life still asks of its disk meets a dead one. */
+  const unmount = (): void => {
+    mounted?.kill()
     mounted = null
     isSyncFailing = false
   }
 
   const damageBy = (change: Change) => (kind: DamagedKind): string | null => {
-    const place = pick(random, placesIn(image, kind))
-    if (place === undefined) return null
-    const bytes = Uint8Array.from(image.files.get(place.path) ?? [])
-    const at = change(bytes.subarray(0, place.end), random)
+    const place = pick(random, placesIn(imageSeen(names), kind))
+    const inode = place && names.seen.get(place.path)
+    if (place === undefined || inode === undefined) return null
+    const before = inodeBytes(inode)
+    const after = Uint8Array.from(before)
+    const at = change(after.subarray(0, place.end), random)
     if (at === null) return null
-    image = { files: new Map(image.files).set(place.path, bytes), directories: image.directories }
+    inode.corrupt((bytes) => bytes.set(bytes.map((byte, i) => (before[i] === after[i] ? byte : after[i] ?? byte))))
     faults += 1
     return `${place.path} at ${at}`
   }
@@ -97,15 +100,18 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     mount: (process) => {
       const fileSystem = createMemoryFileSystem({
         schedule: (fn, call) => { timeline.schedule(latency(call), fn, { process, kind: 'arrival' }) },
-        image,
+        cache: names,
         capacityBytes: options.capacityBytes,
         fault,
       })
       mounted = fileSystem
       return fileSystem
     },
-    killed: () => unmount((fileSystem) => fileSystem.image()),
-    lostPower: () => unmount((fileSystem) => fileSystem.crash({ random, keep: options.keep })),
+    killed: unmount,
+    lostPower: () => {
+      unmount()
+      names = namesOf(imageSurviving(names, () => chance(random, options.keep)))
+    },
     stallUntil: (atMs) => {
       faults += 1
       stalledUntil = Math.max(stalledUntil, atMs)
@@ -116,8 +122,8 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
       mounted?.setCapacity(mounted.usedBytes() + freeBytes)
     },
     makeRoom: () => mounted?.setCapacity(options.capacityBytes),
-    copy: () => image,
-    restore: (copy) => { image = copy },
+    copy: () => imageSeen(names),
+    restore: (copy) => { names = namesOf(copy) },
     flipBit: damageBy(flipBit),
     zeroSector: damageBy(zeroSector),
     misdirectWrite: damageBy(misdirectWrite),

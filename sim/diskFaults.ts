@@ -6,7 +6,7 @@
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
-import { mayDamage } from './atlas.ts'
+import { harm, mayDamage } from './atlas.ts'
 import { say } from './faultContext.ts'
 import type { DamagedKind, Disk } from './disk.ts'
 import type { FaultAction, Range } from './faultContext.ts'
@@ -40,12 +40,13 @@ export const syncError: FaultAction = (context, machine) => {
 
 const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => string | null): FaultAction => (context) => {
   const { cluster, random } = context
-  const victim = pick(random, cluster.machines.filter((machine) => machine.node !== null && mayDamage(cluster, machine)))
+  const { machines } = cluster
+  const victim = pick(random, machines.filter((machine) => machine.node !== null && mayDamage(machines, context.newestMap(), machine)))
   if (victim === undefined) return
   cluster.kill(victim)
   const place = change(victim.disk, chance(random, 0.5) ? 'snapshot' : 'log')
   if (place !== null) {
-    victim.isDamaged = true
+    harm(victim, context.newestMap())
     say(context, kind, `${victim.id} ${place}`)
   }
   context.restart(victim)

@@ -17,6 +17,8 @@ const PAUSE_MS: Range = [50, 2_000]
 const LONG_PAUSE_MS: Range = [2_000, 10_000]
 const BEHIND_MS: Range = [20, 500]
 const WALL_JUMP_MS_MAX = 60_000
+/** Longer than a session may be idle, sooner or later. */
+const LEAP_MS: Range = [60_000, 1_800_000]
 /** Between one node's restart and the next, in a rolling one. */
 const ROLL_MS: Range = [300, 3_000]
 
@@ -51,7 +53,10 @@ const powerLossOfOne: FaultAction = (context, machine) => {
 
 const powerLossOfAll: FaultAction = (context) => {
   say(context, 'powerLossOfAll', 'everywhere')
-  for (const machine of context.cluster.machines) if (machine.node !== null) powerLoss(context, machine)
+  for (const machine of context.cluster.machines) {
+    if (machine.node !== null) powerLoss(context, machine)
+    else machine.disk.lostPower()
+  }
 }
 
 const pause: FaultAction = (context, machine) => {
@@ -99,10 +104,21 @@ const handOver: FaultAction = (context, machine) => {
   timeline.arrive(from.process, () => led.raft.send({ type: 'raft.transferLeadership', to }))
 }
 
+/**
+ * Machines that were all started with a wrong clock are told the time: whoever is elected next takes log time ahead with it, and somebody
+ * is, at once.
+ */
+const timeLeap: FaultAction = (context, machine) => {
+  const leapMs = between(context.random, ...LEAP_MS)
+  for (const machine of context.cluster.machines) machine.wallOffsetMs += leapMs
+  say(context, 'timeLeap', `${leapMs} ms, everywhere`)
+  handOver(context, machine)
+}
+
 export const faultActions: Readonly<Record<FaultKind, FaultAction>> = {
   crash, pause, powerLossOfAll,
   powerLoss: powerLossOfOne,
-  partition, clog, lateBurst, wallJump, diskStall, diskFull, syncError, bitFlip, drain,
+  partition, clog, lateBurst, wallJump, timeLeap, diskStall, diskFull, syncError, bitFlip, drain,
   halfOpen, peersLost, echo, zeroSector, misdirectedWrite, rollingRestart, handOver,
   ...mapFaults,
 }

@@ -1,5 +1,6 @@
 /** What faults are given to work with. */
 
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Timeline } from './clock.ts'
 import type { Cluster, Machine } from './cluster.ts'
@@ -14,6 +15,8 @@ export interface FaultsInput {
   readonly trace: Trace
   /** The names of the nodes that lead something now. */
   readonly leaders: () => readonly string[]
+  /** Of all that were ever committed. */
+  readonly newestMap: () => ClusterState
 }
 
 export interface FaultContext extends FaultsInput {

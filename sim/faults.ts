@@ -80,7 +80,8 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
     onExit: (machine, reason) => {
       trace.line(machine.id, 'machine', `ended by itself: ${reason}`)
       machine.isInUse = !hasLeft(cluster, machine)
-      cluster.losePower(machine)
+      // Its machine goes on: what it had not synced waits in the cache for the next process, which must not take it for durable.
+      cluster.kill(machine)
       restart(machine, exits)
     },
     injected: () => injected,

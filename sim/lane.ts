@@ -14,8 +14,8 @@ import { createRandom } from '../actors/kernel/random.ts'
 import { runSeeds } from './pool.ts'
 import { createTally } from './tally.ts'
 import type { LaneWorld } from '../lanes/command.ts'
+import type { SeedResult } from './pool.ts'
 import type { Tally } from './tally.ts'
-import type { Violation } from './watch.ts'
 
 const COUNT_DEFAULT = 400
 const TWICE_EVERY = 20
@@ -54,7 +54,7 @@ const derivedSeeds = (seed: number, count: number): number[] => {
 
 export interface LaneOutput {
   readonly say: (line: string) => void
-  readonly failureText: (seed: number, violation: Violation) => string
+  readonly failureText: (result: SeedResult) => string
   /** Leaves traces and smaller runs of what failed. */
   readonly leaveSmaller: (seeds: readonly number[]) => Promise<void>
   readonly replayCorpus: () => Promise<CorpusResult>
@@ -77,7 +77,7 @@ export const runLane = async (plan: LanePlan, world: LaneWorld, output: LaneOutp
     tally.add(result)
     if (result.violation === null) return
     failures.push(result.seed)
-    say(output.failureText(result.seed, result.violation))
+    say(output.failureText(result))
   })
   await output.leaveSmaller(failures)
   const corpus = await output.replayCorpus()

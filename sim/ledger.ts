@@ -69,6 +69,7 @@ export interface LedgerObserver {
   /** After each operation of a committed entry. */
   readonly onStep: (shard: number, entry: Entry, step: ModelStep) => void
   readonly onExpired: (shard: number, key: string) => void
+  readonly onSessionEnded: (shard: number, client: string) => void
 }
 
 export const createShardLedger = (shard: number, observer?: LedgerObserver): ShardLedger => {
@@ -104,6 +105,7 @@ export const createShardLedger = (shard: number, observer?: LedgerObserver): Sha
       observer?.onExpired(shard, key)
       noteVersion(key, at)
     },
+    onSessionEnded: (client) => observer?.onSessionEnded(shard, client),
   })
   const noteVersion = (key: string, at: number): void => {
     const record = model.read(key) ?? null

@@ -12,9 +12,9 @@
  *
  * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which
  * is the same as never. Two facts keep the search narrow, and lose nothing. Known revisions only grow, so
- * mutations that own one are placed in their order. And deletions of unknown outcome are alike, so they are
- * placed in the order of their invocation, and only where there is something to delete: any other order can be
- * turned into this one by exchanging two of them.
+ * mutations that own one are placed in their order. And deletions of unknown outcome are alike, and so are
+ * increments by the same amount, so they are placed in the order of their invocation, and only where they change
+ * something: any other order can be turned into this one by exchanging two of them.
  *
  * The search gives up after `stepsMax` steps: that is a failure of the check, never a pass.
  */
@@ -101,7 +101,7 @@ const stepUnknown = (state: KeyState, { call }: HistoryOperation): KeyState => {
     case 'put': return { value: call.value, revision: UNSEEN, floor: state.floor }
     case 'cas':
       return hasRevision(state, call.ifRevision) ? { value: call.value, revision: UNSEEN, floor: state.floor } : state
-    case 'del': return { value: null, revision: 0, floor: state.floor }
+    case 'del': return state.value === null ? state : { value: null, revision: 0, floor: state.floor }
     case 'incr': {
       const sum = sumOf(state, call.amount)
       return sum === null ? state : { value: sum, revision: UNSEEN, floor: state.floor }
@@ -264,26 +264,35 @@ interface Turns {
   readonly takeBack: (number: number) => void
 }
 
-/** Two queues: mutations with a known revision, in its order, and deletions of unknown outcome, in order of invocation. */
+/** Queues: mutations with a known revision, in its order, and those of unknown outcome that are alike, in order of invocation. */
 const createTurns = (operations: readonly HistoryOperation[]): Turns => {
-  const revisions = positions(operations, ownRevision)
-  const deletions = positions(operations, ({ call, outcome, invokedAt }) =>
-    (call.kind === 'del' && outcome.kind === 'unknown' ? invokedAt : null))
-  let revisionsPlaced = 0
-  let deletionsPlaced = 0
+  const kinds = new Set(operations.map(kindOfUnknown).filter((kind) => kind !== null))
+  const queues = [positions(operations, ownRevision), ...[...kinds].map((kind) =>
+    positions(operations, (operation) => (kindOfUnknown(operation) === kind ? operation.invokedAt : null)))]
+  const placed = queues.map(() => 0)
+  const queueOf = operations.map((_, number) => queues.findIndex((queue) => queue.has(number)))
   const move = (number: number, by: 1 | -1): void => {
-    if (revisions.has(number)) revisionsPlaced += by
-    if (deletions.has(number)) deletionsPlaced += by
+    const queue = queueOf[number] ?? -1
+    if (queue >= 0) placed[queue] = (placed[queue] ?? 0) + by
   }
   return {
     isNext: (number, state) => {
-      const deletion = deletions.get(number)
-      if (deletion !== undefined) return deletion === deletionsPlaced && state.value !== null
-      return (revisions.get(number) ?? revisionsPlaced) === revisionsPlaced
+      const queue = queueOf[number] ?? -1
+      if (queue < 0) return true
+      const operation = operations[number] as HistoryOperation
+      if (operation.outcome.kind === 'unknown' && step(state, operation) === state) return false
+      return queues[queue]?.get(number) === placed[queue]
     },
     place: (number) => move(number, 1),
     takeBack: (number) => move(number, -1),
   }
+}
+
+/** Operations of unknown outcome that are alike have the same; null: it has an outcome, or there is none like it. */
+const kindOfUnknown = ({ call, outcome }: HistoryOperation): string | null => {
+  if (outcome.kind !== 'unknown') return null
+  if (call.kind === 'del') return 'del'
+  return call.kind === 'incr' ? `incr ${call.amount}` : null
 }
 
 const ownRevision = ({ call, outcome }: HistoryOperation): number | null =>

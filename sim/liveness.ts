@@ -1,14 +1,15 @@
 /**
  * The liveness phase: everything heals for a random majority, and the cluster must live again: every shard commits within COMMIT_MS_MAX,
- * and every live, unharmed replica has the same state within AGREE_MS_MAX.
+ * and within AGREE_MS_MAX every live replica has the same state, and none is quarantined any more: what was damaged has been replaced.
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
 import { movesOf } from '../actors/topology/clusterState.ts'
+import { isHarmed } from './atlas.ts'
 import { newestState } from './mapFaults.ts'
 import { shardOf } from '../topology/hash.ts'
 import { nodeOf, shardId } from '../topology/ids.ts'
-import type { NodeId } from '../topology/ids.ts'
+import type { NodeId, ReplicaId } from '../topology/ids.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -60,12 +61,12 @@ export const awaitTrue = (simulation: Simulation, wanted: Wanted): void => {
 const missing = (probed: ReadonlySet<number>, shards: number): number[] =>
   Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !probed.has(shard))
 
-/** Machines whose majorities can carry every shard: all, less as many as every shard can spare. Damaged ones do not count. */
+/** Machines whose majorities can carry every shard: all, less as many as every shard can spare. */
 const drawSurvivors = ({ cluster, options }: Simulation): Machine[] => {
   const random = createRandom(options.seed + 1)
   let keep = [...cluster.machines]
-  // Whose majority a move needs is not drawn here: where members change, everybody lives.
-  if (options.joiners > 0) return keep
+  // Whose majority a move needs is not drawn here: where members change or are replaced, everybody lives.
+  if (options.joiners > 0 || cluster.machines.some(({ isDamaged }) => isDamaged)) return keep
   for (const candidate of shuffle(random, cluster.machines)) {
     const left = keep.filter((machine) => machine !== candidate)
     if (carriesEveryShard(cluster, left)) keep = left
@@ -76,7 +77,7 @@ const drawSurvivors = ({ cluster, options }: Simulation): Machine[] => {
 
 const carriesEveryShard = (cluster: Cluster, machines: readonly Machine[]): boolean =>
   (cluster.genesis[0]?.replicas ?? []).every((replicas) => {
-    const good = machines.filter(({ id, isDamaged }) => !isDamaged && replicas.some((replica) => nodeOf(replica) === id))
+    const good = machines.filter(({ id }) => replicas.some((replica) => nodeOf(replica) === id))
     return good.length > replicas.length / 2
   })
 
@@ -84,19 +85,23 @@ const keyInShard = (shard: number, shards: number): string => {
   for (let i = 0; ; i += 1) if (shardOf(`probe${i}`, shards) === shard) return `probe${i}`
 }
 
-/** Null when every live, unharmed replica has applied all that is committed, and their states are equal. */
+/** Null when every live replica has applied all that is committed, their states are equal, and what was damaged has been replaced. */
 export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Machine[]): string | null => {
   const state = newestState(cluster)
   if (state === null) return 'no node runs'
   const [moving] = movesOf(state)
   if (moving !== undefined) return `move ${moving.move.id} of ${moving.group} has not ended`
+  const ill = state.isPaused ? undefined : damagedIn(keep)[0]
+  if (ill !== undefined) return `${ill} has not been replaced`
   for (const ledger of watch.ledgers) {
     const hosts: ReadonlySet<NodeId> = new Set(state.shards[ledger.shard]?.replicas.map(nodeOf))
     const hashes = new Set<string>()
-    for (const { id, node, isDamaged } of keep) {
-      if (isDamaged || !hosts.has(id)) continue
+    for (const machine of keep) {
+      const { id, node } = machine
+      if (!hosts.has(id)) continue
       // A node that still opens its log has no replicas yet: it is to have them.
       const replica = node?.parts()?.host.of(shardId(ledger.shard))
+      if (replica !== undefined && isHarmed(machine, replica.id)) continue
       const applied = replica?.actor.status().appliedIndex ?? 0
       const committed = ledger.lines.length
       if (replica === undefined || applied !== committed) {
@@ -108,3 +113,6 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
   }
   return null
 }
+
+const damagedIn = (machines: readonly Machine[]): ReplicaId[] =>
+  machines.flatMap(({ node }) => node?.parts()?.host.damaged().map(({ id }) => id) ?? [])

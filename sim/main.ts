@@ -2,6 +2,7 @@
  * `npm run sim`: replays one seed with its trace, or runs many seeds on all cores.
  *
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
+ *   npm run sim -- --seed 42 --record FILE        what the actors did, too (docs/RECORDING.md)
  *   npm run sim -- --seeds 1..200 [--workers 2]
  *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
@@ -19,6 +20,9 @@ import { readCase, readCorpus } from './corpus.ts'
 import { recordFailure } from './failures.ts'
 import { runGossip } from './gossip/main.ts'
 import { drawOptions } from './options.ts'
+import { createSimRecording } from './recording.ts'
+import { readableAddressOf } from '../observe/simulator/address.ts'
+import { createLocalFiles } from '../storage/localFiles.ts'
 import { runSeed } from './run.ts'
 import { isLane, lanePlan, runLane } from './lane.ts'
 import { runSeeds } from './pool.ts'
@@ -26,7 +30,8 @@ import { createTally } from './tally.ts'
 import type { SimOptions, SimOverrides } from './options.ts'
 import type { CorpusResult } from './lane.ts'
 import type { LaneWorld } from '../lanes/command.ts'
-import type { Violation } from './watch.ts'
+import type { RunResult } from './run.ts'
+import type { DrawnRun } from '../observe/simulator/address.ts'
 
 interface Command {
   readonly seeds: readonly number[]
@@ -34,6 +39,7 @@ interface Command {
   readonly workers: number
   readonly shrinkMs: number
   readonly case?: string | undefined
+  readonly record?: string | undefined
   readonly corpus: boolean
 }
 
@@ -49,6 +55,9 @@ const SEED_DEFAULT = 1
 /** So many failures of one command are made smaller: where many seeds fail, they fail for few reasons. */
 const SHRUNK_MAX = 3
 const SHRINK_SECONDS_DEFAULT = 60
+
+/** Of a commit's name, in an address. */
+const COMMIT_CHARACTERS = 10
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 
@@ -74,10 +83,10 @@ export const main = async (args: readonly string[], world: SimWorld): Promise<vo
 /** Resolves with the number of failures. */
 const perform = async (command: Command, world: SimWorld): Promise<number> => {
   if (command.corpus) return (await replayCorpus(world.root)).failed
-  if (command.case !== undefined) return replay((await readCase(command.case)).options, `--case ${command.case}`)
+  if (command.case !== undefined) return replay((await readCase(command.case)).options, { flags: `--case ${command.case}` }, command.record)
   if (command.seeds.length > 1) return runMany(command, world)
   const seed = command.seeds[0] ?? SEED_DEFAULT
-  return replay(drawOptions(seed, command.overrides), `--seed ${seed}${flagsOf(command.overrides)}`)
+  return replay(drawOptions(seed, command.overrides), wayBack(seed, command.overrides, world.commit), command.record)
 }
 
 const readCommand = (args: readonly string[]): Command | string => {
@@ -87,17 +96,20 @@ const readCommand = (args: readonly string[]): Command | string => {
       options: {
         seed: { type: 'string' }, seeds: { type: 'string' }, nodes: { type: 'string' }, shards: { type: 'string' },
         minutes: { type: 'string' }, workers: { type: 'string' }, verbose: { type: 'boolean', default: false },
-        case: { type: 'string' }, corpus: { type: 'boolean', default: false }, 'shrink-seconds': { type: 'string' },
+        case: { type: 'string' }, record: { type: 'string' }, corpus: { type: 'boolean', default: false },
+        'shrink-seconds': { type: 'string' },
       },
     })
     const seeds = values.seeds === undefined ? [wholeNumber('seed', values.seed) ?? SEED_DEFAULT] : rangeOf(values.seeds)
     const minutes = values.minutes === undefined ? undefined : Number(values.minutes)
     if (minutes !== undefined && !(minutes > 0)) return '--minutes is a number above 0'
+    if (values.record !== undefined && (seeds.length > 1 || values.corpus)) return '--record is for one run: give --seed or --case'
     return {
       seeds,
       workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
       shrinkMs: (wholeNumber('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
       case: values.case,
+      record: values.record,
       corpus: values.corpus,
       overrides: {
         nodes: wholeNumber('nodes', values.nodes),
@@ -125,11 +137,15 @@ const rangeOf = (text: string): number[] => {
 }
 
 /** Returns the number of failures. */
-const replay = (options: SimOptions, flags: string): number => {
-  const result = runSeed(options, (line) => process.stdout.write(`${line}\n`))
+const replay = async (options: SimOptions, way: WayBack, record: string | undefined): Promise<number> => {
+  const recording = record === undefined ? undefined : createSimRecording()
+  const result = runSeed(options, { onLine: say, ...(recording === undefined ? {} : { recording }) })
+  if (recording !== undefined && record !== undefined) {
+    await createLocalFiles().writeAtomically(record, [...recording.lines({ seed: options.seed, cluster: 'sim' })].join(''))
+  }
   process.stdout.write(`trace ${result.traceHash}\n`)
   if (result.violation === null) return 0
-  process.stderr.write(`${failureText(options.seed, result.violation, flags)}\n`)
+  process.stderr.write(`${failureText(options.seed, result, way)}\n`)
   return 1
 }
 
@@ -138,10 +154,10 @@ const replayCorpus = async (root: string): Promise<CorpusResult> => {
   const cases = await readCorpus(directory)
   let failed = 0
   for (const [name, { options }] of cases) {
-    const { violation } = runSeed(options)
-    if (violation === null) continue
+    const result = runSeed(options)
+    if (result.violation === null) continue
     failed += 1
-    say(failureText(options.seed, violation, `--case test/corpus/sim/${name}`))
+    say(failureText(options.seed, result, { flags: `--case test/corpus/sim/${name}` }))
   }
   say(`corpus: ${cases.size - failed} passed, ${failed} failed`)
   return { passed: cases.size - failed, failed }
@@ -154,7 +170,7 @@ const runMany = async (command: Command, world: SimWorld): Promise<number> => {
     tally.add(result)
     if (result.violation === null) return
     failures.push(result.seed)
-    say(failureText(result.seed, result.violation, `--seed ${result.seed}${flagsOf(command.overrides)}`))
+    say(failureText(result.seed, result, wayBack(result.seed, command.overrides, world.commit)))
   })
   await leaveSmaller(failures, command, world)
   for (const line of tally.lines()) say(line)
@@ -173,13 +189,36 @@ const leaveSmaller = async (
 
 const runAsLane = (args: readonly string[], world: SimWorld): Promise<number> => runLane(lanePlan(args, world), world, {
   say,
-  failureText: (seed, violation) => failureText(seed, violation, `--seed ${seed}`),
+  failureText: (result) => failureText(result.seed, result, wayBack(result.seed, {}, world.commit)),
   leaveSmaller: (seeds) => leaveSmaller(seeds, { overrides: {}, shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND }, world),
   replayCorpus: () => replayCorpus(world.root),
 })
 
-const failureText = (seed: number, { invariant, text }: Violation, flags: string): string =>
-  `seed ${seed} failed: ${invariant}: ${text}\n  replay: npm run sim -- ${flags}`
+/** How to see a run again: the flags of this command, and for what is drawn from a seed the address in the Observatory. */
+interface WayBack {
+  readonly flags: string
+  readonly run?: DrawnRun
+}
+
+const wayBack = (seed: number, overrides: SimOverrides, commit: string): WayBack => ({
+  flags: `--seed ${seed}${flagsOf(overrides)}`,
+  run: {
+    faults: 'drawn', seed, nodes: overrides.nodes ?? null, shards: overrides.shards ?? null,
+    minutes: overrides.safetyMs === undefined ? null : overrides.safetyMs / MS_PER_MINUTE,
+    commit: commit.slice(0, COMMIT_CHARACTERS), to: null, digest: null,
+  },
+})
+
+const failureText = (
+  seed: number, { violation, traceHash }: Pick<RunResult, 'violation' | 'traceHash'>, { flags, run }: WayBack,
+): string => {
+  const address = run === undefined ? null : readableAddressOf({ ...run, digest: traceHash })
+  return [
+    `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}`,
+    `  replay: npm run sim -- ${flags}`,
+    ...(address === null ? [] : [`  watch: the Observatory of any node, at /${address}`]),
+  ].join('\n')
+}
 
 const flagsOf = ({ nodes, shards, safetyMs }: SimOverrides): string =>
   [flag('nodes', nodes), flag('shards', shards), flag('minutes', safetyMs === undefined ? undefined : safetyMs / MS_PER_MINUTE)].join('')

@@ -23,6 +23,7 @@ export interface MapLedger {
   readonly follow: (log: AppliedLog) => void
   /** Undefined when no such epoch was ever committed. */
   readonly stateAt: (epoch: number) => ClusterState | undefined
+  readonly newest: () => ClusterState
   /** Whether a committed state has ever named the replica for the group. */
   readonly hasNamed: (group: GroupKey, replica: ReplicaId) => boolean
 }
@@ -55,6 +56,7 @@ export const createMapLedger = (genesis: () => Genesis): MapLedger => {
       begun()
       return states.get(epoch)
     },
+    newest: begun,
     hasNamed: (group, replica) => {
       begun()
       return named.has(`${group} ${replica}`)

@@ -39,6 +39,8 @@ export interface ModelObserver {
   /** Right after each operation. */
   readonly onStep: (step: ModelStep) => void
   readonly onExpired: (key: string) => void
+  /** Idle for too long. */
+  readonly onSessionEnded: (client: string) => void
 }
 
 export interface Model {
@@ -136,7 +138,7 @@ export const createModel = (): Model => {
     return { result, isExecuted: true }
   }
 
-  const expire = (onExpired: ModelObserver['onExpired']): void => {
+  const expire = ({ onExpired, onSessionEnded }: ModelObserver): void => {
     const due = [...records].filter(([, { expiresAtMs }]) => expiresAtMs !== 0 && expiresAtMs <= timeMs)
     due.sort(([aKey, a], [bKey, b]) => a.expiresAtMs - b.expiresAtMs || (aKey < bKey ? -1 : 1))
     for (const [key] of due) {
@@ -144,19 +146,21 @@ export const createModel = (): Model => {
       onExpired(key)
     }
     for (const [client, { renewedAtMs }] of sessions) {
-      if (renewedAtMs + SESSION_IDLE_MS + SESSION_RENEW_MS <= timeMs) endSession(client)
+      if (renewedAtMs + SESSION_IDLE_MS + SESSION_RENEW_MS > timeMs) continue
+      endSession(client)
+      onSessionEnded(client)
     }
   }
 
   return {
-    apply: (payload, { onStep, onExpired }) => {
+    apply: (payload, observer) => {
       const decoded = decodeBatch(payload)
       if ('reason' in decoded) return false
       timeMs = Math.max(timeMs, decoded.value.timeMs)
-      expire(onExpired)
+      expire(observer)
       for (const operation of decoded.value.operations) {
         const value = operation.value === undefined ? undefined : decoder.decode(operation.value)
-        onStep({ operation, value, ...stepOf(operation, value) })
+        observer.onStep({ operation, value, ...stepOf(operation, value) })
       }
       return true
     },

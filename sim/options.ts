@@ -10,6 +10,7 @@ import { between, chance, createRandom, fraction, pick } from '../actors/kernel/
 import { VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { defaultSettings } from '../topology/nodeOptions.ts'
+import type { BalanceLimits } from '../actors/topology/balance.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { Random } from '../actors/kernel/random.ts'
@@ -19,7 +20,7 @@ import type { NetworkOptions } from './network.ts'
 export const faultKinds = [
   'crash', 'powerLoss', 'powerLossOfAll', 'pause', 'partition', 'clog', 'lateBurst', 'wallJump', 'diskStall', 'diskFull', 'syncError',
   'bitFlip', 'drain', 'halfOpen', 'peersLost', 'echo', 'zeroSector', 'misdirectedWrite', 'rollingRestart', 'handOver', 'join', 'leave',
-  'reweigh', 'moveByHand', 'cancelMove',
+  'reweigh', 'moveByHand', 'cancelMove', 'timeLeap',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -71,12 +72,16 @@ export interface SimOptions {
   readonly replicationFactor: number
   /** How long a silent node's replicas are waited for. */
   readonly lostAfterMs: number
+  /** By what load is balanced, once it is switched on; absent: nobody asks how much is asked of shards. */
+  readonly balance?: BalanceLimits
   /** Whether the broker maps keys to slots; otherwise nodes forward. */
   readonly isMapped: boolean
   /** What the broker takes in one message. */
   readonly maxPayloadBytes: number
   readonly safetyMs: number
   readonly clockRateMax: number
+  /** How long what is deferred to a later turn of a node's loop waits for it. */
+  readonly turnMs: number
   readonly disk: DiskOptions
   readonly network: NetworkOptions
   readonly workload: WorkloadOptions
@@ -110,7 +115,7 @@ const DEFAULT_SAFETY_MS = 20_000
 
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
-  const drawn = withTopology(withMemory(withPayload(drawBase(seed, random), random), random), random)
+  const drawn = withTurns(withLeaps(withTopology(withMemory(withPayload(drawBase(seed, random), random), random), random), random), random)
   return {
     ...drawn,
     nodes: overrides.nodes ?? drawn.nodes,
@@ -140,10 +145,11 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     maxPayloadBytes: MAX_PAYLOAD_BYTES_DEFAULT,
     safetyMs: DEFAULT_SAFETY_MS,
     clockRateMax: chance(random, 0.5) ? 0.01 : 0,
+    turnMs: 0,
     disk: drawDisk(random),
     network: drawNetwork(random),
     workload: drawWorkload(random),
-    faults: faultKinds.filter((kind) => chance(random, kindShares[kind] ?? 0.4)),
+    faults: faultKinds.filter((kind) => kind !== 'timeLeap' && chance(random, kindShares[kind] ?? 0.4)),
     skippedFaults: [],
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
@@ -163,15 +169,34 @@ const withTopology = (base: SimOptions, random: Random): SimOptions => {
   const kinds = elasticKinds.filter(() => chance(random, 0.7))
   const lostAfterMs = chance(random, 0.33) ? between(random, 3_000, 8_000) : LOST_AFTER_MS_DEFAULT
   const joiners = between(random, 1, 2)
-  const plain = base.faults.filter((kind) => !elasticKinds.includes(kind) && !(isElastic && damageKinds.includes(kind)))
+  const plain = base.faults.filter((kind) => !elasticKinds.includes(kind))
   if (!isElastic) return { ...base, faults: plain }
   return { ...base, joiners, lostAfterMs, faults: [...plain, ...new Set<FaultKind>(['join', ...kinds])] }
 }
 
+/** Once a session, or a key with a time to live, is over in all of a run, little is left of what they are there for. */
+const withLeaps = (base: SimOptions, random: Random): SimOptions =>
+  (chance(random, 0.2) ? { ...base, faults: [...base.faults, 'timeLeap'] } : base)
+
+/**
+ * In a fifth of the seeds the nodes' loops are busy, and what is handed on in portions comes in small ones: then a member has committed
+ * more than it has applied while it is elected, deposed, asked, paused and killed.
+ */
+const withTurns = (base: SimOptions, random: Random): SimOptions => {
+  if (!chance(random, 0.2)) return base
+  return {
+    ...base,
+    turnMs: pick(random, [2, 10, 40]) ?? 2,
+    raftLimits: {
+      ...base.raftLimits,
+      emitBytesMax: pick(random, [64, 512, 4_096]) ?? 512,
+      learnerBytesInFlightMax: pick(random, [512, 8_192, 262_144]) ?? 8_192,
+    },
+  }
+}
+
 /** What people do to the cluster's map. */
 export const elasticKinds: readonly FaultKind[] = ['join', 'leave', 'reweigh', 'moveByHand', 'cancelMove']
-/** Which replicas may be damaged is reckoned by where they were born, so damage and moves do not meet yet. */
-const damageKinds: readonly FaultKind[] = ['bitFlip', 'zeroSector', 'misdirectedWrite']
 /** A node's own: longer than a run. */
 const LOST_AFTER_MS_DEFAULT = 30_000
 
@@ -223,12 +248,13 @@ const drawRaftTiming = (random: Random): SimOptions['raftTiming'] => {
   return chance(random, 0.33) ? { ...drawn, ...defaultSettings.raftTiming } : drawn
 }
 
-const drawRaftLimits = (random: Random): Partial<RaftLimits> => ({
-  tailEntriesMax: pick(random, [0, 4, 64, 8_192]) ?? 0,
-  chunkBytesMax: pick(random, [256, 4_096, 131_072]) ?? 4_096,
-  appendBytesMax: pick(random, [256, 8_192, 524_288]) ?? 8_192,
-  appendsInFlightMax: pick(random, [1, 4, 64]) ?? 64,
-})
+const drawRaftLimits = (random: Random): Partial<RaftLimits> => {
+  const tailEntriesMax = pick(random, [0, 4, 64, 8_192]) ?? 0
+  const chunkBytesMax = pick(random, [256, 4_096, 131_072]) ?? 4_096
+  const appendBytesMax = pick(random, [256, 8_192, 524_288]) ?? 8_192
+  const appendsInFlightMax = pick(random, [1, 4, 64]) ?? 64
+  return { tailEntriesMax, chunkBytesMax, appendBytesMax, appendsInFlightMax, emitBytesMax: appendBytesMax }
+}
 
 const drawDisk = (random: Random): DiskOptions => ({
   syncMsMean: pick(random, [0.2, 0.5, 2, 10]) ?? 0.5,

@@ -11,11 +11,11 @@ const QUIET_MS_MAX = 30_000
 
 export const checkQuiet = (simulation: Simulation): void => {
   const { cluster, workload } = simulation
-  const views = (): ReplicaView[] => cluster.machines.filter(({ isDamaged }) => !isDamaged).flatMap((machine) => {
+  const views = (): ReplicaView[] => cluster.machines.flatMap((machine) => {
     const parts = machine.node?.parts()
     if (parts === undefined || parts === null) return []
     const walBacklogBytes = parts.wal.backlogBytes()
-    return parts.host.all().map((replica) => viewOf({ machine, replica, walBacklogBytes }))
+    return parts.host.all().map((replica) => viewOf({ machine, replica, walBacklogBytes })).filter(({ isDamaged }) => !isDamaged)
   })
   const problem = (): string | null => unresolved(views(), workload.inFlight())
   awaitTrue(simulation, { withinMs: QUIET_MS_MAX, isTrue: () => problem() === null, problem: () => problem() ?? '' })

@@ -1,5 +1,6 @@
 /** Takes a view (view.ts) from a running node's parts. */
 
+import { isHarmed } from './atlas.ts'
 import type { HostedReplica } from '../topology/hostedReplica.ts'
 import type { Machine } from './cluster.ts'
 import type { ReplicaView } from './view.ts'
@@ -17,7 +18,7 @@ export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): Replic
     id: replica.id,
     shard: replica.shard,
     life: machine.lives,
-    isDamaged: machine.isDamaged,
+    isDamaged: isHarmed(machine, replica.id),
     role: raft.role,
     term: raft.term,
     vote: raft.vote,

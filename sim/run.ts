@@ -16,6 +16,7 @@ import { describeOptions } from './options.ts'
 import { createSimulation } from './simulation.ts'
 import type { MarkCounts } from './marks/marks.ts'
 import type { SimOptions } from './options.ts'
+import type { SimRecording } from './recording.ts'
 import type { Simulation } from './simulation.ts'
 import type { Violation } from './watch.ts'
 
@@ -40,29 +41,55 @@ export interface RunFigures {
   readonly marks: MarkCounts
 }
 
-export const runSeed = (options: SimOptions, onLine?: (line: string) => void): RunResult => {
-  const simulation = createSimulation({ options, ...(onLine === undefined ? {} : { onLine }) })
+export interface RunListeners {
+  readonly onLine?: (line: string) => void
+  readonly recording?: SimRecording
+}
+
+/** A run that has begun: whoever looks on drives its safety phase piece by piece, and ends it. */
+export interface OpenRun {
+  readonly simulation: Simulation
+  /** Whatever is left of the safety phase, and all that comes after it. Once. */
+  readonly finish: () => RunResult
+}
+
+export const runSeed = (options: SimOptions, listeners: RunListeners = {}): RunResult => openRun(options, listeners).finish()
+
+export const openRun = (options: SimOptions, listeners: RunListeners = {}): OpenRun => {
+  const simulation = createSimulation({ options, ...listeners })
   const { timeline, trace, cluster, workload, faults } = simulation
   trace.line('sim', 'seed', `${options.seed} ${describeOptions(options)}`)
-  try {
+  failing(simulation, () => {
     for (const machine of cluster.machines) if (machine.isInUse) cluster.start(machine)
     workload.start()
     faults.start()
-    timeline.runUntil(options.safetyMs)
-    workload.stop()
-    if (simulation.violation() === null) runLiveness(simulation)
-    if (simulation.violation() === null) checkBooks(simulation)
-    if (simulation.violation() === null) checkQuiet(simulation)
-  } catch (error) {
-    simulation.fail({ invariant: 'nothing throws', text: error instanceof Error ? error.stack ?? error.message : String(error) })
+  })
+  const finish = (): RunResult => {
+    failing(simulation, () => {
+      timeline.runUntil(options.safetyMs)
+      workload.stop()
+      if (simulation.violation() === null) runLiveness(simulation)
+      if (simulation.violation() === null) checkBooks(simulation)
+      if (simulation.violation() === null) checkQuiet(simulation)
+    })
+    trace.line('sim', 'end', simulation.violation() === null ? 'all is well' : 'failed')
+    return {
+      seed: options.seed,
+      violation: simulation.violation(),
+      traceHash: trace.hash(),
+      trace: trace.lines(),
+      figures: figuresOf(simulation),
+    }
   }
-  trace.line('sim', 'end', simulation.violation() === null ? 'all is well' : 'failed')
-  return {
-    seed: options.seed,
-    violation: simulation.violation(),
-    traceHash: trace.hash(),
-    trace: trace.lines(),
-    figures: figuresOf(simulation),
+  return { simulation, finish }
+}
+
+/** What throws has failed. */
+export const failing = ({ fail }: Simulation, run: () => void): void => {
+  try {
+    run()
+  } catch (error) {
+    fail({ invariant: 'nothing throws', text: error instanceof Error ? error.stack ?? error.message : String(error) })
   }
 }
 

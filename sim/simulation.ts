@@ -4,6 +4,7 @@
 
 import { must } from '../actors/kernel/assert.ts'
 import { createRandom } from '../actors/kernel/random.ts'
+import { openEnvelope } from '../bus/envelope.ts'
 import { nodeOf } from '../topology/ids.ts'
 import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
@@ -20,6 +21,7 @@ import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
 import type { Marks } from './marks/marks.ts'
 import type { Network } from './network.ts'
+import type { SimRecording } from './recording.ts'
 import { SIM_TICK_MS } from './options.ts'
 import type { SimOptions } from './options.ts'
 import type { Trace } from './trace.ts'
@@ -50,16 +52,27 @@ export interface Simulation {
 export interface SimulationInput {
   readonly options: SimOptions
   readonly onLine?: (line: string) => void
+  /** Of the newest version in the cluster; left out, today's. */
+  readonly openEnvelope?: typeof openEnvelope
+  readonly recording?: SimRecording
 }
 
-export const createSimulation = ({ options, onLine }: SimulationInput): Simulation => {
+export const createSimulation = ({ options, onLine, recording, openEnvelope: open = openEnvelope }: SimulationInput): Simulation => {
   const timeline = createTimeline()
+  recording?.begin(timeline.now)
   const random = createRandom(options.seed)
   const marks: Marks = createMarks({
     now: timeline.now, shards: options.shards, nodes: options.nodes, largeValueBytes: options.workload.largeValueBytes,
     ledgerOf: (shard) => watch.ledgers[shard], network: () => network.counters(),
   })
-  const trace = createTrace({ now: timeline.now, onColumns: marks.onLine, ...(onLine === undefined ? {} : { onLine }) })
+  const trace = createTrace({
+    now: timeline.now,
+    onColumns: (columns) => {
+      marks.onLine(columns)
+      recording?.onColumns(columns)
+    },
+    ...(onLine === undefined ? {} : { onLine }),
+  })
   const networkSeed = random.uint32()
   const networkOf = (seed: number): Network => createNetwork(options.network, createRandom(seed), timeline.now)
   const network = withAside(networkOf(networkSeed), networkOf(networkSeed + ASIDE_SEED))
@@ -71,6 +84,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     timeline.stop()
   }
   const watch: Watch = createWatch({
+    openEnvelope: open,
     shards: options.shards,
     genesis: () => must(cluster.genesis[0], 'a cluster has members'),
     silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
@@ -85,11 +99,13 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     ledgerObserver: {
       onStep: (shard, entry, step) => marks.onStep({ shard, entry, step }),
       onExpired: marks.onExpired,
+      onSessionEnded: marks.onSessionEnded,
     },
   })
   const cluster: Cluster = createCluster({
     options, timeline, network, trace, random: createRandom(random.uint32()),
     tap: { sent: watch.onSent, heard: watch.onHeard },
+    recording,
     onRunning: watch.onRunning,
     onExit: (machine, code, reason) => {
       if (machine.mayExit !== '' || machine.isDamaged || hasLeft(cluster, machine)) faults.onExit(machine, reason)
@@ -107,7 +123,7 @@ export const createSimulation = ({ options, onLine }: SimulationInput): Simulati
     },
   })
   const faults = createFaults(options, {
-    cluster, network, timeline, trace, random: createRandom(random.uint32()), leaders: () => leadersIn(cluster),
+    cluster, network, timeline, trace, random: createRandom(random.uint32()), leaders: () => leadersIn(cluster), newestMap: watch.newestMap,
   })
   timeline.afterEach((process) => {
     trace.step(process?.name ?? '')

@@ -6,7 +6,7 @@
  * changed, but for what may change unseen.
  */
 
-import { openEnvelope } from '../bus/envelope.ts'
+import type { openEnvelope } from '../bus/envelope.ts'
 import { decodeFrame } from '../bus/codec/frame.ts'
 import { senderOf } from '../bus/subjects.ts'
 import { nodeId } from '../topology/ids.ts'
@@ -27,6 +27,7 @@ import { createQuorumContact } from './invariants/quorumContact.ts'
 import { createMapLedger } from './mapLedger.ts'
 import { createMapWatch } from './mapWatch.ts'
 import { viewOf } from './replicaView.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { ReplicaId } from '../topology/ids.ts'
 import type { HostedReplica } from '../topology/hostedReplica.ts'
@@ -41,6 +42,8 @@ export interface Violation {
 }
 
 export interface WatchInput {
+  /** Reads what nodes say to each other, in every layout that they use. */
+  readonly openEnvelope: typeof openEnvelope
   readonly shards: number
   /** Asked for when something has happened: the cluster is made after this. */
   readonly genesis: () => Genesis
@@ -57,6 +60,8 @@ export interface WatchInput {
 
 export interface Watch {
   readonly ledgers: readonly ShardLedger[]
+  /** Of all the cluster maps that were ever committed. */
+  readonly newestMap: () => ClusterState
   readonly afterEvent: (process: Process | null) => void
   readonly onSent: (process: Process, subject: string, data: Uint8Array) => void
   readonly onHeard: (process: Process, subject: string) => void
@@ -100,6 +105,7 @@ export const createWatch = (input: WatchInput): Watch => {
   }
   return {
     ledgers,
+    newestMap: maps.newest,
     afterEvent: (process) => {
       if (process === null || process.state === 'dead') return
       const machine = input.machineOf(process.name)
@@ -111,7 +117,7 @@ export const createWatch = (input: WatchInput): Watch => {
       for (const replica of parts.host.all()) lookAt(machine, replica, backlog)
     },
     onSent: (_process, subject, data) => {
-      for (const mail of mailIn(subject, data)) {
+      for (const mail of mailIn(subject, data, input.openEnvelope)) {
         input.onMail?.(mail)
         for (const invariant of invariants) report(invariant, invariant.checkMail?.(mail))
       }
@@ -138,10 +144,10 @@ const hasSameMatches = (a: ReplicaView['matchIndex'], b: ReplicaView['matchIndex
 const isFrame = (subject: string): boolean =>
   subject.startsWith('skv.') && subject.startsWith('.node.', subject.indexOf('.', 'skv.'.length))
 
-const mailIn = (subject: string, data: Uint8Array): SentMail[] => {
+const mailIn = (subject: string, data: Uint8Array, open: typeof openEnvelope): SentMail[] => {
   if (!isFrame(subject)) return []
   const [, , , to = '', from = ''] = subject.split('.')
-  const opened = openEnvelope(data)
+  const opened = open(data)
   if (!opened.ok) return []
   const frame = decodeFrame(opened.body, { from: nodeId(from), self: nodeId(to) })
   if (!frame.ok) return []

@@ -28,7 +28,7 @@ export interface File {
 export interface FileSystem {
   /** `create` fails with EEXIST when the file exists; `write` opens an existing one for reading and writing. */
   readonly open: (path: string, mode: 'read' | 'write' | 'create', done: Done<File>) => void
-  /** Creates the directory and its parents; no error when it exists. Parents are synced by the implementation. */
+  /** Creates the directory and its parents; no error when it exists. Its parents are synced by the implementation, in both cases. */
   readonly makeDirectory: (path: string, done: Done) => void
   /** Names (not paths) of the entries, sorted by code unit. ENOENT when the directory is missing. */
   readonly list: (path: string, done: Done<readonly string[]>) => void

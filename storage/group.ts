@@ -15,7 +15,7 @@ import { assert } from '../actors/kernel/assert.ts'
 import { viewOf } from './bytes.ts'
 import { crc32 } from './crc.ts'
 import { encodeRecord, recordBytes } from './record.ts'
-import type { WalRecord } from './record.ts'
+import type { RecordToWrite, WalRecord } from './record.ts'
 
 /** A place in the log: segments are numbered from 1. */
 export interface Position {
@@ -43,19 +43,23 @@ export const GROUP_MAGIC = 0x47564b53
 export const isBefore = (a: Position, b: Position): boolean =>
   a.segment < b.segment || (a.segment === b.segment && a.offset < b.offset)
 
-type GroupFields = Omit<GroupHeader, 'checksum' | 'recordCount' | 'bodyBytes'>
+type HeaderFields = Omit<GroupHeader, 'checksum' | 'recordCount' | 'bodyBytes'>
+/** `level`: of the segment; left out, the first. */
+type GroupFields = HeaderFields & Pick<RecordToWrite, 'level'>
 
 /** The group's bytes and the chain value after its last record. */
 export const encodeGroup = (
   fields: GroupFields, records: readonly WalRecord[],
 ): { readonly bytes: Uint8Array; readonly chain: number } => {
   let bodyBytes = 0
+  const { level, ...header } = fields
+  const layout = level === undefined ? {} : { level }
   for (const record of records) bodyBytes += recordBytes(record)
   const bytes = new Uint8Array(GROUP_HEADER_BYTES + bodyBytes)
-  let chain = writeHeader(bytes, { ...fields, bodyBytes, recordCount: records.length })
+  let chain = writeHeader(bytes, { ...header, bodyBytes, recordCount: records.length })
   let offset = GROUP_HEADER_BYTES
   for (const record of records) {
-    const written = encodeRecord(bytes, offset, { record, chain })
+    const written = encodeRecord(bytes, offset, { record, chain, ...layout })
     chain = written.chain
     offset = written.end
   }

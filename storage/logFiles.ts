@@ -35,6 +35,8 @@ export interface GroupPlan {
   readonly synced: Position
   readonly firstSegment: number
   readonly isSeal: boolean
+  /** Of the segment. */
+  readonly level: number
   readonly records: readonly WalRecord[]
 }
 
@@ -62,6 +64,8 @@ export interface LogFilesOptions {
   readonly directory: string
   /** For a new log: see group.ts. */
   readonly newSalt: number
+  /** A group is written and its sync begins. */
+  readonly onSync?: () => void
 }
 
 type Written = (failure: WriteFailure | undefined) => void
@@ -71,6 +75,7 @@ interface Unwritten { readonly file: File; buffers: readonly Uint8Array[]; posit
 /** Where the log goes on: the files, the chain value the next group continues, and the group whose write is under way. */
 interface Writer {
   readonly segments: SegmentFiles
+  readonly onSync: () => void
   chain: number
   salt: number
   unwritten: Unwritten | undefined
@@ -78,7 +83,7 @@ interface Writer {
 
 export const createLogFiles = (options: LogFilesOptions): LogFiles => {
   const segments = createSegmentFiles(options.fileSystem, options.directory)
-  const writer: Writer = { segments, chain: 0, salt: options.newSalt, unwritten: undefined }
+  const writer: Writer = { segments, onSync: options.onSync ?? (() => {}), chain: 0, salt: options.newSalt, unwritten: undefined }
   return {
     open: (onScanned, done) => openLog(writer, onScanned, done),
     prepare: (segment, sizeBytes, done) => prepareSegment(segments, { segment, sizeBytes }, done),
@@ -108,16 +113,16 @@ const openLog = (writer: Writer, onScanned: () => void, done: Done<LogRecovery |
 
 const writeGroup = (writer: Writer, plan: GroupPlan, done: Written): void => {
   assert(writer.unwritten === undefined, 'one group is written at a time')
-  const { at, opens, synced, firstSegment, isSeal } = plan
+  const { at, opens, synced, firstSegment, isSeal, level } = plan
   const { salt } = writer
   const file = must(writer.segments.files.get(at.segment), `segment ${at.segment} is prepared`)
   const buffers: Uint8Array[] = []
   if (opens !== undefined) {
-    const header = encodeSegmentHeader({ salt, segment: at.segment, chain: writer.chain, ...opens })
+    const header = encodeSegmentHeader({ salt, segment: at.segment, chain: writer.chain, level, ...opens })
     writer.chain = header.checksum
     buffers.push(header.bytes)
   }
-  const group = encodeGroup({ at, synced, firstSegment, isSeal, chain: writer.chain, salt }, plan.records)
+  const group = encodeGroup({ at, synced, firstSegment, isSeal, level, chain: writer.chain, salt }, plan.records)
   writer.chain = group.chain
   buffers.push(group.bytes)
   writer.unwritten = { file, buffers, position: opens === undefined ? at.offset : 0 }
@@ -139,6 +144,7 @@ const writeOn = (writer: Writer, done: Written): void => {
       return
     }
     writer.unwritten = undefined
+    writer.onSync()
     rest.file.datasync((syncError) => done(syncError === null ? undefined : { isSync: true, error: syncError }))
   })
 }

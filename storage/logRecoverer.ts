@@ -1,14 +1,15 @@
 /**
  * What recovery asks of the disk: finds and opens the segments, hands their images one at a time to the decision table
- * (storage/recovery.ts), and carries out the repairs it decided on. Every repair is synced, and the directory after the last.
+ * (storage/recovery.ts), and carries out the repairs it decided on. Every repair is synced, and the directories after the last: a process
+ * before this one may have died between a renaming and its sync.
  */
 
 import type { Done } from './fileSystem.ts'
-import { writeZeros } from './fileWriter.ts'
+import { writeFully, writeZeros } from './fileWriter.ts'
 import { createRecovery } from './recovery.ts'
 import type { LogRecovery, Recovery, Repair, SegmentHead } from './recovery.ts'
 import { BLOCK_BYTES, segmentOfName } from './segment.ts'
-import { segmentFile, readSegmentFile, removeSegment, segmentPath } from './segmentFiles.ts'
+import { segmentFile, readSegmentFile, removeSegment, segmentPath, syncFailed } from './segmentFiles.ts'
 import type { SegmentFiles } from './segmentFiles.ts'
 import { createSerial } from './serial.ts'
 
@@ -28,12 +29,17 @@ export const recoverSegments = (segments: SegmentFiles, onScanned: () => void, d
   })
 }
 
-/** Makes what recovery read, and what it decided, durable. */
+/**
+ * Makes what recovery read, and what it decided, durable; also the names above the log: its own directory's, the genesis', the map's, which
+ * are read already or will be.
+ */
 export const repairSegments = (segments: SegmentFiles, repairs: readonly Repair[], done: Done): void => {
   const { fileSystem, directory } = segments
   const serial = createSerial<undefined>(undefined, (error) => done(error))
   for (const repair of repairs) serial.step((_, next) => repairOne(segments, repair, (error) => next(error, undefined)))
-  serial.step((_, next) => fileSystem.syncDirectory(directory, (error) => next(error, undefined)))
+  for (const path of [directory, '']) {
+    serial.step((_, next) => fileSystem.syncDirectory(path, (error) => next(syncFailed(error), undefined)))
+  }
   serial.run()
 }
 
@@ -87,6 +93,7 @@ const repairOne = (segments: SegmentFiles, repair: Repair, done: Done): void => 
     return
   }
   const file = segmentFile(segments, repair.segment)
-  if (repair.kind === 'sync') file.datasync(done)
-  else writeZeros(file, repair, (error) => (error === null ? file.datasync(done) : done(error)))
+  const sync: Done = (error) => (error === null ? file.datasync((syncError) => done(syncFailed(syncError))) : done(error))
+  if (repair.kind === 'rewrite') writeFully(file, { bytes: repair.bytes, position: repair.from }, sync)
+  else writeZeros(file, repair, sync)
 }

@@ -2,8 +2,11 @@
  * An in-memory file system with the memory of a disk that forgets: what was not synced may be lost, torn or kept, page by page.
  *
  * Writes are visible to reads at once and durable only after a `datasync` that began after them; creations, renames and removals
- * only after a `syncDirectory`. `crash` draws a surviving image and silences every pending callback; a new file system started
- * from that image is what the restarted process finds. Completion goes through the injected `schedule`, never a promise.
+ * only after a `syncDirectory`. A `datasync` that fails marks the pages clean, so the next one succeeds and writes nothing (Linux);
+ * a `syncDirectory` that fails leaves all as it was, since names are journalled: where a journal can not be written, nothing is any more.
+ * `crash` draws a surviving image and silences every pending callback; a new file system started from that image is what the restarted
+ * process finds. `kill` ends the process alone: the next one's file system goes on with the same cache. Completion goes through the
+ * injected `schedule`, never a promise.
  * Names are kept in storage/memoryNames.ts, the bytes of a file in storage/memoryInode.ts.
  *
  * Harsher than POSIX and real disks: synced bytes of a file whose name was not synced vanish with the name, and directory operations
@@ -46,6 +49,8 @@ export interface MemoryFileSystemOptions {
   /** Runs `fn` later, never at once; the call says what for, so that a latency can be drawn. */
   readonly schedule: (fn: () => void, call: DiskCall) => void
   readonly image?: DiskImage
+  /** Instead of an image: what a killed process left, on the platter and in the cache. */
+  readonly cache?: MemoryNames
   /** Bytes all files may hold together; writes beyond are short, then ENOSPC. */
   readonly capacityBytes?: number
   /** Asked before every call takes effect. */
@@ -61,7 +66,9 @@ export interface CrashOptions {
 export interface MemoryFileSystem extends FileSystem {
   /** The surviving image. Pending callbacks never come; this file system is dead afterwards. */
   readonly crash: (options: CrashOptions) => DiskImage
-  /** Everything as a reader sees it now (what a kill -9 without power loss leaves). */
+  /** A kill -9 without power loss: as `crash`, but everything stays as it is, in the cache or on the platter. */
+  readonly kill: () => MemoryNames
+  /** Everything as a reader sees it now. */
   readonly image: () => DiskImage
   /** Changes bytes under the running system's feet, on the platter and in the cache. */
   readonly corrupt: (path: string, change: (bytes: Uint8Array) => void) => void
@@ -83,6 +90,7 @@ interface Disk {
 interface Task<T> {
   readonly empty: T
   readonly effect: (fault: DiskFault | undefined) => T
+  readonly onError?: () => void
   readonly atCompletion?: () => void
 }
 
@@ -94,13 +102,17 @@ interface Handle {
 }
 
 export const createMemoryFileSystem = (options: MemoryFileSystemOptions): MemoryFileSystem => {
-  const names = namesOf(options.image ?? emptyImage)
+  const names = options.cache ?? namesOf(options.image ?? emptyImage)
   const disk: Disk = { options, names, capacityBytes: options.capacityBytes ?? Number.POSITIVE_INFINITY, isDead: false }
   return {
     ...directoryCalls(disk),
     crash: ({ random, keep }) => {
       disk.isDead = true
       return imageSurviving(names, () => random.uint32() / 0x1_0000_0000 < keep)
+    },
+    kill: () => {
+      disk.isDead = true
+      return names
     },
     image: () => imageSeen(names),
     corrupt: (path, change) => names.seen.get(path)?.corrupt(change),
@@ -128,7 +140,8 @@ const directoryCalls = (disk: Disk): FileSystem => {
       { empty: undefined, effect: () => renameName(names, from, to) }, done),
     remove: (path, done) => perform(disk, call('remove', path),
       { empty: undefined, effect: () => removeName(names, path) }, done),
-    syncDirectory: (path, done) => performSync(disk, call('syncDirectory', path), () => beginDirectorySync(names, path), done),
+    syncDirectory: (path, done) => performSync(disk, call('syncDirectory', path),
+      { begin: () => beginDirectorySync(names, path), fail: () => {} }, done),
   }
 }
 
@@ -145,7 +158,7 @@ const fileOf = (handle: Handle): File => {
     read: (position, length, done) => perform(disk, call('read', length), {
       empty: new Uint8Array(0), effect: () => inode.read(position, length),
     }, done),
-    datasync: (done) => performSync(disk, call('datasync'), inode.beginSync, done),
+    datasync: (done) => performSync(disk, call('datasync'), { begin: inode.beginSync, fail: inode.failSync }, done),
     size: (done) => perform(disk, call('size'), { empty: 0, effect: () => inode.sizeBytes }, done),
     truncate: (length, done) => perform(disk, call('truncate', length), {
       empty: undefined,
@@ -169,6 +182,7 @@ const perform = <T>(disk: Disk, call: DiskCall, task: Task<T>, done: Done<T>): v
     done(error, result)
   }, call)
   if (fault?.kind === 'error') {
+    task.onError?.()
     answer(errorOf(fault.code, call.path), task.empty)
     return
   }
@@ -180,10 +194,12 @@ const perform = <T>(disk: Disk, call: DiskCall, task: Task<T>, done: Done<T>): v
 }
 
 /** A sync covers what was there when it began, and counts once it completes. */
-const performSync = (disk: Disk, call: DiskCall, begin: () => () => void, done: Done): void => {
+const performSync = (disk: Disk, call: DiskCall, { begin, fail }: Sync, done: Done): void => {
   let settle = (): void => {}
-  perform(disk, call, { empty: undefined, effect: () => { settle = begin() }, atCompletion: () => settle() }, done)
+  perform(disk, call, { empty: undefined, effect: () => { settle = begin() }, atCompletion: () => settle(), onError: fail }, done)
 }
+
+interface Sync { readonly begin: () => () => void; readonly fail: () => void }
 
 interface WriteRequest { readonly position: number; readonly total: number; readonly fault: DiskFault | undefined }
 

@@ -3,6 +3,9 @@
  *
  * A sync covers what was written before it began. At a crash every unsynced page is kept, lost, or torn at a
  * sector boundary, independently of its neighbours (pages of one write survive in any order).
+ *
+ * A sync that fails marks its pages clean and writes none, as Linux does: readers see them on, and no later sync writes them unless they
+ * are written again. Whether they had got to the platter all the same is drawn at the crash.
  */
 
 export const PAGE_BYTES = 4_096
@@ -15,6 +18,8 @@ export interface Inode {
   readonly truncate: (length: number) => void
   /** Marks what is dirty now; the returned function makes exactly that durable. */
   readonly beginSync: () => () => void
+  /** What is dirty now is clean, and not durable. */
+  readonly failSync: () => void
   readonly corrupt: (change: (bytes: Uint8Array) => void) => void
   readonly crash: (survives: () => boolean) => Uint8Array
 }
@@ -41,17 +46,22 @@ export const inodeOf = (initial: Uint8Array): Inode => {
   const platter: Buffer = { bytes: Uint8Array.from(initial), size: initial.length }
   /** Page to the number of its last change: a sync cleans it only when it was not changed since. */
   const dirty = new Map<number, number>()
+  /** Pages that a failed sync has marked clean. */
+  const forsaken = new Set<number>()
   let changes = 0
 
   const touch = (from: number, to: number): void => {
     changes += 1
-    for (let page = Math.floor(from / PAGE_BYTES); page * PAGE_BYTES < to; page += 1) dirty.set(page, changes)
+    for (let page = Math.floor(from / PAGE_BYTES); page * PAGE_BYTES < to; page += 1) {
+      dirty.set(page, changes)
+      forsaken.delete(page)
+    }
   }
 
   const crash = (survives: () => boolean): Uint8Array => {
     const size = survives() ? seen.size : platter.size
     const kept: { readonly page: number; readonly sectors: number }[] = []
-    for (const page of [...dirty.keys()].sort((a, b) => a - b)) {
+    for (const page of [...dirty.keys(), ...forsaken].sort((a, b) => a - b)) {
       if (!survives()) continue
       kept.push({ page, sectors: survives() ? 0xff : 0x0f })
     }
@@ -96,6 +106,10 @@ export const inodeOf = (initial: Uint8Array): Inode => {
           if (dirty.get(page) === change) dirty.delete(page)
         }
       }
+    },
+    failSync: () => {
+      for (const page of dirty.keys()) forsaken.add(page)
+      dirty.clear()
     },
     corrupt: (change) => {
       change(seen.bytes.subarray(0, seen.size))

@@ -49,13 +49,17 @@ const syncDirectory = (path: string, done: Done): void => {
   })
 }
 
-/** Creates `path` below an existing ancestor, syncing each parent that gained a directory. */
-const makeDirectory = (path: string, done: Done): void => {
+/**
+ * Creates `path` below an existing ancestor, syncing each parent that gained a directory. One that is there may have been made by a process
+ * that died before the sync, so its parent is synced, too; but for the root, whose parent is none of ours.
+ */
+const makeDirectory = (root: string, path: string, done: Done): void => {
   fs.mkdir(path, (error) => {
-    if (error === null) syncDirectory(dirname(path), done)
-    else if (error.code === 'EEXIST') done(null)
+    const isThere = error?.code === 'EEXIST'
+    if (isThere && path === root) done(null)
+    else if (error === null || isThere) syncDirectory(dirname(path), done)
     else if (error.code !== 'ENOENT') done(error)
-    else makeDirectory(dirname(path), (parentError) => (parentError === null ? makeDirectory(path, done) : done(parentError)))
+    else makeDirectory(root, dirname(path), (parentError) => (parentError === null ? makeDirectory(root, path, done) : done(parentError)))
   })
 }
 
@@ -70,7 +74,7 @@ export const createNodeFileSystem = (root: string): FileSystem => {
     open: (path, mode, done) => within(path, fail(done), (full) => {
       fs.open(full, flags[mode], (error, fd) => (error === null ? done(null, fileOf(fd)) : fail(done)(error)))
     }),
-    makeDirectory: (path, done) => within(path, done, (full) => makeDirectory(full, done)),
+    makeDirectory: (path, done) => within(path, done, (full) => makeDirectory(join(root), full, done)),
     list: (path, done) => within(path, (error) => done(error, []), (full) => {
       fs.readdir(full, (error, names) => done(error, error === null ? names.sort() : []))
     }),

@@ -14,6 +14,8 @@ import type { ReplicaMark, SnapshotMark } from '../actors/wal/protocol.ts'
 import type { GroupId, ReplicaId } from '../topology/ids.ts'
 import { align, getU64, setU64, viewOf } from './bytes.ts'
 import { crc32 } from './crc.ts'
+import { FIRST_LEVEL, versionAt } from '../topology/level.ts'
+import type { Versions } from '../topology/level.ts'
 
 export type WalRecord =
   /** Replaces whatever the group has at or above its index. */
@@ -51,10 +53,13 @@ const COPIED = 2
 /** A quarantine's reason is cut to this many characters. */
 const REASON_CHARACTERS_MAX = 500
 
-const kindNumbers: Readonly<Record<WalRecord['kind'], number>> = {
-  entry: 1, copiedEntry: 2, hardState: 3, snapshotMark: 4, compactMark: 5, quarantine: 6, replica: 7,
+/** By layout level, that of the segment. Every number is read in any segment. */
+const kindNumbers: Readonly<Record<WalRecord['kind'], Versions>> = {
+  entry: [[1, 1]], copiedEntry: [[1, 2]], hardState: [[1, 3]], snapshotMark: [[1, 4]], compactMark: [[1, 5]], quarantine: [[1, 6]],
+  replica: [[1, 7]],
 }
-const kindNames = new Map(Object.entries(kindNumbers).map(([name, n]) => [n, name as WalRecord['kind']]))
+const kindNames = new Map(Object.entries(kindNumbers)
+  .flatMap(([name, numbers]) => numbers.map(([, number]) => [number, name as WalRecord['kind']] as const)))
 const noPayload = new Uint8Array(0)
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -96,11 +101,18 @@ const fieldsOf = (record: WalRecord): Fields => {
   record satisfies never
 }
 
+export interface RecordToWrite {
+  readonly record: WalRecord
+  readonly chain: number
+  /** Of the segment; left out, the first. */
+  readonly level?: number
+}
+
 /** Writes the record at `offset` of a zero-filled target; returns the new chain value and the offset after it. */
 export const encodeRecord = (
-  target: Uint8Array, offset: number, options: { readonly record: WalRecord; readonly chain: number },
+  target: Uint8Array, offset: number, options: RecordToWrite,
 ): { readonly chain: number; readonly end: number } => {
-  const { record } = options
+  const { record, level = FIRST_LEVEL } = options
   const payload = recordPayload(record)
   const { term, index, detail } = fieldsOf(record)
   const header = target.subarray(offset, offset + RECORD_HEADER_BYTES)
@@ -109,7 +121,7 @@ export const encodeRecord = (
   view.setUint32(4, options.chain, true)
   view.setUint32(8, crc32(payload), true)
   view.setUint16(12, record.group, true)
-  view.setUint8(14, kindNumbers[record.kind])
+  view.setUint8(14, versionAt(kindNumbers[record.kind], level))
   view.setUint8(15, detail)
   setU64(view, 16, term)
   setU64(view, 24, index)

@@ -9,6 +9,9 @@
  *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
  *   a segment without a header that nothing proves synced         made ahead of its use: not part of the log
  *
+ * What nothing proves synced is written again, with the same bytes: it may be in the page cache alone, and where a sync of it has failed,
+ * no other sync would write it (docs/WAL_FORMAT.md, race 12).
+ *
  * Segments are loaded one at a time, in the order `next` asks for, so that memory holds one image, the newest segment's records
  * and the live entries.
  */
@@ -16,11 +19,12 @@
 import { assert, must } from '../actors/kernel/assert.ts'
 import type { RecoveredGroup, RecoveryReport } from '../actors/wal/protocol.ts'
 import type { GroupId } from '../topology/ids.ts'
+import { FIRST_LEVEL } from '../topology/level.ts'
 import { createGroupLedger } from './groupLedger.ts'
 import type { GroupLedger, GroupUsage } from './groupLedger.ts'
 import type { Position } from './group.ts'
-import { endOfData } from './bytes.ts'
-import { decodeSegmentHeader, SEGMENT_BYTES_MIN } from './segment.ts'
+import { align, endOfData } from './bytes.ts'
+import { BLOCK_BYTES, decodeSegmentHeader, SEGMENT_BYTES_MIN } from './segment.ts'
 import type { SegmentHeader } from './segment.ts'
 import { provesHeader, readSegment } from './segmentReader.ts'
 import type { SegmentReading } from './segmentReader.ts'
@@ -44,14 +48,18 @@ export interface LogTail {
   readonly firstSegment: number
   /** The last segment may hold replica records. */
   readonly holdsReplicas: boolean
+  /** Of the last segment. */
+  readonly level: number
 }
 
 /** What must be done, and synced, before the log is used. */
 export type Repair =
   | { readonly kind: 'zero'; readonly segment: number; readonly from: number; readonly to: number }
   | { readonly kind: 'remove'; readonly segment: number }
-  /** What was read may still be in the page cache alone. */
-  | { readonly kind: 'sync'; readonly segment: number }
+  /** The bytes that were read there. */
+  | Rewrite
+
+interface Rewrite { readonly kind: 'rewrite'; readonly segment: number; readonly from: number; readonly bytes: Uint8Array }
 
 export interface LogRecovery {
   readonly report: RecoveryReport
@@ -60,6 +68,8 @@ export interface LogRecovery {
   readonly usages: readonly GroupUsage[]
   /** Begun segments that stay, ascending. */
   readonly segments: readonly { readonly segment: number; readonly sizeBytes: number }[]
+  /** The newest segment that damage of the node was found in; 0 for none. */
+  readonly damagedThrough: number
   /** A later version of ShardKV wrote this log: it must not be touched. */
   readonly isNewer: boolean
 }
@@ -86,6 +96,8 @@ interface State {
   damagedThrough: number
   firstSegment: number
   topReading: SegmentReading | undefined
+  /** Of the newest segment. */
+  unproven: Rewrite | undefined
   /** The chain at the end of the segment read last, when all of it was good. */
   lastChain: number | undefined
   tornBytes: number
@@ -154,8 +166,9 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   }
   return {
     heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
-    damagedNode, damagedThrough, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, lastChain: undefined,
-    tornBytes: 0, blank: [], loose: [], headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
+    damagedNode, damagedThrough, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, unproven: undefined,
+    lastChain: undefined, tornBytes: 0, blank: [], loose: [],
+    headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
   }
 }
 
@@ -201,6 +214,7 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
 /** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
 const loadTop = (state: State, image: Uint8Array): void => {
   state.topReading = readingOf(state, state.top, image)
+  state.unproven = unprovenIn(state.topReading, image)
   for (const { header } of state.topReading.groups) state.firstSegment = Math.max(state.firstSegment, header.firstSegment)
   const needed = [...state.heads.keys()].filter((segment) => segment >= state.firstSegment && segment < state.top)
   let wanted = state.firstSegment
@@ -210,6 +224,16 @@ const loadTop = (state: State, image: Uint8Array): void => {
     wanted = segment + 1
   }
   state.body = needed
+}
+
+/**
+ * The last group, and what comes before it since its `synced`: with the header block where it opened the segment. Whole blocks at the
+ * end, so that of a tail that was cut there, and whose zeros may not have reached the platter either, no beginning is left.
+ */
+const unprovenIn = ({ groups, end }: SegmentReading, image: Uint8Array): Rewrite => {
+  const synced = groups.at(-1)?.header.synced
+  const from = synced?.segment === end.segment ? synced.offset : 0
+  return { kind: 'rewrite', segment: end.segment, from, bytes: image.slice(from, align(end.offset, BLOCK_BYTES)) }
 }
 
 const readingOf = (state: State, segment: number, image: Uint8Array): SegmentReading => {
@@ -262,7 +286,6 @@ const finish = (state: State): LogRecovery => {
   if (topReading !== undefined) {
     replay(state, state.top, topReading)
     if (topReading.dataEnd > topReading.end.offset) noteTornTail(state, topReading)
-    else if (state.damagedNode === undefined) state.repairs.push({ kind: 'sync', segment: state.top })
   }
   for (const { segment, reading } of state.loose) replay(state, segment, reading)
   const isDamaged = state.damagedNode !== undefined
@@ -270,9 +293,9 @@ const finish = (state: State): LogRecovery => {
   const base = { groups, tornBytes: isDamaged ? 0 : state.tornBytes, findings: state.findings }
   return {
     report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
-    tail: tailOf(state), repairs: isDamaged ? syncForTrusted(state, groups) : [...state.repairs, ...removals(state)],
+    tail: tailOf(state), repairs: isDamaged ? rewriteForTrusted(state, groups) : [...rewrite(state), ...state.repairs, ...removals(state)],
     usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
-    segments: begunSegments(state), isNewer: state.isNewer,
+    segments: begunSegments(state), damagedThrough: state.damagedThrough, isNewer: state.isNewer,
   }
 }
 
@@ -294,9 +317,11 @@ const recoveredGroups = (state: State): ReadonlyMap<GroupId, RecoveredGroup> => 
   return groups
 }
 
+const rewrite = ({ unproven }: State): Repair[] => (unproven === undefined ? [] : [unproven])
+
 /** What a replica that is trusted on a damaged node says must be on the disk as everywhere else; it changes no byte. */
-const syncForTrusted = ({ top }: State, groups: ReadonlyMap<GroupId, RecoveredGroup>): Repair[] =>
-  ([...groups.values()].some(({ quarantined }) => quarantined === undefined) ? [{ kind: 'sync', segment: top }] : [])
+const rewriteForTrusted = (state: State, groups: ReadonlyMap<GroupId, RecoveredGroup>): Repair[] =>
+  ([...groups.values()].some(({ quarantined }) => quarantined === undefined) ? rewrite(state) : [])
 
 const removals = (state: State): Repair[] =>
   [...state.heads.keys()].filter((segment) => segment < state.firstSegment).map((segment) => ({ kind: 'remove', segment }))
@@ -315,5 +340,6 @@ const tailOf = (state: State): LogTail => {
     continues: reading !== undefined && !isDamaged, isSealed: reading?.isSealed ?? true,
     nextSegment: (isDamaged ? highest : state.top) + 1, firstSegment: Math.max(1, state.firstSegment),
     holdsReplicas: state.headers.get(state.top)?.holdsReplicas ?? false,
+    level: state.headers.get(state.top)?.level ?? FIRST_LEVEL,
   }
 }

@@ -9,11 +9,14 @@
  * previous segment is sealed, and the file had its whole size (a shorter file was cut afterwards).
  *
  * A ShardKV that does not know a record's kind would take the record for damage, or cut it as torn. So the version is that of the oldest
- * ShardKV that knows every kind the segment may hold: 1, and 2 where replicas may be adopted and retired.
+ * ShardKV that knows every kind the segment may hold: 1, and 2 where replicas may be adopted and retired. A layout level may name a later
+ * one (topology/level.ts): its segments are begun once the cluster has that level.
  */
 
 import { viewOf } from './bytes.ts'
 import { crc32 } from './crc.ts'
+import { FIRST_LEVEL, levelOfVersion, versionAt } from '../topology/level.ts'
+import type { Versions } from '../topology/level.ts'
 import type { Position } from './group.ts'
 
 export interface SegmentHeader {
@@ -25,8 +28,10 @@ export interface SegmentHeader {
   /** The chain value there. */
   readonly chain: number
   readonly firstSegment: number
-  /** The segment may hold replica records: version 2. */
+  /** The segment may hold replica records: version 2 or later. */
   readonly holdsReplicas: boolean
+  /** The layout level at which it was begun, or an older one that writes the same. */
+  readonly level: number
   /** What the first group chains to. */
   readonly checksum: number
 }
@@ -36,17 +41,25 @@ export const BLOCK_BYTES = 4_096
 export const SEGMENT_DATA_OFFSET = 4_096
 /** A header, groups, and the seal's block. */
 export const SEGMENT_BYTES_MIN = 3 * BLOCK_BYTES
-/** The newest that is understood. */
-export const FORMAT_VERSION = 2
 const REPLICA_VERSION = 2
+/** What a segment of the level says at least. */
+const versions: Versions = [[1, 1]]
+/** The newest that is understood. */
+export const FORMAT_VERSION = Math.max(REPLICA_VERSION, ...versions.map(([, version]) => version))
 const SEGMENT_MAGIC = 0x57564b53
 const FIELDS_BYTES = 40
 
-export const encodeSegmentHeader = (header: Omit<SegmentHeader, 'checksum'>): { readonly bytes: Uint8Array; readonly checksum: number } => {
+type HeaderFields = Omit<SegmentHeader, 'checksum' | 'level'> & { readonly level?: number }
+
+/** The level that counts for a segment which is begun at this one. */
+export const segmentLevelAt = (level: number): number => levelOfVersion(versions, versionAt(versions, level))
+
+export const encodeSegmentHeader = (header: HeaderFields): { readonly bytes: Uint8Array; readonly checksum: number } => {
+  const version = versionAt(versions, header.level ?? FIRST_LEVEL)
   const bytes = new Uint8Array(BLOCK_BYTES)
   const view = viewOf(bytes)
   view.setUint32(0, SEGMENT_MAGIC, true)
-  view.setUint32(8, header.holdsReplicas ? REPLICA_VERSION : 1, true)
+  view.setUint32(8, header.holdsReplicas ? Math.max(version, REPLICA_VERSION) : version, true)
   view.setUint32(12, header.salt, true)
   view.setUint32(16, header.segment, true)
   view.setUint32(20, header.sizeBytes, true)
@@ -74,7 +87,7 @@ export const decodeSegmentHeader = (block: Uint8Array): SegmentHeader | 'newer' 
     salt: view.getUint32(12, true), segment: view.getUint32(16, true), sizeBytes: view.getUint32(20, true),
     previous: { segment: view.getUint32(24, true), offset: view.getUint32(28, true) },
     chain: view.getUint32(32, true), firstSegment: view.getUint32(36, true),
-    holdsReplicas: version >= REPLICA_VERSION, checksum,
+    holdsReplicas: version >= REPLICA_VERSION, level: levelOfVersion(versions, version), checksum,
   }
 }
 

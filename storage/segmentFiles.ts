@@ -83,7 +83,7 @@ const openTemporary = (segments: SegmentFiles, segment: number, done: Done<File 
 /** Its removal is durable before another file takes its name: else a power loss could give that one's next name to this one. */
 const removeLeftOver = ({ fileSystem, directory }: SegmentFiles, path: string, done: Done): void => {
   fileSystem.remove(path, (removeError) => {
-    if (removeError === null) fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
+    if (removeError === null) fileSystem.syncDirectory(directory, (syncError) => done(syncFailed(syncError)))
     else done(removeError.code === 'ENOENT' ? null : removeError)
   })
 }
@@ -95,7 +95,7 @@ const extendFile = (file: File, sizeBytes: number, done: Done): void => file.siz
   }
   writeZeros(file, { from, to: sizeBytes }, (writeError) => {
     if (writeError !== null) done(writeError)
-    else file.datasync((syncError) => done(syncError === null ? null : asSync(syncError)))
+    else file.datasync((syncError) => done(syncFailed(syncError)))
   })
 })
 
@@ -107,12 +107,13 @@ const publish = (segments: SegmentFiles, segment: number, done: Done): void => {
       return
     }
     segments.unpublished.delete(segment)
-    fileSystem.syncDirectory(directory, (syncError) => done(syncError === null ? null : asSync(syncError)))
+    fileSystem.syncDirectory(directory, (syncError) => done(syncFailed(syncError)))
   })
 }
 
-/** A failed sync of a segment made ahead is as final as any other, whatever its code. */
-const asSync = (error: FileError): FileError => Object.assign(new Error(`fsync: ${error.message}`), { code: 'EIO' })
+/** A failed sync is final, whatever its code: of a segment made ahead, or while a log is recovered, as of any group. */
+export const syncFailed = (error: FileError | null): FileError | null =>
+  (error === null ? null : Object.assign(new Error(`fsync: ${error.message}`), { code: 'EIO' }))
 
 /** Closes and removes them one after another, then syncs the directory. */
 export const removeSegments = (segments: SegmentFiles, numbers: readonly number[], done: Done): void => {

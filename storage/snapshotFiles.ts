@@ -4,7 +4,8 @@
  *   write:    <name>.part ──chunks, in slices──▶ sync ──▶ read back and verify ──▶ rename ──▶ sync the directory ──▶ answered
  *   receive:  <name>.receive, as pieces arrive ──▶ the same from "sync" on
  *
- * A file under its final name was verified before it got it. What was interrupted is a temporary file, which `prune` removes. A damaged
+ * A file under its final name was verified before it got it, and is of no later layout than the level in force: until that has risen
+ * this node may go back to a version that could not read it. What was interrupted is a temporary file, which `prune` removes. A damaged
  * snapshot is named, never deleted by itself: it goes when enough good ones are newer than it.
  */
 
@@ -22,6 +23,7 @@ import {
 } from './snapshotFormat.ts'
 import { damagedError, verifySnapshot } from './snapshotReader.ts'
 import { createSlices } from './slices.ts'
+import { FIRST_LEVEL } from '../topology/level.ts'
 import type { Slices } from './slices.ts'
 import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from './snapshotStore.ts'
 
@@ -31,31 +33,33 @@ const RECEIVE_SUFFIX = '.receive'
 
 const directoryOf = (group: GroupId): string => `${ROOT}/${group}`
 
-export interface SnapshotFilesOptions { readonly fileSystem: FileSystem; readonly clock: Clock }
+export interface SnapshotFilesOptions {
+  readonly fileSystem: FileSystem
+  readonly clock: Clock
+  /** The layout level in force, asked when a file is begun; left out, the first. */
+  readonly level?: () => number
+}
 
-export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions): SnapshotStore => {
+export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEVEL }: SnapshotFilesOptions): SnapshotStore => {
   const slices = createSlices(clock)
   /** Temporary files in use by this process: `prune` leaves them. */
   const inUse = new Set<string>()
   /** Snapshots this process has verified and whose names are durable, by path. */
   const verified = new Map<string, SnapshotInfo>()
 
+  const open = (path: string) => (opened: Done<File>): void => fileSystem.open(path, 'read', opened)
   const verify = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
-    verifySnapshot({ slices, path, onChunk, open: (opened) => fileSystem.open(path, 'read', opened) }, done)
+    verifySnapshot({ slices, path, onChunk, open: open(path) }, done)
   }
   const removeQuietly = (path: string, done: () => void): void => fileSystem.remove(path, () => done())
 
-  /** Verifies a complete, synced temporary file and gives it its final name. */
+  /** Verifies a complete, synced temporary file and gives it its final name. A peer may write by a level that is not known here yet. */
   const publish = (temporary: string, expected: SnapshotHeader | Identity, done: Done<SnapshotInfo>): void => {
     const { group, index, term } = expected
     const path = `${directoryOf(group)}/${snapshotName(index, term)}`
-    verify(temporary, () => {}, (error, info) => {
-      if (error !== null) {
-        done(error, info)
-        return
-      }
-      if (!isSame(info, expected)) {
-        done(damagedError(temporary), info)
+    verifySnapshot({ slices, path: temporary, onChunk: () => {}, levelMax: level(), open: open(temporary) }, (error, info) => {
+      if (error !== null || !isSame(info, expected)) {
+        done(error ?? damagedError(temporary), info)
         return
       }
       fileSystem.rename(temporary, path, (renameError) => {
@@ -96,7 +100,7 @@ export const createSnapshotFiles = ({ fileSystem, clock }: SnapshotFilesOptions)
     serial.step((_, next) => removeQuietly(temporary, () => next(null, undefined)))
     serial.step((_, next) => fileSystem.open(temporary, 'create', (openError, file) => {
       if (openError !== null) next(openError, undefined)
-      else writeChunks({ file, header, chunks, slices, isCancelled: () => isCancelled },
+      else writeChunks({ file, header, level: level(), chunks, slices, isCancelled: () => isCancelled },
         (error) => file.close((closeError) => next(error ?? closeError, undefined)))
     }))
     serial.run()
@@ -201,13 +205,14 @@ const isOlder = (name: string, than: SnapshotInfo | undefined): boolean => {
 interface WriteJob {
   readonly file: File
   readonly header: SnapshotHeader
+  readonly level: number
   readonly chunks: SnapshotChunks
   readonly slices: Slices
   readonly isCancelled: () => boolean
 }
 
 /** Header, chunks a slice each, trailer, sync. */
-const writeChunks = ({ file, header, chunks, slices, isCancelled }: WriteJob, done: Done): void => {
+const writeChunks = ({ file, header, level, chunks, slices, isCancelled }: WriteJob, done: Done): void => {
   let position = 0
   let whole = 0
   let count = 0
@@ -232,5 +237,5 @@ const writeChunks = ({ file, header, chunks, slices, isCancelled }: WriteJob, do
     count += 1
     put(encodeChunkHeader(chunk), () => put(chunk, () => slices.ask(slice)))
   }
-  put(encodeSnapshotHeader(header), () => slices.ask(slice))
+  put(encodeSnapshotHeader(header, level), () => slices.ask(slice))
 }

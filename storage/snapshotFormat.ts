@@ -5,12 +5,15 @@
  *   chunk    length u32 | CRC u32 | bytes            (any number of times)
  *   trailer  0xffffffff u32 | CRC of everything before the trailer u32 | chunks u32 | CRC of these 12 bytes u32
  *
+ * The version is that of the layout level at which it was written (topology/level.ts).
  * The file ends with the trailer: a file cut short has none, and one that goes on is refused.
  */
 
 import type { SnapshotHeader } from './snapshotStore.ts'
 import { viewOf } from './bytes.ts'
 import { crc32 } from './crc.ts'
+import { FIRST_LEVEL, knowsVersion, versionAt } from '../topology/level.ts'
+import type { Versions } from '../topology/level.ts'
 
 export const SNAPSHOT_PREFIX_BYTES = 16
 export const CHUNK_HEADER_BYTES = 8
@@ -19,18 +22,18 @@ export const TRAILER_BYTES = 16
 export const SNAPSHOT_CHUNK_BYTES_MAX = 16_777_216
 const HEADER_JSON_BYTES_MAX = 1_048_576
 const MAGIC = 0x53534b53
-const VERSION = 1
+const versions: Versions = [[1, 1]]
 const TRAILER_MARK = 0xffff_ffff
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-export const encodeSnapshotHeader = ({ group, index, term, configuration }: SnapshotHeader): Uint8Array => {
+export const encodeSnapshotHeader = ({ group, index, term, configuration }: SnapshotHeader, level = FIRST_LEVEL): Uint8Array => {
   const json = encoder.encode(JSON.stringify({ group, index, term, configuration }))
   const bytes = new Uint8Array(SNAPSHOT_PREFIX_BYTES + json.length)
   const view = viewOf(bytes)
   view.setUint32(0, MAGIC, true)
-  view.setUint32(8, VERSION, true)
+  view.setUint32(8, versionAt(versions, level), true)
   view.setUint32(12, json.length, true)
   bytes.set(json, SNAPSHOT_PREFIX_BYTES)
   view.setUint32(4, crc32(bytes), true)
@@ -42,8 +45,15 @@ export const decodeSnapshotPrefix = (prefix: Uint8Array): number | undefined => 
   if (prefix.length < SNAPSHOT_PREFIX_BYTES) return undefined
   const view = viewOf(prefix)
   const jsonBytes = view.getUint32(12, true)
-  const isKnown = view.getUint32(0, true) === MAGIC && view.getUint32(8, true) === VERSION
+  const isKnown = view.getUint32(0, true) === MAGIC && knowsVersion(versions, view.getUint32(8, true))
   return isKnown && jsonBytes <= HEADER_JSON_BYTES_MAX ? jsonBytes : undefined
+}
+
+/** Whether a later layout than that of `level` wrote it: one that is not in force yet, or one that this build does not know. */
+export const isOfLaterLayout = (prefix: Uint8Array, level: number): boolean => {
+  if (prefix.length < SNAPSHOT_PREFIX_BYTES) return false
+  const view = viewOf(prefix)
+  return view.getUint32(0, true) === MAGIC && view.getUint32(8, true) > versionAt(versions, level)
 }
 
 /** The header in `bytes` (prefix and JSON), or undefined when it is damaged. */

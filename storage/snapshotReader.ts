@@ -4,7 +4,8 @@ import type { Cancel } from '../actors/kernel/clock.ts'
 import { crc32 } from './crc.ts'
 import type { Done, File, FileError } from './fileSystem.ts'
 import {
-  CHUNK_HEADER_BYTES, decodePiece, decodeSnapshotHeader, decodeSnapshotPrefix, isTrailer, SNAPSHOT_PREFIX_BYTES, TRAILER_BYTES,
+  CHUNK_HEADER_BYTES, decodePiece, decodeSnapshotHeader, decodeSnapshotPrefix, isOfLaterLayout, isTrailer, SNAPSHOT_PREFIX_BYTES,
+  TRAILER_BYTES,
 } from './snapshotFormat.ts'
 import type { ChunkHeader } from './snapshotFormat.ts'
 import type { Slices } from './slices.ts'
@@ -13,12 +14,18 @@ import type { SnapshotHeader, SnapshotInfo } from './snapshotStore.ts'
 export const damagedError = (what: string): FileError =>
   Object.assign(new Error(`${what} does not verify; use the previous snapshot, or fetch one from a peer`), { code: 'EDAMAGED' })
 
+const newerError = (what: string, level: number): FileError => Object.assign(new Error(
+  `${what} is of a later layout than that of level ${level}, which is in force here: it is taken once the level has risen`,
+), { code: 'ENEWER' })
+
 export interface WalkOptions {
   readonly slices: Slices
   readonly file: File
   /** For messages. */
   readonly path: string
   readonly onChunk: (bytes: Uint8Array) => void
+  /** What a later layout wrote than that of this level is refused with code ENEWER; absent: everything that this build reads is read. */
+  readonly levelMax?: number
 }
 
 const noCancel: Cancel = () => {}
@@ -28,7 +35,7 @@ const nothing: SnapshotInfo = {
 
 /** The result is what the file holds, verified whole; code EDAMAGED when anything about it is wrong. */
 export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Cancel => {
-  const { slices, file, path, onChunk } = options
+  const { slices, file, path, onChunk, levelMax } = options
   const damaged = (): void => done(damagedError(path), nothing)
   let whole = 0
   let chunks = 0
@@ -86,6 +93,10 @@ export const walkSnapshot = (options: WalkOptions, done: Done<SnapshotInfo>): Ca
     }
     fileBytes = sizeBytes
     read(0, SNAPSHOT_PREFIX_BYTES, (prefix) => {
+      if (levelMax !== undefined && isOfLaterLayout(prefix, levelMax)) {
+        done(newerError(path, levelMax), nothing)
+        return
+      }
       const jsonBytes = decodeSnapshotPrefix(prefix)
       if (jsonBytes === undefined) {
         damaged()

@@ -38,7 +38,7 @@ export interface SnapshotStore {
   readonly receive: (group: GroupId, index: Index, term: Term, offset: number, bytes: Uint8Array, done: Done<number>) => void
   /**
    * Verifies the received file whole, renames and syncs it. An error with code 'EDAMAGED' when it does not verify (the file is
-   * removed).
+   * removed), 'ENEWER' when it is of a later layout than the level in force (likewise).
    */
   readonly finishReceive: (group: GroupId, index: Index, term: Term, totalBytes: number, done: Done<SnapshotInfo>) => void
   /** The chunks as they were given to `write`, in order, one slice per turn, then `done`. */

@@ -1,6 +1,9 @@
 /**
  * Which nodes have been silent for longer than their replicas are waited for: `lost`, to the planner of the meta group's leader. It
  * informs; what follows from it is decided by the meta group and carried out by the groups' own logs (P5).
+ *
+ * A node is waited for from when it is known to be one of the cluster's. Before that its beacons are refused, so one that has just joined
+ * was never heard, or last in an earlier life: it is young, not lost.
  */
 
 import type { Beacon } from './beacon.ts'
@@ -8,24 +11,31 @@ import type { NodeId } from './ids.ts'
 
 export interface AbsencesOptions {
   readonly self: NodeId
-  /** When this node began to listen: a node that was never heard is waited for from then on. */
-  readonly since: number
   readonly lostAfterMs: number
   readonly beacon: Pick<Beacon, 'heardAt'>
 }
 
 export interface Absences {
+  /** As of the last review. */
+  readonly known: () => readonly NodeId[]
   /** The lost of these nodes, sorted, when they are others than at the last review; null when not. */
   readonly review: (nodes: readonly NodeId[], now: number) => readonly NodeId[] | null
 }
 
-export const createAbsences = ({ self, since, lostAfterMs, beacon }: AbsencesOptions): Absences => {
-  let known: readonly NodeId[] = []
+export const createAbsences = ({ self, lostAfterMs, beacon }: AbsencesOptions): Absences => {
+  /** When each of the nodes was first seen among them, without a break. */
+  const memberSince = new Map<NodeId, number>()
+  let lostBefore: readonly NodeId[] = []
+  const isLost = (node: NodeId, now: number): boolean =>
+    now - Math.max(beacon.heardAt(node) ?? Number.NEGATIVE_INFINITY, memberSince.get(node) ?? now) > lostAfterMs
   return {
+    known: () => lostBefore,
     review: (nodes, now) => {
-      const lost = nodes.filter((node) => node !== self && now - (beacon.heardAt(node) ?? since) > lostAfterMs).toSorted()
-      if (lost.length === known.length && lost.every((node, i) => node === known[i])) return null
-      known = lost
+      for (const node of memberSince.keys()) if (!nodes.includes(node)) memberSince.delete(node)
+      for (const node of nodes) if (!memberSince.has(node)) memberSince.set(node, now)
+      const lost = nodes.filter((node) => node !== self && isLost(node, now)).toSorted()
+      if (lost.length === lostBefore.length && lost.every((node, i) => node === lostBefore[i])) return null
+      lostBefore = lost
       return lost
     },
   }

@@ -6,15 +6,18 @@
 import { apply } from '../actors/topology/apply.ts'
 import { activeNodes, movesOf } from '../actors/topology/clusterState.ts'
 import { plan } from '../actors/topology/plan.ts'
+import { refuseWorse } from '../actors/topology/spread.ts'
 import { wantedOf } from '../actors/topology/wanted.ts'
 import { nodeOf } from './ids.ts'
+import { healthOf } from './replicaHealth.ts'
 import type { ClusterNode, ClusterState, MoveOfGroup } from '../actors/topology/clusterState.ts'
 import type { MoveProgress } from '../actors/topology/driver.ts'
 import type { PlanLimits } from '../actors/topology/plan.ts'
-import type { Refused } from '../actors/topology/protocol.ts'
+import type { DamagedReplica, Refused } from '../actors/topology/protocol.ts'
 import type {
   ClusterAnswer, Move, MovesAnswer, NodeView, NodesAnswer, PlanAnswer, RingAnswer, SettingsAnswer, ShardView, ShardsAnswer,
 } from '../gateway/admin/views.ts'
+import type { LoadsAnswer } from './loadReads.ts'
 import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 
 export interface ReadingInput {
@@ -23,7 +26,10 @@ export interface ReadingInput {
   readonly lost: readonly NodeId[]
   readonly progress: readonly MoveProgress[]
   readonly limits: PlanLimits
+  readonly loads: LoadsAnswer
   readonly leaderOf: (shard: ShardId) => NodeId | null
+  /** As the nodes say of themselves; absent: none. */
+  readonly damaged?: readonly DamagedReplica[]
   /** Of the node that answers. */
   readonly node: Omit<SettingsAnswer['node'], 'movesMax' | 'movesPerNodeMax'>
 }
@@ -51,7 +57,7 @@ export const readingOf = (input: ReadingInput): Reading => {
     plan: (drained) => planAnswer(input, drained),
     ring: () => ringAnswer(input),
     settings: () => ({
-      ...headOf(input), replicationFactor: state.replicationFactor, isPaused: state.isPaused,
+      ...headOf(input), replicationFactor: state.replicationFactor, isPaused: state.isPaused, isBalanced: state.isBalanced,
       node: { ...input.node, movesMax: input.limits.movesMax, movesPerNodeMax: input.limits.movesPerNodeMax },
     }),
   }
@@ -97,19 +103,46 @@ const shardView = (input: ReadingInput, shard: ShardId): ShardView => {
     shard,
     replicas: [...input.state.shards[shard]?.replicas ?? []],
     leader: input.leaderOf(shard),
+    load: loadView(input, shard),
     move: found === undefined ? null : moveView(input, found),
+    damaged: damagedOf(input, shard),
   }
 }
 
-const moveView = ({ progress }: ReadingInput, { group, move: { id, add, remove, step, orderedAt } }: MoveOfGroup): Move =>
-  ({ id, group, add, remove, step, orderedAt, entriesLeft: progress.find(({ move }) => move === id)?.entriesLeft ?? null })
+const damagedOf = ({ state, damaged = [] }: ReadingInput, shard: ShardId): ShardView['damaged'] => {
+  const placement = state.shards[shard]
+  return (placement?.replicas ?? []).flatMap((replica) => {
+    const isQuarantined = damaged.some((one) => one.group === shard && one.replica === replica)
+    const health = healthOf({ id: replica, isQuarantined, isSuspect: false }, placement)
+    return health === null || health === 'suspect' ? [] : [{ replica, state: health }]
+  })
+}
+
+const loadView = ({ loads }: ReadingInput, shard: ShardId): ShardView['load'] => {
+  const rate = loads.shards.find((row) => row.shard === shard)
+  if (rate === undefined) return null
+  const { operations, writtenBytes, keys, keyBytes } = rate
+  return { operationsPerSecond: operations, writtenBytesPerSecond: writtenBytes, keys, keyBytes }
+}
+
+const moveView = ({ progress, loads }: ReadingInput, { group, move: { id, add, remove, step, orderedAt } }: MoveOfGroup): Move => {
+  const rate = loads.moves.find(({ move }) => move === id)
+  return {
+    id, group, add, remove, step, orderedAt,
+    entriesLeft: progress.find(({ move }) => move === id)?.entriesLeft ?? null,
+    bytes: rate === undefined ? null : {
+      done: rate.doneBytes, total: rate.totalBytes, perSecond: rate.bytesPerSecond,
+      secondsLeft: rate.bytesPerSecond === 0 ? null : Math.ceil((rate.totalBytes - rate.doneBytes) / rate.bytesPerSecond),
+    },
+  }
+}
 
 const planAnswer = (input: ReadingInput, drained: NodeId | null): PlanAnswer | Refused => {
-  const then = drained === null ? { state: input.state } : afterDrain(input.state, drained)
+  const then = drained === null ? { state: input.state } : afterDrain(input, drained)
   if ('kind' in then) return then
   const { state } = then
-  const { lost, limits } = input
-  const made = plan({ state, wanted: wantedOf(state, lost), lost, limits })
+  const { lost, damaged = [], limits } = input
+  const made = plan({ state, wanted: wantedOf(state, lost), lost, damaged, limits })
   return {
     ...headOf(input),
     isPaused: state.isPaused,
@@ -119,13 +152,23 @@ const planAnswer = (input: ReadingInput, drained: NodeId | null): PlanAnswer | R
     cancels: [...made.cancels],
     preferences: made.preferences.map(({ shard, replicas }) => ({ shard, replicas: [...replicas] })),
     blocked: [...made.blocked],
+    balance: balanceView(input),
   }
 }
 
-const afterDrain = (state: ClusterState, node: NodeId): { readonly state: ClusterState } | Refused => {
-  const command = { kind: 'drainNode', node, isForced: false, expectedEpoch: state.epoch, at: 0, by: '', request: '' } as const
-  const { state: then, outcome } = apply(state, command)
-  return outcome.kind === 'refused' ? outcome : { state: then }
+const balanceView = ({ state, lost, loads }: ReadingInput): PlanAnswer['balance'] => ({
+  isOn: state.isBalanced,
+  nodes: activeNodes(state).filter(({ id }) => !lost.includes(id)).map(({ id, weight }) => ({
+    id, weight,
+    operationsPerSecond: state.shards.reduce((sum, { replicas: [first] }, shard) =>
+      sum + (first !== undefined && nodeOf(first) === id ? loads.shards.find((row) => row.shard === shard)?.operations ?? 0 : 0), 0),
+  })),
+})
+
+const afterDrain = ({ state, lost }: ReadingInput, node: NodeId): { readonly state: ClusterState } | Refused => {
+  const wish = { kind: 'drainNode', node, isForced: false } as const
+  const { state: then, outcome } = apply(state, { ...wish, expectedEpoch: state.epoch, at: 0, by: '', request: '' })
+  return outcome.kind === 'refused' ? outcome : refuseWorse(state, lost, wish) ?? { state: then }
 }
 
 const ringAnswer = (input: ReadingInput): RingAnswer => {

@@ -1,20 +1,25 @@
 /**
  * The beacon: each node says once a second, and whenever its leaderships change, who it is and which shards it leads
  * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
- * and whether a twin runs under their own name.
+ * which layouts its build knows, and whether a twin runs under their own name.
  *
  * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data (P5).
  * Of two processes with one name the younger stops (DESIGN 5); started at the same millisecond, the greater boot id does.
  */
 
-import { isHex64 } from './ids.ts'
+import { META_GROUP, isHex64, replicaId } from './ids.ts'
+import { FIRST_LEVEL } from './level.ts'
 import { nodeStates } from './report.ts'
 import type { BootId, NodeId, ShardId } from './ids.ts'
+import type { LevelRange } from './level.ts'
+import type { DamagedReplica } from './replicaHost.ts'
 import type { NodeState } from './report.ts'
 
 /** How long a node counts as alive after its last beacon. */
 export const BEACON_INTERVAL_MS = 1_000
 const ALIVE_FOR_MS = 3 * BEACON_INTERVAL_MS
+/** A node has one replica of a group. */
+const GROUPS_MAX = META_GROUP + 1
 
 export interface BeaconMessage {
   readonly boot: BootId
@@ -22,8 +27,12 @@ export interface BeaconMessage {
   readonly state: NodeState
   /** Of the cluster map in force there: whoever has an older one asks for it (topology/mapSync.ts). */
   readonly epoch: number
+  /** The layout levels that this build knows; absent from a node of before there were levels. */
+  readonly levels?: LevelRange
   /** [shard, term] pairs of what this node leads and serves. */
   readonly leads: readonly (readonly [number, number])[]
+  /** [group, generation] pairs of its replicas that count for nothing and wait to be replaced. */
+  readonly damaged: readonly (readonly [number, number])[]
 }
 
 export interface LeaderHint {
@@ -44,8 +53,14 @@ export interface Beacon {
   readonly leaderOf: (shard: ShardId, now: number) => LeaderHint | null
   /** When the node was last heard; undefined for one that never was. */
   readonly heardAt: (node: NodeId) => number | undefined
+  /** What every node but this one has last said of its own replicas, sorted by node. */
+  readonly damaged: () => readonly DamagedReplica[]
   /** Serving, and heard for a while without a break: fit to be handed a leadership. */
   readonly isSteady: (node: NodeId, now: number) => boolean
+  /** What a node that is steady says of its build. */
+  readonly levelsOf: (node: NodeId, now: number) => LevelRange | undefined
+  /** Whether the node is heard, and its build has layout levels. */
+  readonly tellsLevels: (node: NodeId, now: number) => boolean
 }
 
 export interface BeaconSelf {
@@ -65,6 +80,11 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       if (known === undefined || known.term <= term) leaders.set(shard, { node: from, term })
     }
   }
+  const isSteady: Beacon['isSteady'] = (node, now) => {
+    const peer = peers.get(node)
+    if (peer === undefined || peer.message.state !== 'serving') return false
+    return now - peer.heardAt < ALIVE_FOR_MS && now - peer.firstHeardAt >= ALIVE_FOR_MS
+  }
   return {
     heard: (from, message, now) => {
       if (from === self.node) return isYounger(self, message) ? 'twin' : 'noted'
@@ -80,10 +100,13 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       return hint
     },
     heardAt: (node) => peers.get(node)?.heardAt,
-    isSteady: (node, now) => {
+    damaged: () => [...peers].filter(([, { message }]) => message.damaged.length > 0).sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([node, { message }]) => message.damaged.map(([group, generation]) => ({ group, id: replicaId(node, generation) }))),
+    isSteady,
+    levelsOf: (node, now) => (isSteady(node, now) ? peers.get(node)?.message.levels : undefined),
+    tellsLevels: (node, now) => {
       const peer = peers.get(node)
-      if (peer === undefined || peer.message.state !== 'serving') return false
-      return now - peer.heardAt < ALIVE_FOR_MS && now - peer.firstHeardAt >= ALIVE_FOR_MS
+      return peer?.message.levels !== undefined && now - peer.heardAt < ALIVE_FOR_MS
     },
   }
 }
@@ -97,14 +120,27 @@ const isYounger = (self: BeaconSelf, other: BeaconMessage): boolean => {
 /** Checks the shape of a decoded beacon; null when it is none. */
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
-  // A node from before there were maps to learn says no epoch.
-  const { boot, startedAtMs, state, epoch = 0, leads } = value as Record<string, unknown>
+  // A node from before there were maps to learn says no epoch, and one from before there was repair nothing of damage.
+  const { boot, startedAtMs, state, epoch = 0, levels, leads, damaged = [] } = value as Record<string, unknown>
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null
-  if (!Array.isArray(leads) || !leads.every(isLead)) return null
-  return { boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, leads }
+  if (!Array.isArray(leads) || !leads.every(isPair)) return null
+  if (!Array.isArray(damaged) || damaged.length > GROUPS_MAX || !damaged.every((pair) => isPair(pair) && pair[1] > 0)) return null
+  const known = levelsIn(levels)
+  if (known === null) return null
+  return {
+    boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, ...known, leads, damaged,
+  }
 }
 
-const isLead = (pair: unknown): pair is [number, number] =>
+const levelsIn = (levels: unknown): Pick<BeaconMessage, 'levels'> | null => {
+  if (levels === undefined) return {}
+  if (typeof levels !== 'object' || levels === null) return null
+  const { min, max } = levels as Record<string, unknown>
+  const areLevels = Number.isSafeInteger(min) && Number.isSafeInteger(max) && Number(min) >= FIRST_LEVEL && Number(max) >= Number(min)
+  return areLevels ? { levels: { min: min as number, max: max as number } } : null
+}
+
+const isPair = (pair: unknown): pair is [number, number] =>
   Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isSafeInteger(n) && n >= 0)

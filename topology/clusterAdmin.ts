@@ -1,26 +1,27 @@
 /**
  * What a person may ask of the cluster through this node (the admin API, gateway/admin/): readings, changes, and a leadership by hand.
  *
- * Reads are those of the meta group's leader, or of this node's own map, which then says so. A change carries the epoch it was made for;
- * one without is made for the newest epoch known here, and once more for the epoch that a refusal names. The request id is the same
- * both times: it takes effect once.
+ * Reads are those of the meta group's leader, or of this node's own map, which then says so. Changes are made by changes.ts.
  *
  * A leadership by hand stays only where the balance does not bring it back. So it is taken while the cluster is paused, and the order of
  * preference is changed first: that outlives leaders, and the transfer itself is only the haste.
  */
 
-import { encodeCommand } from '../actors/topology/codec.ts'
 import { defaultPlanLimits } from '../actors/topology/plan.ts'
 import { isRefused, namesText, presentNode, refused } from '../actors/topology/refusals.ts'
 import { oneOf, record } from '../actors/topology/fields.ts'
 import { readingOf } from './adminViews.ts'
+import { createChanges } from './changes.ts'
 import { nodeOf } from './ids.ts'
 import { transferAnswers } from './leadership.ts'
+import { MOVE_BYTES_PER_SECOND_DEFAULT } from './nodeOptions.ts'
 import type { Cancel, Clock } from '../actors/kernel/clock.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
-import type { MetaCommand, Outcome, Preference, Refused, Wish } from '../actors/topology/protocol.ts'
+import type { DamagedReplica, Preference, Refused } from '../actors/topology/protocol.ts'
 import type { Reading } from './adminViews.ts'
+import type { Change, ChangeRequest } from './changes.ts'
 import type { LiveMap } from './liveMap.ts'
+import type { LoadsAnswer } from './loadReads.ts'
 import type { TransferAnswer, TransferWish } from './leadership.ts'
 import type { History, HistoryWish, MetaReads } from './metaReads.ts'
 import type { NodeOptions } from './nodeOptions.ts'
@@ -32,15 +33,6 @@ import type { TopologyDesk } from './topologyDesk.ts'
 const TRANSFER_MS_MAX = 6_000
 const TRANSFER_POLL_MS = 100
 
-export interface ChangeRequest {
-  readonly wish: Wish
-  /** Null: whatever the epoch is. */
-  readonly expectedEpoch: number | null
-  readonly by: string
-  /** To repeat it safely. */
-  readonly request: string
-}
-
 export type Transferred =
   | { readonly kind: 'leads' }
   | { readonly kind: 'givenUp'; readonly message: string }
@@ -50,8 +42,7 @@ export interface ClusterAdmin {
   readonly read: (done: (reading: Reading) => void) => void
   /** Without a leader of the meta group nobody knows the history: null. */
   readonly events: (wish: HistoryWish, done: (history: History | null) => void) => void
-  /** Null when nobody who could decide answered: it may yet take effect. */
-  readonly change: (request: ChangeRequest, done: (outcome: Outcome | null) => void) => void
+  readonly change: Change
   readonly transfer: (wish: TransferWish, by: Pick<ChangeRequest, 'by' | 'request'>, done: (result: Transferred | null) => void) => void
 }
 
@@ -63,6 +54,7 @@ export interface ClusterAdminOptions {
   readonly proposals: Proposals
   readonly ask: TopologyDesk['ask']
   readonly leaderOf: (shard: ShardId) => NodeId | null
+  readonly damaged?: () => readonly DamagedReplica[]
 }
 
 /** Waits of this module end with the node. */
@@ -82,24 +74,16 @@ export const createClusterAdmin = (options: ClusterAdminOptions): ClusterAdmin &
   const read = (done: (reading: Reading) => void): void => reads.overview((overview) => {
     const own = { state: live.state(), lost: [], progress: [] }
     const { prefix, tickMs, lostAfterMs } = settings
-    done(readingOf({
-      ...(overview ?? own), isLinearizable: overview !== undefined, limits, leaderOf,
-      node: { id: genesis.node, prefix, tickMs, lostAfterMs },
+    const moveBytesPerSecond = settings.raftLimits?.moveBytesPerSecond ?? MOVE_BYTES_PER_SECOND_DEFAULT
+    const finish = (loads: LoadsAnswer | undefined): void => done(readingOf({
+      ...(overview ?? own), isLinearizable: overview !== undefined, limits, leaderOf, loads: loads ?? { moves: [], shards: [] },
+      damaged: options.damaged?.() ?? [],
+      node: { id: genesis.node, prefix, tickMs, lostAfterMs, moveBytesPerSecond },
     }))
+    if (overview === undefined) finish(undefined)
+    else reads.loads(finish)
   })
-  const change = ({ wish, expectedEpoch, by, request }: ChangeRequest, done: (outcome: Outcome | null) => void): void => {
-    const command = (epoch: number): MetaCommand => ({ ...wish, expectedEpoch: epoch, at: Math.floor(clock.wall()), by, request })
-    const encoded = encodeCommand(command(expectedEpoch ?? 0))
-    if ('reason' in encoded) {
-      done(refused(live.state(), 'invalid', encoded.reason))
-      return
-    }
-    proposals.propose(command(expectedEpoch ?? live.state().epoch), (outcome) => {
-      const isStale = outcome?.kind === 'refused' && outcome.reason === 'staleEpoch'
-      if (isStale && expectedEpoch === null) proposals.propose(command(outcome.epoch), done)
-      else done(outcome)
-    })
-  }
+  const change = createChanges({ live, clock, reads, proposals })
   const askLeader = ({ shard, to }: TransferWish, done: (answer: TransferAnswer | null) => void): void => {
     const leader = leaderOf(shard)
     if (leader === null) done(null)

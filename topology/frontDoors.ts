@@ -51,6 +51,8 @@ export interface FrontDoors {
   readonly announce: (key: string, revision: number, code: number) => void
   /** Hands a shard's reply to the connection that waits for it; false when there is none of that address. */
   readonly reply: (to: Address, reply: Extract<ConnectionEvent, { type: 'shard.reply' }>) => boolean
+  /** A request of the node's own, which goes the way of those that gateways forward. */
+  readonly probe: NatsGateway['probe']
   readonly onTick: (now: number) => void
   /** Asks for nothing new; what has been sent already is still answered, slots apart (their shards drain them). */
   readonly drain: () => void
@@ -58,6 +60,16 @@ export interface FrontDoors {
   readonly isIdle: () => boolean
   readonly close: () => void
   readonly counters: () => Readonly<Record<string, number>>
+  readonly depths: () => DoorDepths
+}
+
+/** How full the doors are, and what the raw connection had to say no to since the start. */
+export interface DoorDepths {
+  /** Plain requests that wait for their answer at this node. */
+  readonly natsWaiting: number
+  readonly batchWaiting: number
+  readonly batchSessions: number
+  readonly raw: ReturnType<Connection['status']>
 }
 
 interface Doors {
@@ -88,6 +100,7 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
       connection?.send(reply)
       return connection !== undefined
     },
+    probe: gateway.probe,
     onTick: (now) => {
       raw.send({ type: 'tick', now })
       batches.onTick(now)
@@ -103,6 +116,10 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
       for (const connection of doors.connections.values()) connection.stop()
       doors.connections.clear()
     },
+    depths: () => {
+      const { pendingOperations = 0, sessions = 0 } = batches.counters()
+      return { natsWaiting: gateway.waiting(), batchWaiting: pendingOperations, batchSessions: sessions, raw: raw.status() }
+    },
     counters: () => ({ ...prefixed('gateway', gateway.counters()), ...prefixed('batch', batches.counters()) }),
   }
 }
@@ -114,19 +131,23 @@ const openConnection = (
   { id, kind }: Pick<ConnectionOptions, 'id' | 'kind'>,
   ports: Pick<ConnectionOptions['ports'], 'answer' | 'forget' | 'closed'>,
 ): Connection => {
-  const { clock, log } = options.node.ports
+  const { clock, log, recorder } = options.node.ports
   const { connectionLimits } = options.node.settings
   const connection: Connection = createConnection({
     id,
     kind,
     clock,
     log: log.child({ actor: 'connection', conn_id: id }),
+    recorder,
     now: clock.now(),
     limits: { batchBytesMax: options.budget.frameBytesMax, ...(kind === 'raw' ? rawLimits : {}), ...connectionLimits },
     leaderOf: options.leaderOf,
     ports: {
       ...ports,
-      send: options.send,
+      send: (shard, to, message, trace) => {
+        if (trace !== undefined) options.node.ports.tracing?.left?.(trace)
+        options.send(shard, to, message, trace)
+      },
       requestFlush: options.turn.member('connection', () => connection.send({ type: 'connection.flush', now: clock.now() })),
     },
     onFailure: options.onFailure,
@@ -149,6 +170,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     catchUp: options.catchUp,
     isOverloaded: options.isOverloaded,
     tracing: options.node.ports.tracing,
+    instruments: options.node.ports.instruments?.natsDoor,
     submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.requests', requests: [request], now: clock.now() }),
     map: () => ({ ...map(), leaders: map().replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
   })
@@ -156,7 +178,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
 
 const openBatchDoor = (doors: Doors): BatchGateway => {
   const { map, budget, turn } = doors.options
-  const { ports: { doorsBus, clock, log, random }, settings, genesis } = doors.options.node
+  const { ports: { doorsBus, clock, log, random, instruments }, settings, genesis } = doors.options.node
   const batches: BatchGateway = createBatchGateway({
     bus: doorsBus,
     clock,
@@ -169,17 +191,20 @@ const openBatchDoor = (doors: Doors): BatchGateway => {
     valueBytesMax: budget.valueBytesMax,
     frameBytesMax: budget.frameBytesMax,
     catchUp: doors.options.catchUp,
+    instruments: instruments?.batchDoor,
     drawSession: () => hex64(random),
     openConnection: (id, { answer, closed }) => openConnection(doors, { id, kind: 'session' }, {
       answer,
       // Only the slot path forgets; the batch door submits nothing on it.
       forget: () => {},
       closed: (reason) => {
+        doors.connections.get(addressOf(id))?.stop()
         doors.connections.delete(addressOf(id))
         closed(reason)
       },
     }),
     requestFlush: turn.member('post', () => batches.flush()),
+    tracing: doors.options.node.ports.tracing,
   })
   return batches
 }

@@ -15,6 +15,7 @@ import type { GossipConfig } from '../actors/gossip/config.ts'
 import type { GossipMessage } from '../actors/gossip/protocol.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
+import type { Recorder } from '../actors/kernel/recorder.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Bus } from '../bus/port.ts'
 import type { BootId, ClusterId, NodeId } from './ids.ts'
@@ -34,6 +35,7 @@ export interface GossipRadioOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
   readonly cluster: ClusterId
   readonly self: NodeId
   readonly boot: BootId
@@ -53,8 +55,10 @@ export const createGossipRadio = (options: GossipRadioOptions): GossipRadio => {
     if (bus.publish(gossipSubject(cluster, to, self), encodeGossip(message)) === 'sent') sent += 1
     else unsent += 1
   }
+  const { recorder } = options
   const gossip = createGossip({
-    self, log, random: createRandom(seedOf(options.boot)), config: { ...options.config, tickMs: options.tickMs },
+    self, log, recorder, random: createRandom(seedOf(options.boot)),
+    config: { ...options.config, tickMs: options.tickMs },
     send: transmit, onFailure: options.onFailure,
   })
   const subscription = bus.subscribe(gossipWildcard(cluster, self), (inbound) => {

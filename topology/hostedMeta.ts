@@ -15,6 +15,7 @@ export interface HostedMeta {
   readonly id: ReplicaId
   readonly raft: RaftMember
   readonly actor: TopologyActor
+  readonly isHurt: boolean
   /** `done` is called once, unless the replica ends first. */
   readonly ask: (question: MetaQuestion, done: (answer: MetaAnswer) => void) => void
 }
@@ -38,6 +39,7 @@ export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): Host
     clock,
     ...(options.topologyLimits === undefined ? {} : { limits: options.topologyLimits }),
     log: options.log.child({ actor: 'topology' }),
+    recorder: options.recorder,
     ports: {
       raft: (event) => member.send(event),
       snapshots,
@@ -63,16 +65,21 @@ export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): Host
     now: clock.now(),
     wallMs: clock.wall(),
     log: options.log.child({ actor: 'raft', shard: 'meta' }),
+    recorder: options.recorder,
     isTracing: options.traceMessages,
     ...(options.raftTiming === undefined ? {} : { timing: options.raftTiming }),
     ...(options.raftLimits === undefined ? {} : { limits: options.raftLimits }),
+    ...(options.allowance === undefined ? {} : { allowance: options.allowance }),
+    ticks: start.ticks.members,
     ports: {
       mail: (to, message) => ports.mail(META_GROUP, id, to, message),
       wal: ports.wal,
       shard: (event) => actor.send(event),
       snapshots,
       requestFlush: turn.member('raft', () => member.send({ type: 'raft.flush', now: clock.now() })),
+      requestEmit: () => clock.defer(() => member.send({ type: 'raft.emit' })),
       crc32,
+      instruments: options.instruments?.raft,
     },
     onFailure,
   })
@@ -80,6 +87,7 @@ export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): Host
     id,
     raft: member,
     actor,
+    isHurt: start.isHurt,
     ask: (question, done) => {
       lastRequest += 1
       asked.set(lastRequest, done)

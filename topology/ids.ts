@@ -29,9 +29,12 @@ export const SHARD_COUNT_MAX = 1_024
 export const META_GROUP: GroupId = 1_024
 
 const nodePattern = /^[a-z][a-z0-9-]{0,31}$/
+const zonePattern = /^(?:|[a-z0-9][a-z0-9-]{0,31})$/
 const hexPattern = /^[0-9a-f]{16}$/
 
 export const isNodeId = (text: string): text is NodeId => nodePattern.test(text)
+/** '' for none, or 1-32 characters of `a-z 0-9 -`, starting with a letter or digit. */
+export const isZone = (text: string): boolean => zonePattern.test(text)
 export const isHex64 = (text: string): boolean => hexPattern.test(text)
 
 export const nodeId = (text: string): NodeId => {
@@ -59,9 +62,31 @@ export const replicaId = (node: NodeId, generation: number): ReplicaId => {
   return `${node}:${generation}` as ReplicaId
 }
 
+/** Far more than a cluster has at a time; with one more the table begins anew. */
+const IDS_REMEMBERED_MAX = 4_096
+const remembered = new Map<string, ReplicaId>()
+
+/**
+ * The same id, as the one string that stands for it in this process. Hundreds of groups have the same few ids: where each has copies of its
+ * own, to find that two are equal takes the bytes of both from all over memory, several times for every message.
+ */
+export const shared = (id: ReplicaId): ReplicaId => {
+  const known = remembered.get(id)
+  if (known !== undefined) return known
+  if (remembered.size >= IDS_REMEMBERED_MAX) remembered.clear()
+  remembered.set(id, id)
+  return id
+}
+
 export const isOnNode = (replica: ReplicaId, node: NodeId): boolean =>
   replica.length > node.length && replica[node.length] === ':' && replica.startsWith(node)
 
 export const nodeOf = (replica: ReplicaId): NodeId => replica.slice(0, replica.indexOf(':')) as NodeId
 
 export const generationOf = (replica: ReplicaId): number => Number(replica.slice(replica.indexOf(':') + 1))
+
+/** Null: the meta group. */
+export const shardOfGroup = (group: GroupId): ShardId | null => (group === META_GROUP ? null : group as ShardId)
+
+/** How people and recordings name the Raft member of a group. */
+export const raftActorOf = (group: GroupId): string => `raft/${group === META_GROUP ? 'meta' : group}`

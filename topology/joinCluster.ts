@@ -6,13 +6,14 @@
  * not speak under a name whose promises it has forgotten (DESIGN 6).
  */
 
-import { decodeControl, encodeControl } from '../bus/codec/control.ts'
 import { topologySubject } from '../bus/subjects.ts'
 import { decodeState, encodeState } from '../actors/topology/codec.ts'
 import { nodeIn } from '../actors/topology/clusterState.ts'
 import { genesisOf, writeGenesis } from '../storage/genesis.ts'
 import { writeMapFile } from '../storage/mapFile.ts'
 import { nodeId } from './ids.ts'
+import { levelProblem, ownLevels } from './level.ts'
+import { askWhole } from './longAnswers.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { Bus } from '../bus/port.ts'
@@ -47,10 +48,13 @@ export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
   }
   const { id: peer } = newest.node
   const state = stateOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'state', newerThan: 0 }))
+  if (state !== null && 'isNewer' in state) return { problem: state.reason }
   const genesis = genesisOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'genesis' }))
-  if (state === null || genesis === null) {
+  if (state === null || 'reason' in state || genesis === null) {
     return { problem: `node ${peer} does not say how its cluster stands: it is older, or the broker keeps ${self} from asking` }
   }
+  const unknown = levelProblem(ownLevels, state.level)
+  if (unknown !== null) return { problem: unknown }
   if ((nodeIn(state, self)?.state ?? 'left') !== 'left') {
     return {
       problem: `${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is `
@@ -67,15 +71,12 @@ interface Ends {
 }
 
 const ask = (bus: Bus, { cluster, to, from }: Ends, request: TopologyRequest): Promise<unknown> => new Promise((resolve) => {
-  bus.request(topologySubject(cluster, to, from), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {
-    resolve(answer === null ? undefined : decodeControl(answer.data))
-  })
+  askWhole({ bus, subject: topologySubject(cluster, to, from), timeoutMs: PATIENCE_MS }, request, resolve)
 })
 
-const stateOf = (answer: unknown): ClusterState | null => {
+const stateOf = (answer: unknown): ReturnType<typeof decodeState> | null => {
   const bytes = typeof answer === 'object' && answer !== null && 'state' in answer ? answer.state : null
-  const decoded = bytes instanceof Uint8Array ? decodeState(bytes) : null
-  return decoded === null || 'reason' in decoded ? null : decoded
+  return bytes instanceof Uint8Array ? decodeState(bytes) : null
 }
 
 /** Interrupted between the two, the node finds the newest map through the members that its cluster was born with. */

@@ -3,9 +3,10 @@
  * its share of replicas divided by the copies of a shard; even is a whole number next to it. Equal nodes lead equally many, give or take
  * one, wherever the replicas allow it.
  *
- * Leaders of before stay; then leaderships are shifted along the shortest paths (a shard of the first node to its replica on the
- * second, a shard of the second to the third) from a node with too many, or to one with too few. A shift makes the spread narrower
- * by one, and there is no other, so it ends, ends the same for the same input, and changes nothing when it is done again.
+ * Leaders of before stay, and a shard that has lost its leader gets one of the replicas it had before, if one is left: that one can take
+ * over at once, before anything is copied. Then leaderships are shifted along the shortest paths (a shard of the first node to its replica
+ * on the second, a shard of the second to the third) from a node with too many, or to one with too few. A shift makes the spread
+ * narrower by one, and there is no other, so it ends, ends the same for the same input, and changes nothing when it is done again.
  */
 
 import { must } from '../actors/kernel/assert.ts'
@@ -19,16 +20,17 @@ interface Lead {
   readonly share: readonly number[]
 }
 
-/** `before`: each shard's leader until now, null when it has none that may stay. */
+/** `heirs`: each shard's leader until now, alone, where it may stay; else the replicas that stay; where there are none, any will do. */
 export const spreadLeaders = (
-  { share, copies }: Shares, shards: readonly (readonly number[])[], before: readonly (number | null)[],
+  { share, copies }: Shares, shards: readonly (readonly number[])[], heirs: readonly (readonly number[])[],
 ): number[][] => {
   const lead: Lead = { shards, leaderOf: [], counts: share.map(() => 0), share: share.map((replicas) => replicas / copies) }
-  for (const leader of before) if (leader !== null) count(lead, leader, 1)
+  for (const [leader, ...others] of heirs) if (leader !== undefined && others.length === 0) count(lead, leader, 1)
   shards.forEach((replicas, shard) => {
-    const kept = before[shard] ?? null
-    lead.leaderOf[shard] = kept ?? replicas.reduce((best, node) => (excess(lead, node) < excess(lead, best) ? node : best))
-    if (kept === null) count(lead, leaderAt(lead, shard), 1)
+    const own = heirs[shard] ?? []
+    const candidates = own.length === 0 ? replicas : own
+    lead.leaderOf[shard] = candidates.reduce((best, node) => (excess(lead, node) < excess(lead, best) ? node : best))
+    if (own.length !== 1) count(lead, leaderAt(lead, shard), 1)
   })
   while (shiftOneLeader(lead)) { /* until no path improves the spread */ }
   return shards.map((replicas, shard) => {

@@ -27,6 +27,8 @@ import type { ReplicaHost } from './replicaHost.ts'
 import type { MoveReason, Purpose } from './succession.ts'
 
 const BALANCE_EVERY_MS = 1_000
+/** One of so many leaderships may be on its way to its preferred leader at a time: the share that pauses is as small with many. */
+const LED_A_MOVE = 32
 /** Between two attempts to move one shard. Not for a node that leaves, which has no time. */
 const RETRY_AFTER_MS = 10_000
 /** How long a disk is full before its leaderships leave: two of the log's own attempts to find room. */
@@ -114,8 +116,8 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
   const readyHeir = (
     replica: HostedReplica, { index, ...purpose }: Purpose & { readonly index: number }, now: number,
   ): ReplicaId | undefined => {
-    const heir = succession.heir(replica, purpose, now)
-    return heir !== undefined && (replica.raft.status().matchIndex.get(heir) ?? 0) >= index ? heir : undefined
+    const { matchIndex } = replica.raft.status()
+    return succession.heirs(replica, purpose, now).find((heir) => (matchIndex.get(heir) ?? 0) >= index)
   }
   const successor = (replica: HostedReplica, move: Move, now: number): ReplicaId | undefined =>
     readyHeir(replica, { ...move, index: replica.raft.status().lastIndex }, now)
@@ -138,7 +140,7 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
     else if (move.reason !== 'drain') replica.actor.send({ type: 'shard.serveAgain' })
   }
   const reviewMoves = (now: number): void => {
-    succession.note(led(), now)
+    if (moves.size > 0) succession.note(led(), now)
     for (const [shard, move] of moves) {
       const replica = host.of(shard)
       if (replica !== undefined) review(replica, move, now)
@@ -148,20 +150,26 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
   const leaveFullDisk = (now: number): void => {
     fullSince = isDiskFull() ? Math.min(fullSince, now) : Number.POSITIVE_INFINITY
     if (now - fullSince < FULL_FOR_MS) return
+    succession.note(led(), now)
     for (const replica of led()) maybeBegin(replica, 'disk', now)
   }
-  /** One at a time: every move is a short pause for its shard's clients. */
+  /** Few at a time: every move is a short pause for its shard's clients. */
   const balance = (now: number): void => {
-    if (now - balancedAt < BALANCE_EVERY_MS || moves.size > 0) return
+    if (now - balancedAt < BALANCE_EVERY_MS) return
+    const replicas = led()
+    const movesMax = Math.max(1, Math.floor(replicas.length / LED_A_MOVE))
+    succession.note(replicas, now)
+    if (moves.size >= movesMax) return
     balancedAt = now
-    for (const replica of led()) {
+    for (const replica of replicas) {
+      if (moves.size >= movesMax) return
       if (isMoving(replica.shard) || nodeOf(preferredLeader(map(), replica.shard)) === node) continue
-      if (maybeBegin(replica, 'balance', now)) return
+      maybeBegin(replica, 'balance', now)
     }
   }
   /** There is somebody to hand it to, or somebody to answer. */
   const isWaitedFor = (replica: HostedReplica, now: number): boolean =>
-    succession.heir(replica, { reason: 'drain' }, now) !== undefined || isServing(replica) || (isHandingOver(replica) && !isQuiet(replica))
+    succession.heirs(replica, { reason: 'drain' }, now).length > 0 || isServing(replica) || (isHandingOver(replica) && !isQuiet(replica))
 
   return {
     onTick: (now) => {
@@ -176,6 +184,7 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
     },
     leave: (shard, now) => {
       const replica = host.of(shard)
+      succession.note(led(), now)
       if (replica !== undefined) maybeBegin(replica, 'removal', now)
     },
     transfer: ({ shard, to }, now) => {
@@ -183,6 +192,7 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
       if (replica?.raft.role() !== 'leader') return 'notLeader'
       if (to === node) return 'leads'
       if (moves.has(shard) || !isServing(replica)) return 'busy'
+      succession.note(led(), now)
       return beginIfFit(replica, { reason: 'hand', to }, now) ? 'begun' : 'unfit'
     },
     startHandOver: (now) => {
@@ -191,6 +201,7 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
       for (const replica of led()) if (isServing(replica)) begin(replica, { reason: 'drain' }, now)
     },
     isHandedOver: (now) => {
+      succession.note(led(), now)
       reviewMoves(now)
       for (const replica of led()) if (isServing(replica)) begin(replica, { reason: 'drain' }, now)
       return now >= deadline || (isIdle() && !led().some((replica) => isWaitedFor(replica, now)))

@@ -25,6 +25,8 @@ export interface LiveMap {
   readonly load: (done: () => void) => void
   /** Without its history. */
   readonly state: () => ClusterState
+  /** The file was there and good. Otherwise the node starts from the genesis, and what it once had is not known from its map. */
+  readonly isFromFile: () => boolean
   readonly map: () => ClusterMap
   /** A committed state. Takes force when it is durable, unless a newer one has by then. */
   readonly learn: (state: ClusterState) => void
@@ -38,19 +40,22 @@ export interface LiveMapOptions {
   readonly log: Logger
   /** A newer map is in force. */
   readonly onChange: () => void
+  /** A newer version of ShardKV wrote the file. `load` is not done then. */
+  readonly onNewer: (reason: string) => void
 }
 
-export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange }: LiveMapOptions): LiveMap => {
+export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange, onNewer }: LiveMapOptions): LiveMap => {
   let state = withoutHistory(adoptGenesis(genesis))
   let map = mapOf(state)
   let learned = state
+  let isFromFile = false
   let isWriting = false
   let isStopped = false
 
   const take = (next: ClusterState): void => {
     state = next
     map = mapOf(next)
-    log.info({ epoch: next.epoch }, 'a newer cluster map is in force')
+    log.info({ epoch: next.epoch, level: next.level }, 'a newer cluster map is in force')
     onChange()
   }
   const writeNext = (): void => {
@@ -79,8 +84,13 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange }: Liv
       if (isStopped) return
       const decoded = found.kind === 'found' ? decodeState(found.bytes) : null
       const problem = found.kind === 'unusable' ? found.reason : reasonIn(decoded)
+      if (decoded !== null && 'isNewer' in decoded) {
+        onNewer(decoded.reason)
+        return
+      }
       if (problem !== null) log.warn({ reason: problem }, 'the file of the cluster map is not used; peers know it')
-      else if (decoded !== null && isState(decoded) && decoded.cluster === state.cluster && decoded.epoch > state.epoch) {
+      else if (decoded !== null && isState(decoded) && decoded.cluster === state.cluster && decoded.epoch >= state.epoch) {
+        isFromFile = true
         state = decoded
         learned = decoded
         map = mapOf(decoded)
@@ -88,6 +98,7 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange }: Liv
       done()
     }),
     state: () => state,
+    isFromFile: () => isFromFile,
     map: () => map,
     learn,
     stop: () => {

@@ -9,8 +9,11 @@
 
 import { numberIn } from '../bus/address.ts'
 import { createPost } from '../bus/postOffice.ts'
-import { createForwardedSpans } from './forwardedSpans.ts'
+import { createShardSpans } from './shardSpans.ts'
+import { silentRecorder } from '../actors/kernel/recorder.ts'
 import { isOnNode } from './ids.ts'
+import { aboutMessage, actorAt, wireType } from './mailNames.ts'
+import type { Recorder } from '../actors/kernel/recorder.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
@@ -19,8 +22,9 @@ import type { ActorMessage } from '../bus/messages.ts'
 import type { Address, Parcel, Post } from '../bus/post.ts'
 import type { LeaderHint } from './beacon.ts'
 import type { ClusterMap } from './clusterMap.ts'
-import type { ForwardedSpans } from './forwardedSpans.ts'
+import type { ShardSpans } from './shardSpans.ts'
 import type { FrontDoors } from './frontDoors.ts'
+import type { Journeys } from './journeys.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
@@ -34,11 +38,16 @@ type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 export interface MailroomOptions {
   readonly node: NodeOptions
   readonly map: () => ClusterMap
+  /** The layout level in force. */
+  readonly level: () => number
+  /** Whether the node's build is one that has layout levels, and with them runs of heartbeats. */
+  readonly tellsLevels: (node: NodeId) => boolean
   readonly turn: Turn
   /** Asked for when mail arrives, since they are built after the mailroom that they send through. */
   readonly host: () => ReplicaHost
   readonly doors: () => FrontDoors
   readonly leaderOf: (shard: ShardId) => LeaderHint | null
+  readonly journeys: Journeys
   readonly catchUp: () => void
 }
 
@@ -52,7 +61,8 @@ export interface Mailroom {
 interface Sorting {
   readonly options: MailroomOptions
   readonly send: Mailroom['send']
-  readonly spans: ForwardedSpans
+  readonly spans: ShardSpans
+  readonly recorder: Recorder
   misdirected: number
 }
 
@@ -66,22 +76,68 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     self,
     bootId: boot,
     isMember: (node) => options.map().nodes.includes(node),
+    level: options.level,
+    mayPack: options.tellsLevels,
     requestFlush: options.turn.member('post', () => post.flush()),
     onArrival: options.catchUp,
-    onParcel: (parcel) => deliver(sorting, parcel),
+    onParcel: (parcel) => {
+      if (parcel.trace !== undefined || recorder.isDetailed()) recordParcel(recorder, 'receive', { ...parcel, peer: parcel.from })
+      deliver(sorting, parcel)
+    },
     log: log.child({ actor: 'post' }),
   })
-  const spans = createForwardedSpans(options.node.ports.tracing)
-  const send: Mailroom['send'] = (to, address, message, trace) => {
+  const spans = createShardSpans(self, options.node.ports.tracing)
+  const recorder = options.node.ports.recorder ?? silentRecorder
+  const send: Mailroom['send'] = (to, address, message, given) => {
     if (to === self) {
-      deliver(sorting, { from: self, to: address, message })
+      sendHere(sorting, address, message, given)
       return
     }
+    const trace = given ?? traceOf(options.journeys, { node: to, address }, message)
     if (message.type === 'shard.reply') spans.end({ node: to, address }, message)
+    if (trace !== undefined || recorder.isDetailed()) recordParcel(recorder, 'send', { to: address, message, trace, peer: to })
     post.send(to, address, message, trace)
   }
-  const sorting: Sorting = { options, send, spans, misdirected: 0 }
+  const sorting: Sorting = { options, send, spans, recorder, misdirected: 0 }
   return { post, send, misdirected: () => sorting.misdirected }
+}
+
+/** What the way of a sampled request has to do with a message that leaves. */
+const traceOf = (journeys: Journeys, to: Origin, message: ActorMessage): TraceContext | undefined => {
+  switch (message.type) {
+    case 'raft': return journeys.mailed(numberIn(to.address, 'raft') ?? -1, to.node, message.message)
+    case 'shard.reply': return journeys.answered(to, message)
+    case 'shard.request': return undefined
+  }
+  message satisfies never
+  return undefined
+}
+
+const sendHere = (sorting: Sorting, to: Address, message: ActorMessage, trace: TraceContext | undefined): void => {
+  const { node: { genesis: { node: self } } } = sorting.options
+  const shard = trace === undefined ? null : numberIn(to, 'shard') as ShardId | null
+  if (message.type === 'shard.reply') {
+    sorting.options.journeys.answered({ node: self, address: to }, message)
+    sorting.spans.end({ node: self, address: to }, message)
+  } else if (message.type === 'shard.request' && trace !== undefined && shard !== null) {
+    noteTraced(sorting, { shard, origin: { node: self, address: message.replyTo }, message, trace })
+  }
+  deliver(sorting, { from: self, to, message })
+}
+
+interface Recorded {
+  readonly to: Address
+  readonly message: ActorMessage
+  readonly peer: NodeId
+  readonly trace?: TraceContext | undefined
+}
+
+const recordParcel = (recorder: Recorder, kind: 'send' | 'receive', { to, message, peer, trace }: Recorded): void => {
+  const { actor, shard } = actorAt(to, message, kind)
+  recorder.record({
+    actor, kind, peer, event: wireType(message), ...(shard === null ? {} : { shard }),
+    ...(trace === undefined ? {} : { trace: trace.traceId }), ...aboutMessage(message),
+  })
 }
 
 const deliver = (sorting: Sorting, parcel: Parcel): void => {
@@ -102,8 +158,12 @@ const deliver = (sorting: Sorting, parcel: Parcel): void => {
 const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Extract<ActorMessage, { type: 'raft' }>): void => {
   const group = numberIn(parcel.to, 'raft')
   const replica = group === null ? undefined : sorting.options.host().memberOf(group)
-  if (replica?.id !== to || !isOnNode(from, parcel.from)) sorting.misdirected += 1
-  else replica.raft.send(signedBy(message, from))
+  if (group === null || replica?.id !== to || !isOnNode(from, parcel.from)) {
+    sorting.misdirected += 1
+    return
+  }
+  sorting.options.journeys.heard(group, parcel.from, message, parcel.trace)
+  replica.raft.send(signedBy(message, from))
 }
 
 /** Decoded for this member alone, so it is signed in place: a copy of each message cost as much as reading it. */
@@ -116,7 +176,10 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
   const origin = { node: from, address: message.replyTo }
   const shard = numberIn(to, 'shard') as ShardId | null
   const hosted = shard === null ? undefined : sorting.options.host().of(shard)
-  if (trace !== undefined && shard !== null) noteForwarded(sorting, { shard, origin, message, trace })
+  if (trace !== undefined && shard !== null) {
+    logForwarded(sorting, { shard, origin, message, trace })
+    noteTraced(sorting, { shard, origin, message, trace })
+  }
   if (hosted === undefined) refuseUnhosted(sorting, origin, { shard, message })
   else {
     const { type, replyTo, batch, policy, term, consistency, operations } = message
@@ -125,18 +188,20 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
   }
 }
 
-interface Forwarded {
+interface TracedBatch {
   readonly shard: ShardId
   readonly origin: Origin
   readonly message: ShardRequest
   readonly trace: TraceContext
 }
 
-const noteForwarded = ({ options, spans }: Sorting, { shard, origin, message, trace }: Forwarded): void => {
+const noteTraced = ({ options, spans }: Sorting, { shard, origin, message, trace }: TracedBatch): void =>
+  options.journeys.arrived(shard, origin, message, spans.begin(shard, origin, message, trace))
+
+const logForwarded = ({ options }: Sorting, { shard, origin, message, trace }: TracedBatch): void => {
   const { traceId, spanId } = trace
   const fields = { actor: 'shard', shard, from: origin.node, trace_id: traceId, parent_span_id: spanId }
   options.node.ports.log.trace({ ...fields, operations: message.operations.length }, 'a sampled request arrived from another node')
-  spans.begin(shard, origin, message, trace)
 }
 
 const refuseUnhosted = (

@@ -1,8 +1,12 @@
 /** The parts of a node that talk about the cluster map: what it answers at the desk, and what it asks there. Decides nothing. */
 
 import { createAbsences } from './absences.ts'
+import { createAilments } from './ailments.ts'
 import { createClusterAdmin } from './clusterAdmin.ts'
+import { createFigureRounds, ownFigures } from './figures.ts'
 import { META_GROUP } from './ids.ts'
+import { createLevelCensus } from './levelCensus.ts'
+import { ownLevels } from './level.ts'
 import { createMoveOrders } from './moveOrders.ts'
 import { createMapSync } from './mapSync.ts'
 import { createMetaQuestions } from './metaQuestions.ts'
@@ -11,8 +15,9 @@ import { createOwnMembership } from './ownMembership.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
-import type { MoveOrder } from '../actors/topology/protocol.ts'
+import type { MoveOrder, NodeLevels } from '../actors/topology/protocol.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
+import type { HostedMeta } from './hostedMeta.ts'
 import type { Leadership } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
@@ -43,6 +48,9 @@ export interface MapPartsOptions {
   readonly onRefused: (reason: string) => void
 }
 
+/** Between two attempts to learn what is new here, where log and map are damaged. */
+const READ_AGAIN_MS = 2_000
+
 export const createMapParts = (options: MapPartsOptions): MapParts => {
   const { node, live, parts, leadership, onMember, onLeft, onRefused } = options
   const { genesis, ports, settings } = node
@@ -56,6 +64,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
       else leadership.leave(group as ShardId, ports.clock.now())
     },
     transfer: (shard, to) => leadership.transfer({ shard, to }, ports.clock.now()),
+    figures: () => ownFigures(parts.host, node.boot, ports.clock.now()),
   })
   const desk = createTopologyDesk({
     bus: ports.controlBus,
@@ -70,23 +79,51 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     self: genesis.node, ask: desk.ask, leaderOf: (shard) => parts.leaderOf(shard)?.node ?? '',
     reported: (report) => parts.host.meta()?.actor.send({ type: 'shard.configured', ...report }),
   })
-  const absences = createAbsences({ self: genesis.node, since: ports.clock.now(), lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
-  const sync = createMapSync({ live, desk, log })
+  const absences = createAbsences({ self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
+  const levelCensus = createLevelCensus({ self: genesis.node, own: ownLevels, beacon: parts.beacon })
+  const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
+  let levels: readonly NodeLevels[] = []
+  /** Whoever has been told: a replica of the meta group that began later has to be told all of it. */
+  let told: HostedMeta['actor'] | undefined
+  const tellPlanner = (now: number): void => {
+    const planner = parts.host.meta()?.actor
+    const isNew = planner !== told
+    told = planner
+    const lost = absences.review(live.map().nodes, now)
+    const damaged = ailments.review(now)
+    const census = levelCensus.review(live.map().nodes, now)
+    levels = census ?? levels
+    if (lost !== null || isNew) planner?.send({ type: 'topology.lost', nodes: absences.known() })
+    if (damaged !== null || isNew) planner?.send({ type: 'topology.damaged', replicas: ailments.known() })
+    if (census !== null || isNew) planner?.send({ type: 'topology.levels', told: levels })
+  }
+  const sync = createMapSync({ live, desk, log, onNewer: onRefused })
   const questions = createMetaQuestions({ live, clock: ports.clock, ask: desk.ask })
   const proposals = createProposals(questions)
+  const rounds = createFigureRounds({ live, ask: desk.ask, meta: parts.host.meta, everyMs: settings.figuresEveryMs })
+  const reads = createMetaReads(questions)
+  let readDue = 0
+  const askWhatIsNew = (now: number): void => {
+    if (now < readDue || !parts.host.asksWhatIsNew()) return
+    readDue = now + READ_AGAIN_MS
+    reads.overview((overview) => {
+      if (overview !== undefined) parts.host.noteNext(overview.state.nextGeneration)
+    })
+  }
   const admin = createClusterAdmin({
-    node, live, clock: ports.clock, reads: createMetaReads(questions), proposals, ask: desk.ask,
-    leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null,
+    node, live, clock: ports.clock, reads, proposals, ask: desk.ask,
+    leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null, damaged: ailments.known,
   })
   const membership = createOwnMembership({
-    self: genesis.node, boot: node.boot, live, proposals, join: node.join ?? null, wall: ports.clock.wall,
+    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, join: node.join ?? null, wall: ports.clock.wall,
     carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
   return {
     onTick: (now) => {
       membership.onTick(now)
-      const lost = absences.review(live.map().nodes, now)
-      if (lost !== null) parts.host.meta()?.actor.send({ type: 'topology.lost', nodes: lost })
+      rounds.onTick(now)
+      tellPlanner(now)
+      askWhatIsNew(now)
     },
     order,
     propose: proposals.propose,

@@ -15,9 +15,11 @@ export interface MapSyncOptions {
   readonly live: LiveMap
   readonly desk: Pick<TopologyDesk, 'ask'>
   readonly log: Logger
+  /** A newer version of ShardKV made the peer's map: this one can not be a part of the cluster any more. */
+  readonly onNewer: (reason: string) => void
 }
 
-export const createMapSync = ({ live, desk, log }: MapSyncOptions): MapSync => {
+export const createMapSync = ({ live, desk, log, onNewer }: MapSyncOptions): MapSync => {
   let isAsking = false
   return {
     heard: (from, epoch) => {
@@ -28,7 +30,8 @@ export const createMapSync = ({ live, desk, log }: MapSyncOptions): MapSync => {
         const bytes = stateIn(answer)
         if (bytes === undefined) return
         const state = decodeState(bytes)
-        if ('reason' in state) log.warn({ from, reason: state.reason }, 'a cluster map could not be read')
+        if ('isNewer' in state) onNewer(state.reason)
+        else if ('reason' in state) log.warn({ from, reason: state.reason }, 'a cluster map could not be read')
         else live.learn(state)
       })
     },

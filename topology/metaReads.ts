@@ -8,14 +8,18 @@ import { count, list, node, record, text } from '../actors/topology/fields.ts'
 import { NODES_MAX } from '../actors/topology/clusterState.ts'
 import { BY_CHARACTERS_MAX, REQUEST_CHARACTERS_MAX } from '../actors/topology/protocol.ts'
 import { SHARD_COUNT_MAX } from './ids.ts'
+import { loadsAnswerOf } from './loadReads.ts'
 import type { ClusterState, HistoryEvent } from '../actors/topology/clusterState.ts'
 import type { MoveProgress } from '../actors/topology/driver.ts'
 import type { Check } from '../actors/topology/fields.ts'
+import type { LoadsAnswer } from './loadReads.ts'
 import type { NodeId } from './ids.ts'
 import type { MetaQuestions } from './metaQuestions.ts'
 
 /** Fewer than a proposal's: whoever looks would rather see an older map than wait. */
 const ASKED_MAX = 5
+/** Whoever led a moment ago, and whom that one names: figures are not worth waiting for. */
+const LOADS_ASKED_MAX = 2
 /** Events in one answer. */
 export const EVENTS_MAX = 100
 const WHAT_CHARACTERS_MAX = 1_024
@@ -44,6 +48,8 @@ export interface HistoryWish {
 export interface MetaReads {
   /** Undefined when no leader answered. */
   readonly overview: (done: (overview: Overview | undefined) => void) => void
+  /** What it has gathered about load and copies. */
+  readonly loads: (done: (loads: LoadsAnswer | undefined) => void) => void
   readonly history: (wish: HistoryWish, done: (history: History | undefined) => void) => void
 }
 
@@ -52,6 +58,7 @@ export type OverviewAnswer = Omit<Overview, 'state'> & { readonly state: Uint8Ar
 
 export const createMetaReads = ({ ask }: Pick<MetaQuestions, 'ask'>): MetaReads => ({
   overview: (done) => ask({ request: { kind: 'overview' }, askedMax: ASKED_MAX, answerOf: overview }, done),
+  loads: (done) => ask({ request: { kind: 'loads' }, askedMax: LOADS_ASKED_MAX, answerOf: loadsAnswerOf }, done),
   history: ({ before, limit }, done) =>
     ask({ request: { kind: 'history', before, limit }, askedMax: ASKED_MAX, answerOf: history }, done),
 })

@@ -6,6 +6,7 @@
  * (sim/ gives it a heap clock, a simulated bus and a disk that forgets).
  */
 
+import { silentRecorder } from '../actors/kernel/recorder.ts'
 import { createShell } from '../actors/kernel/shell.ts'
 import { createTicker } from '../actors/kernel/ticker.ts'
 import { nodeMachine } from '../actors/node/machine.ts'
@@ -15,10 +16,15 @@ import { createBeaconRadio } from './beaconRadio.ts'
 import { createGossipRadio } from './gossipRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
+import { levelProblem, ownLevels } from './level.ts'
 import { createLiveMap } from './liveMap.ts'
 import { createMapParts } from './mapParts.ts'
+import { generationOf } from './ids.ts'
 import { createNodeParts } from './nodeParts.ts'
 import { connectionsOf, countersOf, readinessOf, reportNode } from './nodeReport.ts'
+import { createObservation } from '../observe/recorder/observation.ts'
+import { actorViews } from './actorViews.ts'
+import { sampleNode } from './nodeSample.ts'
 import { checkRouting } from './routingCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
 import type { Tick, Ticker } from '../actors/kernel/ticker.ts'
@@ -26,14 +32,16 @@ import type { NodeEffect, NodeEvent } from '../actors/node/protocol.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { Subscription } from '../bus/port.ts'
+import type { Observation } from '../observe/recorder/observation.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
 import type { GossipRadio } from './gossipRadio.ts'
 import type { Leadership } from './leadership.ts'
-import type { LiveMap } from './liveMap.ts'
+import type { LiveMap, LiveMapOptions } from './liveMap.ts'
 import type { MapParts } from './mapParts.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
+import type { NodeSample } from './nodeSample.ts'
 import type { Proposals } from './proposals.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
 
@@ -41,8 +49,12 @@ export interface Node {
   readonly state: () => NodeState
   readonly report: () => NodeReport
   readonly readiness: () => Readiness
+  /** What its metrics are read from. */
+  readonly sample: () => NodeSample
   /** What people may ask of the cluster through this node; null while it starts, and after it has ended. */
   readonly admin: () => ClusterAdmin | null
+  /** What people may see of the actors through this node; null while it starts, after it has ended, and when nothing is recorded. */
+  readonly observation: () => Observation | null
   /** Hands leadership over, flushes, closes; ends in `onExit(0)`. */
   readonly drain: () => void
   /** Asks the meta group to decide something; `done` with null when nobody who could answered. */
@@ -64,19 +76,19 @@ interface Running {
   gossip: GossipRadio | null
   ticker: Ticker | null
   mapParts: MapParts | null
+  observation: ReturnType<typeof createObservation> | null
   status: Subscription | null
   routing: Routing
   isMember: boolean
   isRoutingKnown: boolean
   isEnded: boolean
-  wasStalled: boolean
 }
 
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
-    options, live: openLiveMap(options, () => running.parts?.host.follow()),
-    life: null, parts: null, leadership: null, radio: null, gossip: null, mapParts: null, ticker: null, status: null,
-    routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false, wasStalled: false,
+    options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
+    life: null, parts: null, leadership: null, radio: null, gossip: null, mapParts: null, observation: null, ticker: null, status: null,
+    routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -86,12 +98,18 @@ export const createNode = (options: NodeOptions): Node => {
     perform: (effect: NodeEffect) => perform(running, effect),
     onFailure: (error) => end(running, EXIT_FAILURE, reasonOf(error)),
     onState: (state) => options.ports.log.info({ actor: 'node', state }, 'node state'),
+    recording: { recorder: options.ports.recorder ?? silentRecorder, actor: 'node' },
   })
   return {
     state: () => stateOf(running),
     report: () => report(running),
     readiness: () => readinessOf(report(running), connectionsOf(options.ports)),
+    sample: () => sampleNode({
+      report: report(running), parts: running.parts, state: running.live.state(),
+      connections: { ...connectionsOf(options.ports), control: options.ports.controlBus.status().connected },
+    }),
     admin: () => (running.isEnded ? null : running.mapParts?.admin ?? null),
+    observation: () => (running.isEnded ? null : running.observation),
     drain: () => running.life?.send({ type: 'node.drain' }),
     propose: (command, done) => {
       if (running.mapParts === null) done(null)
@@ -130,8 +148,23 @@ const askIdentity = (running: Running): void => {
   })
 }
 
-const openLiveMap = ({ genesis, ports: { fileSystem, clock, log } }: NodeOptions, onChange: () => void): LiveMap =>
-  createLiveMap({ genesis, fileSystem, clock, log: log.child({ actor: 'topology' }), onChange })
+const openLiveMap = (
+  { genesis, ports: { fileSystem, clock, log } }: NodeOptions, hooks: Pick<LiveMapOptions, 'onChange' | 'onNewer'>,
+): LiveMap => createLiveMap({ genesis, fileSystem, clock, log: log.child({ actor: 'topology' }), ...hooks })
+
+/** A newer map is in force, and on the disk: only now may anything be written at its level. */
+const followMap = (running: Running): void => {
+  const { parts, live } = running
+  if (isRefusedByLevel(running)) return
+  parts?.wal.send({ type: 'wal.level', level: live.state().level })
+  parts?.host.follow()
+}
+
+const isRefusedByLevel = (running: Running): boolean => {
+  const problem = levelProblem(ownLevels, running.live.state().level)
+  if (problem !== null) fail(running, problem, EXIT_REFUSED)
+  return problem !== null
+}
 
 const openReplicas = (running: Running): void => {
   if (running.isEnded) return
@@ -140,6 +173,7 @@ const openReplicas = (running: Running): void => {
     running.life?.send({ type: 'node.logClosed' })
     return
   }
+  if (isRefusedByLevel(running)) return
   const { ports, settings } = running.options
   const parts = createNodeParts(running.options, running.live, {
     onWalNotice: (notice) => onWalNotice(running, notice),
@@ -161,11 +195,32 @@ const openReplicas = (running: Running): void => {
     onLeft: () => running.life?.send({ type: 'node.drain' }),
     onRefused: (reason) => fail(running, reason, EXIT_REFUSED),
   })
+  running.observation = openObservation(running)
   running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
     if (!isReplyAllowed(reply, settings.inboxPrefix)) return
     ports.controlBus.publish(reply, new TextEncoder().encode(JSON.stringify(report(running))))
   })
+  parts.wal.send({ type: 'wal.level', level: running.live.state().level })
   parts.wal.send({ type: 'wal.open' })
+}
+
+const openObservation = (running: Running): Running['observation'] => {
+  const { genesis, settings, ports: { recorder, requests, operationTimes, clock, controlBus, log } } = running.options
+  if (recorder === undefined) return null
+  return createObservation({
+    bus: controlBus, clock, log: log.child({ actor: 'recorder' }), cluster: genesis.cluster, self: genesis.node,
+    inboxPrefix: settings.inboxPrefix, recorder, members: () => running.live.map().nodes,
+    requests: (wish) => requests?.kept(wish) ?? [],
+    probe: (request, done) => {
+      if (running.parts === null) done(null)
+      else running.parts.doors.probe(request, done)
+    },
+    actors: () => ({
+      node: genesis.node, at: clock.wall(),
+      actors: actorViews({ states: recorder.states(), parts: running.parts, gossip: running.gossip }),
+      operations: operationTimes?.() ?? [],
+    }),
+  })
 }
 
 const join = (running: Running): void => {
@@ -188,7 +243,9 @@ const join = (running: Running): void => {
       startedAtMs,
       state: stateOf(running),
       epoch: live.map().epoch,
-      leads: parts.host.all().filter(({ actor }) => actor.status().serving).map(({ shard, raft }) => [shard, raft.status().term]),
+      levels: ownLevels,
+      leads: parts.host.all().filter(({ actor }) => actor.isServing()).map(({ shard, raft }) => [shard, raft.leadership().term]),
+      damaged: parts.host.damaged().map(({ group, id }) => [group, generationOf(id)]),
     }),
     onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
   })
@@ -196,6 +253,7 @@ const join = (running: Running): void => {
     bus: controlBus,
     clock,
     log: ports.log.child({ actor: 'gossip' }),
+    recorder: ports.recorder,
     cluster: genesis.cluster,
     self: genesis.node,
     boot,
@@ -227,11 +285,7 @@ const serve = ({ parts }: Running): void => {
 const onTick = (running: Running, tick: Tick): void => {
   const { parts, leadership, life } = running
   if (parts === null || leadership === null || life === null) return
-  const isStalled = parts.diskWatch.isStalled(tick.now)
-  if (isStalled !== running.wasStalled) {
-    running.wasStalled = isStalled
-    for (const { raft } of parts.host.all()) raft.send({ type: 'wal.stalled', stalled: isStalled })
-  }
+  parts.host.noteStalled(parts.diskWatch.isStalled(tick.now))
   running.options.ports.vitals?.noteTick(tick)
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
@@ -300,6 +354,7 @@ const release = (running: Running): void => {
   running.ticker?.stop()
   running.radio?.stop()
   running.mapParts?.stop()
+  running.observation?.stop()
   running.gossip?.stop()
   running.status?.unsubscribe()
   running.parts?.micro.close()
@@ -314,9 +369,13 @@ const stateOf = ({ life }: Running): NodeState => (life?.state().split('.')[0] ?
 const report = (running: Running): NodeReport => reportNode({
   options: running.options,
   map: running.live.map(),
+  level: running.live.state().level,
+  members: running.live.state().nodes,
   state: stateOf(running),
   routing: running.routing,
   replicas: running.parts?.host.all() ?? [],
+  meta: running.parts?.host.meta(),
+  placements: running.live.state(),
   walBytes: running.parts?.wal.bytes() ?? 0,
   walBacklogBytes: running.parts?.wal.backlogBytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,

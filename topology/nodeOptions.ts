@@ -2,9 +2,13 @@
  * What a node is given: its genesis, its ports and its settings. Nothing in a node reads the environment, the clock or the disk by itself.
  */
 
+import { raftLimitDefaults } from '../actors/raft/limits.ts'
+import type { RaftInstruments } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
+import type { ShardInstruments } from '../actors/shard/actor.ts'
 import type { ShardLimits } from '../actors/shard/limits.ts'
+import type { WrittenGroup } from '../actors/wal/actor.ts'
 import type { WalConfig } from '../actors/wal/config.ts'
 import type { TopologyLimits } from '../actors/topology/core.ts'
 import type { ConnectionLimits } from '../actors/connection/limits.ts'
@@ -14,11 +18,19 @@ import type { Logger } from '../actors/kernel/log.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Bus } from '../bus/port.ts'
+import type { NodeRecorder } from '../observe/recorder/recorder.ts'
+import type { RequestRecorder } from '../observe/recorder/requests.ts'
+import type { OperationTimes } from '../observe/recorder/wire.ts'
+import type { DoorInstruments } from '../gateway/instruments.ts'
 import type { RequestTracing } from '../gateway/tracing.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { BootId } from './ids.ts'
 import type { JoinWish } from './ownMembership.ts'
 import type { NodeVitals } from './report.ts'
+import type { SnapshotInstruments } from './timedSnapshots.ts'
+
+/** What a node sends to new replicas, in bytes a second, unless it is told otherwise. */
+export const MOVE_BYTES_PER_SECOND_DEFAULT = raftLimitDefaults.moveBytesPerSecond
 
 export interface NodeSettings {
   /** The public prefix, one token: `kv`. */
@@ -29,10 +41,12 @@ export interface NodeSettings {
   readonly tickMs: number
   /** How long a node may be silent before its replicas are rebuilt elsewhere. */
   readonly lostAfterMs: number
+  /** How often the meta group's leader asks every node how busy it is, and once a second while something moves. 0: never. */
+  readonly figuresEveryMs: number
   /** Announce committed changes on `kv-changed.<key>`, at most once each. */
   readonly announceChanges: boolean
   /** Write a line per Raft message at trace level; off, messages cost nothing. */
-  readonly traceMessages: boolean
+  readonly traceMessages: boolean | (() => boolean)
   readonly raftTiming?: Partial<RaftTiming>
   readonly raftLimits?: Partial<RaftLimits>
   readonly shardLimits?: Partial<ShardLimits>
@@ -57,6 +71,7 @@ export const defaultSettings: NodeSettings = {
     snapshotRetryTicks: 10,
   },
   lostAfterMs: 30_000,
+  figuresEveryMs: 5_000,
   announceChanges: false,
   traceMessages: false,
 }
@@ -67,6 +82,16 @@ export interface VitalsPort {
   readonly noteSync: (tookMs: number) => void
   /** Called at every tick, which tells how late it comes. */
   readonly noteTick: (tick: Tick) => void
+}
+
+/** What the parts of a node tell as it happens, for metrics. */
+export interface NodeInstruments {
+  readonly shard: ShardInstruments
+  readonly raft: RaftInstruments
+  readonly groupWritten: (group: WrittenGroup) => void
+  readonly snapshots: SnapshotInstruments
+  readonly natsDoor: DoorInstruments
+  readonly batchDoor: DoorInstruments
 }
 
 export interface NodePorts {
@@ -85,8 +110,16 @@ export interface NodePorts {
   readonly log: Logger
   /** Spans for sampled requests; absent in the simulator. */
   readonly tracing?: RequestTracing
+  /** Remembers what the actors did; in the simulator only when a recording is wanted. */
+  readonly recorder?: NodeRecorder
+  /** Requests that it keeps; with a recorder only. */
+  readonly requests?: Pick<RequestRecorder, 'kept'>
+  /** What came in by the doors since the start; with a recorder only. */
+  readonly operationTimes?: () => readonly OperationTimes[]
   /** What the process measures of itself; absent in the simulator. */
   readonly vitals?: VitalsPort
+  /** Absent in the simulator. */
+  readonly instruments?: NodeInstruments
 }
 
 export interface NodeOptions {

@@ -9,6 +9,7 @@
  */
 
 import { createTurn } from '../actors/kernel/turn.ts'
+import { createAllowance } from '../actors/raft/allowance.ts'
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { createWal } from '../actors/wal/actor.ts'
 import { addressOf } from '../bus/address.ts'
@@ -17,10 +18,13 @@ import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
 import { createBeacon } from './beacon.ts'
 import { createDiskWatch } from './diskWatch.ts'
 import { createFrontDoors } from './frontDoors.ts'
+import { createJourneys } from './journeys.ts'
 import { createMailroom } from './mailroom.ts'
 import { createMicroService } from './microService.ts'
-import { namedFor } from './namedReplicas.ts'
+import { createNamed } from './namedReplicas.ts'
+import { MOVE_BYTES_PER_SECOND_DEFAULT } from './nodeOptions.ts'
 import { createReplicaHost } from './replicaHost.ts'
+import { timedSnapshots } from './timedSnapshots.ts'
 import { nodeOf } from './ids.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { Leadership } from '../actors/raft/actor.ts'
@@ -34,6 +38,7 @@ import type { Micro } from '../gateway/micro.ts'
 import type { Beacon, LeaderHint } from './beacon.ts'
 import type { DiskWatch } from './diskWatch.ts'
 import type { FrontDoors } from './frontDoors.ts'
+import type { Journeys } from './journeys.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost, ReplicaHostPorts } from './replicaHost.ts'
@@ -74,15 +79,18 @@ export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: Part
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs })
   const budget = byteBudget(Math.min(bus.status().maxPayloadBytes, doorsBus.status().maxPayloadBytes))
-  const wal = openWal(options, turn, hooks)
+  const journeys = createJourneys(clock, options.ports.tracing)
+  const wal = openWal(options, { turn, journeys, hooks })
   const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({
-    node: options, map: live.map, turn, host: () => host, doors: () => doors, leaderOf, catchUp: hooks.catchUp,
+    node: options, map: live.map, level: () => live.state().level, tellsLevels: (to) => beacon.tellsLevels(to, clock.now()), turn,
+    host: () => host, doors: () => doors, leaderOf, journeys, catchUp: hooks.catchUp,
   })
-  const host = openHost({ options, live, turn, budget, hooks }, {
+  const host = openHost({ options, live, turn, budget, journeys, hooks }, {
     mail: (group, from, to, message) => mailroom.send(nodeOf(to), addressOf('raft', group), { type: 'raft', from, to, message }),
     wal: (event) => {
       diskWatch.submitted(event, clock.now())
+      journeys.toWal(event)
       wal.send(event)
     },
     answer: (to, message) => mailroom.send(to.node, to.address, message),
@@ -129,25 +137,34 @@ interface HostInput {
   readonly live: LiveMap
   readonly turn: Turn
   readonly budget: ByteBudget
+  readonly journeys: Journeys
   readonly hooks: PartsHooks
 }
 
-const openHost = ({ options, live, turn, budget, hooks }: HostInput, ports: ReplicaHostPorts): ReplicaHost => {
-  const { genesis, ports: { clock, random, log, fileSystem }, settings } = options
+const openHost = ({ options, live, turn, budget, journeys, hooks }: HostInput, ports: ReplicaHostPorts): ReplicaHost => {
+  const { genesis, ports: { clock, random, log, recorder, fileSystem, instruments }, settings } = options
+  const namedIn = createNamed(genesis)
   return createReplicaHost({
     node: genesis.node,
     genesis,
-    named: () => namedFor(live.state(), genesis),
+    named: () => namedIn(live.state()),
+    nextGeneration: () => (live.isFromFile() ? live.state().nextGeneration : null),
     clock,
     random,
     log,
+    recorder,
+    journeys,
     turn,
-    snapshots: createSnapshotFiles({ fileSystem, clock }),
+    snapshots: timedSnapshots(
+      createSnapshotFiles({ fileSystem, clock, level: () => live.state().level }), clock, instruments?.snapshots,
+    ),
+    instruments,
     entryBytesMax: budget.frameBytesMax,
     announceChanges: settings.announceChanges,
     traceMessages: settings.traceMessages,
     raftTiming: { tickMs: settings.tickMs, ...settings.raftTiming },
     raftLimits: { ...sendable(budget), ...settings.raftLimits },
+    allowance: createAllowance(settings.raftLimits?.moveBytesPerSecond ?? MOVE_BYTES_PER_SECOND_DEFAULT, settings.tickMs),
     shardLimits: settings.shardLimits,
     topologyLimits: settings.topologyLimits,
     ports,
@@ -165,14 +182,22 @@ const sendable = ({ valueBytesMax, frameBytesMax }: ByteBudget): Partial<RaftLim
   chunkBytesMax: Math.min(raftLimitDefaults.chunkBytesMax, valueBytesMax),
 })
 
-const openWal = ({ ports, settings }: NodeOptions, turn: Turn, hooks: PartsHooks): Wal => {
+const openWal = ({ ports, settings }: NodeOptions, { turn, journeys, hooks }: Pick<HostInput, 'turn' | 'journeys' | 'hooks'>): Wal => {
   const wal: Wal = createWal({
     fileSystem: ports.fileSystem,
     clock: ports.clock,
     log: ports.log.child({ actor: 'wal' }),
+    recorder: ports.recorder,
     ...(settings.wal === undefined ? {} : { config: settings.wal }),
-    ...(ports.vitals === undefined ? {} : { onGroupWritten: ports.vitals.noteSync }),
-    onNotice: hooks.onWalNotice,
+    onGroupWritten: (group) => {
+      ports.vitals?.noteSync(group.tookMs)
+      ports.instruments?.groupWritten(group)
+      journeys.groupWritten(group)
+    },
+    onNotice: (notice) => {
+      journeys.fromWal(notice)
+      hooks.onWalNotice(notice)
+    },
     onFailure: hooks.onFailure,
     requestFlush: turn.member('wal', () => wal.flush()),
   })

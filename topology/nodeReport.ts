@@ -2,21 +2,32 @@
 
 import { OpCode } from '../actors/shard/operation.ts'
 import { generationOf, nodeOf } from './ids.ts'
+import { ownLevels } from './level.ts'
+import { healthOf } from './replicaHealth.ts'
 import type { ShardMeter } from '../actors/shard/meter.ts'
+import type { ClusterNode, ClusterState } from '../actors/topology/clusterState.ts'
 import type { ClusterMap } from './clusterMap.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
+import type { HostedMeta } from './hostedMeta.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './hostedReplica.ts'
-import type { GossipReport, NodeReport, NodeState, NodeVitals, ReplicaReport, Routing, ShardLoad } from './report.ts'
+import type { ReplicaFindings } from './replicaHealth.ts'
+import type {
+  GossipReport, MemberPlace, NodeReport, NodeState, NodeVitals, ReplicaHealth, ReplicaReport, Routing, ShardLoad,
+} from './report.ts'
 
 export interface ReportInput {
   readonly options: NodeOptions
   readonly map: ClusterMap
+  readonly level: number
+  readonly members?: readonly ClusterNode[]
   readonly state: NodeState
   readonly routing: Routing
   readonly replicas: readonly HostedReplica[]
+  readonly meta: HostedMeta | undefined
+  readonly placements: Pick<ClusterState, 'shards' | 'meta'>
   readonly walBytes: number
   readonly walBacklogBytes: number
   readonly diskFull: boolean
@@ -30,8 +41,10 @@ export const reportNode = (input: ReportInput): NodeReport => {
   return {
     cluster: map.cluster,
     epoch: map.epoch,
+    level: input.level,
     shardCount: map.shardCount,
     members: map.nodes,
+    ...(input.members === undefined ? {} : { places: input.members.filter(({ state }) => state !== 'left').map(placeOf) }),
     broker: { url: server.url, version: server.version, routing: input.routing },
     node: {
       id: options.genesis.node,
@@ -40,6 +53,7 @@ export const reportNode = (input: ReportInput): NodeReport => {
       bootId: options.boot,
       startedAtMs: options.startedAtMs,
       ...(options.version === undefined ? {} : { version: options.version }),
+      levels: ownLevels,
       wallMs: options.ports.clock.wall(),
       diskFull: input.diskFull,
       walBytes: input.walBytes,
@@ -48,18 +62,32 @@ export const reportNode = (input: ReportInput): NodeReport => {
       counters: input.counters,
     },
     ...(input.gossip === undefined ? {} : { gossip: input.gossip }),
-    replicas: input.replicas.map(reportReplica),
+    ...metaHealthOf(input),
+    replicas: input.replicas.map((replica) => reportReplica(replica, input.placements)),
   }
 }
+
+const metaHealthOf = ({ meta, placements }: ReportInput): { readonly metaHealth?: ReplicaHealth } => {
+  const health = meta === undefined ? null : healthOf(findingsOf(meta), placements.meta)
+  return health === null ? {} : { metaHealth: health }
+}
+
+const findingsOf = ({ id, raft, isHurt }: HostedReplica | HostedMeta): ReplicaFindings =>
+  ({ id, isQuarantined: raft.role() === 'halted', isSuspect: isHurt && !raft.isVouchedFor() })
+
+const placeOf = ({ id, weight, zone, state }: ClusterNode): MemberPlace => ({ id, weight, zone, isActive: state === 'active' })
 
 const vitalsOf = ({ ports }: NodeOptions): { readonly vitals?: NodeVitals } =>
   (ports.vitals === undefined ? {} : { vitals: ports.vitals.vitals() })
 
-const reportReplica = ({ shard, raft, actor }: HostedReplica): ReplicaReport => {
+const reportReplica = (replica: HostedReplica, { shards }: ReportInput['placements']): ReplicaReport => {
+  const { shard, raft, actor } = replica
   const status = raft.status()
+  const health = healthOf(findingsOf(replica), shards[shard])
   const state = actor.status()
   return {
     shard,
+    generation: generationOf(replica.id),
     role: status.role,
     state: actor.state(),
     term: status.term,
@@ -71,6 +99,7 @@ const reportReplica = ({ shard, raft, actor }: HostedReplica): ReplicaReport => 
     waiting: state.pendingOperations,
     ...loadOf(actor.meter),
     ...(status.quarantined === undefined ? {} : { quarantined: status.quarantined }),
+    ...(health === null ? {} : { health }),
     ...(status.role === 'leader' ? { matchIndex: matchesOf(status.matchIndex) } : {}),
   }
 }
@@ -94,8 +123,8 @@ const matchesOf = (matches: ReadonlyMap<Parameters<typeof nodeOf>[0], number>): 
 }
 
 export const countersOf = (parts: NodeParts, radio: BeaconRadio | null): Record<string, number> => {
-  const { framesSent, messagesSent, framesReceived, droppedFull, refused } = parts.post.counters()
-  const counters: Record<string, number> = { framesSent, messagesSent, framesReceived, droppedFull, misdirected: parts.misdirected() }
+  const { refused, ...counted } = parts.post.counters()
+  const counters: Record<string, number> = { ...counted, misdirected: parts.misdirected() }
   for (const [reason, count] of Object.entries(refused)) counters[`post.refused.${reason}`] = count
   for (const [reason, count] of Object.entries(radio?.counters() ?? {})) counters[`beacon.refused.${reason}`] = count
   return { ...counters, ...parts.doors.counters() }
@@ -120,8 +149,10 @@ export const readinessOf = (report: NodeReport, connected: Connections): Readine
   if (leaderless.length > 0) waitingFor.push(`a leader of shards ${leaderless.map(({ shard }) => shard).join(', ')}`)
   if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
   if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')
-  for (const { shard, quarantined } of report.replicas) {
+  for (const { shard, quarantined, health } of report.replicas) {
     if (quarantined !== undefined) warnings.push(`shard ${shard} is quarantined: ${quarantined}`)
+    if (health === 'suspect' || health === 'repairing') warnings.push(`shard ${shard} is ${health}`)
   }
+  if (report.metaHealth !== undefined) warnings.push(`the meta group's replica is ${report.metaHealth}`)
   return { ready: waitingFor.length === 0, waitingFor, warnings }
 }

@@ -6,12 +6,17 @@
  *
  * A joining node asks until the map names it: a crash between any two steps leaves nothing half done, since the next start asks again. It
  * serves nobody before.
+ *
+ * While the cluster is at the first level it says nothing of the layouts that its build knows: members of before there were levels could
+ * not read that in the log, and would judge every later entry differently. Above the first level there are no such members.
  */
 
 import { nodeIn } from '../actors/topology/clusterState.ts'
+import { FIRST_LEVEL } from './level.ts'
 import type { MetaCommand, Outcome } from '../actors/topology/protocol.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeId } from './ids.ts'
+import type { LevelRange } from './level.ts'
 import type { Proposals } from './proposals.ts'
 
 /** Between two attempts to be added, or removed. */
@@ -31,6 +36,8 @@ export interface OwnMembershipOptions {
   readonly self: NodeId
   /** Tells one process' proposals from another's. */
   readonly boot: string
+  /** The layouts that this build knows. */
+  readonly levels: LevelRange
   readonly live: Pick<LiveMap, 'state'>
   readonly proposals: Pick<Proposals, 'propose'>
   readonly join: JoinWish | null
@@ -50,13 +57,18 @@ export interface OwnMembership {
 }
 
 export const createOwnMembership = (options: OwnMembershipOptions): OwnMembership => {
-  const { self, boot, live, proposals, join, wall } = options
+  const { self, boot, levels, live, proposals, join, wall } = options
+  let isLevelAsked = false
   let isMember = false
   let isOver = false
   let isAsking = false
   let askedAt = Number.NEGATIVE_INFINITY
   let epochHint = 0
 
+  const leveled = (): { readonly levels?: LevelRange } => {
+    isLevelAsked ||= live.state().level > FIRST_LEVEL
+    return isLevelAsked && levels.max > FIRST_LEVEL ? { levels } : {}
+  }
   const finish = (tell: () => void): void => {
     isOver = true
     tell()
@@ -65,10 +77,15 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     isAsking = false
     if (outcome === null || isOver) return
     epochHint = Math.max(epochHint, outcome.epoch)
+    if (outcome.kind === 'refused' && outcome.reason === 'levelUnknown' && !isLevelAsked && levels.max > FIRST_LEVEL) {
+      // The level has risen, and this node's map has not heard yet.
+      isLevelAsked = true
+      return
+    }
     if (outcome.kind !== 'refused' || outcome.reason === 'staleEpoch' || outcome.reason === 'nodeCarriesReplicas') return
     finish(() => options.onRefused(outcome.message))
   }
-  const ask = (now: number, wish: Pick<MetaCommand, 'kind'> & Partial<JoinWish>): void => {
+  const ask = (now: number, wish: Pick<MetaCommand, 'kind'> & Partial<JoinWish & { readonly levels: LevelRange }>): void => {
     if (isAsking || now - askedAt < ASK_EVERY_MS) return
     isAsking = true
     askedAt = now
@@ -88,7 +105,7 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
       if (state === 'draining' && options.carriesNothing()) ask(now, { kind: 'removeNode' })
       if (state !== 'left') return
       if (isMember) finish(options.onLeft)
-      else if (join !== null) ask(now, { kind: 'addNode', ...join })
+      else if (join !== null) ask(now, { kind: 'addNode', ...join, ...leveled() })
       else finish(() => options.onRefused(`${self} is no member of this cluster any more: start it with --join to add it again`))
     },
   }

@@ -28,11 +28,11 @@ export const rebalance = (previous: Placement, input: PlacementInput): Placement
   for (let shard = 0; shard < shares.shardCount; shard += 1) trim(board, shard)
   for (let shard = 0; shard < shares.shardCount; shard += 1) fill(board, shard)
   even(board)
-  const leaders = board.replicas.map((nodes, shard) => {
+  const heirs = board.replicas.map((nodes, shard) => {
     const leader = nodes.find((node) => shares.nodes[node]?.id === previous.replicas[shard]?.[0])
-    return leader ?? null
+    return leader === undefined ? nodes.filter((node) => before[shard]?.includes(node)) : [leader]
   })
-  const spread = spreadLeaders(shares, board.replicas, leaders)
+  const spread = spreadLeaders(shares, board.replicas, heirs)
   return { replicas: spread.map((nodes) => nodes.map((node) => must(shares.nodes[node], 'a replica is on a node').id)) }
 }
 

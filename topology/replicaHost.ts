@@ -8,15 +8,23 @@
  * A log is kept by group, not by replica: a replica that comes here after another one of its group begins with a record that voids
  * what the earlier one left, promises included (`wal.adopt`). One that has gone leaves a tombstone (`wal.retire`), so that a map put
  * back from a copy does not bring it to life. Nothing is retired before a map was learned in this life: the file a node starts from
- * may be an old copy, and nothing is deleted because something else is missing (P8).
+ * may be an old copy, and nothing is deleted because something else is missing (P8). But a quarantined replica is, as soon as a map
+ * names a newer one of its group here: whatever the maps since say, it never votes again, and the newer one waits for its place.
+ *
+ * A replica is begun only while a move adds it, since whoever has a vote was begun before, and has promised; and a move that promotes it
+ * found it caught up, so it was begun before that, too. One that has a vote, or may have, and that the log does not know was lost with
+ * its log: it is quarantined. So is one that a damaged log may have held, once: only a generation that did not exist yet when this process
+ * started can not have been here. Why so: docs/adr/0009-replacement.md.
  */
 
+import { createTickBoard } from '../actors/kernel/tickBoard.ts'
 import { initialConfiguration } from '../actors/wal/protocol.ts'
 import { chooseSnapshot } from '../storage/snapshotChoice.ts'
-import { META_GROUP, generationOf, replicaId } from './ids.ts'
+import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
+import type { Allowance } from '../actors/raft/allowance.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { ShardLimits } from '../actors/shard/limits.ts'
@@ -28,17 +36,24 @@ import type { Genesis, RecoveredGroup, RecoveryReport, WalEvent, WalNotice } fro
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { Random } from '../actors/kernel/random.ts'
+import type { Recorder } from '../actors/kernel/recorder.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { SnapshotStore } from '../storage/snapshotStore.ts'
 import type { HostedMeta } from './hostedMeta.ts'
-import type { HostedReplica, ReplicaStart } from './hostedReplica.ts'
+import type { Journeys } from './journeys.ts'
+import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
+import type { NodeInstruments } from './nodeOptions.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
 /** A replica that the map names for this node. `voters`: its group's as it was born, or as the map had them when this replica came. */
 export interface NamedReplica {
   readonly group: GroupId
   readonly id: ReplicaId
+  /** A move has ordered it, and as far as this map knows it has no vote yet: it may be begun. */
+  readonly isAdded: boolean
+  /** The move that ordered it is being undone: whether it was begun or not, it is begun no more. */
+  readonly isUndone: boolean
   readonly voters: readonly ReplicaId[]
 }
 
@@ -62,21 +77,30 @@ export interface ReplicaHostPorts {
 export interface ReplicaHostOptions {
   readonly node: NodeId
   readonly genesis: Genesis
-  /** What the map names for this node now. */
+  /** What the map names for this node now. A replica that is added comes behind the one whose place it takes. */
   readonly named: () => readonly NamedReplica[]
+  /**
+   * Of the map that this node had at its last stop: no replica of this generation or a later one was ever here. Null: that map is lost.
+   */
+  readonly nextGeneration: () => number | null
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
+  readonly journeys?: Pick<Journeys, 'toRaft' | 'toShard'>
   readonly turn: Turn
   readonly snapshots: SnapshotStore
   readonly entryBytesMax: number
   readonly announceChanges: boolean
-  readonly traceMessages: boolean
+  readonly traceMessages: boolean | (() => boolean)
   readonly raftTiming?: Partial<RaftTiming> | undefined
   readonly raftLimits?: Partial<RaftLimits> | undefined
+  /** What the node sends to new replicas, of all its groups. */
+  readonly allowance?: Allowance | undefined
   readonly shardLimits?: Partial<ShardLimits> | undefined
   readonly topologyLimits?: Partial<TopologyLimits> | undefined
   readonly ports: ReplicaHostPorts
+  readonly instruments?: Pick<NodeInstruments, 'shard' | 'raft'> | undefined
   readonly onFailure: (error: unknown) => void
 }
 
@@ -85,17 +109,30 @@ export interface ReplicaHost {
   readonly open: (report: RecoveryReport, done: () => void) => void
   /** A map was learned: what it names newly is opened, what it names no longer is ended. */
   readonly follow: () => void
+  /** Log and map have both lost something: which replicas were here only a linearizable read of the map can bound. */
+  readonly asksWhatIsNew: () => boolean
+  /** The next generation of a state that was read, linearizably, in this life: what is ordered from then on has never been here. */
+  readonly noteNext: (generation: number) => void
   /** Those of shards. */
   readonly all: () => readonly HostedReplica[]
   readonly of: (shard: ShardId) => HostedReplica | undefined
   readonly meta: () => HostedMeta | undefined
   /** The Raft member of any group, the meta group's too. */
   readonly memberOf: (group: GroupId) => HostedMember | undefined
+  /** Named here, and counting for nothing: quarantined, or gone from the log before the map said so. */
+  readonly damaged: () => readonly DamagedReplica[]
   /** Nothing is hosted, and nothing is on its way in or out. */
   readonly isEmpty: () => boolean
   readonly onWalNotice: (notice: WalNotice) => void
+  /** Whether the log completes writes: told to every member when it changes, and to those that open meanwhile. */
+  readonly noteStalled: (isStalled: boolean) => void
   readonly onTick: (tick: Tick) => void
   readonly stop: () => void
+}
+
+export interface DamagedReplica {
+  readonly group: GroupId
+  readonly id: ReplicaId
 }
 
 /** A Raft member and the actor that its log is for. */
@@ -117,55 +154,83 @@ interface KnownReplica {
 
 interface Hosting {
   readonly options: ReplicaHostOptions
+  readonly ticks: HostTicks
   readonly slots: Map<GroupId, Slot>
   /** What the log held at the start, of groups that are not opened yet. */
   readonly recovered: Map<GroupId, RecoveredGroup>
   /** The newest replica of each group that the log knows of here. */
   readonly known: Map<GroupId, KnownReplica>
   damagedNode: string | undefined
+  /** Replicas of this generation and later ones did not exist when this process started. Infinity: not known yet. */
+  newFrom: number
+  /** Named, and known by the log to have gone. */
+  gone: DamagedReplica[]
   /** A map was learned in this life. */
   isFollowing: boolean
   isStopped: boolean
+  /** What members were told of the disk, and those that open meanwhile are told, too. */
+  isStalled: boolean
+  isFull: boolean
   tickets: number
   /** Told once everything that was named at the start stands. */
   opened: (() => void) | null
+  /** Those of open slots by their group: asked for every message. */
+  readonly byGroup: (HostedReplica | HostedMeta | undefined)[]
+  /** The same in the order of the slots, kept from one change of them to the next: every tick asks. Null: to be gathered anew. */
+  members: Members | null
+}
+
+interface Members {
+  readonly all: readonly (HostedReplica | HostedMeta)[]
+  readonly shards: readonly HostedReplica[]
 }
 
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
-    options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, isFollowing: false, isStopped: false,
-    tickets: 0, opened: null,
+    options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, newFrom: 0, gone: [], isFollowing: false,
+    isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
-  const members = (): (HostedReplica | HostedMeta)[] =>
-    [...hosting.slots.values()].map(({ member }) => member).filter((member) => member !== null)
-  const memberOf = (group: GroupId): HostedReplica | HostedMeta | undefined => hosting.slots.get(group)?.member ?? undefined
+  const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
+  const memberOf = (group: GroupId): HostedReplica | HostedMeta | undefined => (group <= META_GROUP ? hosting.byGroup[group] : undefined)
   const of = (shard: ShardId): HostedReplica | undefined => shardIn(memberOf(shard))
   return {
     open: (report, done) => {
       noteReport(hosting, report)
+      hosting.newFrom = options.nextGeneration() ?? Number.POSITIVE_INFINITY
       hosting.opened = done
+      review(hosting)
+    },
+    asksWhatIsNew: () => hosting.damagedNode !== undefined && hosting.newFrom === Number.POSITIVE_INFINITY,
+    noteNext: (generation) => {
+      hosting.newFrom = Math.min(hosting.newFrom, generation)
       review(hosting)
     },
     follow: () => {
       hosting.isFollowing = true
       review(hosting)
     },
-    all: () => members().map(shardIn).filter((replica) => replica !== undefined),
+    all: () => membersOf(hosting).shards,
     of,
     meta: () => metaIn(memberOf(META_GROUP)),
     memberOf,
+    damaged: () => [...quarantinedIn(hosting), ...hosting.gone],
     isEmpty: () => hosting.slots.size === 0,
     onWalNotice: (notice) => {
       switch (notice.type) {
         case 'wal.appended': memberOf(notice.group)?.raft.send(notice); return
-        case 'wal.snapshotMarked':
-        case 'wal.quarantined': memberOf(notice.group)?.raft.walNotice(notice); return
+        case 'wal.snapshotMarked': memberOf(notice.group)?.raft.walNotice(notice); return
+        case 'wal.quarantined':
+          memberOf(notice.group)?.raft.walNotice(notice)
+          review(hosting)
+          return
         case 'wal.snapshotWanted': memberOf(notice.group)?.actor.send({ type: 'shard.snapshotWanted' }); return
         case 'wal.adopted': onAdopted(hosting, notice); return
         case 'wal.retired': onRetired(hosting, notice); return
         case 'wal.spaceChanged':
+          hosting.isFull = notice.full
           for (const { actor } of members()) actor.send(notice)
-          for (const { raft } of members()) raft.send({ type: 'wal.stalled', stalled: notice.full })
+          tellStalled(hosting, notice.full)
           return
         case 'wal.recovered':
         case 'wal.closed':
@@ -173,9 +238,11 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       }
       notice satisfies never
     },
-    onTick: ({ ticks, now, wallMs }) => {
-      for (const { raft } of members()) raft.send({ type: 'tick', ticks, now, wallMs })
-      for (const { actor } of members()) actor.send({ type: 'tick', now, wallMs })
+    noteStalled: (isStalled) => tellStalled(hosting, isStalled),
+    onTick: (tick) => {
+      hosting.ticks.members.pass(tick)
+      hosting.ticks.shards.pass(tick)
+      metaIn(memberOf(META_GROUP))?.actor.send({ type: 'tick', now: tick.now, wallMs: tick.wallMs })
     },
     stop: () => {
       hosting.isStopped = true
@@ -185,6 +252,25 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       }
     },
   }
+}
+
+const membersOf = (hosting: Hosting): Members => {
+  if (hosting.members !== null) return hosting.members
+  const all = [...hosting.slots.values()].map(({ member }) => member).filter((member) => member !== null)
+  hosting.members = { all, shards: all.map(shardIn).filter((replica) => replica !== undefined) }
+  return hosting.members
+}
+
+const tellStalled = (hosting: Hosting, isStalled: boolean): void => {
+  if (hosting.isStalled === isStalled) return
+  hosting.isStalled = isStalled
+  for (const { raft } of membersOf(hosting).all) raft.send({ type: 'wal.stalled', stalled: isStalled })
+}
+
+const setMember = (hosting: Hosting, slot: Slot, member: Slot['member']): void => {
+  slot.member = member
+  hosting.byGroup[slot.named.group] = member ?? undefined
+  hosting.members = null
 }
 
 const shardIn = (member: HostedReplica | HostedMeta | undefined): HostedReplica | undefined =>
@@ -209,11 +295,21 @@ const BORN_WITH_THE_GROUP: KnownReplica = { generation: GENERATION_OF_GENESIS, i
 const review = (hosting: Hosting): void => {
   if (hosting.isStopped) return
   begin(hosting)
+  endReplaced(hosting)
   if (hosting.isFollowing) endUnnamed(hosting)
+  if (isDamageReplaced(hosting)) hosting.options.ports.wal({ type: 'wal.damageReplaced' })
   tellOpened(hosting)
 }
 
+/** Nothing that was harmed is hosted any more, nor about to be replaced: what the log has of it has served its last. */
+const isDamageReplaced = (hosting: Hosting): boolean => {
+  const { damagedNode, slots, options } = hosting
+  if (damagedNode === undefined || [...slots.values()].some((slot) => slot.state !== 'open' || isQuarantined(slot))) return false
+  return options.named().every(({ group, id, isAdded }) => !isAdded && slots.get(group)?.named.id === id)
+}
+
 const begin = (hosting: Hosting): void => {
+  hosting.gone = []
   for (const named of hosting.options.named()) if (!hosting.slots.has(named.group)) beginOne(hosting, named)
 }
 
@@ -221,21 +317,27 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   const generation = generationOf(named.id)
   const known = hosting.known.get(named.group) ?? { generation: 0, isRemoved: false }
   if (known.generation > generation || (known.generation === generation && known.isRemoved)) {
+    hosting.gone.push({ group: named.group, id: named.id })
     hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known.generation },
       'the log knows that this replica has gone: a newer map is waited for')
     return
   }
-  // A damaged log may have lost the record of a replica that was here: nobody can know, so it is opened as the log has it, quarantined.
-  const isDamaged = hosting.damagedNode !== undefined
-  if (known.generation === generation || generation === GENERATION_OF_GENESIS || isDamaged) openFromLog(hosting, named)
+  const isHeld = known.generation === generation || generation === GENERATION_OF_GENESIS
+  // The group goes back to what it was without it. Should the undoing have come too late, a newer map names it with its vote.
+  if (named.isUndone && !isHeld) return
+  if (isHeld || !mayBegin(hosting, named)) openFromLog(hosting, named)
   else adopt(hosting, named)
 }
+
+/** A damaged log may have lost the record of a replica that was here: nobody can know, so only one that is new since then begins. */
+const mayBegin = ({ damagedNode, newFrom }: Hosting, { id, isAdded }: NamedReplica): boolean =>
+  isAdded && (damagedNode === undefined || generationOf(id) >= newFrom)
 
 const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
   const slot: Slot = { named, state: 'opening', ticket: 0, member: null }
   hosting.slots.set(named.group, slot)
   const { options } = hosting
-  chooseSnapshot(options.snapshots, takeRecovered(hosting, named.group), (error, { recovered, snapshot, damaged }) => {
+  chooseSnapshot(options.snapshots, takeRecovered(hosting, named), (error, { recovered, snapshot, damaged }) => {
     if (hosting.isStopped) return
     if (error !== null) {
       options.onFailure(error)
@@ -244,24 +346,32 @@ const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
     for (const file of damaged) {
       options.log.warn({ actor: 'shard', shard: named.group, file }, 'a snapshot does not verify and is not used')
     }
-    start(hosting, slot, { recovered, snapshot })
+    start(hosting, slot, { recovered, snapshot, isHurt: damaged.length > 0 })
   })
 }
 
-/** A group the log does not know has never promised anything, unless the log is damaged: then nobody can know. */
-const takeRecovered = ({ recovered, damagedNode }: Hosting, group: GroupId): RecoveredGroup => {
+/** A group the log does not know has promised nothing, unless the log is damaged or the replica has a vote: then nobody can know. */
+const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
   const found = recovered.get(group)
   recovered.delete(group)
-  return found ?? { ...nothingOf(group), ...(damagedNode === undefined ? {} : { quarantined: damagedNode }) }
+  const generation = generationOf(id)
+  const isHeld = known.get(group)?.generation === generation
+  if (found !== undefined && isHeld) return found
+  const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
+  return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
 }
 
 const nothingOf = (group: GroupId): RecoveredGroup =>
   ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
 
-const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot'>): void => {
-  const { group, id, voters } = slot.named
-  const begin = { id, configuration: initialConfiguration(voters), ...from }
-  slot.member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
+const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot' | 'isHurt'>): void => {
+  const { group, voters } = slot.named
+  const id = shared(slot.named.id)
+  const begin = { id, configuration: initialConfiguration(voters.map(shared)), ticks: hosting.ticks, ...from }
+  const member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
+  setMember(hosting, slot, member)
+  if (hosting.isFull) member.actor.send({ type: 'wal.spaceChanged', full: true })
+  if (hosting.isStalled) member.raft.send({ type: 'wal.stalled', stalled: true })
   slot.state = 'open'
   review(hosting)
 }
@@ -278,9 +388,16 @@ const adopt = (hosting: Hosting, named: NamedReplica): void => {
   hosting.tickets += 1
   hosting.slots.set(named.group, { named, state: 'adopting', ticket: hosting.tickets, member: null })
   hosting.options.log.info({ actor: 'node', group: named.group, replica: named.id }, 'a replica begins here')
+  note(hosting, named, 'begins here')
   const generation = generationOf(named.id)
   hosting.known.set(named.group, { generation, isRemoved: false })
   hosting.options.ports.wal({ type: 'wal.adopt', group: named.group, generation, ticket: hosting.tickets })
+}
+
+const note = ({ options }: Hosting, { group, id }: NamedReplica, event: string): void => {
+  const shard = shardOfGroup(group)
+  const detail = { replica: id }
+  options.recorder?.record({ actor: raftActorOf(group), kind: 'note', event, detail, ...(shard === null ? {} : { shard }) })
 }
 
 type Answered = Extract<WalNotice, { readonly type: 'wal.adopted' | 'wal.retired' }>
@@ -289,8 +406,24 @@ type Answered = Extract<WalNotice, { readonly type: 'wal.adopted' | 'wal.retired
 const onAdopted = (hosting: Hosting, { group, ticket }: Answered): void => {
   const slot = hosting.slots.get(group)
   if (slot?.state !== 'adopting' || slot.ticket !== ticket) return
-  clear(hosting, group, () => start(hosting, slot, { recovered: nothingOf(group), snapshot: null }))
+  clear(hosting, group, () => start(hosting, slot, { recovered: nothingOf(group), snapshot: null, isHurt: false }))
 }
+
+/** In a log there is one replica of a group: what never votes again makes room for the one that was ordered in its place. */
+const endReplaced = (hosting: Hosting): void => {
+  // A big map takes a while to be gone through, and damage is rare.
+  if (quarantinedIn(hosting).length === 0) return
+  const newest = new Map(hosting.options.named().map(({ group, id }) => [group, id]))
+  for (const slot of hosting.slots.values()) {
+    const { group, id } = slot.named
+    if (isQuarantined(slot) && generationOf(newest.get(group) ?? id) > generationOf(id)) retire(hosting, slot)
+  }
+}
+
+const isQuarantined = ({ state, member }: Slot): boolean => state === 'open' && member?.raft.role() === 'halted'
+
+const quarantinedIn = ({ slots }: Hosting): DamagedReplica[] =>
+  [...slots.values()].filter(isQuarantined).map(({ named: { group, id } }) => ({ group, id }))
 
 const endUnnamed = (hosting: Hosting): void => {
   const { options, slots, known } = hosting
@@ -299,7 +432,8 @@ const endUnnamed = (hosting: Hosting): void => {
   // What the log holds of groups that moved away while this node was down.
   for (const [group, { generation, isRemoved }] of known) {
     if (isRemoved || slots.has(group) || named.has(group)) continue
-    const slot: Slot = { named: { group, id: replicaId(options.node, generation), voters: [] }, state: 'open', ticket: 0, member: null }
+    const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [] }
+    const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
     slots.set(group, slot)
     retire(hosting, slot)
   }
@@ -309,9 +443,10 @@ const retire = (hosting: Hosting, slot: Slot): void => {
   const { group, id } = slot.named
   const { ports, log } = hosting.options
   log.info({ actor: 'node', group, replica: id }, 'a replica ends here: the map names it no longer')
+  note(hosting, slot.named, 'ends here: the map names it no longer')
   slot.member?.raft.stop()
   slot.member?.actor.stop()
-  slot.member = null
+  setMember(hosting, slot, null)
   slot.state = 'retiring'
   hosting.tickets += 1
   slot.ticket = hosting.tickets

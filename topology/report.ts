@@ -7,6 +7,7 @@ import type { BootId, ClusterId, NodeId, ShardId } from './ids.ts'
 import type { PeerView } from '../actors/gossip/protocol.ts'
 import type { SparseCounts } from '../actors/kernel/histogram.ts'
 import type { RaftRole } from '../actors/raft/protocol.ts'
+import type { LevelRange } from './level.ts'
 
 export const nodeStates = ['booting', 'recovering', 'joining', 'serving', 'draining', 'stopped', 'failed'] as const
 export type NodeState = (typeof nodeStates)[number]
@@ -14,8 +15,13 @@ export type NodeState = (typeof nodeStates)[number]
 /** How single-key requests reach leaders: by the broker's mapping, by this node's forwarding, or wrongly (another shard count). */
 export type Routing = 'broker' | 'gateway' | 'mismatch'
 
+/** See topology/replicaHealth.ts. */
+export type ReplicaHealth = 'suspect' | 'quarantined' | 'repairing'
+
 export interface ReplicaReport {
   readonly shard: ShardId
+  /** Of its replica id; absent from a node of before there was replacement. */
+  readonly generation?: number
   readonly role: RaftRole
   /** The shard chart's state, such as `leading.serving`. */
   readonly state: string
@@ -28,6 +34,8 @@ export interface ReplicaReport {
   readonly revision: number
   /** Set when this replica is quarantined: why. */
   readonly quarantined?: string
+  /** Set while something is known to be wrong with it. */
+  readonly health?: ReplicaHealth
   /** A leader's view of every member, itself included: what is known durable there. */
   readonly matchIndex?: Readonly<Record<string, number>>
   /** What it has answered since its process started; absent when nothing. */
@@ -68,11 +76,22 @@ export interface GossipReport {
   readonly peers: readonly PeerView[]
 }
 
+export interface MemberPlace {
+  readonly id: NodeId
+  readonly weight: number
+  readonly zone: string
+  readonly isActive: boolean
+}
+
 export interface NodeReport {
   readonly cluster: ClusterId
   readonly epoch: number
+  /** The layout level in force there; absent from a node of before there were levels. */
+  readonly level?: number
   readonly shardCount: number
   readonly members: readonly NodeId[]
+  /** What the map says of them; absent from older nodes. */
+  readonly places?: readonly MemberPlace[]
   readonly broker: { readonly url: string; readonly version: string; readonly routing: Routing }
   readonly node: {
     readonly id: NodeId
@@ -82,6 +101,8 @@ export interface NodeReport {
     readonly startedAtMs: number
     /** Of ShardKV, as the process was told; absent when it was not. */
     readonly version?: string
+    /** The layout levels that its build knows; absent likewise. */
+    readonly levels?: LevelRange
     /** The node's wall clock when it answered. */
     readonly wallMs: number
     readonly diskFull: boolean
@@ -91,6 +112,8 @@ export interface NodeReport {
     readonly vitals?: NodeVitals
     readonly counters: Readonly<Record<string, number>>
   }
+  /** Of its replica of the meta group; absent while nothing is known to be wrong with it, or there is none. */
+  readonly metaHealth?: ReplicaHealth
   /** Absent before the node joins. */
   readonly gossip?: GossipReport
   readonly replicas: readonly ReplicaReport[]

@@ -43,7 +43,7 @@ export const place = (input: PlacementInput): Placement => {
   const shares = sharesOf(input)
   const replicas = walkAll(shares)
   if (!isPlain(shares.nodes)) even(createBoard(shares, { replicas, before: replicas.map(() => []) }))
-  const spread = spreadLeaders(shares, replicas, replicas.map(() => null))
+  const spread = spreadLeaders(shares, replicas, replicas.map(() => []))
   return { replicas: spread.map((shard) => shard.map((node) => nodeAt(shares.nodes, node).id)) }
 }
 

@@ -74,7 +74,7 @@ export const zoneCount = ({ zoneOf }: Shares, replicas: readonly number[], zone:
 export const zonesMissing = (shares: Shares, replicas: readonly number[]): number =>
   shares.zones.reduce((sum, { least }, zone) => (least === 0 ? sum : sum + Math.max(0, least - zoneCount(shares, replicas, zone))), 0)
 
-const zonesOf = (nodes: readonly RingNode[]): { readonly zoneOf: number[]; readonly members: number[][] } => {
+const zonesOf = (nodes: readonly Pick<RingNode, 'zone'>[]): { readonly zoneOf: number[]; readonly members: number[][] } => {
   const byName = new Map<string, number>()
   const members: number[][] = []
   const zoneOf = nodes.map(({ zone }, node) => {
@@ -88,9 +88,18 @@ const zonesOf = (nodes: readonly RingNode[]): { readonly zoneOf: number[]; reado
   return { zoneOf, members }
 }
 
-const rangesOf = (sizes: readonly number[], copies: number): ZoneRange[] => {
+/** How many nodes each zone has. */
+export const zoneSizesOf = (nodes: readonly Pick<RingNode, 'zone'>[]): number[] => zonesOf(nodes).members.map(({ length }) => length)
+
+/** The replicas of one shard that some zone has to take, however they are spread; 1: all are apart. At most as many copies as nodes. */
+export const crowdOf = (sizes: readonly number[], copies: number): number => {
   let most = 1
   while (sizes.reduce((sum, size) => sum + Math.min(most, size), 0) < copies) most += 1
+  return most
+}
+
+const rangesOf = (sizes: readonly number[], copies: number): ZoneRange[] => {
+  const most = crowdOf(sizes, copies)
   return sizes.map((size) => ({ least: Math.min(most - 1, size), most: Math.min(most, size) }))
 }
 

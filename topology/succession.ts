@@ -2,7 +2,7 @@
  * Who may lead a shard instead of this node. A successor must be steady (its beacon was heard for a while, and it serves), and its disk
  * must have room, as the heartbeat answers of its replicas say: writes would be refused there.
  *
- * A disk counts as having room only ROOM_FOR_MS after it was last reported full or stalled, or one that fills, is compacted and fills
+ * A disk counts as having room only ROOM_FOR_MS after it was last noted to be full or stalled, or one that fills, is compacted and fills
  * again would take leaderships to and fro.
  */
 
@@ -13,7 +13,8 @@ import type { ClusterMap } from './clusterMap.ts'
 import type { NodeId, ReplicaId } from './ids.ts'
 import type { HostedReplica } from './hostedReplica.ts'
 
-const ROOM_FOR_MS = 10_000
+/** Ten seconds since the last report, which may have come up to a second after anybody looked (leadership.ts). */
+const ROOM_FOR_MS = 11_000
 
 /**
  * Why a leadership moves: to its preferred node, away from a full disk, from a node that leaves, from a replica that is to go, or because a
@@ -28,10 +29,13 @@ export interface Purpose {
 }
 
 export interface Succession {
-  /** Called on every tick with the replicas that lead here: remembers whose disk is reported full or stalled. */
+  /** Called once a second, and before anything is decided, with the replicas that lead here: remembers whose disk is full or stalled. */
   readonly note: (led: readonly HostedReplica[], now: number) => void
-  /** The best successor, if there is any. A node that leaves is content with one whose disk is full when there is no other. */
-  readonly heir: (replica: HostedReplica, purpose: Purpose, now: number) => ReplicaId | undefined
+  /**
+   * Who may succeed: the preferred leader first, so that leadership does not move again, then whoever has most of the log. A node that
+   * leaves is content with those whose disk is full when there is no other.
+   */
+  readonly heirs: (replica: HostedReplica, purpose: Purpose, now: number) => readonly ReplicaId[]
 }
 
 export interface SuccessionOptions {
@@ -51,14 +55,16 @@ export const createSuccession = ({ node, map, beacon }: SuccessionOptions): Succ
   }
   return {
     note: (led, now) => {
-      for (const { raft } of led) for (const member of raft.status().stalledMembers) stalledAt.set(nodeOf(member), now)
+      for (const { raft } of led) for (const member of raft.stalledMembers()) stalledAt.set(nodeOf(member), now)
     },
-    heir: (replica, purpose, now) => {
+    heirs: (replica, purpose, now) => {
       const { matchIndex } = replica.raft.status()
+      const preferred = preferredLeader(map(), replica.shard)
+      const rank = (other: ReplicaId): number => (other === preferred ? Number.POSITIVE_INFINITY : matchIndex.get(other) ?? 0)
       const steady = candidates(replica, purpose).filter((other) => nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now))
       const roomy = steady.filter((other) => hasRoom(other, now))
       const fit = roomy.length === 0 && purpose.reason === 'drain' ? steady : roomy
-      return fit.toSorted((a, b) => (matchIndex.get(b) ?? 0) - (matchIndex.get(a) ?? 0))[0]
+      return fit.toSorted((a, b) => rank(b) - rank(a))
     },
   }
 }

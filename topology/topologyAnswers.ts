@@ -16,6 +16,8 @@ import type { Genesis } from '../actors/wal/protocol.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { TransferAnswer } from './leadership.ts'
 import type { LiveMap } from './liveMap.ts'
+import { loadsAnswer } from './loadReads.ts'
+import type { OwnFigures } from './figures.ts'
 import type { Redirect } from './metaQuestions.ts'
 import type { History, OverviewAnswer } from './metaReads.ts'
 import type { ProposalAnswer } from './proposals.ts'
@@ -30,6 +32,7 @@ export interface TopologyAnswersOptions {
   readonly leave: (group: GroupId, voters: readonly ReplicaId[]) => void
   readonly meta: () => Pick<HostedMeta, 'ask' | 'actor'> | undefined
   readonly transfer: (shard: ShardId, to: NodeId) => TransferAnswer
+  readonly figures: () => OwnFigures
 }
 
 export const createTopologyAnswers = (options: TopologyAnswersOptions) => (request: TopologyRequest, done: Answer): void => {
@@ -39,6 +42,8 @@ export const createTopologyAnswers = (options: TopologyAnswersOptions) => (reque
     case 'order': carryOut(options, request, done); return
     case 'propose': propose(options, request, done); return
     case 'overview': answerOverview(options, done); return
+    case 'figures': done(options.figures()); return
+    case 'loads': answerLoads(options, done); return
     case 'history': answerHistory(options, request, done); return
     case 'transfer': done({ answer: options.transfer(request.shard as ShardId, request.to) }); return
   }
@@ -64,6 +69,13 @@ const answerOverview = ({ meta }: TopologyAnswersOptions, done: Answer): void =>
     const { lost = [], progress = [] } = member?.actor.status() ?? {}
     return { state: encodeState(state), lost, progress } satisfies OverviewAnswer
   })
+}
+
+/** From memory: figures are no decision, and a leader that was deposed a moment ago has told the truth of that moment. */
+const answerLoads = ({ meta, live }: TopologyAnswersOptions, done: Answer): void => {
+  const actor = meta()?.actor
+  if (actor?.state().startsWith('leading') !== true) done({ leader: '' } satisfies Redirect)
+  else done(loadsAnswer(live.state(), actor.status().loads))
 }
 
 const answerHistory = ({ meta }: TopologyAnswersOptions, { before, limit }: RequestOf<'history'>, done: Answer): void =>

@@ -7,17 +7,21 @@
  *   order     become these members (of the meta leader)   what the group's leader says to it (MoveReport)
  *   propose   decide this (of anybody)                    the outcome, or who leads the meta group
  *   overview  how do things stand, for certain?           the state, who is lost, how far moves are; or who leads the meta group
+ *   figures   how busy are you?                           counters of the shards it leads, and how far its copies are (figures.ts)
+ *   loads     how busy is everybody, as the meta leader has gathered?  rates of shards and copies; or who leads the meta group
  *   history   what was decided?                           events, newest first, or who leads the meta group
  *   transfer  let this replica lead its shard             whether the shard's leader does it
  *
- * Nothing here is hot, and nothing is promised: askers repeat. What an answer means is decided by whoever asked.
+ * An answer that one message does not hold comes in parts (topology/longAnswers.ts). Nothing here is hot, and nothing is
+ * promised: askers repeat. What an answer means is decided by whoever asked.
  */
 
-import { decodeControl, encodeControl } from '../bus/codec/control.ts'
+import { decodeControl } from '../bus/codec/control.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { isReplyAllowed, senderOf, topologySubject, topologyWildcard } from '../bus/subjects.ts'
 import { count, list, node, oneOf, record, replica } from '../actors/topology/fields.ts'
 import { isNodeId } from './ids.ts'
+import { ANSWER_BYTES_MAX, askWhole, createLongAnswers, partRequestOf } from './longAnswers.ts'
 import type { Check } from '../actors/topology/fields.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -36,6 +40,8 @@ export type TopologyRequest =
   /** An encoded MetaCommand. */
   | { readonly kind: 'propose'; readonly command: Uint8Array }
   | { readonly kind: 'overview' }
+  | { readonly kind: 'figures' }
+  | { readonly kind: 'loads' }
   /** At most `limit` events older than the epoch `before`; 0: the newest. */
   | { readonly kind: 'history'; readonly before: number; readonly limit: number }
   | { readonly kind: 'transfer'; readonly shard: number; readonly to: NodeId }
@@ -50,6 +56,8 @@ const checks: { readonly [Kind in TopologyRequest['kind']]: Check<RequestOf<Kind
   order: record({ kind: oneOf('order'), group: count, move: count, epoch: count, voters: members, learners: members }),
   propose: record({ kind: oneOf('propose'), command: bytes }),
   overview: record({ kind: oneOf('overview') }),
+  figures: record({ kind: oneOf('figures') }),
+  loads: record({ kind: oneOf('loads') }),
   history: record({ kind: oneOf('history'), before: count, limit: count }),
   transfer: record({ kind: oneOf('transfer'), shard: count, to: node }),
 }
@@ -83,15 +91,26 @@ export interface TopologyDesk {
 export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk => {
   const { bus, clock, log, cluster, self, inboxPrefix } = options
   const refusals = createRefusalLog(clock, log, 'a request about the cluster map was refused')
+  const longAnswers = createLongAnswers(() => bus.status().maxPayloadBytes)
   let isStopped = false
+  const say = (reply: string, bytes: Uint8Array | null): void => {
+    if (bytes !== null) bus.publish(reply, bytes)
+  }
+  const answer = (request: TopologyRequest, from: NodeId, reply: string): void => options.answer(request, (value) => {
+    if (isStopped || value === undefined) return
+    const bytes = longAnswers.encode(value)
+    if (bytes === null) refusals.note('tooLong', `the answer to ${from}'s "${request.kind}" is above ${ANSWER_BYTES_MAX} bytes`)
+    say(reply, bytes)
+  })
   const subscription = bus.subscribe(topologyWildcard(cluster, self), ({ subject, reply, data }) => {
     const from = senderOf(subject)
-    const request = topologyRequestOf(decodeControl(data))
+    const value = decodeControl(data)
+    const part = partRequestOf(value)
+    const request = topologyRequestOf(value)
     if (!isNodeId(from) || !isReplyAllowed(reply, inboxPrefix)) refusals.note('sender', 'its subject names no node, or its reply no inbox')
+    else if (part !== undefined) say(reply, longAnswers.part(part))
     else if (request === undefined) refusals.note('malformed', `${from} asked what nobody answers`)
-    else options.answer(request, (value) => {
-      if (!isStopped && value !== undefined) bus.publish(reply, encodeControl(value))
-    })
+    else answer(request, from, reply)
   })
   /** As patient as with others: a leader that has lost its quorum answers nobody. */
   const askHere = (request: TopologyRequest, done: Answer): void => {
@@ -111,8 +130,8 @@ export const createTopologyDesk = (options: TopologyDeskOptions): TopologyDesk =
         askHere(request, done)
         return
       }
-      bus.request(topologySubject(cluster, to, self), encodeControl(request), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {
-        if (!isStopped) done(answer === null ? undefined : decodeControl(answer.data))
+      askWhole({ bus, subject: topologySubject(cluster, to, self), timeoutMs: PATIENCE_MS }, request, (value) => {
+        if (!isStopped) done(value)
       })
     },
     counters: () => refusals.counts(),

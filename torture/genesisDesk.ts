@@ -8,7 +8,9 @@ import type { Genesis } from '../actors/wal/protocol.ts'
 import type { FileError } from '../storage/fileSystem.ts'
 import type { GenesisResult } from '../storage/genesis.ts'
 import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { MemoryNames } from '../storage/memoryNames.ts'
 import type { ReplicaId } from '../topology/ids.ts'
+import type { VirtualClock } from './virtualClock.ts'
 
 export const genesis: Genesis = {
   cluster: clusterId('0123456789abcdef'), node: nodeId('a'), shardCount: 2, members: [nodeId('a'), nodeId('b')],
@@ -16,17 +18,23 @@ export const genesis: Genesis = {
 }
 
 export interface Desk {
+  readonly clock: VirtualClock
   readonly disk: MemoryFileSystem
   readonly read: () => GenesisResult | undefined
   readonly write: () => FileError | null | undefined
 }
 
-interface DeskOptions { readonly image?: DiskImage; readonly fault?: (call: DiskCall) => DiskFault | undefined }
+interface DeskOptions {
+  readonly image?: DiskImage
+  readonly cache?: MemoryNames
+  readonly fault?: (call: DiskCall) => DiskFault | undefined
+}
 
 export const openDesk = (options: DeskOptions = {}): Desk => {
   const clock = createVirtualClock()
   const disk = createMemoryFileSystem({ schedule: (fn) => clock.defer(fn), ...options })
   return {
+    clock,
     disk,
     read: () => {
       let found: GenesisResult | undefined

@@ -88,6 +88,22 @@ const lostBy = (specimen: Specimen, report: RecoveryReport, image: DiskImage): s
   return hasDataAfter(image, cut.end) && report.findings.length === 0 ? 'what was never proven synced is cut without a word' : undefined
 }
 
+/**
+ * What a start has reported counts as durable from then on (actors/raft/state.ts, createDurability): the next one must find it, at whatever
+ * moment the power goes in between. What is quarantined promises nothing, and stays so.
+ */
+export const unkept = (promised: RecoveryReport | undefined, found: RecoveryReport | undefined): string | undefined => {
+  for (const [id, group] of promised?.groups ?? []) {
+    const again = found?.groups.get(id)
+    if (again === undefined) return `SILENT LOSS: group ${id} had been recovered, and the next start does not know it`
+    if (!isTrusted(group) && !isTrusted(again)) continue
+    if (recoveredText(again) !== recoveredText(group)) {
+      return `SILENT LOSS: group ${id} had been recovered as ${recoveredText(group)}, and is now ${recoveredText(again)}`
+    }
+  }
+  return undefined
+}
+
 const hasDataAfter = (image: DiskImage, { segment, offset }: Position): boolean => {
   const bytes = segmentsOf(image).find((file) => file.segment === segment)?.bytes ?? new Uint8Array(0)
   const end = endOfData(bytes, Math.min(offset, bytes.length))

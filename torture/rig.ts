@@ -8,6 +8,7 @@ import type { WalConfig } from '../actors/wal/config.ts'
 import type { RecoveryReport, SnapshotMark, WalNotice } from '../actors/wal/protocol.ts'
 import { createMemoryFileSystem } from '../storage/memoryFileSystem.ts'
 import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { MemoryNames } from '../storage/memoryNames.ts'
 import type { ReplicaId } from '../topology/ids.ts'
 import { modelOf } from './model.ts'
 import type { GroupModel } from './model.ts'
@@ -16,6 +17,8 @@ import type { VirtualClock } from './virtualClock.ts'
 
 export interface RigOptions {
   readonly image?: DiskImage
+  /** Instead of an image: what a killed process left, on the platter and in the cache. */
+  readonly cache?: MemoryNames
   readonly fault?: (call: DiskCall) => DiskFault | undefined
   readonly config?: Partial<WalConfig>
   readonly capacityBytes?: number
@@ -23,7 +26,7 @@ export interface RigOptions {
   /** A commit group is durable, and the next has not begun. */
   readonly onGroup?: (image: DiskImage) => void
   /** Starts on the disk and clock of another rig whose process died: nothing unsynced is lost, and nothing is synced. */
-  readonly on?: Rig
+  readonly on?: Pick<Rig, 'clock' | 'disk'>
 }
 
 export interface Content { readonly hardState?: HardState; readonly entries?: readonly Entry[]; readonly reserved?: boolean }
@@ -58,6 +61,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
   const disk = options.on?.disk ?? createMemoryFileSystem({
     schedule: (fn) => { clock.after(0.2, fn) },
     ...(options.image === undefined ? {} : { image: options.image }),
+    ...(options.cache === undefined ? {} : { cache: options.cache }),
     ...(options.fault === undefined ? {} : { fault: options.fault }),
     ...(options.capacityBytes === undefined ? {} : { capacityBytes: options.capacityBytes }),
   })
@@ -77,7 +81,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
   const wal = createWal({
     fileSystem: disk, clock, log: silentLogger, config: { ...smallConfig, ...options.config }, onNotice,
     onFailure: (error) => { failure ??= error },
-    onGroupWritten: (tookMs) => {
+    onGroupWritten: ({ tookMs }) => {
       groups.push(tookMs)
       options.onGroup?.(disk.image())
     },

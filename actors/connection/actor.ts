@@ -6,6 +6,7 @@ import { defaultConnectionLimits } from './limits.ts'
 import { connectionMachine } from './machine.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
+import type { Recorder } from '../kernel/recorder.ts'
 import type { TraceContext } from '../kernel/trace.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
 import type { OperationResult } from '../shard/operation.ts'
@@ -29,6 +30,7 @@ export interface ConnectionOptions {
   readonly kind: 'raw' | 'session'
   readonly clock: Clock
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
   readonly limits?: Partial<ConnectionLimits>
   readonly now: number
   readonly leaderOf: LeaderLookup
@@ -51,7 +53,7 @@ export interface Connection {
 }
 
 export const createConnection = (options: ConnectionOptions): Connection => {
-  const { id, kind, clock, log, now, leaderOf, ports } = options
+  const { id, kind, clock, log, now, leaderOf, ports, recorder } = options
   const core = createConnectionCore({
     id, kind, now, leaderOf,
     limits: { ...defaultConnectionLimits, ...options.limits },
@@ -76,6 +78,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     perform,
     onFailure: options.onFailure,
     onState: (state) => log.debug({ state }, 'connection state'),
+    ...(recorder === undefined ? {} : { recording: { recorder, actor: `connection/${id}` } }),
   })
   return {
     send: shell.send,

@@ -1,10 +1,12 @@
 /** Batches on their way: the end of a turn sends them, replies and deadlines resolve them. The rules are in core.ts's header. */
 
 import { BATCH_OPERATIONS_MAX, isRead } from '../shard/operation.ts'
+import { TRACES_A_MESSAGE_MAX } from '../kernel/trace.ts'
 import { answer, release } from './core.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Consistency, OperationResult } from '../shard/operation.ts'
 import type { Policy } from '../shard/protocol.ts'
+import type { TraceContext } from '../kernel/trace.ts'
 import type { ConnectionCore, EventOf, InFlight, SentBatch } from './core.ts'
 
 /** Batch numbers are 32-bit and wrap. */
@@ -62,7 +64,7 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
   const batch: SentBatch = { number, shard, to: leader.node, requests, deadline: earliestOf(requests) }
   core.batches.set(number, batch)
   core.deadlines.add(batch, batch.deadline)
-  const trace = core.hasTraced ? requests.find(({ request }) => request.trace !== undefined)?.request.trace : undefined
+  const trace = core.hasTraced ? traceOf(requests) : undefined
   core.effects.push({
     type: 'connection.send',
     shard,
@@ -73,6 +75,13 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
     },
     ...(trace === undefined ? {} : { trace }),
   })
+}
+
+/** The first one's, with the others' beside it. */
+const traceOf = (requests: readonly InFlight[]): TraceContext | undefined => {
+  const traces = requests.flatMap(({ request: { trace } }) => (trace === undefined ? [] : [trace])).slice(0, TRACES_A_MESSAGE_MAX)
+  const [first, ...others] = traces
+  return first === undefined || others.length === 0 ? first : { ...first, others }
 }
 
 const earliestOf = (requests: readonly InFlight[]): number => {

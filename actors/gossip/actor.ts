@@ -1,11 +1,13 @@
 /** The failure detector's shell: messages go to the bus through a port, verdicts to the log, and nowhere else (DESIGN, P5). */
 
+import { silentRecorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
 import { gossipConfig } from './config.ts'
 import { gossipMachine } from './machine.ts'
 import { createGossipCore } from './state.ts'
 import type { Logger } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
+import type { Recorder } from '../kernel/recorder.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { GossipConfig } from './config.ts'
 import type { GossipEffect, GossipEvent, GossipMessage, Incarnation, PeerView, VerdictChange } from './protocol.ts'
@@ -15,6 +17,7 @@ export interface GossipOptions {
   /** Of its own: what is drawn here must not change what others draw. */
   readonly random: Random
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
   readonly config?: Partial<GossipConfig>
   readonly send: (to: NodeId, message: GossipMessage) => void
   /** For whoever watches; nothing may act on it. */
@@ -40,21 +43,25 @@ export interface Gossip {
 }
 
 export const createGossip = (options: GossipOptions): Gossip => {
-  const { self, random, log, send, onVerdict } = options
+  const { self, random, log, send, onVerdict, recorder = silentRecorder } = options
   const core = createGossipCore({ self, random, config: gossipConfig(options.config) })
   const shell = createShell({
     machine: gossipMachine,
     input: { core },
     effects: core.effects,
     perform: (effect: GossipEffect) => {
-      if (effect.type === 'gossip.send') send(effect.to, effect.message)
-      else {
+      if (effect.type === 'gossip.send') {
+        recordSent(recorder, effect)
+        send(effect.to, effect.message)
+      } else {
         logVerdict(log, effect)
+        recordVerdict(recorder, effect)
         onVerdict?.(effect)
       }
     },
     onFailure: options.onFailure,
     onState: (state) => log.debug({ state }, 'gossip state'),
+    recording: { recorder, actor: 'gossip' },
   })
   return {
     send: shell.send,
@@ -68,6 +75,20 @@ export const createGossip = (options: GossipOptions): Gossip => {
     }),
     stop: shell.stop,
   }
+}
+
+/** A probe of its own is a round: one or two a second. Whatever else is said comes of somebody's round. */
+const recordSent = (recorder: Recorder, { to, message }: Extract<GossipEffect, { type: 'gossip.send' }>): void => {
+  if (message.type === 'gossip.ping') recorder.record({ actor: 'gossip', kind: 'batch', event: 'round', peer: to })
+  if (recorder.isDetailed()) recorder.record({ actor: 'gossip', kind: 'send', event: message.type, peer: to })
+}
+
+const recordVerdict = (recorder: Recorder, { peer, from, to, incarnation, by }: VerdictChange): void => recorder.record({
+  actor: 'gossip', kind: 'note', event: `${peer} ${verdictWords[to]}`, peer, detail: { was: from, is: to, incarnation, by },
+})
+
+const verdictWords: Readonly<Record<VerdictChange['to'], string>> = {
+  alive: 'is alive', suspect: 'is suspected', dead: 'is held for dead', left: 'has left',
 }
 
 /** Only a death asks for a person's eye: suspicions come and go on a busy machine. */

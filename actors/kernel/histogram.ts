@@ -16,6 +16,8 @@ export interface Histogram {
   /** `value` in the caller's unit, which is usually microseconds; `weight` is how many had it. */
   readonly record: (value: number, weight: number) => void
   readonly sparse: () => SparseCounts
+  /** Of all values, each as often as it was recorded: exact, where a bucket only knows its values roughly. */
+  readonly sum: () => number
 }
 
 const SUB_BITS = 3
@@ -27,10 +29,13 @@ const BUCKETS = (31 - SUB_BITS + 1) * SUB_BUCKETS
 
 export const createHistogram = (): Histogram => {
   const counts = new Float64Array(BUCKETS)
+  // Not a variable: a number that a closure writes is a new object in memory each time.
+  const sum = new Float64Array(1)
   return {
     record: (value, weight) => {
       const bucket = bucketOf(value)
       counts[bucket] = (counts[bucket] ?? 0) + weight
+      if (value > 0) sum[0] = (sum[0] ?? 0) + value * weight
     },
     sparse: () => {
       const sparse: number[] = []
@@ -39,6 +44,7 @@ export const createHistogram = (): Histogram => {
       })
       return sparse
     },
+    sum: () => sum[0] ?? 0,
   }
 }
 
@@ -60,6 +66,14 @@ const valueOf = (bucket: number): number => {
 export const totalOf = (sparse: SparseCounts): number => {
   let total = 0
   for (let i = 1; i < sparse.length; i += 2) total += sparse[i] ?? 0
+  return total
+}
+
+/** How many values lie below a power of two, which is exact: no bucket holds values on both sides of one. */
+export const countBelow = (sparse: SparseCounts, exponent: number): number => {
+  const end = bucketOf(2 ** exponent)
+  let total = 0
+  for (let i = 0; i < sparse.length && (sparse[i] ?? 0) < end; i += 2) total += sparse[i + 1] ?? 0
   return total
 }
 

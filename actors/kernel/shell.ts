@@ -13,6 +13,7 @@ import { createActor } from 'xstate'
 import type { AnyStateMachine, InputFrom, EventFromLogic } from 'xstate'
 import { assert } from './assert.ts'
 import { SETTLED, createHotPath } from './hotPath.ts'
+import type { Recording } from './recorder.ts'
 
 const QUEUED_EVENTS_MAX = 100_000
 
@@ -30,6 +31,8 @@ export interface ShellOptions<Machine extends AnyStateMachine, Effect> {
   readonly perform: (effect: Effect) => void
   readonly onFailure: (error: unknown) => void
   readonly onState?: (state: string) => void
+  /** Told of each new state before the effects of its event are carried out, so that what an actor says comes after what it became. */
+  readonly recording?: Recording
 }
 
 interface Running<Event, Effect> {
@@ -48,6 +51,7 @@ export const createShell = <Machine extends AnyStateMachine, Effect>(
 ): Shell<EventFromLogic<Machine>> => {
   const actor = createActor(options.machine, { input: options.input })
   const reportState = createStateReport(() => valueOf(actor), options.onState)
+  const recordState = createStateReport(() => valueOf(actor), recordInto(options.recording))
   const hotPath = createHotPath(options.machine, actor.getSnapshot())
   const sendToChart = (event: EventFromLogic<Machine>): void => {
     actor.send(event)
@@ -60,8 +64,9 @@ export const createShell = <Machine extends AnyStateMachine, Effect>(
     deliver: (event) => {
       const outcome = hotPath.take(event)
       if (outcome !== 'done') sendToChart(outcome === 'left' ? event : SETTLED as EventFromLogic<Machine>)
+      if (outcome !== 'done') recordState(event.type)
       drain(running)
-      if (outcome !== 'done') reportState()
+      if (outcome !== 'done') reportState(event.type)
     },
     queue: [],
     isBusy: false,
@@ -69,14 +74,16 @@ export const createShell = <Machine extends AnyStateMachine, Effect>(
   }
   actor.subscribe({ error: (error) => fail(running, error) })
   actor.start()
+  recordState('start')
   drain(running)
-  reportState()
+  reportState('start')
   return {
     send: (event) => take(running, event),
     state: () => pathOf(valueOf(actor)),
     stop: () => {
       running.isStopped = true
       actor.stop()
+      options.recording?.recorder.ended(options.recording.actor)
     },
   }
 }
@@ -126,16 +133,24 @@ const fail = <Event, Effect>(running: Running<Event, Effect>, error: unknown): v
   running.onFailure(error)
 }
 
-/** Tells each new state once. */
-const createStateReport = (value: () => unknown, onState: ((state: string) => void) | undefined): (() => void) => {
+/** Tells each new state once, and the event that brought it. */
+const createStateReport = (
+  value: () => unknown, onState: ((state: string, because: string) => void) | undefined,
+): ((because: string) => void) => {
   if (onState === undefined) return () => {}
   let last: unknown
-  return () => {
+  return (because) => {
     const current = value()
     if (current === last) return
     last = current
-    onState(pathOf(current))
+    onState(pathOf(current), because)
   }
+}
+
+const recordInto = (recording: Recording | undefined): ((state: string, because: string) => void) | undefined => {
+  if (recording === undefined) return undefined
+  const { recorder, actor, about } = recording
+  return (state, because) => recorder.record({ actor, kind: 'state', event: state, because, ...about?.() })
 }
 
 const valueOf = (actor: { readonly getSnapshot: () => unknown }): unknown =>

@@ -5,31 +5,44 @@
  * other, and an installed snapshot is first verified in its file, then recorded in the log, and only then in force:
  *
  *   raft.installSnapshot ──▶ snapshots.finishReceive ──▶ wal.installSnapshot ──wal.snapshotMarked──▶ raft.snapshotInstalled
- *   raft.restore ──▶ snapshots.load ──▶ shard.restoreChunk ... shard.restored ──▶ raft.restored ──▶ committed entries follow
+ *   raft.restore ──▶ shard.restoring; snapshots.load ──▶ shard.restoreChunk ... shard.restored ──▶ raft.restored ──▶ entries follow
  *
- * The shard gets committed entries only between a `shard.restored` and the next restore, in index order without gaps.
+ * The shard gets committed entries only between a `shard.restored` and the next `shard.restoring`, in index order without gaps. The latter
+ * comes in the event that asks for the restore: loading waits for its turn, and meanwhile nothing may be done with what was applied.
  */
 
+import { createOwedTicks } from '../kernel/owedTicks.ts'
+import { silentRecorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
+import { createTickBoard } from '../kernel/tickBoard.ts'
 import { must } from '../kernel/assert.ts'
-import { nodeOf } from '../../topology/ids.ts'
+import { nodeOf, raftActorOf, shardOfGroup } from '../../topology/ids.ts'
+import { createAllowance } from './allowance.ts'
+import { catchUpsOf } from './catchUp.ts'
 import { matchIndexOf } from './commit.ts'
 import { canElect } from './diskQuorum.ts'
 import { entryAt, lastIndexOf, lastTermOf } from './log.ts'
 import { raftLimits } from './limits.ts'
 import { raftMachine } from './machine.ts'
 import { configurationAt, membersOf } from './membership.ts'
+import { isAcceptedBy } from './presentation.ts'
 import { EntryKind } from './protocol.ts'
+import { isQuorum } from './quorum.ts'
 import { isSettled } from './readIndex.ts'
 import { configurationOf, createCore } from './state.ts'
+import { dueInTicks, isTickDue } from './timers.ts'
 import { raftTiming } from './timing.ts'
 import type { LogFields, Logger } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
+import type { Happening, Recorder } from '../kernel/recorder.ts'
+import type { TickBoard } from '../kernel/tickBoard.ts'
 import type { GroupId, ReplicaId } from '../../topology/ids.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ShardLocalEvent } from '../shard/protocol.ts'
 import type { RecoveredGroup, WalEvent, WalNotice } from '../wal/protocol.ts'
+import type { Allowance } from './allowance.ts'
+import type { CatchUp } from './catchUp.ts'
 import type { RaftLimits } from './limits.ts'
 import type {
   Configuration, ConfigurationOrder, Entry, Index, OrderOutcome, RaftEffect, RaftEvent, RaftMessage, RaftRole, Term,
@@ -47,8 +60,19 @@ export interface RaftPorts {
   readonly snapshots: SnapshotStore
   /** Asks for a `raft.flush` at the end of this turn; idempotent within a turn. */
   readonly requestFlush: () => void
+  /** Brings a `raft.emit` in a later turn of the event loop, after what waits to be read from sockets. */
+  readonly requestEmit: () => void
   /** Checksum of a snapshot chunk. */
   readonly crc32: (bytes: Uint8Array) => number
+  readonly instruments?: RaftInstruments | undefined
+}
+
+/** What a member tells of its work, for metrics. */
+export interface RaftInstruments {
+  /** Who leads the group as this member knows it, empty for nobody: told when its own part in that changes, too. */
+  readonly leaderKnown: (group: GroupId, leader: ReplicaId | '') => void
+  /** An append message with entries leaves for a follower. */
+  readonly appendSent: (entries: number) => void
 }
 
 export interface RaftMemberOptions {
@@ -63,11 +87,18 @@ export interface RaftMemberOptions {
   readonly now: number
   readonly wallMs: number
   readonly log: Logger
-  /** Writes a line per message at trace; off, messages cost nothing. Default false. */
-  readonly isTracing?: boolean
+  readonly recorder?: Recorder | undefined
+  /** Writes a line per message at trace; off, messages cost nothing. A function where it changes while the member runs. Default false. */
+  readonly isTracing?: boolean | (() => boolean)
   readonly timing?: Partial<RaftTiming>
   readonly limits?: Partial<RaftLimits>
+  /** Shared by the groups of a node; without it the group has the limit for itself. */
+  readonly allowance?: Allowance
   readonly ports: RaftPorts
+  /** In ticks, after a start (timing.ts). Absent: none. */
+  readonly firstElectionDelay?: number
+  /** Where its ticks are written up. Absent: nowhere; they come as events. */
+  readonly ticks?: TickBoard
   /** An error in a member ends the process (DESIGN 2). */
   readonly onFailure: (error: unknown) => void
 }
@@ -92,8 +123,6 @@ export interface RaftStatus {
   readonly configuration: Configuration
   /** As leader: what is known durable on every member, itself included. Empty otherwise. */
   readonly matchIndex: ReadonlyMap<ReplicaId, Index>
-  /** As leader: the other members that said, when last heard, that their disk is full or stalled. */
-  readonly stalledMembers: readonly ReplicaId[]
   /** As leader: enough disks move that an election could succeed (diskQuorum.ts). */
   readonly canElect: boolean
   /** Why this replica takes no more part, if it does not. */
@@ -112,9 +141,15 @@ export interface RaftMember {
   /** `wal.snapshotMarked` of this group completes an installation. (`wal.appended` is an event: `send` takes it.) */
   readonly walNotice: (notice: WalNotice) => void
   readonly role: () => RaftRole
+  /** A quorum, itself included, has compared what this start presented with what it had been promised. */
+  readonly isVouchedFor: () => boolean
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
+  /** As leader: the other members that said, when last heard, that their disk is full or stalled. Asked at every tick. */
+  readonly stalledMembers: () => readonly ReplicaId[]
+  /** As leader: how far its new replicas are. */
+  readonly catchUps: () => readonly CatchUp[]
   /** What was in force at an applied index. */
   readonly configurationAt: (index: Index) => Configuration
   /** Undefined outside the log in memory. For invariants and tools. */
@@ -145,13 +180,16 @@ type EffectOf<Type extends RaftEffect['type']> = Extract<RaftEffect, { type: Typ
 
 export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
   const { self, configuration, recovered, snapshot, random, now, wallMs, ports } = options
+  const limits = raftLimits(options.limits)
+  const timing = raftTiming(options.timing)
   const core = createCore({
-    self, configuration, recovered, snapshot, random, now, wallMs, crc32: ports.crc32,
-    timing: raftTiming(options.timing), limits: raftLimits(options.limits),
+    self, configuration, recovered, snapshot, random, now, wallMs, crc32: ports.crc32, timing, limits,
+    allowance: options.allowance ?? createAllowance(limits.moveBytesPerSecond, timing.tickMs),
+    ...(options.firstElectionDelay === undefined ? {} : { firstElectionDelay: options.firstElectionDelay }),
   })
   const running: Running = {
     options, core,
-    send: (event) => shell.send(event),
+    send: (event) => owed.send(event),
     fail: (error) => {
       if (!running.isStopped) options.onFailure(error)
     },
@@ -163,21 +201,32 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     effects: core.effects,
     perform: (effect: RaftEffect) => perform(running, effect),
     onFailure: options.onFailure,
+    recording: { recorder: options.recorder ?? silentRecorder, actor: raftActorOf(options.group), about: () => aboutMember(running) },
+  })
+  const owed = createOwedTicks<RaftEvent>({
+    board: options.ticks ?? createTickBoard(),
+    isDue: (tick) => isTickDue(core, tick),
+    dueInTicks: () => dueInTicks(core),
+    give: shell.send,
   })
   return {
-    send: shell.send,
+    send: owed.send,
     reconfigure: (order, done) => {
       running.orders.push(done)
-      shell.send({ type: 'raft.reconfigure', order })
+      running.send({ type: 'raft.reconfigure', order })
     },
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
+    isVouchedFor: () => isQuorum(configurationOf(core), (voter) => voter === core.self || isAcceptedBy(core, voter)),
     leadership: () => core,
+    stalledMembers: () => stalledIn(core),
     status: () => statusOf(core),
+    catchUps: () => catchUpsOf(core),
     configurationAt: (index) => configurationAt(core.membership, index),
     entryAt: (index) => entryAt(core.log, index),
     stop: () => {
       running.isStopped = true
+      owed.leave()
       shell.stop()
     },
   }
@@ -187,6 +236,7 @@ const perform = (running: Running, effect: RaftEffect): void => {
   const { ports, group } = running.options
   switch (effect.type) {
     case 'raft.flushWanted': ports.requestFlush(); return
+    case 'raft.emitWanted': ports.requestEmit(); return
     case 'raft.send': mail(running, effect); return
     case 'wal.append': append(running, effect); return
     case 'wal.compact': ports.wal({ type: 'wal.compact', group, mark: { index: effect.index, term: effect.term } }); return
@@ -224,9 +274,12 @@ const append = ({ options }: Running, { ticket, submittedTerm, hardState, entrie
 const isReserved = (entries: readonly Entry[]): boolean => entries.every(({ kind }) => kind !== EntryKind.batch)
 
 const mail = ({ options }: Running, { to, message }: EffectOf<'raft.send'>): void => {
-  if (options.isTracing === true) options.log.trace({ to, ...summaryOf(message) }, message.type)
+  if (isOn(options.isTracing)) options.log.trace({ to, ...summaryOf(message) }, message.type)
+  if (message.type === 'raft.append' && message.entries.length > 0) options.ports.instruments?.appendSent(message.entries.length)
   options.ports.mail(to, message)
 }
+
+const isOn = (isTracing: RaftMemberOptions['isTracing']): boolean => (typeof isTracing === 'function' ? isTracing() : isTracing === true)
 
 /** The message without its bytes. */
 const summaryOf = (message: RaftMessage): LogFields => {
@@ -235,17 +288,35 @@ const summaryOf = (message: RaftMessage): LogFields => {
   return { ...message }
 }
 
+/** What a record of this member says beside its state. */
+const aboutMember = ({ options, core }: Running): Pick<Happening, 'shard' | 'term' | 'detail'> => {
+  const { term, leader, reason, commitIndex } = core
+  const shard = shardOfGroup(options.group)
+  return { ...(shard === null ? {} : { shard }), term, detail: { leader: leader === '' ? '' : nodeOf(leader), reason, commitIndex } }
+}
+
 const changeRole = ({ options, core }: Running, effect: EffectOf<'raft.roleChanged'>): void => {
   const { role, term, leader, settled, clockMs, reason } = effect
   options.log.info({ role, term, leader, settled, reason }, 'raft role changed')
+  if (settled || role === 'follower') noteLeader(options, effect)
+  options.ports.instruments?.leaderKnown(options.group, leader)
   options.ports.shard({
     type: 'raft.roleChanged', role, term, leaderNode: leader === '' ? '' : nodeOf(leader), settled, clockMs, now: core.now,
   })
 }
 
+/** The end of an election, in words: who won it, as its winner and as each of the others sees it. */
+const noteLeader = ({ group, recorder }: RaftMemberOptions, { term, leader, settled }: EffectOf<'raft.roleChanged'>): void => {
+  if (leader === '') return
+  const shard = shardOfGroup(group)
+  const event = settled ? `serves as leader of ${shard === null ? 'the meta group' : `shard ${shard}`}` : `follows ${nodeOf(leader)}`
+  recorder?.record({ actor: raftActorOf(group), kind: 'note', event, peer: nodeOf(leader), term, ...(shard === null ? {} : { shard }) })
+}
+
 const quarantine = (running: Running, { reason }: EffectOf<'raft.quarantine'>): void => {
   const { options } = running
   running.ticket += 1
+  options.recorder?.record({ actor: raftActorOf(options.group), kind: 'note', event: 'is quarantined', detail: { reason } })
   options.log.error({ reason }, 'this replica is quarantined: replace it under a new replica id')
   options.ports.wal({ type: 'wal.quarantine', group: options.group, ticket: running.ticket, reason })
 }
@@ -295,13 +366,15 @@ const finishReceive = (running: Running, effect: EffectOf<'raft.installSnapshot'
   })
 }
 
-/** A damaged file and a full disk are expected; anything else ends the process. */
+/** Expected, and what the leader is told; anything else ends the process. */
+const snapshotRefusals: Readonly<Record<string, 'damaged' | 'noSpace'>> = { EDAMAGED: 'damaged', ENEWER: 'damaged', ENOSPC: 'noSpace' }
+
 const refuseSnapshot = (running: Running, snapshotIndex: Index, error: FileError): void => {
-  if (error.code !== 'EDAMAGED' && error.code !== 'ENOSPC') {
+  const reason = snapshotRefusals[error.code ?? '']
+  if (reason === undefined) {
     running.fail(error)
     return
   }
-  const reason = error.code === 'ENOSPC' ? 'noSpace' : 'damaged'
   running.options.log.warn({ snapshotIndex, reason, err: error }, 'a received snapshot can not be used; it is sent again')
   running.send({ type: 'raft.snapshotDamaged', snapshotIndex, reason })
 }
@@ -314,6 +387,8 @@ const handleWalNotice = (running: Running, notice: WalNotice): void => {
   running.newest = installing
   const { index, term, totalBytes, configuration } = installing
   options.log.info({ index, term, totalBytes }, 'a snapshot from the leader is installed')
+  const event = 'installed a snapshot of the leader'
+  options.recorder?.record({ actor: raftActorOf(options.group), kind: 'note', event, term, bytes: totalBytes, detail: { index } })
   running.send({ type: 'raft.snapshotInstalled', index, term, totalBytes, configuration })
   options.ports.snapshots.prune(options.group, SNAPSHOTS_KEPT, (error) => {
     if (error !== null) options.log.warn({ err: error }, 'old snapshots could not be removed')
@@ -323,6 +398,7 @@ const handleWalNotice = (running: Running, notice: WalNotice): void => {
 const restore = (running: Running, { index, term }: EffectOf<'raft.restore'>): void => {
   const { ports, log } = running.options
   const info = must(running.newest, 'a restore names a snapshot this member has')
+  ports.shard({ type: 'shard.restoring' })
   ports.snapshots.load(info, (bytes) => {
     if (!running.isStopped) ports.shard({ type: 'shard.restoreChunk', bytes })
   }, (error) => {
@@ -347,16 +423,19 @@ const statusOf = (core: RaftCore): RaftStatus => {
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,
     matchIndex: isLeader ? matchesOf(core, configuration) : NO_MATCHES,
-    stalledMembers: isLeader ? stalledIn(core) : [],
     canElect: isLeader && canElect(core),
     ...(quarantined === undefined ? {} : { quarantined }),
   }
 }
 
-const stalledIn = ({ leading }: RaftCore): ReplicaId[] =>
-  [...leading.progress.values()].filter(({ isDiskStalled }) => isDiskStalled).map(({ id }) => id)
+const stalledIn = ({ role, leading }: RaftCore): readonly ReplicaId[] => {
+  let stalled: ReplicaId[] | null = null
+  if (role === 'leader') for (const { id, isDiskStalled } of leading.progress.values()) if (isDiskStalled) (stalled ??= []).push(id)
+  return stalled ?? NOBODY
+}
 
-/** Shared: a status is asked for often, and most replicas lead nothing. */
+/** Shared: these are asked for often, and most replicas lead nothing, and no disk stalls. */
+const NOBODY: readonly ReplicaId[] = []
 const NO_MATCHES: ReadonlyMap<ReplicaId, Index> = new Map()
 
 const matchesOf = (core: RaftCore, configuration: Configuration): ReadonlyMap<ReplicaId, Index> =>

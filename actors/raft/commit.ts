@@ -11,7 +11,7 @@
  */
 
 import { assert } from '../kernel/assert.ts'
-import { bytesOf, entriesBetween, entryAt, lastIndexOf, termAt } from './log.ts'
+import { bytesOf, entriesBetween, entryAt, lastIndexOf, lastWithin, termAt } from './log.ts'
 import { isRefused } from './promises.ts'
 import { quorumValue } from './quorum.ts'
 import { configurationOf } from './state.ts'
@@ -47,15 +47,38 @@ const freeUncommitted = (core: RaftCore, index: Index): void => {
   }
 }
 
-/** Hands the shard what is committed and durable here, once and in order, unless it is loading a snapshot. */
+/** Of what waits to be applied, the part that one event takes at least: what waits then shrinks by itself, however much comes in. */
+const EMIT_SHARE = 8
+
+/**
+ * Hands the shard what is committed and durable here, once and in order, unless it is loading a snapshot. No more than `emitBytesMax` in
+ * one event, or an eighth of what waits: what is left follows in later turns of the event loop, between which everybody else on this
+ * node has a turn. A new replica that has a whole log to apply would otherwise hold up every request to the shards that its node leads
+ * (test: "A member that learns of much at once applies a portion in each turn, in order, until all is applied").
+ */
 export const emitCommitted = (core: RaftCore): void => {
-  const index = Math.min(core.commitIndex, core.durability.durableIndex)
-  if (core.isRestoring || index <= core.emittedIndex) return
-  const entries = entriesBetween(core.log, core.emittedIndex + 1, index)
-  assert(entries.length === index - core.emittedIndex, `entries ${core.emittedIndex + 1} to ${index} are in the log`)
+  const target = Math.min(core.commitIndex, core.durability.durableIndex)
+  if (core.isRestoring || target <= core.emittedIndex) return
+  const from = core.emittedIndex + 1
+  const within = lastWithin(core.log, { from, to: target }, core.limits.emitBytesMax)
+  const index = Math.max(within, from + Math.floor((target - from) / EMIT_SHARE))
+  const entries = entriesBetween(core.log, from, index)
+  assert(entries.length > 0 && entries.length === index - core.emittedIndex, `entries ${from} to ${index} are in the log`)
   core.emittedIndex = index
   core.leading.stalledTicks = 0
   core.effects.push({ type: 'raft.committed', entries })
+  if (index < target) wantEmit(core)
+}
+
+const wantEmit = (core: RaftCore): void => {
+  if (core.isEmitWanted) return
+  core.isEmitWanted = true
+  core.effects.push({ type: 'raft.emitWanted' })
+}
+
+export const handleEmit = (core: RaftCore): void => {
+  core.isEmitWanted = false
+  emitCommitted(core)
 }
 
 export const handleRestored = (core: RaftCore, { index }: Extract<RaftLocalEvent, { type: 'raft.restored' }>): void => {

@@ -16,6 +16,7 @@ import { appendEntry, lastIndexOf, lastNotAbove, termAt, truncateFrom } from './
 import { forgetFrom, noteEntry } from './membership.ts'
 import { membershipChanged } from './peers.ts'
 import { knownTermAt, send } from './state.ts'
+import { resetElectionTimer } from './timers.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
 import type { Entry, Index, Term } from './protocol.ts'
@@ -44,7 +45,10 @@ export const handleAppend = (core: RaftCore, event: Append): void => {
   answerAppend(core)
 }
 
-/** The leader of this term is alive. */
+/**
+ * The leader of this term is alive. A timeout drawn before it was known may be that of a start or of many failed elections, and is drawn
+ * anew, or a member that never campaigns would wait as long when this leader dies (test: "a member that has heard a leader ...").
+ */
 export const hearLeader = (core: RaftCore, from: ReplicaId): void => {
   core.electionTicks = 0
   core.ticksSinceLeader = 0
@@ -52,6 +56,7 @@ export const hearLeader = (core: RaftCore, from: ReplicaId): void => {
   if (core.leader === from) return
   assert(core.leader === '', `term ${core.term} has one leader: ${core.leader}, not ${from}`)
   core.leader = from
+  resetElectionTimer(core)
   core.reason = 'a leader is heard'
   announce(core)
 }

@@ -14,6 +14,17 @@ export interface RaftLimits {
   readonly appendsInFlightMax: number
   /** Payload bytes sent to one peer and not yet answered. Default 4 MiB. */
   readonly bytesInFlightMax: number
+  /**
+   * The same for a learner. Its node writes them to the log that it shares with the shards it leads:
+   * more is a longer wait for those. Less: slower moves, where a round trip is long: a copy comes no faster than this in one, and a shard
+   * that is written faster never gets it. One append to a learner has at most a quarter of it. Default 256 KiB.
+   */
+  readonly learnerBytesInFlightMax: number
+  /**
+   * Payload bytes of committed entries that the shard applies in one go; a single entry above it still comes, alone. More: fewer
+   * turns for a member that catches up, and longer ones, in which its node answers nobody. Default 64 KiB.
+   */
+  readonly emitBytesMax: number
   /** Payload bytes in the leader's log and not yet committed. Above, proposals are refused (`tooManyUncommitted`). Default 32 MiB. */
   readonly uncommittedBytesMax: number
   /** Reads that wait for a confirmation round. Above, they are refused. Default 4,096. */
@@ -26,6 +37,11 @@ export interface RaftLimits {
   readonly tailBytesMax: number
   /** Entries a learner may lack when it becomes a voter. More: sooner; a group that needs its vote at once waits longer. Default 256. */
   readonly promotionLagMax: number
+  /**
+   * Bytes of snapshots and entries that a node sends to new replicas in a second, all its groups together, at most (allowance.ts). Lower:
+   * clients notice moves less, and moves take longer. Default 32 MiB.
+   */
+  readonly moveBytesPerSecond: number
   /** Bytes of a snapshot chunk. Must fit the broker's payload with its frame. Default 128 KiB. */
   readonly chunkBytesMax: number
   /** Snapshot chunks asked from the disk or sent, and not yet acknowledged, per peer. Default 4. */
@@ -40,12 +56,15 @@ export const raftLimitDefaults: RaftLimits = {
   appendBytesMax: 512 * KIB,
   appendsInFlightMax: 64,
   bytesInFlightMax: 4 * MIB,
+  learnerBytesInFlightMax: 256 * KIB,
+  emitBytesMax: 64 * KIB,
   uncommittedBytesMax: 32 * MIB,
   readsWaitingMax: 4_096,
   roundsInFlightMax: 256,
   tailEntriesMax: 8_192,
   tailBytesMax: MIB,
   promotionLagMax: 256,
+  moveBytesPerSecond: 32 * MIB,
   chunkBytesMax: 128 * KIB,
   chunksInFlightMax: 4,
 }

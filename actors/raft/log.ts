@@ -55,15 +55,19 @@ export const entriesBetween = (log: Log, from: Index, to: Index): Entry[] =>
   log.entries.slice(from - log.base.index - 1, to - log.base.index)
 
 /** Entries from `from` on within a byte budget; the first one always, however large. */
-export const entriesWithin = (log: Log, from: Index, bytesMax: number): Entry[] => {
+export const entriesWithin = (log: Log, from: Index, bytesMax: number): Entry[] =>
+  entriesBetween(log, from, lastWithin(log, { from, to: lastIndexOf(log) }, bytesMax))
+
+/** Where entries from `from` on, which is in the log, reach a byte budget: at most `to`, at least `from`. */
+export const lastWithin = (log: Log, { from, to }: { readonly from: Index; readonly to: Index }, bytesMax: number): Index => {
   let bytes = 0
-  let to = from
-  for (let entry = entryAt(log, to); entry !== undefined; entry = entryAt(log, to)) {
+  let index = from - 1
+  for (let entry = entryAt(log, from); entry !== undefined && index < to; entry = entryAt(log, index + 1)) {
     bytes += bytesOf(entry)
-    if (bytes > bytesMax && to > from) break
-    to += 1
+    if (bytes > bytesMax && index >= from) break
+    index += 1
   }
-  return entriesBetween(log, from, to - 1)
+  return index
 }
 
 /** Drops `index` and everything after it. */

@@ -26,7 +26,7 @@
 
 import { raise, setup } from 'xstate'
 import { handleSnapshotStored } from './compaction.ts'
-import { handleRestored } from './commit.ts'
+import { handleEmit, handleRestored } from './commit.ts'
 import { isCommitStalled, isQuorumLost, isRemoved } from './checkQuorum.ts'
 import { handleAppendedAsCandidate, handleAppendedAsFollower, handleAppendedAsLeader, handleStalled } from './diskAnswers.ts'
 import { submit } from './durability.ts'
@@ -195,6 +195,7 @@ export const raftMachine = setup({
     refuseReconfigure: on('raft.reconfigure', refuseReconfigure),
     compact: on('raft.snapshotStored', handleSnapshotStored),
     resume: on('raft.restored', handleRestored),
+    emit: on('raft.emit', handleEmit),
     noteStalled: on('wal.stalled', handleStalled),
   },
 }).createMachine({
@@ -218,6 +219,7 @@ export const raftMachine = setup({
     'raft.reconfigure': { actions: 'refuseReconfigure' },
     'raft.snapshotStored': { actions: 'compact' },
     'raft.restored': { actions: 'resume' },
+    'raft.emit': { actions: 'emit' },
     'raft.chunkWritten': { actions: 'noteWritten' },
     'raft.snapshotInstalled': { actions: 'install' },
     'raft.snapshotDamaged': { actions: 'noteDamaged' },

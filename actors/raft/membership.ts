@@ -8,7 +8,7 @@
 
 import { assert, must } from '../kernel/assert.ts'
 import { EntryKind } from './protocol.ts'
-import { generationOf, nodeOf } from '../../topology/ids.ts'
+import { generationOf, nodeOf, shared } from '../../topology/ids.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Configuration, Entry, Index } from './protocol.ts'
 
@@ -72,9 +72,11 @@ const decoder = new TextDecoder()
 export const encodeConfiguration = ({ epoch, voters, outgoing, learners }: Configuration): Uint8Array =>
   encoder.encode([...[voters, outgoing, learners].map((replicas) => replicas.join(' ')), epoch].join('\n'))
 
+const replicasIn = (line: string): ReplicaId[] => line.split(' ').filter((id) => id !== '').map((id) => shared(id as ReplicaId))
+
 export const decodeConfiguration = (payload: Uint8Array): Configuration => {
   const lines = decoder.decode(payload).split('\n')
-  const [voters, outgoing, learners] = lines.slice(0, 3).map((line) => line.split(' ').filter((id) => id !== '') as ReplicaId[])
+  const [voters, outgoing, learners] = lines.slice(0, 3).map(replicasIn)
   const epoch = Number(lines[3])
   assert(lines.length === 4 && voters !== undefined && outgoing !== undefined && learners !== undefined && voters.length > 0,
     'a configuration entry has four lines and at least one voter')

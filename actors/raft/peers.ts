@@ -7,7 +7,7 @@
 
 import { advanceCommit } from './commit.ts'
 import { lastIndexOf, termAt } from './log.ts'
-import { isCurrent } from './membership.ts'
+import { isCurrent, isVoter } from './membership.ts'
 import { isTrusted } from './presentation.ts'
 import { becomeProbe, canSend, createProgress, noteAccepted } from './progress.ts'
 import { maybeSendTimeoutNow } from './leadershipTransfer.ts'
@@ -30,6 +30,9 @@ export const membershipChanged = (core: RaftCore): void => {
   const peers = peersOf(core)
   for (const peer of progress.keys()) if (!peers.includes(peer)) progress.delete(peer)
   for (const peer of peers) if (!progress.has(peer)) progress.set(peer, createProgress(peer, lastIndexOf(core.log) + 1))
+  for (const [peer, row] of progress) row.isLearner = !isVoter(configuration, peer)
+  // What was written before there was a new replica is what it is behind.
+  core.leading.writtenBytes = 0
 }
 
 /** A peer's durable log is known to reach `matchIndex`. */

@@ -50,9 +50,13 @@ export const presentTo = (core: RaftCore, peer: ReplicaId): void => {
   send(core, peer, { type: 'raft.present', ...own })
 }
 
+/** It presents to everybody, or has just presented to somebody and may do so again after this tick. */
+export const isPresenting = ({ presenting, timing }: RaftCore): boolean =>
+  presenting.saidThisTick.size > 0 || presenting.ticks <= timing.electionTicksMax
+
 export const tickPresenting = (core: RaftCore, ticks: number): void => {
   const { presenting, timing } = core
-  presenting.saidThisTick.clear()
+  if (presenting.saidThisTick.size > 0) presenting.saidThisTick.clear()
   presenting.ticks += ticks
   presenting.roundTicks += ticks
   if (presenting.ticks > timing.electionTicksMax || presenting.roundTicks < timing.heartbeatTicks) return
@@ -121,6 +125,8 @@ const restartProgress = (core: RaftCore, peer: ReplicaId): void => {
   restarted.matchIndex = known.matchIndex
   restarted.ackedRound = known.ackedRound
   restarted.contactSentAt = known.contactSentAt
+  restarted.isLearner = known.isLearner
+  restarted.deliveredBytes = known.deliveredBytes
   core.leading.progress.set(peer, restarted)
   wantFlush(core)
 }

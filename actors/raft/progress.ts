@@ -33,11 +33,19 @@ export interface SnapshotTransfer {
   rewoundBytes: number
   /** Retries without progress. */
   retries: number
+  /** Chunks asked for and not yet acknowledged, in their order: where each ends. */
+  asked: Asked[]
+}
+
+interface Asked {
+  readonly endOffset: number
+  readonly sentAt: number
 }
 
 interface InFlight {
   readonly lastIndex: Index
   readonly bytes: number
+  readonly sentAt: number
 }
 
 export interface Progress {
@@ -58,6 +66,16 @@ export interface Progress {
   ackedRound: number
   contactSentAt: number
   isDiskStalled: boolean
+  /** A new replica: what it is sent is limited (allowance.ts). */
+  isLearner: boolean
+  /** Something waits for the allowance. */
+  isHeldBack: boolean
+  /** When the oldest left of what was answered since the last look (delays.ts); null: nothing was. */
+  answeredSentAt: number | null
+  /** The fastest answer so far, in milliseconds. */
+  fastestMs: number
+  /** Bytes of entries and whole snapshots that it has acknowledged to this leader. */
+  deliveredBytes: number
 }
 
 export const createProgress = (id: ReplicaId, nextIndex: Index): Progress => ({
@@ -74,6 +92,11 @@ export const createProgress = (id: ReplicaId, nextIndex: Index): Progress => ({
   ackedRound: 0,
   contactSentAt: Number.NEGATIVE_INFINITY,
   isDiskStalled: false,
+  isLearner: false,
+  isHeldBack: false,
+  answeredSentAt: null,
+  fastestMs: Number.POSITIVE_INFINITY,
+  deliveredBytes: 0,
 })
 
 export const becomeProbe = (progress: Progress, nextIndex: Index): void => {
@@ -109,18 +132,18 @@ const enter = (progress: Progress, state: Progress['state'], nextIndex: Index): 
 
 export const canSend = (progress: Progress, limits: RaftLimits): boolean => {
   if (progress.state === 'probe') return !progress.isAwaitingProbe
-  return progress.state === 'replicate'
-    && progress.inFlight.length < limits.appendsInFlightMax && progress.inFlightBytes < limits.bytesInFlightMax
+  const bytesMax = progress.isLearner ? limits.learnerBytesInFlightMax : limits.bytesInFlightMax
+  return progress.state === 'replicate' && progress.inFlight.length < limits.appendsInFlightMax && progress.inFlightBytes < bytesMax
 }
 
-/** An append with these entries is leaving. */
-export const noteSent = (progress: Progress, entries: readonly Entry[]): void => {
+/** An append with these entries is leaving, at `now` milliseconds. */
+export const noteSent = (progress: Progress, entries: readonly Entry[], now: number): void => {
   if (progress.inFlight.length === 0) progress.silentTicks = 0
   const lastIndex = progress.nextIndex + entries.length - 1
   if (entries.length > 0) {
     let bytes = 0
     for (const entry of entries) bytes += bytesOf(entry)
-    progress.inFlight.push({ lastIndex, bytes })
+    progress.inFlight.push({ lastIndex, bytes, sentAt: now })
     progress.inFlightBytes += bytes
   }
   if (progress.state === 'replicate') progress.nextIndex = lastIndex + 1
@@ -142,7 +165,9 @@ const freeUpTo = (progress: Progress, index: Index): void => {
   let oldest = progress.inFlight[0]
   while (oldest !== undefined && oldest.lastIndex <= index) {
     progress.inFlight.shift()
+    progress.answeredSentAt ??= oldest.sentAt
     progress.inFlightBytes -= oldest.bytes
+    progress.deliveredBytes += oldest.bytes
     oldest = progress.inFlight[0]
   }
 }

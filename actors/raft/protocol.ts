@@ -138,6 +138,8 @@ export type RaftLocalEvent =
   | { readonly type: 'raft.read'; readonly read: number; readonly now: number; readonly lease: boolean }
   /** End of a turn of the event loop: replication and rounds gathered during the turn are sent now. */
   | { readonly type: 'raft.flush'; readonly now: number }
+  /** A later turn of the event loop: the shard is given the next portion of what is committed. */
+  | { readonly type: 'raft.emit' }
   | { readonly type: 'raft.transferLeadership'; readonly to: ReplicaId }
   /** Orders another membership. Answered at once by `raft.orderAnswered`; repeated until that says `done`. */
   | { readonly type: 'raft.reconfigure'; readonly order: ConfigurationOrder }
@@ -165,6 +167,8 @@ export type RaftRole = 'learner' | 'follower' | 'preCandidate' | 'candidate' | '
 export type RaftEffect =
   /** Something was gathered that leaves at the end of this turn: bring a `raft.flush`. */
   | { readonly type: 'raft.flushWanted' }
+  /** More is committed than one event may bring the shard: bring a `raft.emit` in a later turn. */
+  | { readonly type: 'raft.emitWanted' }
   | { readonly type: 'raft.send'; readonly to: ReplicaId; readonly message: RaftMessage }
   /**
    * Make durable, in this order: the hard state when present, then the entries. An entry at or below the log's last index

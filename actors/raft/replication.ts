@@ -10,6 +10,8 @@
  */
 
 import { assert } from '../kernel/assert.ts'
+import { mustWait, take } from './allowance.ts'
+import { isToBeTimed, noteDelays } from './delays.ts'
 import { submit } from './durability.ts'
 import { appendEntry, bytesOf, entriesWithin, lastIndexOf, lastNotAbove, termAt } from './log.ts'
 import { noteEntry } from './membership.ts'
@@ -19,7 +21,7 @@ import { becomeProbe, canSend, noteSent } from './progress.ts'
 import { notePromise } from './promises.ts'
 import { EntryKind } from './protocol.ts'
 import { startGatheredRound } from './readIndex.ts'
-import { retryTransfer, startTransfer } from './snapshotTransfer.ts'
+import { pump, retryTransfer, startTransfer } from './snapshotTransfer.ts'
 import { send, wantFlush } from './state.ts'
 import type { Received } from './presentation.ts'
 import type { Progress } from './progress.ts'
@@ -27,6 +29,9 @@ import type { Entry, Index, ProposalRefusal, RaftLocalEvent } from './protocol.t
 import type { RaftCore } from './state.ts'
 
 type Local<Type extends RaftLocalEvent['type']> = Extract<RaftLocalEvent, { type: Type }>
+
+/** The window of a learner is at least so many appends: its node does something else between two, and answers before it has them all. */
+const LEARNER_APPENDS = 4
 
 export const handlePropose = (core: RaftCore, { proposal, payload }: Local<'raft.propose'>): void => {
   const refusal = refusalOf(core, payload)
@@ -56,6 +61,7 @@ export const appendOwn = (core: RaftCore, kind: EntryKind, payload: Uint8Array):
   const entry: Entry = { term: core.term, index: lastIndexOf(core.log) + 1, kind, payload }
   appendEntry(core.log, entry)
   core.leading.uncommittedBytes += bytesOf(entry)
+  core.leading.writtenBytes += bytesOf(entry)
   core.leading.quietTicks = 0
   if (noteEntry(core.membership, entry)) membershipChanged(core)
   return entry.index
@@ -65,7 +71,11 @@ export const appendOwn = (core: RaftCore, kind: EntryKind, payload: Uint8Array):
 export const handleFlush = (core: RaftCore, { now }: Local<'raft.flush'>): void => {
   core.now = now
   submit(core)
-  for (const progress of core.leading.progress.values()) sendAppends(core, progress)
+  for (const progress of core.leading.progress.values()) {
+    noteDelays(core, progress)
+    if (progress.isLearner) pump(core, progress)
+    sendAppends(core, progress)
+  }
   startGatheredRound(core)
 }
 
@@ -79,15 +89,21 @@ export const sendAppends = (core: RaftCore, progress: Progress): void => {
       startTransfer(core, progress)
       return
     }
+    if (mustWait(core.allowance, progress)) return
     const isSilent = progress.state === 'probe' && progress.silentProbes > 1
-    const entries = isSilent ? [] : entriesWithin(core.log, progress.nextIndex, core.limits.appendBytesMax)
+    const entries = isSilent ? [] : entriesWithin(core.log, progress.nextIndex, appendBytesMax(core, progress))
     if (entries.length === 0 && progress.state === 'replicate') return
-    noteSent(progress, entries)
+    const before = progress.inFlightBytes
+    noteSent(progress, entries, core.now)
+    if (progress.isLearner) take(core.allowance, progress.inFlightBytes - before)
     send(core, progress.id, {
       type: 'raft.append', term: core.term, prevTerm, prevIndex, commitIndex: core.commitIndex, entries,
     })
   }
 }
+
+const appendBytesMax = ({ limits }: RaftCore, { isLearner }: Progress): number =>
+  (isLearner ? Math.min(limits.appendBytesMax, limits.learnerBytesInFlightMax / LEARNER_APPENDS) : limits.appendBytesMax)
 
 export const handleAppendAccepted = (core: RaftCore, event: Received<'raft.appendAccepted'>): void => {
   const progress = progressFor(core, event)
@@ -96,6 +112,7 @@ export const handleAppendAccepted = (core: RaftCore, event: Received<'raft.appen
   assert(event.matchIndex <= lastIndex, `${event.from} matches ${event.matchIndex}; this leader's log ends at ${lastIndex}`)
   notePromise(core, event.from, { term: event.term, matchIndex: event.matchIndex })
   noteMatch(core, progress, event.matchIndex)
+  if (isToBeTimed(progress)) wantFlush(core)
 }
 
 /**
@@ -114,6 +131,15 @@ export const handleAppendRejected = (core: RaftCore, event: Received<'raft.appen
   wantFlush(core)
 }
 
+const isAwaited = ({ state, isAwaitingProbe, inFlight }: Progress): boolean =>
+  state === 'snapshot' || isAwaitingProbe || inFlight.length > 0
+
+/** Something may have to be sent again. */
+export const isAnyAwaited = ({ leading }: RaftCore): boolean => {
+  for (const progress of leading.progress.values()) if (isAwaited(progress)) return true
+  return false
+}
+
 /** What was sent and not answered for a while is taken as lost. */
 export const resendToSilent = (core: RaftCore, ticks: number): void => {
   for (const progress of core.leading.progress.values()) {
@@ -122,8 +148,7 @@ export const resendToSilent = (core: RaftCore, ticks: number): void => {
       if (progress.silentTicks >= core.timing.snapshotRetryTicks) retryTransfer(core, progress)
       continue
     }
-    const isWaiting = progress.isAwaitingProbe || progress.inFlight.length > 0
-    if (!isWaiting || progress.silentTicks < core.timing.resendTicks) continue
+    if (!isAwaited(progress) || progress.silentTicks < core.timing.resendTicks) continue
     becomeProbe(progress, progress.state === 'probe' ? progress.nextIndex : progress.matchIndex + 1)
     progress.silentProbes += 1
     sendAppends(core, progress)

@@ -16,6 +16,8 @@
  */
 
 import { assert } from '../kernel/assert.ts'
+import { mustWait, take } from './allowance.ts'
+import { isToBeTimed } from './delays.ts'
 import { noteMatch, progressFor } from './peers.ts'
 import { isTrusted } from './presentation.ts'
 import { becomeProbe, becomeSnapshot } from './progress.ts'
@@ -31,23 +33,30 @@ type Local<Type extends RaftLocalEvent['type']> = Extract<RaftLocalEvent, { type
 export const startTransfer = (core: RaftCore, progress: Progress): void => {
   const { snapshot } = core
   assert(snapshot !== null && snapshot.index >= core.log.base.index, 'what the log no longer has is in a stored snapshot')
-  becomeSnapshot(progress, { ...snapshot, requestedBytes: 0, acknowledgedBytes: 0, rewoundBytes: -1, retries: 0 })
+  becomeSnapshot(progress, { ...snapshot, requestedBytes: 0, acknowledgedBytes: 0, rewoundBytes: -1, retries: 0, asked: [] })
   pump(core, progress)
 }
 
-/** Asks the disk for chunks as far as the window allows. */
-const pump = (core: RaftCore, progress: Progress): void => {
+/**
+ * Asks the disk for chunks as far as the window allows, and the allowance of a learner. Of one that did not answer last time a
+ * chunk is enough to hear whether it is back: a window of them, again and again, would be taken from those that listen.
+ */
+export const pump = (core: RaftCore, progress: Progress): void => {
   const { transfer } = progress
   if (transfer === null || !isTrusted(core, progress.id)) return
   const { chunkBytesMax, chunksInFlightMax } = core.limits
-  const end = Math.min(transfer.totalBytes, transfer.acknowledgedBytes + chunkBytesMax * chunksInFlightMax)
+  const chunksMax = progress.isLearner && transfer.retries > 0 ? 1 : chunksInFlightMax
+  const end = Math.min(transfer.totalBytes, transfer.acknowledgedBytes + chunkBytesMax * chunksMax)
   while (transfer.requestedBytes < end) {
+    if (mustWait(core.allowance, progress)) return
     const offset = transfer.requestedBytes
     const lengthMax = Math.min(chunkBytesMax, transfer.totalBytes - offset)
+    if (progress.isLearner) take(core.allowance, lengthMax)
     core.effects.push({
       type: 'raft.readChunk', to: progress.id, snapshotIndex: transfer.index, snapshotTerm: transfer.term, offset, lengthMax,
     })
     transfer.requestedBytes += lengthMax
+    transfer.asked.push({ endOffset: transfer.requestedBytes, sentAt: core.now })
   }
 }
 
@@ -78,21 +87,36 @@ export const handleSnapshotAccepted = (core: RaftCore, event: Received<'raft.sna
   const transfer = transferOf(progress, event.snapshotIndex)
   if (progress === undefined || transfer === null) return
   if (event.nextOffset === transfer.totalBytes) {
+    progress.deliveredBytes += transfer.totalBytes
     notePromise(core, event.from, { term: event.term, matchIndex: transfer.index })
     noteMatch(core, progress, transfer.index)
     return
   }
   if (event.nextOffset > transfer.acknowledgedBytes) {
-    transfer.acknowledgedBytes = event.nextOffset
+    noteAcknowledged(progress, transfer, event.nextOffset)
     transfer.requestedBytes = Math.max(transfer.requestedBytes, event.nextOffset)
     transfer.retries = 0
     progress.silentTicks = 0
     core.leading.stalledTicks = 0
   } else if (event.nextOffset === transfer.acknowledgedBytes && transfer.rewoundBytes !== event.nextOffset) {
     transfer.rewoundBytes = event.nextOffset
-    transfer.requestedBytes = event.nextOffset
+    rewind(transfer, event.nextOffset)
   }
-  pump(core, progress)
+  if (isToBeTimed(progress)) wantFlush(core)
+  else pump(core, progress)
+}
+
+const noteAcknowledged = (progress: Progress, transfer: SnapshotTransfer, offset: number): void => {
+  transfer.acknowledgedBytes = offset
+  const answered = transfer.asked.filter(({ endOffset }) => endOffset <= offset)
+  progress.answeredSentAt ??= answered[0]?.sentAt ?? null
+  transfer.asked.splice(0, answered.length)
+}
+
+/** What lies behind is asked for again. */
+const rewind = (transfer: SnapshotTransfer, offset: number): void => {
+  transfer.requestedBytes = offset
+  transfer.asked = []
 }
 
 /** `older`: the peer has committed past the snapshot, so its log agrees there. Otherwise its disk could not take it: again, later. */
@@ -113,7 +137,7 @@ export const handleSnapshotRefused = (core: RaftCore, event: Received<'raft.snap
 
 const restart = (transfer: SnapshotTransfer): void => {
   transfer.acknowledgedBytes = 0
-  transfer.requestedBytes = 0
+  rewind(transfer, 0)
   transfer.rewoundBytes = -1
 }
 
@@ -128,7 +152,7 @@ export const retryTransfer = (core: RaftCore, progress: Progress): void => {
     return
   }
   if (transfer.retries > 1) restart(transfer)
-  transfer.requestedBytes = transfer.acknowledgedBytes
+  rewind(transfer, transfer.acknowledgedBytes)
   transfer.rewoundBytes = -1
   pump(core, progress)
 }

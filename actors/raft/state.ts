@@ -17,6 +17,7 @@ import { createMembership, isVoter, membersOf, noteEntry } from './membership.ts
 import type { Random } from '../kernel/random.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { RecoveredGroup } from '../wal/protocol.ts'
+import type { Allowance } from './allowance.ts'
 import type { RaftLimits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Membership } from './membership.ts'
@@ -133,6 +134,8 @@ export interface Leading {
   /** The entry this leader began its term with. Until it commits nothing is served. */
   noopIndex: Index
   uncommittedBytes: number
+  /** Appended since the last tick that was counted: a new replica is sent that whatever the allowance says. */
+  writtenBytes: number
   heartbeatTicks: number
   /** Ticks since a client asked for anything. */
   quietTicks: number
@@ -157,6 +160,8 @@ export interface RaftCore {
   readonly limits: RaftLimits
   readonly random: Random
   readonly crc32: (bytes: Uint8Array) => number
+  /** Shared by the groups of the node. */
+  readonly allowance: Allowance
   readonly effects: RaftEffect[]
 
   /** The newest monotonic and wall time that an event brought, in milliseconds. */
@@ -173,6 +178,8 @@ export interface RaftCore {
   emittedIndex: Index
   /** The shard is loading a snapshot: committed entries wait. */
   isRestoring: boolean
+  /** A later turn goes on with what is committed. */
+  isEmitWanted: boolean
   snapshot: StoredSnapshot | null
   readonly durability: Durability
   isDiskStalled: boolean
@@ -210,8 +217,11 @@ export interface RaftInput {
   readonly limits: RaftLimits
   readonly random: Random
   readonly crc32: (bytes: Uint8Array) => number
+  readonly allowance: Allowance
   readonly now: number
   readonly wallMs: number
+  /** Beyond the first election timeout (timing.ts). Absent: none. */
+  readonly firstElectionDelay?: number
 }
 
 /**
@@ -222,7 +232,7 @@ export interface RaftInput {
 export const ROUNDS_REMEMBERED = 1_024
 
 export const createCore = (input: RaftInput): RaftCore => {
-  const { self, recovered, snapshot, timing, configuration } = input
+  const { self, recovered, snapshot, timing, configuration, firstElectionDelay = 0 } = input
   const log = createLog(recovered.snapshot, recovered.entries)
   const startIndex = snapshot?.index ?? recovered.snapshot.index
   assert(snapshot === null || termAt(log, snapshot.index) === snapshot.term, 'the log vouches for the snapshot a member starts from')
@@ -231,14 +241,14 @@ export const createCore = (input: RaftInput): RaftCore => {
   const { term, vote } = recovered.hardState
   const isAlone = isSoleMember(configuration, self) && isSoleMember(membership.configuration, self)
   const core: RaftCore = {
-    self, timing, limits: input.limits, random: input.random, crc32: input.crc32, effects: [],
+    self, timing, limits: input.limits, random: input.random, crc32: input.crc32, allowance: input.allowance, effects: [],
     now: input.now, wallMs: input.wallMs,
     role: 'follower', term, vote, leader: '',
     log, membership,
-    commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0,
+    commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false,
     snapshot, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
     electionTicks: 0,
-    electionTimeout: isAlone ? 1 : timing.electionTicksMax + between(input.random, 1, timing.electionTicksMax - timing.electionTicksMin),
+    electionTimeout: isAlone ? 1 : firstTimeout(input) + firstElectionDelay,
     elections: 0,
     ticksSinceLeader: Number.POSITIVE_INFINITY,
     freshTicks: isAlone ? 0 : timing.electionTicksMax + 1,
@@ -254,6 +264,9 @@ export const createCore = (input: RaftInput): RaftCore => {
   }
   return core
 }
+
+const firstTimeout = ({ timing: { electionTicksMin, electionTicksMax }, random }: RaftInput): number =>
+  electionTicksMax + between(random, 1, electionTicksMax - electionTicksMin)
 
 /** Nobody else can have been promised anything: no need to wait out what a started member may have forgotten. */
 const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
@@ -277,7 +290,7 @@ export const createFollowing = (verifiedIndex: Index): Following => ({
 })
 
 export const createLeading = (now: number): Leading => ({
-  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
+  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
   round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
   gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false,
 })

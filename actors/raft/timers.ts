@@ -4,12 +4,13 @@
  */
 
 import { between } from '../kernel/random.ts'
-import { tickCommitStall } from './checkQuorum.ts'
-import { tickCampaign } from './election.ts'
+import { isAnyHeldBack, resumeHeldBack } from './catchUp.ts'
+import { isCommitStalled, isQuorumLost, tickCommitStall } from './checkQuorum.ts'
+import { isElectionDue, tickCampaign } from './election.ts'
 import { tickTransfer } from './leadershipTransfer.ts'
-import { tickPresenting } from './presentation.ts'
+import { isPresenting, tickPresenting } from './presentation.ts'
 import { startRound } from './readIndex.ts'
-import { resendToSilent } from './replication.ts'
+import { isAnyAwaited, resendToSilent } from './replication.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -54,16 +55,51 @@ export const handleTickAsLeader = (core: RaftCore, event: Tick): void => {
   handleTick(core, event)
   tickCommitStall(core, event.ticks)
   tickTransfer(core, event.ticks)
+  resumeHeldBack(core)
   resendToSilent(core, event.ticks)
   core.leading.heartbeatTicks += event.ticks
   core.leading.quietTicks += event.ticks
-  if (isHeartbeatDue(core)) startRound(core)
+  if (isHeartbeatDue(core, { ticks: 0, now: core.now })) startRound(core)
 }
 
 /** Quiet leaders speak in step, so that those of one node share frames and the ticks between pass without any. */
-const isHeartbeatDue = ({ leading, timing, now }: RaftCore): boolean => {
-  const { heartbeatTicks, quietTicks } = leading
-  if (quietTicks < timing.quietAfterTicks) return heartbeatTicks >= timing.heartbeatTicks
+const isHeartbeatDue = ({ leading, timing }: RaftCore, { ticks, now }: Pick<Tick, 'ticks' | 'now'>): boolean => {
+  const heartbeatTicks = leading.heartbeatTicks + ticks
+  if (leading.quietTicks + ticks < timing.quietAfterTicks) return heartbeatTicks >= timing.heartbeatTicks
   const isInStep = Math.floor(now / timing.tickMs) % timing.quietHeartbeatTicks === 0
   return heartbeatTicks >= (isInStep ? timing.heartbeatTicks : timing.quietHeartbeatTicks)
+}
+
+/**
+ * Whether this tick does more than count. One that does not may be given later, together with the next (kernel/owedTicks.ts): every
+ * guard of the chart on a tick, and every handler above that may send something, has its line here.
+ */
+export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
+  if (core.role === 'halted') return false
+  if (isPresenting(core)) return true
+  switch (core.role) {
+    case 'leader': return isHeartbeatDue(core, tick) || core.leading.transfer !== null || isAnyAwaited(core)
+      || isAnyHeldBack(core) || isQuorumLost(core, tick) || isCommitStalled(core, tick)
+    case 'follower': return isElectionDue(core, tick)
+    case 'learner': return false
+    // Asks for votes again, and may begin anew.
+    case 'preCandidate':
+    case 'candidate': return true
+  }
+  return core.role satisfies never
+}
+
+/** No tick of fewer ticks than this is due, as long as no other event comes: a follower that has just heard its leader has time. */
+export const dueInTicks = (core: RaftCore): number => {
+  if (core.role === 'halted') return Number.POSITIVE_INFINITY
+  if (isPresenting(core)) return 1
+  switch (core.role) {
+    case 'follower': return Math.max(1, core.electionTimeout - core.electionTicks)
+    case 'learner': return Number.POSITIVE_INFINITY
+    // Quiet leaders speak in step with the clock, not with the ticks that they were given.
+    case 'leader':
+    case 'preCandidate':
+    case 'candidate': return 1
+  }
+  return core.role satisfies never
 }

@@ -4,9 +4,14 @@
  */
 
 import { createNodeText } from '../kernel/nodeText.ts'
+import { createOwedTicks } from '../kernel/owedTicks.ts'
+import { silentRecorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
+import { createTickBoard } from '../kernel/tickBoard.ts'
 import { nodeOf } from '../../topology/ids.ts'
+import { operationsIn } from './batch.ts'
 import { useBinaryText } from './bytes.ts'
+import { isTickDue } from './commits.ts'
 import { createShardCore } from './core.ts'
 import { defaultShardLimits } from './limits.ts'
 import { shardMachine } from './machine.ts'
@@ -14,6 +19,8 @@ import { createShardMeter } from './meter.ts'
 import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
+import type { Recorder } from '../kernel/recorder.ts'
+import type { TickBoard } from '../kernel/tickBoard.ts'
 import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
 import type { ReplicaId, ShardId } from '../../topology/ids.ts'
 import type { SnapshotStore } from '../../storage/snapshotStore.ts'
@@ -39,17 +46,31 @@ export interface ShardPorts {
   readonly quiet: () => void
   readonly changed: (key: string, revision: number, code: number) => void
   readonly requestFlush: () => void
+  readonly instruments?: ShardInstruments | undefined
 }
+
+/** What a shard tells of its work, for metrics. Called for every batch: nothing is allocated for it. */
+export interface ShardInstruments {
+  /** The times of the batch are those of its effect, in milliseconds of the clock that `now` is of. */
+  readonly answered: (batch: AnsweredBatch, now: number, shard: ShardId) => void
+  /** Committed entries were applied, and what waited for them was answered. */
+  readonly applied: (entries: number, tookMs: number) => void
+}
+
+export type AnsweredBatch = Pick<Extract<ShardEffect, { type: 'shard.answer' }>, 'to' | 'operations' | 'results' | 'arrivedAt' | 'handedAt'>
 
 export interface ShardOptions {
   readonly shard: ShardId
   readonly self: ReplicaId
   readonly clock: Clock
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
   readonly limits?: Partial<ShardLimits>
   /** The byte budget of one entry's payload, and of the values in one reply to another node. */
   readonly entryBytesMax: number
   readonly announceChanges: boolean
+  /** Where its ticks are written up. Absent: nowhere; they come as events. */
+  readonly ticks?: TickBoard
   readonly ports: ShardPorts
   readonly onFailure: (error: unknown) => void
 }
@@ -59,6 +80,10 @@ export interface ShardStatus {
   readonly appliedTerm: number
   readonly revision: number
   readonly keys: number
+  /** Estimate of what the keys weigh. */
+  readonly keyBytes: number
+  /** Payload bytes applied since the process started. */
+  readonly writtenBytes: number
   readonly serving: boolean
   /** Log time in milliseconds. */
   readonly timeMs: number
@@ -76,6 +101,8 @@ export interface ShardActor {
   /** The chart's state, such as `leading.serving`. */
   readonly state: () => string
   readonly status: () => ShardStatus
+  /** One field of it, for every beacon. */
+  readonly isServing: () => boolean
   readonly meter: ShardMeter
   /** Equal for replicas that applied the same entries; costs a pass over the state. */
   readonly stateHash: () => string
@@ -83,7 +110,8 @@ export interface ShardActor {
 }
 
 export const createShard = (options: ShardOptions): ShardActor => {
-  const { shard, clock, log, ports } = options
+  const { shard, clock, log, ports, recorder = silentRecorder } = options
+  const name = `shard/${shard}`
   const core = createShardCore({
     shard,
     node: nodeOf(options.self),
@@ -100,26 +128,38 @@ export const createShard = (options: ShardOptions): ShardActor => {
     cancelSnapshot = ports.snapshots.write(header, effect.chunks, (error, info) => {
       if (error !== null) {
         log.warn({ index, term, error: error.message }, 'a snapshot could not be written; the log keeps growing until one is')
-        shell.send({ type: 'shard.snapshotFailed', reason: error.message })
+        send({ type: 'shard.snapshotFailed', reason: error.message })
         return
       }
       const { totalBytes } = info
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
+      recorder.record({ actor: name, kind: 'note', event: 'wrote a snapshot', shard, term, bytes: totalBytes, detail: { index } })
       ports.snapshots.prune(shard, SNAPSHOTS_KEPT, (pruneError) => {
         if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
-        shell.send({ type: 'shard.snapshotWritten', index, term, totalBytes })
+        send({ type: 'shard.snapshotWritten', index, term, totalBytes })
       })
     })
+  }
+
+  const answered = (batch: AnsweredBatch, now: number): void => {
+    meter.answered(batch.operations, batch.results, now - batch.arrivedAt)
+    ports.instruments?.answered(batch, now, shard)
   }
 
   const perform = (effect: ShardEffect): void => {
     switch (effect.type) {
       case 'shard.answer':
         ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results })
-        meter.answered(effect.operations, effect.results, clock.now() - effect.arrivedAt)
+        answered(effect, clock.now())
         return
-      case 'raft.propose': ports.raft(effect); return
+      case 'raft.propose':
+        recorder.record({
+          actor: name, kind: 'batch', event: 'proposal', shard, term: core.term, bytes: effect.payload.length,
+          detail: { operations: operationsIn(effect.payload) },
+        })
+        ports.raft(effect)
+        return
       case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
       case 'shard.flushWanted': ports.requestFlush(); return
       case 'shard.serving': ports.serving(effect.serving, effect.term); return
@@ -138,17 +178,28 @@ export const createShard = (options: ShardOptions): ShardActor => {
     perform,
     onFailure: options.onFailure,
     onState: (state) => log.info({ state, term: core.term, index: core.state.appliedIndex }, 'shard state'),
+    recording: { recorder, actor: name, about: () => ({ shard, term: core.term, detail: { index: core.state.appliedIndex } }) },
   })
+  const owed = createOwedTicks<ShardEvent>({
+    board: options.ticks ?? createTickBoard(),
+    isDue: () => isTickDue(core),
+    dueInTicks: () => (isTickDue(core) ? 1 : Number.POSITIVE_INFINITY),
+    give: shell.send,
+  })
+  const { send } = owed
 
   return {
-    send: shell.send,
+    send: ports.instruments === undefined ? send : timingApply(ports.instruments, clock, send),
     state: shell.state,
     meter,
+    isServing: () => core.isServing,
     status: () => ({
       appliedIndex: core.state.appliedIndex,
       appliedTerm: core.state.appliedTerm,
       revision: core.state.revision,
       keys: core.state.keys.size(),
+      keyBytes: core.state.keyBytes,
+      writtenBytes: core.writtenBytes,
       serving: core.isServing,
       timeMs: core.state.timeMs,
       sessions: core.state.sessions.open.size,
@@ -161,7 +212,18 @@ export const createShard = (options: ShardOptions): ShardActor => {
     stateHash: () => hashState(core.state),
     stop: () => {
       cancelSnapshot()
+      owed.leave()
       shell.stop()
     },
   }
+}
+
+const timingApply = (instruments: ShardInstruments, clock: Clock, send: (event: ShardEvent) => void) => (event: ShardEvent): void => {
+  if (event.type !== 'raft.committed') {
+    send(event)
+    return
+  }
+  const beganAt = clock.now()
+  send(event)
+  instruments.applied(event.entries.length, clock.now() - beganAt)
 }

@@ -72,8 +72,8 @@ const release = (core: ShardCore, pending: PendingOperation): void => {
 const finishWhenComplete = (core: ShardCore, batch: RequestBatch): void => {
   if (batch.waiting > 0 || batch.isSilent) return
   const results = batch.to.node === core.node ? batch.results : withinReply(core, batch)
-  const { to, number, operations, arrivedAt } = batch
-  core.effects.push({ type: 'shard.answer', to, batch: number, results, operations, arrivedAt })
+  const { to, number, operations, arrivedAt, handedAt } = batch
+  core.effects.push({ type: 'shard.answer', to, batch: number, results, operations, arrivedAt, handedAt })
 }
 
 /**

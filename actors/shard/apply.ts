@@ -14,7 +14,7 @@ import { addDecimals, decimalIn, decimalOf } from './counter.ts'
 import { expireKeys } from './expiry.ts'
 import { OpCode } from './operation.ts'
 import { asDuplicate, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
-import { closeSession, endIdleSessions, openSession, throughSession } from './sessions.ts'
+import { admitRequest, closeSession, endIdleSessions, openSession, rememberOutcome } from './sessions.ts'
 import { isLive, liveRecord, removeKey, storeKey } from './state.ts'
 import { storedValue, valueBytes } from './storedValue.ts'
 import type { Entry } from '../raft/protocol.ts'
@@ -58,7 +58,11 @@ const applyOperation = (state: ShardState, operation: Operation, changed: Change
       : closeSession(state.sessions, session.client)
   }
   if (session !== undefined) {
-    return throughSession(state.sessions, { ...session, timeMs: state.timeMs }, () => mutate(state, operation, changed))
+    const admitted = admitRequest(state.sessions, session, state.timeMs)
+    if ('status' in admitted) return admitted
+    const outcome = mutate(state, operation, changed)
+    rememberOutcome(admitted, session, outcome)
+    return outcome
   }
   if (requestId === undefined) return mutate(state, operation, changed)
   const first = state.requests.get(requestId)

@@ -62,6 +62,9 @@ export const encodeBatch = ({ timeMs, operations }: Batch): Uint8Array => {
   return bytes
 }
 
+/** How many operations an encoded batch has, without decoding it. */
+export const operationsIn = (payload: Uint8Array): number => viewOf(payload).getUint16(2, true)
+
 const flagsOf = (operation: Operation): number =>
   (operation.value === undefined ? 0 : Flag.value)
   | (operation.ifRevision === undefined ? 0 : Flag.ifRevision)

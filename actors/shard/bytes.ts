@@ -42,6 +42,7 @@ const portable: BinaryText = {
     portable.write(bytes, 0, text)
     return bytes
   },
+  passingBytesOf: (text) => portable.bytesOf(text),
 }
 
 let binaryText = portable
@@ -58,6 +59,9 @@ export const readBinaryString = (bytes: Uint8Array, offset: number, length: numb
 
 export const bytesOfText = (text: string): Uint8Array => binaryText.bytesOf(text)
 
+/** For an answer, which leaves with the turn. */
+export const passingBytesOfText = (text: string): Uint8Array => binaryText.passingBytesOf(text)
+
 export const textOfBytes = (bytes: Uint8Array): string => readBinaryString(bytes, 0, bytes.length)
 
 /** Sixteen lower-case hex digits as eight bytes. */
@@ -66,5 +70,23 @@ export const writeHex64 = (view: DataView, offset: number, hex: string): void =>
   view.setUint32(offset + 4, Number.parseInt(hex.slice(8), 16))
 }
 
-export const readHex64 = (view: DataView, offset: number): string =>
-  view.getUint32(offset).toString(16).padStart(8, '0') + view.getUint32(offset + 4).toString(16).padStart(8, '0')
+/**
+ * The text is made anew only where it is not the last of its place: a session's name stands in every write under it, and one that is new
+ * each time has to be put together, and hashed by whoever looks it up.
+ */
+export const readHex64 = (view: DataView, offset: number): string => {
+  const high = view.getUint32(offset)
+  const low = view.getUint32(offset + 4)
+  const place = low % REMEMBERED_NAMES
+  const known = remembered[place]
+  if (known?.high === high && known.low === low) return known.text
+  const text = hex32(high) + hex32(low)
+  remembered[place] = { high, low, text }
+  return text
+}
+
+const hex32 = (word: number): string => word.toString(16).padStart(8, '0')
+
+const REMEMBERED_NAMES = 1_024
+const remembered: ({ readonly high: number; readonly low: number; readonly text: string } | undefined)[] =
+  Array.from({ length: REMEMBERED_NAMES })

@@ -49,6 +49,7 @@ const takeEntry = (core: ShardCore, entry: Entry): void => {
 const apply = (core: ShardCore, entry: Entry): void => {
   const results = applyEntry(core.state, entry, observerOf(core, entry))
   core.logBytes += entry.payload.length + ENTRY_LOG_BYTES
+  core.writtenBytes += entry.payload.length
   const proposal = core.inFlight.get(entry.index)
   if (proposal === undefined) return
   core.inFlight.delete(entry.index)
@@ -83,6 +84,13 @@ export const handleTick = (core: ShardCore, { now }: Local<'tick'>): void => {
   maybeSnapshot(core)
 }
 
+/** Whether a tick may do more than tell the time, by what can be seen without looking closely (kernel/owedTicks.ts). */
+export const isTickDue = (core: ShardCore): boolean => {
+  const { state, limits } = core
+  const mayExpire = core.isServing && (state.deadlines.firstKey() !== undefined || state.sessions.open.size > 0)
+  return mayExpire || core.isSnapshotWanted || core.logBytes > limits.snapshotLogBytesMin
+}
+
 export const handleSnapshotWanted = (core: ShardCore): void => {
   core.isSnapshotWanted = true
   maybeSnapshot(core)
@@ -114,14 +122,20 @@ export const handleSnapshotFailed = (core: ShardCore): void => {
   core.snapshotNotBefore = core.now + SNAPSHOT_RETRY_MS
 }
 
-export const handleRestoreChunk = (core: ShardCore, { bytes }: Local<'shard.restoreChunk'>): void => {
-  core.restore ??= openRestore()
-  core.restore.push(bytes)
+/**
+ * From now on there is no state, though it may take a while until the first of the snapshot is read: the members in force at what was
+ * applied are forgotten, so no snapshot may be written of it (test: "are not written of what an installed one takes the place of").
+ */
+export const handleRestoring = (core: ShardCore): void => {
+  core.restore = openRestore()
 }
+
+export const handleRestoreChunk = (core: ShardCore, { bytes }: Local<'shard.restoreChunk'>): void =>
+  must(core.restore, 'a chunk comes after the beginning').push(bytes)
 
 /** The snapshot replaces whatever was applied; entries that came meanwhile follow. */
 export const handleRestored = (core: ShardCore, { index, term }: Local<'shard.restored'>): void => {
-  const restored = must(core.restore, 'a restored snapshot had chunks').finish()
+  const restored = must(core.restore, 'what is restored was begun').finish()
   assert('state' in restored, 'reason' in restored ? restored.reason : '')
   const { state } = restored
   assert(state.appliedIndex === index && state.appliedTerm === term,

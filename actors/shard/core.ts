@@ -33,6 +33,8 @@ export interface RequestBatch {
   readonly policy: Policy
   /** Monotonic milliseconds. */
   readonly arrivedAt: number
+  /** When the first of it was handed to Raft; 0 until then, and where nothing of it was. Told to instruments, decides nothing. */
+  handedAt: number
   readonly results: OperationResult[]
   waiting: number
   isSilent: boolean
@@ -107,6 +109,8 @@ export interface ShardCore extends ShardCoreOptions {
 
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
+  /** Payload bytes applied since the process started. */
+  writtenBytes: number
   snapshotIndex: Index
   /** The snapshot being written, if any. */
   snapshot: Snapshot | null
@@ -150,6 +154,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   pendingOperations: 0,
   pendingBytes: 0,
   logBytes: 0,
+  writtenBytes: 0,
   snapshotIndex: 0,
   snapshot: null,
   isSnapshotWanted: false,

@@ -42,11 +42,16 @@ const proposeGathered = (core: ShardCore): void => {
 }
 
 const propose = (core: ShardCore, operations: readonly PendingOperation[]): void => {
+  noteHanded(core, operations)
   core.lastProposal += 1
   core.proposals.set(core.lastProposal, { operations, term: 0 })
   const timeMs = Math.max(core.state.timeMs, logTimeAt(core.logTime, core.now))
   const payload = encodeBatch({ timeMs, operations: operations.map(({ operation }) => operation) })
   core.effects.push({ type: 'raft.propose', proposal: core.lastProposal, payload })
+}
+
+const noteHanded = (core: ShardCore, operations: readonly PendingOperation[]): void => {
+  for (const { batch } of operations) if (batch.handedAt === 0) batch.handedAt = core.now
 }
 
 /** Time moves only in entries: when something is due and no entry is under way to carry it, an empty one is proposed. */
@@ -65,6 +70,7 @@ const askToRead = (core: ShardCore): void => {
 }
 
 const openRound = (core: ShardCore, operations: readonly PendingOperation[], lease: boolean): void => {
+  noteHanded(core, operations)
   core.lastRead += 1
   core.rounds.set(core.lastRead, operations)
   core.effects.push({ type: 'raft.read', read: core.lastRead, lease })

@@ -24,7 +24,8 @@
 
 import { setup } from 'xstate'
 import {
-  handleCommitted, handleRestoreChunk, handleRestored, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, handleTick,
+  handleCommitted, handleRestoreChunk, handleRestored, handleRestoring, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten,
+  handleTick,
 } from './commits.ts'
 import { flush, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused } from './flush.ts'
 import {
@@ -85,6 +86,7 @@ export const shardMachine = setup({
     maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
     noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
     noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
+    restoring: on('shard.restoring', handleRestoring),
     restoreChunk: on('shard.restoreChunk', handleRestoreChunk),
     restored: on('shard.restored', handleRestored),
     startClock: ({ context }) => startClock(context.core),
@@ -114,7 +116,7 @@ export const shardMachine = setup({
     'shard.snapshotWanted': { actions: 'maybeSnapshot' },
     'shard.snapshotWritten': { actions: 'noteSnapshot' },
     'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
-    'shard.restoreChunk': { target: '.recovering', actions: 'restoreChunk' },
+    'shard.restoring': { target: '.recovering', actions: 'restoring' },
   },
   states: {
     recovering: {
@@ -182,6 +184,7 @@ export const shardMachine = setup({
       on: {
         'shard.request': { actions: 'refuseWithoutState' },
         'raft.roleChanged': { actions: 'noteRole' },
+        'shard.restoring': { actions: 'restoring' },
         'shard.restoreChunk': { actions: 'restoreChunk' },
         'shard.restored': { actions: 'restored' },
       },

@@ -63,6 +63,9 @@ export const Status = {
 export type StatusName = keyof typeof Status
 export type Status = (typeof Status)[StatusName]
 
+/** No failure: whatever the status says, the caller knows where it stands. */
+export const isAnswer = (status: StatusName): boolean => status === 'OK' || status === 'NOT_FOUND' || status === 'CONFLICT'
+
 export interface OperationResult {
   readonly status: StatusName
   /** OK: the key's revision (put, incr, touch, get) or the mutation's (del). CONFLICT: the key's current revision, 0 if absent. */

@@ -57,7 +57,8 @@ export type ShardLocalEvent =
   | { readonly type: 'shard.snapshotWanted' }
   | { readonly type: 'shard.snapshotWritten'; readonly index: Index; readonly term: Term; readonly totalBytes: number }
   | { readonly type: 'shard.snapshotFailed'; readonly reason: string }
-  /** The chunks of a snapshot, read back in order, then `shard.restored`. */
+  /** A snapshot takes the place of what was applied, and nothing of it is here yet. Its chunks follow, in order, then `shard.restored`. */
+  | { readonly type: 'shard.restoring' }
   | { readonly type: 'shard.restoreChunk'; readonly bytes: Uint8Array }
   | { readonly type: 'shard.restored'; readonly index: Index; readonly term: Term }
   /** The leadership is to move: finish what has come, take nothing new, and say when it is quiet. */
@@ -75,7 +76,7 @@ export type ShardEvent =
 
 export type ShardEffect =
   | { readonly type: 'shard.answer'; readonly to: Origin; readonly batch: number; readonly results: readonly OperationResult[]
-      readonly operations: readonly Operation[]; readonly arrivedAt: number }
+      readonly operations: readonly Operation[]; readonly arrivedAt: number; readonly handedAt: number }
   | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }
   | { readonly type: 'raft.read'; readonly read: number; readonly lease: boolean }
   /** The shard gathered something: call `shard.flush` at the end of this turn. */

@@ -46,6 +46,7 @@ const openBatch = (core: ShardCore, request: Request): RequestBatch => {
     number: request.batch,
     policy: request.policy,
     arrivedAt: request.now,
+    handedAt: 0,
     results: [],
     waiting: request.operations.length,
     isSilent: false,

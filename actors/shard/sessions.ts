@@ -80,15 +80,11 @@ export const closeSession = (table: SessionTable, client: string): OperationResu
   return table.ended.get(client) === undefined ? expired('No such session is known here.') : asDuplicate(ok(0))
 }
 
-/** Runs `execute` unless this sequence has a result already, and remembers what it returns. */
-export const throughSession = (
-  table: SessionTable,
-  request: SessionRequest & { readonly timeMs: number },
-  execute: () => OperationResult,
-): OperationResult => {
-  const found = liveSession(table, request.client, request.timeMs)
+/** When the request is to be executed now, the session that is to remember its outcome; otherwise the answer that it gets. */
+export const admitRequest = (table: SessionTable, request: SessionRequest, timeMs: number): Session | OperationResult => {
+  const found = liveSession(table, request.client, timeMs)
   if (found === undefined) return expired('The session is unknown or has ended: open a new one, and find out what became of this request.')
-  const session = writable(table, found, request.timeMs)
+  const session = writable(table, found, timeMs)
   forgetBelow(session, request.firstIncomplete)
   if (request.sequence < session.firstIncomplete) return expired('This sequence was acknowledged before; its result is forgotten.')
   const first = session.results.get(request.sequence)
@@ -96,9 +92,11 @@ export const throughSession = (
   if (session.results.size >= SESSION_RESULTS_MAX) {
     return overloaded(`The session has ${SESSION_RESULTS_MAX} unacknowledged results: raise its first-incomplete mark.`)
   }
-  const outcome = execute()
-  session.results.set(request.sequence, toRemember(outcome))
-  return outcome
+  return session
+}
+
+export const rememberOutcome = (session: Session, { sequence }: SessionRequest, outcome: OperationResult): void => {
+  session.results.set(sequence, toRemember(outcome))
 }
 
 /** Ends sessions that were idle for too long, oldest first, a bounded number. */

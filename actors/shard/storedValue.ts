@@ -6,7 +6,7 @@
  * nothing, and belongs outside the heap, which V8 limits.
  */
 
-import { bytesOfText, textOfBytes, writeBinaryString } from './bytes.ts'
+import { passingBytesOfText, textOfBytes, writeBinaryString } from './bytes.ts'
 
 /** Values up to this many bytes are kept as text. */
 export const TEXT_BYTES_MAX = 1_024
@@ -17,8 +17,8 @@ export type StoredValue = string | Uint8Array
 /** Keeps nothing of `bytes`, which may be a view of something larger. */
 export const storedValue = (bytes: Uint8Array): StoredValue => (bytes.length <= TEXT_BYTES_MAX ? textOfBytes(bytes) : bytes.slice())
 
-/** Not to be changed: a long value is shared with the state. */
-export const valueBytes = (value: StoredValue): Uint8Array => (typeof value === 'string' ? bytesOfText(value) : value)
+/** For an answer. Not to be changed: a long value is shared with the state. */
+export const valueBytes = (value: StoredValue): Uint8Array => (typeof value === 'string' ? passingBytesOfText(value) : value)
 
 export const writeValue = (target: Uint8Array, offset: number, value: StoredValue): void => {
   if (typeof value === 'string') writeBinaryString(target, offset, value)

@@ -3,13 +3,16 @@
  * group: its Raft member tells it what commits, and it writes and loads the group's snapshots.
  */
 
+import { silentRecorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
+import { defaultBalanceLimits } from './balance.ts'
 import { createTopologyCore } from './core.ts'
 import { progressOf } from './driver.ts'
 import { topologyMachine } from './machine.ts'
 import { defaultPlanLimits } from './plan.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
+import type { Recorder } from '../kernel/recorder.ts'
 import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
 import type { Origin } from '../shard/protocol.ts'
 import type { Genesis } from '../wal/protocol.ts'
@@ -18,6 +21,7 @@ import type { SnapshotStore } from '../../storage/snapshotStore.ts'
 import type { ClusterState } from './clusterState.ts'
 import type { TopologyLimits } from './core.ts'
 import type { MoveProgress } from './driver.ts'
+import type { Loads } from './loads.ts'
 import type { Plan } from './plan.ts'
 import type { MetaAnswer, MoveOrder, TopologyEffect, TopologyEvent } from './protocol.ts'
 
@@ -26,6 +30,7 @@ const SNAPSHOTS_KEPT = 2
 
 const defaultLimits: TopologyLimits = {
   ...defaultPlanLimits, waitingMax: 1_024, snapshotLogBytes: 256 * 1_024, heldEntryBytesMax: 16 * 1_024 * 1_024,
+  balance: defaultBalanceLimits,
 }
 
 export interface TopologyPorts {
@@ -49,6 +54,7 @@ export interface TopologyOptions {
   readonly genesis: Genesis
   readonly clock: Pick<Clock, 'now'>
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
   readonly limits?: Partial<TopologyLimits>
   readonly ports: TopologyPorts
   readonly onFailure: (error: unknown) => void
@@ -66,6 +72,7 @@ export interface TopologyStatus {
   readonly lost: readonly NodeId[]
   /** While it leads. */
   readonly progress: readonly MoveProgress[]
+  readonly loads: Loads
 }
 
 export interface TopologyActor {
@@ -77,7 +84,7 @@ export interface TopologyActor {
 }
 
 export const createTopology = (options: TopologyOptions): TopologyActor => {
-  const { group, genesis, clock, log, ports } = options
+  const { group, genesis, clock, log, ports, recorder = silentRecorder } = options
   const core = createTopologyCore(genesis, { ...defaultLimits, ...options.limits })
   let cancelSnapshot: Cancel = () => {}
 
@@ -115,6 +122,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
   const applied = (state: ClusterState): void => {
     const last = state.history.at(-1)
     log.info({ epoch: state.epoch, by: last?.by, move: last?.move }, last?.what ?? 'the cluster changed')
+    if (last !== undefined) noteChange(recorder, last)
     ports.onState(state)
   }
 
@@ -125,6 +133,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
     perform,
     onFailure: options.onFailure,
     onState: (state) => log.info({ state, term: core.term, epoch: core.state.epoch }, 'topology state'),
+    recording: { recorder, actor: 'topology', about: () => ({ term: core.term, detail: { epoch: core.state.epoch } }) },
   })
 
   return {
@@ -134,6 +143,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
       state: core.state, appliedIndex: core.appliedIndex, appliedTerm: core.appliedTerm, snapshotIndex: core.snapshotIndex,
       undecodable: core.undecodable, plan: core.planned?.plan ?? null, lost: core.lost,
       progress: progressOf(core.driver, core.state),
+      loads: core.loads,
     }),
     stop: () => {
       cancelSnapshot()
@@ -141,3 +151,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
     },
   }
 }
+
+/** Moves, and what people asked for, in the words of the event history. */
+const noteChange = (recorder: Recorder, { epoch, by, what, move }: ClusterState['history'][number]): void =>
+  recorder.record({ actor: 'topology', kind: 'note', event: what, detail: { epoch, by, ...(move === 0 ? {} : { move }) } })

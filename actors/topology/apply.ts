@@ -8,12 +8,13 @@
 
 import { HISTORY_EVENTS_MAX } from './clusterState.ts'
 import {
-  activateNode, addNode, drainNode, removeNode, setPaused, setReplicationFactor, setWeight, setZone,
+  activateNode, addNode, drainNode, removeNode, setBalance, setPaused, setReplicationFactor, setWeight, setZone,
 } from './applyNodes.ts'
 import { beginMove, cancel, finish, prefer, promote } from './applyMoves.ts'
+import { raiseLevel } from './levels.ts'
 import { isRefused, refused } from './refusals.ts'
 import type { Change } from './change.ts'
-import type { ClusterState } from './clusterState.ts'
+import type { ClusterState, HistoryEvent } from './clusterState.ts'
 import type { MetaCommand, Outcome, Refused } from './protocol.ts'
 
 export interface Applied {
@@ -22,7 +23,7 @@ export interface Applied {
 }
 
 export const apply = (state: ClusterState, command: MetaCommand): Applied => {
-  const before = command.request === '' ? undefined : state.history.findLast(({ request }) => request === command.request)
+  const before = rememberedIn(state, command)
   if (before !== undefined) return { state, outcome: { kind: 'applied', epoch: before.epoch, move: before.move } }
   if (command.expectedEpoch !== state.epoch) {
     const message = `made for epoch ${command.expectedEpoch}, and it is ${state.epoch}: look again, then ask again`
@@ -34,6 +35,10 @@ export const apply = (state: ClusterState, command: MetaCommand): Applied => {
   return commit(state, command, change)
 }
 
+/** What the command did when it was asked for before; undefined where nobody remembers that it was. */
+export const rememberedIn = ({ history }: ClusterState, { request: asked }: MetaCommand): HistoryEvent | undefined =>
+  (asked === '' ? undefined : history.findLast(({ request }) => request === asked))
+
 const changeOf = (state: ClusterState, command: MetaCommand): Change | Refused | null => {
   switch (command.kind) {
     case 'addNode': return addNode(state, command)
@@ -43,6 +48,8 @@ const changeOf = (state: ClusterState, command: MetaCommand): Change | Refused |
     case 'setWeight': return setWeight(state, command)
     case 'setZone': return setZone(state, command)
     case 'setReplicationFactor': return setReplicationFactor(state, command)
+    case 'raiseLevel': return raiseLevel(state, command)
+    case 'setBalance': return setBalance(state, command)
     case 'pause': return setPaused(state, true)
     case 'resume': return setPaused(state, false)
     case 'beginMove': return beginMove(state, command)

@@ -64,7 +64,9 @@ const refuseRemoval = (state: ClusterState, { group, add, remove }: CommandOf<'b
   return null
 }
 
-const refuseAddition = (state: ClusterState, { group, add, remove }: CommandOf<'beginMove'>, { replicas }: Placement): Refused | null => {
+const refuseAddition = (
+  state: ClusterState, { group, add, remove, isPlanned }: CommandOf<'beginMove'>, { replicas }: Placement,
+): Refused | null => {
   if (add === null) return null
   const node = presentNode(state, add)
   if (isRefused(node)) return node
@@ -72,7 +74,10 @@ const refuseAddition = (state: ClusterState, { group, add, remove }: CommandOf<'
   if (node.state === 'draining') return refused(state, 'nodeDraining', `node ${add} is draining; possible: ${others}`)
   const twin = replicas.find((replica) => nodeOf(replica) === add)
   if (twin === undefined) return null
-  if (twin !== remove) return refused(state, 'alreadyThere', `node ${add} has ${twin} of ${groupText(group)}; possible: ${others}`)
+  // The twin ends before the new one has anything: only the planner knows whether it still counts for something.
+  if (twin !== remove || !isPlanned) {
+    return refused(state, 'alreadyThere', `node ${add} has ${twin} of ${groupText(group)}; possible: ${others}`)
+  }
   if (replicas.length >= SAME_NODE_REPLICAS_MIN) return null
   return refused(state, 'wouldLoseQuorum', `${twin} is missed while it is replaced on its own node, and ${groupText(group)} has only `
     + `${replicas.length} replicas; possible: ${others}`)

@@ -1,11 +1,13 @@
 /** Commands about nodes and settings: what each changes, or why not. Pure; `apply.ts` adds the epoch and the history. */
 
-import { isNodeId } from '../../topology/ids.ts'
+import { isNodeId, isZone } from '../../topology/ids.ts'
+import { firstLevelOnly, levelProblem } from '../../topology/level.ts'
 import {
   NODES_MAX, REPLICATION_FACTORS, WEIGHT_MAX, WEIGHT_MIN, activeNodes, hostedOn, nodeIn,
 } from './clusterState.ts'
 import { groupText, isRefused, namesText, presentNode, refused } from './refusals.ts'
 import type { NodeId } from '../../topology/ids.ts'
+import type { LevelRange } from '../../topology/level.ts'
 import type { ClusterNode, ClusterState } from './clusterState.ts'
 import type { Change } from './change.ts'
 import type { CommandOf, Refused } from './protocol.ts'
@@ -13,12 +15,9 @@ import type { CommandOf, Refused } from './protocol.ts'
 /** Null: it is so already. */
 type Verdict = Change | Refused | null
 
-/** '' or one token of 1-32 characters. */
-const zonePattern = /^(?:|[a-z0-9][a-z0-9-]{0,31})$/
-
-export const addNode = (state: ClusterState, { node: id, weight, zone }: CommandOf<'addNode'>): Verdict => {
+export const addNode = (state: ClusterState, { node: id, weight, zone, levels }: CommandOf<'addNode'>): Verdict => {
   if (!isNodeId(id)) return refused(state, 'invalid', 'a node id is 1-32 of a-z, 0-9 and -, starting with a letter')
-  const unfit = refuseWeight(state, weight) ?? refuseZone(state, zone)
+  const unfit = refuseWeight(state, weight) ?? refuseZone(state, zone) ?? refuseLevels(state, levels ?? firstLevelOnly)
   if (unfit !== null) return unfit
   const known = nodeIn(state, id)
   if (known !== undefined && known.state !== 'left') return refuseKnown(state, known, { weight, zone })
@@ -42,8 +41,13 @@ const refuseWeight = (state: ClusterState, weight: number): Refused | null => {
 }
 
 const refuseZone = (state: ClusterState, zone: string): Refused | null => {
-  if (zonePattern.test(zone)) return null
+  if (isZone(zone)) return null
   return refused(state, 'zoneInvalid', 'a zone is 1-32 of a-z, 0-9 and -, starting with a letter or digit, or empty for none')
+}
+
+const refuseLevels = (state: ClusterState, levels: LevelRange): Refused | null => {
+  const problem = levelProblem(levels, state.level)
+  return problem === null ? null : refused(state, 'levelUnknown', problem)
 }
 
 export const drainNode = (state: ClusterState, { node: id, isForced }: CommandOf<'drainNode'>): Verdict => {
@@ -109,6 +113,11 @@ export const setReplicationFactor = (state: ClusterState, { replicationFactor }:
   }
   if (replicationFactor === state.replicationFactor) return null
   return { state: { replicationFactor }, what: `every shard is to have ${replicationFactor} replicas` }
+}
+
+export const setBalance = (state: ClusterState, { isOn }: CommandOf<'setBalance'>): Verdict => {
+  if (state.isBalanced === isOn) return null
+  return { state: { isBalanced: isOn }, what: isOn ? 'leaders and replicas are balanced by load' : 'load moves nothing any more' }
 }
 
 export const setPaused = (state: ClusterState, isPaused: boolean): Verdict => {

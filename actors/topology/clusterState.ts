@@ -17,6 +17,7 @@
 
 import { must } from '../kernel/assert.ts'
 import { nodeOf, replicaId } from '../../topology/ids.ts'
+import { FIRST_LEVEL } from '../../topology/level.ts'
 import type { ClusterMap } from '../../topology/clusterMap.ts'
 import type { ClusterId, NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
 import type { Genesis } from '../wal/protocol.ts'
@@ -26,7 +27,8 @@ export type GroupKey = ShardId | 'meta'
 /** Grows by one per move, from 1. */
 export type MoveId = number
 export type NodeState = 'active' | 'draining' | 'left'
-export type MoveStep = 'adding' | 'promoting' | 'undoing'
+export const moveSteps = ['adding', 'promoting', 'undoing'] as const
+export type MoveStep = (typeof moveSteps)[number]
 
 export interface ClusterNode {
   readonly id: NodeId
@@ -70,6 +72,8 @@ export interface ClusterState {
   readonly cluster: ClusterId
   /** Grows by one with every committed command that changed something. */
   readonly epoch: number
+  /** The layout level in force (topology/level.ts): raised by one when every node knows the next, never lowered. */
+  readonly level: number
   readonly shardCount: number
   /** Replicas wanted per shard; fewer where there are fewer nodes. */
   readonly replicationFactor: number
@@ -78,6 +82,8 @@ export interface ClusterState {
   readonly nextMove: MoveId
   /** No move begins by itself; those under way go on. */
   readonly isPaused: boolean
+  /** Leaders and replicas are moved because of load, too (balance.ts). */
+  readonly isBalanced: boolean
   /** Sorted by id. */
   readonly nodes: readonly ClusterNode[]
   /** One per shard. */
@@ -102,11 +108,13 @@ export const adoptGenesis = (genesis: Genesis): ClusterState => {
   return {
     cluster: genesis.cluster,
     epoch: 1,
+    level: FIRST_LEVEL,
     shardCount: genesis.shardCount,
     replicationFactor: genesis.replicas.reduce((most, { length }) => Math.max(most, length), 1),
     nextGeneration: 2,
     nextMove: 1,
     isPaused: false,
+    isBalanced: false,
     nodes: members.map((id) => ({ id, weight: 1, zone: '', state: 'active' })),
     shards: genesis.replicas.map(resting),
     meta: resting(members.slice(0, metaReplicas(members.length)).map((node) => replicaId(node, 1))),
@@ -125,7 +133,7 @@ export const mapOf = (state: ClusterState): ClusterMap => ({
   cluster: state.cluster,
   epoch: state.epoch,
   shardCount: state.shardCount,
-  nodes: state.nodes.filter((node) => node.state !== 'left').map(({ id }) => id),
+  nodes: presentNodes(state).map(({ id }) => id),
   replicas: state.shards.map(({ replicas }) => replicas),
 })
 
@@ -158,19 +166,25 @@ export const replicasAfter = (replicas: readonly ReplicaId[], { add, remove }: P
 export interface HostedGroup {
   readonly group: GroupKey
   readonly replica: ReplicaId
-  /** It is being added by a move and takes no part yet: opened as a learner. */
+  /** It is being added by a move and has no vote yet, whatever is lost: it may be begun, as a learner. */
   readonly isAdded: boolean
+  /** The move that added it is being undone: it may have begun, and even have a vote. */
+  readonly isUndone: boolean
 }
 
 /** Exactly the replicas that this state names for the node: what it hosts, and everything else it may delete. */
 export const hostedOn = (state: ClusterState, node: NodeId): HostedGroup[] => groupsOf(state).flatMap((group) => {
   const { replicas, move } = must(placementOf(state, group), 'every group has a placement')
-  const hosted = replicas.filter((replica) => nodeOf(replica) === node).map((replica) => ({ group, replica, isAdded: false }))
+  const hosted = replicas.filter((replica) => nodeOf(replica) === node)
+    .map((replica) => ({ group, replica, isAdded: false, isUndone: false }))
   if (move === null || move.add === null || nodeOf(move.add) !== node) return hosted
-  return [...hosted, { group, replica: move.add, isAdded: true }]
+  return [...hosted, { group, replica: move.add, isAdded: move.step === 'adding', isUndone: move.step === 'undoing' }]
 })
 
 export const nodeIn = (state: ClusterState, node: string): ClusterNode | undefined => state.nodes.find(({ id }) => id === node)
+
+/** Those that have not left: with data, a vote or a word in what the cluster does. */
+export const presentNodes = (state: ClusterState): readonly ClusterNode[] => state.nodes.filter((node) => node.state !== 'left')
 
 export const activeNodes = (state: ClusterState): readonly ClusterNode[] => state.nodes.filter((node) => node.state === 'active')
 

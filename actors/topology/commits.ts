@@ -123,14 +123,18 @@ export const handleSnapshotFailed = (core: TopologyCore): void => {
   core.snapshotNotBefore = core.now + SNAPSHOT_RETRY_MS
 }
 
+/** From now on there is no state, though nothing of the snapshot is read yet: why, see actors/shard/commits.ts. */
+export const handleRestoring = (core: TopologyCore): void => {
+  core.restore = []
+}
+
 export const handleRestoreChunk = (core: TopologyCore, { bytes }: Local<'shard.restoreChunk'>): void => {
-  core.restore ??= []
-  core.restore.push(bytes.slice())
+  must(core.restore, 'a chunk comes after the beginning').push(bytes.slice())
 }
 
 /** The store has verified the bytes: what does not decode is another version or a bug, and ends the process. */
 export const handleRestored = (core: TopologyCore, { index, term }: Local<'shard.restored'>): void => {
-  const state = decodeState(joined(must(core.restore, 'a restored snapshot had chunks')))
+  const state = decodeState(joined(must(core.restore, 'what is restored was begun')))
   assert(!('reason' in state), 'reason' in state ? state.reason : '')
   core.restore = null
   core.appliedIndex = index

@@ -9,15 +9,19 @@
  */
 
 import { adoptGenesis } from './clusterState.ts'
+import { createBalanceMemory } from './balance.ts'
 import { createDriver } from './driver.ts'
+import { createLoads } from './loads.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Entry, Index, RaftRole, Term } from '../raft/protocol.ts'
 import type { Origin } from '../shard/protocol.ts'
 import type { Genesis } from '../wal/protocol.ts'
 import type { ClusterState } from './clusterState.ts'
+import type { BalanceLimits, BalanceMemory } from './balance.ts'
+import type { Loads } from './loads.ts'
 import type { Driver } from './driver.ts'
 import type { Plan, PlanLimits } from './plan.ts'
-import type { TopologyEffect } from './protocol.ts'
+import type { DamagedReplica, NodeLevels, TopologyEffect } from './protocol.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface TopologyLimits extends PlanLimits {
@@ -27,6 +31,7 @@ export interface TopologyLimits extends PlanLimits {
   readonly snapshotLogBytes: number
   /** Payload bytes of entries held while a snapshot is loaded. Above it the process stops, and recovers from its log. */
   readonly heldEntryBytesMax: number
+  readonly balance: BalanceLimits
 }
 
 /** Who waits for what becomes of a command: somebody who asked, or (null) the leader itself. */
@@ -49,6 +54,7 @@ export interface Reading {
 export interface Planned {
   readonly state: ClusterState
   readonly lost: readonly NodeId[]
+  readonly damaged: readonly DamagedReplica[]
   readonly wanted: Wanted
   readonly plan: Plan
 }
@@ -70,7 +76,13 @@ export interface TopologyCore {
   wallMs: number
 
   driver: Driver
+  /** As leader: what is asked of the shards, and what the balance remembers. */
+  loads: Loads
+  balance: BalanceMemory
   lost: readonly NodeId[]
+  /** What nodes that serve tell of their builds. */
+  told: readonly NodeLevels[]
+  damaged: readonly DamagedReplica[]
   planned: Planned | null
   /** A wish of its own is under way. */
   isDeciding: boolean
@@ -109,7 +121,11 @@ export const createTopologyCore = (genesis: Genesis, limits: TopologyLimits): To
   now: 0,
   wallMs: 0,
   driver: createDriver(),
+  loads: createLoads(),
+  balance: createBalanceMemory(0),
   lost: [],
+  told: [],
+  damaged: [],
   planned: null,
   isDeciding: false,
   restTicks: 0,

@@ -2,7 +2,7 @@
  * The meta leader's side of every move: what to order of which group, and which step the answers allow.
  *
  *   step       ordered of the group                           what the answer must show            then the step is
- *   adding     voters = replicas, learners = [add]            in force, and `add` has caught up    promote
+ *   adding     voters = replicas, learners = [add]            in force, and `add` has caught up    promote (it has begun: ADR 9)
  *   promoting  voters = replicas - remove + add               in force                             finish 'moved'
  *   undoing    voters = replicas, learners = []               in force                             finish 'undone'
  *                                                             the promotion stands (see below)     finish 'moved'
@@ -128,15 +128,23 @@ const isCarriedOut = (order: MoveOrder, { configuration }: MoveReport): boolean 
 const isPromotionCommitted = ({ placement, move }: MoveOfGroup, { configuration }: MoveReport): boolean =>
   move.remove !== null && configuration.outgoing.length === 0 && isSameSet(configuration.voters, replicasAfter(placement.replicas, move))
 
+/**
+ * It has something of the leader's log, whose beginning may be all there is: a replica that has not begun lacks no more than that of a
+ * young group, and its node, which takes "promoting" for "begun before", would not begin it any more (test: "promotes nobody who has
+ * nothing, in a group so young that it lacks little").
+ */
 const hasCaughtUp = (add: ReplicaId | null, report: MoveReport): boolean =>
-  (lackOf(add, report) ?? Number.POSITIVE_INFINITY) <= CATCH_UP_ENTRIES_MAX
+  (matchOf(add, report) ?? 0) > 0 && (lackOf(add, report) ?? Number.POSITIVE_INFINITY) <= CATCH_UP_ENTRIES_MAX
 
 /** Entries of the leader's log that the replica lacks; undefined while the leader says nothing of it. */
-const lackOf = (add: ReplicaId | null, { matches }: MoveReport): number | undefined => {
-  const last = matches.reduce((most, { index }) => Math.max(most, index), 0)
-  const own = matches.find(({ replica }) => replica === add)
-  return own === undefined ? undefined : last - own.index
+const lackOf = (add: ReplicaId | null, report: MoveReport): number | undefined => {
+  const last = report.matches.reduce((most, { index }) => Math.max(most, index), 0)
+  const own = matchOf(add, report)
+  return own === undefined ? undefined : last - own
 }
+
+const matchOf = (add: ReplicaId | null, { matches }: MoveReport): number | undefined =>
+  matches.find(({ replica }) => replica === add)?.index
 
 export interface MoveProgress {
   readonly move: MoveId

@@ -1,12 +1,16 @@
 /**
  * What the meta leader does of its own: it sends the orders that are due, and wishes for the next command, one at a time.
  *
- * A step of a move that an answer allows comes first, then cancellations, then new moves, then preferences. Only the epoch it was made for
- * makes a wish valid, so a second one could never take effect beside the first: the next is thought of when the first has been applied.
+ * A step of a move that an answer allows comes first, then a raise of the layout level, then cancellations, then preferences (there are
+ * none before the moves are done, but for leaders that drain), then new moves, and last, when nothing else is left to do, what the load
+ * asks for (balance.ts). Only the epoch it was made for makes a wish valid, so a second one could never take effect beside the first: the
+ * next is thought of when the first has been applied.
  */
 
+import { balanceStep, createBalanceMemory, firstStepAt, lastStepIn } from './balance.ts'
 import { noteReport, ordersDue, stepDue } from './driver.ts'
 import { movesOf } from './clusterState.ts'
+import { raiseDue } from './levels.ts'
 import { plan } from './plan.ts'
 import { propose } from './requests.ts'
 import { wantedOf } from './wanted.ts'
@@ -16,7 +20,10 @@ import type { TopologyEvent, Wish } from './protocol.ts'
 
 type Local<Type extends TopologyEvent['type']> = Extract<TopologyEvent, { type: Type }>
 
-export const becomeLeader = (core: TopologyCore): void => think(core, 0)
+export const becomeLeader = (core: TopologyCore): void => {
+  core.balance = createBalanceMemory(firstStepAt(core.state, core.limits.balance.restMs, core.now, core.wallMs))
+  think(core, 0)
+}
 
 export const handleTick = (core: TopologyCore): void => {
   if (core.restTicks > 0) core.restTicks -= 1
@@ -28,34 +35,45 @@ export const handleReport = (core: TopologyCore, event: Local<'shard.configured'
   think(core, 0)
 }
 
-/** After anything that may have changed the state, an answer, or who is lost. A tick event counts as one, however long it was in coming. */
+/** After anything that may have changed the state, an answer, who is lost, or what is damaged. A tick event counts as one, however late. */
 export const think = (core: TopologyCore, ticks: number): void => {
   for (const order of ordersDue(core.driver, core.state, ticks)) core.effects.push({ type: 'topology.order', order })
   core.planned = planNow(core)
   if (core.isDeciding || core.restTicks > 0) return
-  const wish = stepDue(core.driver, core.state) ?? wishOf(core.planned)
+  const due = stepDue(core.driver, core.state) ?? raiseDue(core.state, core.told) ?? wishOf(core.planned)
+  const { wish, by } = due === null ? balanced(core, core.planned) : { wish: due, by: 'planner' }
   if (wish === null) return
   const { state, wallMs } = core
-  const problem = propose(core, { ...wish, expectedEpoch: state.epoch, at: Math.floor(wallMs), by: 'planner', request: '' }, null)
+  const problem = propose(core, { ...wish, expectedEpoch: state.epoch, at: Math.floor(wallMs), by, request: '' }, null)
   assert(problem === null, problem ?? '')
   core.isDeciding = true
 }
 
-/** The ring is slow to build and depends on little: it is kept while that stays the same. */
-const planNow = ({ state, lost, planned, limits }: TopologyCore): Planned => {
-  if (planned !== null && planned.state === state && planned.lost === lost) return planned
+const balanced = ({ balance, state, lost, loads, limits, now }: TopologyCore, { plan: { all } }: Planned) => {
+  const isAtRest = !state.isPaused && all.length === 0 && movesOf(state).length === 0
+  const step = isAtRest ? balanceStep(balance, { state, lost, loads, limits: limits.balance, now }) : null
+  return step ?? { wish: null, by: '' }
+}
+
+/**
+ * The ring is slow to build and depends on little: it is kept while that stays the same. What the load has moved is part of it: kept from
+ * before such a step, it would have the planner undo the step.
+ */
+const planNow = ({ state, lost, damaged, planned, limits }: TopologyCore): Planned => {
+  if (planned !== null && planned.state === state && planned.lost === lost && planned.damaged === damaged) return planned
   const isSame = planned !== null && planned.lost === lost && planned.state.nodes === state.nodes
     && planned.state.replicationFactor === state.replicationFactor && planned.state.meta === state.meta
+    && lastStepIn(planned.state)?.epoch === lastStepIn(state)?.epoch
   const wanted = isSame ? planned.wanted : wantedOf(state, lost)
-  return { state, lost, wanted, plan: plan({ state, wanted, lost, limits }) }
+  return { state, lost, damaged, wanted, plan: plan({ state, wanted, lost, damaged, limits }) }
 }
 
 const wishOf = ({ plan: { cancels, next, preferences } }: Planned): Wish | null => {
   const [cancel] = cancels
   if (cancel !== undefined) return { kind: 'cancel', move: cancel }
+  if (preferences.length > 0) return { kind: 'prefer', preferences }
   const [first] = next
-  if (first !== undefined) return { kind: 'beginMove', group: first.group, add: first.add, remove: first.remove, isPlanned: true }
-  return preferences.length === 0 ? null : { kind: 'prefer', preferences }
+  return first === undefined ? null : { kind: 'beginMove', group: first.group, add: first.add, remove: first.remove, isPlanned: true }
 }
 
 export type Activity = 'watching' | 'planning' | 'moving' | 'paused'

@@ -17,9 +17,11 @@
 
 import { setup } from 'xstate'
 import {
-  handleCommitted, handleRestoreChunk, handleRestored, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten, maybeSnapshot,
+  handleCommitted, handleRestoreChunk, handleRestored, handleRestoring, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten,
+  maybeSnapshot,
 } from './commits.ts'
 import { mayLead } from './core.ts'
+import { noteFigures } from './loads.ts'
 import { activityOf, becomeLeader, handleReport, handleTick, think } from './leading.ts'
 import {
   acceptCommand, acceptRead, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused, handleRoleChanged, refuseAsk,
@@ -54,6 +56,14 @@ const noteLost = (core: TopologyCore, { nodes }: EventOf<'topology.lost'>): void
   core.lost = [...nodes].sort()
 }
 
+const noteLevels = (core: TopologyCore, { told }: EventOf<'topology.levels'>): void => {
+  core.told = told
+}
+
+const noteDamaged = (core: TopologyCore, { replicas }: EventOf<'topology.damaged'>): void => {
+  core.damaged = [...replicas]
+}
+
 const watching = { guard: 'isWatching', target: 'watching' } as const
 const planning = { guard: 'isPlanning', target: 'planning' } as const
 const moving = { guard: 'isMoving', target: 'moving' } as const
@@ -78,15 +88,19 @@ export const topologyMachine = setup({
     refuseRead: on('raft.readRefused', handleReadRefused),
     noteTime: on('tick', noteTime),
     noteLost: on('topology.lost', noteLost),
+    noteLevels: on('topology.levels', noteLevels),
+    noteDamaged: on('topology.damaged', noteDamaged),
     maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
     noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
     noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
+    restoring: on('shard.restoring', handleRestoring),
     restoreChunk: on('shard.restoreChunk', handleRestoreChunk),
     restored: on('shard.restored', handleRestored),
     acceptRead: on('meta.read', acceptRead),
     acceptCommand: on('meta.propose', acceptCommand),
     refuseReading: on('meta.read', refuseAsk),
     refuseCommand: on('meta.propose', refuseAsk),
+    noteFigures: on('topology.figures', (core, { figures }) => noteFigures(core.loads, figures, core.now)),
     noteReport: on('shard.configured', handleReport),
     becomeLeader: ({ context }) => becomeLeader(context.core),
     drive: ({ context }) => handleTick(context.core),
@@ -100,6 +114,8 @@ export const topologyMachine = setup({
   on: {
     tick: { actions: 'noteTime' },
     'topology.lost': { actions: 'noteLost' },
+    'topology.levels': { actions: 'noteLevels' },
+    'topology.damaged': { actions: 'noteDamaged' },
     'raft.committed': { actions: 'apply' },
     'raft.roleChanged': { actions: 'noteRole' },
     'raft.proposed': { actions: 'noteProposed' },
@@ -109,6 +125,7 @@ export const topologyMachine = setup({
     'shard.snapshotWanted': { actions: 'maybeSnapshot' },
     'shard.snapshotWritten': { actions: 'noteSnapshot' },
     'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
+    'shard.restoring': { actions: 'restoring' },
     'shard.restoreChunk': { actions: 'restoreChunk' },
     'shard.restored': { actions: 'restored' },
     // A command that is under way is safe to lose: whoever asked is told to ask again.
@@ -125,8 +142,10 @@ export const topologyMachine = setup({
       on: {
         tick: { actions: ['noteTime', 'drive'] },
         'topology.lost': { actions: ['noteLost', 'think'] },
+        'topology.damaged': { actions: ['noteDamaged', 'think'] },
         'raft.committed': { actions: ['apply', 'think'] },
         'shard.configured': { actions: 'noteReport' },
+        'topology.figures': { actions: 'noteFigures' },
         'meta.read': { actions: 'acceptRead' },
         'meta.propose': { actions: 'acceptCommand' },
       },

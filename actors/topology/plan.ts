@@ -7,13 +7,20 @@
  *
  * Nothing oscillates, because what is wanted is a function of the nodes alone, and a difference is only ever made smaller. A move that has
  * become pointless (its node was lost or drains, or what it replaces came back), or would now cost the majority, is cancelled.
+ *
+ * Leaders go first: where the preferred leader is on a node that drains, another replica that is there already is preferred before anything
+ * moves, the one that is wanted for good where there is such a one. So clients wait for one election without any copying beside it, and
+ * what is moved afterwards is followers (test: "hands each of its leaderships over once, and no other moves").
+ *
+ * A damaged replica counts for nothing. Where a majority of the others lives it is replaced by a new one, under a new id, on its own node,
+ * whose log voids what the old one left; where its node is not wanted any more (it drains), by one elsewhere, like any replica.
  */
 
 import { nodeOf } from '../../topology/ids.ts'
 import { activeNodes, groupsOf, movesOf, nodeIn, placementOf, replicasAfter, replicasWanted } from './clusterState.ts'
 import type { NodeId, ReplicaId } from '../../topology/ids.ts'
-import type { ClusterState, GroupKey, MoveId, MoveOfGroup } from './clusterState.ts'
-import type { Preference } from './protocol.ts'
+import type { ClusterState, GroupKey, MoveId, MoveOfGroup, Placement } from './clusterState.ts'
+import type { DamagedReplica, Preference } from './protocol.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface PlanLimits {
@@ -33,6 +40,8 @@ export interface PlanInput {
   readonly wanted: Wanted
   /** Nodes that are taken for dead. */
   readonly lost: readonly NodeId[]
+  /** Absent: none. */
+  readonly damaged?: readonly DamagedReplica[]
   readonly limits: PlanLimits
 }
 
@@ -48,13 +57,13 @@ export interface Plan {
   /** What of it may begin now. */
   readonly next: readonly PlannedMove[]
   readonly cancels: readonly MoveId[]
-  /** Only once nothing moves: whom to prefer where all replicas are in place. */
+  /** Whom to prefer: before anything moves, where a leader drains; else only once nothing moves and all replicas are in place. */
   readonly preferences: readonly Preference[]
   /** Groups that need a change and have no live majority to make it. */
   readonly blocked: readonly GroupKey[]
 }
 
-/** Lower is sooner. */
+/** Lower is sooner. `lost`: with its node, or damaged; either way it counts for nothing. */
 const Urgency = { lost: 0, draining: 1, balance: 2 } as const
 type Urgency = (typeof Urgency)[keyof typeof Urgency]
 
@@ -68,6 +77,7 @@ interface Step extends PlannedMove {
 interface Slot {
   readonly node: NodeId
   readonly replica: ReplicaId | null
+  readonly isDamaged: boolean
 }
 
 export const plan = (input: PlanInput): Plan => {
@@ -85,7 +95,7 @@ export const plan = (input: PlanInput): Plan => {
     all: order.map(({ group, add, remove }) => ({ group, add, remove })),
     next,
     cancels: state.isPaused ? [] : movesOf(state).filter((found) => isPointless(input, found)).map(({ move }) => move.id),
-    preferences: state.isPaused || next.length > 0 || movesOf(state).length > 0 ? [] : preferencesOf(input),
+    preferences: state.isPaused ? [] : preferencesNow(input, next.length > 0 || movesOf(state).length > 0),
     blocked,
   }
 }
@@ -94,14 +104,18 @@ const wantedNodes = ({ wanted }: PlanInput, group: GroupKey): readonly NodeId[] 
   (group === 'meta' ? wanted.meta : wanted.shards[group] ?? [])
 
 /** Where the group's replicas are once its move, if any, is done. */
-const slotsOf = ({ state }: PlanInput, group: GroupKey): Slot[] => {
-  const placement = placementOf(state, group)
+const slotsOf = (input: PlanInput, group: GroupKey): Slot[] => {
+  const placement = placementOf(input.state, group)
   if (placement === undefined) return []
   const { replicas, move } = placement
-  return slotsNow(move === null || move.step === 'undoing' ? replicas : replicasAfter(replicas, move))
+  return slotsNow(input, group, move === null || move.step === 'undoing' ? replicas : replicasAfter(replicas, move))
 }
 
-const slotsNow = (replicas: readonly ReplicaId[]): Slot[] => replicas.map((replica) => ({ node: nodeOf(replica), replica }))
+const slotsNow = (input: PlanInput, group: GroupKey, replicas: readonly ReplicaId[]): Slot[] =>
+  replicas.map((replica) => ({ node: nodeOf(replica), replica, isDamaged: isDamaged(input, group, replica) }))
+
+const isDamaged = ({ damaged = [] }: PlanInput, group: GroupKey, replica: ReplicaId): boolean =>
+  damaged.some((one) => one.replica === replica && one.group === group)
 
 const sequenceOf = (input: PlanInput, group: GroupKey): Step[] => {
   const steps: Step[] = []
@@ -110,7 +124,7 @@ const sequenceOf = (input: PlanInput, group: GroupKey): Step[] => {
     const { add, remove } = step
     steps.push({ ...step, position: steps.length })
     slots = slots.filter(({ replica }) => replica === null || replica !== remove)
-    if (add !== null) slots = [...slots, { node: add, replica: null }]
+    if (add !== null) slots = [...slots, { node: add, replica: null, isDamaged: false }]
   }
   return steps
 }
@@ -122,10 +136,12 @@ const sequenceOf = (input: PlanInput, group: GroupKey): Step[] => {
 const stepFrom = (input: PlanInput, group: GroupKey, slots: readonly Slot[]): Omit<Step, 'position'> | null => {
   const { state } = input
   const wanted = wantedNodes(input, group)
+  const ill = slots.find((slot) => slot.isDamaged && wanted.includes(slot.node))
+  if (ill !== undefined) return { group, add: ill.node, remove: ill.replica, urgency: Urgency.lost }
   const missing = wanted.find((node) => slots.every((slot) => slot.node !== node))
   const leaving = slots.filter(({ node }) => !wanted.includes(node)).reverse()
-    .sort((a, b) => urgencyOf(input, a.node) - urgencyOf(input, b.node))[0]
-  const urgency = leaving === undefined ? Urgency.balance : urgencyOf(input, leaving.node)
+    .sort((a, b) => urgencyOf(input, a) - urgencyOf(input, b))[0]
+  const urgency = leaving === undefined ? Urgency.balance : urgencyOf(input, leaving)
   const remove = leaving?.replica ?? null
   if (missing === undefined) {
     const mayDrop = slots.length - 1 >= replicasWanted(state, group, activeNodes(state).length)
@@ -136,13 +152,13 @@ const stepFrom = (input: PlanInput, group: GroupKey, slots: readonly Slot[]): Om
   return { group, add: missing, remove: isAdded ? null : remove, urgency }
 }
 
-const urgencyOf = ({ state, lost }: PlanInput, node: NodeId): Urgency => {
-  if (lost.includes(node)) return Urgency.lost
+const urgencyOf = ({ state, lost }: PlanInput, { node, isDamaged: isIll }: Slot): Urgency => {
+  if (isIll || lost.includes(node)) return Urgency.lost
   return nodeIn(state, node)?.state === 'active' ? Urgency.balance : Urgency.draining
 }
 
 const hasLiveMajority = (slots: readonly Slot[], lost: readonly NodeId[]): boolean =>
-  slots.filter(({ node }) => !lost.includes(node)).length * 2 > slots.length
+  slots.filter(({ node, isDamaged: isIll }) => !isIll && !lost.includes(node)).length * 2 > slots.length
 
 const withinLimits = ({ state, lost, limits }: PlanInput, order: readonly Step[]): PlannedMove[] => {
   const under = movesOf(state)
@@ -170,24 +186,53 @@ const withinLimits = ({ state, lost, limits }: PlanInput, order: readonly Step[]
 const isPointless = (input: PlanInput, { group, placement, move }: MoveOfGroup): boolean => {
   const { state, lost } = input
   if (move.step === 'undoing') return false
-  if (!hasLiveMajority(slotsOf(input, group), lost) && hasLiveMajority(slotsNow(placement.replicas), lost)) return true
+  if (!hasLiveMajority(slotsOf(input, group), lost) && hasLiveMajority(slotsNow(input, group, placement.replicas), lost)) return true
   const wanted = wantedNodes(input, group)
   if (move.add === null) return move.remove !== null && wanted.includes(nodeOf(move.remove))
   const target = nodeOf(move.add)
-  if (lost.includes(target)) return true
+  // A damaged one may never get its vote. If it has it already the move counts as done, and is followed by the next.
+  if (lost.includes(target) || isDamaged(input, group, move.add)) return true
   if (move.step !== 'adding') return false
   if (nodeIn(state, target)?.state !== 'active') return true
   return !wanted.includes(target) && (move.remove === null || wanted.includes(nodeOf(move.remove)))
 }
 
-const preferencesOf = (input: PlanInput): Preference[] => {
+const preferencesNow = (input: PlanInput, isAnyMove: boolean): Preference[] => {
+  const leaving = preferencesOf(input, orderWithoutLeaving)
+  return leaving.length > 0 || isAnyMove ? leaving : preferencesOf(input, orderInPlace)
+}
+
+type PlacedShard = Placement & Pick<Preference, 'shard'>
+type OrderOf = (input: PlanInput, placed: PlacedShard, wanted: readonly NodeId[]) => readonly ReplicaId[] | null
+
+const preferencesOf = (input: PlanInput, orderOf: OrderOf): Preference[] => {
   const found: Preference[] = []
-  for (const [shard, { replicas }] of input.state.shards.entries()) {
-    const wanted = input.wanted.shards[shard] ?? []
-    const ordered = wanted.flatMap((node) => replicas.filter((replica) => nodeOf(replica) === node))
-    if (ordered.length !== replicas.length || ordered.join() === replicas.join()) continue
-    found.push({ shard: shard as Preference['shard'], replicas: ordered })
+  for (const [at, placement] of input.state.shards.entries()) {
+    const shard = at as Preference['shard']
+    const replicas = orderOf(input, { ...placement, shard }, input.wanted.shards[at] ?? [])
+    if (replicas === null || replicas.join() === placement.replicas.join()) continue
+    found.push({ shard, replicas })
     if (found.length === PREFERENCES_MAX) break
   }
   return found
 }
+
+/** As it is wanted, once every replica is where it is wanted. */
+const orderInPlace: OrderOf = (_input, { replicas }, wanted) => {
+  const ordered = inOrder(replicas, wanted)
+  return ordered.length === replicas.length ? ordered : null
+}
+
+/** Its leader drains, and can hand over to another that is there already and stays: that one in front. */
+const orderWithoutLeaving: OrderOf = (input, { shard, replicas, move }, wanted) => {
+  const [first] = replicas
+  const lives = (replica: ReplicaId): boolean => !input.lost.includes(nodeOf(replica)) && !isDamaged(input, shard, replica)
+  if (move !== null || first === undefined || nodeIn(input.state, nodeOf(first))?.state !== 'draining' || !lives(first)) return null
+  if (replicas.filter(lives).length * 2 <= replicas.length) return null
+  const heir = inOrder(replicas, wanted).find(lives)
+  return heir === undefined ? null : [heir, ...replicas.filter((replica) => replica !== heir)]
+}
+
+/** Those on wanted nodes. */
+const inOrder = (replicas: readonly ReplicaId[], wanted: readonly NodeId[]): ReplicaId[] =>
+  wanted.flatMap((node) => replicas.filter((replica) => nodeOf(replica) === node))

@@ -8,9 +8,11 @@
  */
 
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
+import type { LevelRange } from '../../topology/level.ts'
 import type { Configuration, Index, OrderOutcome, Term } from '../raft/protocol.ts'
 import type { Address, Origin, ShardLocalEvent, SnapshotChunks } from '../shard/protocol.ts'
 import type { ClusterState, GroupKey, MoveId } from './clusterState.ts'
+import type { NodeFigures } from './loads.ts'
 
 interface CommandBase {
   readonly expectedEpoch: number
@@ -29,8 +31,8 @@ export interface Preference {
 }
 
 type CommandBody =
-  /** A new node, or one that had left. */
-  | { readonly kind: 'addNode'; readonly node: NodeId; readonly weight: number; readonly zone: string }
+  /** A new node, or one that had left. `levels`: what it knows; left out while the level is the first, and members may not read it. */
+  | { readonly kind: 'addNode'; readonly node: NodeId; readonly weight: number; readonly zone: string; readonly levels?: LevelRange }
   /** Its replicas move away. `isForced`: even where that leaves fewer replicas than the replication factor asks for. */
   | { readonly kind: 'drainNode'; readonly node: NodeId; readonly isForced: boolean }
   /** Ends a drain. */
@@ -40,6 +42,10 @@ type CommandBody =
   | { readonly kind: 'setWeight'; readonly node: NodeId; readonly weight: number }
   | { readonly kind: 'setZone'; readonly node: NodeId; readonly zone: string }
   | { readonly kind: 'setReplicationFactor'; readonly replicationFactor: number }
+  /** The next layout level, and who has told that it knows it: everybody that is in the cluster, or it is refused. */
+  | { readonly kind: 'raiseLevel'; readonly level: number; readonly knownBy: readonly NodeId[] }
+  /** Whether load moves anything. */
+  | { readonly kind: 'setBalance'; readonly isOn: boolean }
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   /** `isPlanned`: by the planner, which rests while the cluster is paused; a person's own moves are taken only then. */
@@ -53,14 +59,20 @@ type CommandBody =
 export type MetaCommand = CommandBase & CommandBody
 export type CommandKind = MetaCommand['kind']
 export type CommandOf<Kind extends CommandKind> = Extract<MetaCommand, { readonly kind: Kind }>
+/** The layout levels that a node's build knows. */
+export interface NodeLevels {
+  readonly node: NodeId
+  readonly levels: LevelRange
+}
+
 /** What is asked, before somebody asks it. */
 export type Wish = CommandBody
 
 export type RefusalReason =
   | 'staleEpoch' | 'invalid' | 'unknownNode' | 'nodeLeft' | 'nodeDraining' | 'nodeExists' | 'nodeCarriesReplicas' | 'lastNode'
-  | 'tooFewNodes' | 'tooManyNodes' | 'weightOutOfRange' | 'zoneInvalid' | 'replicationFactorInvalid'
+  | 'tooFewNodes' | 'zonesTooFew' | 'tooManyNodes' | 'weightOutOfRange' | 'zoneInvalid' | 'replicationFactorInvalid'
   | 'unknownGroup' | 'unknownReplica' | 'alreadyThere' | 'wouldLoseQuorum' | 'tooFewReplicas'
-  | 'moveUnknown' | 'moveInProgress' | 'paused' | 'notPaused' | 'notPossible'
+  | 'levelUnknown' | 'moveUnknown' | 'moveInProgress' | 'paused' | 'notPaused' | 'notPossible'
 
 /** Nothing was changed. `message` says why, and what would be possible instead. */
 export interface Refused {
@@ -116,13 +128,28 @@ export type MetaAnswer =
   | { readonly type: 'meta.refused'; readonly request: number; readonly leader: NodeId | ''
       readonly reason: 'notLeader' | 'overloaded' | 'outcomeUnknown' }
 
+/**
+ * Quarantined, or gone from its node's log before the map said so: it never votes again under its id, and is replaced under another. What
+ * a node says of its own replicas informs; nothing but the committed move acts on it (P5).
+ */
+export interface DamagedReplica {
+  readonly group: GroupKey
+  readonly replica: ReplicaId
+}
+
 /** What its Raft member tells it is what a shard is told (`ShardLocalEvent`); what only a shard can be told is ignored. */
 export type TopologyEvent =
   | ShardLocalEvent
   | (MetaAsk & { readonly origin: Origin })
   | ({ readonly type: 'shard.configured' } & MoveReport)
+  /** What the nodes that serve, and have for a while, tell of themselves: all of them, every time it changes. */
+  | { readonly type: 'topology.levels'; readonly told: readonly NodeLevels[] }
   /** The nodes that have been silent for longer than the cluster's patience: all of them, every time it changes. */
   | { readonly type: 'topology.lost'; readonly nodes: readonly NodeId[] }
+  /** The replicas that say of themselves that they count for nothing any more: all of them, every time it changes. */
+  | { readonly type: 'topology.damaged'; readonly replicas: readonly DamagedReplica[] }
+  /** What a node says of its load and its copies. */
+  | { readonly type: 'topology.figures'; readonly figures: NodeFigures }
 
 export type TopologyEffect =
   | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }

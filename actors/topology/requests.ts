@@ -1,7 +1,10 @@
 /** Questions to the meta group, from the first word to the answer; and what becomes of them when a leadership ends. */
 
 import { createDriver } from './driver.ts'
+import { createLoads } from './loads.ts'
+import { rememberedIn } from './apply.ts'
 import { encodeCommand } from './codec.ts'
+import { presentNodes } from './clusterState.ts'
 import { leads } from './core.ts'
 import { refused } from './refusals.ts'
 import type { ShardLocalEvent } from '../shard/protocol.ts'
@@ -32,9 +35,18 @@ export const acceptCommand = (core: TopologyCore, { origin, request, command }: 
     refuse(core, asker, 'overloaded')
     return
   }
+  if (command.kind === 'setBalance' && command.isOn && !isSpokenByAll(core) && rememberedIn(core.state, command) === undefined) {
+    answerOutcome(core, asker, refused(core.state, 'levelUnknown',
+      'not every node has told a version that knows of it: wait until all are up for a few seconds, and upgraded'))
+    return
+  }
   const problem = propose(core, command, asker)
   if (problem !== null) answerOutcome(core, asker, refused(core.state, 'invalid', problem))
 }
+
+/** A member of before layout levels could not read the command, and would judge every later one differently. */
+const isSpokenByAll = ({ state, told }: TopologyCore): boolean =>
+  presentNodes(state).every(({ id }) => told.some(({ node }) => node === id))
 
 const isFull = ({ proposals, inFlight, rounds, readyReads, limits }: TopologyCore): boolean =>
   proposals.size + inFlight.size + rounds.size + readyReads.length >= limits.waitingMax
@@ -138,6 +150,7 @@ const endLeadership = (core: TopologyCore): void => {
   core.readyReads = []
   core.inFlight.clear()
   core.driver = createDriver()
+  core.loads = createLoads()
   core.planned = null
   core.restTicks = 0
   for (const { asker } of readings) refuse(core, asker, 'notLeader')

@@ -6,6 +6,8 @@
 
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
+import { silentRecorder } from '../kernel/recorder.ts'
+import type { Recorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
 import { crc32 } from '../../storage/crc.ts'
 import type { FileError, FileSystem } from '../../storage/fileSystem.ts'
@@ -13,7 +15,7 @@ import { GROUP_HEADER_BYTES } from '../../storage/group.ts'
 import { createLogFiles } from '../../storage/logFiles.ts'
 import type { LogFiles, WriteFailure } from '../../storage/logFiles.ts'
 import { recordBytes } from '../../storage/record.ts'
-import { BLOCK_BYTES, SEGMENT_DATA_OFFSET } from '../../storage/segment.ts'
+import { BLOCK_BYTES, SEGMENT_DATA_OFFSET, segmentLevelAt } from '../../storage/segment.ts'
 import { walConfigDefaults } from './config.ts'
 import type { WalConfig } from './config.ts'
 import { createWalCore, logBytes } from './core.ts'
@@ -25,13 +27,21 @@ export interface WalOptions {
   readonly fileSystem: FileSystem
   readonly clock: Clock
   readonly log: Logger
+  readonly recorder?: Recorder | undefined
   readonly config?: Partial<WalConfig>
   /** Asks for `flush` at the end of this turn; left out, the clock defers it. */
   readonly requestFlush?: () => void
   readonly onNotice: (notice: WalNotice) => void
   readonly onFailure: (error: unknown) => void
-  /** How long a commit group took to be written and synced, in milliseconds. */
-  readonly onGroupWritten?: (tookMs: number) => void
+  readonly onGroupWritten?: (group: WrittenGroup) => void
+}
+
+export interface WrittenGroup {
+  readonly records: number
+  /** To be written and synced, in milliseconds. */
+  readonly tookMs: number
+  /** Of which the sync. */
+  readonly syncMs: number
 }
 
 export interface Wal {
@@ -51,15 +61,19 @@ export interface Wal {
 
 const DIRECTORY = 'wal'
 const RESERVE_FRACTION = 0.25
+const MICROS_PER_MS = 1_000
 
 export const createWal = (options: WalOptions): Wal => {
-  const { clock, log, onNotice } = options
+  const { clock, log, onNotice, recorder = silentRecorder } = options
   const wanted = { ...walConfigDefaults, ...options.config }
   const config: WalConfig = { ...wanted, reserveBytes: Math.min(wanted.reserveBytes, wanted.segmentBytes * RESERVE_FRACTION) }
-  const files = createLogFiles({ fileSystem: options.fileSystem, directory: DIRECTORY, newSalt: newSalt(clock) })
+  let syncingAt = 0
+  const files = createLogFiles({
+    fileSystem: options.fileSystem, directory: DIRECTORY, newSalt: newSalt(clock), onSync: () => { syncingAt = clock.now() },
+  })
   const effects: WalEffect[] = []
   const layout = {
-    blockBytes: BLOCK_BYTES, dataOffset: SEGMENT_DATA_OFFSET, groupHeaderBytes: GROUP_HEADER_BYTES, recordBytes,
+    blockBytes: BLOCK_BYTES, dataOffset: SEGMENT_DATA_OFFSET, groupHeaderBytes: GROUP_HEADER_BYTES, recordBytes, segmentLevelAt,
   }
   const core = createWalCore({ config, layout, effects })
   let isStopped = false
@@ -68,13 +82,19 @@ export const createWal = (options: WalOptions): Wal => {
   }
   const shell = createShell<typeof walMachine, WalEffect>({
     machine: walMachine, input: core, effects, onFailure: options.onFailure,
-    perform: (effect) => perform(effect, { files, clock, report, tell, requestFlush, onGroupWritten: options.onGroupWritten }),
+    perform: (effect) => perform(effect, {
+      files, clock, log, report, tell, requestFlush, spaceRetryMs: config.spaceRetryMs, recorder, syncingAt: () => syncingAt,
+      isEnding: () => isStopped || core.isClosing,
+      onGroupWritten: options.onGroupWritten,
+    }),
     onState: (state) => log.trace({ actor: 'wal', state }, 'log state'),
+    recording: { recorder, actor: 'wal' },
   })
   const flush = (): void => report({ type: 'wal.flush' })
   const requestFlush = options.requestFlush ?? (() => clock.defer(flush))
   function tell(notice: WalNotice): void {
     logNotice(log, notice)
+    recordNotice(recorder, notice)
     onNotice(notice)
   }
   return {
@@ -101,9 +121,16 @@ const newSalt = (clock: Clock): number => {
 interface Ports {
   readonly files: LogFiles
   readonly clock: Clock
+  readonly log: Logger
   readonly report: (event: WalInput) => void
   readonly tell: (notice: WalNotice) => void
   readonly requestFlush: () => void
+  readonly spaceRetryMs: number
+  /** It was stopped, or is to close. */
+  readonly isEnding: () => boolean
+  readonly recorder: Recorder
+  /** When the latest sync began. */
+  readonly syncingAt: () => number
   readonly onGroupWritten: WalOptions['onGroupWritten']
 }
 
@@ -130,9 +157,17 @@ const perform = (effect: WalEffect, ports: Ports): void => {
   effect satisfies never
 }
 
-const openLog = ({ files, report }: Ports): void => {
+/**
+ * A disk that has no room for what recovery writes again (one that never writes in place) is waited for like any other full disk, until
+ * somebody wants to end.
+ */
+const openLog = (ports: Ports, isFirstTime = true): void => {
+  const { files, clock, log, report, spaceRetryMs, isEnding } = ports
   files.open(() => report({ type: 'wal.scanned' }), (error, recovery) => {
-    if (error !== null || recovery === undefined) report(failed('recovery', error))
+    if (error !== null && isDiskFull(error)) {
+      if (isFirstTime) log.warn({ actor: 'wal', err: error }, 'the disk is full: the log is opened when it has room')
+      files.close(() => clock.after(spaceRetryMs, () => (isEnding() ? report(failed('recovery', error)) : openLog(ports, false))))
+    } else if (error !== null || recovery === undefined) report(failed('recovery', error))
     else if (recovery.isNewer) {
       report({ type: 'wal.diskFailed', reason: 'a newer version of ShardKV wrote this log; start that version or a later one' })
     } else report({ type: 'wal.replayed', recovery })
@@ -149,11 +184,20 @@ const prepareSegment = ({ files, report }: Ports, wanted: { readonly segment: nu
 }
 
 const writeGroup = (
-  { files, clock, report, onGroupWritten }: Ports, { plan }: Extract<WalEffect, { readonly type: 'wal.writeGroup' }>,
+  { files, clock, report, recorder, syncingAt, onGroupWritten }: Ports, { plan }: Extract<WalEffect, { readonly type: 'wal.writeGroup' }>,
 ): void => {
   const startedAt = clock.now()
   files.write(plan, (failure) => {
-    if (failure === undefined) onGroupWritten?.(clock.now() - startedAt)
+    if (failure === undefined) {
+      const now = clock.now()
+      const tookMs = now - startedAt
+      const { records, isSeal } = plan
+      onGroupWritten?.({ records: records.length, tookMs, syncMs: now - syncingAt() })
+      recorder.record({
+        actor: 'wal', kind: 'batch', event: isSeal ? 'seal' : 'group', micros: Math.round(tookMs * MICROS_PER_MS),
+        bytes: records.reduce((sum, record) => sum + recordBytes(record), 0), detail: { records: records.length },
+      })
+    }
     report(written(failure))
   })
 }
@@ -177,6 +221,17 @@ const logNotice = (log: Logger, notice: WalNotice): void => {
   else if (notice.type === 'wal.spaceChanged') {
     log.warn({ actor: 'wal', full: notice.full }, notice.full ? 'the disk is full: new writes are refused' : 'the disk has room again')
   } else if (notice.type === 'wal.failed') log.error({ actor: 'wal' }, notice.reason)
+}
+
+const recordNotice = (recorder: Recorder, notice: WalNotice): void => {
+  if (notice.type === 'wal.recovered') {
+    const { groups, tornBytes, findings } = notice.report
+    recorder.record({
+      actor: 'wal', kind: 'note', event: 'recovered the log', detail: { groups: groups.size, tornBytes, findings: findings.length },
+    })
+  } else if (notice.type === 'wal.spaceChanged') {
+    recorder.record({ actor: 'wal', kind: 'note', event: notice.full ? 'the disk is full' : 'the disk has room again' })
+  } else if (notice.type === 'wal.failed') recorder.record({ actor: 'wal', kind: 'note', event: 'the log failed' })
 }
 
 const logRecovery = (log: Logger, report: RecoveryReport): void => {

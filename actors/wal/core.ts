@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../kernel/assert.ts'
+import { FIRST_LEVEL } from '../../topology/level.ts'
 import type { Entry, HardState, Index, Term } from '../raft/protocol.ts'
 import type { GroupId } from '../../topology/ids.ts'
 import type { GroupPlan } from '../../storage/logFiles.ts'
@@ -54,6 +55,8 @@ export interface WalLayout {
   readonly dataOffset: number
   readonly groupHeaderBytes: number
   readonly recordBytes: (record: WalRecord) => number
+  /** The level that counts for a segment begun at a layout level: the newest at or below it at which the log's layout changed. */
+  readonly segmentLevelAt: (level: number) => number
 }
 
 export interface Submission {
@@ -115,6 +118,10 @@ export interface WalCore {
   nextSegment: number
   /** Whether the next group may stand in the last segment. */
   continues: boolean
+  /** Of the last segment. */
+  segmentLevel: number
+  /** Of the next one. Above the last segment's: the log goes on in a new one as soon as one is prepared. */
+  nextLevel: number
   /** The last segment's version knows replica records. */
   holdsReplicas: boolean
   /** Some group has, or awaits, a replica record: every segment begun from now on is of the version that knows them. */
@@ -136,8 +143,10 @@ export interface WalCore {
   /** The oldest segment while its live records are copied forward; 0 otherwise. */
   copyingSegment: number
   isReadingCopies: boolean
-  /** Damage is in the log: no segment is ever removed. */
+  /** Damage is in the log: no segment is removed before every replica that it may have harmed has been replaced. */
   isDamaged: boolean
+  /** The newest segment that it is in. */
+  damagedThrough: number
 }
 
 export interface WalCoreOptions {
@@ -151,10 +160,12 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     `segmentBytes is a multiple of ${layout.blockBytes} and at least three times that`)
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
-    preparing: undefined, nextSegment: 1, continues: false, holdsReplicas: false, hasReplicas: false,
+    preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
+    hasReplicas: false,
     end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
     isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
+    damagedThrough: 0,
   }
 }
 
@@ -210,6 +221,10 @@ export const submit = (core: WalCore, group: GroupId, content: SubmissionOptions
 }
 
 type EventOf<Type extends WalInput['type']> = Extract<WalInput, { readonly type: Type }>
+
+export const handleLevel = (core: WalCore, { level }: EventOf<'wal.level'>): void => {
+  core.nextLevel = core.layout.segmentLevelAt(level)
+}
 
 export const handleAppend = (core: WalCore, event: EventOf<'wal.append'>): void => {
   const { group, hardState, entries } = event

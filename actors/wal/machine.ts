@@ -14,7 +14,7 @@
 
 import { setup } from 'xstate'
 import {
-  handleAppend, handleCompact, handleInstallSnapshot, handleQuarantine, notify,
+  handleAppend, handleCompact, handleInstallSnapshot, handleLevel, handleQuarantine, notify,
 } from './core.ts'
 import type { WalCore, WalInput } from './core.ts'
 import {
@@ -22,7 +22,7 @@ import {
   handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, mustFlushToClose, mustSealToClose, rearmSeal,
   retryWrite, startFlush, startSeal,
 } from './plan.ts'
-import { copyForward } from './reclaim.ts'
+import { copyForward, handleDamageReplaced } from './reclaim.ts'
 import { handleAdopt, handleRetire } from './replica.ts'
 import { canFlush } from './take.ts'
 
@@ -45,6 +45,7 @@ const submissions = {
   'wal.quarantine': { actions: 'quarantine' },
   'wal.adopt': { actions: 'adopt' },
   'wal.retire': { actions: 'retire' },
+  'wal.damageReplaced': { actions: 'damageReplaced' },
 } as const
 
 const background = {
@@ -66,12 +67,14 @@ export const walMachine = setup({
   actions: {
     scan: ({ context }) => { context.core.effects.push({ type: 'wal.scan' }) },
     replayed: on('wal.replayed', (core, event) => handleReplayed(core, event.recovery)),
+    noteLevel: on('wal.level', handleLevel),
     append: on('wal.append', handleAppend),
     installSnapshot: on('wal.installSnapshot', handleInstallSnapshot),
     compact: on('wal.compact', handleCompact),
     quarantine: on('wal.quarantine', handleQuarantine),
     adopt: on('wal.adopt', handleAdopt),
     retire: on('wal.retire', handleRetire),
+    damageReplaced: ({ context }) => handleDamageReplaced(context.core),
     startFlush: ({ context }) => startFlush(context.core),
     flushWithoutRoom: ({ context }) => handleFlushWithoutRoom(context.core),
     flushLater: ({ context }) => { context.core.isFlushRequested = false },
@@ -99,7 +102,7 @@ export const walMachine = setup({
   id: 'wal',
   context: ({ input }) => ({ core: input }),
   initial: 'opening',
-  on: { 'wal.diskFailed': { target: '.halted' } },
+  on: { 'wal.diskFailed': { target: '.halted' }, 'wal.level': { actions: 'noteLevel' } },
   states: {
     opening: {
       on: { 'wal.open': { actions: 'scan' }, 'wal.scanned': 'replaying', 'wal.close': { actions: 'becomeClosing' } },

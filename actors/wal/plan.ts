@@ -20,8 +20,10 @@ import type { Target } from './take.ts'
 export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
   const { tail, report } = recovery
   core.isDamaged = report.damagedNode !== undefined
+  core.damagedThrough = recovery.damagedThrough
   core.segments = [...recovery.segments]
   core.continues = tail.continues
+  core.segmentLevel = tail.level
   core.holdsReplicas = tail.holdsReplicas
   core.end = tail.end
   core.isSealed = tail.isSealed
@@ -32,7 +34,8 @@ export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
     const state = groupState(core, group.group)
     state.hardState = group.hardState
     state.mark = group.snapshot
-    state.quarantine = group.quarantined
+    // What has left its node can not be harmed any more: of it there is the tombstone alone.
+    state.quarantine = group.replica?.isRemoved === true ? undefined : group.quarantined
     state.replica = group.replica
     if (group.replica !== undefined) core.hasReplicas = true
     state.lastIndex = group.snapshot.index + group.entries.length
@@ -109,6 +112,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.prepared = undefined
     core.nextSegment = at.segment + 1
     core.continues = true
+    core.segmentLevel = core.nextLevel
     core.holdsReplicas = core.hasReplicas
     core.mayFree = true
   }
@@ -116,7 +120,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.firstSegment = lowestNeededSegment(core)
     core.mayFree = false
   }
-  const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, records }
+  const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, level: core.segmentLevel, records }
   const opens = { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore, holdsReplicas: core.holdsReplicas }
   const plan: GroupPlan = target.opens ? { ...base, opens } : base
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }

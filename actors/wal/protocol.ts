@@ -52,6 +52,8 @@ export interface RecoveryReport {
 }
 
 export type WalEvent =
+  /** The layout level in force, before `wal.open` and when it is raised: what is written in a segment begun from now on is laid out so. */
+  | { readonly type: 'wal.level'; readonly level: number }
   | { readonly type: 'wal.open' }
   /** See RaftEffect 'wal.append'. `reserved`: votes and no-ops may use the space kept back for them when the disk is full. */
   | { readonly type: 'wal.append'; readonly group: GroupId; readonly ticket: number; readonly submittedTerm: Term
@@ -72,6 +74,11 @@ export type WalEvent =
   | { readonly type: 'wal.adopt'; readonly group: GroupId; readonly generation: number; readonly ticket: number }
   /** The group's replica is gone: as `wal.adopt`, but what is left is a tombstone, behind which nothing but an adoption may come. */
   | { readonly type: 'wal.retire'; readonly group: GroupId; readonly generation: number; readonly ticket: number }
+  /**
+   * Every replica that this node is to have began behind all of the damage that was found in the log: segments may be freed again. Said as
+   * often as one likes; nothing happens while a group has anything among what is damaged.
+   */
+  | { readonly type: 'wal.damageReplaced' }
   /** Flush, seal, close; answered by `wal.closed`. */
   | { readonly type: 'wal.close' }
 

@@ -15,6 +15,24 @@ import type { WalRecord } from '../../storage/record.ts'
 import { notify, submit, termAt } from './core.ts'
 import type { GroupState, WalCore } from './core.ts'
 
+/**
+ * The owner says that every replica it is to have began behind all of the damage. What is damaged, or lies before it, is then of replicas
+ * that are no more, and may go like any other; as long as a group has anything there, it stays.
+ */
+export const handleDamageReplaced = (core: WalCore): void => {
+  if (!core.isDamaged || [...core.groups.values()].some((state) => isHarmed(core, state))) return
+  core.isDamaged = false
+  core.mayFree = true
+}
+
+const isHarmed = ({ damagedThrough }: WalCore, state: GroupState): boolean => {
+  const { hardStateSegment, markSegment, quarantineSegment, replicaSegment } = state
+  // A tombstone says the same wherever it stands, and is copied forward like any other.
+  if (state.replica?.isRemoved === true && state.replicasWaiting === 0 && state.quarantine === undefined) return false
+  const segments = [...state.rows.keys(), hardStateSegment, markSegment, quarantineSegment, replicaSegment]
+  return state.replicasWaiting > 0 || state.quarantine !== undefined || segments.some((segment) => segment > 0 && segment <= damagedThrough)
+}
+
 /** The lowest segment that holds anything live. */
 export const lowestNeededSegment = (core: WalCore): number => {
   if (core.isDamaged) return core.firstSegment

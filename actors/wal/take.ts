@@ -5,7 +5,8 @@
  * kept for votes, no-ops and marks. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement
  * vouches for them), so it takes them along.
  *
- * A replica record only stands in a segment whose version knows it: the first of a log waits for the next segment.
+ * A replica record only stands in a segment whose version knows it: the first of a log waits for the next segment. A segment has one layout
+ * level: when the level in force is newer, the next group begins a segment of it, unless none is prepared.
  */
 
 import type { Index } from '../raft/protocol.ts'
@@ -29,6 +30,7 @@ export interface Target {
 const currentTarget = (core: WalCore): Target | undefined => {
   const segment = core.segments.at(-1)
   if (segment === undefined || !core.continues) return undefined
+  if (core.segmentLevel < core.nextLevel && core.prepared !== undefined) return undefined
   const limit = segment.sizeBytes - core.layout.blockBytes
   const isHeldBack = core.isFull && core.prepared === undefined
   const plainLimit = isHeldBack ? limit - core.config.reserveBytes : limit

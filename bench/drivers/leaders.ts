@@ -29,14 +29,16 @@ interface MapAnswer {
 }
 
 /** Waits until every shard has a leader, and, as asked, until they are where they are going to stay. */
-export const awaitLeaders = async (bus: Bus, prefix: string, isBalancedWanted = false): Promise<Leaders> => {
-  const deadline = performance.now() + LEADERS_WITHIN_MS
+export const awaitLeaders = async (
+  bus: Bus, prefix: string, { isBalancedWanted = false, withinMs = LEADERS_WITHIN_MS } = {},
+): Promise<Leaders> => {
+  const deadline = performance.now() + withinMs
   while (performance.now() < deadline) {
     const found = leadersOf(await request(bus, spanningSubject(prefix, 'map'), new Uint8Array(0)))
     if (found !== null && (found.isBalanced || !isBalancedWanted)) return found
     await pause(LEADERS_POLL_MS)
   }
-  throw new Error(`not every shard has ${isBalancedWanted ? 'its preferred' : 'a'} leader within ${LEADERS_WITHIN_MS} ms`)
+  throw new Error(`not every shard has ${isBalancedWanted ? 'its preferred' : 'a'} leader within ${withinMs} ms`)
 }
 
 const leadersOf = (answer: Buffer | null): Leaders | null => {

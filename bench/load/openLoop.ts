@@ -12,30 +12,34 @@ import { fraction } from '../../actors/kernel/random.ts'
 import { createTally, summarize } from './measurement.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Answer } from '../drivers/port.ts'
-import type { Measurement } from './measurement.ts'
+import type { Measurement, Tally } from './measurement.ts'
 
-export interface OpenLoop {
+/** How operations come, without an end. */
+export interface Rate {
   readonly perSecond: number
-  readonly warmUpMs: number
-  readonly durationMs: number
   /** More than this in flight are not started but counted as failed: the client's own memory stays bounded. */
   readonly inFlightMax: number
 }
 
-export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop, random: Random): Promise<Measurement> => {
-  const warmUp = createTally()
-  const measured = createTally()
-  const meanGapMs = 1_000 / loop.perSecond
-  const startedAt = performance.now()
-  const countsFrom = startedAt + loop.warmUpMs
-  const endsAt = countsFrom + loop.durationMs
-  let cpuBefore: NodeJS.CpuUsage | undefined
-  let dueAt = startedAt
-  const inFlight = new Set<Promise<void>>()
+export interface OpenLoop extends Rate {
+  readonly warmUpMs: number
+  readonly durationMs: number
+}
 
-  const start = (intendedAt: number): void => {
-    const tally = intendedAt < countsFrom ? warmUp : measured
-    if (inFlight.size >= loop.inFlightMax) {
+export interface Arrivals {
+  /** Starts what is due before `until`, each in the tally of its time; resolves when it is time to call again. */
+  readonly startDue: (until: number, tallyAt: (intendedAt: number) => Tally) => Promise<void>
+  readonly nextAt: () => number
+  /** Everything that has started so far has ended. */
+  readonly drained: () => Promise<void>
+}
+
+export const createArrivals = (perform: () => Promise<Answer>, { perSecond, inFlightMax }: Rate, random: Random): Arrivals => {
+  const meanGapMs = 1_000 / perSecond
+  const inFlight = new Set<Promise<void>>()
+  let dueAt = performance.now()
+  const start = (intendedAt: number, tally: Tally): void => {
+    if (inFlight.size >= inFlightMax) {
       tally.note('failed', 0)
       return
     }
@@ -45,16 +49,34 @@ export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop
     })
     inFlight.add(operation)
   }
-  while (dueAt < endsAt) {
-    const now = performance.now()
-    if (now >= countsFrom) cpuBefore ??= process.cpuUsage()
-    while (dueAt <= now && dueAt < endsAt) {
-      start(dueAt)
-      dueAt += -Math.log(1 - fraction(random)) * meanGapMs
-    }
-    await pause(Math.min(1, Math.max(0, dueAt - performance.now())))
+  return {
+    startDue: async (until, tallyAt) => {
+      const now = performance.now()
+      while (dueAt <= now && dueAt < until) {
+        start(dueAt, tallyAt(dueAt))
+        dueAt += -Math.log(1 - fraction(random)) * meanGapMs
+      }
+      await pause(Math.min(1, Math.max(0, dueAt - performance.now())))
+    },
+    nextAt: () => dueAt,
+    drained: async () => {
+      await Promise.all(inFlight)
+    },
+  }
+}
+
+export const runOpenLoop = async (perform: () => Promise<Answer>, loop: OpenLoop, random: Random): Promise<Measurement> => {
+  const warmUp = createTally()
+  const measured = createTally()
+  const arrivals = createArrivals(perform, loop, random)
+  const countsFrom = arrivals.nextAt() + loop.warmUpMs
+  const endsAt = countsFrom + loop.durationMs
+  let cpuBefore: NodeJS.CpuUsage | undefined
+  while (arrivals.nextAt() < endsAt) {
+    if (performance.now() >= countsFrom) cpuBefore ??= process.cpuUsage()
+    await arrivals.startDue(endsAt, (intendedAt) => (intendedAt < countsFrom ? warmUp : measured))
   }
   const cpu = process.cpuUsage(cpuBefore)
-  await Promise.all(inFlight)
+  await arrivals.drained()
   return summarize({ tally: measured, warmUp, elapsedMs: loop.durationMs, cpu })
 }

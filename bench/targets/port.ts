@@ -21,4 +21,6 @@ export interface ProductTarget extends Target {
   readonly driver: DriverName
   /** Where its nodes keep their data; undefined for a cluster that runs already. */
   readonly directory?: string
+  /** Where its nodes serve the admin API; undefined for a cluster that runs already. */
+  readonly admin?: readonly string[]
 }

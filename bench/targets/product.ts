@@ -18,6 +18,9 @@ import type { ProductTarget } from './port.ts'
 const READY_LINE = 'shardkv is ready'
 /** Node i answers on this plus i; a free block is likelier high up. */
 const HTTP_PORTS_WANTED = 16
+/** Two thirds of the leaderships move, at least one a second by each node. */
+const SETTLES_WITHIN_MS = 30_000
+const SETTLE_MS_A_SHARD = 1_000
 const CLIENT_PROGRAM = 'dist/bench/client.js'
 const LAUNCHER_MODULE = 'dist/topology/launcher/main.js'
 
@@ -33,32 +36,51 @@ const productAt = (target: Omit<ProductTarget, 'ask'>, clientProgram?: string): 
   ask: (workload, loop) => runClient({ driver: target.driver, target: target.at, workload, loop }, clientProgram),
 })
 
-export const startProduct = (driver: DriverName): Promise<ProductTarget> => startFrom(startLocalCluster, { name: 'product', driver })
+/** Of a cluster that is started. */
+export interface ClusterSize {
+  readonly nodes: number
+  readonly shards: number
+}
+
+/** What `shardkv start` makes when nobody says. */
+const USUAL_SIZE: ClusterSize = { nodes: 3, shards: 16 }
+
+export const startProduct = (driver: DriverName, size: ClusterSize = USUAL_SIZE): Promise<ProductTarget> =>
+  startFrom(startLocalCluster, { name: 'product', driver, size })
 
 /** The build in `directory`, which must have been built. Its measuring client is used when it has one. */
-export const startOtherProduct = async (directory: string, driver: DriverName): Promise<ProductTarget> => {
+export const startOtherProduct = async (
+  directory: string, driver: DriverName, size: ClusterSize = USUAL_SIZE,
+): Promise<ProductTarget> => {
   const files = createLocalFiles()
   const root = resolve(directory)
   const launcher = join(root, LAUNCHER_MODULE)
   if (await files.facts(launcher) === null) throw new Error(`there is no build in ${root}: run "npm run build" there`)
   const { startLocalCluster: start } = await import(pathToFileURL(launcher).href) as { startLocalCluster: StartLocalCluster }
-  const target = await startFrom(start, { name: 'other', driver })
+  const target = await startFrom(start, { name: 'other', driver, size })
   const clientProgram = join(root, CLIENT_PROGRAM)
   return await files.facts(clientProgram) === null ? target : productAt(target, clientProgram)
 }
 
-const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<ProductTarget, 'name' | 'driver'>): Promise<ProductTarget> => {
+interface Start extends Pick<ProductTarget, 'name' | 'driver'> {
+  readonly size: ClusterSize
+}
+
+const startFrom = async (start: StartLocalCluster, { name, driver, size }: Start): Promise<ProductTarget> => {
   const files = createLocalFiles()
   started += 1
   const directory = join(tmpdir(), `shardkv-bench-${name}-${process.pid}-${started}`)
   const [natsPort = 0, httpPort = 0] = await freePorts(2)
   const pids: Record<string, number> = {}
+  const admin: string[] = []
   let setReady: () => void = () => {}
   const ready = new Promise<'ready'>((resolve) => { setReady = () => resolve('ready') })
-  const cluster = await start({ directory, natsPort, httpPort: httpPort - HTTP_PORTS_WANTED, logLevel: 'warn' }, (line) => {
-    const row = /^ {2}(\S+) +(\d+) +\S+:\/\//.exec(line)
-    if (row !== null) pids[row[1] ?? ''] = Number(row[2])
-    else if (line === READY_LINE) setReady()
+  const cluster = await start({ directory, ...size, natsPort, httpPort: httpPort - HTTP_PORTS_WANTED, logLevel: 'warn' }, (line) => {
+    const row = /^ {2}(\S+) +(\d+) +(\S+?:\/\/[^/\s]+)/.exec(line)
+    if (row !== null) {
+      pids[row[1] ?? ''] = Number(row[2])
+      if (row[3]?.startsWith('http:') === true) admin.push(row[3])
+    } else if (line === READY_LINE) setReady()
     else if (!line.startsWith('  ')) process.stderr.write(`${name}: ${line}\n`)
   })
   if ('problem' in cluster) throw new Error(cluster.problem)
@@ -69,15 +91,15 @@ const startFrom = async (start: StartLocalCluster, { name, driver }: Pick<Produc
   }
   if (await Promise.race([ready, cluster.ended]) !== 'ready') throw new Error(`the cluster did not start; its logs are in ${directory}`)
   const at = { servers: [`nats://127.0.0.1:${natsPort}`], prefix: 'kv' }
-  await settle(at)
-  return productAt({ name, driver, at, pids, directory, stop })
+  await settle(at, size)
+  return productAt({ name, driver, at, pids, directory, admin, stop })
 }
 
-/** A young cluster moves leaderships to their preferred nodes, one a second: that would be measured too. */
-const settle = async ({ servers, prefix }: DriverTarget): Promise<void> => {
+/** A young cluster moves leaderships to their preferred nodes, few at a time: that would be measured too. */
+const settle = async ({ servers, prefix }: DriverTarget, { shards }: ClusterSize): Promise<void> => {
   const bus = await connectNats({ servers, name: 'shardkv bench' })
   try {
-    await awaitLeaders(bus, prefix, true)
+    await awaitLeaders(bus, prefix, { isBalancedWanted: true, withinMs: SETTLES_WITHIN_MS + shards * SETTLE_MS_A_SHARD })
   } finally {
     bus.close()
   }

@@ -10,7 +10,8 @@
 
 import { Packr, Unpackr } from 'msgpackr'
 
-export const CONTROL_BYTES_MAX = 256 * 1_024
+/** The longest command of the meta group and what is said beside it; half of a broker's usual payload is more. */
+export const CONTROL_BYTES_MAX = 448 * 1_024
 const CONTROL_VERSION = 1
 const DEPTH_MAX = 8
 const NODES_MAX = 65_536
@@ -20,9 +21,16 @@ const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: false, moreTypes
 
 /** At most CONTROL_BYTES_MAX bytes; more is a bug of the sender and throws. */
 export const encodeControl = (value: unknown): Uint8Array => {
+  const bytes = encodeControlWithin(value, CONTROL_BYTES_MAX)
+  if (bytes === null) throw new RangeError(`a control message has at most ${CONTROL_BYTES_MAX} bytes`)
+  return bytes
+}
+
+/** For values whose size is not known to be small: null when it takes more than `bytesMax` bytes. */
+export const encodeControlWithin = (value: unknown, bytesMax: number): Uint8Array | null => {
   if (!isPlain(value)) throw new TypeError('a control message is plain data, at most 8 levels deep, in records whose keys are words')
   const packed = packr.pack(value)
-  if (packed.length >= CONTROL_BYTES_MAX) throw new RangeError(`a control message has at most ${CONTROL_BYTES_MAX} bytes`)
+  if (packed.length >= bytesMax) return null
   const bytes = new Uint8Array(packed.length + 1)
   bytes[0] = CONTROL_VERSION
   bytes.set(packed, 1)
@@ -30,8 +38,8 @@ export const encodeControl = (value: unknown): Uint8Array => {
 }
 
 /** The value, which shares no memory with `bytes`; undefined when it is not a control message. Never throws. */
-export const decodeControl = (bytes: Uint8Array): unknown => {
-  if (bytes.length < 2 || bytes.length > CONTROL_BYTES_MAX || bytes[0] !== CONTROL_VERSION) return undefined
+export const decodeControl = (bytes: Uint8Array, bytesMax = CONTROL_BYTES_MAX): unknown => {
+  if (bytes.length < 2 || bytes.length > bytesMax || bytes[0] !== CONTROL_VERSION) return undefined
   try {
     const value = plainOf(unpackr.unpack(Buffer.from(bytes.subarray(1))), 0)
     return isPlain(value) ? value : undefined

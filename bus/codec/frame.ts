@@ -4,7 +4,8 @@
  *   envelope | message | message | ...
  *   message: address kind u8 | number u32 or name text8 | message kind u8 | length u32 | body
  *
- * The envelope is bus/envelope.ts; bodies are codec/raft.ts and codec/operations.ts. A frame is taken whole or not at all: one
+ * The envelope is bus/envelope.ts; bodies are codec/raft.ts and codec/operations.ts; heartbeats that follow each other are packed
+ * (codec/heartbeats.ts). A frame is taken whole or not at all: one
  * message that does not decode, an unknown kind, a length that does not fit or a byte too many refuses all of it, with the reason.
  *
  * Bytes inside decoded messages (entries, values) belong to the receiver: the first of them copies the whole frame once (see
@@ -12,14 +13,16 @@
  */
 
 import { assert } from '../../actors/kernel/assert.ts'
-import { isNodeId, nodeOf } from '../../topology/ids.ts'
+import { isNodeId, isOnNode } from '../../topology/ids.ts'
 import { addressOf, numberIn, numberedActors } from '../address.ts'
 import {
   DecodeError, createWriter, isAtEnd, readShortText, readU32, readU53, readU8, writeShortText, writeU32, writeU53, writeU8, written,
 } from '../bytes.ts'
 import { writeEnvelope } from '../envelope.ts'
+import { ADDRESS_RUN, ITEM_BYTES_MAX, itemOf, readRun, writeItem } from './heartbeats.ts'
 import { readOperations, readResults, writeOperations, writeResults } from './operations.ts'
 import { isRaftKind, kindOfRaft, readRaftMail, writeRaftMail } from './raft.ts'
+import type { RaftMail } from '../../actors/raft/protocol.ts'
 import type { Consistency } from '../../actors/shard/operation.ts'
 import type { Policy, ShardMessage } from '../../actors/shard/protocol.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
@@ -28,6 +31,7 @@ import type { Reader, Writer } from '../bytes.ts'
 import type { Envelope } from '../envelope.ts'
 import type { ActorMessage } from '../messages.ts'
 import type { Address } from '../post.ts'
+import type { Item } from './heartbeats.ts'
 
 export const FRAME_MESSAGES_MAX = 65_536
 
@@ -60,31 +64,41 @@ export interface FrameEncoderOptions {
   readonly from: NodeId
   readonly to: NodeId
   readonly envelope: Envelope
+  /** The layout level in force; left out, the first. */
+  readonly level?: number
   /** A frame is sealed before the message that would take it past this; one larger message travels alone. */
   readonly bytesTarget: number
   /** What the broker accepts: a single message that needs more is refused. */
   readonly bytesMax: number
+  /** Whether heartbeats that follow each other leave as a run: the receiver must know runs. Default: never. */
+  readonly mayPack?: () => boolean
   /** Called with each full frame; the bytes are valid during the call only. */
   readonly onFrame: (frame: Uint8Array, messages: number) => void
 }
 
 export interface FrameEncoder {
-  /** Bytes the message takes in its frame, or `tooLarge` when no frame can carry it: it is left out, the frame is as before. */
+  /**
+   * Bytes the frame has grown by (fewer than none where a run begins), or `tooLarge` when no frame can carry it: it is left
+   * out, the frame is as before.
+   */
   readonly add: (to: Address, message: ActorMessage) => number | 'tooLarge'
   /** Hands out what is left, if anything. */
   readonly seal: () => void
 }
 
 export const createFrameEncoder = (options: FrameEncoderOptions): FrameEncoder => {
-  const { bytesTarget, bytesMax, onFrame } = options
+  const { bytesTarget, bytesMax, mayPack = () => false, onFrame } = options
   const ends: Ends = { from: options.from, self: options.to }
   // One message may start while the frame is almost at its target, so a writer holds a target and a message above it.
   const writer = createWriter(bytesTarget + WRITE_BYTES_MAX, FRAME_BYTES_INITIAL)
-  writeEnvelope(writer, options.envelope)
+  writeEnvelope(writer, options.envelope, options.level)
   const headBytes = writer.length
   let messages = 0
+  /** The last message, if it was of a kind that runs are made of. */
+  let tail: Tail | null = null
 
   const seal = (): void => {
+    tail = null
     if (messages === 0) return
     onFrame(written(writer), messages)
     writer.length = headBytes
@@ -101,19 +115,53 @@ export const createFrameEncoder = (options: FrameEncoderOptions): FrameEncoder =
   return {
     add: (to, message) => {
       const start = writer.length
+      const item = mayPack() ? itemOf({ to, message }) : null
+      if (item !== null && tail !== null && tail.last.kind === item.kind && start + RUN_BYTES_MAX <= bytesTarget) {
+        assertEnds(ends, item.mail)
+        extend(writer, tail, item)
+        messages += 1
+        if (messages === FRAME_MESSAGES_MAX) seal()
+        return writer.length - start
+      }
       writeMessage(writer, ends, { to, message })
       const bytes = writer.length - start
       if (headBytes + bytes > bytesMax) {
         writer.length = start
         return 'tooLarge'
       }
-      if (writer.length > bytesTarget && messages > 0) splitAt(start)
+      const isSplit = writer.length > bytesTarget && messages > 0
+      if (isSplit) splitAt(start)
+      tail = item === null ? null : { last: item, start: isSplit ? headBytes : start, isRun: false }
       messages += 1
       if (messages === FRAME_MESSAGES_MAX) seal()
       return bytes
     },
     seal,
   }
+}
+
+/** What may follow from one more item: the head of a run, and two of them. */
+const RUN_BYTES_MAX = 6 + 2 * ITEM_BYTES_MAX
+
+interface Tail {
+  readonly last: Item
+  /** Where it begins, or its run. */
+  readonly start: number
+  isRun: boolean
+}
+
+/** Adds to the run at the end of the frame, or makes one of the message that stands there. */
+const extend = (writer: Writer, tail: Tail, item: Item): void => {
+  if (!tail.isRun) {
+    tail.isRun = true
+    writer.length = tail.start
+    writeU8(writer, ADDRESS_RUN)
+    writeU8(writer, item.kind)
+    writeU32(writer, 0)
+    writeItem(writer, tail.last)
+  }
+  writeItem(writer, item)
+  writer.buffer.writeUInt32BE(writer.length - tail.start - 6, tail.start + 2)
 }
 
 /** Far above what any broker's payload allows: an actor that writes more at once has a bug. */
@@ -126,7 +174,7 @@ const writeMessage = (writer: Writer, ends: Ends, { to, message }: FrameMessage)
   writeU32(writer, 0)
   switch (message.type) {
     case 'raft': {
-      assert(nodeOf(message.from) === ends.from && nodeOf(message.to) === ends.self, 'mail names replicas of the frame\'s two nodes')
+      assertEnds(ends, message)
       writeRaftMail(writer, message)
       break
     }
@@ -135,6 +183,9 @@ const writeMessage = (writer: Writer, ends: Ends, { to, message }: FrameMessage)
   }
   writer.buffer.writeUInt32BE(writer.length - lengthAt - 4, lengthAt)
 }
+
+const assertEnds = ({ from, self }: Ends, mail: Pick<RaftMail, 'from' | 'to'>): void =>
+  assert(isOnNode(mail.from, from) && isOnNode(mail.to, self), 'mail names replicas of the frame\'s two nodes')
 
 const kindOf = (message: ActorMessage): number => {
   switch (message.type) {
@@ -209,8 +260,9 @@ export const decodeFrame = (body: Reader, ends: Ends): DecodedFrame => {
   const messages: FrameMessage[] = []
   try {
     while (!isAtEnd(body)) {
-      if (messages.length === FRAME_MESSAGES_MAX) throw new DecodeError(`a frame holds at most ${FRAME_MESSAGES_MAX} messages`)
-      messages.push(readMessage(body, ends))
+      if (body.buffer[body.offset] === ADDRESS_RUN) for (const message of readPacked(body, ends)) messages.push(message)
+      else messages.push(readMessage(body, ends))
+      if (messages.length > FRAME_MESSAGES_MAX) throw new DecodeError(`a frame holds at most ${FRAME_MESSAGES_MAX} messages`)
     }
   } catch (error) {
     if (error instanceof DecodeError) return { ok: false, reason: error.message }
@@ -221,16 +273,26 @@ export const decodeFrame = (body: Reader, ends: Ends): DecodedFrame => {
 
 const readMessage = (reader: Reader, ends: Ends): FrameMessage => {
   const to = readAddress(reader)
+  return { to, message: readWithin(reader, (kind) => readBody(reader, kind, ends)) }
+}
+
+const readPacked = (reader: Reader, ends: Ends): readonly FrameMessage[] => {
+  readU8(reader)
+  return readWithin(reader, (kind) => readRun(reader, kind, ends))
+}
+
+/** Kind, length, and what stands in so many bytes. */
+const readWithin = <T>(reader: Reader, read: (kind: number) => T): T => {
   const kind = readU8(reader)
   const length = readU32(reader)
   const frameEnd = reader.end
   const bodyEnd = reader.offset + length
   if (bodyEnd > frameEnd) throw new DecodeError(`a message of ${length} bytes does not fit in its frame`)
   reader.end = bodyEnd
-  const message = readBody(reader, kind, ends)
+  const value = read(kind)
   if (!isAtEnd(reader)) throw new DecodeError(`a message of kind ${kind} has ${bodyEnd - reader.offset} bytes too many`)
   reader.end = frameEnd
-  return { to, message }
+  return value
 }
 
 const readBody = (reader: Reader, kind: number, ends: Ends): ActorMessage => {

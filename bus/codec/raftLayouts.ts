@@ -7,7 +7,7 @@
 
 import { assert } from '../../actors/kernel/assert.ts'
 import { EntryKind } from '../../actors/raft/protocol.ts'
-import { generationOf, isNodeId, nodeOf, replicaId } from '../../topology/ids.ts'
+import { generationOf, isNodeId, nodeOf, replicaId, shared } from '../../topology/ids.ts'
 import {
   DecodeError, readBytes, readShortText, readU32, readU53, readU8, writeBytes, writeShortText, writeU32, writeU53, writeU8,
 } from '../bytes.ts'
@@ -317,7 +317,7 @@ export const replicaOf = (node: NodeId, generation: number): ReplicaId => {
   const last = lastOf.get(node)
   if (last?.generation === generation) return last.id
   if (generation < 1) throw new DecodeError('a replica\'s generation is at least 1')
-  const id = replicaId(node, generation)
+  const id = shared(replicaId(node, generation))
   lastOf.set(node, { generation, id })
   return id
 }

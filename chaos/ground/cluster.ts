@@ -14,25 +14,32 @@ import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { must } from '../../actors/kernel/assert.ts'
+import { createAdmin } from './admin.ts'
 import { startBrokers } from './brokers.ts'
-import { makeHauntedBuild } from './hauntedBuild.ts'
+import { makeChangedBuild, makeHauntedBuild } from './hauntedBuild.ts'
 import { openLinks } from './links.ts'
+import { readNextLayouts } from './nextBuild.ts'
 import { createNodeProcesses } from './nodeProcesses.ts'
 import { askForReports, brief } from './reports.ts'
+import { createRoster } from './roster.ts'
 import type { PermissionsInput } from '../../bus/natsConfig.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
+import type { Admin } from './admin.ts'
 import type { Brokers } from './brokers.ts'
-import type { Planted } from './hauntedBuild.ts'
+import type { OtherBuild, Planted } from './hauntedBuild.ts'
 import type { Links } from './links.ts'
 import type { NatsServer } from './natsServer.ts'
 import type { CliProcess, NodeProcesses } from './nodeProcesses.ts'
+import type { Roster } from './roster.ts'
 
 const POLL_MS = 25
+/** A cluster that a busy machine gives a tenth of a core takes longer than half a minute to start. */
+const UNTIL_MS = 90_000
 export const CLUSTER = clusterId('00000000c0ffee00')
 
-type OfProcesses = 'start' | 'kill' | 'signal' | 'isRunning' | 'exitCode' | 'ended' | 'order' | 'limitFiles' | 'log'
+type OfProcesses = 'start' | 'runAs' | 'kill' | 'signal' | 'isRunning' | 'exitCode' | 'ended' | 'order' | 'limitFiles' | 'log'
 
 export interface TestCluster extends Pick<NodeProcesses, OfProcesses> {
   /** The first, or only, one. */
@@ -41,7 +48,13 @@ export interface TestCluster extends Pick<NodeProcesses, OfProcesses> {
   readonly links: Links
   readonly url: string
   readonly shardCount: number
+  /** Who is to stay: those of `roster`. */
   readonly members: readonly NodeId[]
+  readonly roster: Roster
+  readonly admin: Admin
+  /** A node of this name becomes a member, with links where others have them; it is to be started. */
+  readonly admit: (node: NodeId) => Promise<void>
+  readonly isHaunted: boolean
   /** Everything that is kept of this cluster: data directories and logs. */
   readonly root: string
   /** A client's connection of its own, as the user "client" where the broker asks for one. */
@@ -55,7 +68,7 @@ export interface TestCluster extends Pick<NodeProcesses, OfProcesses> {
   readonly directory: (node: NodeId) => string
   /** What the nodes that answer say. */
   readonly reports: () => Promise<readonly NodeReport[]>
-  /** Polls the reports until `holds`, or throws with `what` and the end of every log. */
+  /** Polls the reports until `holds` (within 90 s), or throws with `what` and the end of every log. */
   readonly until: (what: string, holds: (reports: readonly NodeReport[]) => boolean, withinMs?: number) => Promise<readonly NodeReport[]>
   /** Copies data directories and logs to where they stay. */
   readonly keep: (folder: string) => void
@@ -76,6 +89,8 @@ export interface TestClusterOptions {
   readonly isHaunted?: boolean
   /** Bugs in every node, which must be caught; only where nodes are haunted. */
   readonly planted?: readonly Planted[]
+  /** A build of the next layout level stands ready (nextBuild.ts), for `runAs`. */
+  readonly hasNext?: boolean
   /** False: a broker without the mapping, so that nodes forward. */
   readonly isMapped?: boolean
   /** The shard count that the broker maps for, when it is not the cluster's. */
@@ -86,6 +101,10 @@ export interface TestClusterOptions {
   readonly prepareDirectory?: (node: NodeId, directory: string) => void
   /** The broker asks everybody for a password, and allows what `permissionsBlock` does. */
   readonly hasPermissions?: boolean
+  /** How long a silent node is waited for before its replicas are rebuilt elsewhere, when it is not the usual 30 s. */
+  readonly lostAfterMs?: number
+  /** What a process of this user has beside its usual environment. */
+  readonly environment?: (user: string) => Readonly<Record<string, string>>
 }
 
 /** The password of every user: the test's only. */
@@ -115,7 +134,7 @@ export const startTestCluster = async (options: TestClusterOptions = {}): Promis
     })
   }
   const links = await openLinks(brokers.servers, options.isLinked === true ? members : [])
-  return runningCluster({ root, brokers, links, members, shardCount }, options)
+  return runningCluster({ root, brokers, links, roster: createRoster(members), shardCount }, options)
 }
 
 const permissionsOf = (members: readonly NodeId[]): Omit<PermissionsInput, 'prefix'> => ({
@@ -128,27 +147,31 @@ interface Ground {
   readonly root: string
   readonly brokers: Brokers
   readonly links: Links
-  readonly members: readonly NodeId[]
+  readonly roster: Roster
   readonly shardCount: number
 }
 
 const runningCluster = async (ground: Ground, options: TestClusterOptions): Promise<TestCluster> => {
-  const { root, brokers, links, members, shardCount } = ground
+  const { root, brokers, links, roster, shardCount } = ground
+  const { members } = roster
   const hasPermissions = options.hasPermissions === true
   const urls = brokers.servers.map(({ url }) => url)
   const credentials = (user: string): { user: string; pass: string } | undefined =>
     (hasPermissions ? { user, pass: passwordOf(user) } : undefined)
-  const environmentOf = (user: string): NodeJS.ProcessEnv => (hasPermissions
-    ? { ...process.env, SHARDKV_NATS_USER: user, SHARDKV_NATS_PASSWORD: passwordOf(user) }
-    : process.env)
+  const patience = options.lostAfterMs === undefined ? {} : { SHARDKV_LOST_AFTER: `${options.lostAfterMs}ms` }
+  const environmentOf = (user: string): NodeJS.ProcessEnv => ({
+    ...process.env, ...patience, ...options.environment?.(user),
+    ...(hasPermissions ? { SHARDKV_NATS_USER: user, SHARDKV_NATS_PASSWORD: passwordOf(user) } : {}),
+  })
   const open = (user: string, name: string, servers = urls): Promise<Bus> => connectNats({ servers, name, ...credentials(user) })
   const control = await open(CONTROL_USER, 'test/control')
   const processes = createNodeProcesses({
-    root, members, environmentOf, serversOf: links.serversOf,
+    root, environmentOf, serversOf: links.serversOf, asksToJoin: roster.asksToJoin,
     haunted: options.isHaunted === true ? makeHauntedBuild(join(root, 'build'), options.planted ?? []) : null,
+    next: options.hasNext === true ? makeNextBuild(root, options) : null,
   })
-  const reports = (): Promise<readonly NodeReport[]> => askForReports(control, members.length)
-  const tails = (): string => members.map((node) => `--- ${node}\n${processes.log(node).slice(-3_000)}`).join('\n')
+  const reports = (): Promise<readonly NodeReport[]> => askForReports(control, members.length + roster.leaving.length)
+  const tails = (): string => roster.everyone().map((node) => `--- ${node}\n${processes.log(node).slice(-3_000)}`).join('\n')
   for (const node of members) processes.start(node)
   return {
     ...processes,
@@ -158,6 +181,13 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
     url: urls.join(','),
     shardCount,
     members,
+    roster,
+    admin: createAdmin({ log: processes.log, nodes: () => [...members, ...roster.leaving].filter(processes.isRunning) }),
+    admit: async (node) => {
+      if (options.isLinked === true && links.of(node).length === 0) await links.add(node)
+      roster.admit(node)
+    },
+    isHaunted: options.isHaunted === true,
     root,
     connect: (name) => open(CLIENT_USER, name),
     connectLinked: async (name) => open(CLIENT_USER, name, [...await links.add(name)]),
@@ -166,7 +196,7 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
       processes.command(['node', '--id', node, '--dir', directory, '--servers', urls.join(',')], environmentOf(node)),
     directory: (node) => join(root, node),
     reports,
-    until: async (what, holds, withinMs = 30_000) => {
+    until: async (what, holds, withinMs = UNTIL_MS) => {
       const deadline = performance.now() + withinMs
       for (;;) {
         const found = await reports()
@@ -178,7 +208,7 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
       }
     },
     keep: (folder) => {
-      const isKept = (path: string): boolean => !path.endsWith('.sock') && path !== join(root, 'build')
+      const isKept = (path: string): boolean => !path.endsWith('.sock') && path !== join(root, 'build') && path !== join(root, 'next-build')
       cpSync(root, folder, { recursive: true, filter: isKept })
     },
     stop: async () => {
@@ -189,6 +219,11 @@ const runningCluster = async (ground: Ground, options: TestClusterOptions): Prom
       rmSync(root, { recursive: true, force: true })
     },
   }
+}
+
+const makeNextBuild = (root: string, { isHaunted, planted = [] }: TestClusterOptions): OtherBuild => {
+  const make = isHaunted === true ? makeHauntedBuild : makeChangedBuild
+  return make(join(root, 'next-build'), [...readNextLayouts().edits, ...planted])
 }
 
 type Holds = (reports: readonly NodeReport[]) => boolean

@@ -1,7 +1,7 @@
 /**
- * A copy of the build for nodes that are to be haunted: the same files, but whoever asks for the node file system gets the forgetful one
- * (chaos/inside/forgetfulFileSystem.ts) around it, and, where a bug is to be planted, one file is changed. A copy and not module
- * hooks: those cost every start two turns of another thread for each of some 400 files, which is 20 s where cores are scarce.
+ * Copies of the build with changes. For nodes that are to be haunted: the same files, but whoever asks for the node file system gets the
+ * forgetful one (chaos/inside/forgetfulFileSystem.ts) around it, and, where a bug is to be planted, one file is changed. A copy and not
+ * module hooks: those cost every start two turns of another thread for each of some 400 files, which is 20 s where cores are scarce.
  */
 
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -18,27 +18,35 @@ export interface Planted {
   readonly replace: string
 }
 
-export interface HauntedBuild {
+export interface OtherBuild {
   readonly cli: string
-  /** To be loaded before anything else. */
-  readonly inside: string
+  /** To be loaded before anything else; null where nothing haunts the node. */
+  readonly inside: string | null
 }
 
 const REAL = 'storage/nodeFileSystem.js'
 const SET_ASIDE = 'storage/realNodeFileSystem.js'
 const FORGETFUL = 'chaos/inside/forgetfulFileSystem.js'
 
-export const makeHauntedBuild = (folder: string, planted: readonly Planted[]): HauntedBuild => {
+export const makeHauntedBuild = (folder: string, planted: readonly Planted[]): OtherBuild => {
+  const { dist, cli } = copyBuild(folder, planted)
+  renameSync(join(dist, REAL), join(dist, SET_ASIDE))
+  writeFileSync(join(dist, REAL), `export { createNodeFileSystem } from '../${FORGETFUL}'\n`)
+  change(join(dist, FORGETFUL), `../../${REAL}`, `../../${SET_ASIDE}`)
+  return { cli, inside: join(dist, 'chaos/inside/main.js') }
+}
+
+export const makeChangedBuild = (folder: string, planted: readonly Planted[]): OtherBuild =>
+  ({ cli: copyBuild(folder, planted).cli, inside: null })
+
+const copyBuild = (folder: string, planted: readonly Planted[]): { readonly dist: string; readonly cli: string } => {
   const dist = join(folder, 'dist')
   mkdirSync(folder)
   cpSync(builtFile(''), dist, { recursive: true, filter: (path) => !/\.(?:d\.ts|map)$|dist\/cjs$/.test(path) })
   cpSync(join(checkout, 'package.json'), join(folder, 'package.json'))
   symlinkSync(join(checkout, 'node_modules'), join(folder, 'node_modules'))
-  renameSync(join(dist, REAL), join(dist, SET_ASIDE))
-  writeFileSync(join(dist, REAL), `export { createNodeFileSystem } from '../${FORGETFUL}'\n`)
-  change(join(dist, FORGETFUL), `../../${REAL}`, `../../${SET_ASIDE}`)
   for (const { file, find, replace } of planted) change(join(dist, file.replace(/\.ts$/, '.js')), find, replace)
-  return { cli: join(dist, 'cli/entry.js'), inside: join(dist, 'chaos/inside/main.js') }
+  return { dist, cli: join(dist, 'cli/entry.js') }
 }
 
 const change = (path: string, find: string, replace: string): void => {

@@ -13,10 +13,12 @@ import { builtFile } from './checkout.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Order } from '../inside/orders.ts'
-import type { HauntedBuild } from './hauntedBuild.ts'
+import type { OtherBuild } from './hauntedBuild.ts'
 
 export interface NodeProcesses {
   readonly start: (node: NodeId) => void
+  /** Which build the node is started with from now on: today's, or the next one, where there is one. */
+  readonly runAs: (node: NodeId, build: 'today' | 'next') => void
   /** SIGKILL, and waits until the process is gone. */
   readonly kill: (node: NodeId) => Promise<void>
   readonly signal: (node: NodeId, name: NodeJS.Signals) => void
@@ -40,17 +42,21 @@ export interface CliProcess {
 
 export interface NodeProcessesOptions {
   readonly root: string
-  readonly members: readonly NodeId[]
   readonly serversOf: (node: NodeId) => readonly string[]
   readonly environmentOf: (node: NodeId) => NodeJS.ProcessEnv
+  /** Started with `--join`. */
+  readonly asksToJoin: (node: NodeId) => boolean
   /** Null: as they are. */
-  readonly haunted: HauntedBuild | null
+  readonly haunted: OtherBuild | null
+  /** The build of the next layout level, or null. */
+  readonly next: OtherBuild | null
 }
 
 const CLI = builtFile('cli/entry.js')
 
 export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesses => {
-  const { root, members, haunted } = options
+  const { root } = options
+  const upgraded = new Set<NodeId>()
   const children = new Map<NodeId, ChildProcess>()
   const commands = new Set<ChildProcess>()
   const logPath = (node: NodeId): string => join(root, `${node}.log`)
@@ -67,11 +73,20 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
   }
   process.once('exit', reap)
   return {
+    runAs: (node, build) => {
+      if (build === 'next') upgraded.add(node)
+      else upgraded.delete(node)
+    },
     start: (node) => {
+      const build = upgraded.has(node) ? options.next : options.haunted
+      const inside = build?.inside ?? null
       const output = openSync(logPath(node), 'a')
-      const args = [haunted?.cli ?? CLI, 'node', '--id', node, '--dir', join(root, node), '--servers', options.serversOf(node).join(',')]
-      children.set(node, spawn(process.execPath, [...(haunted === null ? [] : ['--import', pathToFileURL(haunted.inside).href]), ...args], {
-        stdio: ['ignore', output, output, ...(haunted === null ? [] : ['ipc' as const])],
+      const args = [
+        build?.cli ?? CLI, 'node', ...(options.asksToJoin(node) ? ['--join'] : []),
+        '--id', node, '--dir', join(root, node), '--servers', options.serversOf(node).join(','),
+      ]
+      children.set(node, spawn(process.execPath, [...(inside === null ? [] : ['--import', pathToFileURL(inside).href]), ...args], {
+        stdio: ['ignore', output, output, ...(inside === null ? [] : ['ipc' as const])],
         env: options.environmentOf(node),
       }))
       closeSync(output)
@@ -101,7 +116,7 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
     stop: async () => {
       process.removeListener('exit', reap)
       for (const child of commands) child.kill('SIGKILL')
-      await Promise.all(members.map(kill))
+      await Promise.all([...children.keys()].map(kill))
     },
   }
 }

@@ -14,14 +14,19 @@ import type { SmallDisk } from '../ground/smallDisk.ts'
 import type { TestCluster } from '../ground/cluster.ts'
 import type { Times } from '../times.ts'
 
-/** What the ground must have: links for nodes and clients, chaos/inside in the nodes, three brokers, a small disk under n1. */
-export type Need = 'links' | 'haunt' | 'brokers' | 'smallDisk'
+/**
+ * What the ground must have: links for nodes and clients, chaos/inside in the nodes, three brokers, a small disk under n1; members that
+ * may come and go, so that a silent one is soon replaced; another build.
+ */
+export type Need = 'links' | 'haunt' | 'brokers' | 'smallDisk' | 'members' | 'nextBuild'
 
 export interface Nemesis {
   readonly name: string
   readonly needs: readonly Need[]
   /** It leaves a replica that counts for nothing: nothing may follow that could need it. */
   readonly isLast?: boolean
+  /** What an operator does with care: no caller of the SDK may notice. */
+  readonly isGentle?: boolean
   /** It lasts for the whole storm, under the others. */
   readonly isWeather?: boolean
   readonly strike: (arena: Arena) => Promise<void>

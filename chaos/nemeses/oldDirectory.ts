@@ -8,8 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isServing } from '../ground/cluster.ts'
+import { copyDirectory } from '../ground/copyDirectory.ts'
 import { anyNode } from './nemesis.ts'
-import { copyDirectory } from './twin.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
 import type { Nemesis } from './nemesis.ts'
@@ -30,22 +30,31 @@ export const oldDirectory: Nemesis = {
       await arena.kill(node)
       copyDirectory(cluster.directory(node), copy)
       arena.start(node)
-      const before = newestOf(await cluster.until('the node is back', isServing(cluster)))
+      const back = await cluster.until('the node is back', isServing(cluster))
+      const before = newestOf(back)
+      const generations = generationsOf(back, node)
       // Not cut short by the end of the storm: a copy that is not old proves nothing.
       await cluster.until('the node has promised more since', (reports) => appliedSince(reports, node, before) >= ENTRIES_SINCE)
       await arena.kill(node)
       rmSync(cluster.directory(node), { recursive: true })
       copyDirectory(copy, cluster.directory(node))
       arena.start(node)
-      const reports = await cluster.until('a replica is fenced', (found) => found.some((report) =>
-        report.node.id === node && report.replicas.some(({ quarantined }) => quarantined !== undefined)), FENCED_WITHIN_MS)
+      const reports = await cluster.until('a replica is fenced, or replaced', (found) => found.some((report) =>
+        report.node.id === node && report.replicas.some((replica) => isFenced(replica, generations))), FENCED_WITHIN_MS)
       const own = reports.find((report) => report.node.id === node)
-      arena.say(`${node}: ${own?.replicas.filter(({ quarantined }) => quarantined !== undefined).length ?? 0} replicas fenced`)
+      arena.say(`${node}: ${own?.replicas.filter((replica) => isFenced(replica, generations)).length ?? 0} replicas fenced`)
     } finally {
       rmSync(copy, { recursive: true, force: true })
     }
   },
 }
+
+const generationsOf = (reports: readonly NodeReport[], node: NodeId): ReadonlyMap<number, number> =>
+  new Map(reports.find((report) => report.node.id === node)?.replicas.map(({ shard, generation = 1 }) => [shard, generation]))
+
+/** Quarantined, or already replaced under a new replica id. */
+const isFenced = ({ shard, quarantined, generation = 1 }: NodeReport['replicas'][number], before: ReadonlyMap<number, number>): boolean =>
+  quarantined !== undefined || generation > (before.get(shard) ?? generation)
 
 /** The highest index that anybody has applied, by shard: no earlier copy has more. The node itself says less while it replays its log. */
 const newestOf = (reports: readonly NodeReport[]): ReadonlyMap<number, number> => {

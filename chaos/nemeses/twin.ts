@@ -1,9 +1,10 @@
 /** A second process under a node's name, on a copy of its directory: it must refuse to start, and the first goes on. */
 
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
+import { copyDirectory } from '../ground/copyDirectory.ts'
 import { anyNode } from './nemesis.ts'
 import type { Nemesis } from './nemesis.ts'
 
@@ -24,7 +25,3 @@ export const twin: Nemesis = {
     }
   },
 }
-
-/** As a backup would take it: files, without the lock's socket. What vanishes meanwhile was not needed. */
-export const copyDirectory = (from: string, to: string): void =>
-  cpSync(from, to, { recursive: true, force: true, filter: (path) => !path.endsWith('.sock') })

@@ -23,12 +23,16 @@ export interface ChangeWish {
 
 export interface AdminClient {
   readonly get: <T>(path: string) => Promise<T>
+  /** What is no JSON document, as it is. */
+  readonly text: (path: string) => Promise<string>
   readonly change: <T = ChangeAnswer>(wish: ChangeWish) => Promise<T>
 }
 
 export const createAdminClient = (io: CliIo, { admin, adminToken }: AdminFlags): AdminClient => {
   const authorization = adminToken === undefined ? {} : { authorization: `Bearer ${adminToken}` }
-  const ask = async <T>(path: string, request: Pick<HttpRequest, 'method' | 'headers' | 'body'>): Promise<T> => {
+  const ask = async <T>(
+    path: string, request: Pick<HttpRequest, 'method' | 'headers' | 'body'>, valueOf: (body: string) => unknown = jsonOf,
+  ): Promise<T> => {
     const failures: string[] = []
     for (const url of admin) {
       const headers = { ...authorization, ...request.headers }
@@ -37,7 +41,7 @@ export const createAdminClient = (io: CliIo, { admin, adminToken }: AdminFlags):
         failures.push(`${url}: ${answer}`)
         continue
       }
-      const read = readAnswer(answer, url)
+      const read = readAnswer(answer, url, valueOf)
       if (!('problem' in read)) return read.value as T
       if (read.problem.reason !== 'starting') throw problemError(read.problem)
       failures.push(`${url}: ${read.problem.detail}`)
@@ -47,6 +51,7 @@ export const createAdminClient = (io: CliIo, { admin, adminToken }: AdminFlags):
   }
   return {
     get: (path) => ask(path, { method: 'GET', headers: {} }),
+    text: (path) => ask(path, { method: 'GET', headers: {} }, (body) => body),
     change: ({ method = 'POST', path, body, epoch }) => ask(path, {
       method,
       headers: {
@@ -71,18 +76,25 @@ const tryNode = async (io: CliIo, request: HttpRequest): Promise<HttpAnswer | st
   }
 }
 
-const readAnswer = ({ status, body }: HttpAnswer, url: string): { readonly value: unknown } | { readonly problem: Problem } => {
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch {
-    value = undefined
-  }
-  if (status === 200 && typeof value === 'object') return { value }
-  const problem = value as Partial<Problem> | undefined
+const readAnswer = (
+  { status, body }: HttpAnswer, url: string, valueOf: (body: string) => unknown,
+): { readonly value: unknown } | { readonly problem: Problem } => {
+  const value = status === 200 ? valueOf(body) : undefined
+  if (value !== undefined) return { value }
+  const problem = jsonOf(body) as Partial<Problem> | null | undefined
   if (typeof problem?.reason === 'string' && typeof problem.detail === 'string') return { problem: { ...problem, status } as Problem }
   throw new CliError(ExitCode.error, `${url} answers with ${status} and no word of the admin API: is it a node of ShardKV, of this `
     + 'version, and does its log say that the API is not served there?')
+}
+
+/** A list or a record; undefined for anything else. */
+const jsonOf = (body: string): unknown => {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 const problemError = ({ reason, detail, status }: Problem): CliError => {

@@ -1,6 +1,6 @@
 /** What the commands of the admin API have in common: their flags, and how they print a change. */
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { withAdminFlags, withFormatFlag } from '../flags.ts'
 import { printResult } from '../output.ts'
 import { createAdminClient } from './client.ts'
@@ -13,6 +13,16 @@ import type { ChangeWish } from './client.ts'
 export interface AdminCommandFlags extends AdminFlags {
   readonly writeOut: OutputFormat
 }
+
+export interface ForceFlags extends AdminCommandFlags {
+  readonly force?: boolean
+}
+
+/** Of changes that may leave a shard less safe than it is. Typed each time: no environment gives it. */
+export const forceFlag = (): Option =>
+  new Option('--force', 'even if fewer nodes or zones are left than replicas need: shards then bear fewer failures')
+
+export const forceQuery = ({ force }: ForceFlags): string => (force === true ? '?force=true' : '')
 
 export const adminCommand = (name: string): Command => withFormatFlag(withAdminFlags(new Command(name)), 'table')
 

@@ -7,8 +7,10 @@ const hints: Readonly<Record<string, string>> = {
   nodeDraining: '"shardkv member activate NODE" ends the drain',
   nodeCarriesReplicas: '"shardkv member drain NODE --wait" first; a lost node is drained the same way',
   lastNode: '"shardkv node --join --id NODE --dir DIR" adds a node',
-  tooFewNodes: '"shardkv node --join --id NODE --dir DIR" adds a node; "shardkv cluster replicas N" asks for fewer replicas; a drain takes '
-    + '--force, and then a shard may lose its majority with fewer failures',
+  tooFewNodes: '"shardkv node --join --id NODE --dir DIR" adds a node; "shardkv cluster replicas N" asks for fewer replicas; a drain and '
+    + 'a removal take --force, and then a shard may lose its majority with fewer failures',
+  zonesTooFew: '"shardkv node --join --id NODE --zone ZONE --dir DIR" adds a node in a zone of its own; "shardkv member list" shows the '
+    + 'zones; with --force it is done all the same, and one zone may take more of a shard with it',
   unknownReplica: '"shardkv shard list" shows who has what',
   unknownGroup: '"shardkv shard list" shows the shards',
   wouldLoseQuorum: 'add a replica first: "shardkv shard move SHARD - NODE"',

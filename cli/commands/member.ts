@@ -1,22 +1,21 @@
 /** `shardkv member`: the nodes of the cluster: draining, removing, weighing them. A node adds itself: `shardkv node --join`. */
 
-import { Argument, Command, Option } from 'commander'
-import { adminCommand, makeChange } from '../admin/command.ts'
+import { Argument, Command } from 'commander'
+import { adminCommand, forceFlag, forceQuery, makeChange } from '../admin/command.ts'
 import { followDrain } from '../admin/drain.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { flag, wholeNumber } from '../flags.ts'
 import { printResult, tabbed } from '../output.ts'
 import { table } from '../table.ts'
 import type { NodeView, NodesAnswer } from '../../gateway/admin/views.ts'
-import type { AdminCommandFlags } from '../admin/command.ts'
+import type { AdminCommandFlags, ForceFlags } from '../admin/command.ts'
 import type { CliIo } from '../io.ts'
 
 /** The cluster has a stricter limit, and says it with what is possible instead. */
 const WEIGHT_MAX = 1_000_000
 
-interface DrainFlags extends AdminCommandFlags {
+interface DrainFlags extends ForceFlags {
   readonly wait?: boolean
-  readonly force?: boolean
 }
 
 export const memberCommand = (io: CliIo): Command => new Command('member')
@@ -55,12 +54,11 @@ const drainCommand = (io: CliIo): Command => adminCommand('drain')
   .description('moves everything off a node, which then leaves and stops by itself')
   .addArgument(nodeArgument())
   .addOption(flag('--wait', 'show the progress until the node has left; Ctrl-C stops looking, not the drain'))
-  .addOption(new Option('--force', 'even if fewer nodes are left than replicas are wanted: shards then bear fewer failures'))
+  .addOption(forceFlag())
   .addHelpText('after', '\n"shardkv plan --drain n2" shows beforehand what would move; "member activate" ends a drain.\n\nExamples:\n'
     + '  $ shardkv member drain n2 --wait\n  $ shardkv member drain n2 --force')
   .action(async (node: string, flags: DrainFlags) => {
-    const query = flags.force === true ? '?force=true' : ''
-    await makeChange(io, flags, { wish: { path: `${pathOf(node)}/drain${query}` }, done: `${node} drains` })
+    await makeChange(io, flags, { wish: { path: `${pathOf(node)}/drain${forceQuery(flags)}` }, done: `${node} drains` })
     if (flags.wait === true) await followDrain(io, createAdminClient(io, flags), node)
   })
 
@@ -75,9 +73,10 @@ const activateCommand = (io: CliIo): Command => adminCommand('activate')
 const removeCommand = (io: CliIo): Command => adminCommand('remove')
   .description('removes a node that carries nothing, such as a lost one that was drained')
   .addArgument(nodeArgument())
+  .addOption(forceFlag())
   .addHelpText('after', '\nA node that runs and is drained removes itself.\n\nExample:\n  $ shardkv member remove n3')
-  .action(async (node: string, flags: AdminCommandFlags) => {
-    await makeChange(io, flags, { wish: { method: 'DELETE', path: pathOf(node) }, done: `${node} has left` })
+  .action(async (node: string, flags: ForceFlags) => {
+    await makeChange(io, flags, { wish: { method: 'DELETE', path: `${pathOf(node)}${forceQuery(flags)}` }, done: `${node} has left` })
   })
 
 const weightCommand = (io: CliIo): Command => adminCommand('weight')
@@ -93,9 +92,10 @@ const zoneCommand = (io: CliIo): Command => adminCommand('zone')
   .description('sets what fails together with a node')
   .addArgument(nodeArgument())
   .addArgument(new Argument('<zone>', 'such as rack-2; "" for none'))
-  .addHelpText('after', '\nReplicas of a shard are kept in different zones where there are enough.\n'
-    + '\nExample:\n  $ shardkv member zone n3 rack-2')
-  .action(async (node: string, zone: string, flags: AdminCommandFlags) => {
+  .addOption(forceFlag())
+  .addHelpText('after', '\nReplicas of a shard are kept in different zones where there are enough; a zone that leaves too few of them is\n'
+    + 'refused without --force. A node without a zone counts as one of its own.\n\nExample:\n  $ shardkv member zone n3 rack-2')
+  .action(async (node: string, zone: string, flags: ForceFlags) => {
     const done = zone === '' ? `${node} is in no zone` : `${node} is in zone ${zone}`
-    await makeChange(io, flags, { wish: { method: 'PATCH', path: pathOf(node), body: { zone } }, done })
+    await makeChange(io, flags, { wish: { method: 'PATCH', path: `${pathOf(node)}${forceQuery(flags)}`, body: { zone } }, done })
   })

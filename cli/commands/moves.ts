@@ -20,6 +20,8 @@ export const movesCommand = (io: CliIo): Command => adminCommand('moves')
   .description('shows the moves under way')
   .addOption(flag('--follow', 'print again whenever it changes, until nothing is left to do'))
   .addHelpText('after', '\nSteps: adding (it copies), promoting (it becomes a voter), undoing. ENTRIES LEFT: what the new replica lacks.\n'
+    + 'COPIED grows on both sides while clients write.\n'
+    + 'Raw: move, shard, added, removed, step, entries left, bytes copied, bytes in all, bytes a second, seconds left.\n'
     + '\nExamples:\n  $ shardkv moves\n  $ shardkv moves --follow\n  $ shardkv moves -w json | jq .moves[].step')
   .action(async (flags: MovesFlags) => {
     const client = createAdminClient(io, flags)

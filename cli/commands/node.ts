@@ -7,19 +7,34 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { createAdminListener } from '../../gateway/admin/listener.ts'
+import { createMetricsListener } from '../../gateway/metrics.ts'
 import { serveHealth } from '../../gateway/health.ts'
-import { createProcessLog } from '../../observe/log.ts'
-import { createRequestTracing } from '../../observe/requestTracing.ts'
+import { createPageListener, readPageAssets } from '../../gateway/observatory.ts'
+import { createInstruments } from '../../observe/instruments.ts'
+import { operationTimes } from '../../observe/operationTimes.ts'
+import { openProcessLog } from '../../observe/log.ts'
+import { createLogLevels } from '../../observe/logLevels.ts'
+import { LogTargetError } from '../../observe/logTargets.ts'
+import { createExposition } from '../../observe/metrics/exposition.ts'
+import { processReadings } from '../../observe/metrics/processReadings.ts'
+import { createNodeRecorder } from '../../observe/recorder/recorder.ts'
+import { createRequestRecorder } from '../../observe/recorder/requests.ts'
+import { loggingSlow } from '../../observe/slowLog.ts'
+import { OtlpError, loadInstalled } from '../../observe/tracing/otlp.ts'
+import { createRandomIds } from '../../observe/tracing/randomIds.ts'
+import { openTracing } from '../../observe/tracing/openTracing.ts'
 import { createVitals } from '../../observe/vitals.ts'
 import { acquireLock } from '../../storage/directoryLock.ts'
 import { watchDiskSpace } from '../../storage/diskSpace.ts'
 import { readGenesis } from '../../storage/genesis.ts'
+import { createLocalFiles } from '../../storage/localFiles.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { bootId } from '../../topology/ids.ts'
 import { watchSupervisor } from '../../topology/launcher/supervised.ts'
@@ -27,11 +42,17 @@ import { joinCluster } from '../../topology/joinCluster.ts'
 import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
 import { credentialsOf } from '../credentials.ts'
+import { otlpSecrets } from '../otlpSecrets.ts'
 import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
+import type { ProcessLog } from '../../observe/log.ts'
+import type { LevelName, LogLevels } from '../../observe/logLevels.ts'
+import type { ProcessTracing } from '../../observe/tracing/openTracing.ts'
+import type { TracingSettings } from '../../observe/tracing/settings.ts'
 import type { NatsOptions } from '../../bus/nats.ts'
+import type { PageListener } from '../../gateway/observatory.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Node } from '../../topology/node.ts'
 import type { JoinWish } from '../../topology/ownMembership.ts'
@@ -53,7 +74,17 @@ export interface NodeCommandOptions extends ClusterFlags {
   readonly httpPort: number
   /** Of the admin API. Goes nowhere else: no log, no report. */
   readonly adminToken?: string
-  readonly logLevel: string
+  /** Opens /metrics and nothing else. */
+  readonly metricsToken?: string
+  readonly logLevel: LevelName
+  /** As in observe/logTargets.ts. */
+  readonly logTo?: readonly string[]
+  /** Requests that take longer are logged; 0: none. */
+  readonly slowMs: number
+  readonly tracing: TracingSettings
+  readonly lostAfterMs: number
+  /** What the node sends to new replicas at most. */
+  readonly moveBytesPerSecond: number
   readonly join?: JoinWish
   /** Of ShardKV: reports and micro services say it. */
   readonly version: string
@@ -66,7 +97,10 @@ class StartRefused extends Error {
 
 /** Resolves with the exit code when the node has ended. The process should exit then. */
 export const runNode = async (options: NodeCommandOptions): Promise<number> => {
-  const { log, flush } = createProcessLog({ level: options.logLevel, node: options.id })
+  const levels = createLogLevels(options.logLevel)
+  const opened = await openLog(options, levels)
+  if (opened === null) return EXIT_REFUSED
+  const { log, flush, close } = opened
   const drain = watchForDrain(() => {
     log.info({ actor: 'node' }, 'told to stop before the node had started')
     flush()
@@ -76,10 +110,12 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
     if (options.join !== undefined) await makeDirectory(options.dir)
     const release = await lock(options.dir)
     const known = await ownGenesis(options)
+    const tracing = await traces(options, log)
     const buses = await connectAll(options, log)
     const genesis = known ?? await join(options, buses.control)
-    const code = await serveUntilEnd(options, genesis, { log, buses, drain })
-    await Promise.all(Object.values(buses).map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) })))
+    const code = await serveUntilEnd(options, genesis, { log, levels, buses, drain, tracing })
+    const drains = Object.values(buses).map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) }))
+    await Promise.all([tracing.close(), ...drains])
     await new Promise<void>((resolve) => { release(resolve) })
     return code
   } catch (error) {
@@ -87,7 +123,31 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
     log.error({ actor: 'node', err: error }, refused ? 'this node refuses to start' : 'this node can not start')
     return refused ? EXIT_REFUSED : EXIT_FAILURE
   } finally {
-    flush()
+    await close()
+  }
+}
+
+/** Null when a target can not be opened: there is no log to say so in. */
+const openLog = async (options: NodeCommandOptions, levels: LogLevels): Promise<ProcessLog | null> => {
+  const secrets = [options.adminToken, options.metricsToken, options.natsPassword, ...otlpSecrets(process.env)]
+    .filter((secret) => secret !== undefined)
+  try {
+    return await openProcessLog({ levels, node: options.id, targets: options.logTo, secrets })
+  } catch (error) {
+    if (!(error instanceof LogTargetError)) throw error
+    process.stderr.write(`shardkv: ${error.message}\n`)
+    return null
+  }
+}
+
+const traces = async ({ id, version, tracing }: NodeCommandOptions, log: Logger): Promise<ProcessTracing> => {
+  try {
+    return await openTracing({
+      settings: tracing, node: id, version, env: process.env, clock: createSystemClock(), log,
+      ids: createRandomIds(), random: Math.random, load: loadInstalled,
+    })
+  } catch (error) {
+    throw error instanceof OtlpError ? new StartRefused(error.message) : error
   }
 }
 
@@ -169,25 +229,56 @@ const connectAll = async (options: NodeCommandOptions, log: Logger): Promise<Bus
 
 interface Surroundings {
   readonly log: Logger
+  readonly levels: LogLevels
   readonly buses: Buses
   readonly drain: DrainWatch
+  readonly tracing: ProcessTracing
 }
 
-const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { log, buses, drain }: Surroundings): Promise<number> => {
+/** Beside the compiled sources; a node that runs from the sources themselves has none. */
+const pageOf = async ({ adminToken }: NodeCommandOptions): Promise<PageListener> => {
+  const directory = fileURLToPath(new URL('../../observe/page/', import.meta.url))
+  return createPageListener({ assets: await readPageAssets(createLocalFiles(), directory), isTokenSet: adminToken !== undefined })
+}
+
+const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surroundings: Surroundings): Promise<number> => {
+  const { log, levels, buses, drain, tracing } = surroundings
   const boot = randomBytes(8).toString('hex')
   let node: Node | null = null
   const admin = createAdminListener({
     admin: () => node?.admin() ?? null,
+    observation: () => node?.observation() ?? null,
     host: options.httpHost,
     token: options.adminToken ?? null,
     version: options.version,
+    logLevels: levels,
     newRequestId: () => `admin-${randomBytes(8).toString('hex')}`,
     onFailure: (error) => log.error({ actor: 'admin', err: error }, 'a request of the admin API failed'),
   })
   if ('withheld' in admin) log.warn({ actor: 'admin' }, admin.withheld)
+  const { prefix, lostAfterMs, moveBytesPerSecond } = options
+  const settings = {
+    ...defaultSettings, prefix, lostAfterMs, traceMessages: () => levels.isOn('raft', 'trace'), raftLimits: { moveBytesPerSecond },
+  }
+  const disk = watchDiskSpace(options.dir)
+  const vitals = createVitals(settings.tickMs, disk.space)
+  const instruments = createInstruments(() => Date.now() / 1_000)
+  const metrics = createMetricsListener({
+    host: options.httpHost,
+    adminToken: options.adminToken ?? null,
+    metricsToken: options.metricsToken ?? null,
+    render: createExposition(() => ({
+      records: instruments.records, node: node?.sample() ?? null, process: processReadings(options.version, vitals.loopDelayMicros),
+      traces: tracing.counts(),
+    })),
+    onFailure: (error) => log.error({ actor: 'metrics', err: error }, 'the metrics could not be read'),
+  })
+  if ('withheld' in metrics) log.warn({ actor: 'metrics' }, metrics.withheld)
+  const page = await pageOf(options)
   const health = await new Promise<{ close: () => void }>((resolve, reject) => {
     const server = serveHealth({
-      ...('listener' in admin ? { admin: admin.listener } : {}),
+      ...('listener' in admin ? { admin: admin.listener, page } : {}),
+      ...('listener' in metrics ? { metrics: metrics.listener } : {}),
       host: options.httpHost,
       port: options.httpPort,
       readiness: () => node?.readiness() ?? { ready: false, waitingFor: ['the node to be built'], warnings: [] },
@@ -202,8 +293,8 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
   })
   return new Promise<number>((resolve) => {
     const clock = createSystemClock()
-    const disk = watchDiskSpace(options.dir)
-    const settings = { ...defaultSettings, prefix: options.prefix, traceMessages: options.logLevel === 'trace' }
+    const recorder = createNodeRecorder({ node: options.id, clock })
+    const requests = createRequestRecorder({ recorder, clock })
     const end = (code: number, reason: string): void => {
       disk.stop()
       log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
@@ -224,8 +315,12 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, { lo
         doorsBus: buses.doors,
         controlBus: buses.control,
         log,
-        vitals: createVitals(settings.tickMs, disk.space),
-        tracing: createRequestTracing(options.id),
+        recorder,
+        requests,
+        operationTimes: () => operationTimes(instruments.records),
+        vitals,
+        instruments: options.slowMs === 0 ? instruments.ports : loggingSlow(instruments.ports, log, options.slowMs),
+        tracing: tracing.join(requests.tracing),
       },
       settings,
       ...(options.join === undefined ? {} : { join: options.join }),

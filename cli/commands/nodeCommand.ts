@@ -1,42 +1,104 @@
 /** The flags of `shardkv node`; what it does is in node.ts. */
 
-import { Command } from 'commander'
-import { CliError } from '../exit.ts'
-import { flag, wholeNumber, withClusterFlags } from '../flags.ts'
+import { Command, InvalidArgumentError } from 'commander'
+import { CliError, ExitCode } from '../exit.ts'
+import { byteSize, duration, flag, wholeNumber, withClusterFlags } from '../flags.ts'
+import { isNodeId, isZone } from '../../topology/ids.ts'
+import { MOVE_BYTES_PER_SECOND_DEFAULT, defaultSettings } from '../../topology/nodeOptions.ts'
+import { levelNames } from '../../observe/logLevels.ts'
+import {
+  TRACES_PER_SECOND_DEFAULT, TracingSettingsError, otlpProtocols, traceRatioOf, tracingSettingsOf,
+} from '../../observe/tracing/settings.ts'
 import { WEIGHT_MAX, WEIGHT_MIN } from '../../topology/ownMembership.ts'
-import type { ExitCode } from '../exit.ts'
+import type { LevelName } from '../../observe/logLevels.ts'
+import type { TracingFlags, TracingSettings } from '../../observe/tracing/settings.ts'
 import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
 
-interface NodeFlags extends ClusterFlags {
+interface NodeFlags extends ClusterFlags, TracingFlags {
   readonly id: string
   readonly dir: string
   readonly httpHost: string
   readonly httpPort: number
   readonly adminToken?: string
-  readonly logLevel: string
+  readonly metricsToken?: string
+  readonly logLevel: LevelName
+  readonly logTo?: readonly string[]
+  readonly slowMs: number
+  readonly lostAfter: number
   readonly join: boolean
   readonly weight: number
   readonly zone: string
+  readonly moveBytesPerSecond: number
 }
+
+/** Less is soon mistaken for a busy machine. */
+const LOST_AFTER_MS_MIN = 1_000
+const LOST_AFTER_MS_MAX = 7 * 86_400_000
+const MOVE_BYTES_PER_SECOND_MIN = 65_536
+const MOVE_BYTES_PER_SECOND_MAX = 2 ** 40
+const TRACES_PER_SECOND_MAX = 10_000
 
 export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
   .description('runs one node: on a directory of its own, or on a new one that joins')
-  .addOption(flag('--id <node>', 'the name of this node').makeOptionMandatory())
+  .addOption(flag('--id <node>', 'the name of this node').argParser(nodeName).makeOptionMandatory())
   .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
   .addOption(flag('--join', 'joins the cluster that answers on the prefix, if the directory is new or its node has left').default(false))
   .addOption(flag('--weight <n>', 'with --join: how much it carries, compared with the others')
     .argParser(wholeNumber(WEIGHT_MIN, WEIGHT_MAX)).default(WEIGHT_MIN))
-  .addOption(flag('--zone <name>', 'with --join: what fails together with it').default(''))
-  .addOption(flag('--http-host <address>', 'where /livez, /readyz and the admin API listen').default('127.0.0.1'))
+  .addOption(flag('--zone <name>', 'with --join: what fails together with it').argParser(zoneName).default(''))
+  .addOption(flag('--lost-after <time>', 'how long a silent node is waited for before its replicas are rebuilt elsewhere')
+    .argParser(duration(LOST_AFTER_MS_MIN, LOST_AFTER_MS_MAX)).default(defaultSettings.lostAfterMs, '30s'))
+  .addOption(flag('--move-bytes-per-second <size>', 'the most it sends to new replicas in a second, such as 32MiB')
+    .argParser(byteSize(MOVE_BYTES_PER_SECOND_MIN, MOVE_BYTES_PER_SECOND_MAX)).default(MOVE_BYTES_PER_SECOND_DEFAULT, '32MiB'))
+  .addOption(flag('--http-host <address>', 'where /livez, /readyz, /metrics and the admin API listen').default('127.0.0.1'))
   .addOption(flag('--http-port <port>', 'their port; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))
   .addOption(flag('--admin-token <token>', 'what the admin API asks for; needed where --http-host is not loopback'))
-  .addOption(flag('--log-level <level>', 'what is logged').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
+  .addOption(flag('--metrics-token <token>', 'what /metrics asks for, beside the admin token; it opens nothing else'))
+  .addOption(flag('--log-level <level>', 'what is logged').choices(levelNames).default('info'))
+  .addOption(flag('--log-to <targets>', 'where to, separated by commas: stdout, roll:FILE, syslog:URL, elastic:URL, loki:URL, otlp:URL')
+    .argParser((text) => text.split(',')))
+  .addOption(flag('--slow-ms <ms>', 'requests that take longer are logged; 0: none').argParser(wholeNumber(0, 60_000)).default(1_000))
+  .addOption(flag('--otlp-endpoint <url>', 'where spans are sent to, as http://127.0.0.1:4318 (also OTEL_EXPORTER_OTLP_ENDPOINT)'))
+  .addOption(flag('--otlp-protocol <protocol>', 'how: http/protobuf unless told otherwise (also OTEL_EXPORTER_OTLP_PROTOCOL)')
+    .choices(otlpProtocols))
+  .addOption(flag('--trace-ratio <share>', 'of requests without a trace, how many get one, 0 to 1 (also OTEL_TRACES_SAMPLER_ARG)')
+    .argParser(traceShare))
+  .addOption(flag('--traces-per-second <n>', 'the most requests that are sampled in a second, whoever asks for it')
+    .argParser(wholeNumber(0, TRACES_PER_SECOND_MAX)).default(TRACES_PER_SECOND_DEFAULT))
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExamples:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
     + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it')
   .action(async (flags: NodeFlags) => {
-    const { join, weight, zone, ...rest } = flags
-    const code = await io.runNode({ ...rest, ...(join ? { join: { weight, zone } } : {}), version: await io.version() })
+    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...rest } = flags
+    const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }
+    const tracing = tracingFor({ otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond }, io.env)
+    const code = await io.runNode({ ...rest, ...membership, tracing, version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
   })
+
+const tracingFor = (flags: TracingFlags, env: CliIo['env']): TracingSettings => {
+  try {
+    return tracingSettingsOf(flags, env)
+  } catch (error) {
+    throw error instanceof TracingSettingsError ? new CliError(ExitCode.usage, error.message) : error
+  }
+}
+
+const traceShare = (text: string): number => {
+  try {
+    return traceRatioOf(text, 'The share')
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
+const nodeName = (text: string): string => {
+  if (!isNodeId(text)) throw new InvalidArgumentError('It is 1-32 of a-z, 0-9 and -, starting with a letter.')
+  return text
+}
+
+const zoneName = (text: string): string => {
+  if (!isZone(text)) throw new InvalidArgumentError('It is 1-32 of a-z, 0-9 and -, starting with a letter or digit; or empty for none.')
+  return text
+}

@@ -23,6 +23,9 @@ export const shardCommand = (io: CliIo): Command => new Command('shard')
   .addCommand(moveCommand(io))
   .addCommand(transferCommand(io))
 
+/** A node of an earlier version says nothing of damage. */
+type ShardListed = Omit<ShardView, 'damaged'> & Partial<Pick<ShardView, 'damaged'>>
+
 const listCommand = (io: CliIo): Command => adminCommand('list')
   .description('shows every shard\'s replicas, leader and move')
   .addHelpText('after', '\nREPLICAS are in order of preference: the first is to lead.\n\nExample:\n  $ shardkv shard list')
@@ -30,12 +33,13 @@ const listCommand = (io: CliIo): Command => adminCommand('list')
     const answer = await createAdminClient(io, flags).get<ShardsAnswer>('/v1/shards')
     const rows = answer.shards.map(rowOf)
     await printResult(io, flags.writeOut, {
-      raw: tabbed(rows), json: answer, table: table(['SHARD', 'LEADER', 'REPLICAS', 'MOVE'], rows, { numeric: [0] }),
+      raw: tabbed(rows), json: answer, table: table(['SHARD', 'LEADER', 'REPLICAS', 'MOVE', 'DAMAGED'], rows, { numeric: [0] }),
     })
   })
 
-const rowOf = ({ shard, leader, replicas, move }: ShardView): string[] => [
+const rowOf = ({ shard, leader, replicas, move, damaged = [] }: ShardListed): string[] => [
   String(shard), leader ?? 'none', replicas.join(' '), move === null ? NOBODY : `${move.id} ${changeText(move)} ${move.step}`,
+  damaged.length === 0 ? NOBODY : damaged.map(({ replica, state }) => `${replica} ${state}`).join(', '),
 ]
 
 const moveCommand = (io: CliIo): Command => adminCommand('move')

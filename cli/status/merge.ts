@@ -4,15 +4,22 @@
  * unreachable, not left out.
  */
 
+import { FIRST_LEVEL } from '../../topology/level.ts'
 import type { PeerState, PeerView } from '../../actors/gossip/protocol.ts'
-import type { GossipReport, NodeReport, ReplicaReport, Routing } from '../../topology/report.ts'
+import type { GossipReport, MemberPlace, NodeReport, ReplicaHealth, ReplicaReport, Routing } from '../../topology/report.ts'
 
 export interface ClusterStatus {
   readonly cluster: string
   readonly epoch: number
+  /** The layout level in force; null where nobody says. */
+  readonly level: number | null
+  /** What keeps the next one off, of the nodes whose build does not know it or that do not answer; empty where no build knows it. */
+  readonly levelWaitsFor: readonly string[]
   readonly shardCount: number
   readonly broker: { readonly url: string; readonly version: string; readonly routing: Routing }
   readonly nodes: readonly NodeStatus[]
+  /** What the newest map says of the nodes; empty where nobody says. */
+  readonly places: readonly MemberPlace[]
   readonly shards: readonly ShardStatus[]
 }
 
@@ -35,6 +42,7 @@ export interface ReplicaStatus {
   /** What the leader knows to be durable there; null when no leader says. */
   readonly matchIndex: number | null
   readonly quarantined?: string
+  readonly health?: ReplicaHealth
 }
 
 export interface ShardStatus {
@@ -61,11 +69,21 @@ export const mergeReports = (all: readonly NodeReport[]): ClusterStatus | undefi
   return {
     cluster: newest.cluster,
     epoch: newest.epoch,
+    level: newest.level ?? null,
+    levelWaitsFor: waitingFor(newest, reports),
     shardCount: newest.shardCount,
     broker: { ...newest.broker, routing: worstRouting(reports) },
     nodes: nodesOf(newest.members, reports),
+    places: newest.places ?? [],
     shards,
   }
+}
+
+const waitingFor = ({ level = FIRST_LEVEL, members }: NodeReport, reports: readonly NodeReport[]): readonly string[] => {
+  const knows = (report: NodeReport): boolean => (report.node.levels?.max ?? FIRST_LEVEL) > level
+  if (!reports.some(knows)) return []
+  const knowing = new Set<string>(reports.filter(knows).map(({ node }) => node.id))
+  return members.filter((node) => !knowing.has(node)).toSorted(byNumber)
 }
 
 const largestCluster = (all: readonly NodeReport[]): readonly NodeReport[] => {
@@ -117,9 +135,15 @@ const shardStatus = (id: number, placed: readonly Placed[]): ShardStatus => {
       const own = placed.find((one) => one.node === node)?.replica
       const matchIndex = Object.entries(match).find(([name]) => nodeName(name) === node)?.[1] ?? null
       const base = { node, role: roleOf(own, leader?.node === node), matchIndex }
-      return own?.quarantined === undefined ? base : { ...base, quarantined: own.quarantined }
+      return { ...base, ...illnessOf(own) }
     }),
   }
+}
+
+/** A node of an earlier version says only whether it is quarantined. */
+const illnessOf = (replica: ReplicaReport | undefined): Pick<ReplicaStatus, 'quarantined' | 'health'> => {
+  const { quarantined, health = quarantined === undefined ? undefined : 'quarantined' as const } = replica ?? {}
+  return { ...(quarantined === undefined ? {} : { quarantined }), ...(health === undefined ? {} : { health }) }
 }
 
 /** A deposed leader that does not know it yet is not shown as a second leader. */

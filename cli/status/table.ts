@@ -14,7 +14,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
   const { broker } = status
   const routing = broker.routing === 'broker' ? 'the broker' : color.yellow(broker.routing)
   const lines = [
-    `cluster ${status.cluster}, epoch ${status.epoch}, ${status.shardCount} shards`,
+    `cluster ${status.cluster}, epoch ${status.epoch}, ${levelText(status, color)}${status.shardCount} shards`,
     `broker ${broker.url}, nats-server ${broker.version}, routing by ${routing}`,
     '',
     table(['NODE', 'STATE', 'LEADS', 'SEES', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId, sees }) => [
@@ -38,6 +38,12 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
   return lines.join('\n')
 }
 
+const levelText = ({ level, levelWaitsFor }: ClusterStatus, color: Colors): string => {
+  if (level === null) return ''
+  const waits = levelWaitsFor.length === 0 ? '' : color.yellow(` (${level + 1} waits for ${names(levelWaitsFor)})`)
+  return `layout level ${level}${waits}, `
+}
+
 /** `2 alive`, or `1 alive, suspect: n2, dead: n3`: what the node's failure detector believes of the others. It decides nothing. */
 const seesText = (sees: Sees | null, color: Colors): string => {
   if (sees === null) return '-'
@@ -53,8 +59,8 @@ const names = (all: readonly string[]): string => {
   return all.length > NAMES_SHOWN ? `${shown} and ${all.length - NAMES_SHOWN} more` : shown
 }
 
-const replicaText = (shard: ShardStatus, { node, role, matchIndex, quarantined }: ReplicaStatus): string => {
-  const state = quarantined === undefined ? role : 'quarantined'
+const replicaText = (shard: ShardStatus, { node, role, matchIndex, health }: ReplicaStatus): string => {
+  const state = health ?? role
   const note = state === 'follower' || state === 'leader' ? '' : ` ${state}`
   const behind = matchIndex === null ? '?' : String(matchIndex)
   return `${node}${node === shard.leader ? '*' : ''}${note} ${behind}`

@@ -19,7 +19,7 @@ const FRAME_BYTES_MAX = 1_048_576
 const encode = (envelope: Envelope, messages: readonly FrameMessage[]): Uint8Array => {
   const frames: Uint8Array[] = []
   const encoder = createFrameEncoder({
-    from: peer, to: self, envelope, bytesTarget: FRAME_BYTES_MAX, bytesMax: FRAME_BYTES_MAX,
+    from: peer, to: self, envelope, bytesTarget: FRAME_BYTES_MAX, bytesMax: FRAME_BYTES_MAX, mayPack: () => true,
     onFrame: (frame) => { frames.push(Uint8Array.from(frame)) },
   })
   for (const { to, message } of messages) encoder.add(to, message)
@@ -45,6 +45,21 @@ const drawMessage = (random: Random): FrameMessage => {
   } }
 }
 
+/** In a third of the frames heartbeats or their answers that follow each other, which are packed. */
+const drawRun = (random: Random): readonly FrameMessage[] => {
+  if (!chance(random, 0.34)) return []
+  const isAsked = chance(random, 0.5)
+  return Array.from({ length: between(random, 2, 6) }, () => ({
+    to: `raft/${between(random, 0, 1_024)}`,
+    message: {
+      type: 'raft', from: replicaId(peer, between(random, 1, 300)), to: replicaId(self, between(random, 1, 300)),
+      message: isAsked
+        ? { type: 'raft.heartbeat', term: drawWhole(random), commitIndex: drawWhole(random), round: drawWhole(random) }
+        : { type: 'raft.heartbeatAcked', term: drawWhole(random), round: drawWhole(random), diskStalled: chance(random, 0.5) },
+    },
+  }))
+}
+
 const drawEnvelope = (random: Random): Envelope => ({
   boot: bootId(drawHex(random, 16)), clusterHash: drawU32(random),
   ...(chance(random, 0.3) ? { trace: { traceId: drawHex(random, 32), spanId: drawHex(random, 16), flags: between(random, 0, 255) } } : {}),
@@ -54,7 +69,7 @@ const typeOf = ({ message }: FrameMessage): string => (message.type === 'raft' ?
 
 export const frame: Target = {
   name: 'frame', share: 8, isCanonical: false, scratchBytes: 64 * 1_024,
-  example: (random) => encode(drawEnvelope(random), [drawMessage(random), ...drawList(random, 3, drawMessage)]),
+  example: (random) => encode(drawEnvelope(random), [...drawRun(random), drawMessage(random), ...drawList(random, 3, drawMessage)]),
   decode: (bytes) => {
     const opened = openEnvelope(bytes)
     if (!opened.ok) return refused(`${opened.refusal}: ${opened.detail}`)

@@ -7,7 +7,11 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { addChanges } from './changeHandlers.ts'
 import { createGuard } from './guard.ts'
 import { PROBLEM_TYPE, ProblemError, problemOf } from './problems.ts'
+import { addObservation } from './observeHandlers.ts'
 import { addReads } from './readHandlers.ts'
+import { addLog } from './logHandlers.ts'
+import type { LogLevels } from '../../observe/logLevels.ts'
+import type { Observation } from '../../observe/recorder/observation.ts'
 import type { ClusterAdmin } from '../../topology/clusterAdmin.ts'
 import type { Problem } from './views.ts'
 
@@ -19,8 +23,11 @@ const WAITING_MAX = 64
 export interface AdminAppOptions {
   /** Null while the node starts. */
   readonly admin: () => ClusterAdmin | null
+  /** Null while the node starts, or when nothing is recorded. */
+  readonly observation: () => Observation | null
   readonly token: string | null
   readonly version: string
+  readonly logLevels: LogLevels
   /** Fresh, at most 64 printable characters. */
   readonly newRequestId: () => string
   /** A bug: the caller is told no more than that. */
@@ -55,12 +62,10 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
       waiting -= 1
     }
   })
-  const admin = (): ClusterAdmin => {
-    const there = options.admin()
-    if (there === null) throw new ProblemError('starting', 'this node is starting, or ending: ask another, or again in a moment')
-    return there
-  }
+  const admin = (): ClusterAdmin => options.admin() ?? notYet()
   addReads(app, admin)
+  addObservation(app, () => options.observation() ?? notYet())
+  addLog(app, options.logLevels)
   addChanges(app, { admin, newRequestId: options.newRequestId })
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'ShardKV admin API', version: options.version } })
   app.notFound((c) => answer(problemOf('noSuchPath', `there is no ${c.req.method} ${c.req.path}; /openapi.json lists what there is`)))
@@ -71,6 +76,10 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
     return answer(problemOf('internal', 'this is a bug: the node\'s log says more'))
   })
   return { fetch: (request) => app.fetch(request) }
+}
+
+const notYet = (): never => {
+  throw new ProblemError('starting', 'this node is starting, or ending: ask another, or again in a moment')
 }
 
 /** Node reads no more of a body than Content-Length says, so nothing else has to be counted. */

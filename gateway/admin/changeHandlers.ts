@@ -21,11 +21,13 @@ interface ChangeHeaders {
   readonly 'shardkv-by'?: string | undefined
 }
 
+const unforced = { force: false }
+
 export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOptions): void => {
   const termsOf = ({ 'shardkv-by': by = 'admin', 'idempotency-key': request = newRequestId() }: ChangeHeaders) => ({ by, request })
-  const change = async (headers: ChangeHeaders, wish: Wish): Promise<ChangeAnswer> => {
+  const change = async (headers: ChangeHeaders, wish: Wish, { force: isForced } = unforced): Promise<ChangeAnswer> => {
     const outcome = await new Promise<Outcome | null>((resolve) => {
-      admin().change({ wish, expectedEpoch: epochIn(headers), ...termsOf(headers) }, resolve)
+      admin().change({ wish, expectedEpoch: epochIn(headers), isForced, ...termsOf(headers) }, resolve)
     })
     const decided = decidedOrThrow(outcome)
     const move = decided.kind === 'applied' && decided.move !== 0 ? decided.move : null
@@ -33,22 +35,26 @@ export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOpt
   }
 
   app.openapi(changeRoutes.cluster, async (c) => {
-    const { replicationFactor } = c.req.valid('json')
-    return c.json(await change(c.req.valid('header'), { kind: 'setReplicationFactor', replicationFactor }), 200)
+    const { replicationFactor, isBalanced = true } = c.req.valid('json')
+    const wish: Wish = replicationFactor === undefined ? { kind: 'setBalance', isOn: isBalanced }
+      : { kind: 'setReplicationFactor', replicationFactor }
+    return c.json(await change(c.req.valid('header'), wish, c.req.valid('query')), 200)
   })
   app.openapi(changeRoutes.drain, async (c) => {
     const wish = { kind: 'drainNode', node: c.req.valid('param').id as NodeId, isForced: c.req.valid('query').force } as const
-    return c.json(await change(c.req.valid('header'), wish), 200)
+    return c.json(await change(c.req.valid('header'), wish, c.req.valid('query')), 200)
   })
   app.openapi(changeRoutes.activate, async (c) =>
     c.json(await change(c.req.valid('header'), { kind: 'activateNode', node: c.req.valid('param').id as NodeId }), 200))
-  app.openapi(changeRoutes.remove, async (c) =>
-    c.json(await change(c.req.valid('header'), { kind: 'removeNode', node: c.req.valid('param').id as NodeId }), 200))
+  app.openapi(changeRoutes.remove, async (c) => {
+    const wish = { kind: 'removeNode', node: c.req.valid('param').id as NodeId } as const
+    return c.json(await change(c.req.valid('header'), wish, c.req.valid('query')), 200)
+  })
   app.openapi(changeRoutes.node, async (c) => {
     const node = c.req.valid('param').id as NodeId
     const { weight, zone = '' } = c.req.valid('json')
     const wish: Wish = weight === undefined ? { kind: 'setZone', node, zone } : { kind: 'setWeight', node, weight }
-    return c.json(await change(c.req.valid('header'), wish), 200)
+    return c.json(await change(c.req.valid('header'), wish, c.req.valid('query')), 200)
   })
   app.openapi(changeRoutes.move, async (c) => {
     const { group, add, remove } = c.req.valid('json')

@@ -24,6 +24,9 @@ export interface GuardedRequest {
 
 export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 
+/** Of a Host header. */
+export const isLocalName = (host: string): boolean => isLoopback(nameOf(host))
+
 /** Null: it may pass. The token is compared in a time that does not depend on how much of it is right. */
 export const createGuard = (token: string | null): ((request: GuardedRequest) => Problem | null) => {
   const wanted = token === null ? null : digest(token)
@@ -34,7 +37,7 @@ export const createGuard = (token: string | null): ((request: GuardedRequest) =>
       return problemOf('foreignOrigin', 'a page of another origin asks: this API is for programs, and for its own pages')
     }
     if (wanted !== null) return isRight(wanted, header('authorization')) ? null : unauthorised
-    return isLoopback(nameOf(header('host') ?? '')) ? null : foreignHost
+    return isLocalName(header('host') ?? '') ? null : foreignHost
   }
 }
 

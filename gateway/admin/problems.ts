@@ -10,19 +10,22 @@ export const PROBLEM_TYPE = 'application/problem+json'
 
 /** Reasons of this API itself. */
 type OwnReason =
-  | 'malformed' | 'noSuchPath' | 'unauthorised' | 'foreignHost' | 'foreignOrigin' | 'lengthRequired' | 'tooLarge'
+  | 'malformed' | 'noSuchPath' | 'methodNotAllowed' | 'unauthorised' | 'foreignHost' | 'foreignOrigin' | 'lengthRequired' | 'tooLarge'
   | 'unsupportedMediaType' | 'starting' | 'undecided' | 'givenUp' | 'overloaded' | 'internal'
 
 export type ProblemReason = RefusalReason | OwnReason
 
 const statuses: Readonly<Record<ProblemReason, number>> = {
-  malformed: 400, unauthorised: 401, foreignHost: 403, foreignOrigin: 403, noSuchPath: 404, lengthRequired: 411, tooLarge: 413,
+  malformed: 400, unauthorised: 401, foreignHost: 403, foreignOrigin: 403, noSuchPath: 404, methodNotAllowed: 405, lengthRequired: 411,
+  tooLarge: 413,
   unsupportedMediaType: 415, internal: 500, starting: 503, undecided: 503, overloaded: 503, givenUp: 504,
   unknownNode: 404, unknownGroup: 404, unknownReplica: 404, moveUnknown: 404,
   staleEpoch: 412,
   invalid: 422, weightOutOfRange: 422, zoneInvalid: 422, replicationFactorInvalid: 422,
   nodeLeft: 409, nodeDraining: 409, nodeExists: 409, nodeCarriesReplicas: 409, lastNode: 409, tooFewNodes: 409, tooManyNodes: 409,
+  zonesTooFew: 409,
   alreadyThere: 409, wouldLoseQuorum: 409, tooFewReplicas: 409, moveInProgress: 409, paused: 409, notPaused: 409, notPossible: 409,
+  levelUnknown: 409,
 }
 
 type More = Pick<Problem, 'epoch' | 'errors'>

@@ -36,6 +36,12 @@ const changeHeaders = z.object({
   }),
 })
 
+const forceQuery = z.object({
+  force: z.stringbool().default(false).openapi({
+    description: 'Even where that leaves fewer nodes than replicas, or fewer zones.', type: 'boolean',
+  }),
+})
+
 const changed = { responses: { 200: json(changeAnswer, 'What was decided.'), ...failure } }
 
 export const readRoutes = {
@@ -67,18 +73,21 @@ export const readRoutes = {
 }
 
 export const changeRoutes = {
-  cluster: createRoute({ method: 'patch', path: '/v1/cluster', summary: 'Sets how many replicas every shard is to have',
-    request: { headers: changeHeaders, body: body(z.strictObject({ replicationFactor: z.int().nonnegative() })) }, ...changed }),
+  cluster: createRoute({ method: 'patch', path: '/v1/cluster',
+    summary: 'Sets how many replicas every shard is to have, or whether load moves anything',
+    request: { headers: changeHeaders, query: forceQuery, body: body(
+      z.strictObject({ replicationFactor: z.int().nonnegative().optional(), isBalanced: z.boolean().optional() })
+        .refine(({ replicationFactor, isBalanced }) => (replicationFactor === undefined) !== (isBalanced === undefined),
+          'give replicationFactor or isBalanced, one at a time'),
+    ) }, ...changed }),
   drain: createRoute({ method: 'post', path: '/v1/nodes/{id}/drain', summary: 'Moves everything off a node, which then leaves and stops',
-    request: { params: nodeParams, headers: changeHeaders, query: z.object({
-      force: z.stringbool().default(false).openapi({ description: 'Even where that leaves fewer replicas than wanted.', type: 'boolean' }),
-    }) }, ...changed }),
+    request: { params: nodeParams, headers: changeHeaders, query: forceQuery }, ...changed }),
   activate: createRoute({ method: 'post', path: '/v1/nodes/{id}/activate', summary: 'Ends a drain',
     request: { params: nodeParams, headers: changeHeaders }, ...changed }),
   remove: createRoute({ method: 'delete', path: '/v1/nodes/{id}', summary: 'Removes a node that carries nothing',
-    request: { params: nodeParams, headers: changeHeaders }, ...changed }),
+    request: { params: nodeParams, headers: changeHeaders, query: forceQuery }, ...changed }),
   node: createRoute({ method: 'patch', path: '/v1/nodes/{id}', summary: 'Sets a node\'s weight, or its zone',
-    request: { params: nodeParams, headers: changeHeaders, body: body(
+    request: { params: nodeParams, headers: changeHeaders, query: forceQuery, body: body(
       z.strictObject({ weight: z.int().nonnegative().optional(), zone: z.string().max(ZONE_CHARACTERS_MAX).optional() })
         .refine(({ weight, zone }) => (weight === undefined) !== (zone === undefined), 'give weight or zone, one at a time'),
     ) }, ...changed }),

@@ -24,6 +24,10 @@ export const move = z.object({
   step: z.enum(['adding', 'promoting', 'undoing']),
   orderedAt: epoch,
   entriesLeft: z.int().nullable().openapi({ description: 'Log entries that the added replica lacks; null while nobody has said.' }),
+  bytes: z.object({
+    done: z.int(), total: z.int().openapi({ description: 'Grows while clients write: that has to be copied, too.' }), perSecond: z.int(),
+    secondsLeft: z.int().nullable().openapi({ description: 'At this speed; null while it stands still.' }),
+  }).nullable().openapi({ description: 'Of the copy to the added replica; null while nobody has said.' }),
 }).openapi('Move')
 
 const plannedMove = z.object({ group, add: node.nullable(), remove: replica.nullable() }).openapi('PlannedMove')
@@ -44,7 +48,12 @@ export const shardView = z.object({
   shard,
   replicas: z.array(replica).openapi({ description: 'In order of preference: the first is to lead.' }),
   leader: node.nullable().openapi({ description: 'As far as the answering node knows.' }),
+  load: z.object({ operationsPerSecond: z.int(), writtenBytesPerSecond: z.int(), keys: z.int(), keyBytes: z.int() }).nullable()
+    .openapi({ description: 'Smoothed over a minute, as the meta group\'s leader has gathered; null while it does not know.' }),
   move: move.nullable(),
+  damaged: z.array(z.object({ replica, state: z.enum(['quarantined', 'repairing']) })).openapi({
+    description: 'Replicas that count for nothing, as far as the answering node knows; repairing: its replacement is under way.',
+  }),
 }).openapi('Shard')
 
 export const clusterAnswer = z.object({
@@ -72,7 +81,14 @@ export const planAnswer = z.object({
   next: z.array(plannedMove).openapi({ description: 'What of it may begin now.' }),
   cancels: z.array(z.int()).openapi({ description: 'Moves that have become pointless.' }),
   preferences: z.array(z.object({ shard, replicas: z.array(replica) })).openapi({ description: 'Orders of preference that change.' }),
-  blocked: z.array(group).openapi({ description: 'Groups that need a change and have no live majority to make it.' }),
+  blocked: z.array(group).openapi({
+    description: 'Groups that need a change and have no majority of live, undamaged replicas to make it.',
+  }),
+  balance: z.object({
+    isOn: z.boolean().openapi({ description: 'Load moves leaders and replicas, once nothing else is left to do.' }),
+    nodes: z.array(z.object({ id: node, weight: z.int(), operationsPerSecond: z.int() }))
+      .openapi({ description: 'What is asked of the shards that the node is to lead.' }),
+  }),
 }).openapi('Plan')
 
 export const ringAnswer = z.object({
@@ -91,8 +107,10 @@ export const settingsAnswer = z.object({
   ...read,
   replicationFactor: z.int(),
   isPaused: z.boolean(),
+  isBalanced: z.boolean(),
   node: z.object({
     id: node, prefix: z.string(), tickMs: z.number(), lostAfterMs: z.number(), movesMax: z.int(), movesPerNodeMax: z.int(),
+    moveBytesPerSecond: z.int(),
   }).openapi({ description: 'Of the answering node.' }),
 }).openapi('Settings')
 

@@ -2,14 +2,18 @@
  * Committed is for ever, and the same everywhere (Raft, state machine safety). Whoever commits an index first
  * writes the ledger's line; everybody else, in every life, must have the same entry there. Only a leader commits
  * first, at an entry of its own term (5.4.2), and only what a quorum has promised to keep: an acceptance that
- * went over the wire, or the leader's own durable log.
+ * went over the wire, or the leader's own durable log. A quorum is one of both halves while the configuration is joint (thesis 4.3).
+ *
+ * One event may commit and then append another configuration: a frame with acceptances of a shard and of the meta group does. What it
+ * committed was counted by the configuration that was in force before, so either counts. And one event may commit and then end the
+ * leadership, as the commit of a configuration without the leader does (thesis 4.2.2): then it is judged as the leader that it was.
  *
  * commit <= durable on a quorum; applied <= commit.
  */
 
 import { isQuorum } from '../view.ts'
 import { isSameEntry } from './logMatching.ts'
-import type { Index, Term } from '../../actors/raft/protocol.ts'
+import type { Configuration, Index, Term } from '../../actors/raft/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
 import type { ShardLedger } from '../ledger.ts'
@@ -19,11 +23,20 @@ interface Acceptance {
   readonly index: Index
 }
 
+interface Look {
+  readonly life: number
+  readonly configuration: Configuration
+  /** The term that it led then; null: it did not lead. */
+  readonly led: Term | null
+}
+
 export const createCommittedForever = (now: () => number): Invariant => {
   /** How far each replica has accepted in the newest term in which it did. */
   const accepted = new Map<string, Acceptance>()
   /** How far each replica's commits have been compared, by life. */
   const compared = new Map<string, { readonly life: number; readonly index: Index }>()
+  /** Each replica at its last look. */
+  const looks = new Map<string, Look>()
 
   /** Acceptances of one term leave in any order: the greatest counts. */
   const accept = (key: string, term: Term, index: Index): void => {
@@ -31,19 +44,24 @@ export const createCommittedForever = (now: () => number): Invariant => {
     if (known === undefined || term > known.term) accepted.set(key, { term, index })
     else if (term === known.term && index > known.index) accepted.set(key, { term, index })
   }
-  const hasAccepted = (view: ReplicaView, voter: ReplicaId, index: Index): boolean => {
-    if (voter === view.id) return (view.matchIndex.get(voter) ?? 0) >= index
-    const known = accepted.get(`${view.shard} ${voter}`)
-    return known !== undefined && known.term === view.term && known.index >= index
+  const hasAccepted = (view: ReplicaView, voter: ReplicaId, led: Term): boolean => {
+    const { id, role, shard, commitIndex, matchIndex, durableIndex } = view
+    if (voter === id) return (role === 'leader' ? matchIndex.get(voter) ?? 0 : durableIndex) >= commitIndex
+    const known = accepted.get(`${shard} ${voter}`)
+    return known !== undefined && known.term === led && known.index >= commitIndex
   }
-  const checkFirst = (view: ReplicaView): Problem => {
-    const { id, role, term, commitIndex } = view
-    if (role !== 'leader') return `${id} is the first to commit index ${commitIndex}, but it is ${role}`
+  const isHeldBy = (view: ReplicaView, { voters, outgoing }: Configuration, led: Term): boolean => [voters, outgoing].every((half) =>
+    half.length === 0 || isQuorum(half.filter((voter) => hasAccepted(view, voter, led)).length, half))
+  const checkFirst = (view: ReplicaView, before: Look): Problem => {
+    const { id, role, commitIndex } = view
+    const term = role === 'leader' ? view.term : before.led
+    if (term === null) return `${id} is the first to commit index ${commitIndex}, but it is ${role}`
     const own = view.entryAt(commitIndex)?.term
     if (own !== term) return `leader ${id} of term ${term} commits index ${commitIndex} of term ${own ?? 'none'} by counting`
-    const holders = view.voters.filter((voter) => hasAccepted(view, voter, commitIndex))
-    return isQuorum(holders.length, view.voters) ? null
-      : `${id} commits index ${commitIndex}, which only ${holders.join(', ') || 'nobody'} of ${view.voters.join(', ')} has made durable`
+    if (isHeldBy(view, before.configuration, term) || isHeldBy(view, view.configuration, term)) return null
+    const members = [...new Set([...view.voters, ...view.configuration.outgoing])]
+    const holders = members.filter((voter) => hasAccepted(view, voter, term))
+    return `${id} commits index ${commitIndex}, which only ${holders.join(', ') || 'nobody'} of ${members.join(', ')} has made durable`
   }
   const compareNew = (view: ReplicaView, ledger: ShardLedger, from: Index): Problem => {
     for (let index = from + 1; index <= view.commitIndex; index += 1) {
@@ -66,12 +84,16 @@ export const createCommittedForever = (now: () => number): Invariant => {
     },
     check: (view, ledger) => {
       const key = `${view.shard} ${view.id}`
+      const look = { life: view.life, configuration: view.configuration, led: view.role === 'leader' ? view.term : null }
+      const last = looks.get(key)
+      const before = last?.life === view.life ? last : { ...look, led: null }
+      looks.set(key, look)
       const known = compared.get(key)
       const from = known?.life === view.life ? known.index : Math.min(view.snapshotIndex, view.commitIndex)
       if (view.commitIndex <= from) return null
       const committed = ledger.lines.length
       if (view.snapshotIndex > committed) return `${view.id} has a snapshot at ${view.snapshotIndex}; ${committed} are committed`
-      const problem = view.commitIndex > committed ? checkFirst(view) : null
+      const problem = view.commitIndex > committed ? checkFirst(view, before) : null
       if (problem !== null) return problem
       compared.set(key, { life: view.life, index: view.commitIndex })
       return compareNew(view, ledger, from)

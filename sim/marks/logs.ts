@@ -15,6 +15,8 @@ export const logs = defineSubject('logs', [
   'an entry committed that a member did not have yet',
   'a leader committed what its own disk did not hold yet',
   'a follower knew of a commit that its own disk did not hold yet',
+  'a leader had more to apply than one turn takes',
+  'a leader was deposed, or elected, with more to apply',
   'a member was far behind its leader',
   'an append was rejected',
   'a rejection skipped more than one entry',
@@ -66,6 +68,10 @@ export const logs = defineSubject('logs', [
       if (hasCommitted && view.role !== 'leader' && view.commitIndex > view.durableIndex) {
         hit('a follower knew of a commit that its own disk did not hold yet')
       }
+      if (view.role === 'leader' && hasMoreToApply(view)) hit('a leader had more to apply than one turn takes')
+      if ((view.role === 'leader') !== (before.role === 'leader') && hasMoreToApply(before)) {
+        hit('a leader was deposed, or elected, with more to apply')
+      }
       if (view.lastIndex !== before.lastIndex || view.lastTerm !== before.lastTerm) onLog(view, before)
       if (view.role === 'leader' && before.role !== 'leader' && (view.entryAt(view.commitIndex + 1)?.term ?? view.term) < view.term) {
         hit('a new leader found uncommitted entries of an older term in its log')
@@ -73,3 +79,6 @@ export const logs = defineSubject('logs', [
     },
   }
 })
+
+const hasMoreToApply = ({ appliedIndex, commitIndex, durableIndex }: ReplicaView): boolean =>
+  appliedIndex < Math.min(commitIndex, durableIndex)

@@ -28,6 +28,7 @@ export interface Observer {
   readonly onMail?: (mail: SentMail) => void
   readonly onStep?: (step: CommittedStep) => void
   readonly onExpired?: (shard: number, key: string) => void
+  readonly onSessionEnded?: (shard: number, client: string) => void
   readonly onLine?: (line: Columns) => void
   readonly onCompleted?: (operation: HistoryOperation) => void
   /** The run is over. */

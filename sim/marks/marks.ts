@@ -33,8 +33,9 @@ export const createMarks = (ports: WorldPorts): Marks => {
   const observers = subjects.map(({ observe }) => observe(hit, world))
   const shown = <Name extends keyof Observer>(name: Name): NonNullable<Observer[Name]>[] =>
     observers.map((observer) => observer[name]).filter((listener) => listener !== undefined)
-  const [views, mail, steps, expired, lines, completed, ends] =
-    [shown('onView'), shown('onMail'), shown('onStep'), shown('onExpired'), shown('onLine'), shown('onCompleted'), shown('onEnd')]
+  const [views, mail, steps, expired, sessionsEnded] =
+    [shown('onView'), shown('onMail'), shown('onStep'), shown('onExpired'), shown('onSessionEnded')]
+  const [lines, completed, ends] = [shown('onLine'), shown('onCompleted'), shown('onEnd')]
   return {
     onView: (view, before) => {
       see(view)
@@ -43,6 +44,7 @@ export const createMarks = (ports: WorldPorts): Marks => {
     onMail: (sent) => { for (const listener of mail) listener(sent) },
     onStep: (step) => { for (const listener of steps) listener(step) },
     onExpired: (shard, key) => { for (const listener of expired) listener(shard, key) },
+    onSessionEnded: (shard, client) => { for (const listener of sessionsEnded) listener(shard, client) },
     onLine: (line) => {
       for (const listener of lines) listener(line)
       if (line.what === 'machine' && (line.details === 'is killed' || line.details === 'loses power')) forget(line.who)

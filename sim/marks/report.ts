@@ -6,10 +6,12 @@ import type { MarkCounts } from './marks.ts'
 /** What comes up so seldom that only a night's run must see it: none of 37 seeds hit them when the list was made. */
 export const rareMarks: ReadonlySet<string> = new Set([
   'a session was opened again',
+  'a session ended because nobody used it',
   'a received snapshot was damaged or had no room',
   'a torn tail was cut',
   'a write went to the wrong sector of a log',
   'two machines had damaged disks',
+  'a leader was deposed, or elected, with more to apply',
 ])
 
 const SHOWN = 10

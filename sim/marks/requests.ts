@@ -15,6 +15,7 @@ export const requests = defineSubject('requests', [
   'a sequence of a session met its result after a change of leader',
   'a session was opened again',
   'a session was over, or had forgotten the sequence',
+  'a session ended because nobody used it',
   'a write without an answer had taken effect',
   'a write without an answer took effect later',
   'a write without an answer never took effect',
@@ -78,6 +79,7 @@ export const requests = defineSubject('requests', [
       onExecuted(committed.step)
     },
     onExpired: () => hit('a key expired'),
+    onSessionEnded: () => hit('a session ended because nobody used it'),
     onCompleted: (operation) => {
       if (operation.call.kind !== 'get') onMutation(operation)
     },

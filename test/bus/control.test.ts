@@ -65,6 +65,6 @@ describe('a control message', () => {
     expect(() => encodeControl({ run: () => 1 })).toThrow(/plain data/)
     expect(() => encodeControl({ 884: 1 })).toThrow(/keys are words/)
     expect(() => encodeControl(Array.from({ length: 65_536 }, () => 0))).toThrow(/plain data/)
-    expect(() => encodeControl('x'.repeat(CONTROL_BYTES_MAX))).toThrow(/at most 262144 bytes/)
+    expect(() => encodeControl('x'.repeat(CONTROL_BYTES_MAX))).toThrow(/at most 458752 bytes/)
   })
 })

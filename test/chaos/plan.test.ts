@@ -18,7 +18,8 @@ describe('a campaign', () => {
       expect(first?.nemeses).toEqual(['killLeader'])
       expect(new Set(storms.flatMap(({ nemeses }) => nemeses))).toEqual(new Set(nemesisNames))
       for (const { nemeses, brokers } of storms) if (nemeses.includes('routeCut')) expect(brokers).toBe(3)
-      for (const { nemeses } of storms) expect(nemeses).not.toEqual(expect.arrayContaining(['bitFlips', 'oldDirectory']))
+      const apart = new Set(['bitFlips', 'oldDirectory', 'join', 'drain', 'killForGood'])
+      for (const { nemeses } of storms) expect(nemeses.filter((name) => apart.has(name)).length).toBeLessThanOrEqual(1)
     }))
   })
 
@@ -73,7 +74,7 @@ describe('times', () => {
     const slow = { ...noTimes(), leaderKilled: [100, 5_900], brokerRestarted: [14_000], settled: [29_000] }
     expect(figuresOf(slow)).toMatchObject({ leaderKilledP95Ms: 5_900, brokerRestartedMaxMs: 14_000, settledMaxMs: 29_000 })
     expect(timeProblems(figuresOf(slow))).toEqual([])
-    const late = { leaderKilled: [6_001], brokerRestarted: [15_001], settled: [30_001] }
+    const late = { ...noTimes(), leaderKilled: [6_001], brokerRestarted: [15_001], settled: [30_001] }
     expect(timeProblems(figuresOf(late))).toHaveLength(3)
   })
 })

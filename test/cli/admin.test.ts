@@ -14,19 +14,26 @@ const problem = (status: number, reason: string, detail = 'why'): HttpAnswer =>
 const refused = (): Error => new TypeError('fetch failed', { cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) })
 const changed = ok({ outcome: 'applied', epoch: 8, move: null })
 const head = { epoch: 7, consistency: 'linearizable' }
-const move = { id: 12, group: 3, add: 'n4:9', remove: 'n1:1', step: 'adding', orderedAt: 7, entriesLeft: 40 }
+const move = {
+  id: 12, group: 3, add: 'n4:9', remove: 'n1:1', step: 'adding', orderedAt: 7, entriesLeft: 40,
+  bytes: { done: 1_048_576, total: 4_194_304, perSecond: 524_288, secondsLeft: 6 },
+}
 const node = { id: 'n4', state: 'draining', isLost: false, weight: 1, zone: '', replicas: 5, leads: 1, isMetaMember: true, moves: 1 }
 const plan = {
   ...head, isPaused: true, underWay: 1, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }, { group: 'meta', add: 'n4', remove: null }],
   next: [], cancels: [4], preferences: [], blocked: [5],
+  balance: {
+    isOn: true, nodes: [{ id: 'n1', weight: 1, operationsPerSecond: 3_000 }, { id: 'n2', weight: 1, operationsPerSecond: 1_000 }],
+  },
 }
 
 /** `reply` decides each request; ids count up, time passes by itself. */
-const open = (reply: (request: HttpRequest) => Reply, env: Record<string, string> = {}) => {
+const open = (reply: (request: HttpRequest) => Reply, env: Record<string, string> = {}, isOutputTty = false) => {
   const requests: HttpRequest[] = []
   const terminal = fakeTerminal(null, {
     env: { USER: 'ada', ...env },
     clock: createSimulatedWait(),
+    isOutputTty,
     http: async (request) => {
       requests.push(request)
       const answer = reply(request)
@@ -38,6 +45,28 @@ const open = (reply: (request: HttpRequest) => Reply, env: Record<string, string
   return { requests, run, interrupt: terminal.interrupt }
 }
 
+describe('log level', () => {
+  const two = '--admin http://a:1,http://b:2'
+  const levels = ok({ level: 'info', actors: { raft: 'debug' } })
+
+  test('asks and tells every node that is named', async () => {
+    const { requests, run } = open(() => levels)
+    expect((await run(`log level raft debug ${two} -w raw`)).out)
+      .toBe(['a:1\tall\tinfo', 'a:1\traft\tdebug', 'b:2\tall\tinfo', 'b:2\traft\tdebug', ''].join('\n').replaceAll(/^(?=.)/gm, 'http://'))
+    expect(requests.map(({ method, url, body }) => [method, url, JSON.parse(body ?? '')])).toEqual(
+      ['http://a:1', 'http://b:2'].map((url) => ['PATCH', `${url}/v1/log`, { actor: 'raft', level: 'debug' }]))
+    await run(`log level ${two}`)
+    expect(requests.slice(2).map(({ method }) => method)).toEqual(['GET', 'GET'])
+  })
+
+  test('of all is of no actor in particular, and an actor without a level is a question half asked', async () => {
+    const { requests, run } = open(() => levels)
+    await run('log level all warn --admin http://a:1')
+    expect(JSON.parse(requests[0]?.body ?? '')).toEqual({ actor: null, level: 'warn' })
+    expect(await run('log level raft')).toMatchObject({ code: 2, err: expect.stringContaining('give a level') })
+  })
+})
+
 describe('a change', () => {
   test.each<readonly [string, string, string, object | undefined]>([
     ['pause', 'POST', '/v1/plan/pause', undefined],
@@ -47,9 +76,13 @@ describe('a change', () => {
     ['member drain n2 --force', 'POST', '/v1/nodes/n2/drain?force=true', undefined],
     ['member activate n2', 'POST', '/v1/nodes/n2/activate', undefined],
     ['member remove n2', 'DELETE', '/v1/nodes/n2', undefined],
+    ['member remove n2 --force', 'DELETE', '/v1/nodes/n2?force=true', undefined],
+    ['member zone n2 r1 --force', 'PATCH', '/v1/nodes/n2?force=true', { zone: 'r1' }],
+    ['cluster replicas 3 --force', 'PATCH', '/v1/cluster?force=true', { replicationFactor: 3 }],
     ['member weight n2 3', 'PATCH', '/v1/nodes/n2', { weight: 3 }],
     ['member zone n2 r1', 'PATCH', '/v1/nodes/n2', { zone: 'r1' }],
     ['cluster replicas 5', 'PATCH', '/v1/cluster', { replicationFactor: 5 }],
+    ['cluster balance off', 'PATCH', '/v1/cluster', { isBalanced: false }],
     ['shard move 3 - n4', 'POST', '/v1/moves', { group: 3, add: 'n4', remove: null }],
   ])('%s is one request, which says who asks', async (line, method, path, body) => {
     const { requests, run } = open(() => changed)
@@ -103,6 +136,7 @@ describe('a refusal', () => {
     [400, 'malformed', 2, 'malformed: why'],
     [404, 'unknownNode', 3, 'shardkv member list'],
     [409, 'tooFewNodes', 1, 'shardkv node --join'],
+    [409, 'zonesTooFew', 1, '--force'],
     [412, 'staleEpoch', 1, 'look again'],
     [422, 'weightOutOfRange', 1, 'why'],
     [503, 'undecided', 4, 'shardkv status'],
@@ -151,9 +185,9 @@ describe('what is shown', () => {
 
   test.each<readonly [string, string]>([
     ['plan -w raw', '3\tn4\tn1:1\nmeta\tn4\t-\n'],
-    ['moves -w raw', '12\t3\tn4:9\tn1:1\tadding\t40\n'],
+    ['moves -w raw', '12\t3\tn4:9\tn1:1\tadding\t40\t1048576\t4194304\t524288\t6\n'],
     ['member list -w raw', 'n4\tdraining\t1\t-\t5\t1\t1\tyes\nn5\tdraining, lost\t1\tr1\t5\t1\t1\t-\n'],
-    ['shard list -w raw', '3\tnone\tn1:1 n2:1\t12 n1:1 -> n4:9 adding\n'],
+    ['shard list -w raw', '3\tnone\tn1:1 n2:1\t12 n1:1 -> n4:9 adding\t-\n'],
     ['events -w raw', '7\t1970-01-01T00:00:00.000Z\tada\tnode n4 drains\n'],
     ['cluster show -w raw', 'c\t7\n'],
   ])('%s is for pipes', async (line, out) => {
@@ -162,9 +196,15 @@ describe('what is shown', () => {
 
   test('of a plan is all that a person wants to know', async () => {
     const { out } = await run('plan')
-    for (const words of ['2 moves to come, 1 under way, at epoch 7', 'undone: 4', 'not touched: 5', 'shardkv resume', 'n1:1 -> n4']) {
+    for (const words of ['2 moves to come, 1 under way, at epoch 7', 'undone: 4', 'not touched: 5', 'shardkv resume', 'n1:1 -> n4',
+      'n1 3.0k (1.50 of even)']) {
       expect(out).toContain(words)
     }
+  })
+
+  test('of a move is how much is copied, how fast, and how long it takes', async () => {
+    const { out } = await run('moves')
+    for (const words of ['1.0 MiB of 4.0 MiB', '512 KiB/s', '6 s']) expect(out).toContain(words)
   })
 
   test('of a cluster whose leader is away says that it may be old', async () => {
@@ -215,11 +255,82 @@ describe('following', () => {
     expect(world.requests.filter(({ method }) => method !== 'GET')).toHaveLength(1)
   })
 
+  /** One answer for each look, the last again and again; a look asks for the moves, then for the plan. */
+  const looks = (seen: readonly { moves?: readonly object[]; plan?: object }[], isTty = false) => {
+    let at = -1
+    const { run, requests, interrupt } = open(({ method, url }) => {
+      if (method === 'POST') return changed
+      if (url.includes('/v1/moves')) {
+        at = Math.min(at + 1, seen.length - 1)
+        return ok({ ...head, moves: seen[at]?.moves ?? [] })
+      }
+      const { moves = [], plan: changes = {} } = seen[at] ?? {}
+      return ok({ ...plan, isPaused: false, blocked: [], moves: [], underWay: moves.length, epoch: 8, ...changes })
+    }, {}, isTty)
+    return { run, requests, interrupt }
+  }
+  const bytes = (done: number): object => ({ ...move, bytes: { ...move.bytes, done: done * 1_048_576 } })
+  const toCome = { moves: [{ group: 4, add: 'n4', remove: 'n1:1' }] }
+
+  test('a plan tells each change on a line of its own, and ends when nothing is left', async () => {
+    const { run } = looks([
+      { moves: [bytes(0)], plan: toCome }, { moves: [bytes(0.1)], plan: toCome }, { moves: [bytes(3)], plan: toCome },
+      { moves: [{ ...move, step: 'promoting', bytes: null }], plan: toCome }, { plan: toCome },
+      { moves: [{ ...move, id: 13, group: 4 }] }, {},
+    ])
+    const { code, out, err } = await run('plan --follow')
+    expect([code, err]).toEqual([0, 'nothing is left to do\n'])
+    expect(out.split('\n').filter((line) => /move 1|to come/.test(line)).slice(1)).toEqual([
+      'move 12: shard 3 n1:1 -> n4:9 adding, 0 B of 4.0 MiB, 512 KiB/s, ends in 6 s',
+      '1 moves to come, 1 under way',
+      'move 12: shard 3 n1:1 -> n4:9 adding, 3.0 MiB of 4.0 MiB, 512 KiB/s, ends in 6 s',
+      'move 12: shard 3 n1:1 -> n4:9 promoting',
+      'move 12 is done', '1 moves to come, 0 under way',
+      'move 13: shard 4 n1:1 -> n4:9 adding, 1.0 MiB of 4.0 MiB, 512 KiB/s, ends in 6 s', '0 moves to come, 1 under way',
+      'move 13 is done', '0 moves to come, 0 under way',
+    ])
+  })
+
+  test('a plan is drawn over itself on a terminal', async () => {
+    const { out, code } = await looks([{ moves: [bytes(1)], plan: toCome }, { moves: [bytes(2)] }, {}], true).run('plan --follow')
+    const frames = out.split('\u001b[?7l').slice(1)
+    expect([code, frames.length]).toEqual([0, 3])
+    expect(frames[1]).toContain('2.0 MiB of 4.0 MiB')
+    expect(frames.map((frame) => /\[(\d)A$/.exec(frame)?.[1])).toEqual(['3', '3', undefined])
+    expect(frames.every((frame) => frame.includes('\u001b[J\u001b[?7h'))).toBe(true)
+  })
+
+  test('a plan that was just let begin is not taken for paused by what a node knew before', async () => {
+    const stale = { plan: { ...toCome, isPaused: true, epoch: 7 } }
+    const { run, requests } = looks([stale, { plan: { ...toCome, isPaused: true, consistency: 'local' } }, { moves: [move] }, {}])
+    expect(await run('plan --apply --follow -w json')).toMatchObject({ code: 0, err: expect.stringContaining('nothing is left to do') })
+    expect(requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
+  })
+
+  test.each<readonly [string, object, string]>([
+    ['paused', { ...toCome, isPaused: true }, 'the cluster is paused, with 1 moves to come'],
+    ['blocked', { blocked: [5] }, 'all else is done, but 5 can not be moved'],
+  ])('a plan that is %s ends with what to do', async (_, changes, words) => {
+    expect(await looks([{ plan: changes }]).run('plan --follow -w raw')).toMatchObject({ code: 1, err: expect.stringContaining(words) })
+  })
+
+  test('a plan is followed until Ctrl-C, and goes on', async () => {
+    const world = looks([{ moves: [move], plan: toCome }])
+    const ended = world.run('plan --follow -w json')
+    while (world.requests.length < 4) await new Promise((wake) => { setImmediate(wake) })
+    world.interrupt()
+    const { code, out, err } = await ended
+    expect([code, err]).toEqual([1, expect.stringContaining('the plan goes on')])
+    expect(JSON.parse(out)).toEqual({ epoch: 8, isPaused: false, left: 1, blocked: [], moves: [move] })
+    expect(world.requests.every(({ method }) => method === 'GET')).toBe(true)
+  })
+
   test('moves are printed when they change, until nothing is left', async () => {
     const left = [[move], [move], [{ ...move, step: 'promoting' }], []]
     const answers = (url: string): object => (url.includes('/v1/plan') ? { ...plan, underWay: 0 } : { ...head, moves: left.shift() ?? [] })
     const { run } = open(({ url }) => ok(answers(url)))
     const { code, out } = await run('moves --follow -w raw')
-    expect([code, out]).toEqual([0, '12\t3\tn4:9\tn1:1\tadding\t40\n12\t3\tn4:9\tn1:1\tpromoting\t40\n\n'])
+    const copied = '\t1048576\t4194304\t524288\t6'
+    expect([code, out]).toEqual([0, `12\t3\tn4:9\tn1:1\tadding\t40${copied}\n12\t3\tn4:9\tn1:1\tpromoting\t40${copied}\n\n`])
   })
 })

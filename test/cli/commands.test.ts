@@ -51,7 +51,30 @@ test('node runs with its flags, and its exit code is the process\'s', async () =
   const args = ['node', '--id', 'n1', '--dir', 'd/n1', '--http-port', '8481']
   expect((await terminal.run(...args)).code).toBe(0)
   expect((await terminal.run(...args)).code).toBe(78)
-  expect(options).toMatchObject({ id: 'n1', dir: 'd/n1', httpPort: 8481, httpHost: '127.0.0.1', logLevel: 'info' })
+  expect(options).toMatchObject({ id: 'n1', dir: 'd/n1', httpPort: 8481, httpHost: '127.0.0.1', logLevel: 'info', lostAfterMs: 30_000 })
+})
+
+test('node --join carries what the node brings, and how long it waits for others', async () => {
+  let options: NodeCommandOptions | undefined
+  const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return 0 } })
+  const wish = ['--weight', '2', '--zone', 'rack-2', '--lost-after', '5s']
+  expect((await terminal.run('node', '--join', '--id', 'n4', '--dir', 'd', ...wish)).code).toBe(0)
+  expect(options).toMatchObject({ join: { weight: 2, zone: 'rack-2' }, lostAfterMs: 5_000 })
+})
+
+test.each([
+  ['--zone', 'a'.repeat(33), '1-32 of a-z, 0-9 and -'], ['--zone', 'Rack 2', '1-32 of a-z, 0-9 and -'],
+  ['--zone', '-a', '1-32 of a-z, 0-9 and -'], ['--id', 'a'.repeat(33), '1-32 of a-z, 0-9 and -'], ['--id', 'N4', 'starting with a letter'],
+  ['--id', '4n', 'starting with a letter'], ['--id', '', 'starting with a letter'], ['--weight', '0', 'from 1 to 64'],
+  ['--weight', '65', 'from 1 to 64'], ['--weight', '1.5', 'from 1 to 64'], ['--weight', 'heavy', 'from 1 to 64'],
+  ['--lost-after', '10ms', 'It is a time'],
+])('node --join %s %j is refused before anything starts', async (name, value, reason) => {
+  const terminal = fakeTerminal(null, { runNode: async () => { throw new Error('it starts') } })
+  const given = new Map([['--id', 'n4'], ['--dir', 'd'], [name, value]])
+  const { code, err } = await terminal.run('node', '--join', ...[...given].flat())
+  expect(code).toBe(2)
+  expect(err).toContain(`${name} <`)
+  expect(err).toContain(reason)
 })
 
 test('version is one line, or JSON', async () => {

@@ -16,10 +16,11 @@ const withoutData: ReadonlySet<string> = new Set(['start', 'node', 'completion',
 
 test('there are the commands that the documentation lists', () => {
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
-    'bench', 'cancel', 'cluster replicas', 'cluster show', 'completion', 'del', 'doctor', 'events', 'get', 'incr', 'init', 'load',
+    'bench', 'cancel', 'cluster balance', 'cluster replicas', 'cluster show', 'completion', 'del', 'doctor', 'events', 'get',
+    'incr', 'init', 'load', 'log level',
     'member activate', 'member drain', 'member list', 'member remove', 'member weight', 'member zone', 'moves', 'nats-config', 'node',
-    'pause', 'plan', 'put', 'repl', 'resume', 'ring', 'shard list', 'shard move', 'shard transfer', 'start', 'status', 'top', 'touch',
-    'version',
+    'pause', 'plan', 'put', 'record', 'repl', 'replay', 'resume', 'ring', 'shard list', 'shard move', 'shard transfer', 'start', 'status',
+    'top', 'touch', 'trace', 'version',
   ])
 })
 

@@ -30,6 +30,20 @@ test('a node is shown with what it carries and what would be even', async () => 
   expect(nodes[2]).toEqual({ id: 'n3', state: 'serving', weight: 1, zone: '', replicas: 1, share: 2, leads: 0 })
 })
 
+test('weights and zones are the map\'s, and shares follow; a node that drains has none', async () => {
+  const places = [
+    { id: 'n1', weight: 3, zone: 'r1', isActive: true }, { id: 'n2', weight: 1, zone: 'r2', isActive: true },
+    { id: 'n3', weight: 1, zone: 'r3', isActive: false },
+  ]
+  const told = reports.map((one) => ({ ...one, places } as unknown as typeof one))
+  const { out } = await fakeTerminal(fakeCluster(() => 'timeout', told)).run('ring', '-w', 'json')
+  const { nodes } = JSON.parse(out) as { nodes: unknown[] }
+  expect(nodes).toMatchObject([
+    { id: 'n1', weight: 3, zone: 'r1', share: 2 }, { id: 'n2', weight: 1, zone: 'r2', share: 2 },
+    { id: 'n3', weight: 1, zone: 'r3', share: 0 },
+  ])
+})
+
 test('raw is a line a shard', async () => {
   expect((await ring('-w', 'raw')).out).toBe('0\tn1\tn1\tn2\tn3\n1\tn2\tn1\tn2\n')
 })

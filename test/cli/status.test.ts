@@ -50,6 +50,30 @@ describe('merging', () => {
   })
 })
 
+describe('the layout level', () => {
+  const version = (id: string, level: number | undefined, max: number | undefined): NodeReport => {
+    const { node, ...rest } = report(id, [])
+    return {
+      ...rest, ...(level === undefined ? {} : { level }), node: { ...node, ...(max === undefined ? {} : { levels: { min: 1, max } }) },
+    }
+  }
+  const head = (...reports: readonly NodeReport[]): string => {
+    const status = mergeReports(reports)
+    return status === undefined ? '' : statusTable(status, false).split('\n')[0] ?? ''
+  }
+
+  test('is shown, and whom the next one waits for: the silent, and those of a version that does not know it', () => {
+    expect(head(version('n1', 1, 1), version('n2', 1, 1))).toContain('epoch 1, layout level 1, 2 shards')
+    expect(head(version('n1', 1, 2), version('n2', 1, 1))).toContain('layout level 1 (2 waits for n2 n3), ')
+    expect(head(version('n1', 2, 2), version('n2', 2, 2), version('n3', 2, 2))).toContain('layout level 2, ')
+    expect(head(version('n1', 1, 2), version('n2', undefined, undefined), version('n3', 1, 2))).toContain('(2 waits for n2)')
+  })
+
+  test('is not made up where nodes of before there were levels say none', () => {
+    expect(head(version('n1', undefined, undefined))).toContain('epoch 1, 2 shards')
+  })
+})
+
 describe('what nodes believe of each other', () => {
   const gossip = (...peers: readonly (readonly [string, string])[]) => ({
     gossip: { state: 'running', incarnation: 1, health: 0, peers: peers.map(([node, state]) => ({ node, state, incarnation: 1 })) },
@@ -122,6 +146,8 @@ describe('the command', () => {
       report('n2', [quarantined]), report('n3', [])]
     const { out } = await fakeTerminal(fakeCluster(() => 'timeout', reports)).run('status')
     expect(out).toContain('n1* 10  n2 quarantined 4')
+    const repairing = report('n2', [replica(0, { role: 'learner', health: 'repairing' })])
+    expect((await fakeTerminal(fakeCluster(() => 'timeout', [repairing])).run('status')).out).toContain('n2 repairing')
     expect(out).not.toContain('\u001b')
     const status = mergeReports(reports)
     expect(status === undefined ? '' : statusTable(status, true)).toContain('\u001b')

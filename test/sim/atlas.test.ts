@@ -1,20 +1,42 @@
-/** Damage leaves a majority of good copies of every shard. */
+/** Damage leaves a majority of good copies of every group, whatever has moved since the cluster was born. */
 
 import { expect, test } from '@jest/globals'
-import { mayDamage } from '../../sim/atlas.ts'
-import { calmOptions } from '../../sim/options.ts'
-import { createSimulation } from '../../sim/simulation.ts'
+import { adoptGenesis } from '../../actors/topology/clusterState.ts'
+import { harm, isHarmed, mayDamage } from '../../sim/atlas.ts'
+import { nodeId, replicaId, shardId } from '../../topology/ids.ts'
+import { after, genesisOf } from '../actors/topology/states.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
+
+const machinesOf = ({ nodes }: ClusterState) => nodes.map(({ id }) => ({ id, isDamaged: false, soundFrom: 0 }))
+const n1 = nodeId('n1')
 
 test('of five copies two may be damaged, of three one, and the same one again', () => {
-  for (const [nodes, permitted] of [[3, 1], [5, 2]] as const) {
-    const { cluster } = createSimulation({ options: calmOptions(1, { nodes, replicationFactor: nodes }) })
+  for (const [size, permitted] of [[3, 1], [5, 2]] as const) {
+    const state = adoptGenesis(genesisOf({ size, replicationFactor: size }))
+    const machines = machinesOf(state)
     let damaged = 0
-    for (const machine of cluster.machines) {
-      if (!mayDamage(cluster, machine)) continue
-      machine.isDamaged = true
+    for (const machine of machines) {
+      if (!mayDamage(machines, state, machine)) continue
+      Object.assign(machine, { isDamaged: true, soundFrom: state.nextGeneration })
       damaged += 1
     }
     expect(damaged).toBe(permitted)
-    expect(cluster.machines.map((machine) => mayDamage(cluster, machine))).toEqual(cluster.machines.map(({ isDamaged }) => isDamaged))
+    expect(machines.map((machine) => mayDamage(machines, state, machine))).toEqual(machines.map(({ isDamaged }) => isDamaged))
   }
+})
+
+test('once the damaged one is replaced another may be, and not before', () => {
+  const state = adoptGenesis(genesisOf({ size: 3, shardCount: 1 }))
+  const machines = machinesOf(state)
+  const [first, second] = machines as [Parameters<typeof harm>[0], Parameters<typeof harm>[0], Parameters<typeof harm>[0]]
+  harm(first, state)
+  let now = state
+  for (const group of [shardId(0), 'meta' as const]) {
+    const { nextMove: move } = now
+    now = after(now, { kind: 'beginMove', group, add: n1, remove: replicaId(n1, 1), isPlanned: true }, { kind: 'promote', move })
+    expect(mayDamage(machines, now, second)).toBe(false)
+    now = after(now, { kind: 'finish', move, result: 'moved' })
+  }
+  expect(mayDamage(machines, now, second)).toBe(true)
+  expect([isHarmed(first, replicaId(n1, 1)), isHarmed(first, replicaId(n1, 2))]).toEqual([true, false])
 })

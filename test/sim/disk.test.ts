@@ -44,6 +44,24 @@ test('a kill keeps what was written, synced or not', () => {
   expect(contentAfter(false, (disk) => disk.killed())).toBe('hello')
 })
 
+test('what a killed process had not synced is lost with the power, in the next life or before it', () => {
+  const between = contentAfter(false, (disk) => {
+    disk.killed()
+    disk.lostPower()
+  })
+  expect(between).toBe('ENOENT')
+  const { disk, mount, run } = setUp()
+  let content = ''
+  writeFile(mount(), false, () => {})
+  run(1_000)
+  for (const end of [disk.killed, disk.lostPower]) {
+    end()
+    readFile(mount(), (text) => { content = `${content} ${text}` })
+    run(1_000)
+  }
+  expect(content).toBe(' hello ENOENT')
+})
+
 test('a power loss keeps what was synced', () => {
   expect(contentAfter(true, (disk) => disk.lostPower())).toBe('hello')
 })

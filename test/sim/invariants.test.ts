@@ -34,6 +34,7 @@ import type { ReplicaView, SentMail } from '../../sim/view.ts'
 const a = replicaId(nodeId('a'), 1)
 const b = replicaId(nodeId('b'), 1)
 const c = replicaId(nodeId('c'), 1)
+const d = replicaId(nodeId('d'), 1)
 const voters: readonly ReplicaId[] = [a, b, c]
 
 const entry = (index: number, term: number, text = ''): Entry => ({ index, term, kind: 0, payload: new TextEncoder().encode(text) })
@@ -133,6 +134,39 @@ describe('committed never changes', () => {
   })
   test('without one it must not', () => {
     expect(createCommittedForever(() => 0).check?.(leader(log(1, 1), 2), ledgerOf([]))).toContain('made durable')
+  })
+  const joint = { epoch: 2, voters: [a, c, d], outgoing: [a, b, c], learners: [] }
+  const inJoint = (commitIndex: number): ReplicaView =>
+    ({ ...leader(log(1, 1, 1), commitIndex), voters: joint.voters, configuration: joint })
+  test('nor while the configuration is joint with a quorum of one half alone', () => {
+    for (const [half, other] of [[b, d], [d, b]] as const) {
+      const { check, checkMail } = createCommittedForever(() => 0)
+      check?.(inJoint(0), ledgerOf([]))
+      checkMail?.(accepted(half, 1, 2))
+      expect(check?.(inJoint(2), ledgerOf([]))).toContain('made durable')
+      checkMail?.(accepted(other, 1, 2))
+      expect(check?.(inJoint(2), ledgerOf([]))).toBe(null)
+    }
+  })
+  test('but what it commits in the event that makes it joint was counted before', () => {
+    const { check, checkMail } = createCommittedForever(() => 0)
+    check?.(leader(log(1, 1), 0), ledgerOf([]))
+    checkMail?.(accepted(b, 1, 2))
+    const ledger = ledgerOf([])
+    expect(check?.(inJoint(2), ledger)).toBe(null)
+    expect(check?.(inJoint(3), ledger)).toContain('made durable')
+  })
+  test('and a leader that ends in the event that commits is judged as the leader that it was, once', () => {
+    const without = { epoch: 2, voters: [b, c, d], outgoing: [], learners: [] }
+    const ended = (commitIndex: number): ReplicaView =>
+      view(a, log(1, 1, 1), { role: 'learner', commitIndex, durableIndex: 3, voters: without.voters, configuration: without })
+    const { check, checkMail } = createCommittedForever(() => 0)
+    check?.(leader(log(1, 1, 1), 0), ledgerOf([]))
+    expect(check?.(ended(2), ledgerOf([]))).toContain('made durable')
+    for (const voter of [b, c]) checkMail?.(accepted(voter, 1, 3))
+    expect(check?.(ended(3), ledgerOf([]))).toContain('first to commit')
+    check?.(leader(log(1, 1, 1), 0), ledgerOf([]))
+    expect(check?.(ended(2), ledgerOf([]))).toBe(null)
   })
   test('nor by counting an entry of an older term', () => {
     const { check, checkMail } = createCommittedForever(() => 0)

@@ -16,7 +16,7 @@ const compare = (...entries: readonly (readonly [number, ...Operation[]])[]): re
   return entries.map(([timeMs, ...operations], i) => {
     const entry = batchEntry(i + 1, timeMs, operations)
     const steps: ModelStep[] = []
-    expect(model.apply(entry.payload, { onStep: (step) => steps.push(step), onExpired: () => {} })).toBe(true)
+    expect(model.apply(entry.payload, { onStep: (step) => steps.push(step), onExpired: () => {}, onSessionEnded: () => {} })).toBe(true)
     const results = applyEntry(state, entry, ignoreChanges)
     expect(steps.map(({ result }) => [result?.status ?? 'SESSION_EXPIRED', result?.revision ?? 0, result?.value]))
       .toEqual(results.map(({ status, revision, value }) => [status, revision, value === undefined ? undefined : text(value)]))

@@ -11,6 +11,7 @@ import { must } from '../../actors/kernel/assert.ts'
 import { requestSubject } from '../../bus/subjects.ts'
 import { ownerOf } from '../../sim/network.ts'
 import { shardId } from '../../topology/ids.ts'
+import { harm } from '../../sim/atlas.ts'
 import { calmOptions } from '../../sim/options.ts'
 import { awaitTrue, disagreement } from '../../sim/liveness.ts'
 import { createDoor } from '../../sim/door.ts'
@@ -20,7 +21,7 @@ import type { ReplicaReport } from '../../topology/report.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Machine } from '../../sim/cluster.ts'
 import type { SimOptions } from '../../sim/options.ts'
-import type { Simulation } from '../../sim/simulation.ts'
+import type { Simulation, SimulationInput } from '../../sim/simulation.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
@@ -97,8 +98,8 @@ const STEP_MS = 5
 const SETTLED_MS = 3_000
 const SEGMENT_HEADER_BYTES = 4_096
 
-export const tellStory = (seed: number, options: Partial<SimOptions> = {}): Story => {
-  const simulation = createSimulation({ options: calmOptions(seed, options) })
+export const tellStory = (seed: number, options: Partial<SimOptions> = {}, more: Omit<SimulationInput, 'options'> = {}): Story => {
+  const simulation = createSimulation({ options: calmOptions(seed, options), ...more })
   const { timeline, cluster } = simulation
   const client = cluster.connectClient('c1')
   for (const machine of cluster.machines) if (machine.isInUse) cluster.start(machine)
@@ -124,7 +125,7 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}): Stor
     kill: (...machines) => machines.forEach(cluster.kill),
     losePower: (...machines) => machines.forEach(cluster.losePower),
     start: (...machines) => machines.forEach(cluster.start),
-    damage,
+    damage: (machine, what) => damage(simulation, machine, what),
     pause: (...machines) => machines.forEach(cluster.pause),
     resume: (...machines) => machines.forEach(cluster.resume),
     end: () => {
@@ -239,7 +240,7 @@ const createTalk = (bus: Bus, { until }: Time): Talk => {
 }
 
 /** The first group of the oldest segment (docs/WAL_FORMAT.md), which its successor seals; or the middle of the newest snapshot. */
-const damage: Story['damage'] = (machine, what) => {
+const damage = ({ watch }: Simulation, machine: Machine, what: 'log' | 'snapshot'): void => {
   const { files, directories } = machine.disk.copy()
   const paths = [...files.keys()].filter((path) => path.endsWith(what === 'log' ? '.wal' : '.snap')).sort()
   const path = must(what === 'log' ? paths[0] : paths.at(-1), `${machine.id} has a ${what}`)
@@ -247,7 +248,7 @@ const damage: Story['damage'] = (machine, what) => {
   const at = what === 'log' ? SEGMENT_HEADER_BYTES + 8 : Math.floor(bytes.length / 2)
   bytes[at] = (bytes[at] ?? 0) ^ 1
   machine.disk.restore({ files: new Map(files).set(path, bytes), directories })
-  machine.isDamaged = true
+  harm(machine, watch.newestMap())
   machine.mayExit = 'damaged'
 }
 
@@ -279,4 +280,21 @@ const createCuts = ({ network, timeline }: Simulation): Cuts => {
       network.heal()
     },
   }
+}
+
+/** A follower comes back on the disk that it had before ten writes which it has promised to keep: `k` is `new9` since. */
+export const putBackOldCopy = (story: Story): Machine => {
+  story.put('k', 'old')
+  const victim = must(story.followers()[0], 'there is a follower')
+  story.losePower(victim)
+  const copy = victim.disk.copy()
+  story.start(victim)
+  story.run(3_000)
+  for (let i = 0; i < 10; i += 1) story.put('k', `new${i}`)
+  story.run(1_000)
+  story.losePower(victim)
+  victim.disk.restore(copy)
+  harm(victim, story.simulation.watch.newestMap())
+  story.start(victim)
+  return victim
 }

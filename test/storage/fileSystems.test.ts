@@ -238,6 +238,39 @@ describe('a disk that forgets', () => {
     expect(isAnswered).toBe(false)
   })
 
+  test('a failed sync marks its pages clean: the next one succeeds and writes nothing, until they are written again', async () => {
+    let isFailing = false
+    for (const [isWrittenAgain, keep, found] of [[false, 0, 1], [false, 1, 2], [true, 0, 2]] as const) {
+      const { system, file } = await written({
+        fault: ({ operation }) => (isFailing && operation === 'datasync' ? { kind: 'error', code: 'EIO' } : undefined),
+      })
+      await ask<number>((done) => file.writev([new Uint8Array(4_096).fill(2)], 4_096, done))
+      isFailing = true
+      expect(codeOf(await ask(file.datasync))).toBe('EIO')
+      isFailing = false
+      if (isWrittenAgain) await ask<number>((done) => file.writev([new Uint8Array(1).fill(2)], 4_096, done))
+      expect((await ask(file.datasync)).error).toBeNull()
+      expect((await ask<Uint8Array>((done) => file.read(8_191, 1, done))).result).toEqual(Uint8Array.of(2))
+      expect(crash(system, keep).get('f')?.[8_191]).toBe(found)
+    }
+  })
+
+  test('a process that is killed leaves its cache to the next: what is synced then is kept, the rest is lost with the power', async () => {
+    for (const isSynced of [false, true]) {
+      const { system, file } = await written()
+      await ask<number>((done) => file.writev([new Uint8Array(4_096).fill(2)], 0, done))
+      await ask((done) => system.rename('f', 'g', done))
+      let answers = 0
+      file.datasync(() => { answers += 1 })
+      const again = memory({ cache: system.kill() })
+      const seen = await openFile(again, 'g', 'write')
+      expect((await ask<Uint8Array>((done) => seen.read(0, 1, done))).result).toEqual(Uint8Array.of(2))
+      if (isSynced) for (const call of [seen.datasync, (done: Done) => again.syncDirectory('', done)]) await ask(call)
+      expect(answers).toBe(0)
+      expect([...crash(again, 0)].map(([name, bytes]) => [name, bytes[0]])).toEqual(isSynced ? [['g', 2]] : [['f', 1]])
+    }
+  })
+
   test('answers nothing after a crash, and corrupts on demand', async () => {
     const { system, file } = await written()
     system.corrupt('f', (bytes) => { bytes[7] = 99 })

@@ -231,7 +231,10 @@ describe('a group that was never synced', () => {
     const { after } = grow()
     imageOf(after, 1).fill(0, 12_288, 16_384)
     const found = recoverLog(after)
-    expect(found.repairs).toEqual([{ kind: 'zero', segment: 1, from: found.tail.end.offset, to: expect.any(Number) }])
+    expect(found.repairs).toEqual([
+      { kind: 'rewrite', segment: 1, from: expect.any(Number), bytes: expect.any(Uint8Array) },
+      { kind: 'zero', segment: 1, from: found.tail.end.offset, to: expect.any(Number) },
+    ])
     expect(found.report.findings).toEqual([expect.stringMatching(/a torn group at offset \d+ was never acknowledged; \d+ bytes cut/)])
   })
 

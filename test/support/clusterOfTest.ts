@@ -5,6 +5,9 @@ import { isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 
+/** A machine that others use, too, takes its time. */
+const SERVED_WITHIN_MS = 180_000
+
 export interface OpenCluster {
   readonly running: TestCluster
   readonly bus: Bus
@@ -27,7 +30,7 @@ export const clusterOfTest = (): ClusterOfTest => {
     open: async (options = {}) => {
       const running = await startTestCluster(options)
       cleanUps.push(running.stop)
-      await running.until('every shard is served', isServing(running))
+      await running.until('every shard is served', isServing(running), SERVED_WITHIN_MS)
       const bus = await running.connect('test/client')
       cleanUps.push(bus.close)
       return { running, bus }

@@ -11,6 +11,7 @@
 import { createShell } from '../../actors/kernel/shell.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { EntryKind } from '../../actors/raft/protocol.ts'
+import { createAllowance } from '../../actors/raft/allowance.ts'
 import { raftLimits } from '../../actors/raft/limits.ts'
 import { raftMachine } from '../../actors/raft/machine.ts'
 import { createCore } from '../../actors/raft/state.ts'
@@ -22,11 +23,14 @@ import {
   applyAppend, applyCompact, applyInstall, copyImage, createRaftDisk, imageLastIndex, loseUnsynced, recover,
 } from './raftDisk.ts'
 import { createSafety } from './raftSafety.ts'
+import { describeMessage } from './raftText.ts'
+import { createTicks } from './raftTicks.ts'
 import type { Shell } from '../../actors/kernel/shell.ts'
 import type {
   Configuration, ConfigurationOrder, Entry, Index, OrderOutcome, ProposalRefusal, RaftEffect, RaftEvent, RaftMessage, Term,
 } from '../../actors/raft/protocol.ts'
 import type { RaftCore } from '../../actors/raft/state.ts'
+import type { Allowance } from '../../actors/raft/allowance.ts'
 import type { RaftLimits } from '../../actors/raft/limits.ts'
 import type { RaftTiming } from '../../actors/raft/timing.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
@@ -50,7 +54,9 @@ export interface HarnessMember {
   isUp: boolean
   core: RaftCore
   shell: Shell<RaftEvent>
+  ticks: ReturnType<typeof createTicks>
   isFlushWanted: boolean
+  isEmitWanted: boolean
   /** Applied payloads as text, by index - 1; no-ops are ''. */
   applied: string[]
   proposed: Map<number, { readonly term: Term, readonly index: Index }>
@@ -75,8 +81,12 @@ export interface HarnessOptions {
   readonly seed?: number
   readonly timing?: Partial<RaftTiming>
   readonly limits?: Partial<RaftLimits>
+  /** Shared by several harnesses: groups of one node. */
+  readonly allowance?: Allowance
   /** Members start without waiting for each other's acceptance and without the silence of a fresh start. Default true. */
   readonly isWarm?: boolean
+  /** Ticks that are not due are given later, as a node does it; otherwise each by itself. Default false. */
+  readonly owesTicks?: boolean
   /** The test speaks for the peers of member 1. */
   readonly isScripted?: boolean
   /** A line per thing that happens, for transcripts. */
@@ -136,6 +146,8 @@ interface World {
   allows: (mail: Mail) => boolean
   now: number
   counter: number
+  /** Effects carried out so far. */
+  performed: number
   say: (line: string) => void
 }
 
@@ -144,7 +156,8 @@ export const createHarness = (options: HarnessOptions = {}): Harness => {
   const configuration = options.configuration ?? { epoch: 0, voters: ids, outgoing: [], learners: [] }
   const world: World = {
     options, configuration, timing: raftTiming(options.timing), members: [], network: [], lives: new Map(),
-    safety: createSafety(options.isScripted ?? false), allows: () => true, now: 1_000, counter: 0, say: options.onLine ?? (() => {}),
+    safety: createSafety(options.isScripted ?? false), allows: () => true, now: 1_000, counter: 0, performed: 0,
+    say: options.onLine ?? (() => {}),
   }
   for (let number = 1; number <= ids.length; number += 1) world.members.push(createMember(world, number))
   if (options.isWarm ?? true) for (const member of world.members) warm(world, member)
@@ -162,7 +175,7 @@ const warm = (world: World, member: HarnessMember): void => {
 
 const createMember = (world: World, number: number): HarnessMember => {
   const member = {
-    id: idOf(number), number, disk: createRaftDisk(), life: 0, isUp: false, isFlushWanted: false, applied: [],
+    id: idOf(number), number, disk: createRaftDisk(), life: 0, isUp: false, isFlushWanted: false, isEmitWanted: false, applied: [],
     proposed: new Map(), refusedProposals: new Map(), orderAnswers: [], abortedTransfers: [],
     readyReads: new Map(), refusedReads: new Map(), received: new Uint8Array(0), isSnapshotDamaged: false, wallMs: 1_700_000_000_000,
   } as unknown as HarnessMember
@@ -178,6 +191,7 @@ const start = (world: World, member: HarnessMember): void => {
   member.life += 1
   member.isUp = true
   member.isFlushWanted = false
+  member.isEmitWanted = false
   member.applied = []
   member.core = createCore({
     self: member.id,
@@ -186,6 +200,7 @@ const start = (world: World, member: HarnessMember): void => {
     snapshot,
     timing: world.timing,
     limits: raftLimits(world.options.limits),
+    allowance: world.options.allowance ?? createAllowance(raftLimits(world.options.limits).moveBytesPerSecond, world.timing.tickMs),
     random: createRandom((world.options.seed ?? 1) * 1_000 + number * 10 + member.life),
     crc32: (bytes) => crc32(bytes),
     now: world.now,
@@ -201,6 +216,7 @@ const start = (world: World, member: HarnessMember): void => {
       member.failure = error
     },
   })
+  member.ticks = createTicks(member, { isOwed: world.options.owesTicks === true, performed: () => world.performed })
   world.safety.started(member)
 }
 
@@ -209,15 +225,17 @@ const termOnDisk = ({ durable }: RaftDisk, index: Index): Term | undefined =>
 
 const dispatch = (world: World, member: HarnessMember, event: RaftEvent): void => {
   if (!member.isUp) return
-  member.shell.send(event)
+  member.ticks.send(event)
   // Thrown here, not where it happens: xstate reports what an observer throws later, to nobody.
   if (member.failure !== undefined) throw member.failure
   world.safety.check(member, world.members)
 }
 
 const perform = (world: World, member: HarnessMember, effect: RaftEffect): void => {
+  world.performed += 1
   switch (effect.type) {
     case 'raft.flushWanted': member.isFlushWanted = true; return
+    case 'raft.emitWanted': member.isEmitWanted = true; return
     case 'raft.send':
       world.safety.sent(member, effect.to, effect.message)
       world.network.push({ from: member.id, to: effect.to, message: effect.message, life: member.life })
@@ -352,19 +370,6 @@ const deliver = (world: World, mail: Mail): void => {
   dispatch(world, receiver, { ...message, from })
 }
 
-/** The message in one line, the way transcripts show it. */
-export const describeMessage = (message: RaftMessage): string => {
-  const fields = Object.entries(message).filter(([name]) => name !== 'type').map(([name, value]) => `${name}=${describeField(name, value)}`)
-  return [message.type, ...fields].join(' ')
-}
-
-const describeField = (name: string, value: unknown): string => {
-  if (name === 'entries') return `[${(value as Entry[]).map((entry) => `${entry.index}/${entry.term}`).join(' ')}]`
-  if (value instanceof Uint8Array) return `${value.length}B`
-  if (name === 'incarnation' || name === 'challenge' || name === 'crc' || name === 'wallMs') return '*'
-  return String(value) === '' ? '-' : String(value)
-}
-
 const writeOne = (member: HarnessMember): boolean => {
   const next = member.isUp ? member.disk.writes.shift() : undefined
   if (next === undefined) return false
@@ -374,9 +379,11 @@ const writeOne = (member: HarnessMember): boolean => {
 }
 
 const flush = (world: World, member: HarnessMember): boolean => {
-  if (!member.isUp || !member.isFlushWanted) return false
-  member.isFlushWanted = false
-  dispatch(world, member, { type: 'raft.flush', now: world.now })
+  const { isUp, isFlushWanted, isEmitWanted } = member
+  if (!isUp || !(isFlushWanted || isEmitWanted)) return false
+  if (isFlushWanted) member.isFlushWanted = false
+  else member.isEmitWanted = false
+  dispatch(world, member, isFlushWanted ? { type: 'raft.flush', now: world.now } : { type: 'raft.emit' })
   return true
 }
 

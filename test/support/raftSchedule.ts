@@ -12,7 +12,7 @@ import { between, chance, createRandom, pick } from '../../actors/kernel/random.
 import { createHarness, idOf, numberOf } from './raftHarness.ts'
 import type { ConfigurationOrder } from '../../actors/raft/protocol.ts'
 import type { Random } from '../../actors/kernel/random.ts'
-import type { Harness, HarnessMember, Mail } from './raftHarness.ts'
+import type { Harness, HarnessMember, HarnessOptions, Mail } from './raftHarness.ts'
 
 export interface Fate {
   readonly loss: number
@@ -42,13 +42,15 @@ const STEP_MS = 10
 const TICK_MS = 50
 
 /** Runs `steps` steps, heals, and returns what the run reached, for those who want to know whether it was a real one. */
-export const runSchedule = (seed: number, steps: number): { readonly committed: number, readonly terms: number } => {
+export const runSchedule = (
+  seed: number, steps: number, options: Pick<HarnessOptions, 'owesTicks' | 'onLine'> = {},
+): { readonly committed: number, readonly terms: number } => {
   const random = createRandom(seed)
   const size = pick(random, [3, 3, 5, 4]) ?? 3
   const isElastic = seed % 2 === 1
   const ids = Array.from({ length: size }, (_, i) => idOf(i + 1))
   const harness = createHarness({
-    size, seed, isWarm: false,
+    size, seed, isWarm: false, ...options,
     configuration: { epoch: 0, voters: isElastic ? ids.slice(0, between(random, 1, size)) : ids, outgoing: [], learners: [] },
     limits: { tailEntriesMax: between(random, 0, 4), chunkBytesMax: 32, chunksInFlightMax: 2, appendBytesMax: 200, appendsInFlightMax: 4 },
   })

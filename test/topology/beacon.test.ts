@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { beaconOf, createBeacon } from '../../topology/beacon.ts'
-import { bootId, nodeId, shardId } from '../../topology/ids.ts'
+import { META_GROUP, bootId, nodeId, shardId } from '../../topology/ids.ts'
 import type { BeaconMessage } from '../../topology/beacon.ts'
 
 const boot = (n: number) => bootId(n.toString(16).padStart(16, '0'))
@@ -10,7 +10,7 @@ const n1 = nodeId('n1')
 const n2 = nodeId('n2')
 const n3 = nodeId('n3')
 const message = (over: Partial<BeaconMessage> = {}): BeaconMessage =>
-  ({ boot: boot(2), startedAtMs: 1_000, state: 'serving', epoch: 1, leads: [], ...over })
+  ({ boot: boot(2), startedAtMs: 1_000, state: 'serving', epoch: 1, leads: [], damaged: [], ...over })
 const open = () => createBeacon({ node: n1, boot: boot(1), startedAtMs: 1_000 })
 
 describe('the beacon', () => {
@@ -45,6 +45,31 @@ describe('the beacon', () => {
     expect(beacon.isSteady(n3, 6_200)).toBe(false)
   })
 
+  test('tells which layouts a node knows only while it is steady: a node that comes back may be another build', () => {
+    const beacon = open()
+    const levels = { min: 1, max: 2 }
+    for (const at of [0, 1_000, 2_000, 3_000]) beacon.heard(n2, message({ levels }), at)
+    expect(beacon.levelsOf(n2, 3_000)).toEqual(levels)
+    expect(beacon.levelsOf(n2, 6_000)).toBeUndefined()
+    beacon.heard(n2, message({ levels, state: 'draining' }), 3_500)
+    expect(beacon.levelsOf(n2, 3_500)).toBeUndefined()
+    beacon.heard(n2, message({ boot: boot(9), levels: { min: 1, max: 1 } }), 4_000)
+    expect(beacon.levelsOf(n2, 4_000)).toBeUndefined()
+    for (const at of [5_000, 6_000, 7_000]) beacon.heard(n2, message({ boot: boot(9), levels: { min: 1, max: 1 } }), at)
+    expect(beacon.levelsOf(n2, 7_000)).toEqual({ min: 1, max: 1 })
+    for (const at of [0, 1_000, 2_000, 3_000]) beacon.heard(n3, message(), at)
+    expect(beacon.levelsOf(n3, 3_000)).toBeUndefined()
+  })
+
+  test('tells who has layout levels at all by what it said last', () => {
+    const beacon = open()
+    expect(beacon.tellsLevels(n2, 0)).toBe(false)
+    beacon.heard(n2, message({ levels: { min: 1, max: 1 } }), 0)
+    expect([beacon.tellsLevels(n2, 0), beacon.tellsLevels(n2, 3_000)]).toEqual([true, false])
+    beacon.heard(n2, message({ boot: boot(9) }), 1_000)
+    expect(beacon.tellsLevels(n2, 1_000)).toBe(false)
+  })
+
   test('does not call a draining node steady', () => {
     const beacon = open()
     for (const at of [0, 1_000, 2_000, 3_000]) beacon.heard(n2, message({ state: 'draining' }), at)
@@ -64,6 +89,7 @@ describe('the beacon', () => {
   test.each([
     [null], ['text'], [{}], [{ ...message(), boot: 1 }], [{ ...message(), boot: 'xyz' }], [{ ...message(), state: 'dancing' }],
     [{ ...message(), leads: 'x' }], [{ ...message(), leads: [[1]] }],
+    [{ ...message(), levels: 2 }], [{ ...message(), levels: { min: 2, max: 1 } }], [{ ...message(), levels: { min: 0, max: 1 } }],
     [{ ...message(), leads: [[1, -1]] }], [{ ...message(), startedAtMs: 'now' }],
   ])('takes %j for no beacon', (value) => {
     expect(beaconOf(value)).toBeNull()
@@ -71,5 +97,21 @@ describe('the beacon', () => {
 
   test('takes a well-formed one as it is', () => {
     expect(beaconOf({ ...message({ leads: [[3, 4]] }) })).toEqual(message({ leads: [[3, 4]] }))
+    expect(beaconOf({ ...message({ levels: { min: 1, max: 3 } }) })).toEqual(message({ levels: { min: 1, max: 3 } }))
   })
+})
+
+test('what the others say of their own replicas is kept, by node, until they say otherwise', () => {
+  const beacon = createBeacon({ node: n1, boot: boot(1), startedAtMs: 1 })
+  beacon.heard(n3, message({ damaged: [[META_GROUP, 4]] }), 0)
+  beacon.heard(n2, message({ damaged: [[7, 1]] }), 1)
+  expect(beacon.damaged()).toEqual([{ group: 7, id: 'n2:1' }, { group: META_GROUP, id: 'n3:4' }])
+  beacon.heard(n2, message(), 2)
+  expect(beacon.damaged()).toEqual([{ group: META_GROUP, id: 'n3:4' }])
+})
+
+test('a node from before there was repair says nothing of damage, and no replica has generation 0', () => {
+  const { damaged: _unknown, ...older } = message()
+  expect(beaconOf(older)).toEqual(message())
+  expect(beaconOf({ ...message(), damaged: [[7, 0]] })).toBeNull()
 })

@@ -12,7 +12,7 @@ import type { BeaconMessage } from '../../topology/beacon.ts'
 const cluster = clusterId('0123456789abcdef')
 const [n1, n2] = [nodeId('n1'), nodeId('n2')]
 const boot = bootId('00000000000000aa')
-const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', epoch: 3, leads: [[3, 7]] }
+const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', epoch: 3, leads: [[3, 7]], damaged: [[5, 4]] }
 
 const open = () => {
   const { broker, clock, pass } = createVirtualWorld()

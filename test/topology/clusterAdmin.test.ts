@@ -34,13 +34,27 @@ const absentFrom = (shard: number): NodeId => {
 /** The meta group is one state here, which decides at once; null: nobody can be reached. */
 const open = (start: ClusterState | null, own: ClusterState = born) => {
   const { clock, pass } = createVirtualWorld()
-  const world = { state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun' }
+  const world = {
+    state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun',
+    /** Decided by somebody else once this node has looked. */
+    meanwhile: [] as Wish[],
+  }
+  const decideMeanwhile = (): void => {
+    const wish = world.meanwhile.shift()
+    if (wish === undefined || world.state === null) return
+    world.state = apply(world.state, { ...command, ...wish, expectedEpoch: world.state.epoch }).state
+  }
   const admin = createClusterAdmin({
     node: { genesis, settings: defaultSettings } as NodeOptions,
     live: { state: () => own },
     clock,
     reads: {
-      overview: (done) => done(world.state === null ? undefined : { state: world.state, lost: [], progress: [] }),
+      overview: (done) => {
+        const seen = world.state
+        decideMeanwhile()
+        done(seen === null ? undefined : { state: seen, lost: [], progress: [] })
+      },
+      loads: (done) => done(undefined),
       history: (_wish, done) => done(world.state === null ? undefined : { epoch: world.state.epoch, events: world.state.history }),
     },
     proposals: {
@@ -57,9 +71,9 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     },
     leaderOf: () => world.leader,
   })
-  const change = (wish: Wish, expectedEpoch: number | null = null): Outcome | null => {
+  const change = (wish: Wish, expectedEpoch: number | null = null, isForced = false): Outcome | null => {
     let heard: Outcome | null = null
-    admin.change({ wish, expectedEpoch, by: 'ada', request: 'r1' }, (outcome) => { heard = outcome })
+    admin.change({ wish, expectedEpoch, by: 'ada', request: 'r1', isForced }, (outcome) => { heard = outcome })
     return heard
   }
   const read = (): Reading => {
@@ -102,6 +116,64 @@ describe('a change', () => {
   })
 })
 
+describe('a change that takes zones away which replicas need', () => {
+  const zone = (node: NodeId, name: string): Wish => ({ kind: 'setZone', node, zone: name })
+  const decided = (...wishes: readonly Wish[]): ClusterState =>
+    wishes.reduce((state, wish) => apply(state, { ...command, ...wish, expectedEpoch: state.epoch }).state, born)
+  const zoned = decided(zone(n1, 'a'), zone(n2, 'b'), zone(nodeId('n3'), 'c'), zone(n4, 'c'))
+  const refusal = { kind: 'refused', reason: 'zonesTooFew', message: expect.stringContaining('zones to be in') }
+
+  test('is refused unless it is forced, and made for no epoch that there is', () => {
+    const { world, change } = open(zoned)
+    expect(change(zone(n2, 'a'))).toMatchObject(refusal)
+    expect(change({ kind: 'drainNode', node: n1, isForced: false })).toMatchObject(refusal)
+    expect([world.commands.map(({ expectedEpoch }) => expectedEpoch), world.state]).toEqual([[0, 0], zoned])
+    expect(change(zone(n2, 'a'), null, true)).toMatchObject({ kind: 'applied' })
+    expect(change({ kind: 'drainNode', node: n1, isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+  })
+
+  test('is refused, too, where that became so after somebody looked', () => {
+    const { world, change } = open(zoned)
+    world.meanwhile.push(zone(n4, 'b'))
+    expect(change({ kind: 'drainNode', node: nodeId('n3'), isForced: false })).toMatchObject(refusal)
+    expect(world.commands.map(({ expectedEpoch }) => expectedEpoch)).toEqual([zoned.epoch, 0])
+    expect(world.state?.epoch).toBe(zoned.epoch + 1)
+  })
+
+  test('is judged for the epoch it was made for, and for no other', () => {
+    const { world, change } = open(zoned)
+    expect(change(zone(n4, 'b'), 1)).toMatchObject({ kind: 'refused', reason: 'staleEpoch' })
+    expect(world.commands).toHaveLength(1)
+    expect(change(zone(n4, 'b'), zoned.epoch + 1)).toMatchObject({ kind: 'refused', reason: 'staleEpoch', epoch: zoned.epoch })
+    expect(change(zone(n2, 'a'), zoned.epoch)).toMatchObject(refusal)
+    expect(world.state).toBe(zoned)
+    expect(change(zone(n4, 'b'), zoned.epoch)).toMatchObject({ kind: 'applied' })
+  })
+
+  test('that was made when it took nothing away, and whose answer was lost, is answered as it was then', () => {
+    const { world, change } = open(born)
+    const drain: Wish = { kind: 'drainNode', node: n4, isForced: false }
+    expect(change(drain)).toEqual({ kind: 'applied', epoch: 2, move: 0 })
+    const since: Wish[] = [{ kind: 'activateNode', node: n4 }, zone(n1, 'a'), zone(n2, 'b'), zone(nodeId('n3'), 'b'), zone(n4, 'c')]
+    const drained = must(world.state, 'it was applied')
+    world.state = since.reduce((state, wish) => apply(state, { ...command, ...wish, expectedEpoch: state.epoch }).state, drained)
+    const before = world.state
+    expect(change(drain)).toEqual({ kind: 'applied', epoch: 2, move: 0 })
+    expect(change(drain, must(before, 'there is a state').epoch)).toEqual({ kind: 'applied', epoch: 2, move: 0 })
+    expect(world.state).toBe(before)
+  })
+
+  test('is not decided, and not proposed, while nobody leads', () => {
+    const { world, change } = open(null)
+    expect(change(zone(n2, 'a'))).toBeNull()
+    expect(world.commands).toEqual([])
+  })
+
+  test('would be refused, says the plan', () => {
+    expect(open(zoned).read().plan(n1)).toMatchObject(refusal)
+  })
+})
+
 describe('a reading', () => {
   test('is the leader\'s, and says so', () => {
     const { read } = open(paused)
@@ -122,7 +194,7 @@ describe('a reading', () => {
     const begin = { kind: 'beginMove', group: shardId(0), add: to, remove: from, isPlanned: false } as const
     const { state } = apply(paused, { ...command, expectedEpoch: 2, ...begin })
     const { read } = open(state)
-    const move = { id: 1, group: 0, add: `${to}:2`, remove: from, step: 'adding', orderedAt: 3, entriesLeft: null }
+    const move = { id: 1, group: 0, add: `${to}:2`, remove: from, step: 'adding', orderedAt: 3, entriesLeft: null, bytes: null }
     expect(read().moves().moves).toEqual([move])
     expect(read().shards().shards[0]).toMatchObject({ move })
     expect(read().nodes().nodes.find(({ id }) => id === to)).toMatchObject({ moves: 1 })

@@ -9,7 +9,7 @@ import { encodeClientFrame } from '../../bus/codec/batch.ts'
 import { decodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
-import { FORWARDED_SPANS_MAX, createForwardedSpans } from '../../topology/forwardedSpans.ts'
+import { SHARD_SPANS_MAX, createShardSpans } from '../../topology/shardSpans.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { createLiveMap } from '../../topology/liveMap.ts'
 import { shardOf } from '../../topology/hash.ts'
@@ -47,7 +47,7 @@ const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Log
       controlBus: broker.connect({ name: 'n1/control' }),
       ...(observers.tracing === undefined ? {} : { tracing: observers.tracing }),
     },
-  }, createLiveMap({ genesis, fileSystem, clock, log: silentLogger, onChange: () => {} }), {
+  }, createLiveMap({ genesis, fileSystem, clock, log: silentLogger, onChange: () => {}, onNewer: () => {} }), {
     onWalNotice: () => {}, onFailure: (error) => failures.push(error), catchUp: () => {}, onLeadershipChanged: () => {},
     onShardQuiet: () => {}, onOrder: () => {},
   })
@@ -187,7 +187,7 @@ describe('the trace of a sampled request', () => {
       log: listening,
       tracing: {
         begin: ({ op, parent: of }) => (of.flags === 0 ? null : { context: child, end: (status) => told.push(`${op} ended ${status}`) }),
-        beginForwarded: ({ shard: of, operations, parent: context }) => {
+        beginAtShard: ({ shard: of, operations, parent: context }) => {
           told.push(`batch of ${operations} for ${of} from ${context.spanId}`)
           return { context, end: (status) => told.push(`batch ended ${status}`) }
         },
@@ -199,7 +199,7 @@ describe('the trace of a sampled request', () => {
       log: silentLogger, isMember: () => true, requestFlush: () => {}, onParcel: (parcel) => parcels.push(parcel),
     })
     node.parts.beacon.heard(peer, {
-      boot: bootId('00000000000000bb'), startedAtMs: 1, state: 'serving', epoch: 1, leads: [[shard, 7]],
+      boot: bootId('00000000000000bb'), startedAtMs: 1, state: 'serving', epoch: 1, leads: [[shard, 7]], damaged: [],
     }, node.clock.now())
     return { ...node, post, parcels, told }
   }
@@ -246,9 +246,9 @@ describe('spans of forwarded batches', () => {
   test('are bounded: the oldest ends as TIMEOUT when one more than the limit is open', () => {
     const ended: string[] = []
     let begun = 0
-    const spans = createForwardedSpans({
+    const spans = createShardSpans(self, {
       begin: () => null,
-      beginForwarded: ({ parent }) => {
+      beginAtShard: ({ parent }) => {
         begun += 1
         const number = begun
         return { context: parent, end: (status) => { ended.push(`${number} ${status}`) } }
@@ -258,7 +258,7 @@ describe('spans of forwarded batches', () => {
     const request = {
       type: 'shard.request', replyTo: origin.address, batch: 0, policy: 'forward', term: 1, consistency: 'linearizable', operations: [],
     } as const
-    for (let batch = 0; batch <= FORWARDED_SPANS_MAX; batch += 1) {
+    for (let batch = 0; batch <= SHARD_SPANS_MAX; batch += 1) {
       spans.begin(shard, origin, { ...request, batch }, { traceId: '', spanId: '', flags: 1 })
     }
     expect(ended).toEqual(['1 TIMEOUT'])

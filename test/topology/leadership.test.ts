@@ -25,8 +25,11 @@ interface Led {
   canElect: boolean
 }
 
-/** This node leads `shards`, whose charts do what they are told; `steady` and the flags may be changed by the test. */
-const open = (shards: readonly ShardId[]) => {
+/**
+ * This node leads `shards`, whose charts do what they are told; `steady` and the flags may be changed by the test. It leads so many `more`,
+ * which are its own.
+ */
+const open = (shards: readonly ShardId[], more = 0) => {
   const world = { steady: [...members], isFull: false, isIdle: true, moving: new Set<ShardId>(), said: [] as string[] }
   const led = new Map(shards.map((shard): [ShardId, Led] => {
     const own: Led = {
@@ -35,7 +38,8 @@ const open = (shards: readonly ShardId[]) => {
         shard, id: idOf(self),
         raft: {
           role: () => 'leader',
-          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches, stalledMembers: own.stalled, canElect: own.canElect }),
+          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches, canElect: own.canElect }),
+          stalledMembers: () => own.stalled,
           send: (event: { readonly type: string; readonly to: ReplicaId }) => { world.said.push(`${shard} ${event.type} ${event.to}`) },
         },
         actor: {
@@ -51,9 +55,11 @@ const open = (shards: readonly ShardId[]) => {
     }
     return [shard, own]
   }))
+  const rest = Array.from({ length: more }, () =>
+    ({ shard: own[0], raft: { role: () => 'leader', stalledMembers: () => [] } }) as unknown as HostedReplica)
   const leadership = createLeadership({
     node: self, map: () => map,
-    host: { all: () => [...led.values()].map(({ replica }) => replica), of: (shard) => led.get(shard)?.replica },
+    host: { all: () => [...rest, ...[...led.values()].map(({ replica }) => replica)], of: (shard) => led.get(shard)?.replica },
     beacon: { isSteady: (node) => world.steady.includes(node) },
     isMoving: (shard) => world.moving.has(shard), isDiskFull: () => world.isFull, isIdle: () => world.isIdle,
   })
@@ -85,6 +91,19 @@ describe('a leadership of another node\'s shard', () => {
     of(first).state = 'following'
     leadership.onTick(5_100)
     expect(take()).toEqual([`${second} shard.handOver`])
+  })
+
+  test('moves beside a few others where hundreds are led', () => {
+    const many = open(foreign, 70)
+    many.leadership.onTick(1_000)
+    expect(many.take()).toEqual([first, second].map((shard) => `${shard} shard.handOver`))
+    many.becomeQuiet(second, 1_500)
+    many.leadership.onTick(2_100)
+    const to = must(map.replicas[second]?.[0], 'its preferred leader')
+    expect(many.take()).toEqual([`${second} raft.transferLeadership ${to}`, `${first} shard.serveAgain`])
+    many.of(first).state = 'following'
+    many.leadership.onTick(2_200)
+    expect(many.take()).toEqual([`${must(foreign[2], 'a third')} shard.handOver`])
   })
 
   test.each([
@@ -187,11 +206,12 @@ describe('a node whose disk is full', () => {
     it.of(shard).stalled = [must(left, 'n2'), must(right, 'n3')]
     for (let now = 1_000; now <= 20_000; now += 100) it.leadership.onTick(now)
     it.of(shard).stalled = [must(left, 'n2')]
-    for (let now = 20_100; now < 30_000; now += 100) it.leadership.onTick(now)
+    // It may have been full until just before the next look.
+    for (let now = 20_100; now < 31_000; now += 100) it.leadership.onTick(now)
     expect(it.take()).toEqual([])
-    it.leadership.onTick(30_000)
+    it.leadership.onTick(31_000)
     expect(it.take()).toEqual([`${shard} shard.handOver`])
-    it.becomeQuiet(shard, 30_000)
+    it.becomeQuiet(shard, 31_000)
     expect(it.take()).toEqual([`${shard} raft.transferLeadership ${right}`])
   })
 })

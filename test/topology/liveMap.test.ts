@@ -35,13 +35,14 @@ const createWorld = () => {
 const open = ({ clock, pass, disk }: ReturnType<typeof createWorld>, fileSystem: FileSystem = disk) => {
   const changes: number[] = []
   const warnings: string[] = []
+  const refusals: string[] = []
   const live = createLiveMap({
     genesis, fileSystem, clock, log: { ...silentLogger, warn: (_fields, message) => warnings.push(message) },
-    onChange: () => changes.push(live.state().epoch),
+    onChange: () => changes.push(live.state().epoch), onNewer: (reason) => refusals.push(reason),
   })
   live.load(() => changes.push(0))
   pass(50)
-  return { live, changes, warnings }
+  return { live, changes, warnings, refusals }
 }
 
 describe('the live map', () => {
@@ -55,6 +56,18 @@ describe('the live map', () => {
     expect(live.state()).toEqual({ ...later(born), history: [] })
     expect(changes).toEqual([0, 2])
     expect(open(world).live.map().epoch).toBe(2)
+  })
+
+  test('of a later version is not replaced by the genesis: the node must not start', () => {
+    const world = createWorld()
+    const { live } = open(world)
+    live.learn(later(born))
+    world.pass(50)
+    const bytes = new Uint8Array([9, 0x7b, 0x7d])
+    writeMapFile(world.disk, bytes, () => {})
+    world.pass(50)
+    const { changes, refusals } = open(world)
+    expect([changes, refusals]).toEqual([[], [expect.stringContaining('version 9 is unknown: upgrade this node')]])
   })
 
   test('ignores what is not newer, and another cluster\'s', () => {

@@ -7,6 +7,7 @@ import { createTurn } from '../../actors/kernel/turn.ts'
 import { addressOf } from '../../bus/address.ts'
 import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { bootId, clusterId, nodeId, replicaId } from '../../topology/ids.ts'
+import { createJourneys } from '../../topology/journeys.ts'
 import { createMailroom } from '../../topology/mailroom.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { Mailroom, MailroomOptions } from '../../topology/mailroom.ts'
@@ -26,7 +27,8 @@ const createRoom = (): { readonly room: Mailroom, readonly received: unknown[] }
     genesis, boot: bootId('00000000000000aa'), ports: { bus: broker.connect({ name: n1 }), clock, log: silentLogger },
   } as unknown as NodeOptions
   const room = createMailroom({
-    node, turn: createTurn(clock), map: () => mapOfGenesis(genesis), leaderOf: () => null, catchUp: () => {},
+    node, turn: createTurn(clock), map: () => mapOfGenesis(genesis), leaderOf: () => null, catchUp: () => {}, tellsLevels: () => false,
+    journeys: createJourneys(clock, undefined),
     host: () => ({ memberOf: (group: number) => (group === 0 ? hosted : undefined) }),
     doors: () => { throw new Error('nobody asks the doors') },
   } as unknown as MailroomOptions)

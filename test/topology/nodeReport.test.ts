@@ -47,12 +47,16 @@ const open = (over: Partial<NodeOptions> = {}) => {
   return { ...world, options, map: mapOfGenesis(genesis) }
 }
 
+const resting = { replicas: [replicaId(self, 1)], move: null }
+const placements = { shards: [resting, resting], meta: resting }
+
 const replicaOf = (shard: number, fill: (meter: ReturnType<typeof createShardMeter>) => void = () => {}): HostedReplica => {
   const meter = createShardMeter()
   fill(meter)
   return {
-    shard: shardId(shard), id: replicaId(self, 1),
+    shard: shardId(shard), id: replicaId(self, 1), isHurt: false,
     raft: {
+      role: () => 'leader',
       status: () => ({
         role: 'leader', term: 3, leader: replicaId(self, 1), commitIndex: 9, matchIndex: new Map([[replicaId(self, 1), 9]]),
       }),
@@ -70,8 +74,8 @@ describe('the report', () => {
   test('says what each shard has answered and how long that took, and is short about the idle', () => {
     const { options, map, clock } = open()
     const { node, replicas } = reportNode({
-      options, map, state: 'serving', routing: 'broker', replicas: [busy, replicaOf(1)], walBytes: 10, walBacklogBytes: 11, diskFull: false,
-      counters: {},
+      options, map, level: 1, state: 'serving', routing: 'broker', replicas: [busy, replicaOf(1)], walBytes: 10, walBacklogBytes: 11,
+      diskFull: false, counters: {}, meta: undefined, placements,
     })
     expect(replicas[0]).toMatchObject({
       waiting: 5, matchIndex: { n1: 9 },
@@ -85,7 +89,8 @@ describe('the report', () => {
 test('a node whose front doors have lost their connection is not ready, and says so', () => {
   const { options, map, broker, pass } = open()
   const answer = () => readinessOf(reportNode({
-    options, map, state: 'serving', routing: 'broker', replicas: [], walBytes: 0, walBacklogBytes: 0, diskFull: false, counters: {},
+    options, map, level: 1, state: 'serving', routing: 'broker', replicas: [], walBytes: 0, walBacklogBytes: 0, diskFull: false,
+    counters: {}, meta: undefined, placements,
   }), connectionsOf(options.ports))
   expect(answer()).toMatchObject({ ready: true })
   broker.disconnect('n1/doors')

@@ -17,13 +17,13 @@ const genesis = must(createGenesis({
 })[0], 'a genesis')
 
 /** The node n4; proposals are decided when the test says so, by the state machine itself. */
-const open = (join: JoinWish | null, self = n4) => {
+const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }) => {
   const world = {
     state: adoptGenesis(genesis), carries: 0, asked: [] as MetaCommand[], told: [] as string[],
     answer: (_outcome: Outcome | null): void => {},
   }
   const membership = createOwnMembership({
-    self, boot: 'b', live: { state: () => world.state }, join, wall: () => 9, carriesNothing: () => world.carries === 0,
+    self, boot: 'b', levels, live: { state: () => world.state }, join, wall: () => 9, carriesNothing: () => world.carries === 0,
     proposals: {
       propose: (command, done) => {
         world.asked.push(command)
@@ -44,6 +44,49 @@ const open = (join: JoinWish | null, self = n4) => {
 }
 
 describe('a node that joins', () => {
+  test('says what layouts its build knows once the cluster is above the first level, and is told when that is not enough', () => {
+    const newer = open({ weight: 1, zone: '' }, n4, { min: 1, max: 2 })
+    newer.happen({ kind: 'raiseLevel', level: 2, knownBy: members })
+    newer.membership.onTick(0)
+    expect(newer.world.asked).toMatchObject([{ kind: 'addNode', levels: { min: 1, max: 2 } }])
+    const older = open({ weight: 1, zone: '' })
+    older.happen({ kind: 'raiseLevel', level: 2, knownBy: members })
+    older.membership.onTick(0)
+    expect(older.world.asked[0]).not.toHaveProperty('levels')
+    older.decide()
+    expect(older.world.told).toEqual([expect.stringMatching(/at layout level 2, and this version .* level 1 only: start this node/)])
+  })
+
+  test('says nothing of layouts beside members that could not read it in the log', () => {
+    const { world, membership, decide } = open({ weight: 1, zone: '' }, n4, { min: 1, max: 2 })
+    membership.onTick(0)
+    expect(world.asked[0]).not.toHaveProperty('levels')
+    decide()
+    membership.onTick(1_000)
+    expect(world.told).toEqual(['member'])
+  })
+
+  test('says what layouts it knows when it is told that the level has risen before its map was', () => {
+    const { world, membership, decide, happen } = open({ weight: 1, zone: '' }, n4, { min: 1, max: 2 })
+    const known = world.state
+    happen({ kind: 'raiseLevel', level: 2, knownBy: members })
+    const raised = world.state
+    const attempt = (now: number): void => {
+      world.state = known
+      membership.onTick(now)
+      world.state = raised
+      decide()
+    }
+    attempt(0)
+    attempt(1_000)
+    expect(world.told).toEqual([])
+    membership.onTick(2_000)
+    expect(world.asked.map((command) => 'levels' in command)).toEqual([false, false, true])
+    decide()
+    membership.onTick(3_000)
+    expect(world.told).toEqual(['member'])
+  })
+
   test('asks until it is added, with what it brings, and is a member then', () => {
     const { world, membership, decide } = open({ weight: 2, zone: 'a' })
     membership.onTick(0)

@@ -8,11 +8,15 @@ import { silentLogger } from '../../actors/kernel/log.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { createTurn } from '../../actors/kernel/turn.ts'
+import { adoptGenesis } from '../../actors/topology/clusterState.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { META_GROUP, clusterId, generationOf, nodeId, nodeOf, replicaId } from '../../topology/ids.ts'
+import { createNamed } from '../../topology/namedReplicas.ts'
 import { createReplicaHost } from '../../topology/replicaHost.ts'
 import { entriesOf } from '../support/raftScript.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
+import { after } from '../actors/topology/states.ts'
+import type { RaftMessage } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
@@ -26,7 +30,13 @@ const genesis = must(createGenesis({
   cluster: clusterId('0123456789abcdef'), members: [n1, ...others.map(nodeOf)], shardCount: 2, replicationFactor: 3, createdAtMs: 1,
 })[0], 'a genesis')
 
-const named = (group: GroupId, generation: number): NamedReplica => ({ group, id: own(generation), voters: [own(generation), ...others] })
+const named = (group: GroupId, generation: number): NamedReplica =>
+  ({ group, id: own(generation), isAdded: generation > 1, isUndone: false, voters: [own(generation), ...others] })
+const withVote = (group: GroupId, generation: number): NamedReplica => ({ ...named(group, generation), isAdded: false })
+const undone = (group: GroupId, generation: number): NamedReplica => ({ ...withVote(group, generation), isUndone: true })
+
+/** Of the map that the node starts with. */
+const NEXT_GENERATION = 10
 
 /** What the log held of a group: two entries and a vote, by the replica that `mark` says. */
 const held = (group: GroupId, mark?: ReplicaMark): RecoveredGroup => ({
@@ -41,6 +51,7 @@ interface Given {
   readonly named?: readonly NamedReplica[]
   readonly log?: readonly RecoveredGroup[]
   readonly damagedNode?: string
+  readonly isMapLost?: boolean
   readonly snapshot?: SnapshotInfo
 }
 
@@ -58,7 +69,11 @@ interface Stage {
   /** A newer map names these. */
   readonly learn: (...replicas: readonly NamedReplica[]) => void
   readonly ended: ShardId[]
+  /** Whether its member says, to the leader that asks it, that its disk stands still. */
+  readonly saysStalled: (group: GroupId) => boolean
   readonly failures: unknown[]
+  /** The log was told that nothing of what is damaged is needed any more. */
+  readonly isReplaced: () => boolean
   readonly isOpened: () => boolean
 }
 
@@ -68,7 +83,9 @@ const createStage = (given: Given): Stage => {
   const waiting: Beginning[] = []
   const clears: { readonly group: GroupId, readonly done: (error: FileError | null) => void }[] = []
   const ended: ShardId[] = []
+  const mails: { readonly group: GroupId, readonly message: RaftMessage }[] = []
   const failures: unknown[] = []
+  let replaced = 0
   let names = given.named ?? []
   let isOpened = false
   const snapshots = {
@@ -79,12 +96,16 @@ const createStage = (given: Given): Stage => {
   } as unknown as SnapshotStore
   const ignore = (): void => {}
   const host = createReplicaHost({
-    node: n1, genesis, named: () => names, clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
+    node: n1, genesis, named: () => names,
+    nextGeneration: () => (given.isMapLost === true ? null : NEXT_GENERATION),
+    clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
     entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => failures.push(error),
     ports: {
-      mail: ignore, answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore, order: ignore, stateChanged: ignore,
+      mail: (group, _from, _to, message) => mails.push({ group, message }),
+      answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore, order: ignore, stateChanged: ignore,
       ended: (shard) => ended.push(shard),
       wal: (event) => {
+        if (event.type === 'wal.damageReplaced') replaced += 1
         if (event.type !== 'wal.adopt' && event.type !== 'wal.retire') return
         asked.push(event)
         waiting.push(event)
@@ -115,6 +136,17 @@ const createStage = (given: Given): Stage => {
       host.follow()
       pass(10)
     },
+    saysStalled: (group) => {
+      const lastOf = <Type extends RaftMessage['type']>(type: Type) => must(mails.findLast((mail) =>
+        mail.group === group && mail.message.type === type), `a ${type}`).message as Extract<RaftMessage, { type: Type }>
+      const { raft } = must(host.memberOf(group), 'it is hosted')
+      const from = must(others[0], 'there are others')
+      host.onTick({ ticks: 1, now: clock.now(), wallMs: clock.wall() })
+      raft.send({ type: 'raft.presentAccepted', from, incarnation: lastOf('raft.present').incarnation })
+      raft.send({ type: 'raft.heartbeat', from, term: 9, commitIndex: 0, round: 1 })
+      return lastOf('raft.heartbeatAcked').diskStalled
+    },
+    isReplaced: () => replaced > 0,
     isOpened: () => isOpened,
   }
 }
@@ -207,6 +239,78 @@ describe('a replica', () => {
     expect(logOf(stage, 1).quarantined).toContain('segment 3')
   })
 
+  test('that is new since the node with the damaged log started begins there: it can not have been here before', () => {
+    const stage = createStage({ named: [named(0, 1)], damagedNode: 'segment 3 is unreadable' })
+    stage.learn(named(0, 1), named(0, NEXT_GENERATION))
+    expect(stage.wal()).toEqual(['retire 0 n1:1'])
+    stage.written()
+    stage.cleared()
+    expect(stage.wal()).toEqual(['retire 0 n1:1', `adopt 0 n1:${NEXT_GENERATION}`])
+    stage.written()
+    stage.cleared()
+    expect([replicasOf(stage), logOf(stage, 0).quarantined, stage.host.damaged()]).toEqual([[own(NEXT_GENERATION)], undefined, []])
+    // Not while the one that was damaged may have to be looked at: until its replacement has its vote.
+    expect(stage.isReplaced()).toBe(false)
+    stage.learn(withVote(0, NEXT_GENERATION))
+    expect(stage.isReplaced()).toBe(true)
+  })
+
+  test('where log and map were damaged together, begins only if it was ordered after the map was read anew', () => {
+    const stage = createStage({ named: [named(0, 1)], damagedNode: 'segment 3 is unreadable', isMapLost: true })
+    // It may have been begun in an earlier life, and have voted: the map that would tell is lost.
+    stage.learn(named(0, 1), named(0, NEXT_GENERATION))
+    expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([['retire 0 n1:1'], true])
+    stage.written()
+    stage.cleared()
+    expect([replicasOf(stage), stage.host.damaged()]).toEqual([[own(NEXT_GENERATION)], [{ group: 0, id: own(NEXT_GENERATION) }]])
+    stage.host.noteNext(NEXT_GENERATION + 1)
+    expect(stage.host.asksWhatIsNew()).toBe(false)
+    stage.learn(named(0, NEXT_GENERATION), named(0, NEXT_GENERATION + 1))
+    stage.written()
+    stage.cleared()
+    expect(stage.wal().slice(1)).toEqual([`retire 0 n1:${NEXT_GENERATION}`, `adopt 0 n1:${NEXT_GENERATION + 1}`])
+    stage.written()
+    stage.cleared()
+    expect([replicasOf(stage), stage.host.damaged()]).toEqual([[own(NEXT_GENERATION + 1)], []])
+  })
+
+  test('that has a vote and is not in the log was lost with it: it is quarantined, and does not begin again', () => {
+    const stage = createStage({ named: [withVote(0, 9)], log: [held(0, { generation: 2, isRemoved: false })] })
+    expect([stage.wal(), stage.host.damaged()]).toEqual([[], [{ group: 0, id: own(9) }]])
+    expect(logOf(stage, 0)).toMatchObject({ lastIndex: 0, quarantined: expect.stringContaining('n1:9') })
+  })
+
+  test('that the map promotes had caught up: where the log is an old copy it is quarantined, and does not begin again', () => {
+    const namedIn = createNamed(genesis)
+    const adding = after(adoptGenesis(genesis), { kind: 'beginMove', group: 0 as ShardId, add: n1, remove: own(1), isPlanned: true })
+    const promoting = after(adding, { kind: 'promote', move: 1 })
+    const begun = createStage({ named: namedIn(adding), log: [tombstone(0, 1)] })
+    expect(begun.wal()).toContain('adopt 0 n1:2')
+    const stage = createStage({ named: namedIn(promoting), log: [tombstone(0, 1)] })
+    expect(stage.wal()).toEqual([])
+    expect(stage.host.damaged()).toEqual([{ group: 0, id: own(2) }])
+    stage.learn(...namedIn(after(promoting, { kind: 'cancel', move: 1 }, { kind: 'finish', move: 1, result: 'moved' },
+      { kind: 'beginMove', group: 0 as ShardId, add: n1, remove: own(2), isPlanned: true })))
+    expect(stage.wal()).toEqual(['retire 0 n1:2'])
+    stage.written()
+    stage.cleared()
+    expect(stage.wal()).toEqual(['retire 0 n1:2', 'adopt 0 n1:3'])
+  })
+
+  test('whose move is undone does not begin, unless the undoing came too late: then it was here, and is quarantined', () => {
+    const stage = createStage({ named: [undone(0, 9)], log: [tombstone(0, 2)] })
+    expect([stage.wal(), replicasOf(stage), stage.host.damaged(), stage.isOpened()]).toEqual([[], [], [], true])
+    stage.learn(withVote(0, 9))
+    expect([stage.wal(), stage.host.damaged()]).toEqual([[], [{ group: 0, id: own(9) }]])
+  })
+
+  test('whose move is undone goes on until the map names it no longer, where the log has it', () => {
+    const stage = createStage({ named: [undone(0, 9)], log: [held(0, { generation: 9, isRemoved: false })] })
+    expect([replicasOf(stage), logOf(stage, 0).lastIndex, stage.host.damaged()]).toEqual([[own(9)], 2, []])
+    stage.learn()
+    expect(stage.wal()).toEqual(['retire 0 n1:9'])
+  })
+
   test('whose files can not be removed ends the process, and does not open', () => {
     const stage = createStage({})
     stage.learn(named(1, 5))
@@ -229,12 +333,79 @@ test('a newer replica of a group ends the one before it, and begins from nothing
   expect([replicasOf(stage), logOf(stage, 0)]).toEqual([[own(9)], { term: 0, lastIndex: 0, quarantined: undefined }])
 })
 
+describe('a quarantined replica', () => {
+  const ill = (group: GroupId): RecoveredGroup => ({ ...held(group), quarantined: 'the record of entry 2 is damaged' })
+
+  test('is told of, and makes room for the one that is ordered in its place, though no map was learned yet', () => {
+    const stage = createStage({ named: [named(0, 1), named(0, 7), named(1, 1)], log: [ill(0), held(1)] })
+    expect([stage.wal(), replicasOf(stage)]).toEqual([['retire 0 n1:1'], [own(1)]])
+    stage.written()
+    stage.cleared()
+    expect(stage.wal()).toEqual(['retire 0 n1:1', 'adopt 0 n1:7'])
+    stage.written()
+    stage.cleared()
+    expect([replicasOf(stage), logOf(stage, 0), stage.host.damaged()])
+      .toEqual([[own(7), own(1)], { term: 0, lastIndex: 0, quarantined: undefined }, []])
+  })
+
+  test('stays while nothing takes its place', () => {
+    const stage = createStage({ named: [named(0, 1)], log: [ill(0)] })
+    stage.learn(named(0, 1))
+    expect([stage.wal(), stage.host.damaged(), replicasOf(stage)]).toEqual([[], [{ group: 0, id: own(1) }], [own(1)]])
+  })
+
+  test('does not come back when its replacement is cancelled: it has gone, and says so', () => {
+    const stage = createStage({ named: [named(0, 1), named(0, 7)], log: [ill(0)] })
+    for (let step = 0; step < 2; step += 1) {
+      stage.written()
+      stage.cleared()
+    }
+    stage.learn(named(0, 1))
+    stage.written()
+    stage.cleared()
+    expect([stage.wal().at(-1), replicasOf(stage), stage.host.damaged()]).toEqual(['retire 0 n1:7', [], [{ group: 0, id: own(1) }]])
+    stage.learn(named(0, 1), named(0, 8))
+    expect(stage.wal().at(-1)).toBe('adopt 0 n1:8')
+  })
+
+  test('whose place was taken before its node crashed is not opened again: the one that was ordered begins', () => {
+    const stage = createStage({ named: [named(0, 1), named(0, 7)], log: [tombstone(0, 1)] })
+    expect(stage.wal()).toEqual(['adopt 0 n1:7'])
+  })
+})
+
 test('a newer replica than the log holds begins from nothing: what is there is of another. The node does not wait for it', () => {
   const stage = createStage({ named: [named(0, 9), named(1, 1)], log: [held(0, { generation: 2, isRemoved: false })] })
   expect([stage.wal(), replicasOf(stage), stage.isOpened()]).toEqual([['adopt 0 n1:9'], [own(1)], true])
   stage.written()
   stage.cleared()
   expect(logOf(stage, 0)).toEqual({ term: 0, lastIndex: 0, quarantined: undefined })
+})
+
+describe('a disk that stands still', () => {
+  const everybody = [named(0, 1), named(META_GROUP, 1)]
+
+  test('is told by the replicas of every group, the meta group\'s among them, and by those that open meanwhile', () => {
+    const stage = createStage({ named: everybody })
+    stage.host.noteStalled(true)
+    stage.learn(...everybody, named(1, 5))
+    stage.written()
+    stage.cleared()
+    expect([0, 1, META_GROUP].map(stage.saysStalled)).toEqual([true, true, true])
+    stage.host.noteStalled(false)
+    expect([0, 1, META_GROUP].map(stage.saysStalled)).toEqual([false, false, false])
+  })
+
+  test('because it is full is told by those that open meanwhile, too, until there is room again', () => {
+    const stage = createStage({ named: everybody })
+    stage.host.onWalNotice({ type: 'wal.spaceChanged', full: true })
+    stage.learn(...everybody, named(1, 5))
+    stage.written()
+    stage.cleared()
+    expect([0, 1, META_GROUP].map(stage.saysStalled)).toEqual([true, true, true])
+    stage.host.onWalNotice({ type: 'wal.spaceChanged', full: false })
+    expect([0, 1, META_GROUP].map(stage.saysStalled)).toEqual([false, false, false])
+  })
 })
 
 describe('an old map', () => {

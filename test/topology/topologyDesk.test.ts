@@ -136,6 +136,7 @@ describe('a node answers', () => {
       genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined,
       leave: (group) => left.push(group),
       transfer: (shard, to) => (shard === 1 && to === n2 ? 'begun' : 'unfit'),
+      figures: () => ({ boot: 'b', atMs: 0, shards: [], catchUps: [] }),
     })
     const ask = (request: TopologyRequest): unknown => {
       let answer: unknown
@@ -198,7 +199,7 @@ describe('the leader of the meta group answers', () => {
     } as unknown as HostedMeta
     open(n1, createTopologyAnswers({
       genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {},
-      transfer: () => 'notLeader',
+      transfer: () => 'notLeader', figures: () => ({ boot: 'b', atMs: 0, shards: [], catchUps: [] }),
     }))
     const questions = createMetaQuestions({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
     return { asked, pass, ...createMetaReads(questions) }
@@ -243,12 +244,12 @@ describe('a map is learned', () => {
       asked.push(request)
       createTopologyAnswers({
         genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {},
-        transfer: () => 'notLeader',
+        transfer: () => 'notLeader', figures: () => ({ boot: 'b', atMs: 0, shards: [], catchUps: [] }),
       })(request, done)
     })
     const learned: ClusterState[] = []
     const live = { state: () => learned.at(-1) ?? born, learn: (state: ClusterState) => learned.push(state) }
-    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger })
+    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger, onNewer: () => {} })
     sync.heard(n2, 1)
     sync.heard(n2, 2)
     sync.heard(n2, 2)
@@ -263,7 +264,7 @@ describe('a map is learned', () => {
     open(n3, (_request, done) => done('what'))
     const learned: ClusterState[] = []
     const live = { state: () => born, learn: (state: ClusterState) => learned.push(state) }
-    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger })
+    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger, onNewer: () => {} })
     sync.heard(n2, 2)
     pass(100)
     sync.heard(n3, 2)

@@ -190,6 +190,8 @@ const announce = (run: Run): void => {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
   ports.say('shardkv is ready')
   for (const row of [header, ...rows]) ports.say(`  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}`)
+  const page = [...run.children.values()].find(({ plan: { healthPort } }) => healthPort !== undefined)?.plan.healthPort
+  if (page !== undefined) ports.say(`  watch it: http://127.0.0.1:${page}/`)
   ports.say(`  data and logs: ${plan.directory}`)
 }
 

@@ -2,11 +2,13 @@
 
 import { createRandom } from '../../actors/kernel/random.ts'
 import { genesis, openDesk } from '../genesisDesk.ts'
+import { createRig } from '../rig.ts'
 import { counting } from '../scenario.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { DiskImage } from '../../storage/memoryFileSystem.ts'
 import type { Desk } from '../genesisDesk.ts'
-import type { Played, Scenario, Trouble } from '../scenario.ts'
+import type { MemoryNames } from '../../storage/memoryNames.ts'
+import type { Played, Scenario, SecondLife, Trouble } from '../scenario.ts'
 
 const wanted = JSON.stringify({ kind: 'found', genesis })
 
@@ -17,6 +19,15 @@ const judge = (answer: FileError | null | undefined, image: DiskImage): string |
   if (found?.kind !== 'none') return `the genesis is ${JSON.stringify(found)}`
   if (answer === null) return 'SILENT LOSS: the genesis was answered and is gone'
   return again.write() === null ? undefined : 'the genesis can not be written again'
+}
+
+/** A node that finds its genesis opens its log; where there is none yet, it is written. */
+const secondLife = (cache: MemoryNames): SecondLife => {
+  const desk = openDesk({ cache })
+  const found = desk.read()
+  const answer = found?.kind === 'none' ? desk.write() : null
+  const log = found?.kind === 'found' ? createRig({ on: desk }).open() : undefined
+  return { disk: desk.disk, judge: (image) => (log?.wal.state() === 'halted' ? 'the log does not open' : judge(answer, image)) }
 }
 
 const behaved = (desk: Desk, answer: FileError | null | undefined, trouble: Trouble): string | undefined => {
@@ -33,6 +44,7 @@ export const genesisScenario: Scenario = {
     const played: Played = {
       calls: calls(), disk: desk.disk,
       judge: (image) => judge(answer, image),
+      liveOn: secondLife,
       restart: (image, again) => {
         const second = openDesk({ image, fault: counting(again).fault })
         second.read()

@@ -2,13 +2,15 @@
 
 import { createRandom } from '../../actors/kernel/random.ts'
 import { emptyState, matchingPrefix } from '../model.ts'
+import { unkept } from '../oracle.ts'
 import { createRig, entryOf } from '../rig.ts'
 import { counting } from '../scenario.ts'
 import { recoveredText } from '../specimen.ts'
 import type { DiskCall, DiskImage } from '../../storage/memoryFileSystem.ts'
+import type { MemoryNames } from '../../storage/memoryNames.ts'
 import type { GroupModel } from '../model.ts'
 import type { Rig, RigOptions } from '../rig.ts'
-import type { Played, Scenario, Trouble } from '../scenario.ts'
+import type { Played, Scenario, SecondLife, Trouble } from '../scenario.ts'
 import type { Story } from './logStories.ts'
 
 const PROBE_GROUP = 9_999
@@ -26,15 +28,39 @@ export const logScenario = ({ name, before, capacityBytes, run, judge }: Story):
     }
     const rig = createRig(options).open()
     if (rig.report() !== undefined) run(rig)
+    const judgeAll = (image: DiskImage): string | undefined => restartProblem(rig.models, image) ?? judge?.(rig, image)
     const played: Played = {
-      calls: calls(), disk: rig.disk,
-      judge: (image) => restartProblem(rig.models, image) ?? judge?.(rig, image),
+      calls: calls(), disk: rig.disk, judge: judgeAll,
+      liveOn: (cache, speaks) => {
+        const life = secondLog(cache, speaks)
+        return { disk: life.disk, judge: (image) => life.judge(image) ?? judgeAll(image) }
+      },
       restart: (image, again) => createRig({ image, fault: counting(again).fault }).open().disk,
       behaved: (trouble, hit) => behaviour(rig, trouble, hit),
     }
     return played
   },
 })
+
+/** A log that is opened in the cache of a killed process, whatever else lives beside it. */
+export const secondLog = (cache: MemoryNames, speaks: boolean): SecondLife & { readonly rig: Rig } => {
+  const rig = createRig({ cache }).open()
+  const report = rig.report()
+  // A group that a damaged log does not know is quarantined at the next start, whatever it was told: it says nothing about this one.
+  const mayAppend = speaks && report !== undefined && report.damagedNode === undefined
+  const ticket = mayAppend ? rig.append(PROBE_GROUP, { entries: [entryOf(1)] }) : undefined
+  const isAnswered = ticket === undefined || rig.clock.runUntil(() => rig.isAcknowledged(ticket), ANSWER_MS_MAX)
+  return {
+    rig, disk: rig.disk,
+    judge: (image) => {
+      if (report === undefined || !isAnswered) return `the life after the kill is ${rig.wal.state()}`
+      const found = createRig({ image }).open().report()
+      const isKept = ticket === undefined || found?.groups.get(PROBE_GROUP)?.entries.length === 1
+      if (!isKept) return 'SILENT LOSS: what was acknowledged after the kill'
+      return unkept(report, found)
+    },
+  }
+}
 
 /** What a restart on the image gets wrong; then the log must go on, and the next restart agree. */
 const restartProblem = (models: ReadonlyMap<number, GroupModel>, image: DiskImage): string | undefined => {

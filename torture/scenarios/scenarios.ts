@@ -3,7 +3,10 @@
 import { genesisScenario } from './genesisScenario.ts'
 import { logScenario } from './logScenario.ts'
 import { logStories } from './logStories.ts'
+import { replacementScenarios } from './replacementScenarios.ts'
 import { snapshotScenarios } from './snapshotScenarios.ts'
 import type { Scenario } from '../scenario.ts'
 
-export const scenarios: readonly Scenario[] = [...logStories.map(logScenario), ...snapshotScenarios, genesisScenario]
+export const scenarios: readonly Scenario[] = [
+  ...logStories.map(logScenario), ...snapshotScenarios, ...replacementScenarios, genesisScenario,
+]

@@ -8,6 +8,7 @@ import { chooseSnapshot } from '../../storage/snapshotChoice.ts'
 import { emptyState, matchingPrefix, modelOf } from '../model.ts'
 import { createRig, entriesOf } from '../rig.ts'
 import { counting } from '../scenario.ts'
+import { secondLog } from './logScenario.ts'
 import { createSnapshotRig, fillOf, headerOf } from '../snapshotRig.ts'
 import type { SnapshotChoice } from '../../storage/snapshotChoice.ts'
 import type { DiskCall, DiskImage } from '../../storage/memoryFileSystem.ts'
@@ -117,6 +118,11 @@ const snapshotScenario = (name: string, run: (replica: Replica) => void): Scenar
     const played: Played = {
       calls: calls(), disk: rig.disk,
       judge: (image) => judge(replica, image),
+      liveOn: (cache, speaks) => {
+        const life = secondLog(cache, speaks)
+        const problem = startProblem(rig, life.rig, createSnapshotRig({ on: life.rig }))
+        return { disk: life.disk, judge: (image) => problem ?? life.judge(image) ?? judge(replica, image) }
+      },
       restart: (image, again) => {
         const second = createRig({ image, fault: counting(again).fault }).open()
         const files = createSnapshotRig({ on: second })

@@ -3,10 +3,12 @@
 import { describe, expect, test } from '@jest/globals'
 import { createRaftMember } from '../../../actors/raft/actor.ts'
 import { createRandom } from '../../../actors/kernel/random.ts'
+import { createTickBoard } from '../../../actors/kernel/tickBoard.ts'
 import { silentLogger } from '../../../actors/kernel/log.ts'
 import { crc32 } from '../../../storage/crc.ts'
 import { nodeOf } from '../../../topology/ids.ts'
-import { describeMessage, idOf } from '../../support/raftHarness.ts'
+import { idOf } from '../../support/raftHarness.ts'
+import { describeMessage } from '../../support/raftText.ts'
 import { append, entriesOf } from '../../support/raftScript.ts'
 import type { RaftMember, RaftMemberOptions } from '../../../actors/raft/actor.ts'
 import type { Entry, RaftMessage } from '../../../actors/raft/protocol.ts'
@@ -73,6 +75,7 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
       requestFlush: () => {
         flushes += 1
       },
+      requestEmit: () => {},
       crc32: (bytes) => crc32(bytes),
     },
     onFailure: (error) => failures.push(error),
@@ -119,6 +122,19 @@ describe('the shell', () => {
     expect(mails).toEqual([])
     sync()
     expect(mails).toEqual(['n2 raft.appendAccepted term=1 matchIndex=1'])
+  })
+
+  test('gives an event the time that passed before it, though no tick in it was due', () => {
+    const ticks = createTickBoard()
+    const { mails, say } = stage({ ticks })
+    ticks.pass({ ticks: 21, now: 1_050, wallMs: 0 })
+    say({ type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 })
+    mails.length = 0
+    for (let tick = 1; tick <= 10; tick += 1) ticks.pass({ ticks: 1, now: 1_050 + tick * 50, wallMs: 0 })
+    say({ type: 'raft.requestPreVote', term: 2, lastTerm: 0, lastIndex: 0 }, 3)
+    ticks.pass({ ticks: 1, now: 1_600, wallMs: 0 })
+    say({ type: 'raft.requestPreVote', term: 2, lastTerm: 0, lastIndex: 0 }, 3)
+    expect(mails).toEqual(['n3 raft.preVoteRefused term=2 reason=leaderAlive', 'n3 raft.preVoteGranted term=2'])
   })
 
   test('lets terms, votes and no-ops use the reserve of a full disk, and nothing else', () => {
@@ -203,14 +219,14 @@ const lead = ({ member, say, sync }: Pick<Stage, 'member' | 'say' | 'sync'>): vo
 describe('starting from a snapshot', () => {
   test('loads the state first; committed entries follow', () => {
     const { calls, shard, answer, say, sync } = stage({ snapshot: info(9), recovered: recoveredAt(9, 1, 1) })
-    expect(calls.map(({ name }) => name)).toEqual(['load'])
+    expect([calls.map(({ name }) => name), shard[0]?.type]).toEqual([['load'], 'shard.restoring'])
     say(append(1, [11, 1], [], 10))
     sync()
     const onChunk = calls[0]?.args[1] as (bytes: Uint8Array) => void
     onChunk(new Uint8Array([1]))
     answer('load', null)
     expect(shard.filter(({ type }) => type !== 'raft.roleChanged').map(({ type }) => type)).toEqual(
-      ['shard.restoreChunk', 'shard.restored', 'raft.committed'])
+      ['shard.restoring', 'shard.restoreChunk', 'shard.restored', 'raft.committed'])
   })
 
   test('ends the process when the snapshot can not be loaded', () => {
@@ -310,7 +326,8 @@ describe('receiving a snapshot', () => {
     expect(mails).toEqual([])
     member.walNotice(marked)
     expect(mails).toEqual(['n2 raft.snapshotAccepted term=1 snapshotIndex=9 nextOffset=8'])
-    expect(calls.map(({ name }) => name)).toEqual(['load', 'prune'])
+    // Told before another event may reach it, though loading waits for its turn.
+    expect([calls.map(({ name }) => name), shard.at(-1)]).toEqual([['load', 'prune'], { type: 'shard.restoring' }])
     answer('load', null)
     expect(shard.at(-1)).toEqual({ type: 'shard.restored', index: 9, term: 1 })
     expect(member.status()).toMatchObject({ commitIndex: 9, lastIndex: 9, baseIndex: 9 })

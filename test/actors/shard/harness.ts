@@ -3,6 +3,7 @@
  * `takeAll` lets Raft take the open proposals; `commit` delivers entries, as the log would.
  */
 
+import { createTickBoard } from '../../../actors/kernel/tickBoard.ts'
 import { createShard } from '../../../actors/shard/actor.ts'
 import { nodeId, replicaId, shardId } from '../../../topology/ids.ts'
 import { silentLogger } from '../../../actors/kernel/log.ts'
@@ -11,6 +12,7 @@ import { decodeBatch } from '../../../actors/shard/batch.ts'
 import { chunksOf } from './entries.ts'
 import type { Entry, RaftLocalEvent, RaftRole } from '../../../actors/raft/protocol.ts'
 import type { Cancel } from '../../../actors/kernel/clock.ts'
+import type { TickBoard } from '../../../actors/kernel/tickBoard.ts'
 import type { ShardPorts } from '../../../actors/shard/actor.ts'
 import type { ShardLimits } from '../../../actors/shard/limits.ts'
 import type { Consistency, Operation, OperationResult } from '../../../actors/shard/operation.ts'
@@ -40,12 +42,18 @@ export interface HarnessOptions {
   readonly entryBytesMax?: number
   readonly announceChanges?: boolean
   readonly pruneFails?: boolean
+  /** Where the test lets time pass; otherwise by `tick`. */
+  readonly ticks?: TickBoard
 }
 
-const handOverPorts = (said: string[]): Pick<ShardPorts, 'drainSlot' | 'quiet'> => ({
+const quietPorts = (said: string[]): Pick<ShardPorts, 'configurationAt' | 'drainSlot' | 'quiet'> => ({
+  configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
   drainSlot: (drain) => { said.push(`drains ${drain}`) },
   quiet: () => { said.push('quiet') },
 })
+
+const settingsOf = ({ limits = {}, ticks = createTickBoard(), entryBytesMax = 10_000, announceChanges = false }: HarnessOptions) =>
+  ({ limits, ticks, entryBytesMax, announceChanges })
 
 export const createHarness = (options: HarnessOptions = {}) => {
   const answers: { batch: number; to: string; results: readonly OperationResult[] }[] = []
@@ -76,8 +84,8 @@ export const createHarness = (options: HarnessOptions = {}) => {
 
   const onRaft = (event: RaftLocalEvent): void => {
     if (event.type === 'raft.propose') proposals.push(event)
-    else if (event.type === 'raft.read') reads.push(event)
-    else if (event.type === 'raft.snapshotStored') stored.push(event)
+    if (event.type === 'raft.read') reads.push(event)
+    if (event.type === 'raft.snapshotStored') stored.push(event)
   }
 
   const shard = createShard({
@@ -85,16 +93,13 @@ export const createHarness = (options: HarnessOptions = {}) => {
     self: replicaId(here, 1),
     clock: { now: () => now, wall: () => 0, after: () => () => {}, defer: () => {} },
     log: { ...silentLogger, warn: (_fields, message) => { lines.push(message) } },
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
-    entryBytesMax: options.entryBytesMax ?? 10_000,
-    announceChanges: options.announceChanges ?? false,
+    ...settingsOf(options),
     ports: {
       answer: (to, { batch: number, results }) => { answers.push({ batch: number, to: `${to.node}/${to.address}`, results }) },
       raft: onRaft,
       snapshots,
-      configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
       serving: (isServing, term) => { serving.push(`${isServing ? 'serves' : 'stops'} ${term}`) },
-      ...handOverPorts(serving),
+      ...quietPorts(serving),
       changed: (key, revision, code) => { changes.push(`${key} ${revision} ${code}`) },
       requestFlush: () => { isFlushWanted = true },
     },
@@ -147,6 +152,7 @@ export const createHarness = (options: HarnessOptions = {}) => {
     verdictOf: (number: number): readonly string[] | undefined => harness.resultsOf(number)
       ?.map(({ status, definite }) => (definite === undefined ? status : `${status}${definite ? '+' : '-'}`)),
     restore: (state: ShardState): void => {
+      shard.send({ type: 'shard.restoring' })
       for (const bytes of chunksOf(state)) shard.send({ type: 'shard.restoreChunk', bytes })
     },
   }

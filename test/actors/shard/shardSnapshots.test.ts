@@ -1,7 +1,7 @@
 /** When a shard writes snapshots, and what becomes of one it is given. */
 
 import { describe, expect, test } from '@jest/globals'
-import { batchEntry, createReplica, noopEntry, put } from './entries.ts'
+import { batchEntry, createReplica, noopEntry, get, put } from './entries.ts'
 import { createHarness } from './harness.ts'
 
 describe('the snapshots of a shard', () => {
@@ -125,8 +125,35 @@ describe('the snapshots of a shard', () => {
     expect(harness.shard.state()).toBe('leading.serving')
   })
 
+  test('leave nothing to be answered from, or to be written, until the first of them is read', () => {
+    const harness = createHarness()
+    harness.send({ type: 'shard.restoring' })
+    harness.role('follower', 1)
+    expect(harness.shard.state()).toBe('recovering')
+    harness.send({ type: 'shard.snapshotWanted' })
+    const asked = harness.ask([get('a')], { consistency: 'stale', policy: 'direct' })
+    expect([harness.verdictOf(asked), harness.writes]).toEqual([['NOT_LEADER+'], []])
+  })
+
+  test.each([['is written', null], ['fails', new Error('full')]])(
+    'are not written of what an installed one takes the place of, when one before it %s', (_name, error) => {
+      const harness = createHarness()
+      harness.role('follower', 1)
+      harness.commit(batchEntry(1, 5, [put('a', '1')]))
+      harness.send({ type: 'shard.snapshotWanted' })
+      harness.commit(batchEntry(2, 6, [put('b', '2')]))
+      harness.send({ type: 'shard.snapshotWanted' })
+      harness.send({ type: 'shard.restoring' })
+      harness.writes[0]?.done(error)
+      harness.pass(10_000)
+      harness.tick()
+      expect(harness.writes.map(({ index }) => index)).toEqual([1])
+      expect([harness.shard.state(), harness.failures]).toEqual(['recovering', []])
+    })
+
   test('end the process when they do not decode, or hold another index', () => {
     const broken = createHarness()
+    broken.send({ type: 'shard.restoring' })
     broken.send({ type: 'shard.restoreChunk', bytes: Uint8Array.from([99]) })
     broken.send({ type: 'shard.restored', index: 1, term: 1 })
     expect(String(broken.failures[0])).toContain('kind 99')
@@ -136,6 +163,7 @@ describe('the snapshots of a shard', () => {
     expect(String(other.failures[0])).toContain('the snapshot of 1/1 holds the state of 0/0')
     const missing = createHarness()
     missing.role('follower', 1)
+    missing.send({ type: 'shard.restoring' })
     missing.send({ type: 'shard.restoreChunk', bytes: new Uint8Array(0) })
     missing.send({ type: 'shard.restored', index: 1, term: 1 })
     expect(String(missing.failures[0])).toContain('ends before')

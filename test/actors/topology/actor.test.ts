@@ -282,9 +282,26 @@ describe('the shell of a member', () => {
     expect(calls.at(-1)?.name).toBe('cancel')
   })
 
+  test('has a repeated command decided by what is remembered of it, though it would be refused now', () => {
+    const { actor, answers, raft, lead, commit } = alone()
+    const balance: Wish = { kind: 'setBalance', isOn: true }
+    const orderOf = (request: string): MetaCommand => asked(actor.status().state, balance, request)
+    const propose = (request: string): void =>
+      actor.send({ type: 'meta.propose', replyTo: 'test', request: 5, command: orderOf(request), origin: { node: n(9), address: 'test' } })
+    const proposed = (): number => raft.filter(({ type }) => type === 'raft.propose').length
+    lead()
+    commit(2, orderOf('r1'))
+    const before = proposed()
+    propose('r1')
+    expect([answers, proposed()]).toEqual([[], before + 1])
+    propose('r2')
+    expect([answers, proposed()]).toMatchObject([[{ outcome: { reason: 'levelUnknown' } }], before + 1])
+  })
+
   test('holds what commits while a snapshot is loaded, within its limit, and applies it then', () => {
     const state = apply(newborn(), asked(newborn(), fourth)).state
     const { actor, failures, commit } = alone()
+    actor.send({ type: 'shard.restoring' })
     actor.send({ type: 'shard.restoreChunk', bytes: encodeState(state) })
     commit(8, asked(state, { kind: 'pause' }), 3)
     expect(actor.status().state.epoch).toBe(1)
@@ -293,13 +310,29 @@ describe('the shell of a member', () => {
     commit(8, asked(state, { kind: 'resume' }), 3)
     expect(actor.status().state.isPaused).toBe(true)
     const small = alone({ heldEntryBytesMax: 10 })
+    small.actor.send({ type: 'shard.restoring' })
     small.actor.send({ type: 'shard.restoreChunk', bytes: encodeState(state) })
     small.commit(8, asked(state, { kind: 'pause' }))
     expect([failures.length, String(small.failures[0])]).toEqual([0, expect.stringContaining('at most 10 bytes')])
   })
 
+  test.each([['is written', null], ['fails', new Error('full')]])(
+    'writes no snapshot of what an installed one takes the place of, when one before it %s', (_name, error) => {
+      const { actor, calls, commit, done } = alone()
+      commit(1, asked(newborn(), fourth))
+      actor.send({ type: 'shard.snapshotWanted' })
+      commit(2, asked(actor.status().state, { kind: 'pause' }))
+      actor.send({ type: 'shard.snapshotWanted' })
+      actor.send({ type: 'shard.restoring' })
+      done('write', error, { totalBytes: 12 })
+      if (error === null) done('prune', null)
+      actor.send({ type: 'tick', now: 20_000, wallMs: 0 })
+      expect(calls.filter(({ name }) => name === 'write')).toHaveLength(1)
+    })
+
   test('ends the process on a snapshot of another version', () => {
     const { actor, failures } = alone()
+    actor.send({ type: 'shard.restoring' })
     actor.send({ type: 'shard.restoreChunk', bytes: new Uint8Array([7]) })
     actor.send({ type: 'shard.restored', index: 7, term: 3 })
     expect(String(failures[0])).toContain('upgrade this node')

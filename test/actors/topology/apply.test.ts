@@ -104,7 +104,8 @@ describe('a move', () => {
     expect(state.shards[0]?.move).toEqual({ id: 1, add: r(4, 2), remove: r(1), step: 'adding', orderedAt: 3 })
     expect(state.meta.move).toEqual({ id: 2, add: r(4, 3), remove: r(2), step: 'adding', orderedAt: 4 })
     expect(hostedOn(state, n(4))).toEqual([
-      { group: 0, replica: r(4, 2), isAdded: true }, { group: 'meta', replica: r(4, 3), isAdded: true }])
+      { group: 0, replica: r(4, 2), isAdded: true, isUndone: false },
+      { group: 'meta', replica: r(4, 3), isAdded: true, isUndone: false }])
     expect(mapOf(state).replicas).toEqual(mapOf(four()).replicas)
   })
 
@@ -113,6 +114,15 @@ describe('a move', () => {
     expect(after(undone, begin(0, 4, r(1))).shards[0]?.move).toMatchObject({ id: 2, add: r(4, 3) })
     const gone = after(undone, { kind: 'removeNode', node: n(4) }, add(4), begin(1, 4, r(2)))
     expect(gone.shards[1]?.move).toMatchObject({ add: r(4, 3) })
+  })
+
+  test('has its replica begun while it adds it, not once that has caught up, and not when it is undone', () => {
+    const stands = (state: ClusterState) => hostedOn(state, n(4)).map(({ isAdded, isUndone }) => [isAdded, isUndone])
+    const adding = after(four(), begin(0, 4, r(1)))
+    const promoting = after(adding, { kind: 'promote', move: 1 })
+    const undoings = [adding, promoting].map((state) => after(state, { kind: 'cancel', move: 1 }))
+    expect([adding, promoting, ...undoings].map(stands)).toEqual([[[true, false]], [[false, false]], [[false, true]], [[false, true]]])
+    expect(stands(after(promoting, { kind: 'finish', move: 1, result: 'moved' }))).toEqual([[false, false]])
   })
 
   test('leaves the replica that is to go where it is until the move is done', () => {
@@ -215,6 +225,7 @@ const refusals: readonly (readonly [string, () => ClusterState, Wish, RefusalRea
     'nodeDraining', 'possible'],
   ['a move to an unknown node', four, begin(0, 9, r(1)), 'unknownNode', 'n1'],
   ['a move to where it is', four, begin(0, 2, r(1)), 'alreadyThere', 'n4'],
+  ['a move to where it is, by a person', () => after(newborn(), { kind: 'pause' }), begin(0, 1, r(1), false), 'alreadyThere', 'n1:1'],
   ['a replacement in a group of two', () => newborn({ size: 2 }), begin(0, 1, r(1)), 'wouldLoseQuorum', 'missed'],
   ['an unknown move', moving, { kind: 'promote', move: 7 }, 'moveUnknown', '1'],
   ['an unknown move to finish', moving, { kind: 'finish', move: 7, result: 'moved' }, 'moveUnknown', '1'],

@@ -16,6 +16,10 @@ const randomState = fc.tuple(fc.integer({ min: 1, max: 6 }), fc.array(wishArb, {
   return state
 })
 
+/** As the first version writes it. */
+const unsaid = ['level', 'isBalanced']
+const plain = (state: ClusterState): object => Object.fromEntries(Object.entries(state).filter(([name]) => !unsaid.includes(name)))
+
 const text = (value: unknown, version = 1): Uint8Array => new Uint8Array([version, ...new TextEncoder().encode(JSON.stringify(value))])
 
 describe('a command', () => {
@@ -89,6 +93,16 @@ describe('a state', () => {
     }))
   })
 
+  test('of a cluster at its first level is written as before there were levels, and of a later one with its level', () => {
+    expect(encodeState(newborn())).toEqual(text(plain(newborn())))
+    const raised = encodeState({ ...newborn(), level: 3 })
+    expect(raised[0]).toBe(2)
+    expect(decodeState(raised)).toEqual({ ...newborn(), level: 3 })
+    expect(decodeState(text({ level: 1, state: plain(newborn()) }, 2))).toMatchObject({ reason: expect.stringContaining('one way') })
+    const none = decodeState(text({ level: 0, state: plain(newborn()) }, 2))
+    expect(none).toMatchObject({ reason: expect.stringContaining('no layout level') })
+  })
+
   const broken: readonly (readonly [string, Partial<ClusterState>, string])[] = [
     ['lacks shards', { shards: [] }, 'shards are missing'],
     ['has its nodes in disorder', { nodes: [...newborn().nodes].reverse() }, 'not in order'],
@@ -107,12 +121,12 @@ describe('a state', () => {
     ['has a cluster id of another kind', { cluster: 'x' as never }, 'not a cluster state'],
   ]
   test.each(broken)('that %s is refused', (_, change, reason) => {
-    const decoded = decodeState(text({ ...newborn(), ...change }))
+    const decoded = decodeState(text({ ...plain(newborn()), ...change }))
     expect('reason' in decoded && decoded.reason).toContain(reason)
   })
 
   test('that is too large or of another version is refused', () => {
     expect(decodeState(new Uint8Array(STATE_BYTES_MAX + 1))).toMatchObject({ reason: expect.stringContaining('above the limit') })
-    expect(decodeState(text(newborn(), 9))).toMatchObject({ reason: expect.stringContaining('version 9') })
+    expect(decodeState(text(newborn(), 9))).toMatchObject({ reason: expect.stringContaining('version 9'), isNewer: true })
   })
 })

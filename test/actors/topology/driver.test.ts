@@ -57,6 +57,16 @@ describe('the driver', () => {
     expect(stepDue(driver, state)).toEqual({ kind: 'promote', move: 1 })
   })
 
+  test('promotes nobody who has nothing, in a group so young that it lacks little', () => {
+    const driver = createDriver()
+    const state = after(four(), pair)
+    const [order] = ordersDue(driver, state, 1)
+    noteReport(driver, obeyed(must(order, 'it is ordered'), [3, 3, 3, 0]))
+    expect(stepDue(driver, state)).toBeNull()
+    noteReport(driver, obeyed(must(order, 'it is ordered'), [3, 3, 3, 1]))
+    expect(stepDue(driver, state)).toEqual({ kind: 'promote', move: 1 })
+  })
+
   test('repeats itself ever more slowly into silence, and steadily to who answers', () => {
     const driver = createDriver()
     const state = after(four(), pair)

@@ -136,6 +136,7 @@ const start = (cluster: Cluster, member: MetaMember): void => {
         shard: (event) => topology.send(event),
         snapshots: member.snapshots,
         requestFlush: () => world.clock.defer(() => raft.send({ type: 'raft.flush', now: world.clock.now() })),
+        requestEmit: () => world.clock.defer(() => raft.send({ type: 'raft.emit' })),
         crc32: (bytes) => crc32(bytes),
       },
       onFailure: (failure) => failures.push(failure),

@@ -12,7 +12,7 @@ import { nodeOf, replicaId, shardId } from '../../../topology/ids.ts'
 import { after, asked, n, newborn } from './states.ts'
 import type { ClusterNode, ClusterState, GroupKey } from '../../../actors/topology/clusterState.ts'
 import type { Plan, PlannedMove } from '../../../actors/topology/plan.ts'
-import type { Wish } from '../../../actors/topology/protocol.ts'
+import type { DamagedReplica, Wish } from '../../../actors/topology/protocol.ts'
 import type { NodeId } from '../../../topology/ids.ts'
 import type { Wanted } from '../../../actors/topology/wanted.ts'
 
@@ -68,7 +68,7 @@ interface Run {
   readonly moves: number
 }
 
-/** Begins and completes what the plan says until it says nothing more; then the preferences. */
+/** Carries out the preferences, and begins and completes what the plan says, until it says nothing more. */
 const carryOut = (from: ClusterState, lost: readonly NodeId[], wantedNow = wantedOf): Run => {
   let state = from
   let moves = 0
@@ -76,8 +76,8 @@ const carryOut = (from: ClusterState, lost: readonly NodeId[], wantedNow = wante
     const { next, preferences, cancels } = planOf(state, lost, { wantedNow })
     const before = state
     for (const move of cancels) state = after(state, { kind: 'cancel', move })
-    for (const move of next) state = after(state, beginning(move))
     if (preferences.length > 0) state = after(state, { kind: 'prefer', preferences })
+    for (const move of next) state = after(state, beginning(move))
     moves += next.length
     state = complete(state)
     checkStep(before, state, lost)
@@ -215,6 +215,74 @@ describe('what is lost', () => {
 
   test('leaves everything where it is when it is everybody', () => {
     expect(planOf(newborn(), [n(1), n(2), n(3)]).all).toEqual([])
+  })
+})
+
+describe('what is damaged', () => {
+  const ill = (number: number, group: GroupKey = shardId(0), generation = 1): DamagedReplica =>
+    ({ group, replica: replicaId(n(number), generation) })
+  const planWith = (state: ClusterState, damaged: readonly DamagedReplica[], lost: readonly NodeId[] = []): Plan =>
+    plan({ state, wanted: wantedOf(state, lost), lost, damaged, limits: defaultPlanLimits })
+
+  test('is replaced by another replica on its own node, before anything else', () => {
+    const state = after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+    const wanted = wantedOf(state, [])
+    const stays = must(state.shards.findIndex((_, shard) => wanted.shards[shard]?.includes(n(2))), 'n2 keeps something')
+    const { all, next } = planWith(state, [ill(2, shardId(stays))])
+    expect(all[0]).toEqual({ group: stays, add: n(2), remove: replicaId(n(2), 1) })
+    expect(next[0]).toEqual(all[0])
+    expect(after(state, beginning(must(all[0], 'a move'))).shards[stays]?.move).toMatchObject({ add: replicaId(n(2), 2), step: 'adding' })
+  })
+
+  test('is replaced elsewhere where its node drains', () => {
+    const state = after(newborn({ size: 4 }), { kind: 'drainNode', node: n(2), isForced: false })
+    const group = shardId(state.shards.findIndex(({ replicas }) => replicas.some((replica) => nodeOf(replica) === n(2))))
+    const step = planWith(state, [ill(2, group)]).all.find((move) => move.group === group)
+    expect(step).toMatchObject({ remove: replicaId(n(2), 1) })
+    expect(step?.add).not.toBe(n(2))
+  })
+
+  test('is not preferred as the heir of a leader that drains', () => {
+    const state = after(newborn({ size: 4 }), { kind: 'drainNode', node: n(1), isForced: false })
+    const { shard, replicas } = must(planOf(state).preferences[0], 'n1 hands something over')
+    const [heir] = replicas
+    const spared = planWith(state, [{ group: shard, replica: must(heir, 'there is an heir') }]).preferences
+    const other = must(spared.find((preference) => preference.shard === shard), 'another takes it').replicas[0]
+    expect(other).not.toBe(heir)
+    expect(nodeOf(must(other, 'there is one'))).not.toBe(n(1))
+  })
+
+  test('of a whole node is replaced a few at a time', () => {
+    const state = newborn()
+    const damaged = [...groupsOf(state)].map((group) => ill(1, group))
+    const { all, next } = planWith(state, damaged)
+    expect([all.length, next.length]).toEqual([5, defaultPlanLimits.movesPerNodeMax])
+    expect(planWith(after(state, ...next.map(beginning)), damaged).next).toEqual([])
+  })
+
+  test('counts for nothing: without a majority of the others the group is blocked, and said to be', () => {
+    expect(planWith(newborn(), [ill(1), ill(2)])).toMatchObject({ next: [], blocked: [0] })
+    expect(planWith(newborn(), [ill(1)], [n(2)])).toMatchObject({ next: [], blocked: [0] })
+    expect(planWith(newborn({ size: 1 }), [ill(1)])).toMatchObject({ next: [], blocked: [0] })
+    const two = after(newborn({ size: 2, replicationFactor: 1 }), { kind: 'pause' })
+    expect(planWith(two, [ill(1), ill(2)]).next).toEqual([])
+  })
+
+  test('is no business of a group that does not have it any more', () => {
+    expect(planWith(newborn(), [ill(1, shardId(0), 9)]).all).toEqual([])
+  })
+
+  test('while it is being added is given up for another', () => {
+    const state = after(newborn(), beginning({ group: shardId(0), add: n(1), remove: replicaId(n(1), 1) }))
+    expect(planWith(state, [ill(1)]).cancels).toEqual([])
+    expect(planWith(state, [ill(1), ill(1, shardId(0), 2)]).cancels).toEqual([1])
+    expect(planWith(after(state, { kind: 'promote', move: 1 }), [ill(1, shardId(0), 2)]).cancels).toEqual([1])
+    const undone = after(state, { kind: 'cancel', move: 1 }, { kind: 'finish', move: 1, result: 'undone' })
+    expect(planWith(undone, [ill(1)]).next).toEqual([{ group: 0, add: n(1), remove: replicaId(n(1), 1) }])
+  })
+
+  test('rests while the cluster is paused', () => {
+    expect(planWith(after(newborn(), { kind: 'pause' }), [ill(1)])).toMatchObject({ next: [], all: [{ group: 0, add: n(1) }] })
   })
 })
 

@@ -202,7 +202,7 @@ describe('copied forward', () => {
   })
 
   test('what the old replica had is not, although the new one has an entry of that index and term', () => {
-    const layout = { blockBytes: 4_096, dataOffset: 4_096, groupHeaderBytes: 48, recordBytes }
+    const layout = { blockBytes: 4_096, dataOffset: 4_096, groupHeaderBytes: 48, recordBytes, segmentLevelAt: (level: number) => level }
     const core = createWalCore({ config: walConfigDefaults, layout, effects: [] })
     const [first, second] = [entryOf(1), entryOf(2)]
     handleAdopt(core, { type: 'wal.adopt', group: 1, generation: 2, ticket: 1 })
@@ -336,12 +336,13 @@ test('a commit group with a replica record that is cut at any byte leaves the ol
 })
 
 describe('on a node whose log is damaged', () => {
-  const damagedLog = (): Rig => {
+  const damagedLog = (more = (_rig: Rig): void => {}): Rig => {
     const rig = createRig().open()
     rig.append(1, { hardState: { term: 4, vote: vote('a') }, entries: entriesOf(1, 6, { term: 4 }) })
     rig.clock.advance(5)
     rig.adopt(2, 2)
     rig.append(2, { entries: entriesOf(1, 4) })
+    more(rig)
     rig.clock.advance(200)
     rig.disk.corrupt(`wal/${segmentName(2)}`, (bytes) => bytes.fill(0, 4_096, 4_200))
     return rig
@@ -363,6 +364,35 @@ describe('on a node whose log is damaged', () => {
     }
     expect([...(life.report()?.groups.values() ?? [])].filter(({ quarantined }) => quarantined === undefined).map(({ group }) => group))
       .toEqual([1])
+  })
+
+  test('the damaged segments go once every group has begun behind them, and not before; then the log is sound', () => {
+    // A group that has left the node before needs nobody to take its place.
+    const damaged = restart(damagedLog((rig) => {
+      rig.clock.advance(5)
+      rig.retire(9, 3)
+    }))
+    const files = (): number[] => [...damaged.disk.image().files.keys()].filter((path) => path.endsWith('.wal'))
+      .map((path) => Number.parseInt(path.slice('wal/'.length), 10))
+    const write = (group: number, from: number): void => {
+      for (let index = from; index < from + 40; index += 4) {
+        damaged.append(group, { entries: entriesOf(index, index + 3, { bytes: 500 }) })
+        damaged.clock.advance(20)
+      }
+    }
+    damaged.adopt(3, 4)
+    damaged.clock.advance(20)
+    damaged.wal.send({ type: 'wal.damageReplaced' })
+    write(3, 1)
+    expect(files().slice(0, 2)).toEqual([1, 2])
+    damaged.adopt(1, 5)
+    damaged.clock.advance(20)
+    damaged.wal.send({ type: 'wal.damageReplaced' })
+    write(3, 41)
+    expect(files().every((segment) => segment > 2)).toBe(true)
+    const sound = restart(damaged)
+    expect([sound.report()?.damagedNode, found(sound, 3)?.entries.length, found(sound, 1)?.replica])
+      .toEqual([undefined, 80, { generation: 5, isRemoved: false }])
   })
 
   test('a replica that began before the damage, or in its segment, is not', () => {

@@ -5,6 +5,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../../actors/kernel/random.ts'
+import type { Wal } from '../../../actors/wal/actor.ts'
 import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
 import { crc32 } from '../../../storage/crc.ts'
 import { segmentName } from '../../../storage/segment.ts'
@@ -272,6 +273,46 @@ describe('a full disk', () => {
     expect(again.wal.isFull()).toBe(true)
   })
 
+  test('that has no room for what a start writes again is waited for, and the log opens by itself', () => {
+    const rig = createRig().open()
+    rig.append(1, { entries: entriesOf(1, 3) })
+    rig.clock.advance(300)
+    let isFull = true
+    const again = createRig({
+      image: rig.disk.image(), config: { spaceRetryMs: 200 },
+      fault: ({ operation }) => (isFull && operation === 'writev' ? { kind: 'error', code: 'ENOSPC' } : undefined),
+    })
+    again.wal.send({ type: 'wal.open' })
+    again.clock.advance(1_000)
+    expect([again.wal.state(), again.notices]).toEqual(['replaying', []])
+    isFull = false
+    again.clock.advance(300)
+    expect([again.wal.state(), again.report()?.groups.get(1)?.entries.length]).toEqual(['idle', 3])
+  })
+
+  test.each([
+    ['closed, says that it could not be opened', (wal: Wal) => wal.send({ type: 'wal.close' }), ['wal.failed'], 'halted'],
+    ['stopped, says nothing and writes nothing', (wal: Wal) => wal.stop(), [], 'replaying'],
+  ] as const)('that has no room at a start does not keep it from ending: the log, %s', (_, end, said, state) => {
+    const rig = createRig().open()
+    rig.append(1, { entries: entriesOf(1, 3) })
+    rig.clock.advance(300)
+    let writes = 0
+    const again = createRig({
+      image: rig.disk.image(), config: { spaceRetryMs: 200 },
+      fault: ({ operation }) => {
+        if (operation !== 'writev') return undefined
+        writes += 1
+        return { kind: 'error', code: 'ENOSPC' }
+      },
+    })
+    again.wal.send({ type: 'wal.open' })
+    again.clock.advance(100)
+    end(again.wal)
+    again.clock.advance(1_000)
+    expect([typesOf(again), again.wal.state(), writes]).toEqual([said, state, 1])
+  })
+
   test('in the middle of a write blocks the log; closing then gives the write up', () => {
     let isFull = false
     const rig = createRig({
@@ -388,6 +429,35 @@ describe('damage', () => {
     const second = createRig({ on: rig }).open()
     expect(second.report()?.groups.get(1)?.entries.length).toBe(5)
     expect(restart(second).report()?.groups.get(1)?.entries.length).toBe(5)
+  })
+
+  /** The log halts with a group whose sync failed, and is started again in the same page cache. */
+  const startedAfterFailedSync = (before: (rig: Rig) => void, group: (rig: Rig) => void): Rig => {
+    let isFailing = false
+    const rig = createRig({
+      fault: ({ operation }) => (isFailing && operation === 'datasync' ? { kind: 'error', code: 'EIO' } : undefined),
+    }).open()
+    before(rig)
+    rig.clock.advance(300)
+    isFailing = true
+    group(rig)
+    rig.clock.advance(5)
+    expect(rig.wal.state()).toBe('halted')
+    return createRig({ cache: rig.disk.kill() }).open()
+  }
+
+  test.each<[string, (rig: Rig) => void, number]>([
+    ['in the middle of a segment', (rig) => rig.append(1, { entries: entriesOf(1, 1) }), 5],
+    ['that begins the log', () => {}, 4],
+    ['that begins a segment', (rig) => fill(rig, 1, { from: 1, to: 5 }), 9],
+  ])('what a failed sync left in the page cache alone is on the disk once a restart has reported it: a group %s', (_, before, last) => {
+    const second = startedAfterFailedSync(before, (rig) => {
+      const known = rig.models.get(1)?.steps.length ?? 0
+      rig.append(1, { hardState: { term: 7, vote: vote('b') }, entries: entriesOf(known + 1, last, { bytes: 700 }) })
+    })
+    expect(second.report()?.groups.get(1)).toMatchObject({ hardState: { term: 7, vote: 'b:1' } })
+    expect(second.report()?.groups.get(1)?.entries.length).toBe(last)
+    expect(restart(second).report()).toMatchObject({ groups: second.report()?.groups, findings: [] })
   })
 
   test('a quarantine is durable before it is answered', () => {

@@ -8,6 +8,7 @@ import { must } from '../../../actors/kernel/assert.ts'
 import { createAdminApp } from '../../../gateway/admin/app.ts'
 import { createGuard, isLoopback } from '../../../gateway/admin/guard.ts'
 import { createAdminListener } from '../../../gateway/admin/listener.ts'
+import { createLogLevels } from '../../../observe/logLevels.ts'
 import { readingOf } from '../../../topology/adminViews.ts'
 import { createGenesis } from '../../../topology/clusterMap.ts'
 import { clusterId, nodeId, nodeOf } from '../../../topology/ids.ts'
@@ -22,17 +23,23 @@ const TOKEN = 'a-token-of-this-test'
 const JSON_BODY = { 'content-type': 'application/json' }
 
 const open = (token: string | null = null) => {
-  const world = { state: adoptGenesis(genesis), commands: [] as MetaCommand[], isDown: false, isThere: true, failures: [] as unknown[] }
+  const world = {
+    state: adoptGenesis(genesis), asked: [] as object[], commands: [] as MetaCommand[], isDown: false, isThere: true,
+    failures: [] as unknown[],
+  }
   const admin: ClusterAdmin = {
     read: (done) => done(readingOf({
       state: world.state, isLinearizable: !world.isDown, lost: [], progress: [], limits: defaultPlanLimits, leaderOf: () => nodeId('n1'),
-      node: { id: 'n1', prefix: 'kv', tickMs: 100, lostAfterMs: 30_000 },
+      loads: { moves: [], shards: [] },
+      node: { id: 'n1', prefix: 'kv', tickMs: 100, lostAfterMs: 30_000, moveBytesPerSecond: 1_024 },
     })),
     events: ({ before, limit }, done) => done(world.isDown ? null : {
       epoch: world.state.epoch,
       events: world.state.history.toReversed().filter(({ epoch }) => before === 0 || epoch < before).slice(0, limit),
     }),
-    change: ({ wish, expectedEpoch, by, request }, done) => {
+    change: (asked, done) => {
+      const { wish, expectedEpoch, by, request } = asked
+      world.asked.push({ ...asked.wish, isForced: asked.isForced, expectedEpoch, by, request })
       const command = { ...wish, expectedEpoch: expectedEpoch ?? world.state.epoch, at: 7, by, request } as MetaCommand
       world.commands.push(command)
       if (world.isDown) {
@@ -51,7 +58,8 @@ const open = (token: string | null = null) => {
     return `fresh-${requests}`
   }
   const app = createAdminApp({
-    admin: () => (world.isThere ? admin : null), token, version: '1', newRequestId, onFailure: (error) => world.failures.push(error),
+    admin: () => (world.isThere ? admin : null), observation: () => null, token, version: '1', logLevels: createLogLevels('info'),
+    newRequestId, onFailure: (error) => world.failures.push(error),
   })
   const ask = async (method: string, path: string, { headers = {}, body }: { headers?: Record<string, string>; body?: string } = {}) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
@@ -98,6 +106,17 @@ describe('a question', () => {
   })
 })
 
+test('the levels of the log are read and set, while the node starts too, and a name that is no actor is refused', async () => {
+  const { world, ask, change } = open()
+  world.isThere = false
+  expect((await ask('GET', '/v1/log')).body).toEqual({ level: 'info', actors: {} })
+  expect((await change('PATCH', '/v1/log', { actor: 'raft', level: 'debug' })).body).toEqual({ level: 'info', actors: { raft: 'debug' } })
+  expect((await change('PATCH', '/v1/log', { level: 'warn' })).body).toEqual({ level: 'warn', actors: {} })
+  for (const wrong of [{ actor: 'rafts', level: 'debug' }, { actor: 'raft', level: 'loud' }, { actor: 'raft' }]) {
+    expect(await change('PATCH', '/v1/log', wrong)).toMatchObject({ status: 400, body: { reason: 'malformed' } })
+  }
+})
+
 describe('a change', () => {
   test.each<readonly [string, string, object | undefined, object]>([
     ['PATCH', '/v1/cluster', { replicationFactor: 1 }, { kind: 'setReplicationFactor', replicationFactor: 1 }],
@@ -105,6 +124,9 @@ describe('a change', () => {
     ['POST', '/v1/nodes/n2/drain?force=true', undefined, { kind: 'drainNode', node: 'n2', isForced: true }],
     ['POST', '/v1/nodes/n2/activate', undefined, { kind: 'activateNode', node: 'n2' }],
     ['PATCH', '/v1/nodes/n2', { weight: 3 }, { kind: 'setWeight', node: 'n2', weight: 3 }],
+    ['PATCH', '/v1/nodes/n2?force=true', { zone: 'r1' }, { kind: 'setZone', node: 'n2', zone: 'r1', isForced: true }],
+    ['PATCH', '/v1/cluster?force=true', { replicationFactor: 1 },
+      { kind: 'setReplicationFactor', replicationFactor: 1, isForced: true }],
     ['PATCH', '/v1/nodes/n2', { zone: 'r1' }, { kind: 'setZone', node: 'n2', zone: 'r1' }],
     ['POST', '/v1/plan/pause', undefined, { kind: 'pause' }],
     ['POST', '/v1/plan/resume', undefined, { kind: 'resume' }],
@@ -113,7 +135,7 @@ describe('a change', () => {
     const { world, change } = open()
     const { status } = await change(method, path, body, { 'shardkv-by': 'ada', 'idempotency-key': 'k1', 'if-match': '"1"' })
     expect(status).toBe(200)
-    expect(world.commands).toEqual([{ ...expected, expectedEpoch: 1, at: 7, by: 'ada', request: 'k1' }])
+    expect(world.asked).toEqual([{ isForced: false, ...expected, expectedEpoch: 1, by: 'ada', request: 'k1' }])
   })
 
   test('of a move, and back, while the cluster is paused', async () => {
@@ -215,7 +237,10 @@ describe('strangers', () => {
   })
 
   test('find health alone where the port is open to them and no token is set', () => {
-    const options = { admin: () => null, version: '1', newRequestId: () => '', onFailure: () => {} }
+    const options = {
+      admin: () => null, observation: () => null, version: '1', logLevels: createLogLevels('info'), newRequestId: () => '',
+      onFailure: () => {},
+    }
     const listen = (host: string, token: string | null) => createAdminListener({ ...options, host, token })
     expect(listen('0.0.0.0', null)).toMatchObject({ withheld: expect.stringContaining('without a token') })
     expect(listen('127.0.0.1', 'short')).toMatchObject({ withheld: expect.stringContaining('guessed') })
@@ -228,8 +253,9 @@ test('/openapi.json describes every path, in version 3.1', async () => {
   const { body } = await open().ask('GET', '/openapi.json')
   expect(body['openapi']).toBe('3.1.0')
   expect(Object.keys(body['paths'] as object).toSorted()).toEqual([
-    '/v1/cluster', '/v1/events', '/v1/moves', '/v1/moves/{id}/cancel', '/v1/nodes', '/v1/nodes/{id}', '/v1/nodes/{id}/activate',
-    '/v1/nodes/{id}/drain', '/v1/plan', '/v1/plan/apply', '/v1/plan/pause', '/v1/plan/resume', '/v1/ring', '/v1/settings', '/v1/shards',
+    '/v1/actors', '/v1/cluster', '/v1/events', '/v1/feed', '/v1/log', '/v1/moves', '/v1/moves/{id}/cancel', '/v1/nodes', '/v1/nodes/{id}',
+    '/v1/nodes/{id}/activate', '/v1/nodes/{id}/drain', '/v1/plan', '/v1/plan/apply', '/v1/plan/pause', '/v1/plan/resume', '/v1/probe',
+    '/v1/recording', '/v1/requests', '/v1/requests/{trace}', '/v1/ring', '/v1/settings', '/v1/shards',
     '/v1/shards/{shard}', '/v1/shards/{shard}/transfer',
   ])
 })

@@ -5,7 +5,7 @@
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
-import { tellStory } from '../story.ts'
+import { putBackOldCopy, tellStory } from '../story.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 
 const one = { nodes: 1, replicationFactor: 1 }
@@ -93,8 +93,7 @@ test('a minority with damaged logs costs nothing but the damaged member', () => 
   story.kill(victim)
   story.damage(victim, 'log')
   story.start(victim)
-  story.run(3_000)
-  expect(isQuarantined(victim)).toBe(true)
+  story.until('it is quarantined', () => isQuarantined(victim))
   for (let i = 53; i < 60; i += 1) expect(story.get(`k${i % 7}`)).toBe(`v${i}`)
   story.put('k', 'still')
 })
@@ -132,18 +131,7 @@ test('a damaged snapshot is not believed: its member has everything from elsewhe
 /** RELIABILITY T14, P8. */
 test('an old data directory that is put back is quarantined, and nothing is lost', () => {
   const story = tellStory(5)
-  story.put('k', 'old')
-  const victim = must(story.followers()[0], 'there is a follower')
-  story.losePower(victim)
-  const copy = victim.disk.copy()
-  story.start(victim)
-  story.run(3_000)
-  for (let i = 0; i < 10; i += 1) story.put('k', `new${i}`)
-  story.run(1_000)
-  story.losePower(victim)
-  victim.disk.restore(copy)
-  victim.isDamaged = true
-  story.start(victim)
+  const victim = putBackOldCopy(story)
   story.until('it is quarantined', () => isQuarantined(victim))
   expect(story.get('k')).toBe('new9')
 })
@@ -218,6 +206,27 @@ test('a failed sync ends the process: it is never tried again, and the others ha
   story.put('k', 'after')
   story.until('it has ended and lives again', () => victim.lives === lives + 1 && victim.node?.state() === 'serving')
   expect(story.get('k')).toBe('after')
+  story.end()
+})
+
+/** RELIABILITY T17: the restart is the sync that is tried again. The third member was away; the leader does not come back. */
+test('a failed sync, a restart, an acknowledgement, then power lost by both: the acknowledged write is there', () => {
+  const story = tellStory(518, slow)
+  story.put('k', 'before')
+  const leader = story.settledLeader()
+  const victim = must(story.followers()[0], 'there is a follower')
+  const away = must(story.followers()[1], 'there is another')
+  const { lives } = victim
+  story.losePower(away)
+  victim.mayExit = 'syncError'
+  victim.disk.failNextSync()
+  story.put('k', 'after')
+  expect(victim.lives).toBe(lives + 1)
+  story.losePower(leader, victim)
+  story.start(victim, away)
+  story.leaderBut(leader)
+  expect(story.get('k')).toBe('after')
+  story.start(leader)
   story.end()
 })
 

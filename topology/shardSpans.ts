@@ -1,26 +1,28 @@
 /**
- * Spans of batches that other nodes forwarded here on behalf of sampled requests: from their arrival to their reply.
+ * Spans of batches with sampled requests at the shards that are to execute them, of this node's doors or forwarded by other nodes: from
+ * their arrival to their reply.
  *
  * A shard that loses its leadership answers what was forwarded to it, but a batch may also never be answered (its shard stops). So at most
- * FORWARDED_SPANS_MAX are open, and the oldest ends as TIMEOUT when one more arrives.
+ * SHARD_SPANS_MAX are open, and the oldest ends as TIMEOUT when one more arrives.
  */
 
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
 import type { RequestSpan, RequestTracing } from '../gateway/tracing.ts'
-import type { ShardId } from './ids.ts'
+import type { NodeId, ShardId } from './ids.ts'
 
-export const FORWARDED_SPANS_MAX = 1_024
+export const SHARD_SPANS_MAX = 1_024
 
 type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 type ShardReply = Extract<ShardMessage, { type: 'shard.reply' }>
 
-export interface ForwardedSpans {
-  readonly begin: (shard: ShardId, origin: Origin, request: ShardRequest, parent: TraceContext) => void
+export interface ShardSpans {
+  /** What the shard's work for it is a child of. */
+  readonly begin: (shard: ShardId, origin: Origin, request: ShardRequest, parent: TraceContext) => TraceContext
   readonly end: (to: Origin, reply: ShardReply) => void
 }
 
-export const createForwardedSpans = (tracing: RequestTracing | undefined): ForwardedSpans => {
+export const createShardSpans = (self: NodeId, tracing: RequestTracing | undefined): ShardSpans => {
   const open = new Map<string, RequestSpan>()
   const take = (key: string | undefined): RequestSpan | undefined => {
     const span = key === undefined ? undefined : open.get(key)
@@ -29,10 +31,15 @@ export const createForwardedSpans = (tracing: RequestTracing | undefined): Forwa
   }
   return {
     begin: (shard, origin, { batch, operations }, parent) => {
-      const span = tracing?.beginForwarded({ shard, operations: operations.length, parent })
-      if (span === undefined) return
-      if (open.size >= FORWARDED_SPANS_MAX) take(open.keys().next().value)?.end('TIMEOUT')
-      open.set(keyOf(shard, origin, batch), span)
+      const isForwarded = origin.node !== self
+      const span = tracing?.beginAtShard({ shard, operations: operations.length, parent, isForwarded })
+      if (span === undefined) return parent
+      if (open.size >= SHARD_SPANS_MAX) take(open.keys().next().value)?.end('TIMEOUT')
+      const key = keyOf(shard, origin, batch)
+      // A frame that comes again: the first has lost its name.
+      take(key)?.end('TIMEOUT')
+      open.set(key, span)
+      return span.context
     },
     end: (to, { shard, batch, results }) => {
       if (open.size > 0) take(keyOf(shard, to, batch))?.end(results.find(({ status }) => status !== 'OK')?.status ?? 'OK')

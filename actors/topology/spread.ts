@@ -1,0 +1,86 @@
+/**
+ * How far apart the replicas of a shard can be, and the changes that would take some of that away: refused, unless they are forced.
+ *
+ * Of two sets of nodes the worse is the one that lacks more nodes for the replicas that are wanted; else the one in which more replicas of
+ * a shard must share one zone, or in which fewer zones have one. It is a matter of what is possible, not of where replicas are today: the
+ * planner brings them as far apart as it can, before as after. So a node that joins never makes anything worse. Lost nodes do not count,
+ * here as in wanted.ts: a lost node that is drained takes nothing away that was there.
+ *
+ * This is asked before a change is proposed (topology/changes.ts), not when it is applied. Who is lost is known to the leader alone; and
+ * members of two versions must not judge one entry of the log differently. The epoch makes it exact all the same: what was judged for
+ * an epoch is applied at that epoch, or not at all.
+ */
+
+import { apply } from './apply.ts'
+import { activeNodes } from './clusterState.ts'
+import { namesText, refused } from './refusals.ts'
+import { crowdOf, zoneSizesOf } from '../../topology/shares.ts'
+import type { NodeId } from '../../topology/ids.ts'
+import type { ClusterNode, ClusterState } from './clusterState.ts'
+import type { CommandKind, Refused, Wish } from './protocol.ts'
+
+export interface Spread {
+  readonly wanted: number
+  /** Nodes that are missing for as many replicas as are wanted. */
+  readonly missing: number
+  /** Replicas of a shard, or zones that can have one: whichever are fewer. */
+  readonly apart: number
+  /** Replicas of a shard that one zone has to take. 1: all are in distinct zones. */
+  readonly crowd: number
+}
+
+/** Only these can make it worse. */
+export const spreadKinds: readonly CommandKind[] = ['drainNode', 'removeNode', 'setZone', 'setReplicationFactor']
+
+export const spreadOf = (state: ClusterState, lost: readonly NodeId[]): Spread => {
+  const sizes = zoneSizesOf(usableNodes(state, lost))
+  const usable = sizes.reduce((sum, size) => sum + size, 0)
+  const wanted = state.replicationFactor
+  const copies = Math.min(wanted, usable)
+  return { wanted, missing: wanted - copies, apart: Math.min(copies, sizes.length), crowd: crowdOf(sizes, copies) }
+}
+
+export const isWorse = (after: Spread, before: Spread): boolean => {
+  if (after.missing !== before.missing) return after.missing > before.missing
+  return after.crowd > before.crowd || sharing(after) > sharing(before)
+}
+
+/** Why the change would take nodes or zones away that replicas need; null when it would not, or would change nothing. */
+export const refuseWorse = (state: ClusterState, lost: readonly NodeId[], wish: Wish): Refused | null => {
+  const { state: then, outcome } = apply(state, { ...wish, expectedEpoch: state.epoch, at: 0, by: '', request: '' })
+  if (outcome.kind !== 'applied') return null
+  const before = spreadOf(state, lost)
+  const after = spreadOf(then, lost)
+  if (!isWorse(after, before)) return null
+  if (after.missing > before.missing) return refused(state, 'tooFewNodes', nodesText(after, lost))
+  return refused(state, 'zonesTooFew', zonesText({ after, before, names: zoneNames(usableNodes(then, lost)) }))
+}
+
+const usableNodes = (state: ClusterState, lost: readonly NodeId[]): ClusterNode[] =>
+  activeNodes(state).filter(({ id }) => !lost.includes(id))
+
+const sharing = ({ wanted, missing, apart }: Spread): number => wanted - missing - apart
+
+const nodesText = ({ wanted, missing }: Spread, lost: readonly NodeId[]): string => {
+  const away = lost.length === 0 ? '' : `, beside those that are lost (${namesText(lost)})`
+  return `${wanted} replicas of every shard need ${wanted} active nodes and ${wanted - missing} would be left${away}: `
+    + `add a node first, or lower the replication factor, or force it, which leaves ${wanted - missing} of ${wanted} replicas`
+}
+
+interface Zones {
+  readonly after: Spread
+  readonly before: Spread
+  readonly names: readonly string[]
+}
+
+const zonesText = ({ after: { wanted, missing, crowd }, before, names }: Zones): string => {
+  const copies = wanted - missing
+  const cost = (copies - crowd) * 2 > copies ? 'leaves a majority of them' : 'takes the majority of them'
+  const today = before.crowd === 1 ? 'each can be in a zone of its own' : `no more than ${before.crowd} have to share one`
+  return `the ${copies} replicas of a shard would have ${names.length} zones to be in (${namesText(names)}), and ${crowd} of them `
+    + `would share one, whose failure ${cost}; as it is, ${today}: add a node in another zone first, or ask for fewer replicas, or force it`
+}
+
+/** A node without a zone is a zone of its own. */
+const zoneNames = (nodes: readonly ClusterNode[]): string[] =>
+  [...new Set(nodes.map(({ id, zone }) => (zone === '' ? `${id} alone` : zone)))]

@@ -1,0 +1,126 @@
+/**
+ * `bench idle`: what does a node use when nobody asks it for anything, with few shards or with very many? Bars: 16 shards on 3 nodes under
+ * 2 % of a core and 100 MB a node; 1,024 shards on 5 nodes under 10 % of a core.
+ *
+ * CPU time is what the process used, user and system, so it bears a machine that others use as well, but for the caches. With
+ * `--against` the other build's nodes and this one's stand side by side and are watched in turns, A B A B.
+ */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { SHARD_COUNT_MAX } from '../../topology/ids.ts'
+import { NODES_MAX, flag, wholeNumber } from '../../cli/flags.ts'
+import { connectNats } from '../../bus/nats.ts'
+import { collectReports } from '../../cli/status/collect.ts'
+import { createSystemClock } from '../../actors/kernel/systemClock.ts'
+import { withDriverFlag, withRunFlags } from '../flags.ts'
+import { median } from '../load/measurement.ts'
+import { formatTable, printResult } from '../report.ts'
+import { mebibytes, sampleProcess } from '../sampling.ts'
+import { startOtherProduct, startProduct } from '../targets/product.ts'
+import { withTargets } from '../targets/use.ts'
+import type { Command } from 'commander'
+import type { DriverFlags, RunFlags } from '../flags.ts'
+import type { ProductTarget } from '../targets/port.ts'
+
+interface IdleFlags extends RunFlags, DriverFlags {
+  readonly nodes: number
+  readonly shards: number
+  readonly against?: string
+}
+
+interface IdleRow {
+  readonly target: string
+  readonly process: string
+  /** User and system time, in percent of a core: the median over the runs. */
+  readonly cpuPercent: number
+  readonly rssBytes: number
+  /** Between nodes; undefined for the broker. */
+  readonly messagesPerSecond?: number
+  readonly framesPerSecond?: number
+}
+
+export const addIdle = (program: Command): void => {
+  const command = program.command('idle').description('CPU, RSS and messages of nodes that nobody asks for anything')
+    .addOption(flag('--nodes <count>', 'node processes').argParser(wholeNumber(1, NODES_MAX)).default(3))
+    .addOption(flag('--shards <count>', 'shards, of three replicas each').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
+    .addOption(flag('--against <directory>', 'watch in turns with the build of another checkout'))
+  withDriverFlag(withRunFlags(command, { runs: 1, seconds: 30 })).action(askIdle)
+}
+
+const askIdle = (flags: IdleFlags): Promise<void> => {
+  const { against, driver, nodes, shards, seconds } = flags
+  const own = (): Promise<ProductTarget> => startProduct(driver, { nodes, shards })
+  const starts = against === undefined ? [own] : [() => startOtherProduct(against, driver, { nodes, shards }), own]
+  return withTargets(starts, async (targets) => {
+    // What starting left to do is not idleness, and a leader is quiet only after a while.
+    await pause(seconds * 1_000)
+    const rounds: IdleRow[][] = []
+    for (let run = 0; run < flags.runs; run += 1) for (const target of targets) rounds.push(await watch(target, seconds))
+    const rows = middleOf(rounds.flat())
+    await printResult(flags.json === true, { nodes, shards, rows }, tableOf(rows))
+  })
+}
+
+interface Sight {
+  readonly cpuMs: number
+  readonly rssBytes: number
+  readonly messages: number | undefined
+  readonly frames: number | undefined
+}
+
+const watch = async (target: ProductTarget, seconds: number): Promise<IdleRow[]> => {
+  const before = await look(target)
+  await pause(seconds * 1_000)
+  const after = await look(target)
+  const rows: IdleRow[] = []
+  for (const [name, then] of before) {
+    const now = after.get(name)
+    if (now === undefined) continue
+    const row = {
+      target: target.name, process: name, cpuPercent: (now.cpuMs - then.cpuMs) / seconds / 10, rssBytes: now.rssBytes,
+    }
+    if (now.messages === undefined || now.frames === undefined) rows.push(row)
+    else rows.push({
+      ...row,
+      messagesPerSecond: (now.messages - (then.messages ?? 0)) / seconds,
+      framesPerSecond: (now.frames - (then.frames ?? 0)) / seconds,
+    })
+  }
+  return rows
+}
+
+/** The processes' own counters come from their reports, asked for outside of what is measured: before the first sample, after the last. */
+const look = async ({ at, pids }: ProductTarget): Promise<ReadonlyMap<string, Sight>> => {
+  const bus = await connectNats({ servers: at.servers, name: 'shardkv bench' })
+  try {
+    const reports = await collectReports({ bus, clock: createSystemClock(), prefix: at.prefix, inbox: `_INBOX.bench.${process.pid}` })
+    const sights = new Map<string, Sight>()
+    for (const [name, pid] of Object.entries(pids)) {
+      const sample = await sampleProcess(pid)
+      const counters = reports.find(({ node }) => node.id === name)?.node.counters
+      if (sample === null) continue
+      const { cpuMs, rssBytes } = sample
+      sights.set(name, { cpuMs, rssBytes, messages: counters?.['messagesSent'], frames: counters?.['framesSent'] })
+    }
+    return sights
+  } finally {
+    bus.close()
+  }
+}
+
+/** Of each process the run with the median CPU. */
+const middleOf = (rows: readonly IdleRow[]): readonly IdleRow[] => {
+  const keyOf = ({ target, process: name }: IdleRow): string => `${target} ${name}`
+  const last = new Map(rows.map((row) => [keyOf(row), row]))
+  return [...last].map(([key, row]) => {
+    const own = rows.filter((other) => keyOf(other) === key)
+    return { ...row, cpuPercent: median(own.map(({ cpuPercent }) => cpuPercent)) }
+  })
+}
+
+const tableOf = (rows: readonly IdleRow[]): string => formatTable(
+  ['target', 'process', 'CPU % of a core', 'RSS MiB', 'messages/s', 'frames/s'],
+  rows.map(({ target, process: name, cpuPercent, rssBytes, messagesPerSecond, framesPerSecond }) => [
+    target, name, cpuPercent.toFixed(1), mebibytes(rssBytes), messagesPerSecond?.toFixed(0) ?? '', framesPerSecond?.toFixed(0) ?? '',
+  ]),
+)

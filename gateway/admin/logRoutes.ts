@@ -1,0 +1,29 @@
+/** The operations of the admin API on a node's log: paths, what they take, what they answer. */
+
+import { createRoute, z } from '@hono/zod-openapi'
+import { PROBLEM_TYPE } from './problems.ts'
+import { problem } from './views.ts'
+import { levelNames, loggedActors } from '../../observe/logLevels.ts'
+
+const level = z.enum(levelNames)
+const logAnswer = z.object({
+  level: level.openapi({ description: 'Of every actor without a level of its own.' }),
+  actors: z.record(z.string(), level),
+}).openapi('Log')
+export type LogAnswer = z.infer<typeof logAnswer>
+
+const responses = {
+  200: { content: { 'application/json': { schema: logAnswer } }, description: 'What is logged now.' },
+  default: { content: { [PROBLEM_TYPE]: { schema: problem } }, description: 'Why not, and what would be possible.' },
+}
+
+export const logRoutes = {
+  read: createRoute({ method: 'get', path: '/v1/log', summary: 'What the answering node logs', responses }),
+  set: createRoute({
+    method: 'patch', path: '/v1/log', summary: 'Sets what the answering node logs, of one actor or of all, until it ends',
+    request: { body: { required: true, content: { 'application/json': {
+      schema: z.strictObject({ actor: z.enum(loggedActors).nullable().default(null), level }),
+    } } } },
+    responses,
+  }),
+}

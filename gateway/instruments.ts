@@ -1,0 +1,15 @@
+/**
+ * What a front door tells of its requests, for metrics (implementation: observe/instruments.ts; the simulator has none). Called for every
+ * request, so nothing here takes an object.
+ */
+
+import type { StatusName } from '../actors/shard/operation.ts'
+
+export interface DoorInstruments {
+  /** One operation is answered. `code`: its `OpCode`, 0 when the request could not be read so far. */
+  readonly told: (code: number, status: StatusName) => void
+  /** That many operations of that code waited so long, from their arrival at this door to their answer. */
+  readonly took: (code: number, tookMs: number, operations: number) => void
+  /** The request is part of a recorded trace: whoever asks why such requests take so long may look at it. */
+  readonly traced: (code: number, tookMs: number, traceId: string) => void
+}

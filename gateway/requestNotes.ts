@@ -1,0 +1,28 @@
+/** Requests that were not sampled and are worth keeping all the same: those that took long, and those that failed. */
+
+import { OpCode, isAnswer } from '../actors/shard/operation.ts'
+import type { ClientRequest } from '../actors/connection/protocol.ts'
+import type { StatusName } from '../actors/shard/operation.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
+import type { RequestTracing } from './tracing.ts'
+
+/** A request that takes longer is kept (docs/RECORDING.md). */
+export const SLOW_REQUEST_MS = 100
+const MICROS_PER_MS = 1_000
+
+export interface AnsweredRequest {
+  readonly request: Pick<ClientRequest, 'shard' | 'operation'>
+  readonly status: StatusName
+  readonly tookMs: number
+  /** What its caller said of its trace. */
+  readonly trace?: TraceContext | undefined
+}
+
+export const noteUnsampled = (tracing: RequestTracing | undefined, { request, status, tookMs, trace }: AnsweredRequest): void => {
+  if (tracing?.noted === undefined || (tookMs < SLOW_REQUEST_MS && isAnswer(status))) return
+  const { shard, operation: { code, key } } = request
+  const micros = Math.round(tookMs * MICROS_PER_MS)
+  tracing.noted({ op: opNames.get(code) ?? '', shard, key, status, micros, ...(trace === undefined ? {} : { trace }) })
+}
+
+export const opNames: ReadonlyMap<OpCode, string> = new Map(Object.entries(OpCode).map(([name, code]) => [code, name]))

@@ -1,0 +1,26 @@
+/** What the process's metrics are read from. */
+
+import type { Histogram } from '../../actors/kernel/histogram.ts'
+import type { ProcessReadings } from './family.ts'
+
+const MICROS = 1e-6
+
+let last: ProcessReadings['memory'] = { rss: 0, heapUsed: 0, heapTotal: 0, external: 0 }
+
+/** To measure memory a file is opened: without a free descriptor the last measurement is the best there is (observe/vitals.ts). */
+const memory = (): ProcessReadings['memory'] => {
+  try {
+    const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
+    last = { rss, heapUsed, heapTotal, external }
+  } catch {
+    // The last one is the best there is.
+  }
+  return last
+}
+
+export const processReadings = (version: string, loopDelayMicros: Histogram): ProcessReadings => {
+  const { user, system } = process.cpuUsage()
+  return {
+    version, loopDelayMicros, memory: memory(), cpuSeconds: (user + system) * MICROS, startSeconds: Date.now() / 1_000 - process.uptime(),
+  }
+}

@@ -1,0 +1,17 @@
+/** What somebody types to see a part of a recording: an actor, a node, `shard 7`, a key, a trace, or a word of what happened. */
+
+import type { ActorRecord } from '../recorder/record.ts'
+
+/** What a picture is made of. The log and connections change their states with the traffic. */
+export const isStory = ({ kind, actor }: ActorRecord): boolean =>
+  kind === 'note' || (kind === 'state' && actor !== 'wal' && !actor.startsWith('connection/'))
+
+/** Nothing typed: the story. Something: whatever it fits, traffic too. */
+export const filterOf = (typed: string): ((record: ActorRecord) => boolean) => {
+  const text = typed.trim()
+  if (text === '') return isStory
+  const shard = /^shard (\d+)$/.exec(text)?.[1]
+  if (shard !== undefined) return (record) => record.shard === Number(shard)
+  return ({ actor, node, trace, event, detail }) =>
+    actor.startsWith(`${text}/`) || event.includes(text) || [actor, node, trace, detail?.['key']].includes(text)
+}

@@ -1,0 +1,79 @@
+/**
+ * Tracing of one node process, put together: the sampling in front, behind it the recorder and, where an endpoint is configured, the spans
+ * and their way out. What goes wrong out there is a line in the log, now and then, and a count.
+ */
+
+import { joinListeners } from '../../gateway/tracing.ts'
+import { openOtlpExporter } from './otlp.ts'
+import { createRequestSpans } from './requestSpans.ts'
+import { sampling } from './sampling.ts'
+import { createSpanQueue } from './spanQueue.ts'
+import type { Clock } from '../../actors/kernel/clock.ts'
+import type { Logger } from '../../actors/kernel/log.ts'
+import type { RequestTracing, TraceListener } from '../../gateway/tracing.ts'
+import type { Load, OtlpIdentity } from './otlp.ts'
+import type { SamplingCounts } from './sampling.ts'
+import type { TracingSettings } from './settings.ts'
+import type { SpanIds } from './span.ts'
+import type { SpanCounts, SpanQueue } from './spanQueue.ts'
+
+/** How long the end of a process waits for its last spans. */
+const FLUSH_MS_MAX = 2_000
+const TOLD_EVERY_MS = 60_000
+
+export interface TracingCounts extends SamplingCounts, SpanCounts {
+  readonly waiting: number
+}
+
+export interface ProcessTracing {
+  /** With what else listens. */
+  readonly join: (recorder: TraceListener) => RequestTracing
+  readonly counts: () => TracingCounts
+  readonly close: () => Promise<void>
+}
+
+export interface TracingOptions extends OtlpIdentity {
+  readonly settings: TracingSettings
+  readonly clock: Clock
+  readonly log: Logger
+  readonly ids: SpanIds
+  readonly random: () => number
+  readonly load: Load
+}
+
+/** Some put a key there. */
+const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
+
+/** Rejects with an OtlpError where a package is not installed. */
+export const openTracing = async (options: TracingOptions): Promise<ProcessTracing> => {
+  const { settings: { otlp, ratio, perSecondMax }, clock, log, ids, random, load } = options
+  let queue: SpanQueue | null = null
+  if (otlp !== null) {
+    const exporter = await openOtlpExporter(otlp, options, load)
+    queue = createSpanQueue({ exporter, clock, onProblem: nowAndThen(clock, log) })
+    log.info({ actor: 'traces', endpoint: withoutQuery(otlp.url), protocol: otlp.protocol, ratio, perSecondMax }, 'spans are exported')
+  }
+  let counts = (): SamplingCounts => ({ sampled: 0, limited: 0 })
+  return {
+    join: (recorder) => {
+      const inner = queue === null ? recorder : joinListeners(createRequestSpans({ clock, ids, sink: queue.add }), recorder)
+      const sampled = sampling(inner, { ratio, perSecondMax, clock, ids, random })
+      counts = sampled.counts
+      return sampled.tracing
+    },
+    counts: () => ({ ...counts(), ...(queue?.counts() ?? { exported: 0, failed: 0, dropped: 0 }), waiting: queue?.waiting() ?? 0 }),
+    close: () => new Promise((resolve) => {
+      if (queue === null) resolve()
+      else queue.close(FLUSH_MS_MAX, resolve)
+    }),
+  }
+}
+
+const nowAndThen = (clock: Pick<Clock, 'now'>, log: Logger): ((error: Error) => void) => {
+  let toldAt = Number.NEGATIVE_INFINITY
+  return ({ message }) => {
+    if (clock.now() - toldAt < TOLD_EVERY_MS) return
+    toldAt = clock.now()
+    log.warn({ actor: 'traces', reason: message }, 'spans could not be exported and are lost')
+  }
+}

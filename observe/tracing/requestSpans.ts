@@ -1,0 +1,177 @@
+/**
+ * Spans of sampled requests, made from what the tracing port is told, each when it is over:
+ *
+ *   kv put                             at the door, from arrival to answer
+ *   ├─ connection                      gathered with others of its turn
+ *   ├─ shard                           on the leader, from arrival to the shard's answer
+ *   │  ├─ propose                      until Raft has it
+ *   │  ├─ wal append, wal fsync        the leader's own disk
+ *   │  ├─ replicate                    one for each follower, from sending to its acknowledgement
+ *   │  │  └─ wal append, wal fsync     that follower's disk, told by it
+ *   │  ├─ commit                       until a majority has it
+ *   │  └─ apply                        to the state, and answered
+ *   └─ reply                           until the answer has left
+ *
+ * Where one message or one entry serves several sampled requests, each has its own spans, and links to the others'. Nothing is kept but
+ * what is open: a span that is over is the sink's. Attributes name operation, shard and a hash of the key; never the key, a value or a
+ * header.
+ *
+ * Limits: OPEN_SPANS_MAX open at a time, above which a request is not sampled; CHILDREN_MAX under each.
+ */
+
+import { SAMPLED, TRACES_A_MESSAGE_MAX } from '../../actors/kernel/trace.ts'
+import { isAnswer } from '../../actors/shard/operation.ts'
+import { fnv1a32 } from '../../topology/hash.ts'
+import { createSpanClock } from './spanClock.ts'
+import type { Clock } from '../../actors/kernel/clock.ts'
+import type { TraceContext } from '../../actors/kernel/trace.ts'
+import type { StatusName } from '../../actors/shard/operation.ts'
+import type { ArrivedBatch, ArrivedRequest, KeptNote, PassedPhase, RequestSpan, TraceListener } from '../../gateway/tracing.ts'
+import type { FinishedSpan, SpanAttributes, SpanIds } from './span.ts'
+
+export const OPEN_SPANS_MAX = 4_096
+export const CHILDREN_MAX = 64
+const MICROS_PER_MS = 1_000
+
+export interface RequestSpansOptions {
+  readonly clock: Pick<Clock, 'now' | 'wall'>
+  readonly ids: SpanIds
+  readonly sink: (span: FinishedSpan) => void
+}
+
+type Attributes = Record<string, string | number>
+
+interface Open {
+  readonly name: string
+  readonly kind: FinishedSpan['kind']
+  readonly context: TraceContext
+  readonly parent: FinishedSpan['parent']
+  readonly startMs: number
+  readonly attributes: Attributes
+  readonly links: TraceContext[]
+  answeredMs: number
+  children: number
+}
+
+export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): TraceListener => {
+  const { now } = createSpanClock(clock)
+  /** By span id. */
+  const open = new Map<string, Open>()
+
+  /** Field by field, here and below: spreads cost more than all the rest. */
+  const under = ({ traceId, spanId, flags }: TraceContext, child: Child): void => {
+    const { name, startMs, endMs, attributes, links, own, isRemote = false } = child
+    const parent = open.get(spanId)
+    if (parent !== undefined && parent.children >= CHILDREN_MAX) return
+    if (parent !== undefined) parent.children += 1
+    sink({
+      name, kind: 'internal', context: { traceId, spanId: own ?? ids.span(), flags },
+      parent: { spanId, isRemote }, startMs: Math.min(startMs, endMs), endMs, attributes, links, isFailed: false,
+    })
+  }
+  const start = ({ name, kind, context, parent, attributes, links }: Omit<Open, 'startMs' | 'answeredMs' | 'children'>): RequestSpan => {
+    const entry: Open = { name, kind, context, parent, attributes, links, startMs: now(), answeredMs: 0, children: 0 }
+    open.set(context.spanId, entry)
+    return {
+      context,
+      answered: () => { entry.answeredMs = now() },
+      end: (status) => {
+        const endMs = now()
+        if (entry.answeredMs > 0) under(context, { name: 'reply', startMs: entry.answeredMs, endMs, attributes: none, links: unlinked })
+        open.delete(context.spanId)
+        attributes['shardkv.status'] = status
+        sink({ name, kind, context, parent, startMs: Math.min(entry.startMs, endMs), endMs, links, attributes, isFailed: isFault(status) })
+      },
+    }
+  }
+  return {
+    begin: (request) => {
+      if (open.size >= OPEN_SPANS_MAX) return null
+      const { op, parent: { traceId, spanId, flags }, isRoot } = request
+      return start({
+        name: `kv ${op}`, kind: 'server', attributes: aboutRequest(request), links: [],
+        context: { traceId, spanId: isRoot === true ? spanId : ids.span(), flags },
+        parent: isRoot === true ? null : { spanId, isRemote: true },
+      })
+    },
+    beginAtShard: ({ shard, operations, parent, isForwarded }: ArrivedBatch) => {
+      const { traceId, spanId, flags, others = [] } = parent
+      if (open.size >= OPEN_SPANS_MAX) return { context: { traceId, spanId, flags }, end: () => {} }
+      return start({
+        name: 'shard', kind: isForwarded ? 'consumer' : 'internal', links: [...others],
+        attributes: { 'shardkv.shard': shard, 'shardkv.role': 'leader', 'shardkv.operations': operations },
+        context: { traceId, spanId: ids.span(), flags }, parent: { spanId, isRemote: isForwarded },
+      })
+    },
+    left: (trace) => {
+      const all = [trace, ...trace.others ?? []]
+      for (const one of all) {
+        const entry = open.get(one.spanId)
+        if (entry === undefined) continue
+        under(one, { name: 'connection', startMs: entry.startMs, endMs: now(), attributes: none, links: unlinked })
+        for (const other of all) if (other !== one && entry.links.length < TRACES_A_MESSAGE_MAX) entry.links.push(other)
+      }
+    },
+    openChild: ({ traceId, flags }) => ({ traceId, spanId: ids.span(), flags }),
+    passed: (phase) => tellPassed(phase, now(), under),
+    noted: (note) => sink(keptSpan(note, { ids, endMs: now(), attributes: aboutRequest(note) })),
+  }
+}
+
+interface Child extends Pick<FinishedSpan, 'name' | 'startMs' | 'endMs' | 'attributes' | 'links'> {
+  /** The id that others know it by already. */
+  readonly own?: string | undefined
+  /** What it is below is another node's. */
+  readonly isRemote?: boolean
+}
+
+const none: SpanAttributes = {}
+const unlinked: readonly TraceContext[] = []
+
+const aboutRequest = ({ op, shard, key }: Pick<ArrivedRequest, 'op' | 'shard' | 'key'>): Attributes => ({
+  'db.system.name': 'shardkv', 'db.operation.name': op, 'shardkv.shard': shard,
+  'shardkv.key_hash': fnv1a32(key).toString(16).padStart(8, '0'),
+})
+
+/** What a follower commits and applies, it does when the request is long answered: that says nothing of the request. */
+const tellPassed = (phase: PassedPhase, endMs: number, under: (trace: TraceContext, child: Child) => void): void => {
+  const { trace, phase: name, micros, isFollower: isRemote = false, context, links = unlinked } = phase
+  if (isRemote && (name === 'commit' || name === 'apply')) return
+  const attributes = attributesOf(phase)
+  const startMs = endMs - micros / MICROS_PER_MS
+  if (name !== 'fsync') {
+    under(trace, { name, startMs, endMs, attributes, links, own: context?.spanId, isRemote })
+    return
+  }
+  const syncAtMs = endMs - Math.min(micros, phase.syncMicros ?? 0) / MICROS_PER_MS
+  under(trace, { name: 'wal append', startMs, endMs: syncAtMs, attributes, links, isRemote })
+  under(trace, { name: 'wal fsync', startMs: syncAtMs, endMs, attributes, links, isRemote })
+}
+
+/** Shard and role stand on the shard's own span, and on those of another process, which may be all that somebody sees. */
+const attributesOf = ({ shard, isFollower = false, term, peer, bytes }: PassedPhase): SpanAttributes => {
+  const attributes: Attributes = isFollower ? { 'shardkv.shard': shard, 'shardkv.role': 'follower' } : {}
+  if (term !== undefined) attributes['shardkv.term'] = term
+  if (peer !== undefined) attributes['shardkv.peer'] = peer
+  if (bytes !== undefined) attributes['shardkv.bytes'] = bytes
+  return attributes
+}
+
+interface Keeping {
+  readonly ids: SpanIds
+  readonly endMs: number
+  readonly attributes: SpanAttributes
+}
+
+const keptSpan = (
+  { op, status, micros, trace: { traceId, spanId }, isRoot }: KeptNote, { ids, endMs, attributes }: Keeping,
+): FinishedSpan => ({
+  name: `kv ${op}`, kind: 'server', startMs: endMs - micros / MICROS_PER_MS, endMs, links: [], isFailed: isFault(status),
+  context: { traceId, spanId: isRoot ? spanId : ids.span(), flags: SAMPLED },
+  parent: isRoot ? null : { spanId, isRemote: true },
+  attributes: { ...attributes, 'shardkv.status': status, 'shardkv.kept': isAnswer(status) ? 'slow' : 'failed' },
+})
+
+/** What the cluster is to blame for; INVALID and its like are the caller's. */
+const isFault = (status: StatusName): boolean => faults.has(status)
+const faults: ReadonlySet<StatusName> = new Set(['INTERNAL', 'TIMEOUT', 'NO_QUORUM', 'OVERLOADED', 'NO_SPACE'])

@@ -1,0 +1,117 @@
+/**
+ * Spans on their way out of the process: they wait here, and leave in batches, one at a time. Whoever adds one never waits and never fails.
+ *
+ * Limits: SPANS_QUEUED_MAX wait, what comes above it is dropped and counted; a batch is SPANS_A_BATCH_MAX. A batch that the receiver does
+ * not take is given up (the exporter has tried again by itself) and counted, and the next waits for RETRY_MS.
+ */
+
+import type { Clock } from '../../actors/kernel/clock.ts'
+import type { FinishedSpan } from './span.ts'
+
+export const SPANS_QUEUED_MAX = 8_192
+export const SPANS_A_BATCH_MAX = 512
+const EVERY_MS = 1_000
+const RETRY_MS = 5_000
+
+export interface SpanExporter {
+  /** Calls back once. */
+  readonly send: (spans: readonly FinishedSpan[], done: (error: Error | null) => void) => void
+  readonly shutdown: () => void
+}
+
+export interface SpanCounts {
+  readonly exported: number
+  /** Not taken by the receiver. */
+  readonly failed: number
+  /** Above the limit of the queue. */
+  readonly dropped: number
+}
+
+export interface SpanQueue {
+  readonly add: (span: FinishedSpan) => void
+  readonly counts: () => SpanCounts
+  readonly waiting: () => number
+  /** Sends what waits, for as long as it may take, and calls back. */
+  readonly close: (withinMs: number, done: () => void) => void
+}
+
+export interface SpanQueueOptions {
+  readonly exporter: SpanExporter
+  readonly clock: Pick<Clock, 'after'>
+  readonly onProblem: (error: Error) => void
+}
+
+export const createSpanQueue = ({ exporter, clock, onProblem }: SpanQueueOptions): SpanQueue => {
+  const counts = { exported: 0, failed: 0, dropped: 0 }
+  let queue: FinishedSpan[] = []
+  let isSending = false
+  /** The receiver did not take the last batch, and RETRY_MS are not over. */
+  let isBackingOff = false
+  let isClosing = false
+  let cancel: (() => void) | null = null
+  let closed: (() => void) | null = null
+
+  const arm = (ms: number): void => {
+    cancel ??= clock.after(ms, () => {
+      cancel = null
+      isBackingOff = false
+      flush()
+    })
+  }
+  const flush = (): void => {
+    if (isSending || queue.length === 0) return
+    const batch = queue.slice(0, SPANS_A_BATCH_MAX)
+    queue = queue.slice(SPANS_A_BATCH_MAX)
+    isSending = true
+    let isDone = false
+    const done = (error: Error | null): void => {
+      if (isDone) return
+      isDone = true
+      isSending = false
+      ended(batch.length, error)
+    }
+    try {
+      exporter.send(batch, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+  const ended = (count: number, error: Error | null): void => {
+    counts[error === null ? 'exported' : 'failed'] += count
+    isBackingOff = error !== null
+    if (error !== null) onProblem(error)
+    if (isClosing && (error !== null || queue.length === 0)) closed?.()
+    else if (isClosing || queue.length >= SPANS_A_BATCH_MAX && !isBackingOff) flush()
+    else if (isBackingOff) arm(RETRY_MS)
+    else if (queue.length > 0) arm(EVERY_MS)
+  }
+  return {
+    add: (span) => {
+      if (isClosing || queue.length >= SPANS_QUEUED_MAX) {
+        counts.dropped += 1
+        return
+      }
+      queue.push(span)
+      if (queue.length === SPANS_A_BATCH_MAX && cancel !== null && !isSending && !isBackingOff) {
+        cancel()
+        cancel = null
+        arm(0)
+      } else if (!isSending) arm(EVERY_MS)
+    },
+    counts: () => counts,
+    waiting: () => queue.length,
+    close: (withinMs, done) => {
+      const giveUp = clock.after(withinMs, () => closed?.())
+      closed = () => {
+        closed = null
+        giveUp()
+        exporter.shutdown()
+        done()
+      }
+      isClosing = true
+      cancel?.()
+      if (!isSending && queue.length === 0) closed()
+      else flush()
+    },
+  }
+}

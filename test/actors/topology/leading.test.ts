@@ -1,0 +1,60 @@
+/** What the meta leader wishes for by itself (actors/topology/leading.ts), beside what the group's tests show. */
+
+import { expect, test } from '@jest/globals'
+import { apply } from '../../../actors/topology/apply.ts'
+import { BALANCE_NAME, defaultBalanceLimits } from '../../../actors/topology/balance.ts'
+import { decodeCommand } from '../../../actors/topology/codec.ts'
+import { createTopologyCore } from '../../../actors/topology/core.ts'
+import { think } from '../../../actors/topology/leading.ts'
+import { defaultPlanLimits } from '../../../actors/topology/plan.ts'
+import { nodeOf } from '../../../topology/ids.ts'
+import { must } from '../../../actors/kernel/assert.ts'
+import { asked, genesisOf } from './states.ts'
+import type { TopologyCore, TopologyLimits } from '../../../actors/topology/core.ts'
+import type { ClusterState } from '../../../actors/topology/clusterState.ts'
+import type { Preference } from '../../../actors/topology/protocol.ts'
+import type { ReplicaId, ShardId } from '../../../topology/ids.ts'
+
+const BIRTH = { size: 3, shardCount: 16 }
+const LIMITS: TopologyLimits = {
+  ...defaultPlanLimits, waitingMax: 1_024, snapshotLogBytes: 256 * 1_024, heldEntryBytesMax: 1_048_576, balance: defaultBalanceLimits,
+}
+
+/** What it proposes, until it wishes for nothing more. */
+const settle = (core: TopologyCore): string[] => {
+  const kinds: string[] = []
+  for (;;) {
+    think(core, 0)
+    const proposed = core.effects.splice(0).find(({ type }) => type === 'raft.propose')
+    if (proposed?.type !== 'raft.propose') return kinds
+    const command = decodeCommand(proposed.payload)
+    if ('reason' in command) throw new Error(command.reason)
+    kinds.push(command.kind)
+    core.state = apply(core.state, command).state
+    core.isDeciding = false
+  }
+}
+
+/** Two shards that trade their leaders, so that each node leads as many as before. */
+const trade = (state: ClusterState): readonly Preference[] => {
+  const led = state.shards.map(({ replicas }, shard) =>
+    ({ shard: shard as ShardId, replicas, leader: nodeOf(must(replicas[0], 'a replica')) }))
+  const one = must(led[0], 'a shard')
+  const other = must(led.find(({ leader }) => leader !== one.leader), 'another leader')
+  const first = (replicas: readonly ReplicaId[], node: string): ReplicaId[] => replicas.toSorted((a, b) =>
+    Number(nodeOf(b) === node) - Number(nodeOf(a) === node))
+  return [
+    { shard: one.shard, replicas: first(one.replicas, other.leader) }, { shard: other.shard, replicas: first(other.replicas, one.leader) },
+  ]
+}
+
+test('what load has moved is not taken back by the planner', () => {
+  const core = createTopologyCore(genesisOf(BIRTH), LIMITS)
+  settle(core)
+  const preferences = trade(core.state)
+  const step = { ...asked(core.state, { kind: 'prefer', preferences }), by: `${BALANCE_NAME}: load of n1 2.00, of n2 0.50 of even` }
+  const { state, outcome } = apply(core.state, step)
+  expect(outcome.kind).toBe('applied')
+  core.state = state
+  expect(settle(core)).toEqual([])
+})

@@ -1,0 +1,271 @@
+/**
+ * The alerts of observe/prometheus/alerts.yml, each fired once by the fault it is for, on real clusters that are scraped as Prometheus
+ * would.
+ *
+ * What is looked for is what the rule's expression asks, in TypeScript, with the rule's own threshold. That Prometheus agrees is checked
+ * where promtool is installed: the same scrapes become its input, and the alert has to be firing there, and not before.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { must } from '../../actors/kernel/assert.ts'
+import { isServing, leadersOf } from '../../chaos/ground/cluster.ts'
+import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
+import { floodBatchDoor } from '../support/batchFlood.ts'
+import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { parseExposition } from '../support/exposition.ts'
+import { flipBit } from '../support/flipBit.ts'
+import { settledKv } from '../support/kv.ts'
+import type { TestCluster } from '../../chaos/ground/cluster.ts'
+import type { Bus } from '../../bus/port.ts'
+import type { NodeId } from '../../topology/ids.ts'
+import type { Scrape } from '../support/exposition.ts'
+
+const RULES = 'observe/prometheus/alerts.yml'
+const TEST_MS_MAX = 600_000
+const FAULT_MS_MAX = 120_000
+
+interface Rule {
+  readonly alert: string
+  readonly expr: string
+  readonly for?: string
+}
+const rules = (parse(readFileSync(RULES, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules)
+const thresholdOf = (alert: string): number =>
+  Number(/([\d.]+)\s*$/.exec(must(rules.find((rule) => rule.alert === alert), alert).expr)?.[1])
+
+/** By node; null where nothing answers. */
+type Scrapes = ReadonlyMap<NodeId, Scrape | null>
+type Fired = (now: Scrape, before: Scrape, threshold: number) => boolean
+
+const increase = (now: Scrape, before: Scrape, name: string, labels: Record<string, string> = {}): number =>
+  (now.value(name, labels) ?? 0) - (before.value(name, labels) ?? 0)
+
+/** The share of new observations above the bound nearest to the threshold is more than one in a hundred. */
+const isSlow = (name: string): Fired => (now, before, threshold) => {
+  const bounds = [...new Set(now.samples.filter((each) => each.name === `${name}_bucket`).map(({ labels }) => labels['le'] ?? ''))]
+  const le = must(bounds.find((bound) => Number(bound) >= threshold), 'a bound above the threshold')
+  const all = increase(now, before, `${name}_count`)
+  return all > 0 && (all - increase(now, before, `${name}_bucket`, { le })) / all > 0.01
+}
+const isAny = (name: string, holds: (value: number, threshold: number) => boolean): Fired => (now, _before, threshold) =>
+  now.samples.some((each) => each.name === name && holds(each.value, threshold))
+
+/** Of one node. Two rules look at all nodes: below. */
+const firedOnNode: Readonly<Record<string, Fired>> = {
+  ShardkvLeaderChurn: (now, before, threshold) => now.samples.some(({ name, labels }) => name === 'shardkv_raft_leader_changes_total'
+    && increase(now, before, name, { shard: labels['shard'] ?? '' }) > threshold),
+  ShardkvFollowerBehind: isAny('shardkv_raft_follower_lag_entries', (value, threshold) => value > threshold),
+  ShardkvPeerDead: (now, _before, threshold) => (now.value('shardkv_gossip_peers', { state: 'dead' }) ?? 0) > threshold,
+  ShardkvBrokerConnectionLost: isAny('shardkv_bus_connected', (value, threshold) => value === threshold),
+  ShardkvMessagesDropped: (now, before, threshold) => increase(now, before, 'shardkv_bus_messages_dropped_total') > threshold,
+  ShardkvDiskFull: isAny('shardkv_disk_full', (value, threshold) => value === threshold),
+  ShardkvDiskAlmostFull: (now, _before, threshold) =>
+    (now.value('shardkv_disk_free_bytes') ?? 1) / (now.value('shardkv_disk_total_bytes') ?? 1) < threshold,
+  ShardkvSyncSlow: isSlow('shardkv_wal_sync_duration_seconds'),
+  ShardkvEventLoopLate: isSlow('shardkv_event_loop_delay_seconds'),
+  ShardkvReplicaQuarantined: isAny('shardkv_raft_quarantined', (value, threshold) => value === threshold),
+  ShardkvOverloaded: (now, before, threshold) => increase(now, before, 'shardkv_requests_total', { status: 'OVERLOADED' })
+    > threshold * increase(now, before, 'shardkv_requests_total'),
+  ShardkvMovesPaused: isAny('shardkv_moves_paused', (value, threshold) => value === threshold),
+}
+
+const isFired = (alert: string, now: Scrapes, before: Scrapes): boolean => {
+  if (alert === 'ShardkvNodeDown') return [...now.values()].includes(null)
+  if (alert === 'ShardkvShardNotServed') {
+    const served = new Map<string, number>()
+    for (const scrape of now.values()) {
+      for (const { name, labels: { shard = '' }, value } of scrape?.samples ?? []) {
+        if (name === 'shardkv_shard_serving') served.set(shard, (served.get(shard) ?? 0) + value)
+      }
+    }
+    return [...served.values()].includes(0)
+  }
+  const fired = must(firedOnNode[alert], `a way to see ${alert}`)
+  return [...now].some(([node, scrape]) => {
+    const earlier = before.get(node)
+    return scrape !== null && earlier !== null && earlier !== undefined && fired(scrape, earlier, thresholdOf(alert))
+  })
+}
+
+const portOf = (running: TestCluster, node: NodeId): number =>
+  Number([...running.log(node).matchAll(/"port":(\d+),"hasAdmin"/g)].at(-1)?.[1] ?? 0)
+
+const scrape = async (running: TestCluster): Promise<Scrapes> => new Map(await Promise.all(running.members.map(
+  async (node): Promise<[NodeId, Scrape | null]> => {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${portOf(running, node)}/metrics`)
+      return [node, running.isRunning(node) ? parseExposition(await answer.text()) : null]
+    } catch {
+      return [node, null]
+    }
+  },
+)))
+
+const seen = new Map<string, { readonly before: Scrapes; readonly now: Scrapes }>()
+
+/** Waits until the alert's condition holds, and not because it always did. */
+const expectFired = async (running: TestCluster, before: Scrapes, ...alerts: readonly string[]): Promise<void> => {
+  const deadline = performance.now() + FAULT_MS_MAX
+  for (const alert of alerts) {
+    expect([alert, isFired(alert, before, before)]).toEqual([alert, false])
+    for (;;) {
+      const now = await scrape(running)
+      if (isFired(alert, now, before)) {
+        seen.set(alert, { before, now })
+        break
+      }
+      if (performance.now() > deadline) throw new Error(`${alert} does not fire`)
+      await pause(250)
+    }
+  }
+}
+
+const cluster = clusterOfTest()
+const [n1, n2, n3] = ['n1', 'n2', 'n3'] as NodeId[] as [NodeId, NodeId, NodeId]
+
+const puts = async (bus: Bus, count: number): Promise<void> => {
+  for (let i = 0; i < count; i += 1) await settledKv(bus, 'kv.put.key', String(i), { 'Kv-Request-Id': `put-${count}-${i}` })
+}
+
+describe('an alert fires by its fault', () => {
+  test('of disks, event loops and leaders', async () => {
+    const { running, bus } = await cluster.open({ isHaunted: true, shards: 2 })
+    await puts(bus, 20)
+    const before = await scrape(running)
+
+    for (const node of running.members) running.order(node, { order: 'slowSyncs', ms: 600 })
+    await puts(bus, 4)
+    for (const node of running.members) running.order(node, { order: 'slowSyncs', ms: 0 })
+    await expectFired(running, before, 'ShardkvSyncSlow')
+
+    // The door lets in no more operations than wait for the disk, and each of them waits for this one. What comes meanwhile is refused.
+    for (const node of running.members) running.order(node, { order: 'slowSyncs', ms: 600 })
+    const deadline = performance.now() + FAULT_MS_MAX
+    while (!isFired('ShardkvOverloaded', await scrape(running), before) && performance.now() < deadline) {
+      const node = leadersOf(await running.until('every shard is served', isServing(running), FAULT_MS_MAX)).get(0)
+      await floodBatchDoor(bus, { node: must(node, 'a leader'), shardCount: 2, batches: 1_000, operations: 64 })
+    }
+    for (const node of running.members) running.order(node, { order: 'slowSyncs', ms: 0 })
+    await expectFired(running, before, 'ShardkvOverloaded')
+    await puts(bus, 5)
+
+    running.order(n2, { order: 'failWrites', code: 'ENOSPC' })
+    await puts(bus, 4)
+    await expectFired(running, before, 'ShardkvDiskFull')
+    running.order(n2, { order: 'failWrites', code: null })
+
+    for (let round = 0; round < 8 && !isFired('ShardkvLeaderChurn', await scrape(running), before); round += 1) {
+      const leader = must(leadersOf(await running.until('there is a leader', isServing(running)))?.get(0), 'a leader')
+      running.order(leader, { order: 'block', ms: 3_000 })
+      await running.until('another leads', (reports) =>
+        (leadersOf(reports.filter((each) => each.node.id !== leader)).get(0) ?? leader) !== leader)
+    }
+    await expectFired(running, before, 'ShardkvLeaderChurn')
+
+    // Judged from here on: how many ticks were on time before says how slow the machine is, and would have to be outnumbered.
+    const steady = await scrape(running)
+    for (let block = 0; block < 4; block += 1) {
+      running.order(n2, { order: 'block', ms: 1_000 })
+      // A node that answers a scrape has left the block behind, and the tick that waited for its end comes next.
+      await scrape(running)
+    }
+    await expectFired(running, steady, 'ShardkvEventLoopLate')
+  }, TEST_MS_MAX)
+
+  test('of nodes, replicas, moves and the broker', async () => {
+    const { running, bus } = await cluster.open({ shards: 2 })
+    await puts(bus, 50)
+    const before = await scrape(running)
+
+    await fetch(`http://127.0.0.1:${portOf(running, n1)}/v1/plan/pause`, { method: 'POST' })
+    await expectFired(running, before, 'ShardkvMovesPaused')
+
+    await running.kill(n3)
+    await puts(bus, 1_100)
+    await expectFired(running, before, 'ShardkvNodeDown', 'ShardkvFollowerBehind', 'ShardkvPeerDead')
+    running.start(n3)
+    await running.until('all serve', isServing(running), FAULT_MS_MAX)
+
+    // While moves are paused nobody replaces the damaged replica.
+    await running.kill(n3)
+    flipBit(running.directory(n3))
+    running.start(n3)
+    await expectFired(running, before, 'ShardkvReplicaQuarantined')
+
+    await running.kill(n2)
+    await running.kill(n3)
+    await expectFired(running, before, 'ShardkvShardNotServed')
+
+    await running.broker.stop()
+    await expectFired(running, before, 'ShardkvBrokerConnectionLost', 'ShardkvMessagesDropped')
+  }, TEST_MS_MAX)
+
+  test('of a disk that fills', async () => {
+    const disks: ReturnType<typeof mountSmallDisk>[] = []
+    const { running } = await cluster.open({
+      shards: 2, prepareDirectory: (node, directory) => { if (node === n1) disks.push(mountSmallDisk(directory, 256 * 1_024 * 1_024)) },
+    })
+    cluster.onEnd(() => { for (const disk of disks) disk.unmount() })
+    const before = await scrape(running)
+    must(disks[0], 'a disk').fill(8 * 1_024 * 1_024)
+    await expectFired(running, before, 'ShardkvDiskAlmostFull')
+  }, TEST_MS_MAX)
+})
+
+test('every alert of the file was fired above', () => {
+  expect([...seen.keys()].toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted())
+})
+
+const promtool = process.env['SHARDKV_PROMTOOL'] ?? 'promtool'
+const hasPromtool = spawnSync(promtool, ['--version']).status === 0
+const folder = mkdtempSync(join(tmpdir(), 'shardkv-alerts-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Five minutes as it was before, then as it is under the fault, a sample a minute. */
+const seriesOf = ({ before, now }: { readonly before: Scrapes; readonly now: Scrapes }, minutes: number) => {
+  const values = new Map<string, { was?: number; is?: number }>()
+  const note = (scrapes: Scrapes, at: 'was' | 'is'): void => {
+    for (const [node, found] of scrapes) {
+      const up = `up{job="shardkv",instance="${node}"}`
+      values.set(up, { ...values.get(up), [at]: Number(found !== null) })
+      for (const { name, labels, value } of found?.samples ?? []) {
+        const text = Object.entries({ ...labels, job: 'shardkv', instance: node }).map(([label, each]) => `${label}="${each}"`).join(',')
+        const key = `${name}{${text}}`
+        values.set(key, { ...values.get(key), [at]: value })
+      }
+    }
+  }
+  note(before, 'was')
+  note(now, 'is')
+  const part = (value: number | undefined, count: number, otherwise: string): string =>
+    (value === undefined ? [otherwise, ...Array.from({ length: count - 1 }, () => '_')].join(' ') : `${value}+0x${count - 1}`)
+  return [...values].map(([series, { was, is }]) => {
+    // A counter that is nowhere to be seen is at 0. What was seen and is no more, Prometheus marks as stale.
+    const first = was ?? (/_(?:total|count|bucket)\{/.test(series) ? 0 : undefined)
+    return { series, values: `${part(first, 6, '_')} ${part(is, minutes, 'stale')}` }
+  })
+}
+
+const FOR_MINUTES: Readonly<Record<string, number>> = { '10s': 0, '30s': 1, '1m': 1, '1h': 60 }
+;(hasPromtool ? test : test.skip)('and Prometheus says the same of the same scrapes (skipped where promtool is not installed)', () => {
+  const tests = rules.flatMap(({ alert, ...rule }) => {
+    const waits = FOR_MINUTES[rule.for ?? '10s'] ?? 0
+    const expr = `count(ALERTS{alertname="${alert}",alertstate="firing"})`
+    return [{
+      interval: '1m', input_series: seriesOf(must(seen.get(alert), alert), waits + 5),
+      promql_expr_test: [
+        { expr: `count(ALERTS{alertname="${alert}"})`, eval_time: '4m', exp_samples: [] },
+        { expr: `${expr} > bool 0`, eval_time: `${waits + 7}m`, exp_samples: [{ labels: '{}', value: 1 }] },
+      ],
+    }]
+  })
+  writeFileSync(join(folder, 'tests.yml'), JSON.stringify({ rule_files: [resolve(RULES)], evaluation_interval: '1m', tests }))
+  const { status, stdout, stderr } = spawnSync(promtool, ['test', 'rules', join(folder, 'tests.yml')], { encoding: 'utf8' })
+  expect([status, `${stdout}${stderr}`]).toEqual([0, expect.stringContaining('SUCCESS')])
+}, TEST_MS_MAX)

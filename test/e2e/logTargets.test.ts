@@ -1,0 +1,120 @@
+/**
+ * The log targets that write to somebody else, each with its real package and a receiver that is written here: what arrives is what was
+ * logged, the last line before the end included. (`roll` is in test/observe/log.test.ts.)
+ */
+
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { createServer as createHttp } from 'node:http'
+import { createServer as createTcp } from 'node:net'
+import { hostname } from 'node:os'
+import { afterEach, expect, test } from '@jest/globals'
+import { builtFile } from '../../chaos/ground/checkout.ts'
+import { until } from '../support/until.ts'
+import type { AddressInfo } from 'node:net'
+
+const TEST_MS_MAX = 120_000
+const ARRIVES_WITHIN_MS = 60_000
+const cleanUps: (() => void)[] = []
+afterEach(() => { for (const cleanUp of cleanUps.splice(0)) cleanUp() })
+
+interface Receiver {
+  readonly port: number
+  readonly text: () => string
+}
+
+const tcp = async (): Promise<Receiver> => {
+  let text = ''
+  const server = createTcp((socket) => socket.on('data', (chunk: Buffer) => { text += chunk.toString() }))
+  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  cleanUps.push(() => server.close())
+  return { port: (server.address() as AddressInfo).port, text: () => text }
+}
+
+const udp = async (): Promise<Receiver> => {
+  let text = ''
+  const socket = createSocket('udp4').on('message', (message) => { text += `${message.toString()}\n` })
+  await new Promise<void>((ready) => { socket.bind(0, '127.0.0.1', ready) })
+  cleanUps.push(() => socket.close())
+  return { port: socket.address().port, text: () => text }
+}
+
+/** Answers what the client of Elasticsearch wants to see; the others look at the status alone. */
+const http = async (): Promise<Receiver & { readonly paths: () => readonly string[] }> => {
+  const paths: string[] = []
+  let text = ''
+  const server = createHttp((request, response) => {
+    paths.push(`${request.method ?? ''} ${request.url?.split('?')[0] ?? ''}`)
+    let body = ''
+    request.on('data', (chunk: Buffer) => { body += chunk.toString() })
+    request.on('end', () => {
+      text += body
+      const actions = body.split('\n').filter((line) => line.startsWith('{"index"') || line.startsWith('{"create"'))
+      const items = actions.map(() => ({ index: { status: 201 } }))
+      const type = 'application/vnd.elasticsearch+json; compatible-with=9'
+      response.writeHead(200, { 'content-type': type, 'x-elastic-product': 'Elasticsearch' })
+      response.end(JSON.stringify({ version: { number: '9.0.0' }, errors: false, items }))
+    })
+  })
+  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  cleanUps.push(() => { server.closeAllConnections(); server.close() })
+  return { port: (server.address() as AddressInfo).port, text: () => text, paths: () => paths }
+}
+
+/** In a process of its own: when it ends it waits for its receiver without hearing anything else. */
+const logTo = async (target: string): Promise<void> => {
+  const program = `
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['${target}'], secrets: ['a-secret-token'],
+    })
+    log.child({ actor: 'raft', shard: 3 }).warn({ term: 7 }, 'the first line')
+    log.info({ actor: 'node', note: 'a-secret-token' }, 'the last line')
+    await close()
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const code = await new Promise((ended) => { child.on('close', ended) })
+  expect([code, said]).toEqual([0, ''])
+}
+
+const expectBoth = async ({ text }: Receiver): Promise<void> => {
+  await until(() => text().includes('the first line') && text().includes('the last line'), 'both lines have arrived', ARRIVES_WITHIN_MS)
+  expect(text()).not.toContain('a-secret-token')
+}
+
+test.each([['tcp', tcp], ['udp', udp]] as const)('syslog over %s: a line each, with the machine and who it is', async (protocol, open) => {
+  const receiver = await open()
+  await logTo(`syslog:${protocol}://127.0.0.1:${receiver.port}`)
+  await expectBoth(receiver)
+  // Facility local0; severities warning and informational.
+  const lines = receiver.text().trimEnd().split('\n')
+  expect(lines.map((line) => /^<(\d+)>1 \S+Z (\S+) (\S+) \d+ - - \{/.exec(line)?.slice(1))).toEqual([
+    ['132', hostname(), 'shardkv'], ['134', hostname(), 'shardkv'],
+  ])
+}, TEST_MS_MAX)
+
+test('loki', async () => {
+  const receiver = await http()
+  await logTo(`loki:http://127.0.0.1:${receiver.port}`)
+  await expectBoth(receiver)
+  expect(receiver.paths()).toContain('POST /loki/api/v1/push')
+  expect(receiver.text()).toContain('"job":"shardkv"')
+}, TEST_MS_MAX)
+
+test('elastic', async () => {
+  const receiver = await http()
+  await logTo(`elastic:http://127.0.0.1:${receiver.port}`)
+  await expectBoth(receiver)
+  expect(receiver.paths().some((path) => path.endsWith('/_bulk'))).toBe(true)
+  expect(receiver.text()).toContain('"shardkv"')
+}, TEST_MS_MAX)
+
+test('otlp', async () => {
+  const receiver = await http()
+  await logTo(`otlp:http://127.0.0.1:${receiver.port}`)
+  await expectBoth(receiver)
+  expect(receiver.paths()).toContain('POST /v1/logs')
+}, TEST_MS_MAX)

@@ -1,0 +1,133 @@
+/**
+ * What people see of a real cluster: a leader that dies and the election after it, live and in order, and the way of one write, which is on
+ * the disks of a majority before it is answered. On a broker that asks for passwords and allows what docs/SUBJECTS.md says, no more.
+ */
+
+import { request as httpRequest } from 'node:http'
+import { describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
+import { traceQuestionSubject, traceWildcard } from '../../bus/subjects.ts'
+import { recordOf } from '../../observe/recorder/record.ts'
+import { encodeJson } from '../../observe/recorder/wire.ts'
+import { CLUSTER } from '../../chaos/ground/cluster.ts'
+import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { until } from '../support/until.ts'
+import type { TestCluster } from '../../chaos/ground/cluster.ts'
+import type { ActorRecord } from '../../observe/recorder/record.ts'
+
+const TEST_MS_MAX = 240_000
+const WAIT_MS_MAX = 90_000
+
+const cluster = clusterOfTest()
+
+const portOf = (running: TestCluster, node: TestCluster['members'][number]): number =>
+  Number(/"port":(\d+),"hasAdmin":true/.exec(running.log(node))?.[1])
+
+interface Feed {
+  readonly records: ActorRecord[]
+  readonly beats: () => number
+  readonly close: () => void
+}
+
+/** What an event stream says, as it says it. */
+const openFeed = (port: number, query: string): Feed => {
+  const records: ActorRecord[] = []
+  let beats = 0
+  let rest = ''
+  const request = httpRequest({ host: '127.0.0.1', port, path: `/v1/feed?${query}` }, (response) => {
+    response.on('data', (chunk: Buffer) => {
+      const events = `${rest}${chunk.toString()}`.split('\n\n')
+      rest = events.pop() ?? ''
+      for (const event of events) {
+        const [, name, data = ''] = /^event: (\w+)\ndata: ([^]*)$/.exec(event) ?? []
+        if (name === 'beat') beats += 1
+        if (name === 'records') for (const one of JSON.parse(data) as unknown[]) records.push(must(recordOf(one), 'a record'))
+      }
+    })
+    response.on('error', () => {})
+  })
+  request.on('error', () => {})
+  request.end()
+  return { records, beats: () => beats, close: () => { request.destroy() } }
+}
+
+const json = async (port: number, path: string, method = 'GET'): Promise<unknown> =>
+  (await fetch(`http://127.0.0.1:${port}${path}`, { method })).json()
+
+const leaderOfShard0 = async (running: TestCluster) => {
+  const reports = await running.reports()
+  return must(reports.flatMap(({ node, replicas }) =>
+    (replicas.some(({ shard, role }) => shard === 0 && role === 'leader') ? [node.id] : []))[0], 'somebody leads')
+}
+
+describe('a real cluster', () => {
+  test('shows the death of a leader and the election that follows, live and in order', async () => {
+    const { running } = await cluster.open({ shards: 2, hasPermissions: true })
+    const leader = await leaderOfShard0(running)
+    const watching = must(running.members.find((node) => node !== leader), 'there are others')
+    const feed = openFeed(portOf(running, watching), 'kind=state,note&shard=0')
+    cluster.onEnd(feed.close)
+    await until(() => feed.beats() > 0, 'the feed is open', WAIT_MS_MAX)
+    await running.kill(leader)
+    const isElected = ({ actor, event }: ActorRecord): boolean => actor === 'raft/0' && event === 'leader.serving'
+    await until(() => feed.records.some(isElected), 'a successor serves', WAIT_MS_MAX)
+    const winner = must(feed.records.find(isElected), 'a successor')
+    expect(winner.node).not.toBe(leader)
+    const states = feed.records.filter(({ node, actor, kind, seq }) =>
+      node === winner.node && actor === 'raft/0' && kind === 'state' && seq <= winner.seq).map(({ event }) => event)
+    expect(states.slice(-4)).toEqual(['preCandidate', 'candidate', 'leader.settling', 'leader.serving'])
+    const loser = must(running.members.find((node) => node !== leader && node !== winner.node), 'a third node')
+    await until(() => feed.records.some(({ node, event }) => node === loser && event === `follows ${winner.node}`),
+      'the other one follows', WAIT_MS_MAX)
+  }, TEST_MS_MAX)
+
+  test('shows the way of a write, which is on the disks of a majority before it is answered', async () => {
+    const { running, bus } = await cluster.open({ shards: 2, hasPermissions: true })
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const headers = new Map([['traceparent', `00-${trace}-00f067aa0ba902b7-01`]])
+    const answer = await new Promise<string | undefined>((resolve) => {
+      bus.request('kv.put.user42', new TextEncoder().encode('a secret value'), { timeoutMs: WAIT_MS_MAX, headers },
+        (_failure, inbound) => resolve(inbound?.headers?.get('Kv-Status')))
+    })
+    expect(answer).toBe('OK')
+    const port = portOf(running, must(running.members[2], 'n3'))
+    let records: readonly ActorRecord[] = []
+    const isWhole = async (): Promise<boolean> => {
+      records = (await json(port, `/v1/requests/${trace}`) as { records: ActorRecord[] }).records
+      return records.filter(({ event }) => event === 'fsync').length === 3
+    }
+    const giveUpAt = performance.now() + WAIT_MS_MAX
+    while (!await isWhole()) expect(performance.now()).toBeLessThan(giveUpAt)
+    const at = (isIt: (record: ActorRecord) => boolean): number => must(records.find(isIt), 'a record').at
+    const replied = at(({ event }) => event === 'reply')
+    const synced = records.filter(({ event }) => event === 'fsync').map((record) => record.at).toSorted((a, b) => a - b)
+    expect(synced[1]).toBeLessThan(replied)
+    const order = ['arrive', 'propose', 'commit', 'apply', 'reply'].map((phase) => at(({ event, node, seq }) =>
+      event === phase && (phase !== 'commit' && phase !== 'apply' ? true : node === leaderIn(records) && seq > 0)))
+    expect(order).toEqual(order.toSorted((a, b) => a - b))
+    expect(records.filter(({ event, kind }) => event === 'raft.append' && kind === 'receive').length).toBe(2)
+    expect(await json(port, '/v1/requests?key=user42')).toMatchObject({ requests: [{ trace, op: 'put', status: 'OK', key: 'user42' }] })
+    const whole = await (await fetch(`http://127.0.0.1:${port}/v1/recording`)).text()
+    expect(whole).toContain(trace)
+    expect(whole).not.toContain('secret')
+    const { code, out } = await running.cli('trace', trace, '--admin', `http://127.0.0.1:${port}`).ended
+    expect([code, out]).toEqual([0, expect.stringMatching(/put user42 {2}shard \d {2}OK[^]*■ on disk[^]*● OK after/)])
+  }, TEST_MS_MAX)
+
+  test('does not let a client hear the feed, or ask for it', async () => {
+    const { running, bus } = await cluster.open({ shards: 2, hasPermissions: true })
+    const denied: string[] = []
+    bus.onEvent((event) => { if (event.type === 'bus.permissionDenied') denied.push(event.operation) })
+    bus.subscribe(traceWildcard(CLUSTER), () => { throw new Error('a client hears the feed') })
+    const [n1, n2] = running.members
+    const question = traceQuestionSubject(CLUSTER, must(n1, 'n1'), must(n2, 'n2'))
+    const failure = await new Promise((resolve) => {
+      bus.request(question, encodeJson({ kind: 'actors' }), { timeoutMs: 2_000 }, (reason) => resolve(reason))
+    })
+    expect(failure).not.toBeNull()
+    await until(() => denied.includes('subscribe') && denied.includes('publish'), 'the broker says no to both', WAIT_MS_MAX)
+  }, TEST_MS_MAX)
+})
+
+/** Whoever proposed. */
+const leaderIn = (records: readonly ActorRecord[]): string => must(records.find(({ event }) => event === 'propose'), 'a proposal').node

@@ -1,0 +1,182 @@
+/** What a log line has and never has, who is heard at which level, what is held back, and where lines go. */
+
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { openProcessLog } from '../../observe/log.ts'
+import { createLogLevels } from '../../observe/logLevels.ts'
+import { LogTargetError, parseLogTarget } from '../../observe/logTargets.ts'
+import { createRedaction } from '../../observe/redaction.ts'
+import { createRepeats } from '../../observe/repeats.ts'
+import { loggingSlow } from '../../observe/slowLog.ts'
+import { createInstruments } from '../../observe/instruments.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { nodeId, shardId } from '../../topology/ids.ts'
+import type { LogOptions, ProcessLog } from '../../observe/log.ts'
+
+const opened: ProcessLog[] = []
+afterEach(async () => { for (const log of opened.splice(0)) await log.close() })
+
+const open = async (over: Partial<LogOptions> = {}) => {
+  const written: string[] = []
+  const levels = createLogLevels('info')
+  const stdout = { write: (line: string) => { written.push(line) } }
+  const made = await openProcessLog({ node: 'n1', levels, stdout, ...over })
+  opened.push(made)
+  const lines = () => written.map((line) => JSON.parse(line) as Record<string, unknown>)
+  return { ...made, levels, text: () => written.join(''), lines }
+}
+
+describe('a line', () => {
+  test('has its time, level and node, and what its actor says of itself', async () => {
+    const { log, lines } = await open()
+    log.child({ actor: 'raft', shard: 3 }).info({ term: 7 }, 'raft role changed')
+    expect(lines()).toEqual([{
+      level: 30, time: expect.any(Number), pid: process.pid, node: 'n1', actor: 'raft', shard: 3, term: 7, msg: 'raft role changed',
+    }])
+  })
+
+  test('never has a secret of the configuration, a seed, a password in a URL, or a value', async () => {
+    const secrets = ['the-admin-token-1', 'pa"ss word\\1', 'SUAKYRHVIOREXV7EUZTBHUHL7NUMHPMAS7QMDU3GTIUWEI5LDNOXD43IZY']
+    const { log, text } = await open({ secrets })
+    const [token = '', password = '', seed = ''] = secrets
+    log.error({ err: new Error(`refused: ${token}, ${password}, ${seed}`) }, `can not connect with ${password}`)
+    const broker = { url: 'nats://ada:pa55@h:1' }
+    log.info({ token, headers: { authorization: `Bearer ${token}` }, value: 'a private value', broker }, 'x')
+    log.info({ note: 'SAAKYRHVIOREXV7EUZTBHUHL7NUMHPMAS7QMDU3GTIUWEI5LDNOXD43IZY' }, 'another seed')
+    const never = [token, JSON.stringify(password).slice(1, -1), seed, 'private', 'ada:pa', 'SAAKY']
+    for (const secret of never) expect(text()).not.toContain(secret)
+    expect(text()).toContain('nats://[redacted]@h:1')
+    expect(text().match(/redacted/g)?.length).toBeGreaterThan(6)
+  })
+})
+
+/** What is written of it; nobody knows these passwords beforehand. */
+const urls: readonly (readonly [string, string, string])[] = [
+  ['a password', 'nats://ada:pa55@h:1/x', 'nats://[redacted]@h:1/x'],
+  ['with an @', 'nats://ada:p@55@h:1', 'nats://[redacted]@h:1'],
+  ['with a slash, a question mark and a hash', 'nats://ada:p/5?5#5@h:1', 'nats://[redacted]@h:1'],
+  ['percent-encoded', 'https://ada:p%40%2F55@h:1/x?y=z', 'https://[redacted]@h:1/x?y=z'],
+  ['a token alone', 'tls://t0ken@h:1', 'tls://[redacted]@h:1'],
+  ['a list', 'nats://ada:pa55@a:1,nats://bob:w0rd@b:2,nats://c:3', 'nats://[redacted]@a:1,nats://[redacted]@b:2,nats://c:3'],
+  ['a list with one scheme', 'nats://ada:pa55@a:1,bob:w0rd@b:2,c:3', 'nats://[redacted]@b:2,c:3'],
+  ['with a comma', 'nats://ada:p,55@h:1', 'nats://[redacted]@h:1'],
+  ['a list whose first has none', 'nats://a:1,nats://bob:w0rd@b:2', 'nats://a:1,nats://[redacted]@b:2'],
+  ['in quotes, with more behind', 'at "nats://ada:pa55@h:1", said bob@h', 'at "nats://[redacted]@h:1", said bob@h'],
+  ['none', 'nats://h:4222/a and ada@example.org, http://h/?a=1', 'nats://h:4222/a and ada@example.org, http://h/?a=1'],
+]
+test.each(urls)('a URL, %s: the password is struck out, and what is no password stays', (_, given, written) => {
+  expect(createRedaction([])(given)).toBe(written)
+})
+
+test('redaction is quick on a line that is made to be slow', () => {
+  const line = `${'a.'.repeat(100_000)}${'nats://a,'.repeat(10_000)}${':'.repeat(100_000)}`
+  expect(createRedaction([])(line)).toBe(line)
+})
+
+describe('levels', () => {
+  test('are an actor\'s own where somebody set one, at once and until all are set', async () => {
+    const { log, levels, lines } = await open()
+    const raft = log.child({ actor: 'raft' }).child({ shard: 1 })
+    raft.debug({}, 'not yet')
+    levels.set('raft', 'debug')
+    raft.debug({}, 'heard')
+    log.debug({ actor: 'raft' }, 'named in the line')
+    log.child({ actor: 'wal' }).debug({}, 'of another')
+    levels.set(null, 'error')
+    raft.warn({}, 'too late')
+    expect(lines().map(({ msg }) => msg)).toEqual(['heard', 'named in the line'])
+  })
+})
+
+describe('repetition', () => {
+  test('is held back after twenty lines a second, and told with a count; errors are not', async () => {
+    const { log, flush, lines, held } = await open()
+    const gateway = log.child({ actor: 'gateway' })
+    for (let i = 0; i < 100; i += 1) gateway.warn({ i }, 'slow')
+    for (let i = 0; i < 30; i += 1) gateway.error({}, 'bad')
+    flush()
+    const slow = lines().filter(({ msg }) => msg === 'slow')
+    expect([slow.length, slow.at(-1)?.['repeated'], held()]).toEqual([21, 80, 80])
+    expect(lines().filter(({ msg }) => msg === 'bad').length).toBe(30)
+  })
+
+  test('begins anew with each window, and of each line apart', () => {
+    let now = 0
+    const told: number[] = []
+    const repeats = createRepeats(() => now)
+    const passed = (key: string): number =>
+      Array.from({ length: 25 }, () => repeats.passes(key, (count) => told.push(count))).filter(Boolean).length
+    expect([passed('a'), passed('b')]).toEqual([20, 20])
+    now = 999
+    repeats.settle(false)
+    expect([passed('a'), told]).toEqual([0, []])
+    now = 1_000
+    expect([passed('a'), told]).toEqual([20, [30]])
+    repeats.settle(true)
+    expect(told).toEqual([30, 5, 5])
+  })
+})
+
+describe('a slow request', () => {
+  test('is one line with its phases, at its door and at its shard; a fast one is none', async () => {
+    const { log, lines } = await open()
+    const ports = loggingSlow(createInstruments(() => 0).ports, log, 100)
+    const batch = {
+      to: { node: nodeId('n2'), address: 'connection/raw' as const }, operations: [{ code: OpCode.put, key: 'secret-key' }],
+      results: [{ status: 'CONFLICT' as const, revision: 4 }], arrivedAt: 1_000, handedAt: 1_010,
+    }
+    ports.groupWritten({ records: 1, tookMs: 90, syncMs: 80.5 })
+    ports.shard.answered(batch, 1_099, shardId(3))
+    ports.natsDoor.took(OpCode.put, 99, 1)
+    expect(lines()).toEqual([])
+    ports.shard.answered(batch, 1_150, shardId(3))
+    ports.natsDoor.took(OpCode.put, 151, 1)
+    expect(lines()).toEqual([
+      expect.objectContaining({
+        level: 40, actor: 'shard', shard: 3, cmd: 'put', operations: 1, status: 'CONFLICT', from: 'n2', conn_id: 'raw', latency_us: 150_000,
+        gather_us: 10_000, raft_us: 140_000, wal_sync_us: 80_500,
+      }),
+      expect.objectContaining({ actor: 'gateway', cmd: 'put', latency_us: 151_000 }),
+    ])
+    expect(JSON.stringify(lines())).not.toContain('secret-key')
+  })
+})
+
+describe('targets', () => {
+  test('are read with the options of their package', () => {
+    expect(parseLogTarget('roll:/var/log/n1.log?size=10m&limit.count=3&symlink=true'))
+      .toEqual({ kind: 'roll', where: '/var/log/n1.log', options: { size: '10m', limit: { count: 3 }, symlink: true } })
+    expect(parseLogTarget('loki:http://h:3100')).toEqual({ kind: 'loki', where: 'http://h:3100', options: {} })
+    expect(() => parseLogTarget('carrier-pigeon:home')).toThrow(LogTargetError)
+    expect(() => parseLogTarget('roll')).toThrow('says where to')
+  })
+
+  test.each([
+    ['loki:http://h:1', 'pino-loki'], ['otlp:http://h:1', 'pino-opentelemetry-transport'], ['elastic:http://h:1', 'pino-elasticsearch'],
+  ])(
+    '%s says which package it needs where that is not installed', async (target, name) => {
+      const load = () => Promise.reject(Object.assign(new Error('no'), { code: 'ERR_MODULE_NOT_FOUND' }))
+      await expect(openProcessLog({ node: 'n1', levels: createLogLevels('info'), targets: [target], load }))
+        .rejects.toThrow(`needs the package ${name}, which is not installed: npm install ${name}`)
+    })
+
+  test('load nothing that is not named', async () => {
+    const loaded: string[] = []
+    await open({ load: (name) => { loaded.push(name); return Promise.reject(new Error('no')) } })
+    expect(loaded).toEqual([])
+  })
+
+  test('that roll begin another file at their size, and nothing is lost between two', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shardkv-log-'))
+    const { log, close } = await open({ targets: [`roll:${folder}/n1.log?size=1k`, 'stdout'] })
+    for (let i = 0; i < 40; i += 1) log.error({ actor: 'node', i }, 'a line of about a hundred characters')
+    await close()
+    const files = readdirSync(folder)
+    const numbers = files.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').filter(Boolean))
+      .map((line) => (JSON.parse(line) as { i: number }).i)
+    rmSync(folder, { recursive: true })
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i))
+  })
+})

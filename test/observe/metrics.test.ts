@@ -1,0 +1,129 @@
+/** What a node's metrics say after it has done this and that, in both formats; and what an observation must not cost. */
+
+import { describe, expect, test } from '@jest/globals'
+import { createHistogram } from '../../actors/kernel/histogram.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { createInstruments } from '../../observe/instruments.ts'
+import { createExposition, families } from '../../observe/metrics/exposition.ts'
+import { parseExposition } from '../support/exposition.ts'
+import { startNodeOfTest } from '../support/nodeOfTest.ts'
+
+const exposed = (instruments = createInstruments(() => 7)) => {
+  const render = createExposition(() => ({
+    records: instruments.records, node: null, traces: { sampled: 0, limited: 0, exported: 0, failed: 0, dropped: 0, waiting: 0 },
+    process: {
+      version: '1.2.3', cpuSeconds: 1.5, startSeconds: 1, loopDelayMicros: createHistogram(),
+      memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 },
+    },
+  }))
+  return { instruments, render, read: async (isOpen = false) => parseExposition((await render(isOpen)).text) }
+}
+
+describe('metrics of a node', () => {
+  test('count what clients asked and were told, and read hits and misses apart', async () => {
+    const { send, pass, scrape } = startNodeOfTest()
+    send('kv.put.a', '1')
+    send('kv.put.a', '2', { 'Kv-If-Revision': '77' })
+    pass(50)
+    send('kv.get.a')
+    send('kv.get.absent')
+    send('kv.nonsense.a')
+    pass(50)
+    const { value } = await scrape()
+    expect(value('shardkv_requests_total', { door: 'nats', op: 'put', status: 'OK' })).toBe(1)
+    expect(value('shardkv_requests_total', { door: 'nats', op: 'put', status: 'CONFLICT' })).toBe(1)
+    expect(value('shardkv_requests_total', { door: 'nats', op: 'none', status: 'INVALID' })).toBe(1)
+    expect(value('shardkv_operations_total', { op: 'get', status: 'NOT_FOUND' })).toBe(1)
+    expect(value('shardkv_reads_total', { result: 'hit' })).toBe(1)
+    expect(value('shardkv_reads_total', { result: 'miss' })).toBe(1)
+    expect(value('shardkv_refused_total', { where: 'gateway', reason: 'INVALID' })).toBe(1)
+    expect(value('shardkv_in_flight_requests', { door: 'nats' })).toBe(0)
+  })
+
+  test('time each phase of an operation, once an operation', async () => {
+    const { send, pass, scrape } = startNodeOfTest()
+    for (let i = 0; i < 5; i += 1) send('kv.put.a', String(i))
+    pass(50)
+    const { value, types } = await scrape()
+    for (const phase of ['gather', 'raft', 'shard']) {
+      expect(value('shardkv_phase_duration_seconds_count', { op: 'put', phase })).toBe(5)
+      expect(value('shardkv_phase_duration_seconds_bucket', { op: 'put', phase, le: '+Inf' })).toBe(5)
+    }
+    expect(value('shardkv_request_duration_seconds_count', { door: 'nats', op: 'put' })).toBe(5)
+    expect(value('shardkv_wal_group_records_count')).toBeGreaterThan(0)
+    expect(value('shardkv_apply_duration_seconds_count')).toBeGreaterThan(0)
+    expect(types.get('shardkv_phase_duration_seconds')).toBe('histogram')
+  })
+
+  test('say how its replicas are, by shard and for the meta group', async () => {
+    const { send, pass, scrape } = startNodeOfTest()
+    send('kv.put.a', '1')
+    pass(50)
+    const { value } = await scrape()
+    for (const shard of ['0', '1', 'meta']) {
+      expect(value('shardkv_raft_is_leader', { shard })).toBe(1)
+      expect(value('shardkv_raft_has_leader', { shard })).toBe(1)
+      expect(value('shardkv_raft_leader_changes_total', { shard })).toBe(1)
+      expect(value('shardkv_raft_uncommitted_entries', { shard })).toBe(0)
+    }
+    expect(value('shardkv_shard_keys')).toBe(1)
+    expect(value('shardkv_shard_serving')).toBe(2)
+    expect(value('shardkv_node_state', { state: 'serving' })).toBe(1)
+    expect(value('shardkv_bus_connected')).toBe(3)
+    expect(value('shardkv_moves')).toBe(0)
+  })
+
+  test('are OpenMetrics for who asks for it, with the trace of a slow request as its example', async () => {
+    const { instruments, render } = exposed()
+    instruments.ports.natsDoor.told(OpCode.put, 'OK')
+    instruments.ports.natsDoor.took(OpCode.put, 3, 1)
+    instruments.ports.natsDoor.traced(OpCode.put, 3, 'f'.repeat(32))
+    const { text, contentType } = await render(true)
+    expect(contentType).toContain('application/openmetrics-text')
+    expect(text.endsWith('# EOF\n')).toBe(true)
+    expect(text).toContain('# TYPE shardkv_requests counter\n')
+    expect(text).toContain('shardkv_requests_total{door="nats",op="put",status="OK"} 1\n')
+    expect(parseExposition(text).samples.filter(({ exemplar }) => exemplar !== null)).toEqual([{
+      name: 'shardkv_request_duration_seconds_bucket', labels: { le: '0.004096', door: 'nats', op: 'put' }, value: 1,
+      exemplar: `{trace_id="${'f'.repeat(32)}"} 0.003 7`,
+    }])
+    expect((await render(false)).text).not.toContain('trace_id')
+  })
+
+  test('have buckets that hold exactly what lies below their bound, however far apart values are', async () => {
+    const { instruments, read } = exposed()
+    for (const ms of [0.001, 0.5, 0.6, 40, 90_000]) instruments.ports.groupWritten({ records: 3, tookMs: ms, syncMs: ms })
+    const { value } = await read()
+    const below = (le: string) => value('shardkv_wal_sync_duration_seconds_bucket', { le })
+    expect([below('0.000016'), below('0.000512'), below('0.001024'), below('16.777216'), below('+Inf')]).toEqual([1, 2, 3, 4, 5])
+    expect(value('shardkv_wal_sync_duration_seconds_sum')).toBeCloseTo(90.041_101, 6)
+    expect(value('shardkv_wal_group_records_bucket', { le: '1' })).toBe(0)
+    expect(value('shardkv_wal_group_records_bucket', { le: '3' })).toBe(5)
+  })
+
+  test('count a leader once for as long as nobody else leads', async () => {
+    const { instruments, read } = exposed()
+    const { leaderKnown } = instruments.ports.raft
+    for (const leader of ['n1:1', '', 'n1:1', 'n2:1'] as Parameters<typeof leaderKnown>[1][]) leaderKnown(3, leader)
+    expect((await read()).value('shardkv_raft_leader_changes_total', { shard: '3' })).toBe(2)
+  })
+
+  test('have names and help that follow the rules of Prometheus', () => {
+    const names = families.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    for (const { name, type, help } of families) {
+      expect(name).toMatch(/^(shardkv|process|nodejs)_[a-z0-9_]+$/)
+      expect(name.endsWith('_total')).toBe(type === 'counter')
+      expect(help.endsWith('.')).toBe(true)
+    }
+  })
+
+  test('never name a key, a client or a value', async () => {
+    const { send, pass, scrape } = startNodeOfTest()
+    send('kv.put.secretkey', 'secretvalue')
+    send('kv.get.secretkey')
+    pass(50)
+    const { text } = await scrape(true)
+    expect(text).not.toMatch(/secret/)
+  })
+})

@@ -1,0 +1,155 @@
+/**
+ * docs/OBSERVABILITY.md, the alerts and the dashboard, compared with what a node exposes: nothing undocumented, nothing documented that is
+ * not there, no metric or label in an expression that a node does not have.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { createInstruments } from '../../observe/instruments.ts'
+import { openProcessLog } from '../../observe/log.ts'
+import { createLogLevels } from '../../observe/logLevels.ts'
+import { loggingSlow } from '../../observe/slowLog.ts'
+import { families } from '../../observe/metrics/exposition.ts'
+import { startNodeOfTest } from '../support/nodeOfTest.ts'
+import type { Scrape } from '../support/exposition.ts'
+
+interface Rule {
+  readonly alert: string
+  readonly expr: string
+  readonly labels: { readonly severity: string }
+  readonly annotations: { readonly summary: string; readonly description: string }
+}
+
+interface Panel {
+  readonly id: number
+  readonly type: string
+  readonly title: string
+  readonly description?: string
+  readonly targets?: readonly { readonly expr: string }[]
+}
+
+const document = readFileSync('docs/OBSERVABILITY.md', 'utf8')
+const rules = (parse(readFileSync('observe/prometheus/alerts.yml', 'utf8')) as { groups: { rules: Rule[] }[] })
+  .groups.flatMap((group) => group.rules)
+const dashboard = JSON.parse(readFileSync('observe/grafana/shardkv.json', 'utf8')) as { panels: Panel[] }
+const expressions = [
+  ...rules.map(({ expr }) => expr), ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+]
+const suffix = /_(?:bucket|sum|count)$/
+
+/** The cells of every table row of a section that begins with a name in backquotes. */
+const rowsOf = (section: string): string[][] => {
+  const text = document.split(/^## /m).find((each) => each.startsWith(section)) ?? ''
+  return [...text.matchAll(/^\| `[^|]*\|.*$/gm)].map(([row]) => row.split('|').slice(1, -1).map((cell) => cell.trim()))
+}
+const nameIn = (cell = ''): string => cell.replaceAll('`', '')
+
+let scrape: Scrape
+beforeAll(async () => {
+  const node = startNodeOfTest()
+  node.send('kv.put.a', '1')
+  node.pass(50)
+  node.send('kv.get.a')
+  node.pass(200)
+  scrape = await node.scrape()
+})
+
+describe('docs/OBSERVABILITY.md', () => {
+  test('has every metric that a node exposes, with its type, and no other; cure: a row in its table', () => {
+    const documented = rowsOf('Metrics').map(([name, type]) => `${nameIn(name)} ${type}`)
+    expect(documented.toSorted()).toEqual([...scrape.types].map(([name, type]) => `${name} ${type}`).toSorted())
+    expect(documented.length).toBe(families.length)
+  })
+
+  test('names the labels that the metrics have', () => {
+    const given = new Map(rowsOf('Metrics').map(([name, , labels = '']) =>
+      [nameIn(name), labels.split(' ').filter((label) => label !== '')]))
+    const histograms = new Set(families.filter(({ type }) => type === 'histogram').map(({ name }) => name))
+    for (const { name, labels } of scrape.samples) {
+      const family = histograms.has(name.replace(suffix, '')) ? name.replace(suffix, '') : name
+      expect([family, Object.keys(labels).filter((label) => label !== 'le').toSorted()]).toEqual([family, given.get(family)?.toSorted()])
+    }
+  })
+
+  test('says of every metric what it means, in the words of its help, and what to do', () => {
+    for (const [name, , , meaning, cure = ''] of rowsOf('Metrics')) {
+      expect(meaning).toBe(families.find((family) => family.name === nameIn(name))?.help)
+      expect(cure.length).toBeGreaterThan(10)
+    }
+  })
+
+  test('has every field that the log of a working node has', async () => {
+    const documented = new Set(rowsOf('Logs').map(([name]) => nameIn(name)))
+    const lines: Record<string, unknown>[] = []
+    const opened = await openProcessLog({
+      node: 'n1', levels: createLogLevels('debug'),
+      stdout: { write: (line: string) => { lines.push(JSON.parse(line) as Record<string, unknown>) } },
+    })
+    const slow = loggingSlow(createInstruments(() => 0).ports, opened.log, 0)
+    const node = startNodeOfTest({ log: opened.log, instruments: slow })
+    node.send('kv.put.a', '1')
+    node.pass(50)
+    await opened.close()
+    const named = [
+      'time', 'level', 'node', 'pid', 'actor', 'msg', 'shard', 'term', 'state', 'cmd', 'latency_us', 'status', 'conn_id',
+    ]
+    for (const field of named) {
+      expect([field, documented.has(field), lines.some((line) => field in line)]).toEqual([field, true, true])
+    }
+  })
+
+  test('has every alert, and no other', () => {
+    expect(rowsOf('Alerts').map(([name]) => nameIn(name))).toEqual(rules.map(({ alert }) => alert))
+  })
+})
+
+describe('the alerts and the dashboard', () => {
+  test('name metrics and labels that a node exposes', () => {
+    const known = new Map<string, Set<string>>()
+    for (const { name, labels } of scrape.samples) known.set(name, new Set([...known.get(name) ?? [], ...Object.keys(labels)]))
+    /** Prometheus adds them. */
+    const own = new Set(['instance', 'job'])
+    for (const expression of expressions) {
+      const found = [...expression.matchAll(/\b((?:shardkv|process|nodejs)_[a-z0-9_]+|up)\b(?:\{(.*?)\})?/g)]
+      expect(found.length).toBeGreaterThan(0)
+      for (const [, name = '', matchers = ''] of found) {
+        if (name === 'up') continue
+        expect([expression, scrape.types.has(name) || scrape.types.has(name.replace(suffix, ''))]).toEqual([expression, true])
+        const labels = [...matchers.matchAll(/([a-z_]+)(?:=~|!~|!=|=)"/g)].map(([, label = '']) => label)
+        const has = known.get(name)
+        if (has !== undefined) expect(labels.filter((label) => !own.has(label) && !has.has(label))).toEqual([])
+      }
+    }
+  })
+
+  test('say what they show, and give people names and severities', () => {
+    expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length)
+    for (const { labels, annotations } of rules) {
+      expect(['critical', 'warning', 'info']).toContain(labels.severity)
+      expect([annotations.summary.length > 5, annotations.description.length > 5]).toEqual([true, true])
+    }
+    const panels = dashboard.panels.filter(({ type }) => type !== 'row')
+    expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length)
+    for (const { title, description = '', targets = [] } of panels) {
+      expect([title, description !== '', targets.length > 0]).toEqual([title, true, true])
+    }
+  })
+
+  const promtool = process.env['SHARDKV_PROMTOOL'] ?? 'promtool'
+  const isThere = spawnSync(promtool, ['--version']).status === 0
+  ;(isThere ? test : test.skip)('are expressions that Prometheus reads (skipped where promtool is not installed)', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shardkv-rules-'))
+    const plain = expressions.map((expr) => expr.replaceAll('$__rate_interval', '1m'))
+    const recorded = plain.map((expr, i) => ({ record: `r${i}`, expr }))
+    writeFileSync(join(folder, 'all.yml'), JSON.stringify({ groups: [{ name: 'all', rules: recorded }] }))
+    for (const file of [join(folder, 'all.yml'), 'observe/prometheus/alerts.yml']) {
+      const { status, stdout, stderr } = spawnSync(promtool, ['check', 'rules', file], { encoding: 'utf8' })
+      expect([status, `${stdout}${stderr}`]).toEqual([0, expect.any(String)])
+    }
+    rmSync(folder, { recursive: true })
+  })
+})

@@ -1,0 +1,234 @@
+/**
+ * Replicas that a disk has damaged, and what becomes of them: each is replaced on its own node under a new id, through the conversation by
+ * which replicas move. RELIABILITY T7, T14, T24; DESIGN 5 and 6; docs/adr/0009-replacement.md.
+ */
+
+import { describe, expect, test } from '@jest/globals'
+import { must } from '../../../actors/kernel/assert.ts'
+import { generationOf, nodeOf } from '../../../topology/ids.ts'
+import { harm } from '../../../sim/atlas.ts'
+import { newestState } from '../../../sim/mapFaults.ts'
+import { putBackOldCopy, tellStory } from '../story.ts'
+import type { ClusterState } from '../../../actors/topology/clusterState.ts'
+import type { Machine } from '../../../sim/cluster.ts'
+import type { ReplicaId } from '../../../topology/ids.ts'
+import type { Story } from '../story.ts'
+
+const REPAIRED_MS = 60_000
+const small = { segmentBytes: 12 * 1_024, snapshotLogBytes: 1_024 * 1_024 }
+
+const stateOf = ({ simulation }: Story): ClusterState => must(newestState(simulation.cluster), 'somebody runs')
+const isQuarantined = ({ node }: Machine): boolean => (node?.parts()?.host.damaged().length ?? 0) > 0
+const replicasOn = ({ shards, meta }: ClusterState, { id }: Machine): ReplicaId[] =>
+  [...shards, meta].flatMap(({ replicas }) => replicas.filter((replica) => nodeOf(replica) === id))
+const leadsMeta = ({ node }: Machine): boolean => node?.parts()?.host.meta()?.raft.role() === 'leader'
+
+/** Three nodes, one shard, sixty keys, and a follower whose log has been damaged while it was down. */
+const damagedFollower = (seed: number, options: Parameters<typeof tellStory>[1] = {}) => {
+  const story = tellStory(seed, { ...small, ...options })
+  story.putMany('k', 60, 200)
+  const victim = must(story.followers().find((machine) => !leadsMeta(machine)), 'a follower')
+  story.kill(victim)
+  story.damage(victim, 'log')
+  return { story, victim }
+}
+
+const untilRepaired = (story: Story, victim: Machine): void => story.until(`${victim.id} has only replicas that are new and well`, () => {
+  const state = stateOf(story)
+  return [...state.shards, state.meta].every(({ move }) => move === null)
+    && replicasOn(state, victim).every((replica) => generationOf(replica) >= victim.soundFrom) && !isQuarantined(victim)
+}, REPAIRED_MS)
+
+const expectKeys = (story: Story): void => {
+  for (let i = 0; i < 60; i += 1) expect(Number.parseFloat(story.get(`k${i}`))).toBe(i)
+}
+
+describe('a replica with a damaged log', () => {
+  test('is replaced on its own node under a new id, and full redundancy returns', () => {
+    const { story, victim } = damagedFollower(921)
+    story.start(victim)
+    story.until('it says so', () => isQuarantined(victim))
+    untilRepaired(story, victim)
+    expectKeys(story)
+    // The others are two of three: the new replica's vote counts.
+    story.losePower(must(story.followers().find((machine) => machine !== victim), 'the other follower'))
+    story.put('k', 'with the new one')
+    expectKeys(story)
+    story.end()
+  })
+
+  test('led its shard and the meta group: others lead, and replace it in both', () => {
+    const story = tellStory(922, small)
+    story.putMany('k', 60, 200)
+    const victim = story.settledLeader()
+    story.until('it leads the meta group too', () => {
+      if (leadsMeta(victim)) return true
+      const meta = story.nodes.find(leadsMeta)?.node?.parts()?.host.meta()
+      const to = meta?.raft.status().configuration.voters.find((voter) => nodeOf(voter) === victim.id)
+      if (to !== undefined) meta?.raft.send({ type: 'raft.transferLeadership', to })
+      return false
+    })
+    story.kill(victim)
+    story.damage(victim, 'log')
+    story.start(victim)
+    story.until('it says so', () => isQuarantined(victim))
+    untilRepaired(story, victim)
+    expect(replicasOn(stateOf(story), victim)).toHaveLength(2)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('is replaced as soon as it is heard, if it was cut off before', () => {
+    const { story, victim } = damagedFollower(923)
+    const { epoch } = stateOf(story)
+    story.isolate(victim)
+    story.start(victim)
+    story.run(10_000)
+    expect([isQuarantined(victim), stateOf(story).epoch]).toEqual([true, epoch])
+    story.heal()
+    untilRepaired(story, victim)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('is replaced although the leader of the meta group dies over it', () => {
+    const { story, victim } = damagedFollower(924)
+    story.start(victim)
+    story.until('a move is under way', () => [...stateOf(story).shards, stateOf(story).meta].some(({ move }) => move !== null))
+    const leader = must(story.nodes.find(leadsMeta), 'somebody leads the meta group')
+    story.losePower(leader)
+    story.run(5_000)
+    story.start(leader)
+    untilRepaired(story, victim)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('is replaced whenever its node crashes, at every step of it', () => {
+    const { story, victim } = damagedFollower(925)
+    story.start(victim)
+    const hosted = (): string => victim.node?.parts()?.host.all().map(({ id, raft }) => `${id} ${raft.role()}`).join() ?? ''
+    const steps: readonly [string, () => boolean][] = [
+      ['its successor is ordered', () => stateOf(story).shards[0]?.move !== null],
+      ['it has made room', () => hosted() === ''],
+      ['its successor has begun', () => hosted().includes('learner')],
+      ['its successor is about to vote', () => stateOf(story).shards[0]?.move?.step === 'promoting'],
+      ['its successor votes', () => hosted().includes('follower')],
+    ]
+    for (const [what, isReached] of steps) {
+      story.until(what, isReached, REPAIRED_MS)
+      story.losePower(victim)
+      story.run(500)
+      story.start(victim)
+      story.until('it is back', () => victim.node?.state() === 'serving')
+    }
+    untilRepaired(story, victim)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('may be another one the next time: nothing is lost when all three are damaged in turn', () => {
+    const { story, victim } = damagedFollower(926)
+    let ill = victim
+    for (const next of [...story.nodes.filter((machine) => machine !== victim), victim]) {
+      story.start(ill)
+      untilRepaired(story, ill)
+      if (next === victim) break
+      story.kill(next)
+      story.damage(next, 'log')
+      ill = next
+    }
+    expect(stateOf(story).shards[0]?.replicas.every((replica) => generationOf(replica) > 1)).toBe(true)
+    expectKeys(story)
+    story.end()
+  })
+})
+
+/** RELIABILITY T14. */
+test('an old data directory that is put back is replaced under new ids, and promises nothing under the old ones', () => {
+  const story = tellStory(927)
+  const victim = putBackOldCopy(story)
+  const isNew = (replica: ReplicaId): boolean => nodeOf(replica) === victim.id && generationOf(replica) > 1
+  const isReplaced = (): boolean => stateOf(story).shards[0]?.replicas.some(isNew) === true
+  story.until('its replica of the shard is new and well', () => !isQuarantined(victim) && isReplaced(), REPAIRED_MS)
+  expect(story.get('k')).toBe('new9')
+  story.end()
+})
+
+test('a damaged snapshot with a good one before it heals without help', () => {
+  const story = tellStory(928, { snapshotLogBytes: 2_048 })
+  story.putMany('k', 60, 200)
+  const victim = must(story.followers()[0], 'there is a follower')
+  story.kill(victim)
+  expect([...victim.disk.copy().files.keys()].filter((path) => path.startsWith('snapshots/0/') && path.endsWith('.snap'))).toHaveLength(2)
+  story.damage(victim, 'snapshot')
+  const { epoch } = stateOf(story)
+  story.start(victim)
+  const healthOf = (): string | undefined => victim.node?.report().replicas[0]?.health
+  story.until('it says that it was damaged', () => healthOf() === 'suspect')
+  story.until('it is back, and well', () => story.revision(victim) === story.revision(story.leader()) && healthOf() === undefined)
+  expect([isQuarantined(victim), stateOf(story).epoch]).toEqual([false, epoch])
+  expectKeys(story)
+  story.end()
+})
+
+/** What a disk loses of a log but for its last segment, and the file of the map with it. */
+const loseLogAndMap = (machine: Machine): void => {
+  const { files, directories } = machine.disk.copy()
+  const left = new Map(files)
+  const written = [...files].filter(([path, bytes]) => path.endsWith('.wal') && bytes.some((byte) => byte !== 0))
+    .map(([path]) => path).sort()
+  for (const path of written.slice(0, -1)) {
+    const bytes = Uint8Array.from(must(files.get(path), 'a segment'))
+    left.set(path, bytes.fill(0, SEGMENT_HEAD_BYTES, bytes.length - SEGMENT_HEAD_BYTES))
+  }
+  left.delete('map.bin')
+  machine.disk.restore({ files: left, directories })
+}
+
+const SEGMENT_HEAD_BYTES = 4_096
+
+test('a node that has lost its log and its map together asks what is new before it begins anything', () => {
+  const { story, victim } = damagedFollower(926)
+  loseLogAndMap(victim)
+  harm(victim, story.simulation.watch.newestMap())
+  story.isolate(victim)
+  story.start(victim)
+  story.run(3_000)
+  expect(victim.node?.parts()?.host.asksWhatIsNew()).toBe(true)
+  story.heal()
+  untilRepaired(story, victim)
+  expect(victim.node?.parts()?.host.asksWhatIsNew()).toBe(false)
+  expectKeys(story)
+  story.end()
+})
+
+test('a replica that had its vote does not begin again, though its log and its map are lost together and an old map calls it new', () => {
+  const { story, victim } = damagedFollower(921)
+  const leader = story.settledLeader()
+  const third = must(story.nodes.find((machine) => machine !== victim && machine !== leader), 'a third')
+  story.start(victim)
+  const isVoter = (machine: Machine): boolean => {
+    const configuration = machine.node?.parts()?.host.all()[0]?.raft.status().configuration
+    return configuration?.outgoing.length === 0
+      && configuration.voters.some((voter) => nodeOf(voter) === victim.id && generationOf(voter) > 1)
+  }
+  story.until('the new replica has its vote, and the map does not know yet', () =>
+    stateOf(story).shards[0]?.move?.step === 'promoting' && story.nodes.every(isVoter), REPAIRED_MS)
+  // Its map stays as it is; the other two acknowledge what it never gets.
+  story.isolate(third)
+  story.run(1_500)
+  for (let i = 0; i < 40; i += 1) story.put(`late${i}`, 'there')
+  story.kill(victim)
+  story.losePower(leader)
+  loseLogAndMap(victim)
+  harm(victim, story.simulation.watch.newestMap())
+  story.heal()
+  story.start(victim)
+  // Two of three, and one of them has forgotten its vote: nobody may lead.
+  story.run(6_000)
+  story.start(leader)
+  story.until('it is replaced once more', () => story.leader() !== victim && !isQuarantined(victim), 2 * REPAIRED_MS)
+  for (let i = 0; i < 40; i += 1) expect(story.get(`late${i}`)).toBe('there')
+  story.end()
+})

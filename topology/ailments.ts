@@ -1,0 +1,45 @@
+/**
+ * Which replicas of the cluster say of themselves that they count for nothing: this node's own, and those in the others' beacons. Told to
+ * the planner of the meta group's leader. It informs; what follows is decided by the meta group and carried out by the groups' own logs
+ * (P5). What a node says ever concerns its own replicas, and an id that was damaged once is damaged for good: old news does no harm.
+ */
+
+import { META_GROUP } from './ids.ts'
+import type { DamagedReplica } from '../actors/topology/protocol.ts'
+import type { Beacon } from './beacon.ts'
+import type { ReplicaHost } from './replicaHost.ts'
+import type { ShardId } from './ids.ts'
+
+/** Between two looks. */
+const LOOK_EVERY_MS = 1_000
+
+export interface AilmentsOptions {
+  readonly beacon: Pick<Beacon, 'damaged'>
+  readonly host: Pick<ReplicaHost, 'damaged'>
+}
+
+export interface Ailments {
+  readonly known: () => readonly DamagedReplica[]
+  /** All of them, when they are others than at the last review; null when not. */
+  readonly review: (now: number) => readonly DamagedReplica[] | null
+}
+
+export const createAilments = ({ beacon, host }: AilmentsOptions): Ailments => {
+  let known: readonly DamagedReplica[] = []
+  let lookedAt = Number.NEGATIVE_INFINITY
+  return {
+    known: () => known,
+    review: (now) => {
+      if (now - lookedAt < LOOK_EVERY_MS) return null
+      lookedAt = now
+      const found = [...host.damaged(), ...beacon.damaged()].map(({ group, id }): DamagedReplica =>
+        ({ group: group === META_GROUP ? 'meta' : group as ShardId, replica: id }))
+      if (isSame(found, known)) return null
+      known = found
+      return found
+    },
+  }
+}
+
+const isSame = (a: readonly DamagedReplica[], b: readonly DamagedReplica[]): boolean =>
+  a.length === b.length && a.every(({ group, replica }, i) => group === b[i]?.group && replica === b[i]?.replica)

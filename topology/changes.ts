@@ -1,0 +1,91 @@
+/**
+ * A change that a person asks for through this node: one command to the meta group, made for the epoch that was given, or else for the
+ * newest that is known here, and once more for the epoch that a refusal names. The request id is the same both times: it takes effect
+ * once.
+ *
+ * A change that could take nodes or zones away which replicas need (actors/topology/spread.ts) is judged first, by what the meta group's
+ * leader knows, and made for exactly that epoch: whoever changes anything in between makes it stale, and it is judged again. What is judged
+ * to be refused may be the repetition of a change that took effect when it was possible, and whose answer was lost: the meta group is
+ * asked whether it remembers the request before anybody hears of a refusal.
+ */
+
+import { encodeCommand } from '../actors/topology/codec.ts'
+import { refused } from '../actors/topology/refusals.ts'
+import { refuseWorse, spreadKinds } from '../actors/topology/spread.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
+import type { MetaCommand, Outcome, Refused, Wish } from '../actors/topology/protocol.ts'
+import type { LiveMap } from './liveMap.ts'
+import type { MetaReads, Overview } from './metaReads.ts'
+import type { Proposals } from './proposals.ts'
+
+export interface ChangeRequest {
+  readonly wish: Wish
+  /** Null: whatever the epoch is. */
+  readonly expectedEpoch: number | null
+  readonly by: string
+  /** To repeat it safely. */
+  readonly request: string
+  /** Even where fewer nodes or zones are left than replicas need. Absent: no. */
+  readonly isForced?: boolean
+}
+
+export interface ChangesOptions {
+  readonly live: Pick<LiveMap, 'state'>
+  readonly clock: Pick<Clock, 'wall'>
+  readonly reads: Pick<MetaReads, 'overview'>
+  readonly proposals: Proposals
+}
+
+/** Before the first: a command made for it changes nothing, and is answered as stale unless its request is remembered. */
+const NO_EPOCH = 0
+
+/** Null when nobody who could decide answered: it may yet take effect. */
+export type Change = (request: ChangeRequest, done: (outcome: Outcome | null) => void) => void
+
+export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions): Change => {
+  const commandOf = ({ wish, by, request }: ChangeRequest, epoch: number): MetaCommand =>
+    ({ ...wish, expectedEpoch: epoch, at: Math.floor(clock.wall()), by, request })
+  const proposeFor = (asked: ChangeRequest, epoch: number, done: (outcome: Outcome | null) => void): void =>
+    proposals.propose(commandOf(asked, epoch), done)
+
+  const judge = (asked: ChangeRequest, done: (outcome: Outcome | null) => void): void => reads.overview((overview) => {
+    const epoch = asked.expectedEpoch ?? overview?.state.epoch
+    const refusal = overview === undefined || epoch === undefined ? null : refusalOf(asked, overview)
+    if (refusal !== null) refuse(asked, refusal, done)
+    else if (epoch === undefined || overview === undefined) done(null)
+    else proposeFor(asked, epoch, done)
+  })
+  const refuse = (asked: ChangeRequest, refusal: Refused, done: (outcome: Outcome | null) => void): void => {
+    if (asked.request === '') done(refusal)
+    else proposeFor(asked, NO_EPOCH, (outcome) => done(isStale(outcome) ? refusal : outcome))
+  }
+  const proposeNow = (asked: ChangeRequest, done: (outcome: Outcome | null) => void): void =>
+    proposeFor(asked, asked.expectedEpoch ?? live.state().epoch, (outcome) => {
+      if (isStale(outcome) && asked.expectedEpoch === null) proposeFor(asked, outcome.epoch, done)
+      else done(outcome)
+    })
+
+  return (asked, done) => {
+    const encoded = encodeCommand(commandOf(asked, asked.expectedEpoch ?? NO_EPOCH))
+    if ('reason' in encoded) {
+      done(refused(live.state(), 'invalid', encoded.reason))
+    } else if (asked.isForced === true || !spreadKinds.includes(asked.wish.kind)) {
+      proposeNow(asked, done)
+    } else {
+      judge(asked, (outcome) => {
+        if (isStale(outcome) && asked.expectedEpoch === null) judge(asked, done)
+        else done(outcome)
+      })
+    }
+  }
+}
+
+const isStale = (outcome: Outcome | null): outcome is Refused => outcome?.kind === 'refused' && outcome.reason === 'staleEpoch'
+
+/** An older epoch is refused by the meta group, which may remember the request; for one that is not there yet nothing can be judged. */
+const refusalOf = ({ wish, expectedEpoch }: ChangeRequest, { state, lost }: Overview): Refused | null => {
+  if (expectedEpoch !== null && expectedEpoch > state.epoch) {
+    return refused(state, 'staleEpoch', `made for epoch ${expectedEpoch}, and it is ${state.epoch}: look again, then ask again`)
+  }
+  return expectedEpoch !== null && expectedEpoch < state.epoch ? null : refuseWorse(state, lost, wish)
+}
