@@ -7,6 +7,7 @@
  */
 
 import { between, chance, createRandom, fraction, pick } from '../actors/kernel/random.ts'
+import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { defaultSettings } from '../topology/nodeOptions.ts'
@@ -248,12 +249,16 @@ const drawRaftTiming = (random: Random): SimOptions['raftTiming'] => {
   return chance(random, 0.33) ? { ...drawn, ...defaultSettings.raftTiming } : drawn
 }
 
+/** Where one small append is all that travels at a time, megabytes would wait longer than the liveness phase. */
+const WINDOWS_UNCOMMITTED = 64
+
 const drawRaftLimits = (random: Random): Partial<RaftLimits> => {
   const tailEntriesMax = pick(random, [0, 4, 64, 8_192]) ?? 0
   const chunkBytesMax = pick(random, [256, 4_096, 131_072]) ?? 4_096
   const appendBytesMax = pick(random, [256, 8_192, 524_288]) ?? 8_192
   const appendsInFlightMax = pick(random, [1, 4, 64]) ?? 64
-  return { tailEntriesMax, chunkBytesMax, appendBytesMax, appendsInFlightMax, emitBytesMax: appendBytesMax }
+  const uncommittedBytesMax = Math.min(raftLimitDefaults.uncommittedBytesMax, WINDOWS_UNCOMMITTED * appendBytesMax * appendsInFlightMax)
+  return { tailEntriesMax, chunkBytesMax, appendBytesMax, appendsInFlightMax, uncommittedBytesMax, emitBytesMax: appendBytesMax }
 }
 
 const drawDisk = (random: Random): DiskOptions => ({

@@ -25,7 +25,10 @@ export interface RaftLimits {
    * turns for a member that catches up, and longer ones, in which its node answers nobody. Default 64 KiB.
    */
   readonly emitBytesMax: number
-  /** Payload bytes in the leader's log and not yet committed. Above, proposals are refused (`tooManyUncommitted`). Default 32 MiB. */
+  /**
+   * Payload bytes in the leader's log and not yet committed. Above, proposals are refused (`tooManyUncommitted`); a single one above it
+   * still goes, alone. It bounds how long a proposal waits behind others. Default 32 MiB.
+   */
   readonly uncommittedBytesMax: number
   /** Reads that wait for a confirmation round. Above, they are refused. Default 4,096. */
   readonly readsWaitingMax: number

@@ -48,7 +48,7 @@ const refusalOf = (core: RaftCore, payload: Uint8Array): ProposalRefusal | null 
   const { leading, limits } = core
   if (leading.transfer !== null) return 'transferring'
   if (payload.length > limits.proposalBytesMax) return 'tooLarge'
-  if (leading.uncommittedBytes + payload.length > limits.uncommittedBytesMax) return 'tooManyUncommitted'
+  if (leading.uncommittedBytes > 0 && leading.uncommittedBytes + payload.length > limits.uncommittedBytesMax) return 'tooManyUncommitted'
   return null
 }
 

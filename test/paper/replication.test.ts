@@ -94,6 +94,14 @@ describe('section 5.3, the leader', () => {
     expect(h.member(1).core.leading.uncommittedBytes).toBe(932)
   })
 
+  test('A proposal above what may be uncommitted goes alone', () => {
+    const h = createServing({ limits: { uncommittedBytesMax: 1_000 } })
+    const large = h.propose(1, 'x'.repeat(2_000))
+    const small = h.propose(1, 'x')
+    const { proposed, refusedProposals } = h.member(1)
+    expect([proposed.has(large), refusedProposals.get(small)]).toEqual([true, 'tooManyUncommitted'])
+  })
+
   test('A proposal above the limit is refused, definitely without effect', () => {
     const h = createServing({ limits: { proposalBytesMax: 10 } })
     const proposal = h.propose(1, 'x'.repeat(11))
