@@ -8,15 +8,18 @@ import { parseArgs } from 'node:util'
 import { root } from '../bin/bootstrap.mjs'
 
 const HOURS_DEFAULT = 8
-/** The simulator has what the others leave of the night, and at least an hour. */
-const OTHERS_HOURS = 4
+/** What the other lanes take on two cores. The simulator has what they leave of the night, and at least half an hour. */
+const OTHERS_HOURS = 1
+const SIMULATOR_HOURS_MIN = 0.5
+const SECONDS_PER_HOUR = 3_600
 
 const { values } = parseArgs({ options: { hours: { type: 'string', default: String(HOURS_DEFAULT) } } })
 const hours = Number(values.hours)
-if (!Number.isInteger(hours) || hours < 1) {
-  process.stderr.write(`night: --hours is a whole number from 1, not "${values.hours}"\n`)
+if (!Number.isFinite(hours) || hours < 1) {
+  process.stderr.write(`night: --hours is a number from 1, not "${values.hours}"\n`)
   process.exit(2)
 }
+const simulatorHours = Math.max(SIMULATOR_HOURS_MIN, hours - OTHERS_HOURS)
 
 const lanes = [
   ['chaos', '--runs', '40'],
@@ -24,7 +27,7 @@ const lanes = [
   ['mutants'],
   ['torture', '--images', '200000'],
   ['fuzz', '--executions', '20000000'],
-  ['sim', '--hours', String(Math.max(1, hours - OTHERS_HOURS))],
+  ['sim', '--hours', String(Math.ceil(simulatorHours)), '--budget-seconds', String(Math.round(simulatorHours * SECONDS_PER_HOUR))],
 ]
 
 const failed = lanes.filter(([name, ...flags]) => {
