@@ -32,7 +32,7 @@ export interface Call {
   /** For what is read. */
   readonly decode: Codec<unknown>['decode']
   readonly timeoutMs: number
-  /** By the clock; Infinity for the SDK's own operations. */
+  /** By the clock. */
   readonly deadline: number
   readonly bytes: number
   readonly signal: AbortSignal | undefined

@@ -55,7 +55,7 @@ export interface Client {
   readonly ready: () => Promise<void>
   /** Waits for what is in flight, says goodbye, and closes the connection. */
   readonly close: () => Promise<void>
-  /** Ends everything at once: a bug, or a connection that is gone for good. */
+  /** Ends everything at once: a bug, or a connection that is gone for good. Nothing is sent or taken in after, and `close` settles. */
   readonly fail: (reason: string) => void
   readonly stats: () => Stats
   /** What stood in the way last. */
@@ -81,6 +81,10 @@ export const createClient = (options: ClientOptions): Client => {
     shardCount: () => dispatch.routing?.shardCount ?? 1,
     maxPayloadBytes: () => bus.status().maxPayloadBytes,
     ready: () => new Promise((resolve, reject) => {
+      if (dispatch.state === 'closed') {
+        reject(endedBy(dispatch.closedBecause))
+        return
+      }
       dispatch.starting.push((error) => { if (error === null) resolve(); else reject(error) })
       dispatch.map.refresh()
       dispatch.startTicking()
@@ -146,9 +150,13 @@ const fail = (dispatch: Dispatch, reason: string): void => {
   dispatch.state = 'closed'
   dispatch.closedBecause = reason
   for (const call of dispatch.calls) rejectCall(dispatch, call, closedOf(call, reason))
-  started(dispatch, new ClosedError(`The connection is closed: ${reason}.`, { definite: true }))
+  dispatch.lanes = []
+  dispatch.dirty = []
+  started(dispatch, endedBy(reason))
   dispatch.bus.close()
 }
+
+const endedBy = (reason: string): ClosedError => new ClosedError(`The connection is closed: ${reason}.`, { definite: true })
 
 const started = (dispatch: Dispatch, error: ClosedError | null): void => {
   const waiting = dispatch.starting
@@ -198,6 +206,7 @@ const hear = (dispatch: Dispatch, message: Inbound): void => {
 
 const takeMap = (dispatch: Dispatch, map: RoutingMap, changed: readonly ShardId[]): void => {
   const before = dispatch.routing
+  if (dispatch.state === 'closed') return
   if (before !== null && (before.cluster !== map.cluster || before.shardCount !== map.shardCount)) {
     fail(dispatch, `another cluster (${map.cluster}) answers on prefix ${dispatch.prefix} now; connect again`)
     return

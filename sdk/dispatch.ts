@@ -81,7 +81,9 @@ export const laneOf = (dispatch: Dispatch, call: Call): Lane | undefined => {
   return dispatch.lanes[isStale ? dispatch.lanes.length / 2 + call.shard : call.shard]
 }
 
+/** Does nothing once the connection is closed: no turn follows any more. */
 export const markDirty = (dispatch: Dispatch, lane: Lane): void => {
+  if (dispatch.state === 'closed') return
   if (!lane.isDirty) {
     lane.isDirty = true
     dispatch.dirty.push(lane)
@@ -95,7 +97,9 @@ export const scheduleTurn = (dispatch: Dispatch): void => {
   dispatch.clock.defer(dispatch.run)
 }
 
+/** Does nothing once the connection is closed: nobody would settle the call, and whoever waits for the last one would wait for ever. */
 export const takeIn = (dispatch: Dispatch, call: Call): void => {
+  if (dispatch.state === 'closed') return
   dispatch.calls.add(call)
   dispatch.bytes += call.bytes
 }
@@ -121,8 +125,7 @@ export const rejectCall = (dispatch: Dispatch, call: Call, error: ShardKvError):
 /** The caller has been told. Only now may the shard forget the write's result (session.ts). */
 export const finishCall = (dispatch: Dispatch, call: Call): void => {
   call.isDone = true
-  dispatch.calls.delete(call)
-  dispatch.bytes -= call.bytes
+  if (dispatch.calls.delete(call)) dispatch.bytes -= call.bytes
   if (call.onAbort !== null) call.signal?.removeEventListener('abort', call.onAbort)
   const lane = laneOf(dispatch, call)
   if (call.session !== null && isOfSession(call)) {

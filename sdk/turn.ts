@@ -24,6 +24,7 @@ import type { ShardSession } from './session.ts'
 
 export const runTurn = (dispatch: Dispatch): void => {
   dispatch.isScheduled = false
+  if (dispatch.state === 'closed') return
   const lanes = dispatch.dirty
   dispatch.dirty = []
   const now = dispatch.clock.now()

@@ -127,6 +127,34 @@ describe('a connection', () => {
     expect(await failureOf(world, world.kv.get(key))).toBeInstanceOf(ClosedError)
   })
 
+  test('that ends while a session is being opened takes nothing in any more, and closes', async () => {
+    const world = await openWorld()
+    const { kv, until, behave, client, asked } = world
+    behave(() => 'lose')
+    const pending = kv.incr(key)
+    await until('the session was asked for', () => asked.length === 1)
+    world.claim({ cluster: 'ffffffffffffffff', epoch: 1, shardCount: SHARDS, leaders: keys.map(() => null), replicas: keys.map(() => []) })
+    // The silent node makes the SDK fetch the map again.
+    const error = await failureOf(world, pending)
+    expect(error).toMatchObject({ code: 'CLOSED', definite: true, message: expect.stringMatching(/another cluster/) })
+    world.pass(100)
+    expect(client.stats()).toMatchObject({ sessions: 1, inFlightOperations: 0, inFlightBytes: 0 })
+    await world.settled(kv.close())
+    expect(await failureOf(world, client.ready())).toBeInstanceOf(ClosedError)
+  })
+
+  test('that ends while it says goodbye closes all the same', async () => {
+    const world = await openWorld()
+    const { kv, until, behave, client, asked } = world
+    await world.settled(kv.incr(key))
+    behave(() => 'lose')
+    const closing = kv.close()
+    await until('the session was to be closed', () => asked.length === 3)
+    client.fail('the broker is gone')
+    await world.settled(closing)
+    expect(client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
+  })
+
   test('without permission says which', async () => {
     const world = await openWorld({ permissions: { publish: ['kv.map'], subscribe: ['>'] } })
     await world.settled(world.client.ready())
