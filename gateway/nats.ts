@@ -11,7 +11,6 @@
  * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
  */
 
-import { replyHeaders } from '../bus/headers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
@@ -21,6 +20,7 @@ import { shardOf } from '../topology/hash.ts'
 import { helpText } from './help.ts'
 import { readRequest } from './natsRequest.ts'
 import { beginAtDoor } from './doorSpans.ts'
+import { createPlainAnswers } from './plainAnswers.ts'
 import { noteUnsampled } from './requestNotes.ts'
 import type { ProbeRequest } from '../observe/recorder/observation.ts'
 import type { DoorInstruments } from './instruments.ts'
@@ -111,16 +111,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   let isOpen = false
   let nextTicket = 1
 
-  const reply = (to: string, context: ReplyContext, result: OperationResult): void => {
-    if (to === '') return
-    const sent = bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) })
-    if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
-  }
-  const refuse = (to: string, status: StatusName, message: string): void => {
-    refusals.note(status, message)
-    instruments?.told(0, status)
-    reply(to, {}, { status, revision: 0, definite: true, message })
-  }
+  const { reply, refuse, tell } = createPlainAnswers({ bus, refusals, instruments })
 
   const take = (policy: Policy, inbound: Inbound): void => {
     options.catchUp()
@@ -160,9 +151,8 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
 
   const answerSpanning = (op: string, to: string): void => {
     if (op === STATUS_OP || to === '') return
-    const headers = new Map([['Kv-Status', 'OK']])
-    if (op === 'map') bus.publish(to, encode(JSON.stringify(options.map())), { headers })
-    else if (op === 'help') bus.publish(to, encode(helpText(prefix)), { headers })
+    if (op === 'map') tell(to, `${prefix}.map`, JSON.stringify(options.map()))
+    else if (op === 'help') tell(to, `${prefix}.help`, helpText(prefix))
     else refuse(to, 'INVALID', `"${op}" needs a key, or is not an operation: publish to ${prefix}.help for the list`)
   }
 
@@ -278,7 +268,3 @@ const probeOf = ({ op, key, hashToken }: ProbeRequest, shardCount: number): Omit
 })
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-/** The value of a success, the sentence of an error. */
-const bodyOf = (result: OperationResult): Uint8Array =>
-  result.value ?? (result.message === undefined ? new Uint8Array(0) : encode(result.message))

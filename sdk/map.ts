@@ -12,7 +12,7 @@ import { SHARD_COUNT_MAX, isNodeId } from '../topology/ids.ts'
 import { MAP_EVERY_MS, MAP_TIMEOUT_MS } from './limits.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
-import type { Bus } from '../bus/port.ts'
+import type { Bus, Inbound } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
 
 export interface LeaderHint {
@@ -72,7 +72,7 @@ export const createMapFollower = (options: MapFollowerOptions): MapFollower => {
     bus.request(subject, new Uint8Array(0), { timeoutMs: MAP_TIMEOUT_MS }, (failure, answer) => {
       isFetching = false
       notBefore = clock.now() + MAP_EVERY_MS * (1 + fraction(random))
-      const found = answer === null ? reasons[failure ?? 'timeout'] : readMap(answer.data)
+      const found = answer === null ? reasons[failure ?? 'timeout'] : refusalIn(answer) ?? readMap(answer.data)
       if (typeof found === 'string') options.onProblem(found)
       else learn(found)
     })
@@ -96,6 +96,18 @@ const reasons = {
   timeout: 'no node answered in time',
   closed: 'the broker is not connected',
 } as const
+
+/** Of what a node says instead of a map. In characters. */
+const REFUSAL_CHARACTERS_MAX = 400
+const STATUS_CHARACTERS_MAX = 40
+
+/** Why a node has no map to give, such as one that is larger than a message of the broker; null when it gives one. */
+const refusalIn = ({ data, headers }: Inbound): string | null => {
+  const status = headers?.get('Kv-Status') ?? 'OK'
+  if (status === 'OK') return null
+  const sentence = new TextDecoder().decode(data.subarray(0, REFUSAL_CHARACTERS_MAX)).replace(/\.$/, '')
+  return `the cluster map can not be had (${status.slice(0, STATUS_CHARACTERS_MAX)}): ${sentence}`
+}
 
 const changedShards = (before: RoutingMap | null, after: RoutingMap): readonly ShardId[] =>
   after.leaders.flatMap((hint, shard) => {

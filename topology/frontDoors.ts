@@ -7,6 +7,7 @@ import { createConnection } from '../actors/connection/actor.ts'
 import { hex64 } from '../actors/kernel/random.ts'
 import { createBatchGateway } from '../gateway/batches.ts'
 import { createNatsGateway } from '../gateway/nats.ts'
+import { mapAnswer, mapProblem } from './mapAnswer.ts'
 import type { Connection, ConnectionOptions } from '../actors/connection/actor.ts'
 import type { ConnectionEvent } from '../actors/connection/protocol.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
@@ -44,6 +45,8 @@ export interface FrontDoorsOptions {
 
 export interface FrontDoors {
   readonly open: () => void
+  /** A newer map is in force: warns when the broker does not take the answer to `kv.map` any more. */
+  readonly noteMap: () => void
   /** Whether this node serves the shard as its leader: its slot lives exactly as long. */
   readonly setServing: (shard: ShardId, isServing: boolean) => void
   /** Asks for nothing new on the shard's slot; calls back when what was sent before has come in. */
@@ -82,6 +85,7 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
   const doors: Doors = { options, connections: new Map() }
   const gateway = openNatsDoor(doors)
   const batches = openBatchDoor(doors)
+  const watch = createMapWatch(options)
   const raw = openConnection(doors, { id: 'raw', kind: 'raw' }, {
     answer: (ticket, _shard, result) => gateway.answer(ticket, result),
     forget: gateway.forget,
@@ -91,7 +95,9 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
     open: () => {
       gateway.open()
       batches.open()
+      watch()
     },
+    noteMap: watch,
     setServing: gateway.setServing,
     drainSlot: gateway.drainSlot,
     announce: gateway.announce,
@@ -121,6 +127,16 @@ export const createFrontDoors = (options: FrontDoorsOptions): FrontDoors => {
       return { natsWaiting: gateway.waiting(), batchWaiting: pendingOperations, batchSessions: sessions, raw: raw.status() }
     },
     counters: () => ({ ...prefixed('gateway', gateway.counters()), ...prefixed('batch', batches.counters()) }),
+  }
+}
+
+/** Once for as long as it does not fit: a map changes three times with every move. */
+const createMapWatch = ({ map, node: { ports: { doorsBus, log } } }: FrontDoorsOptions): (() => void) => {
+  let isWarned = false
+  return () => {
+    const problem = mapProblem(map(), doorsBus.status().maxPayloadBytes)
+    if (problem !== null && !isWarned) log.warn({ actor: 'gateway', problem }, 'the broker does not take the answer to kv.map')
+    isWarned = problem !== null
   }
 }
 
@@ -172,7 +188,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     tracing: options.node.ports.tracing,
     instruments: options.node.ports.instruments?.natsDoor,
     submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.requests', requests: [request], now: clock.now() }),
-    map: () => ({ ...map(), leaders: map().replicas.map((_, shard) => leaderOf(shard as ShardId)) }),
+    map: () => mapAnswer(map(), leaderOf),
   })
 }
 

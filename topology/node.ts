@@ -158,6 +158,7 @@ const followMap = (running: Running): void => {
   if (isRefusedByLevel(running)) return
   parts?.wal.send({ type: 'wal.level', level: live.state().level })
   parts?.host.follow()
+  parts?.doors.noteMap()
 }
 
 const isRefusedByLevel = (running: Running): boolean => {

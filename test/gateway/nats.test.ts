@@ -20,8 +20,19 @@ interface Answer {
   readonly headers: Headers
 }
 
-const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: number[] } = {}) => {
+interface Situation {
+  readonly isMapped?: boolean
+  readonly isOverloaded?: boolean
+  readonly delays?: number[]
+  readonly map?: unknown
+  readonly maxPayloadBytes?: number
+  /** What publishing comes to, instead of what the broker makes of it. */
+  readonly refusal?: 'full'
+}
+
+const open = (options: Situation = {}) => {
   const world = createVirtualWorld({
+    ...(options.maxPayloadBytes === undefined ? {} : { maxPayloadBytes: options.maxPayloadBytes }),
     ...(options.isMapped === false ? {} : { mappings: { prefix: 'kv', shardCount: SHARDS } }),
     fate: () => [options.delays?.shift() ?? 0],
   })
@@ -30,8 +41,9 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: nu
   const spans: string[] = []
   const noted: string[] = []
   let caughtUp = 0
+  const bus = world.broker.connect({ name: 'node' })
   const gateway = createNatsGateway({
-    bus: world.broker.connect({ name: 'node' }),
+    bus: { ...bus, publish: (...args) => options.refusal ?? bus.publish(...args) },
     clock: world.clock,
     log: { ...silentLogger, warn: (fields) => log.push(String(fields.reason)) },
     prefix: 'kv',
@@ -50,7 +62,7 @@ const open = (options: { isMapped?: boolean; isOverloaded?: boolean; delays?: nu
       noted: ({ op, key, status, micros }) => { noted.push(`${op} ${key} ${status} ${Math.round(micros / 1_000)}`) },
     },
     submit: (request) => submitted.push(request),
-    map: () => ({ epoch: 1 }),
+    map: () => options.map ?? { epoch: 1 },
   })
   const client = world.broker.connect({ name: 'client' })
   const ask = (subject: string, body: string | Uint8Array = '', headers: Record<string, string> = {}): (() => Answer | string) => {
@@ -224,6 +236,26 @@ describe('the NATS gateway', () => {
     expect(ask('kv.status')()).toBe('silence')
     expect(statusOf(ask('kv.get')())).toBe('INVALID')
     expect(statusOf(ask('kv.scan')())).toBe('INVALID')
+  })
+
+  test.each([
+    ['map', { map: { epoch: 1, nodes: ['n'.repeat(1_000)] } }, /kv\.map has 10\d\d bytes.*takes 1024 .*raise its max_payload/],
+    ['help', {}, /kv\.help has \d+ bytes.*max_payload/],
+  ] as const)('says what to do when %s is more than the broker takes in one message, and logs it', (op, more, sentence) => {
+    const { gateway, ask, log } = open({ maxPayloadBytes: 1_024, ...more })
+    gateway.open()
+    const answer = ask(`kv.${op}`)() as Answer
+    expect(answer).toMatchObject({ status: 'TOO_LARGE', body: expect.stringMatching(sentence) })
+    expect(answer.headers.get('Kv-Definite')).toBe('true')
+    expect(log).toEqual(['TOO_LARGE'])
+  })
+
+  test.each(['kv.map', 'kv.help', 'kv.scan'])('notes an answer to %s that could not be sent', (subject) => {
+    const { gateway, ask, log } = open({ refusal: 'full' })
+    gateway.open()
+    expect(ask(subject)()).toBe('silence')
+    expect(gateway.counters().unsent).toBe(1)
+    expect(log).toContain('unsent')
   })
 
   test('forgets a ticket without an answer, and answers each at most once', () => {

@@ -32,8 +32,14 @@ const peer = nodeId('n2')
 const cluster = clusterId('0123456789abcdef')
 const shard = shardId(shardOf('a', SHARDS))
 
-const open = (observers: { readonly tracing?: RequestTracing; readonly log?: Logger } = {}) => {
-  const world = createVirtualWorld()
+interface Surroundings {
+  readonly tracing?: RequestTracing
+  readonly log?: Logger
+  readonly maxPayloadBytes?: number
+}
+
+const open = (observers: Surroundings = {}) => {
+  const world = createVirtualWorld(observers.maxPayloadBytes === undefined ? {} : { maxPayloadBytes: observers.maxPayloadBytes })
   const { clock, broker, pass } = world
   const genesis = must(
     createGenesis({ cluster, members: [self, peer], shardCount: SHARDS, replicationFactor: 2, createdAtMs: 1 })[0], 'the record of n1')
@@ -84,6 +90,16 @@ describe('the front doors of a node', () => {
     expect(put(session, 1)).toMatchObject({ kind: 'results', isLast: true, rows: [{ shard, result: notLeader }] })
     expect(countersOf(parts, null)).toMatchObject({ misdirected: 1, 'batch.batches': 1, 'batch.sessions': 1, 'batch.pendingOperations': 0 })
     expect(failures).toEqual([])
+  })
+
+  test('warn of a map that the broker does not take, once, and not of one that it takes', () => {
+    const warnings: string[] = []
+    const log: Logger = { ...silentLogger, warn: (fields) => { warnings.push(String(fields.problem)) }, child: () => log }
+    open({ log })
+    expect(warnings).toEqual([])
+    const { parts } = open({ log, maxPayloadBytes: 300 })
+    parts.doors.noteMap()
+    expect(warnings).toEqual([expect.stringMatching(/takes 300 in one message: raise its max_payload/)])
   })
 
   test('hold 4,096 requests without a session at a time, and refuse the next', () => {

@@ -1,0 +1,60 @@
+/**
+ * What the NATS front door sends back to those who asked: results, refusals, and texts of the node's own. Nothing that could not be sent
+ * goes without a note in the log.
+ */
+
+import { replyHeaders } from '../bus/headers.ts'
+import type { OperationResult, StatusName } from '../actors/shard/operation.ts'
+import type { ReplyContext } from '../bus/headers.ts'
+import type { Bus } from '../bus/port.ts'
+import type { RefusalLog } from '../bus/refusalLog.ts'
+import type { DoorInstruments } from './instruments.ts'
+
+export interface PlainAnswersOptions {
+  readonly bus: Bus
+  readonly refusals: RefusalLog
+  readonly instruments: DoorInstruments | undefined
+}
+
+/** `to` empty: nobody wants an answer. */
+export interface PlainAnswers {
+  readonly reply: (to: string, context: ReplyContext, result: OperationResult) => void
+  /** Definite: nothing was done. Noted, too. */
+  readonly refuse: (to: string, status: StatusName, message: string) => void
+  /** The node's own answer to `subject`; TOO_LARGE and what to do when the broker does not take it in one message. */
+  readonly tell: (to: string, subject: string, text: string) => void
+}
+
+export const createPlainAnswers = ({ bus, refusals, instruments }: PlainAnswersOptions): PlainAnswers => {
+  const noteUnsent = (sent: ReturnType<Bus['publish']>): void => {
+    if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
+  }
+  const reply: PlainAnswers['reply'] = (to, context, result) => {
+    if (to !== '') noteUnsent(bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) }))
+  }
+  const refuse: PlainAnswers['refuse'] = (to, status, message) => {
+    refusals.note(status, message)
+    instruments?.told(0, status)
+    reply(to, {}, { status, revision: 0, definite: true, message })
+  }
+  return {
+    reply,
+    refuse,
+    tell: (to, subject, text) => {
+      if (to === '') return
+      const body = encode(text)
+      const sent = bus.publish(to, body, { headers: new Map([['Kv-Status', 'OK']]) })
+      if (sent === 'tooLarge') refuse(to, 'TOO_LARGE', tooLarge(subject, body.length, bus.status().maxPayloadBytes))
+      else noteUnsent(sent)
+    },
+  }
+}
+
+const tooLarge = (subject: string, bytes: number, bytesMax: number): string =>
+  `The answer to ${subject} has ${bytes} bytes, and the broker takes ${bytesMax} in one message: raise its max_payload.`
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** The value of a success, the sentence of an error. */
+const bodyOf = (result: OperationResult): Uint8Array =>
+  result.value ?? (result.message === undefined ? new Uint8Array(0) : encode(result.message))

@@ -1,0 +1,38 @@
+/**
+ * The answer to `kv.map`, and whether the broker takes it in one message. Where it does not, no SDK can connect while the nodes among
+ * themselves are well: so it is reckoned when a map comes into force, before anybody asks.
+ */
+
+import { nodeOf } from './ids.ts'
+import type { LeaderHint } from './beacon.ts'
+import type { ClusterMap } from './clusterMap.ts'
+import type { NodeId, ShardId } from './ids.ts'
+
+/** Plain data. */
+export interface MapAnswer extends ClusterMap {
+  /** By shard; null where this node knows of none. */
+  readonly leaders: readonly (LeaderHint | null)[]
+}
+
+/** A term as long as it is likely to get. */
+const TERM_LONG = 999_999
+/** The broker counts a message's headers, too. */
+const HEADERS_BYTES = 64
+
+export const mapAnswer = (map: ClusterMap, leaderOf: (shard: ShardId) => LeaderHint | null): MapAnswer =>
+  ({ ...map, leaders: map.replicas.map((_, shard) => leaderOf(shard as ShardId)) })
+
+/**
+ * What to say when one message of at most `payloadBytesMax` bytes may not hold the answer; null when it does. Reckoned with a leader for
+ * each shard, of the longest name: an answer must not grow too large by an election.
+ */
+export const mapProblem = (map: ClusterMap, payloadBytesMax: number): string | null => {
+  const answer = mapAnswer(map, (shard) => ({ node: longestOf((map.replicas[shard] ?? []).map(nodeOf)), term: TERM_LONG }))
+  const bytes = new TextEncoder().encode(JSON.stringify(answer)).length + HEADERS_BYTES
+  if (bytes <= payloadBytesMax) return null
+  return `the cluster map as clients get it has ${bytes} bytes once every shard has a leader, and the broker takes ${payloadBytesMax} `
+    + 'in one message: raise its max_payload, or no SDK can connect'
+}
+
+const longestOf = (nodes: readonly NodeId[]): NodeId =>
+  nodes.reduce((longest, node) => (node.length > longest.length ? node : longest), '' as NodeId)
