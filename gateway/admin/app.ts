@@ -6,7 +6,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { addChanges } from './changeHandlers.ts'
 import { createGuard } from './guard.ts'
-import { PROBLEM_TYPE, ProblemError, problemOf } from './problems.ts'
+import { PROBLEM_TYPE, ProblemError, problemOf, retryAfterOf } from './problems.ts'
 import { addObservation } from './observeHandlers.ts'
 import { addReads } from './readHandlers.ts'
 import { addLog } from './logHandlers.ts'
@@ -91,13 +91,17 @@ const unfitBody = (headers: Readonly<Record<string, string>>): Problem | null =>
   return isFit ? null : problemOf('unsupportedMediaType', 'a body is application/json')
 }
 
-const answer = (problem: Problem): Response => new Response(`${JSON.stringify(problem)}\n`, {
-  status: problem.status,
-  headers: {
-    'content-type': PROBLEM_TYPE, 'cache-control': 'no-store',
-    ...(problem.status === 401 ? { 'www-authenticate': 'Bearer realm="shardkv"' } : {}),
-  },
-})
+const answer = (problem: Problem): Response => {
+  const retryAfter = retryAfterOf(problem)
+  return new Response(`${JSON.stringify(problem)}\n`, {
+    status: problem.status,
+    headers: {
+      'content-type': PROBLEM_TYPE, 'cache-control': 'no-store',
+      ...(problem.status === 401 ? { 'www-authenticate': 'Bearer realm="shardkv"' } : {}),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    },
+  })
+}
 
 interface Issue {
   readonly path: readonly PropertyKey[]

@@ -1,8 +1,7 @@
 /** The operations of the admin API on a node's log: paths, what they take, what they answer. */
 
 import { createRoute, z } from '@hono/zod-openapi'
-import { PROBLEM_TYPE } from './problems.ts'
-import { problem } from './views.ts'
+import { failure, json } from './answers.ts'
 import { levelNames, loggedActors } from '../../observe/logLevels.ts'
 
 const level = z.enum(levelNames)
@@ -12,10 +11,7 @@ const logAnswer = z.object({
 }).openapi('Log')
 export type LogAnswer = z.infer<typeof logAnswer>
 
-const responses = {
-  200: { content: { 'application/json': { schema: logAnswer } }, description: 'What is logged now.' },
-  default: { content: { [PROBLEM_TYPE]: { schema: problem } }, description: 'Why not, and what would be possible.' },
-}
+const responses = { 200: json(logAnswer, 'What is logged now.'), ...failure }
 
 export const logRoutes = {
   read: createRoute({ method: 'get', path: '/v1/log', summary: 'What the answering node logs', responses }),

@@ -2,13 +2,11 @@
 
 import { createRoute, z } from '@hono/zod-openapi'
 import { happeningKinds } from '../../actors/kernel/recorder.ts'
-import { PROBLEM_TYPE } from './problems.ts'
-import { problem } from './views.ts'
+import { failure, json } from './answers.ts'
+import { limit, moment, whole } from './numbers.ts'
 
 const LISTED_MAX = 64
 
-const failure = { default: { content: { [PROBLEM_TYPE]: { schema: problem } }, description: 'Why not, and what would be possible.' } }
-const json = <T extends z.ZodType>(schema: T, description: string) => ({ content: { 'application/json': { schema } }, description })
 
 /** `a,b` is a or b, and `a,a` is a: nodes understand no list that is longer than what it can name. */
 const commaSeparated = z.string().transform((text) => [...new Set(text.split(','))])
@@ -17,11 +15,10 @@ const listed = (pattern: RegExp, message: string) => commaSeparated
 const nodeIds = listed(/^[a-z][a-z0-9-]{0,31}$/, 'node is the ids of nodes, with commas between')
 const actorNames = listed(/^[a-z]+(?:\/[a-z0-9]{1,64})?$/, 'actor is names such as raft/7 or raft, with commas between')
 const kinds = commaSeparated.pipe(z.array(z.enum(happeningKinds))).openapi({ type: 'string' })
-const shard = z.coerce.number().pipe(z.int().nonnegative())
 const traceId = z.string().regex(/^[0-9a-f]{32}$/, 'a trace id is 32 digits of 0-9 and a-f')
-const moment = z.coerce.number().pipe(z.number().nonnegative())
 
 const REQUESTS_LIMIT_MAX = 500
+const REQUESTS_LIMIT_DEFAULT = 50
 const KEY_CHARACTERS_MAX = 1_024
 
 const missing = z.array(z.string()).openapi({ description: 'Nodes that did not answer.' })
@@ -74,7 +71,7 @@ export const observeRoutes = {
     responses: { 200: json(actorsAnswer, 'The actors.'), ...failure } }),
   feed: createRoute({ method: 'get', path: '/v1/feed', summary: 'What the actors do, as it happens',
     request: { query: z.object({
-      node: nodeIds.optional(), actor: actorNames.optional(), kind: kinds.optional(), shard: shard.optional(), trace: traceId.optional(),
+      node: nodeIds.optional(), actor: actorNames.optional(), kind: kinds.optional(), shard: whole().optional(), trace: traceId.optional(),
       detail: z.enum(['0', '1']).default('0').openapi({ description: '1: every message, not only those of sampled requests.' }),
     }) },
     responses: { 200: { content: { 'text/event-stream': { schema: z.string() } }, description: 'Events records, lost and beat.' },
@@ -84,7 +81,7 @@ export const observeRoutes = {
       order: z.enum(['slowest', 'newest']).default('newest'),
       failed: z.enum(['0', '1']).default('0').openapi({ description: '1: only those that failed.' }),
       key: z.string().max(KEY_CHARACTERS_MAX).optional(),
-      limit: z.coerce.number().pipe(z.int().min(1).max(REQUESTS_LIMIT_MAX)).default(50),
+      limit: limit(REQUESTS_LIMIT_MAX, REQUESTS_LIMIT_DEFAULT),
     }) },
     responses: { 200: json(requestsAnswer, 'The requests.'), ...failure } }),
   request: createRoute({ method: 'get', path: '/v1/requests/{trace}', summary: 'The journey of one request through all nodes',
@@ -99,7 +96,7 @@ export const observeRoutes = {
     responses: { 200: json(probeAnswer, 'Where to look: one trace for each request.'), ...failure } }),
   recording: createRoute({ method: 'get', path: '/v1/recording', summary: 'What the nodes remember, as a file',
     request: { query: z.object({
-      from: moment.optional().openapi({ description: 'Milliseconds since 1970.' }), to: moment.optional(), trace: traceId.optional(),
+      from: moment.optional(), to: moment.optional(), trace: traceId.optional(),
       kind: kinds.optional(),
     }) },
     responses: { 200: { content: { 'application/x-ndjson': { schema: z.string() } }, description: 'A head, then a record a line.' },

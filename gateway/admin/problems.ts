@@ -28,6 +28,12 @@ const statuses: Readonly<Record<ProblemReason, number>> = {
   levelUnknown: 409,
 }
 
+/** Of what passes by itself, in seconds: an election, a start, the answers that others wait for. */
+const retryAfters: ReadonlyMap<string, number> = new Map<ProblemReason, number>([['undecided', 2], ['starting', 2], ['overloaded', 1]])
+
+/** Seconds after which to ask again; undefined where that would change nothing. */
+export const retryAfterOf = ({ reason }: Problem): number | undefined => retryAfters.get(reason)
+
 type More = Pick<Problem, 'epoch' | 'errors'>
 
 export const problemOf = (reason: ProblemReason, detail: string, more: More = {}): Problem =>

@@ -1,31 +1,29 @@
 /** The operations of the admin API: paths, what they take, what they answer. What they do is in readHandlers.ts and changeHandlers.ts. */
 
 import { createRoute, z } from '@hono/zod-openapi'
+import { failure, json } from './answers.ts'
+import { limit, whole } from './numbers.ts'
 import {
-  changeAnswer, clusterAnswer, eventsAnswer, movesAnswer, nodeAnswer, nodesAnswer, planAnswer, problem, ringAnswer, settingsAnswer,
-  shardAnswer, shardsAnswer, transferAnswer,
+  changeAnswer, clusterAnswer, eventsAnswer, movesAnswer, nodeAnswer, nodesAnswer, planAnswer, ringAnswer, settingsAnswer, shardAnswer,
+  shardsAnswer, transferAnswer,
 } from './views.ts'
-import { PROBLEM_TYPE } from './problems.ts'
 
 export const EVENTS_LIMIT_MAX = 100
 const EVENTS_LIMIT_DEFAULT = 20
 const ZONE_CHARACTERS_MAX = 64
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({ content: { 'application/json': { schema } }, description })
 const body = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } }, required: true })
-const failure = { default: { content: { [PROBLEM_TYPE]: { schema: problem } }, description: 'Why not, and what would be possible.' } }
 
 const nodeId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a node is 1-32 of a-z, 0-9 and -, starting with a letter')
 const replicaId = z.string().regex(/^[a-z][a-z0-9-]{0,31}:[1-9][0-9]{0,15}$/, 'a replica is a node and a generation, such as n1:1')
-const whole = z.coerce.number().pipe(z.int().nonnegative())
 
 const nodeParams = z.object({ id: nodeId.openapi({ param: { name: 'id', in: 'path' }, example: 'n1' }) })
-const shardParams = z.object({ shard: whole.openapi({ param: { name: 'shard', in: 'path' }, example: 7 }) })
-const moveParams = z.object({ id: whole.openapi({ param: { name: 'id', in: 'path' }, example: 3 }) })
+const shardParams = z.object({ shard: whole().openapi({ param: { name: 'shard', in: 'path' }, example: 7 }) })
+const moveParams = z.object({ id: whole().openapi({ param: { name: 'id', in: 'path' }, example: 3 }) })
 
 /** Of every change. */
 const changeHeaders = z.object({
-  'if-match': z.string().regex(/^"?\d{1,15}"?$/, 'If-Match is an epoch').optional().openapi({
+  'if-match': z.string().regex(/^(?:"(?:0|[1-9]\d{0,14})"|0|[1-9]\d{0,14})$/, 'If-Match is an epoch').optional().openapi({
     description: 'The epoch that the change was made for: at another it is refused with staleEpoch. Without it, the newest counts.',
   }),
   'idempotency-key': z.string().regex(/^[\x21-\x7e]{1,64}$/, 'an Idempotency-Key is 1-64 printable characters').optional().openapi({
@@ -66,8 +64,8 @@ export const readRoutes = {
     responses: { 200: json(settingsAnswer, 'The settings.'), ...failure } }),
   events: createRoute({ method: 'get', path: '/v1/events', summary: 'What was decided, newest first',
     request: { query: z.object({
-      limit: whole.pipe(z.number().min(1).max(EVENTS_LIMIT_MAX)).default(EVENTS_LIMIT_DEFAULT),
-      before: whole.optional().openapi({ description: 'Only events of older epochs.' }),
+      limit: limit(EVENTS_LIMIT_MAX, EVENTS_LIMIT_DEFAULT),
+      before: whole(1).optional().openapi({ description: 'Only events of older epochs.' }),
     }) },
     responses: { 200: json(eventsAnswer, 'The events.'), ...failure } }),
 }

@@ -13,6 +13,7 @@ import { readingOf } from '../../../topology/adminViews.ts'
 import { createGenesis } from '../../../topology/clusterMap.ts'
 import { clusterId, nodeId, nodeOf } from '../../../topology/ids.ts'
 import type { MetaCommand } from '../../../actors/topology/protocol.ts'
+import type { Reading } from '../../../topology/adminViews.ts'
 import type { ClusterAdmin } from '../../../topology/clusterAdmin.ts'
 
 const members = ['n1', 'n2', 'n3', 'n4'].map(nodeId)
@@ -25,14 +26,18 @@ const JSON_BODY = { 'content-type': 'application/json' }
 const open = (token: string | null = null) => {
   const world = {
     state: adoptGenesis(genesis), asked: [] as object[], commands: [] as MetaCommand[], isDown: false, isThere: true,
-    failures: [] as unknown[],
+    failures: [] as unknown[], isHolding: false, held: [] as (() => void)[],
   }
+  const reading = (): Reading => readingOf({
+    state: world.state, isLinearizable: !world.isDown, lost: [], progress: [], limits: defaultPlanLimits, leaderOf: () => nodeId('n1'),
+    loads: { moves: [], shards: [] },
+    node: { id: 'n1', prefix: 'kv', tickMs: 100, lostAfterMs: 30_000, moveBytesPerSecond: 1_024 },
+  })
   const admin: ClusterAdmin = {
-    read: (done) => done(readingOf({
-      state: world.state, isLinearizable: !world.isDown, lost: [], progress: [], limits: defaultPlanLimits, leaderOf: () => nodeId('n1'),
-      loads: { moves: [], shards: [] },
-      node: { id: 'n1', prefix: 'kv', tickMs: 100, lostAfterMs: 30_000, moveBytesPerSecond: 1_024 },
-    })),
+    read: (done) => {
+      if (world.isHolding) world.held.push(() => { done(reading()) })
+      else done(reading())
+    },
     events: ({ before, limit }, done) => done(world.isDown ? null : {
       epoch: world.state.epoch,
       events: world.state.history.toReversed().filter(({ epoch }) => before === 0 || epoch < before).slice(0, limit),
@@ -67,7 +72,9 @@ const open = (token: string | null = null) => {
       method, headers: { host: '127.0.0.1:8481', ...length, ...headers }, ...(body === undefined ? {} : { body }),
     }))
     const text = await answer.text()
-    return { status: answer.status, type: answer.headers.get('content-type'), body: JSON.parse(text) as Record<string, unknown> }
+    const { status, headers: given } = answer
+    const [type, retryAfter] = [given.get('content-type'), given.get('retry-after')]
+    return { status, type, retryAfter, body: JSON.parse(text) as Record<string, unknown> }
   }
   const change = (method: string, path: string, value?: object, headers: Record<string, string> = {}) =>
     ask(method, path, value === undefined ? { headers } : { headers: { ...JSON_BODY, ...headers }, body: JSON.stringify(value) })
@@ -96,7 +103,18 @@ describe('a question', () => {
     const { world, ask } = open()
     world.isDown = true
     expect((await ask('GET', '/v1/nodes')).body).toMatchObject({ consistency: 'local' })
-    expect(await ask('GET', '/v1/events')).toMatchObject({ status: 503, body: { reason: 'undecided' } })
+    expect(await ask('GET', '/v1/events')).toMatchObject({ status: 503, body: { reason: 'undecided' }, retryAfter: '2' })
+  })
+
+  test('above the 64 that may wait is refused with how long to wait, until one of them has its answer', async () => {
+    const { world, ask } = open()
+    world.isHolding = true
+    const waiting = Array.from({ length: 64 }, () => ask('GET', '/v1/cluster'))
+    expect(await ask('GET', '/v1/cluster')).toMatchObject({ status: 503, body: { reason: 'overloaded' }, retryAfter: '1' })
+    for (const answer of world.held) answer()
+    expect((await Promise.all(waiting)).map(({ status, retryAfter }) => [status, retryAfter])).toEqual(waiting.map(() => [200, null]))
+    world.isHolding = false
+    expect(await ask('GET', '/v1/cluster')).toMatchObject({ status: 200 })
   })
 
   test('about a drain that has not been asked for shows what it would move, or why it would be refused', async () => {
@@ -152,16 +170,16 @@ describe('a change', () => {
   test('of a leadership waits until it is so, or says why not', async () => {
     const { change } = open()
     expect(await change('POST', '/v1/shards/1/transfer', { to: 'n2' })).toMatchObject({ status: 200, body: { shard: 1, leader: 'n2' } })
-    const givenUp = { status: 504, body: { reason: 'givenUp', detail: 'why' } }
+    const givenUp = { status: 504, body: { reason: 'givenUp', detail: 'why' }, retryAfter: null }
     expect(await change('POST', '/v1/shards/2/transfer', { to: 'n2' })).toMatchObject(givenUp)
   })
 
   test('that nobody decided says that it may yet take effect', async () => {
     const { world, change } = open()
     world.isDown = true
-    expect(await change('POST', '/v1/plan/pause')).toMatchObject({ status: 503, body: { reason: 'undecided' } })
+    expect(await change('POST', '/v1/plan/pause')).toMatchObject({ status: 503, body: { reason: 'undecided' }, retryAfter: '2' })
     world.isThere = false
-    expect(await change('POST', '/v1/plan/pause')).toMatchObject({ status: 503, body: { reason: 'starting' } })
+    expect(await change('POST', '/v1/plan/pause')).toMatchObject({ status: 503, body: { reason: 'starting' }, retryAfter: '2' })
   })
 })
 
@@ -183,6 +201,21 @@ describe('what is wrong is a problem of its own', () => {
     ['POST', '/v1/shards/1/transfer', {}, 400, 'malformed', 'to'],
     ['GET', '/v1/shards/8', undefined, 404, 'unknownGroup', '0 to 7'],
     ['GET', '/v1/shards/-1', undefined, 400, 'malformed', 'shard'],
+    ['POST', '/v1/shards/%20/transfer', { to: 'n2' }, 400, 'malformed', 'shard: a whole number in decimal digits'],
+    ['POST', '/v1/shards/1%20/transfer', { to: 'n2' }, 400, 'malformed', 'shard'],
+    ['POST', '/v1/shards/0x1/transfer', { to: 'n2' }, 400, 'malformed', 'shard'],
+    ['POST', '/v1/moves/%09/cancel', undefined, 400, 'malformed', 'id'],
+    ['GET', '/v1/shards/07', undefined, 400, 'malformed', 'shard'],
+    ['GET', '/v1/shards/7e0', undefined, 400, 'malformed', 'shard'],
+    ['GET', '/v1/shards/9007199254740993', undefined, 400, 'malformed', 'shard'],
+    ['GET', '/v1/events?before=', undefined, 400, 'malformed', 'before'],
+    ['GET', '/v1/events?before=0', undefined, 400, 'malformed', 'before'],
+    ['GET', '/v1/events?before=3&before=4', undefined, 400, 'malformed', 'before'],
+    ['GET', '/v1/events?limit=', undefined, 400, 'malformed', 'limit'],
+    ['GET', '/v1/events?limit=%2B5', undefined, 400, 'malformed', 'limit'],
+    ['GET', '/v1/events?limit=101', undefined, 400, 'malformed', 'limit'],
+    ['POST', '/v1/nodes/n2/drain?force', undefined, 400, 'malformed', 'force'],
+    ['POST', '/v1/nodes/n2/drain?force=%20true', undefined, 400, 'malformed', 'force'],
     ['GET', '/v1/events?limit=0', undefined, 400, 'malformed', 'limit'],
     ['GET', '/v1/nothing', undefined, 404, 'noSuchPath', '/openapi.json'],
   ])('%s %s %j', async (method, path, body, status, reason, words) => {
@@ -199,7 +232,7 @@ describe('what is wrong is a problem of its own', () => {
     const { change, ask } = open()
     const pauseIf = (epoch: string) => change('POST', '/v1/plan/pause', undefined, { 'if-match': epoch })
     expect(await pauseIf('9')).toMatchObject({ status: 412, body: { reason: 'staleEpoch', epoch: 1 } })
-    expect(await pauseIf('W/"x"')).toMatchObject({ status: 400 })
+    for (const tag of ['W/"x"', '01', '"1', '1"', '""', '-1', '1 2']) expect(await pauseIf(tag)).toMatchObject({ status: 400 })
     const patch = (headers: Record<string, string>, body: string) => ask('PATCH', '/v1/cluster', { headers, body })
     expect(await patch(JSON_BODY, '{')).toMatchObject({ status: 400, body: { reason: 'malformed' } })
     expect(await patch(JSON_BODY, `"${'x'.repeat(5_000)}"`)).toMatchObject({ status: 413, body: { reason: 'tooLarge' } })
@@ -258,4 +291,21 @@ test('/openapi.json describes every path, in version 3.1', async () => {
     '/v1/recording', '/v1/requests', '/v1/requests/{trace}', '/v1/ring', '/v1/settings', '/v1/shards',
     '/v1/shards/{shard}', '/v1/shards/{shard}/transfer',
   ])
+})
+
+test('/openapi.json says that numbers are whole, what they may be, and how long to wait after a 503', async () => {
+  const { body } = await open().ask('GET', '/openapi.json')
+  const paths = body['paths'] as Record<string, Record<string, { parameters: { name: string }[]; responses: Record<string, unknown> }>>
+  const parameter = (path: string, name: string): unknown => paths[path]?.['get']?.parameters.find((one) => one.name === name)
+  expect(parameter('/v1/shards/{shard}', 'shard')).toMatchObject({ required: true, schema: { type: 'integer', minimum: 0, example: 7 } })
+  expect(parameter('/v1/events', 'limit')).toMatchObject({
+    required: false, schema: { type: 'integer', minimum: 1, maximum: 100, default: 20 },
+  })
+  expect(parameter('/v1/events', 'before')).toMatchObject({ required: false, schema: { type: 'integer', minimum: 1 } })
+  expect(parameter('/v1/requests', 'limit')).toMatchObject({ schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 } })
+  expect(parameter('/v1/feed', 'shard')).toMatchObject({ required: false, schema: { type: 'integer', minimum: 0 } })
+  expect(parameter('/v1/recording', 'from')).toMatchObject({ required: false, schema: { type: 'number', minimum: 0 } })
+  for (const path of ['/v1/cluster', '/v1/actors', '/v1/log']) {
+    expect(paths[path]?.['get']?.responses['default']).toMatchObject({ headers: { 'Retry-After': { schema: { type: 'integer' } } } })
+  }
 })

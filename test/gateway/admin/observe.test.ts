@@ -109,10 +109,12 @@ describe('GET /v1/feed', () => {
   })
 
   test('is refused where there are too many watchers, and where a filter can not be meant', async () => {
-    const { world, json } = open()
+    const { world, json, ask } = open()
     world.hasRoom = false
     expect(await json('/v1/feed')).toMatchObject({ status: 503, reason: 'overloaded' })
-    for (const query of ['kind=rumour', 'node=N1', 'actor=raft%2F7%0A', 'shard=x', 'trace=abc', 'detail=yes']) {
+    expect((await ask('/v1/feed')).headers.get('retry-after')).toBe('1')
+    const numbers = ['shard=x', 'shard=', 'shard=%20', 'shard=0x7', 'shard=1.5']
+    for (const query of ['kind=rumour', 'node=N1', 'actor=raft%2F7%0A', 'trace=abc', 'detail=yes', ...numbers]) {
       expect([query, await json(`/v1/feed?${query}`)]).toMatchObject([query, { status: 400, reason: 'malformed' }])
     }
   })
@@ -137,6 +139,15 @@ describe('GET /v1/recording', () => {
     expect(world.recordings[2]).toMatchObject({ kinds: ['state'] })
   })
 
+  test('is of moments in decimal digits, and of no others', async () => {
+    const { world, ask } = open()
+    for (const query of ['from=', 'from=%20', 'to=0x10', 'to=1e3', 'from=-1', 'from=5.', 'to=Infinity']) {
+      expect([query, (await ask(`/v1/recording?${query}`)).status]).toEqual([query, 400])
+    }
+    await ask('/v1/recording?from=0&to=1764190000000.125')
+    expect(world.recordings).toEqual([{ from: 0, to: 1_764_190_000_000.125, trace: '' }])
+  })
+
   test('is refused while as many as may be are fetched, until one of them has ended', async () => {
     const { world, ask } = open()
     world.records = Array.from({ length: 5_000 }, (_, i) => ({ ...record, seq: i + 1 }))
@@ -152,6 +163,9 @@ describe('requests', () => {
     const { world, json } = open()
     expect(await json('/v1/requests?order=slowest&failed=1&key=a%20%C3%A4&limit=3')).toMatchObject({ requests: [{ trace, op: 'put' }] })
     expect(world.requests).toEqual([{ order: 'slowest', isFailed: true, key: 'a %C3%A4', limit: 3 }])
+    for (const query of ['limit=', 'limit=0', 'limit=501', 'limit=0x3', 'failed=']) {
+      expect([query, await json(`/v1/requests?${query}`)]).toMatchObject([query, { reason: 'malformed' }])
+    }
   })
 
   test('have a journey, which is the recording of their trace', async () => {
