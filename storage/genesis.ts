@@ -32,7 +32,7 @@ const decoder = new TextDecoder()
 const refusal = (reason: GenesisRefusal, what: string): GenesisResult => ({
   kind: 'refused', reason,
   message: `${what}. Nothing was changed. Check that the right directory is mounted; restore ${GENESIS_FILE} from a copy of this `
-    + 'same directory, or start this node with an empty directory so that it is replaced from its peers',
+    + 'same directory; or join under another name with an empty directory ("shardkv node --join --id NAME --dir DIR"), and remove this one',
 })
 
 export const readGenesis = (fileSystem: FileSystem, done: (result: GenesisResult) => void): void => {
