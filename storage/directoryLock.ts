@@ -1,5 +1,5 @@
 /**
- * The lock of a data directory: at most one live process at a time (RELIABILITY T14). Production only.
+ * The lock of a data directory: at most one live process at a time (docs/TESTING.md T14). Production only.
  *
  * A holder is a listening Unix socket `lock-<random>.sock` in the directory. Connecting to it tells whether its owner lives: the
  * kernel closes a listener with its process, kill -9 included, and keeps answering for one that is merely stopped. Process

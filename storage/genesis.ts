@@ -3,7 +3,7 @@
  *
  * `genesis.json` is one line of JSON, `{"crc32":n,"genesis":{...}}`, the CRC over the JSON text of `genesis`. It is written to a temporary
  * name, synced, renamed, and the directory synced. A directory that holds anything else but no valid genesis is refused and
- * left exactly as it is (DESIGN 5): what looks empty may be a failed mount, and what looks foreign may be all that is left.
+ * left exactly as it is: what looks empty may be a failed mount, and what looks foreign may be all that is left.
  */
 
 import type { Genesis } from '../actors/wal/protocol.ts'
