@@ -1,5 +1,5 @@
 /**
- * Who may import whom (DESIGN 8). Every rule's comment names the cure. Type-only imports are free: a contract may be named from
+ * Who may import whom. Every rule's comment names the cure. Type-only imports are free: a contract may be named from
  * anywhere. They are gone before this file is read: run it through scripts/imports.mjs (`npm run check`).
  */
 

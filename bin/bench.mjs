@@ -1,4 +1,4 @@
-/** `npm run bench`: PUT and GET by raw NATS requests, against a cluster of its own or `--servers`. */
+/** `npm run bench`: the questions of bench/main.ts. */
 
 import { runBuilt } from './bootstrap.mjs'
 

@@ -3,7 +3,7 @@
  * recorded and started again, as a supervisor would. A node that leaves the cluster ends by itself, with 0, and is gone then.
  */
 
-import { EXIT_REFUSED } from '../actors/node/protocol.ts'
+import { EXIT_REFUSED, HAS_LEFT } from '../actors/node/protocol.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { TestCluster } from './ground/cluster.ts'
 
@@ -24,8 +24,6 @@ export interface Supervisor {
 
 const POLL_MS = 100
 const LOG_TAIL_CHARACTERS = 1_500
-/** What a node says that was killed after it had been removed, and before it had ended (topology/ownMembership.ts). */
-const HAS_LEFT = 'is no member of this cluster any more'
 
 /** What is supervised of a cluster. */
 type Supervised = Pick<TestCluster, 'members' | 'roster' | 'isRunning' | 'exitCode' | 'log' | 'start' | 'kill'>
@@ -40,6 +38,7 @@ export const superviseCluster = (cluster: Supervised): Supervisor => {
     cluster.start(node)
   }
   const tailOf = (node: NodeId): string => cluster.log(node).slice(-LOG_TAIL_CHARACTERS)
+  /** It may be killed after it had been removed, and before it had ended: then the next start says so. */
   const hasLeft = (node: NodeId): boolean =>
     cluster.exitCode(node) === 0 || (cluster.exitCode(node) === EXIT_REFUSED && tailOf(node).includes(HAS_LEFT))
   const look = (): void => {

@@ -1,5 +1,6 @@
 /**
- * `/livez` and `/readyz` over HTTP, for people, the launcher and container platforms. Loopback unless told otherwise.
+ * `/livez` and `/readyz` over HTTP, for people, the launcher and container platforms. `/healthz` is `/readyz` under the name that others
+ * use. Loopback unless told otherwise.
  *
  * `/metrics` (gateway/metrics.ts) and the admin API (gateway/admin/), where they are served, have the same port; none of the three passes
  * through the admin API.
@@ -36,7 +37,8 @@ const REQUEST_TIMEOUT_MS = 5_000
 export const serveHealth = (options: HealthOptions, done: (error: Error | null, port: number) => void): { close: () => void } => {
   const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     const path = (request.url ?? '').split('?')[0]
-    const isHealth = path === '/livez' || path === '/readyz'
+    const isReadiness = path === '/readyz' || path === '/healthz'
+    const isHealth = path === '/livez' || isReadiness
     const isMetrics = path === '/metrics' && options.metrics !== undefined
     const isOwn = isHealth || isMetrics
     if (!isOwn && options.page?.(request, response) === true) return
@@ -44,10 +46,10 @@ export const serveHealth = (options: HealthOptions, done: (error: Error | null, 
     else if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, { error: 'use GET' })
     else if (isMetrics) options.metrics?.(request, response)
     else if (path === '/livez') answer(response, 200, { live: true })
-    else if (path === '/readyz') {
+    else if (isReadiness) {
       const readiness = options.readiness()
       answer(response, readiness.ready ? 200 : 503, readiness)
-    } else answer(response, 404, { error: 'there are /livez and /readyz' })
+    } else answer(response, 404, { error: 'there are /livez, /readyz and /healthz' })
   })
   server.once('error', (error) => done(error, 0))
   server.listen(options.port, options.host, () => {

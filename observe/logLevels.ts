@@ -6,7 +6,7 @@ export type LevelName = (typeof levelNames)[number]
 /** Actors as log lines name them. A fixed list: a level for a name that never comes would be a mistake that nobody notices. */
 export const loggedActors = [
   'node', 'bus', 'post', 'gateway', 'batch', 'connection', 'shard', 'raft', 'wal', 'gossip', 'topology', 'beacon', 'http', 'admin',
-  'metrics', 'trace',
+  'metrics', 'traces', 'recorder',
 ] as const
 
 export interface LogLevels {

@@ -1,6 +1,6 @@
 /**
  * Looks at the package as a stranger would: packs it and asks publint (fields and files) and arethetypeswrong (the types that each way
- * of importing finds). `node scripts/checkPackage.mjs FOLDER` leaves the tarball there. Called by test/e2e/sdkPackage.test.ts.
+ * of importing finds). `node scripts/checkPackage.mjs FOLDER` leaves the tarball there. Called by test/e2e/sdk.test.ts.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -48,7 +48,7 @@ export interface Disk {
   /**
    * Flips a bit in a random file of the kind, and returns its path; null when there is no place for it. Only
    * between lives, and never in the last UNPROVEN_BYTES of the log: nothing proves yet that those were synced
-   * (DESIGN 5), so damage there passes for a torn tail.
+   * (docs/WAL_FORMAT.md), so damage there passes for a torn tail.
    */
   readonly flipBit: (kind: DamagedKind) => string | null
   /** The same for a sector of zeros. */

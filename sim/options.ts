@@ -271,7 +271,7 @@ const drawNetwork = (random: Random): NetworkOptions => ({
   loss: chance(random, 0.5) ? 0 : fraction(random) * 0.3,
   duplication: chance(random, 0.5) ? 0 : fraction(random) * 0.5,
   delayMsMean: pick(random, [1, 1, 3, 10, 30, 100]) ?? 1,
-  // Beyond RELIABILITY's 2 s now and then: longer than a process needs to die and come back.
+  // Beyond 2 s now and then: longer than a process needs to die and come back.
   reorderMsMax: pick(random, [0, 0, 0, 2_000, 2_000, 30_000]) ?? 0,
 })
 

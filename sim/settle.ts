@@ -3,7 +3,7 @@
  *
  * An unknown mutation that is in the log took effect at the latest when it was committed, with the result the
  * model has there; one that is not, after everything has ended, never will. So the search for a linear order has
- * few open ends (RELIABILITY 3).
+ * few open ends.
  */
 
 import { OpCode } from '../actors/shard/operation.ts'

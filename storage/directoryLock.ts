@@ -1,5 +1,5 @@
 /**
- * The lock of a data directory: at most one live process at a time (RELIABILITY T14). Production only.
+ * The lock of a data directory: at most one live process at a time (docs/TESTING.md T14). Production only.
  *
  * A holder is a listening Unix socket `lock-<random>.sock` in the directory. Connecting to it tells whether its owner lives: the
  * kernel closes a listener with its process, kill -9 included, and keeps answering for one that is merely stopped. Process
@@ -37,7 +37,10 @@ const socketPath = (directory: string, name: string): string | undefined => {
   return [full, relative(process.cwd(), full)].find((path) => Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX)
 }
 
-/** Fails with code 'ELOCKED' when another live process holds the directory. Release it before a clean exit; a crash releases it too. */
+/**
+ * Fails with code 'ELOCKED' when another live process holds the directory, 'ENOENT' when it is not there. Release it before a clean
+ * exit; a crash releases it too.
+ */
 export const acquireLock = (directory: string, done: Done<ReleaseLock>): void => {
   const noRelease: ReleaseLock = (released) => released()
   const attempt = (count: number): void => {
@@ -59,7 +62,11 @@ export const acquireLock = (directory: string, done: Done<ReleaseLock>): void =>
       })
     })
   }
-  attempt(1)
+  // A socket in a folder that is not there fails with EACCES, which would send people to look at permissions.
+  fs.stat(directory, (error) => {
+    if (error === null) attempt(1)
+    else done(error, noRelease)
+  })
 }
 
 const lockedBy = (directory: string, holder: string | undefined): FileError => lockError('ELOCKED',

@@ -3,7 +3,7 @@
  *
  * `genesis.json` is one line of JSON, `{"crc32":n,"genesis":{...}}`, the CRC over the JSON text of `genesis`. It is written to a temporary
  * name, synced, renamed, and the directory synced. A directory that holds anything else but no valid genesis is refused and
- * left exactly as it is (DESIGN 5): what looks empty may be a failed mount, and what looks foreign may be all that is left.
+ * left exactly as it is: what looks empty may be a failed mount, and what looks foreign may be all that is left.
  */
 
 import type { Genesis } from '../actors/wal/protocol.ts'
@@ -32,7 +32,7 @@ const decoder = new TextDecoder()
 const refusal = (reason: GenesisRefusal, what: string): GenesisResult => ({
   kind: 'refused', reason,
   message: `${what}. Nothing was changed. Check that the right directory is mounted; restore ${GENESIS_FILE} from a copy of this `
-    + 'same directory, or start this node with an empty directory so that it is replaced from its peers',
+    + 'same directory; or join under another name with an empty directory ("shardkv node --join --id NAME --dir DIR"), and remove this one',
 })
 
 export const readGenesis = (fileSystem: FileSystem, done: (result: GenesisResult) => void): void => {

@@ -1,5 +1,5 @@
 /**
- * From the segments of a log to what it holds: the decision table of DESIGN 5, pure.
+ * From the segments of a log to what it holds: this table of decisions, pure (docs/WAL_FORMAT.md, "Recovery").
  *
  *   a bad group, and nothing later proves that it was synced      torn: the log ends before it; the bytes after are zeroed
  *   a bad payload under a good record header, proven synced       that Raft group is quarantined, unless a later record makes up for it

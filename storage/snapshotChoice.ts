@@ -1,8 +1,8 @@
 /**
  * Which snapshot a replica starts from: the newest good one that the log vouches for, that is at or above the group's compaction
  * mark and not beyond its last entry, with the term the log has there. A verified file beyond the log is an installation that
- * crashed before its record was durable; it has no force (DESIGN 5). When the log begins at a mark and no good snapshot reaches it,
- * entries are missing that this replica once acknowledged: it is quarantined (P8).
+ * crashed before its record was durable; it has no force. When the log begins at a mark and no good snapshot reaches it,
+ * entries are missing that this replica once acknowledged: it is quarantined.
  */
 
 import type { RecoveredGroup } from '../actors/wal/protocol.ts'

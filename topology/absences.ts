@@ -1,6 +1,6 @@
 /**
  * Which nodes have been silent for longer than their replicas are waited for: `lost`, to the planner of the meta group's leader. It
- * informs; what follows from it is decided by the meta group and carried out by the groups' own logs (P5).
+ * informs; what follows from it is decided by the meta group and carried out by the groups' own logs.
  *
  * A node is waited for from when it is known to be one of the cluster's. Before that its beacons are refused, so one that has just joined
  * was never heard, or last in an earlier life: it is young, not lost.

@@ -1,7 +1,8 @@
 /**
  * Which replicas of the cluster say of themselves that they count for nothing: this node's own, and those in the others' beacons. Told to
  * the planner of the meta group's leader. It informs; what follows is decided by the meta group and carried out by the groups' own logs
- * (P5). What a node says ever concerns its own replicas, and an id that was damaged once is damaged for good: old news does no harm.
+ * (docs/GUARANTEES.md). What a node says ever concerns its own replicas, and an id that was damaged once is damaged for good: old news does
+ * no harm.
  */
 
 import { META_GROUP } from './ids.ts'

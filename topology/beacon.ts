@@ -3,8 +3,8 @@
  * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
  * which layouts its build knows, and whether a twin runs under their own name.
  *
- * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data (P5).
- * Of two processes with one name the younger stops (DESIGN 5); started at the same millisecond, the greater boot id does.
+ * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data.
+ * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does.
  */
 
 import { META_GROUP, isHex64, replicaId } from './ids.ts'

@@ -1,8 +1,8 @@
 /**
  * The cluster map: who is in the cluster and where each shard's replicas live. Its epoch changes only with membership and placement;
- * who leads is a hint beside it, never part of it (DESIGN 6).
+ * who leads is a hint beside it, never part of it.
  *
- * Today the map is born from the genesis record and stays at epoch 1; the meta group will own it.
+ * It is born from the genesis record; from then on the meta group owns it.
  */
 
 import type { Genesis } from '../actors/wal/protocol.ts'

@@ -1,6 +1,6 @@
 /**
  * Notices a log that has stopped completing writes. A leader whose disk hangs would hold its leadership and commit nothing; a
- * quorum whose disks hang gains nothing from another leader. So members are told, and say so in their heartbeat answers (DESIGN 3).
+ * quorum whose disks hang gains nothing from another leader. So members are told, and say so in their heartbeat answers.
  */
 
 import type { WalEvent, WalNotice } from '../actors/wal/protocol.ts'

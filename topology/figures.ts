@@ -1,7 +1,7 @@
 /**
  * Figures about load and copies: what a node says of the shards it leads and of the new replicas it fills, and who asks for that: the node
  * that leads the meta group, of every other, every few seconds and once a second while something moves. They inform the planner and
- * people; nothing is decided by them alone (P5). A node that does not answer, or is too old to know the question, is simply not known.
+ * people; nothing is decided by them alone. A node that does not answer, or is too old to know the question, is simply not known.
  */
 
 import { count, list, oneOf, record, replica, text } from '../actors/topology/fields.ts'

@@ -3,7 +3,7 @@
  *
  * The token is what stands in the NATS subject (the encoded partition, or the encoded key when it has none), so every character
  * is one ASCII byte. This is the function of nats-server's `partition(n, token)` subject mapping, which is why the broker itself
- * can route (DESIGN 3; test/bus/routing.test.ts compares the two on a real broker).
+ * can route (test/bus/routing.test.ts compares the two on a real broker).
  * Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm" (IETF draft), 32-bit FNV-1a.
  */
 

@@ -3,7 +3,7 @@
  *
  * Every serving node answers `kv.status`. A report with another cluster id means that two clusters would share one prefix, and one of
  * them would answer the other's clients. A report with this node's name means that a twin is alive: two processes with one name would
- * both acknowledge under it (RELIABILITY T14). Either refuses the start. Silence is consent: a twin that is paused or cut off is
+ * both acknowledge under it (docs/TESTING.md T14). Either refuses the start. Silence is consent: a twin that is paused or cut off is
  * caught later by the beacon (topology/beacon.ts).
  */
 

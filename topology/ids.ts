@@ -3,7 +3,7 @@
  *
  * A replica id names one replica of one shard on one node in one generation. It is written `<node>:<generation>` (the
  * shard is always known from the group a message is for) and is never reused: a replica that lost its disk, or was moved
- * away and back, comes back with a higher generation (DESIGN 6).
+ * away and back, comes back with a higher generation.
  */
 
 import { assert } from '../actors/kernel/assert.ts'

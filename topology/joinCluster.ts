@@ -3,7 +3,7 @@
  * newest map, and writes both; the node itself then asks to be added (topology/ownMembership.ts).
  *
  * A name that the map gives to a member is refused: its directory is elsewhere, or was lost. A node that comes back with nothing must
- * not speak under a name whose promises it has forgotten (DESIGN 6).
+ * not speak under a name whose promises it has forgotten.
  */
 
 import { topologySubject } from '../bus/subjects.ts'

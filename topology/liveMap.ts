@@ -3,7 +3,7 @@
  *
  * What is learned was committed by the meta group and applied by whoever told of it: a fact of its epoch, whoever says so. So it may
  * come from the own replica of the meta group or from any peer, and of two the newer epoch counts; nothing is decided by hearsay,
- * since nothing but a committed state is ever told (DESIGN 6). A map is in force here once it is in the map file: a node that starts
+ * since nothing but a committed state is ever told. A map is in force here once it is in the map file: a node that starts
  * alone then hosts what it hosted.
  */
 

@@ -35,7 +35,7 @@ export const MOVE_BYTES_PER_SECOND_DEFAULT = raftLimitDefaults.moveBytesPerSecon
 export interface NodeSettings {
   /** The public prefix, one token: `kv`. */
   readonly prefix: string
-  /** Replies go only to subjects under this prefix (RELIABILITY T22): `_INBOX.`. */
+  /** Replies go only to subjects under this prefix (docs/TESTING.md T22): `_INBOX.`. */
   readonly inboxPrefix: string
   /** Length of a tick in milliseconds; election and heartbeat times are counted in ticks. */
   readonly tickMs: number

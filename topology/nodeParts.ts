@@ -174,7 +174,7 @@ const openHost = ({ options, live, turn, budget, journeys, hooks }: HostInput, p
 
 /**
  * What a member sends must fit a message of this broker, whatever its payload is: an append or a chunk that no frame can carry would be
- * dropped and sent again for ever (RELIABILITY T23). Test: "on a broker with a small payload a follower that was away catches up".
+ * dropped and sent again for ever (docs/TESTING.md T23). Test: "on a broker with a small payload a follower that was away catches up".
  */
 const sendable = ({ valueBytesMax, frameBytesMax }: ByteBudget): Partial<RaftLimits> => ({
   proposalBytesMax: frameBytesMax,

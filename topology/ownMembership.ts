@@ -11,6 +11,7 @@
  * not read that in the log, and would judge every later entry differently. Above the first level there are no such members.
  */
 
+import { HAS_LEFT } from '../actors/node/protocol.ts'
 import { nodeIn } from '../actors/topology/clusterState.ts'
 import { FIRST_LEVEL } from './level.ts'
 import type { MetaCommand, Outcome } from '../actors/topology/protocol.ts'
@@ -106,7 +107,7 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
       if (state !== 'left') return
       if (isMember) finish(options.onLeft)
       else if (join !== null) ask(now, { kind: 'addNode', ...join, ...leveled() })
-      else finish(() => options.onRefused(`${self} is no member of this cluster any more: start it with --join to add it again`))
+      else finish(() => options.onRefused(`${self} ${HAS_LEFT}: start it with --join to add it again`))
     },
   }
 }

@@ -8,7 +8,7 @@
  * A log is kept by group, not by replica: a replica that comes here after another one of its group begins with a record that voids
  * what the earlier one left, promises included (`wal.adopt`). One that has gone leaves a tombstone (`wal.retire`), so that a map put
  * back from a copy does not bring it to life. Nothing is retired before a map was learned in this life: the file a node starts from
- * may be an old copy, and nothing is deleted because something else is missing (P8). But a quarantined replica is, as soon as a map
+ * may be an old copy, and nothing is deleted because something else is missing. But a quarantined replica is, as soon as a map
  * names a newer one of its group here: whatever the maps since say, it never votes again, and the newer one waits for its place.
  *
  * A replica is begun only while a move adds it, since whoever has a vote was begun before, and has promised; and a move that promotes it

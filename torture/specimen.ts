@@ -2,7 +2,7 @@
  * A log that is about to be damaged, and the truth about it: what a restart may find.
  *
  * A cut is what every Raft group says at the end of one commit group, as text. An undamaged restart finds the last cut. A damaged one may
- * find any cut that reaches the durable offset (DESIGN 5): how far the headers that are still whole in the damaged log say it had been
+ * find any cut that reaches the durable offset: how far the headers that are still whole in the damaged log say it had been
  * synced. In a sealed log that is all of it; where nothing follows the last group, all but that.
  */
 

@@ -7,7 +7,7 @@
  * The requests of a turn for one shard, with one policy and consistency, leave together; reads apart from writes, so that a read never
  * waits for an fsync and a write whose outcome is unknown silences no read.
  *
- * Whether an error is definite (P7): what was refused here was not sent, so it certainly had no effect, except on the slot path, where
+ * Whether an error is definite: what was refused here was not sent, so it certainly had no effect, except on the slot path, where
  * another node may hold a copy of the same request. A timed-out write is indefinite; a read has no effect to be unsure of.
  */
 

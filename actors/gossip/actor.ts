@@ -1,4 +1,4 @@
-/** The failure detector's shell: messages go to the bus through a port, verdicts to the log, and nowhere else (DESIGN, P5). */
+/** The failure detector's shell: messages go to the bus through a port, verdicts to the log, and nowhere else. */
 
 import { silentRecorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'

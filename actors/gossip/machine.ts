@@ -12,7 +12,7 @@
  *     ▲                          │                                │            │
  *     └──────────────── a higher incarnation, which only the node itself can claim
  *
- * Invariant: no verdict leaves this folder but as a report (DESIGN, P5: gossip informs, only Raft decides).
+ * Invariant: no verdict leaves this folder but as a report (gossip informs, only Raft decides).
  * Sources: Das, Gupta, Motivala, "SWIM" (2002); Dadgar, Phillips, Currey, "Lifeguard" (2018); hashicorp/memberlist. Departures: a
  * total order of claims; members come from the cluster map alone; time stands still while this node itself is cut off.
  */

@@ -49,7 +49,7 @@ export type GossipLocalEvent =
 
 export type GossipEvent = GossipLocalEvent | (GossipMessage & { readonly from: NodeId })
 
-/** What this node believes of a peer now, and did before. It informs; nothing may act on it but people (DESIGN, P5). */
+/** What this node believes of a peer now, and did before. It informs; nothing may act on it but people. */
 export interface VerdictChange {
   readonly peer: NodeId
   readonly from: PeerState

@@ -2,7 +2,7 @@
  * Assertions that stay on in production.
  *
  * A failed assertion is a bug, never a bad input: it throws, the actor's error observer sees it, and the process ends
- * (DESIGN 2, fail-stop). Expected failures are messages or results instead.
+ * (fail-stop). Expected failures are messages or results instead.
  */
 
 export class AssertionError extends Error {

@@ -6,7 +6,7 @@
  * The queue's limit is QUEUED_EVENTS_MAX; passing it is a bug (a loop between two actors), not load.
  *
  * xstate is not fail-stop by itself: an actor whose action throws goes silent. Here the error reaches `onFailure`, once, and the
- * owner ends the process (DESIGN 2).
+ * owner ends the process.
  */
 
 import { createActor } from 'xstate'

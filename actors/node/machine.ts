@@ -5,7 +5,7 @@
  *      │                            │                              │           │ drain
  *      └────────── failed ◀─────────┴──────────────────────────────┘        draining
  *                     ▲                                                    handingOver ─▶ closing ─▶ stopped
- *                     └──── from every state: any actor's failure ends the process (DESIGN 2, fail-stop)
+ *                     └──── from every state: any actor's failure ends the process (fail-stop)
  *
  * A drain that arrives before the node serves closes what is open and stops. The chart decides only the order; the composition
  * root performs each step and reports back.

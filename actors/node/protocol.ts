@@ -30,3 +30,5 @@ export type NodeEffect =
 export const EXIT_FAILURE = 1
 /** The node refuses to run as it was started (twin, other cluster, damaged directory): a restart cures nothing (sysexits' EX_CONFIG). */
 export const EXIT_REFUSED = 78
+/** What a node says that refuses to start since it has left the cluster: it is in its reason, for whoever started it. */
+export const HAS_LEFT = 'is no member of this cluster any more'

@@ -50,7 +50,7 @@ import type {
 import type { RaftCore } from './state.ts'
 import type { RaftTiming } from './timing.ts'
 
-/** The newest, and one before it in case it turns out damaged (DESIGN 5). */
+/** The newest, and one before it in case it turns out damaged. */
 const SNAPSHOTS_KEPT = 2
 
 export interface RaftPorts {
@@ -99,7 +99,7 @@ export interface RaftMemberOptions {
   readonly firstElectionDelay?: number
   /** Where its ticks are written up. Absent: nowhere; they come as events. */
   readonly ticks?: TickBoard
-  /** An error in a member ends the process (DESIGN 2). */
+  /** An error in a member ends the process. */
   readonly onFailure: (error: unknown) => void
 }
 

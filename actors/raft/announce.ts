@@ -2,7 +2,7 @@
  * Tells the shell who leads, as this member sees it: after every change of role, term, leader or settledness, and only then.
  *
  * `clockMs` is for the leader's log time: the lower median of the wall clocks of the voters that elected it, itself included.
- * One clock a day ahead, or a minority of them, moves it nowhere (DESIGN 4).
+ * One clock a day ahead, or a minority of them, moves it nowhere.
  */
 
 import { isSettled } from './readIndex.ts'

@@ -2,7 +2,7 @@
  * A local snapshot is verified and durable: the log before it may go, here and on disk.
  *
  * On disk the log is kept back to the snapshot *before* this one. Two snapshots are kept, in case the newer turns out damaged, and the
- * older is of use only with the log that continues it (DESIGN 5). In memory a bounded tail stays for peers that are a little behind,
+ * older is of use only with the log that continues it. In memory a bounded tail stays for peers that are a little behind,
  * since a snapshot transfer costs the whole state.
  */
 

@@ -3,8 +3,8 @@
  *
  * Raft assumes that what a replica acknowledged is on its disk for ever. A disk that lied, or an old copy of a directory put
  * back, breaks that silently: the replica votes twice, or helps to elect a leader without a committed entry. Nobody can see that
- * alone, but whoever received the promise can (DESIGN 5). So every member remembers, while it lives, and compares when a peer
- * presents itself.
+ * alone, but whoever received the promise can (docs/adr/0005-presentation.md). So every member remembers, while it lives, and compares
+ * when a peer presents itself.
  *
  * What a peer owes to whoever it promised, for the newest term T it has promised in:
  * - a hard state of term T or higher;

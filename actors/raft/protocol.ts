@@ -7,7 +7,7 @@
  *
  * Sources: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (extended version); Ongaro's thesis,
  * chapters 3, 4, 6, 9, 10; etcd-io/raft for the shape. Departures: a replica presents itself after every start
- * (`raft.present`), so that a disk that forgot is noticed (DESIGN 5); heartbeats carry ReadIndex rounds.
+ * (`raft.present`), so that a disk that forgot is noticed (docs/adr/0005-presentation.md); heartbeats carry ReadIndex rounds.
  */
 
 import type { ReplicaId } from '../../topology/ids.ts'

@@ -1,5 +1,5 @@
 /**
- * Changing who is in the group (section 6; thesis chapter 4), at the order of the meta group (DESIGN 6).
+ * Changing who is in the group (section 6; thesis chapter 4), at the order of the meta group.
  *
  *   order ──▶ learner added: one entry
  *         └─▶ voters changed: joint entry ──committed──▶ final entry, appended by whoever leads then

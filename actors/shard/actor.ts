@@ -29,7 +29,7 @@ import type { ShardLimits } from './limits.ts'
 import type { ShardMeter } from './meter.ts'
 import type { Origin, ShardEffect, ShardEvent, ShardMessage } from './protocol.ts'
 
-/** The newest, and one before it in case it turns out damaged (DESIGN 5). */
+/** The newest, and one before it in case it turns out damaged. */
 const SNAPSHOTS_KEPT = 2
 
 useBinaryText(createNodeText())

@@ -77,7 +77,7 @@ const finishWhenComplete = (core: ShardCore, batch: RequestBatch): void => {
 }
 
 /**
- * A reply to another node must fit one message: what reads ask for beyond the byte budget is refused, not sent (RELIABILITY T23).
+ * A reply to another node must fit one message: what reads ask for beyond the byte budget is refused, not sent (docs/TESTING.md T23).
  * A mutation's result is never touched: it has happened, and an error that called itself definite would deny it. Its value is a
  * counter of at most 20 characters.
  */

@@ -3,7 +3,7 @@
  * (it was checked before it was proposed, so only a bug or another version makes one) is a counted no-op on every replica.
  *
  * Whatever depends on state is decided here and nowhere else: comparing revisions, existence, duplicates, session life. A leader that
- * slept and wakes with a stale view thus refuses nothing wrongly (RELIABILITY T26).
+ * slept and wakes with a stale view thus refuses nothing wrongly (docs/TESTING.md T26).
  */
 
 import { assert } from '../kernel/assert.ts'

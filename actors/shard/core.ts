@@ -10,7 +10,7 @@
  * - A write is answered with a result only when the entry at its index commits with the term it was proposed in.
  * - When a leadership ends, everything that waited on it is resolved in that same event; nothing of it is answered later.
  * - A leadership that moves by plan is quiet first: nothing taken, nothing waiting (leadership.ts).
- * - A request by slot is answered only by a leader; who is unsure stays silent (DESIGN 3, RELIABILITY T21).
+ * - A request by slot is answered only by a leader; who is unsure stays silent (docs/SUBJECTS.md, "Who answers").
  */
 
 import { BATCH_HEADER_BYTES } from './batch.ts'

@@ -1,5 +1,5 @@
 /**
- * Log time, as a serving leader stamps it on entries (DESIGN 4): it starts at the later of what the log already says and the median of
+ * Log time, as a serving leader stamps it on entries: it starts at the later of what the log already says and the median of
  * its electors' wall clocks, and from then on runs with the leader's monotonic clock. It never goes back, and one clock a
  * day ahead moves nothing. The wall clock is not looked at again.
  */

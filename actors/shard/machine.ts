@@ -19,7 +19,7 @@
  * quiet        nothing waits; Raft may hand the leadership over, and its end is a change of role like any other
  * removed      takes no more part, and its state is not to be trusted
  *
- * What a state does with a request is one line; how is in requests.ts. Sources: DESIGN 3 ("Who answers what") and 4.
+ * What a state does with a request is one line; how is in requests.ts. Source: docs/SUBJECTS.md, "Who answers".
  */
 
 import { setup } from 'xstate'

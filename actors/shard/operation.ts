@@ -73,7 +73,7 @@ export interface OperationResult {
   readonly value?: Uint8Array
   /** One sentence saying what to do, for errors a person may see. */
   readonly message?: string
-  /** Errors only: true when the operation certainly had no effect (P7). */
+  /** Errors only: true when the operation certainly had no effect. */
   readonly definite?: boolean
   readonly retryAfterMs?: number
   /** The request was a duplicate and this is its first result. */

@@ -1,6 +1,6 @@
 /**
  * The checks that need no state: every receiver refuses the same operations in the same words, so such a refusal is certain and may be
- * given by anybody, on any policy (DESIGN 3, "Who answers what"). Connections check first, so that a bad request never shares a
+ * given by anybody, on any policy (docs/SUBJECTS.md, "Who answers"). Connections check first, so that a bad request never shares a
  * batch with good ones; the shard checks again, since a peer's connection may be of another version.
  */
 

@@ -10,7 +10,7 @@ import type { Consistency, Operation, OperationResult } from './operation.ts'
 export type Address = string
 
 /**
- * How a request came, which decides who may answer what (DESIGN 3, "Who answers what").
+ * How a request came, which decides who may answer what (docs/SUBJECTS.md, "Who answers").
  * - `slot`: by the broker's routing; only a serving leader answers, everybody else is silent, OVERLOADED is indefinite.
  * - `forward`: by a gateway node that knows the leader; `term` must match, otherwise NOT_LEADER, definite.
  * - `direct`: an SDK batch addressed to this node alone; NOT_LEADER is definite.

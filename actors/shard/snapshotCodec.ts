@@ -20,7 +20,7 @@
  * lazily, one per call of `next`. Tables of different moments would lose what changed between them:
  * 1. The map is cut at index 10. Entry 11 puts k with request id r, and answers.
  * 2. Were the request ids cut now, the snapshot "at 10" would know r.
- * 3. A restart restores it and replays 11: r is a duplicate, the put is skipped, and an acknowledged write is gone (RELIABILITY T25).
+ * 3. A restart restores it and replays 11: r is a duplicate, the put is skipped, and an acknowledged write is gone (docs/TESTING.md T25).
  */
 
 import { assert } from '../kernel/assert.ts'

@@ -18,7 +18,7 @@ import type { OrderedMap } from './orderedMap.ts'
 import type { SessionTable } from './sessions.ts'
 import type { StoredValue } from './storedValue.ts'
 
-/** Plain request ids remembered per shard: the whole of their guarantee (DESIGN 4, "Request ids"). */
+/** Plain request ids remembered per shard: the whole of their guarantee (docs/GUARANTEES.md). */
 export const REQUEST_IDS_MAX = 65_536
 
 /** What a key costs beside its own bytes: record, tree slot, array header. Used to size the log budget, not to account memory. */

@@ -25,7 +25,7 @@ import type { Loads } from './loads.ts'
 import type { Plan } from './plan.ts'
 import type { MetaAnswer, MoveOrder, TopologyEffect, TopologyEvent } from './protocol.ts'
 
-/** The newest, and one before it in case it turns out damaged (DESIGN 5). */
+/** The newest, and one before it in case it turns out damaged. */
 const SNAPSHOTS_KEPT = 2
 
 const defaultLimits: TopologyLimits = {

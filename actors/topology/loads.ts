@@ -1,6 +1,6 @@
 /**
  * How much is asked of every shard, as nodes tell it: rates, smoothed, and sizes. What is known here informs the planner of the meta
- * group's leader, and is forgotten with its leadership; only committed commands change anything (P5).
+ * group's leader, and is forgotten with its leadership; only committed commands change anything.
  *
  *   a node's counters, every few seconds ──difference of two answers of one process──▶ a rate ──smoothed──▶ the shard's load
  *

@@ -12,7 +12,7 @@
  * paused      leads; nothing begins by itself. Moves that are under way go on to their end
  *
  * In all of `leading` orders are sent and answers are taken. The four states say what the leader is about, and are derived from the
- * applied state: no event sets one. Sources: DESIGN 2 and 6.
+ * applied state: no event sets one.
  */
 
 import { setup } from 'xstate'

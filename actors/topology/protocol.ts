@@ -130,7 +130,7 @@ export type MetaAnswer =
 
 /**
  * Quarantined, or gone from its node's log before the map said so: it never votes again under its id, and is replaced under another. What
- * a node says of its own replicas informs; nothing but the committed move acts on it (P5).
+ * a node says of its own replicas informs; nothing but the committed move acts on it.
  */
 export interface DamagedReplica {
   readonly group: GroupKey

@@ -1,7 +1,7 @@
 /**
  * What can be said to and by the node's log. Everything here is local: the log never speaks on the bus.
  *
- * One log for all groups of a node, so that one fsync serves them all (DESIGN 4, step 4).
+ * One log for all groups of a node, so that one fsync serves them all.
  */
 
 import type { ClusterId, GroupId, NodeId, ReplicaId } from '../../topology/ids.ts'

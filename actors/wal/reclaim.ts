@@ -1,7 +1,7 @@
 /**
  * The log's decisions, part four: freeing the oldest segment.
  *
- * One log serves all groups, so one cold group could pin every segment (DESIGN 5). A segment is pinned by live entries, and by the newest
+ * One log serves all groups, so one cold group could pin every segment. A segment is pinned by live entries, and by the newest
  * hard state, mark, quarantine or replica record of a group. The latter are rewritten from memory; few live entries are read back and
  * copied forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
  *

@@ -13,7 +13,7 @@ import type { CliIo } from '../io.ts'
 const REPLICAS_MAX = 99
 
 export const clusterCommand = (io: CliIo): Command => new Command('cluster')
-  .description('shows the cluster at a glance, and sets how many replicas it keeps')
+  .description('shows the cluster at a glance, sets how many replicas it keeps and whether load moves them')
   .addHelpText('after', '\nExamples:\n  $ shardkv cluster show\n  $ shardkv cluster replicas 5\n  $ shardkv cluster balance off')
   .addCommand(showCommand(io))
   .addCommand(replicasCommand(io))

@@ -25,8 +25,8 @@ export const natsConfigCommand = (io: CliIo): Command => withFormatFlag(new Comm
   .description('prints a broker\'s configuration: routing and permissions')
   .addOption(flag('--shards <count>', 'shards of the cluster').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
   .addOption(prefixFlag())
-  .addOption(flag('--host <address>', 'where the broker listens').default('127.0.0.1'))
-  .addOption(flag('--port <port>', 'where the broker listens').argParser(wholeNumber(1, 65_535)).default(4222))
+  .addOption(flag('--host <address>', 'address to listen on (0.0.0.0 in a container)').default('127.0.0.1'))
+  .addOption(flag('--port <port>', 'port to listen on').argParser(wholeNumber(1, 65_535)).default(4222))
   .addOption(flag('--cluster <id>', 'also print users and their permissions, for the cluster of this id ("shardkv status" shows it)'))
   .addOption(flag('--nodes <names>', 'the nodes that get a user, separated by commas').default('n1,n2,n3'))
   .addHelpText('after', '\nWith --cluster, passwords are taken from the broker\'s environment: $SHARDKV_N1_PASSWORD for\n'

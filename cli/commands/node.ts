@@ -85,6 +85,8 @@ export interface NodeCommandOptions extends ClusterFlags {
   readonly lostAfterMs: number
   /** What the node sends to new replicas at most. */
   readonly moveBytesPerSecond: number
+  /** Each committed change of a key is announced on `kv-changed.<key>`, by the node that led the shard. */
+  readonly announceChanges: boolean
   readonly join?: JoinWish
   /** Of ShardKV: reports and micro services say it. */
   readonly version: string
@@ -177,7 +179,10 @@ const makeDirectory = (directory: string): Promise<void> => new Promise((resolve
 const lock = (directory: string): Promise<(done: () => void) => void> => new Promise((resolve, reject) => {
   acquireLock(directory, (error, release) => {
     if (error === null) resolve(release)
-    else reject(error.code === 'ELOCKED' ? new StartRefused(error.message) : error)
+    else if (error.code === 'ELOCKED') reject(new StartRefused(error.message))
+    else if (error.code === 'ENOENT') {
+      reject(new StartRefused(`${directory} is not there: "shardkv init" creates it for a new cluster, --join for a node that joins`))
+    } else reject(error)
   })
 })
 
@@ -256,9 +261,10 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     onFailure: (error) => log.error({ actor: 'admin', err: error }, 'a request of the admin API failed'),
   })
   if ('withheld' in admin) log.warn({ actor: 'admin' }, admin.withheld)
-  const { prefix, lostAfterMs, moveBytesPerSecond } = options
+  const { prefix, lostAfterMs, moveBytesPerSecond, announceChanges } = options
   const settings = {
-    ...defaultSettings, prefix, lostAfterMs, traceMessages: () => levels.isOn('raft', 'trace'), raftLimits: { moveBytesPerSecond },
+    ...defaultSettings, prefix, lostAfterMs, announceChanges, traceMessages: () => levels.isOn('raft', 'trace'),
+    raftLimits: { moveBytesPerSecond },
   }
   const disk = watchDiskSpace(options.dir)
   const vitals = createVitals(settings.tickMs, disk.space)

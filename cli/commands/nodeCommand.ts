@@ -30,6 +30,7 @@ interface NodeFlags extends ClusterFlags, TracingFlags {
   readonly weight: number
   readonly zone: string
   readonly moveBytesPerSecond: number
+  readonly announceChanges: boolean
 }
 
 /** Less is soon mistaken for a busy machine. */
@@ -51,6 +52,7 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     .argParser(duration(LOST_AFTER_MS_MIN, LOST_AFTER_MS_MAX)).default(defaultSettings.lostAfterMs, '30s'))
   .addOption(flag('--move-bytes-per-second <size>', 'the most it sends to new replicas in a second, such as 32MiB')
     .argParser(byteSize(MOVE_BYTES_PER_SECOND_MIN, MOVE_BYTES_PER_SECOND_MAX)).default(MOVE_BYTES_PER_SECOND_DEFAULT, '32MiB'))
+  .addOption(flag('--announce-changes', 'publishes each committed change of a key on kv-changed.<key>, without promise').default(false))
   .addOption(flag('--http-host <address>', 'where /livez, /readyz, /metrics and the admin API listen').default('127.0.0.1'))
   .addOption(flag('--http-port <port>', 'their port; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))
   .addOption(flag('--admin-token <token>', 'what the admin API asks for; needed where --http-host is not loopback'))

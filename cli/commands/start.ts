@@ -16,6 +16,7 @@ interface StartFlags {
   readonly httpPort: number
   readonly nats?: string
   readonly logLevel: string
+  readonly announceChanges: boolean
 }
 
 export const startCommand = (io: CliIo): Command => new Command('start')
@@ -24,9 +25,10 @@ export const startCommand = (io: CliIo): Command => new Command('start')
   .addOption(flag('--shards <count>', 'shards of a new cluster, for good (default: 16)').argParser(wholeNumber(1, SHARD_COUNT_MAX)))
   .addOption(flag('--dir <directory>', 'where data and logs are').default('./.shardkv'))
   .addOption(flag('--nats-port <port>', 'port of the broker').argParser(wholeNumber(1, PORT_MAX)).default(4222))
-  .addOption(flag('--http-port <port>', 'node i serves /livez and /readyz on this plus i')
+  .addOption(flag('--http-port <port>', 'node i serves the Observatory, the admin API, /metrics, /livez and /readyz on this plus i')
     .argParser(wholeNumber(1, PORT_MAX - NODES_MAX)).default(8480))
   .addOption(flag('--nats <url>', 'use a broker that runs already'))
+  .addOption(flag('--announce-changes', 'nodes publish each committed change of a key on kv-changed.<key>').default(false))
   .addOption(flag('--log-level <level>', 'what nodes log').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
   .addHelpText('after', '\nWhat dies is started again; Ctrl-C drains everything.\n\nExamples:\n  $ shardkv start\n'
     + '  $ shardkv start --nodes 5 --shards 32 --dir ./data --nats-port 4333 --http-port 9480')

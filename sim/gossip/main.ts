@@ -3,7 +3,7 @@
  *
  *   npm run sim -- --gossip                                everything, a few minutes
  *   npm run sim -- --gossip --nodes 100 [--seed 7]         groups of this size only; writes no plot
- *   npm run sim -- --gossip --soak 1000                    so many small groups, held to the bars of RELIABILITY 8 (soak.ts)
+ *   npm run sim -- --gossip --soak 1000                    so many small groups, held to the bars of docs/SCALE.md (soak.ts)
  *
  * The same seed gives the same figures, whatever the machine.
  */

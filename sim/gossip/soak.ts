@@ -1,7 +1,7 @@
 /**
  * Many small groups, each under weather of its own: up to 30 % loss, and a node that is stopped for up to two seconds, again and again.
- * Held to RELIABILITY 8: nobody who runs is held for dead; a crash is known to somebody within the longest suspicion and two periods
- * (p99); and from then on to all within 6 log2(n) periods.
+ * Held to the bars of docs/SCALE.md: nobody who runs is held for dead; a crash is known to somebody within the longest suspicion and two
+ * periods (p99); and from then on to all within 6 log2(n) periods.
  */
 
 import { between, createRandom, fraction, pick } from '../../actors/kernel/random.ts'

@@ -1,5 +1,5 @@
 /**
- * Every queue has a limit (P6). The limits are the product's own; the simulator's load is far below them, so
+ * Every queue has a limit. The limits are the product's own; the simulator's load is far below them, so
  * what grows towards one is a leak.
  */
 

@@ -37,7 +37,7 @@ const checkGrowth = (before: Past, view: ReplicaView): Problem => {
   if (view.role !== 'leader' || before.role !== 'leader' || view.term !== before.term) return null
   for (const [peer, index] of before.matchIndex) {
     const now = view.matchIndex.get(peer) ?? 0
-    // Zero is no step back but a verdict: that member forgot what it promised, and counts for nothing (DESIGN 5).
+    // Zero is no step back but a verdict: that member forgot what it promised, and counts for nothing.
     if (now < index && now > 0) return fell(`match index of ${peer}`, index, now)
   }
   return null

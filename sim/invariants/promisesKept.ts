@@ -1,6 +1,6 @@
 /**
  * No acknowledgement before it is durable: whatever a replica said on the wire it still knows in its next life
- * (RELIABILITY T4, T6).
+ * (docs/TESTING.md T4, T6).
  *
  * A promise is a granted vote, an accepted append, an installed snapshot, or the leader's own share in a commit.
  * What a new life shows first is what its disk held. It may show more; it may show another log only where a

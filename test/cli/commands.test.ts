@@ -22,9 +22,9 @@ test('start hands its flags to the launcher, and the first Ctrl-C asks it to dra
     },
   })
   const { code, out, err } = await terminal.run('start', '--nodes', '5', '--shards', '32', '--dir', 'd', '--nats-port', '4333',
-    '--http-port', '9000')
+    '--http-port', '9000', '--announce-changes')
   expect([code, out, stops]).toEqual([0, '', 1])
-  expect(options).toMatchObject({ nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000 })
+  expect(options).toMatchObject({ nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000, announceChanges: true })
   expect(err).toBe('shardkv is ready\ndraining; once more kills at once\nstopped\n')
 })
 
@@ -51,15 +51,17 @@ test('node runs with its flags, and its exit code is the process\'s', async () =
   const args = ['node', '--id', 'n1', '--dir', 'd/n1', '--http-port', '8481']
   expect((await terminal.run(...args)).code).toBe(0)
   expect((await terminal.run(...args)).code).toBe(78)
-  expect(options).toMatchObject({ id: 'n1', dir: 'd/n1', httpPort: 8481, httpHost: '127.0.0.1', logLevel: 'info', lostAfterMs: 30_000 })
+  expect(options).toMatchObject({
+    id: 'n1', dir: 'd/n1', httpPort: 8481, httpHost: '127.0.0.1', logLevel: 'info', lostAfterMs: 30_000, announceChanges: false,
+  })
 })
 
 test('node --join carries what the node brings, and how long it waits for others', async () => {
   let options: NodeCommandOptions | undefined
   const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return 0 } })
-  const wish = ['--weight', '2', '--zone', 'rack-2', '--lost-after', '5s']
+  const wish = ['--weight', '2', '--zone', 'rack-2', '--lost-after', '5s', '--announce-changes']
   expect((await terminal.run('node', '--join', '--id', 'n4', '--dir', 'd', ...wish)).code).toBe(0)
-  expect(options).toMatchObject({ join: { weight: 2, zone: 'rack-2' }, lostAfterMs: 5_000 })
+  expect(options).toMatchObject({ join: { weight: 2, zone: 'rack-2' }, lostAfterMs: 5_000, announceChanges: true })
 })
 
 test.each([

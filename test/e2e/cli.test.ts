@@ -93,6 +93,12 @@ describe('the cluster', () => {
     expect(await text('top', '--once', '--interval', '300')).toMatch(/^NODE +STATE +LEADS/m)
   }, TEST_MS_MAX)
 
+  test('a node whose directory is not there refuses to run, and says how one comes to be', async () => {
+    const { code, out } = await shardkv(['node', '--id', 'n9', '--dir', `/tmp/shardkv-nothing-${process.pid}/n9`])
+    expect([code, out.toString()]).toEqual([78, expect.stringMatching(/n9 is not there: .*shardkv init.*--join for a node that joins/)])
+    expect(out.toString()).not.toContain('EACCES')
+  }, TEST_MS_MAX)
+
   test('whoever reads only the first line of an answer gets no stack', async () => {
     const child = spawn('bash', ['-c', `"${process.execPath}" "${CLI}" status | head -n 1`], { env: environment() })
     let out = ''

@@ -1,6 +1,6 @@
 /**
  * Real processes on directories that are not what they were: a twin on a copy, an old copy put back, and a disk that is full
- * (RELIABILITY T14, T16). What clients saw is judged by the simulator's own checkers, as in chaos/, which has the storms.
+ * (docs/TESTING.md T14, T16). What clients saw is judged by the simulator's own checkers, as in chaos/, which has the storms.
  */
 
 import { describe, expect, test } from '@jest/globals'

@@ -23,7 +23,7 @@ interface Mutant extends Edit {
 
 const FOLDER = 'test/mutants'
 const SEEDS_MAX = 300
-/** RELIABILITY's list, M1 to M35. */
+/** The list that came first, M1 to M35. */
 const LISTED = 35
 
 const read = (name: string): unknown => JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8'))

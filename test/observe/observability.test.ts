@@ -4,14 +4,14 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { createInstruments } from '../../observe/instruments.ts'
 import { openProcessLog } from '../../observe/log.ts'
-import { createLogLevels } from '../../observe/logLevels.ts'
+import { createLogLevels, loggedActors } from '../../observe/logLevels.ts'
 import { loggingSlow } from '../../observe/slowLog.ts'
 import { families } from '../../observe/metrics/exposition.ts'
 import { startNodeOfTest } from '../support/nodeOfTest.ts'
@@ -47,6 +47,10 @@ const rowsOf = (section: string): string[][] => {
   return [...text.matchAll(/^\| `[^|]*\|.*$/gm)].map(([row]) => row.split('|').slice(1, -1).map((cell) => cell.trim()))
 }
 const nameIn = (cell = ''): string => cell.replaceAll('`', '')
+
+const sourcesOfNodes = (): string[] => ['actors', 'bus', 'gateway', 'topology', 'observe', 'cli/commands'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(join(folder, name), 'utf8')))
 
 let scrape: Scrape
 beforeAll(async () => {
@@ -100,6 +104,13 @@ describe('docs/OBSERVABILITY.md', () => {
     for (const field of named) {
       expect([field, documented.has(field), lines.some((line) => field in line)]).toEqual([field, true, true])
     }
+  })
+
+  test('has every actor that has a level of its own, and each of them writes lines', () => {
+    const row = rowsOf('Logs').find(([name]) => nameIn(name) === 'actor') ?? []
+    expect([...(row[1] ?? '').matchAll(/`(.*?)`/g)].map(([, name]) => name)).toEqual(loggedActors)
+    const written = new Set(sourcesOfNodes().flatMap((text) => [...text.matchAll(/\bactor: '([a-z]+)'/g)].map(([, name]) => name)))
+    expect(loggedActors.filter((name) => !written.has(name))).toEqual([])
   })
 
   test('has every alert, and no other', () => {

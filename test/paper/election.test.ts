@@ -420,7 +420,7 @@ describe('thesis 6.2, CheckQuorum', () => {
   })
 })
 
-describe('DESIGN 3, a leader that commits nothing', () => {
+describe('beyond the paper, a leader that commits nothing', () => {
   const leadFor = (ticks: number, diskStalled: boolean, prepare: (h: ReturnType<typeof createServing>) => void = () => {}) => {
     const h = createServing()
     prepare(h)

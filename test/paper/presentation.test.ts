@@ -1,4 +1,7 @@
-/** A member presents itself after every start, and is refused when its disk forgot what it promised (DESIGN 5; beyond the paper). */
+/**
+ * A member presents itself after every start, and is refused when its disk forgot what it promised (docs/adr/0005-presentation.md; beyond
+ * the paper).
+ */
 
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, idOf } from '../support/raftHarness.ts'

@@ -1,4 +1,4 @@
-/** Changing the members of a group, at the order of the meta group (section 6; thesis chapter 4; DESIGN 6). */
+/** Changing the members of a group, at the order of the meta group (section 6; thesis chapter 4). */
 
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, idOf } from '../support/raftHarness.ts'

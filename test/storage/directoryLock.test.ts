@@ -91,7 +91,7 @@ describe('the lock of a data directory', () => {
   })
 
   test('says what is wrong with a directory that is missing, or whose path is too long', async () => {
-    expect((await acquire(join(root, 'missing'))).error).not.toBeNull()
+    expect((await acquire(join(root, 'missing'))).error).toMatchObject({ code: 'ENOENT' })
     const long = join(root, 'x'.repeat(120))
     mkdirSync(long)
     expect((await acquire(long)).error).toMatchObject({ code: 'ENAMETOOLONG' })

@@ -179,18 +179,18 @@ const readLog = async (run: Run, child: Child): Promise<readonly LogLine[]> => {
 
 const announce = (run: Run): void => {
   const { plan, ports, core } = run
-  const refused = new Set(core.children.filter(({ phase }) => phase === 'refused').map(({ name }) => name))
+  const absent = new Map(core.children.flatMap(({ name, phase }) => (phase === 'refused' || phase === 'left' ? [[name, phase]] : [])))
   const rows = [
     ...plan.alsoThere.map(({ name, address }) => [name, '-', address]),
     ...[...run.children.values()].map(({ plan: child, running }) => [
-      child.name, refused.has(child.name) ? 'refused' : String(running?.pid ?? '-'), child.address,
+      child.name, absent.get(child.name) ?? String(running?.pid ?? '-'), child.address,
     ]),
   ]
   const header = ['NAME', 'PID', 'LISTENS ON']
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
   ports.say('shardkv is ready')
   for (const row of [header, ...rows]) ports.say(`  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}`)
-  const page = [...run.children.values()].find(({ plan: { healthPort } }) => healthPort !== undefined)?.plan.healthPort
+  const page = plan.children.find(({ name, healthPort }) => healthPort !== undefined && !absent.has(name))?.healthPort
   if (page !== undefined) ports.say(`  watch it: http://127.0.0.1:${page}/`)
   ports.say(`  data and logs: ${plan.directory}`)
 }

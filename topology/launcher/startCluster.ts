@@ -22,6 +22,8 @@ export interface StartOptions {
   /** A broker that runs already; undefined: start one. */
   readonly natsUrl?: string | undefined
   readonly logLevel: string
+  /** Nodes announce changes on `kv-changed.<key>`. */
+  readonly announceChanges?: boolean
 }
 
 export interface StartPorts extends LauncherPorts, ClusterPorts {
@@ -108,6 +110,7 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
       args: [
         ...first, 'node', '--id', name, '--dir', join(place.directory, name), '--servers', place.url,
         '--http-port', String(port), '--log-level', options.logLevel,
+        ...(options.announceChanges === true ? ['--announce-changes'] : []),
       ],
       env: ports.env,
       logPath: join(place.directory, 'logs', `${name}.log`),

@@ -5,15 +5,18 @@
  *   idle ──spawn──▶ starting ──ready──▶ ready ──exit──▶ backingOff ──due──▶ starting
  *                      │ exit 78, or START_ATTEMPTS_MAX exits without ever being ready
  *                      ▼
- *                   refused        every phase ──stop──▶ stopping ──exit──▶ stopped
+ *               refused, or left   every phase ──stop──▶ stopping ──exit──▶ stopped
  *
- * Invariants: a refused child is never spawned again; while stopping nothing is spawned; every child that was spawned is signalled
- * until it has exited. A restart waits BACKOFF_MS_MIN, doubled for each exit in a row, up to BACKOFF_MS_MAX; a child that was
- * ready for STABLE_MS starts from the minimum again.
+ * A node that is drained ends with 0, as one does that is stopped by a signal; only its next start says that it has left, by refusing.
+ * That is meant, so it counts neither as failed nor towards a majority.
+ *
+ * Invariants: a child that has refused or left is never spawned again; while stopping nothing is spawned; every child that was spawned
+ * is signalled until it has exited. A restart waits BACKOFF_MS_MIN, doubled for each exit in a row, up to BACKOFF_MS_MAX; a child that
+ * was ready for STABLE_MS starts from the minimum again.
  */
 
 import { must } from '../../actors/kernel/assert.ts'
-import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
+import { EXIT_REFUSED, HAS_LEFT } from '../../actors/node/protocol.ts'
 import type { ChildKind, ChildSpec, SupervisorEffect, SupervisorEvent } from './protocol.ts'
 
 export const BACKOFF_MS_MIN = 250
@@ -25,7 +28,7 @@ export const START_ATTEMPTS_MAX = 5
 export const NODE_DRAIN_MS_MAX = 15_000
 export const BROKER_STOP_MS_MAX = 5_000
 
-type Phase = 'idle' | 'starting' | 'ready' | 'backingOff' | 'refused' | 'stopping' | 'stopped'
+type Phase = 'idle' | 'starting' | 'ready' | 'backingOff' | 'refused' | 'left' | 'stopping' | 'stopped'
 
 interface Child {
   readonly name: string
@@ -61,13 +64,16 @@ export const startAll = (core: Supervision, kind: ChildKind): void => {
 }
 
 export const isUp = (core: Supervision, kind: ChildKind): boolean =>
-  ofKind(core, kind).every(({ phase }) => phase === 'ready' || phase === 'refused')
+  ofKind(core, kind).every(({ phase }) => phase === 'ready' || phase === 'refused' || phase === 'left')
 
-/** The broker can not run, or too few nodes are left for any majority. */
+/**
+ * The broker can not run, or so many of the nodes failed that the rest is no majority. Who has left is no member, and where all have, the
+ * broker is there for members that somebody else starts.
+ */
 export const isHopeless = (core: Supervision): boolean => {
-  const nodes = ofKind(core, 'node')
-  const able = nodes.filter(({ phase }) => phase !== 'refused').length
-  return able < Math.floor(nodes.length / 2) + 1 || ofKind(core, 'broker').some(({ phase }) => phase === 'refused')
+  const members = ofKind(core, 'node').filter(({ phase }) => phase !== 'left')
+  const failed = members.filter(({ phase }) => phase === 'refused').length
+  return (failed > 0 && 2 * failed >= members.length) || ofKind(core, 'broker').some(({ phase }) => phase === 'refused')
 }
 
 export const giveUp = (core: Supervision): void => {
@@ -76,7 +82,7 @@ export const giveUp = (core: Supervision): void => {
 }
 
 export const isGone = (core: Supervision, kind: ChildKind): boolean =>
-  ofKind(core, kind).every(({ phase }) => phase === 'stopped' || phase === 'idle' || phase === 'refused')
+  ofKind(core, kind).every(({ phase }) => phase === 'stopped' || phase === 'idle' || phase === 'refused' || phase === 'left')
 
 export const beginStop = (core: Supervision): void => {
   core.isStopping = true
@@ -118,6 +124,11 @@ export const handleExited = (core: Supervision, event: Extract<SupervisorEvent, 
   }
   if (child.phase === 'ready' && event.now - child.readyAt >= STABLE_MS) child.exits = 0
   child.exits += 1
+  if (event.code === EXIT_REFUSED && event.reason.includes(HAS_LEFT)) {
+    child.phase = 'left'
+    say(core, `${child.name} has left the cluster, as it was told, and is not started; "shardkv node --join" brings it back`)
+    return
+  }
   const attemptsMax = child.kind === 'broker' ? 1 : START_ATTEMPTS_MAX
   if (event.code === EXIT_REFUSED || (!child.wasReady && child.exits >= attemptsMax)) {
     child.phase = 'refused'

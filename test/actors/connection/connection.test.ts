@@ -188,7 +188,7 @@ describe('a deadline', () => {
 })
 
 describe('a connection at its limit', () => {
-  test('is throttled at the high-water mark until the low-water mark, by requests (P6)', () => {
+  test('is throttled at the high-water mark until the low-water mark, by requests', () => {
     const harness = createHarness({ limits: { inFlightRequestsMax: 4 } })
     for (let i = 0; i < 4; i += 1) {
       harness.ask(put('a'), { shard: shardId(i) })

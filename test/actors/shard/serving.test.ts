@@ -162,7 +162,7 @@ describe('a serving shard', () => {
 
   const verdictsWhen = (policies: readonly Policy[], ask: (policy: Policy) => readonly string[] | undefined) => policies.map(ask)
 
-  test('refuses above its limits: indefinitely by slot, where a successor may hold a copy, definitely elsewhere (P6)', () => {
+  test('refuses above its limits: indefinitely by slot, where a successor may hold a copy, definitely elsewhere', () => {
     const limits = [{ pendingOperationsMax: 1 }, { pendingBytesMax: 13 }]
     for (const limit of limits) {
       const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) => {

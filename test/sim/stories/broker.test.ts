@@ -1,6 +1,6 @@
 /**
  * The broker between everybody, and its own ways to fail. Sources: TigerBeetle's replica_test.zig ("Cluster: network: partition
- * client-primary ..."), NATS' documentation, RELIABILITY T12, T13, T21 to T23. Names are theirs, words and code are ours.
+ * client-primary ..."), NATS' documentation, docs/TESTING.md T12, T13, T21 to T23. Names are theirs, words and code are ours.
  */
 
 import { expect, test } from '@jest/globals'
@@ -11,7 +11,7 @@ import type { Story } from '../story.ts'
 
 const links = (story: Story): string[] => story.nodes.flatMap(({ id }) => [id, `${id}/control`])
 
-/** RELIABILITY T12: a broker that restarts. */
+/** docs/TESTING.md T12: a broker that restarts. */
 test('while the broker is gone nothing is acknowledged, and afterwards everything goes on', () => {
   const story = tellStory(601)
   const { broker } = story.simulation.cluster
@@ -26,7 +26,7 @@ test('while the broker is gone nothing is acknowledged, and afterwards everythin
   story.end()
 })
 
-/** RELIABILITY T12, T13: a half-open link, then everything at once. */
+/** docs/TESTING.md T12, T13: a half-open link, then everything at once. */
 test('a leader behind a half-open link gets ten seconds at once, and acknowledges nothing of it wrongly', () => {
   const story = tellStory(602)
   const { broker } = story.simulation.cluster
@@ -45,7 +45,7 @@ test('a leader behind a half-open link gets ten seconds at once, and acknowledge
   story.end()
 })
 
-/** RELIABILITY T12: a peer's link is half open. */
+/** docs/TESTING.md T12: a peer's link is half open. */
 test('a follower behind a half-open link slows nobody, and reads its backlog in order', () => {
   const story = tellStory(603)
   const { broker } = story.simulation.cluster
@@ -113,7 +113,7 @@ test('when nobody leads the broker says so, and what it refused never happens', 
   story.end()
 })
 
-/** RELIABILITY T23. */
+/** docs/TESTING.md T23. */
 test.each([
   ['the broker', true],
   ['a node', false],
@@ -131,7 +131,7 @@ test.each([
   story.end()
 })
 
-/** RELIABILITY T22: a reply must not become a message between nodes. */
+/** docs/TESTING.md T22: a reply must not become a message between nodes. */
 test('a request that wants its answer on a subject of the nodes is dropped, and counted', () => {
   const story = tellStory(609)
   const { cluster } = story.simulation

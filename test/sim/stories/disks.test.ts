@@ -1,6 +1,6 @@
 /**
  * Disks that forget, lie, fill, stall and decay. Sources: TigerBeetle's replica_test.zig ("Cluster: recovery: ..."), etcd issue 14370,
- * RELIABILITY T4 to T8, T16, T17, T24. Names are theirs, words and code are ours.
+ * docs/TESTING.md T4 to T8, T16, T17, T24. Names are theirs, words and code are ours.
  */
 
 import { expect, test } from '@jest/globals'
@@ -16,7 +16,7 @@ const smallSegments = { segmentBytes: 12 * 1_024, snapshotLogBytes: 1_024 * 1_02
 const isQuarantined = (machine: Machine): boolean =>
   machine.node?.report().replicas.some(({ quarantined }) => quarantined !== undefined) === true
 
-/** RELIABILITY T4; TiKV issue 994. */
+/** docs/TESTING.md T4; TiKV issue 994. */
 test('all members lose power at once, with everything unsynced: what was acknowledged is there', () => {
   const story = tellStory(2, slow)
   story.putMany('k', 20)
@@ -26,7 +26,7 @@ test('all members lose power at once, with everything unsynced: what was acknowl
   story.end()
 })
 
-/** etcd issue 14370: a cluster of one lost an acknowledged write. RELIABILITY T4. */
+/** etcd issue 14370: a cluster of one lost an acknowledged write. docs/TESTING.md T4. */
 test('a cluster of one that loses power right after an OK has the write', () => {
   const story = tellStory(502, { ...one, ...slow })
   for (let i = 0; i < 8; i += 1) {
@@ -53,7 +53,7 @@ test('a cluster of one whose log is damaged serves nothing rather than less than
   expect(answers.filter(({ status }) => status === 'OK' || status === 'NOT_FOUND')).toEqual([])
 })
 
-/** "Cluster: view-change: DVC, 1+1/2 faulty header stall, 2+1/3 faulty header succeed"; RELIABILITY T24. */
+/** "Cluster: view-change: DVC, 1+1/2 faulty header stall, 2+1/3 faulty header succeed"; docs/TESTING.md T24. */
 test('a damaged member does not complete a quorum; with the third one everything is there again', () => {
   const story = tellStory(504, smallSegments)
   story.putMany('k', 10, 200)
@@ -85,7 +85,7 @@ test('when two of three logs are damaged the cluster stands still: it shows noth
   expect(answers.filter(({ status }) => status === 'OK' || status === 'NOT_FOUND')).toEqual([])
 })
 
-/** "Cluster: recovery: WAL prepare corruption (R=3, corrupt right of head)". RELIABILITY T7. */
+/** "Cluster: recovery: WAL prepare corruption (R=3, corrupt right of head)". docs/TESTING.md T7. */
 test('a minority with damaged logs costs nothing but the damaged member', () => {
   const story = tellStory(6, smallSegments)
   for (let i = 0; i < 60; i += 1) story.put(`k${i % 7}`, `v${i}`)
@@ -98,7 +98,7 @@ test('a minority with damaged logs costs nothing but the damaged member', () => 
   story.put('k', 'still')
 })
 
-/** RELIABILITY T7: a torn tail is no damage. NATS issue 7549. */
+/** docs/TESTING.md T7: a torn tail is no damage. NATS issue 7549. */
 test('torn pages of what was never synced are cut off, and nobody is quarantined for them', () => {
   const story = tellStory(507, { disk: { syncMsMean: 10, keep: 0.2, capacityBytes: Number.MAX_SAFE_INTEGER } })
   for (let i = 0; i < 8; i += 1) {
@@ -113,7 +113,7 @@ test('torn pages of what was never synced are cut off, and nobody is quarantined
   story.end()
 })
 
-/** RELIABILITY T8; NATS issue 7556. "Cluster: recovery: grid corruption (disjoint)", for one member. */
+/** docs/TESTING.md T8; NATS issue 7556. "Cluster: recovery: grid corruption (disjoint)", for one member. */
 test('a damaged snapshot is not believed: its member has everything from elsewhere, or says that it has not', () => {
   const story = tellStory(508, { snapshotLogBytes: 4_096, raftLimits: { tailEntriesMax: 0, tailBytesMax: 0 } })
   story.putMany('k', 80, 200)
@@ -128,7 +128,7 @@ test('a damaged snapshot is not believed: its member has everything from elsewhe
   expect(isQuarantined(victim) || story.contents(victim) === story.contents(story.leader())).toBe(true)
 })
 
-/** RELIABILITY T14, P8. */
+/** docs/TESTING.md T14. */
 test('an old data directory that is put back is quarantined, and nothing is lost', () => {
   const story = tellStory(5)
   const victim = putBackOldCopy(story)
@@ -136,7 +136,7 @@ test('an old data directory that is put back is quarantined, and nothing is lost
   expect(story.get('k')).toBe('new9')
 })
 
-/** RELIABILITY T24; CTRL (FAST'18). */
+/** docs/TESTING.md T24; CTRL (FAST'18). */
 test('a quarantined member stays out when it is restarted, and lends its vote to nobody', () => {
   const story = tellStory(510, smallSegments)
   story.putMany('k', 60, 200)
@@ -154,7 +154,7 @@ test('a quarantined member stays out when it is restarted, and lends its vote to
   expect(['timeout', 'noResponders', 'NO_QUORUM']).toContain(story.request('put', 'k', 'with one vote').status)
 })
 
-/** RELIABILITY T16. */
+/** docs/TESTING.md T16. */
 test('a full disk refuses writes, serves reads, and recovers by itself', () => {
   const story = tellStory(4)
   story.put('k', 'before')
@@ -195,7 +195,7 @@ test('a leader whose voters have full disks does not give its leadership away, a
   story.end()
 })
 
-/** RELIABILITY T17: fsyncgate. */
+/** docs/TESTING.md T17: fsyncgate. */
 test('a failed sync ends the process: it is never tried again, and the others have everything', () => {
   const story = tellStory(512)
   story.put('k', 'before')
@@ -209,7 +209,7 @@ test('a failed sync ends the process: it is never tried again, and the others ha
   story.end()
 })
 
-/** RELIABILITY T17: the restart is the sync that is tried again. The third member was away; the leader does not come back. */
+/** docs/TESTING.md T17: the restart is the sync that is tried again. The third member was away; the leader does not come back. */
 test('a failed sync, a restart, an acknowledgement, then power lost by both: the acknowledged write is there', () => {
   const story = tellStory(518, slow)
   story.put('k', 'before')

@@ -1,6 +1,6 @@
 /**
  * Nodes come and go, and replicas with them: what an operator asks of the cluster's map, and what becomes of keys, leaders and promises
- * meanwhile. DESIGN 6; issues of etcd (learners, #10727: a member removed while away), TiKV and CockroachDB gave ideas for what to fear.
+ * meanwhile. Issues of etcd (learners, #10727: a member removed while away), TiKV and CockroachDB gave ideas for what to fear.
  */
 
 import { describe, expect, test } from '@jest/globals'

@@ -125,7 +125,7 @@ test('a member that only a follower hears does not take leadership away again an
   story.end()
 })
 
-/** RELIABILITY T18: the ring, where majorities overlap and no two are equal. */
+/** docs/TESTING.md T18: the ring, where majorities overlap and no two are equal. */
 test('in a ring where each of five hears its neighbours only, writes go on', () => {
   const story = tellStory(109, five)
   story.settledLeader()
@@ -138,7 +138,7 @@ test('in a ring where each of five hears its neighbours only, writes go on', () 
   story.end()
 })
 
-/** RELIABILITY T18: the bridge. */
+/** docs/TESTING.md T18: the bridge. */
 test('two halves that see each other only through one member make progress together', () => {
   const story = tellStory(110, five)
   const [middle, ...others] = [...story.nodes].reverse()

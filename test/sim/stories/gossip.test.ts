@@ -1,6 +1,6 @@
 /**
- * What nodes believe of each other, as stories on whole simulated nodes: their reports tell, and nothing else changes by it (P5). Sources:
- * RELIABILITY 8; memberlist's tests of refutation and leave. Words and code are ours.
+ * What nodes believe of each other, as stories on whole simulated nodes: their reports tell, and nothing else changes by it. Sources:
+ * docs/SCALE.md; memberlist's tests of refutation and leave. Words and code are ours.
  */
 
 import { expect, test } from '@jest/globals'

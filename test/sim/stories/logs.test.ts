@@ -9,7 +9,7 @@ import { tellStory } from '../story.ts'
 
 const noTail = { raftLimits: { tailEntriesMax: 0, tailBytesMax: 0 } }
 
-/** TestLeaderElectionOverwriteNewerLogs; RELIABILITY T21, T26. */
+/** TestLeaderElectionOverwriteNewerLogs; docs/TESTING.md T21, T26. */
 test('what only a deposed leader has is replaced, and nobody ever heard OK for it', () => {
   const story = tellStory(201)
   story.put('k', 'before')
@@ -58,7 +58,7 @@ test('messages of an old leader that arrive a term late change nothing', () => {
   story.end()
 })
 
-/** TestLogReplicationWithReorderedMessage; RELIABILITY T11. */
+/** TestLogReplicationWithReorderedMessage; docs/TESTING.md T11. */
 test('a network that doubles and reorders every second message neither loses nor repeats an increment', () => {
   const story = tellStory(204, { network: { loss: 0.05, duplication: 0.5, delayMsMean: 10, reorderMsMax: 500 } })
   for (let i = 0; i < 40; i += 1) story.insist('incr', 'n', '1', { 'Kv-Request-Id': `add${i}` })

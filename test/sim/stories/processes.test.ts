@@ -1,5 +1,5 @@
 /**
- * Processes that stop, sleep and die. Sources: RELIABILITY T21, T26; Jepsen's pause nemesis; etcd issue 15247 (a leader that slept
+ * Processes that stop, sleep and die. Sources: docs/TESTING.md T21, T26; Jepsen's pause nemesis; etcd issue 15247 (a leader that slept
  * and still thought it led revoked leases). Words and code are ours.
  */
 
@@ -9,7 +9,7 @@ import { tellStory } from '../story.ts'
 
 const patient = { 'Kv-Timeout-Ms': '30000' }
 
-/** RELIABILITY T21, reproduced on a broker by us. */
+/** docs/TESTING.md T21, reproduced on a broker by us. */
 test('a leader that was stopped for ten seconds wakes to its backlog and executes none of it', () => {
   const story = tellStory(3)
   story.put('n', '0')
@@ -25,7 +25,7 @@ test('a leader that was stopped for ten seconds wakes to its backlog and execute
   story.end()
 })
 
-/** RELIABILITY T26: what depends on the state is decided where it is applied. */
+/** docs/TESTING.md T26: what depends on the state is decided where it is applied. */
 test('a leader that slept refuses nobody for a state that is no longer true', () => {
   const story = tellStory(902)
   const first = story.insist('put', 'k', 'old')
@@ -97,7 +97,7 @@ test('everybody sleeps for an hour at once, and goes on as if nothing had been',
   story.end()
 })
 
-/** RELIABILITY 6: kill, rolling. */
+/** Kill, rolling. */
 test('a member is killed every second for half a minute, each in turn, and every increment counts once', () => {
   const story = tellStory(907)
   for (let i = 0; i < 24; i += 1) {
@@ -126,7 +126,7 @@ test('a member that dies again and again before it has started harms nobody and 
   expect(story.revision(victim)).toBe(story.revision(story.leader()))
 })
 
-/** RELIABILITY T13; docs/GUARANTEES.md: every queue has a limit. */
+/** docs/TESTING.md T13; docs/GUARANTEES.md: every queue has a limit. */
 test('a burst above every limit is refused with the time to wait, and the shard lives on', () => {
   const story = tellStory(909)
   story.settledLeader()

@@ -1,5 +1,6 @@
 /**
- * Reads are never stale. Sources: etcd-io/raft raft_test.go (TestReadOnly...), etcd issues, RELIABILITY T1 to T3. Words and code are ours.
+ * Reads are never stale. Sources: etcd-io/raft raft_test.go (TestReadOnly...), etcd issues, docs/TESTING.md T1 to T3.
+ * Words and code are ours.
  */
 
 import { expect, test } from '@jest/globals'
@@ -7,7 +8,7 @@ import { tellStory } from '../story.ts'
 
 const patient = { 'Kv-Timeout-Ms': '30000' }
 
-/** RELIABILITY T1; Redis-Raft issue 19, dqlite issue 258. */
+/** docs/TESTING.md T1; Redis-Raft issue 19, dqlite issue 258. */
 test('a deposed leader answers no read, and its successor shows the newest write', () => {
   const story = tellStory(1)
   story.put('k', 'old')
@@ -35,7 +36,7 @@ test('a new leader shows what its predecessor acknowledged last, from its very f
   story.end()
 })
 
-/** RELIABILITY T2; etcd issue 20418: an answer to an earlier round must not confirm a later read. */
+/** docs/TESTING.md T2; etcd issue 20418: an answer to an earlier round must not confirm a later read. */
 test('confirmations that were on their way for eight seconds confirm nothing', () => {
   const story = tellStory(303)
   story.put('k', 'old')
@@ -50,7 +51,7 @@ test('confirmations that were on their way for eight seconds confirm nothing', (
   story.end()
 })
 
-/** RELIABILITY T3: a lease that outlived a pause. */
+/** docs/TESTING.md T3: a lease that outlived a pause. */
 test('a leader that was stopped answers no lease read of its backlog with what has changed meanwhile', () => {
   const story = tellStory(304)
   story.put('k', 'old')
@@ -65,7 +66,7 @@ test('a leader that was stopped answers no lease read of its backlog with what h
   story.end()
 })
 
-/** RELIABILITY T3: wall clocks are nobody's business. */
+/** docs/TESTING.md T3: wall clocks are nobody's business. */
 test('wall clocks that jump by an hour, each another way, make no lease read stale', () => {
   const story = tellStory(305)
   story.put('k', 'old')

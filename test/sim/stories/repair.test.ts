@@ -1,6 +1,6 @@
 /**
  * Replicas that a disk has damaged, and what becomes of them: each is replaced on its own node under a new id, through the conversation by
- * which replicas move. RELIABILITY T7, T14, T24; DESIGN 5 and 6; docs/adr/0009-replacement.md.
+ * which replicas move. docs/TESTING.md T7, T14, T24; docs/adr/0009-replacement.md.
  */
 
 import { describe, expect, test } from '@jest/globals'
@@ -144,7 +144,7 @@ describe('a replica with a damaged log', () => {
   })
 })
 
-/** RELIABILITY T14. */
+/** docs/TESTING.md T14. */
 test('an old data directory that is put back is replaced under new ids, and promises nothing under the old ones', () => {
   const story = tellStory(927)
   const victim = putBackOldCopy(story)

@@ -1,5 +1,5 @@
 /**
- * A request takes effect once, however often it is sent. Sources: RIFL (SOSP 2015), TigerBeetle's replica_test.zig, RELIABILITY T10.
+ * A request takes effect once, however often it is sent. Sources: RIFL (SOSP 2015), TigerBeetle's replica_test.zig, docs/TESTING.md T10.
  */
 
 import { expect, test } from '@jest/globals'
@@ -24,7 +24,7 @@ const insistOn = (story: Story, operation: Operation): OperationResult | null =>
   return result
 }
 
-/** RELIABILITY T10; TiDB's automatic retry, Redpanda. */
+/** docs/TESTING.md T10; TiDB's automatic retry, Redpanda. */
 test('a request id that is sent to two leaders in turn takes effect once', () => {
   const story = tellStory(7)
   const first = story.insist('incr', 'n', '5', { 'Kv-Request-Id': 'once' })

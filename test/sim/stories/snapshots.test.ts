@@ -15,7 +15,7 @@ const small = { snapshotLogBytes: 4_096, raftLimits: { tailEntriesMax: 0, tailBy
 const someFollower = (story: Story): Machine => must(story.followers()[0], 'there is a follower')
 const hasAll = (story: Story, machine: Machine): boolean => story.revision(machine) === story.revision(story.leader())
 
-/** slow_follower_after_compaction.txt; RELIABILITY T23. */
+/** slow_follower_after_compaction.txt; docs/TESTING.md T23. */
 test.each([
   ['by appends', 100 * 1_024 * 1_024],
   ['by a snapshot', 16 * 1_024],
@@ -58,7 +58,7 @@ test('a follower that is cut off while it receives a snapshot takes a newer one 
   story.end()
 })
 
-/** RELIABILITY T8: the old one is kept until the new one is verified. */
+/** docs/TESTING.md T8: the old one is kept until the new one is verified. */
 test('a follower that loses power while it receives a snapshot starts from what it had, and catches up', () => {
   const story = tellStory(404, small)
   story.putMany('early', 30, 100)
@@ -98,7 +98,7 @@ test('snapshots while everybody is up to date change nothing for anybody', () =>
   story.end()
 })
 
-/** RELIABILITY T10, planted bug M14: what was remembered must be in the snapshot. */
+/** docs/TESTING.md T10, planted bug M14: what was remembered must be in the snapshot. */
 test('a repeated request is recognised by a leader that knows the first only from a snapshot', () => {
   const story = tellStory(407, small)
   story.settledLeader()

@@ -116,10 +116,11 @@ describe('a new directory', () => {
 
   test('takes the size it is told, and a broker that runs already', async () => {
     const w = world()
-    const launcher = await launched(w, { nodes: 5, shards: 32, natsUrl: 'nats://far:4222' })
+    const launcher = await launched(w, { nodes: 5, shards: 32, natsUrl: 'nats://far:4222', announceChanges: true })
     await ready(w)
     expect(w.started).toHaveLength(5)
     expect(w.started[4]?.spec.args).toContain('nats://far:4222')
+    expect(w.started.every(({ spec }) => spec.args.includes('--announce-changes'))).toBe(true)
     expect(existsSync(join(directory, 'nats.conf'))).toBe(false)
     expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222/)
     launcher.stop()

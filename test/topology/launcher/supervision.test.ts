@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createShell } from '../../../actors/kernel/shell.ts'
+import { HAS_LEFT } from '../../../actors/node/protocol.ts'
 import { supervisorMachine } from '../../../topology/launcher/machine.ts'
 import {
   BACKOFF_MS_MAX, BACKOFF_MS_MIN, BROKER_STOP_MS_MAX, NODE_DRAIN_MS_MAX, STABLE_MS, START_ATTEMPTS_MAX, backoffMs, createSupervision,
@@ -98,6 +99,39 @@ describe('starting', () => {
     expect(cluster.take()).toEqual(['exit 1'])
   })
 
+  test('nodes that have left are not missed: the others are a majority by themselves, and none of them may fail unseen', () => {
+    const cluster = supervise([broker, ...nodes(3)])
+    cluster.ready('nats-server')
+    cluster.take()
+    cluster.exit('n1', 78, `the node has ended: n1 ${HAS_LEFT}: start it with --join to add it again`)
+    cluster.exit('n2', 78, `the node has ended: n2 ${HAS_LEFT}: start it with --join to add it again`)
+    expect(cluster.take()).toEqual(['n1', 'n2'].map((name) =>
+      `say ${name} has left the cluster, as it was told, and is not started; "shardkv node --join" brings it back`))
+    cluster.ready('n3')
+    cluster.pass(BACKOFF_MS_MAX)
+    expect(cluster.take()).toEqual(['announce'])
+    cluster.stop()
+    cluster.exit('n3', 0)
+    cluster.exit('nats-server', 0)
+    expect(cluster.take()).toEqual(['SIGTERM n3', 'SIGTERM nats-server', 'exit 0'])
+  })
+
+  test('where all nodes have left, the broker stays for members of somebody else', () => {
+    const cluster = supervise([broker, ...nodes(3)])
+    cluster.ready('nats-server')
+    for (const { name } of nodes(3)) cluster.exit(name, 78, `${name} ${HAS_LEFT}`)
+    expect(cluster.take()).toContain('announce')
+    expect(cluster.state()).toBe('ready')
+  })
+
+  test('of the nodes that have not left, half that refuse are one too many', () => {
+    const cluster = supervise([broker, ...nodes(3)])
+    cluster.ready('nats-server')
+    cluster.exit('n1', 78, `n1 ${HAS_LEFT}`)
+    cluster.exit('n2', 78, 'another process holds the directory')
+    expect(cluster.take()).toContain('SIGTERM n3')
+  })
+
   test(`a node that never becomes ready is given up after ${START_ATTEMPTS_MAX} exits`, () => {
     const cluster = supervise(nodes(3))
     cluster.take()
@@ -147,6 +181,18 @@ describe('restarting', () => {
     cluster.pass(STABLE_MS)
     cluster.exit('n1')
     expect(cluster.take().join()).toContain('restarting in 0.25 s')
+  })
+
+  test('a node that was drained is started once more, says that it has left, and is left alone', () => {
+    const cluster = running()
+    cluster.exit('n2', 0)
+    cluster.pass(BACKOFF_MS_MIN)
+    expect(cluster.take()).toEqual(['say n2 ended (exit code 0); restarting in 0.25 s', 'spawn n2'])
+    cluster.exit('n2', 78, `n2 ${HAS_LEFT}`)
+    cluster.pass(BACKOFF_MS_MAX)
+    expect(cluster.take()).toEqual([
+      'say n2 has left the cluster, as it was told, and is not started; "shardkv node --join" brings it back',
+    ])
   })
 
   test('a running node that starts to refuse is not restarted', () => {
