@@ -20,6 +20,14 @@
  *      that names a start it is not. Two such refusals in a group of three, and it never elects again.
  * Starts have no order that a restored directory could not repeat, so nothing in the message tells old from new. Rule: n1 asks, with a
  * fresh number, and judges what was presented when that very start has repeated the number. A start that is over can not.
+ *
+ * Why whoever is accepted confirms nothing more (test: "a late presentation of a living start, to a peer that has started anew ..."):
+ *   1. n2 starts and presents (term 0) to n1; the message is held up. A repeated one is accepted.
+ *   2. n1 starts again, and no longer knows which start of n2 it has accepted. n2 goes on: it elects n1 in term 3 and takes its entries.
+ *   3. The message of step 1 arrives. n1 asks whether that start lives, and it does; it shows less than n2 has promised since.
+ *   4. If n2 confirmed, it would be refused, and halt for good, and has forgotten nothing.
+ * Rule: a start asks each peer for its judgement once, before its first promise to it. A start that forgot has been accepted by nobody,
+ * so it confirms. Nothing waits for an answer: n1 counts n2 because n2 has accepted n1's own presentation.
  */
 
 import { createProgress } from './progress.ts'
@@ -94,7 +102,8 @@ const challenge = (core: RaftCore, { from, incarnation, term, vote, lastTerm, la
 
 export const handlePresentChallenged = (core: RaftCore, event: Received<'raft.presentChallenged'>): void => {
   const { from, incarnation, challenge: asked } = event
-  if (incarnation === core.presenting.own.incarnation) send(core, from, { type: 'raft.presentConfirmed', incarnation, challenge: asked })
+  if (incarnation !== core.presenting.own.incarnation || isAcceptedBy(core, from)) return
+  send(core, from, { type: 'raft.presentConfirmed', incarnation, challenge: asked })
 }
 
 /** The peer has just started. Its log may have lost what was not durable: as leader, find out where it stands from the beginning. */

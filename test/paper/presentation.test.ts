@@ -1,6 +1,7 @@
 /** A member presents itself after every start, and is refused when its disk forgot what it promised (DESIGN 5; beyond the paper). */
 
 import { describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
 import { createHarness, idOf } from '../support/raftHarness.ts'
 import { append, createServing, createSolo, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
 import { copyImage, createRaftDisk } from '../support/raftDisk.ts'
@@ -297,6 +298,49 @@ describe('a presentation is judged when its start is known to live', () => {
     say(h, 2, newer)
     const [first, second] = sentOf(takeSent(h), 'raft.presentChallenged')
     expect(second).toEqual(first)
+  })
+
+  test('a late presentation of a living start, to a peer that has started anew since, refuses nobody', () => {
+    const h = createHarness({ isWarm: false })
+    h.tickOnly(2, 1)
+    const late = must(h.network.splice(h.network.findIndex(({ to }) => to === idOf(1)), 1)[0], 'it has presented')
+    h.tick(60)
+    h.crash(1)
+    h.restart(1)
+    h.tick(40)
+    h.campaign(1)
+    h.propose(1, 'a promise that the late presentation does not show')
+    h.stabilize()
+    h.deliver(late)
+    h.stabilize()
+    expect(h.members.map(({ core }) => core.quarantined)).toEqual([undefined, undefined, undefined])
+    h.propose(1, 'and it is counted on')
+    h.tick(2)
+    expect(h.member(1).core.leading.progress.get(idOf(2))?.matchIndex).toBe(h.member(1).core.commitIndex)
+  })
+
+  test('a start that forgot is refused by a peer that has started anew, if it had promised that start something', () => {
+    const h = createHarness()
+    h.campaign(1)
+    const copy = createRaftDisk().durable
+    copyImage(h.member(2).disk.durable, copy)
+    h.crash(1)
+    h.restart(1)
+    h.tick(60)
+    h.campaign(1)
+    h.stabilize()
+    h.crash(2)
+    copyImage(copy, h.member(2).disk.durable)
+    h.restart(2)
+    h.tick(4)
+    expect(h.member(2).core.role).toBe('halted')
+  })
+
+  test('a member that has been accepted asks for no other judgement', () => {
+    const h = started()
+    say(h, 2, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) })
+    say(h, 2, { type: 'raft.presentChallenged', incarnation: ownIncarnation(h), challenge: 7 })
+    expect(answers(h)).toEqual([])
   })
 
   test('a member confirms its own start, and no other', () => {
