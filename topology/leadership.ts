@@ -143,7 +143,9 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
     if (moves.size > 0) succession.note(led(), now)
     for (const [shard, move] of moves) {
       const replica = host.of(shard)
-      if (replica !== undefined) review(replica, move, now)
+      // A replica may leave this node, or its file be found damaged, in the middle of a move. It must not count as one under way for ever.
+      if (replica === undefined) moves.delete(shard)
+      else review(replica, move, now)
     }
   }
 

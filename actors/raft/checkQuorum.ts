@@ -5,8 +5,8 @@
  *   follower that lost this leader has begun to elect another. The age counts from when the round was sent: after a pause the
  *   first tick, which comes before any message (kernel/ticker.ts), shows a leader as old as it is, and it steps down before it
  *   serves anything.
- * - Entries wait, and for several election timeouts none has been emitted and no snapshot transfer has advanced: its data path or its
- *   disk is stuck while its heartbeats pass.
+ * - Entries wait, and for several election timeouts none has been emitted and no snapshot transfer to a voter has advanced: its data
+ *   path or its disk is stuck while its heartbeats pass. (A learner's transfer says nothing: no commit waits for it.)
  *   Another leader may do better, unless so many members report a stalled disk that no quorum is left without one.
  * - It is not a voter of the configuration that has committed (thesis 4.2.2).
  */

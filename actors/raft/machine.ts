@@ -37,7 +37,8 @@ import {
 import { handleAppend, handleHeartbeat } from './following.ts'
 import { handleTransferLeadership } from './leadershipTransfer.ts'
 import {
-  handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal, isStranger,
+  handleOthersRefusal, handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal, isStranger,
+  tellRefused,
 } from './presentation.ts'
 import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
 import { handleReconfigure, isJointPhaseOver, leaveJointPhase, refuseReconfigure } from './reconfiguration.ts'
@@ -88,7 +89,7 @@ const because = (reason: string) => ({ type: 'because', params: { reason } }) as
 
 /** The three questions, then what this state does with the message itself. */
 const hear = <Target extends 'follower' | 'learner', Rest extends readonly object[]>(target: Target, ...rest: Rest) => [
-  { guard: 'isStranger' },
+  { guard: 'isStranger', actions: 'tellRefused' },
   { guard: 'isUnpresented', actions: 'presentFirst' },
   { guard: 'isNewerTerm', target, reenter: true, actions: [because('a newer term is heard of'), 'readAgain'] },
   ...rest,
@@ -158,6 +159,8 @@ export const raftMachine = setup({
     tickAsCampaigner: on('tick', handleTickAsCampaigner),
     tickAsLeader: on('tick', handleTickAsLeader),
     presentFirst: ({ context, event }) => presentFirst(context.core, event),
+    tellRefused: ({ context, event }) => { if ('from' in event) tellRefused(context.core, event.from) },
+    heedOthersRefusal: on('raft.presentRefused', handleOthersRefusal),
     answerPresentation: on('raft.present', handlePresent),
     confirmPresence: on('raft.presentChallenged', handlePresentChallenged),
     judgePresentation: on('raft.presentConfirmed', handlePresentConfirmed),
@@ -207,10 +210,13 @@ export const raftMachine = setup({
     'raft.presentChallenged': { actions: 'confirmPresence' },
     'raft.presentConfirmed': { actions: 'judgePresentation' },
     'raft.presentAccepted': { actions: 'noteAccepted' },
-    'raft.presentRefused': { guard: 'isOwnRefusal', target: '.halted', actions: 'noteRefusal' },
+    'raft.presentRefused': [
+      { guard: 'isOwnRefusal', target: '.halted', actions: 'noteRefusal' },
+      { actions: 'heedOthersRefusal' },
+    ],
     'raft.halt': { target: '.halted', actions: 'noteHalt' },
     'raft.requestPreVote': [
-      { guard: 'isStranger' },
+      { guard: 'isStranger', actions: 'tellRefused' },
       { guard: 'isUnpresented', actions: 'presentFirst' },
       { actions: 'answerPreVote' },
     ],
@@ -248,7 +254,7 @@ export const raftMachine = setup({
           { actions: 'passTime' },
         ],
         'raft.timeoutNow': [
-          { guard: 'isStranger' },
+          { guard: 'isStranger', actions: 'tellRefused' },
           { guard: 'isUnpresented', actions: 'presentFirst' },
           { guard: 'maySucceed', target: 'candidate', actions: because('the leader hands over') },
         ],

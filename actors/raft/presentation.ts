@@ -10,7 +10,8 @@
  * leader, sends it nothing else. Nobody waits for a peer that is gone: presenting to all goes on for one maximum election
  * timeout (in which a started member neither votes nor campaigns anyway), and after that to whoever turns up.
  *
- * The presentation never changes while the member lives: it is what was durable at the start. `incarnation` tells the starts apart.
+ * A presentation is what was durable at the start, and does not change while the member lives, but as below. `incarnation` tells the
+ * starts apart.
  *
  * Why a presentation is judged only when its start is known to live (test: "a late presentation of an earlier start refuses nobody"):
  *   1. n2 starts and presents (term 4) to n1; the message is held up. n2 dies.
@@ -20,11 +21,27 @@
  *      that names a start it is not. Two such refusals in a group of three, and it never elects again.
  * Starts have no order that a restored directory could not repeat, so nothing in the message tells old from new. Rule: n1 asks, with a
  * fresh number, and judges what was presented when that very start has repeated the number. A start that is over can not.
+ *
+ * Why whoever is accepted confirms nothing more (test: "a late presentation of a living start, to a peer that has started anew ..."):
+ *   1. n2 starts and presents (term 0) to n1; the message is held up. A repeated one is accepted.
+ *   2. n1 starts again, and no longer knows which start of n2 it has accepted. n2 goes on: it elects n1 in term 3 and takes its entries.
+ *   3. The message of step 1 arrives. n1 asks whether that start lives, and it does; it shows less than n2 has promised since.
+ *   4. If n2 confirmed, it would be refused, and halt for good, and has forgotten nothing.
+ * Rule: a start asks each peer for its judgement once, before its first promise to it. A start that forgot has been accepted by nobody,
+ * so it confirms. Nothing waits for an answer: n1 counts n2 because n2 has accepted n1's own presentation.
+ *
+ * Why a refusal is for one start, and a living one that hears of another's presents itself anew (test: "a twin on an old copy ..."):
+ *   1. A second process is started as n2, on a copy of its directory that is a second old. Nobody tells it in time that n2 lives.
+ *   2. It presents to n1, shows that it lives, and shows less than n2 has promised n1. It is refused, halts, and its process ends.
+ *   3. n2 goes on, and n1 has no longer any use for it: what it says may be the other's. One more failure, and the group stands still.
+ * Rule: whoever speaks as a refused replica is told which start was refused. That one halts. A living one, which n1 had accepted, renews
+ * its presentation: what is durable now, under a new incarnation, and n1 judges it as any other. All it has promised was durable before.
  */
 
+import { must } from '../kernel/assert.ts'
 import { createProgress } from './progress.ts'
 import { isCurrent } from './membership.ts'
-import { lastIndexOf } from './log.ts'
+import { lastIndexOf, termAt } from './log.ts'
 import { acceptsPresentation, isAcceptedStart, isRefused, promiseOf } from './promises.ts'
 import { configurationOf, peersOf, send, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
@@ -70,16 +87,36 @@ export const handlePresentAccepted = (core: RaftCore, { from, incarnation }: Rec
   if (core.role === 'leader') wantFlush(core)
 }
 
-/** Meant for this start, not for an earlier one whose refusal came late. */
+/** Meant for this start, not for an earlier one whose refusal came late, nor for a twin. */
 export const isOwnRefusal = (core: RaftCore, { incarnation }: Received<'raft.presentRefused'>): boolean =>
   incarnation === core.presenting.own.incarnation
 
-/** A start that was accepted before is accepted again; any other must first show that it is alive. */
+/** The peer takes this member for the start that it refused, unless it is late: one way or the other a new judgement does no harm. */
+export const handleOthersRefusal = (core: RaftCore, { from }: Received<'raft.presentRefused'>): void => {
+  const { presenting, durability, log } = core
+  if (!isAcceptedBy(core, from) || presenting.saidThisTick.has(from) || !durability.isHardStateDurable) return
+  const lastIndex = durability.durableIndex
+  const lastTerm = must(termAt(log, lastIndex), 'only what is durable is compacted')
+  presenting.own = { incarnation: core.random.uint32(), term: core.term, vote: core.vote, lastTerm, lastIndex }
+  presenting.accepted.delete(from)
+  presentTo(core, from)
+}
+
+/** Whoever speaks as a refused replica is told which start was refused, at most once a tick. */
+export const tellRefused = (core: RaftCore, peer: ReplicaId): void => {
+  const { saidThisTick } = core.presenting
+  const incarnation = promiseOf(core, peer).refused
+  if (incarnation === undefined || saidThisTick.has(peer)) return
+  saidThisTick.add(peer)
+  refuse(core, peer, incarnation)
+}
+
+/** A start that was accepted before is accepted again, while none is refused; any other must first show that it is alive. */
 export const handlePresent = (core: RaftCore, event: Received<'raft.present'>): void => {
   const { from, incarnation } = event
   if (!isCurrent(configurationOf(core), from)) return
-  if (isRefused(core, from)) refuse(core, from, incarnation)
-  else if (isAcceptedStart(core, from, incarnation)) send(core, from, { type: 'raft.presentAccepted', incarnation })
+  if (promiseOf(core, from).refused === incarnation) refuse(core, from, incarnation)
+  else if (!isRefused(core, from) && isAcceptedStart(core, from, incarnation)) send(core, from, { type: 'raft.presentAccepted', incarnation })
   else challenge(core, event)
 }
 
@@ -94,7 +131,8 @@ const challenge = (core: RaftCore, { from, incarnation, term, vote, lastTerm, la
 
 export const handlePresentChallenged = (core: RaftCore, event: Received<'raft.presentChallenged'>): void => {
   const { from, incarnation, challenge: asked } = event
-  if (incarnation === core.presenting.own.incarnation) send(core, from, { type: 'raft.presentConfirmed', incarnation, challenge: asked })
+  if (incarnation !== core.presenting.own.incarnation || isAcceptedBy(core, from)) return
+  send(core, from, { type: 'raft.presentConfirmed', incarnation, challenge: asked })
 }
 
 /** The peer has just started. Its log may have lost what was not durable: as leader, find out where it stands from the beginning. */

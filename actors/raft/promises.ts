@@ -33,19 +33,20 @@ export const notePromise = (core: RaftCore, from: ReplicaId, said: { term: Term,
   known.matchIndex = Math.max(known.matchIndex, said.matchIndex ?? 0)
 }
 
-export const isRefused = (core: RaftCore, replica: ReplicaId): boolean => core.promises.get(replica)?.isRefused ?? false
+export const isRefused = (core: RaftCore, replica: ReplicaId): boolean => core.promises.get(replica)?.refused !== undefined
 
 /** Presented again while it lives: its promises since then are newer than what it started with. */
 export const isAcceptedStart = (core: RaftCore, replica: ReplicaId, incarnation: number): boolean =>
   promiseOf(core, replica).incarnation === incarnation
 
-/** Compares and remembers, for a start that is known to live: false when it has forgotten something, which is final. */
+/** Compares and remembers, for a start that is known to live: false when it has forgotten something, which is final for that start. */
 export const acceptsPresentation = (core: RaftCore, from: ReplicaId, presented: Presentation): boolean => {
   const known = promiseOf(core, from)
   if (isBelow(presented, known)) {
-    known.isRefused = true
+    known.refused = presented.incarnation
     return false
   }
+  known.refused = undefined
   known.incarnation = presented.incarnation
   const matchIndex = presented.lastTerm === presented.term ? presented.lastIndex : 0
   notePromise(core, from, { term: presented.term, vote: presented.vote, matchIndex })
@@ -60,7 +61,7 @@ const isBelow = (presented: Presentation, promised: PeerPromise): boolean => {
 export const promiseOf = (core: RaftCore, replica: ReplicaId): PeerPromise => {
   const known = core.promises.get(replica)
   if (known !== undefined) return known
-  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, claim: null, isRefused: false }
+  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, claim: null, refused: undefined }
   core.promises.set(replica, fresh)
   return fresh
 }

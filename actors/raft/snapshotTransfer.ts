@@ -9,10 +9,11 @@
  * silence makes it go back as well, and start anew when that was in vain. A transfer that began goes on with the same file even
  * when a newer snapshot is stored: two are kept. When its file is gone after all, the peer is probed again and gets the newest.
  *
- * A transfer that advances counts as progress of the leader (checkQuorum.ts). Otherwise:
+ * A transfer to a voter that advances counts as progress of the leader (checkQuorum.ts). Otherwise:
  * 1. Of three members one is dead and one needs a snapshot that takes longer than commitStallElections maximum election timeouts.
  * 2. Nothing commits until it is there, so the leader steps down; the next one begins the transfer anew, and steps down in turn.
  * 3. The group never commits again (test: "A leader whose quorum waits for a long transfer stays leader ...").
+ * One to a learner does not: nothing waits for it, and it would keep a leader in office whose own disk hangs.
  */
 
 import { assert } from '../kernel/assert.ts'
@@ -97,7 +98,7 @@ export const handleSnapshotAccepted = (core: RaftCore, event: Received<'raft.sna
     transfer.requestedBytes = Math.max(transfer.requestedBytes, event.nextOffset)
     transfer.retries = 0
     progress.silentTicks = 0
-    core.leading.stalledTicks = 0
+    if (!progress.isLearner) core.leading.stalledTicks = 0
   } else if (event.nextOffset === transfer.acknowledgedBytes && transfer.rewoundBytes !== event.nextOffset) {
     transfer.rewoundBytes = event.nextOffset
     rewind(transfer, event.nextOffset)

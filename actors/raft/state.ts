@@ -27,9 +27,10 @@ import type { RaftTiming } from './timing.ts'
 
 /** Which peers this member has presented itself to (presentation.ts). */
 export interface Presenting {
-  readonly own: Presentation
+  /** Of the start, or renewed since. */
+  own: Presentation
   readonly accepted: Set<ReplicaId>
-  /** Presented to since the last tick: a burst of appends is answered by one presentation. */
+  /** Presented to since the last tick, or told of a refusal: a burst of appends is answered once. */
   readonly saidThisTick: Set<ReplicaId>
   /** Ticks since the start, and since everybody was presented to. */
   ticks: number
@@ -62,8 +63,8 @@ export interface PeerPromise {
   incarnation: number | undefined
   /** Presented and not judged yet: whether that start is still alive was asked with this challenge. */
   claim: { readonly presented: Presentation; readonly challenge: number } | null
-  /** It presented less than it had promised. It counts for nothing until it comes back under a new replica id. */
-  isRefused: boolean
+  /** The start that presented less than had been promised. The replica counts for nothing until another start presents all of it. */
+  refused: number | undefined
 }
 
 /** A snapshot file this member has: what a transfer sends. */

@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
 import { createHarness, idOf } from '../support/raftHarness.ts'
 import { append, createServing, createSolo, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
 import { copyImage, createRaftDisk } from '../support/raftDisk.ts'
@@ -188,11 +189,37 @@ describe('the memory of promises', () => {
     expect(h.member(1).readyReads.has(read)).toBe(false)
     say(h, 2, { type: 'raft.requestVote', term: 9, lastTerm: 9, lastIndex: 99, transfer: true })
     expect(h.member(1).core).toMatchObject({ role: 'leader', term: 1 })
-    expect(takeSent(h).filter(({ to }) => to === idOf(2))).toEqual([])
-    say(h, 2, present({ incarnation: 78, term: 99 }))
+    const told = takeSent(h).filter(({ to }) => to === idOf(2)).map(({ message }) => message)
+    expect(told).toEqual([{ type: 'raft.presentRefused', incarnation: 77, term: 1, index: 2 }])
+    say(h, 2, present({ incarnation: 77, term: 99 }))
     expect(answers(h)).toEqual([`${idOf(2)} raft.presentRefused`])
     say(h, 3, { type: 'raft.appendAccepted', term: 1, matchIndex: 4 })
     expect(h.member(1).core.commitIndex).toBe(4)
+  })
+
+  test('A refused replica whose other start presents all that was promised counts again; one that presents less does not', () => {
+    const h = afterAccepting()
+    show(h, 2, present({ term: 0 }))
+    show(h, 2, present({ incarnation: 78, term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 }))
+    h.propose(1, 'y')
+    settleDisk(h)
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 3 })
+    expect(h.member(1).core.commitIndex).toBe(2)
+    takeSent(h)
+    show(h, 2, present({ incarnation: 79, term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 3 }))
+    say(h, 2, { type: 'raft.appendAccepted', term: 1, matchIndex: 3 })
+    expect(h.member(1).core.commitIndex).toBe(3)
+  })
+
+  test('A late presentation of the start that was accepted lifts no refusal: it must show that it lives', () => {
+    const h = afterAccepting()
+    const accepted = present({ incarnation: 70, term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 })
+    show(h, 2, accepted)
+    show(h, 2, present({ term: 0 }))
+    takeSent(h)
+    say(h, 2, accepted)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.presentChallenged`])
+    expect(h.member(1).core.promises.get(idOf(2))?.refused).toBe(77)
   })
 
   test('What a refused replica had accepted before its refusal is not counted', () => {
@@ -302,6 +329,49 @@ describe('a presentation is judged when its start is known to live', () => {
     expect(second).toEqual(first)
   })
 
+  test('a late presentation of a living start, to a peer that has started anew since, refuses nobody', () => {
+    const h = createHarness({ isWarm: false })
+    h.tickOnly(2, 1)
+    const late = must(h.network.splice(h.network.findIndex(({ to }) => to === idOf(1)), 1)[0], 'it has presented')
+    h.tick(60)
+    h.crash(1)
+    h.restart(1)
+    h.tick(40)
+    h.campaign(1)
+    h.propose(1, 'a promise that the late presentation does not show')
+    h.stabilize()
+    h.deliver(late)
+    h.stabilize()
+    expect(h.members.map(({ core }) => core.quarantined)).toEqual([undefined, undefined, undefined])
+    h.propose(1, 'and it is counted on')
+    h.tick(2)
+    expect(h.member(1).core.leading.progress.get(idOf(2))?.matchIndex).toBe(h.member(1).core.commitIndex)
+  })
+
+  test('a start that forgot is refused by a peer that has started anew, if it had promised that start something', () => {
+    const h = createHarness()
+    h.campaign(1)
+    const copy = createRaftDisk().durable
+    copyImage(h.member(2).disk.durable, copy)
+    h.crash(1)
+    h.restart(1)
+    h.tick(60)
+    h.campaign(1)
+    h.stabilize()
+    h.crash(2)
+    copyImage(copy, h.member(2).disk.durable)
+    h.restart(2)
+    h.tick(4)
+    expect(h.member(2).core.role).toBe('halted')
+  })
+
+  test('a member that has been accepted asks for no other judgement', () => {
+    const h = started()
+    say(h, 2, { type: 'raft.presentAccepted', incarnation: ownIncarnation(h) })
+    say(h, 2, { type: 'raft.presentChallenged', incarnation: ownIncarnation(h), challenge: 7 })
+    expect(answers(h)).toEqual([])
+  })
+
   test('a member confirms its own start, and no other', () => {
     const h = started()
     say(h, 2, { type: 'raft.presentChallenged', incarnation: ownIncarnation(h), challenge: 7 })
@@ -309,6 +379,55 @@ describe('a presentation is judged when its start is known to live', () => {
     expect(takeSent(h).map(({ message }) => message)).toEqual([
       { type: 'raft.presentConfirmed', incarnation: ownIncarnation(h), challenge: 7 },
     ])
+  })
+})
+
+describe('a twin on an old copy of the directory, beside the living member', () => {
+  /** Member 1 leads, member 2 has accepted two entries; then somebody who lives presents as member 2 without the second. */
+  const withTwinRefused = (): Harness => {
+    const h = createHarness()
+    h.campaign(1)
+    h.propose(1, 'in the copy')
+    h.propose(1, 'and not in it')
+    h.tick(4)
+    say(h, 2, present({ incarnation: 99, term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 }))
+    const [asked] = sentOf(takeSent(h), 'raft.presentChallenged')
+    say(h, 2, { type: 'raft.presentConfirmed', incarnation: 99, challenge: asked?.challenge ?? 0 })
+    expect(h.member(1).core.promises.get(idOf(2))?.refused).toBe(99)
+    return h
+  }
+
+  test('is refused, and the living member, which is told, is counted on again', () => {
+    const h = withTwinRefused()
+    h.tick(60)
+    expect(h.member(1).core.promises.get(idOf(2))?.refused).toBeUndefined()
+    h.crash(3)
+    const proposal = h.propose(h.leader().number, 'by two')
+    h.tick(4)
+    expect(h.leader().core.commitIndex).toBe(h.leader().proposed.get(proposal)?.index)
+  })
+
+  test('is refused, and the other two elect a leader when one of them is lost', () => {
+    const h = withTwinRefused()
+    h.crash(3)
+    h.tick(120)
+    expect(h.leader().core.leading.noopIndex).toBeLessThanOrEqual(h.leader().core.commitIndex)
+    expect(h.members.map(({ core }) => core.quarantined)).toEqual([undefined, undefined, undefined])
+  })
+
+  test('of which the living member hears twice in a tick renews once, and not before its term is durable', () => {
+    const h = createServing()
+    const before = ownIncarnation(h)
+    const refusal = { type: 'raft.presentRefused', incarnation: 99, term: 1, index: 2 } as const
+    h.member(1).core.durability.isHardStateDurable = false
+    say(h, 2, refusal)
+    expect(ownIncarnation(h)).toBe(before)
+    h.member(1).core.durability.isHardStateDurable = true
+    say(h, 2, refusal)
+    say(h, 2, refusal)
+    expect(answers(h)).toEqual([`${idOf(2)} raft.present`])
+    expect(h.member(1).core.presenting.own).toMatchObject({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 })
+    expect(ownIncarnation(h)).not.toBe(before)
   })
 })
 

@@ -97,6 +97,36 @@ describe('section 7', () => {
     expect(h.member(3).applied).toEqual(h.member(1).applied)
   })
 
+  test('A leader whose disk hangs steps down, although the transfer to a learner advances', () => {
+    const voters = [1, 2, 3].map(idOf)
+    const h = createHarness({
+      size: 4, configuration: { epoch: 0, voters, outgoing: [], learners: [] },
+      limits: { tailEntriesMax: 0, chunkBytesMax: 64, chunksInFlightMax: 1, moveBytesPerSecond: 5_120 },
+    })
+    h.campaign(1)
+    for (let i = 0; i < 200; i += 1) h.propose(1, `${i}`.padEnd(200, '.'))
+    h.stabilize()
+    h.snapshot(1)
+    h.order(1, { epoch: 2, voters, learners: [idOf(4)] })
+    h.tick()
+    h.frozenDisks.add(1)
+    h.propose(1, 'never durable here')
+    const { core, disk } = h.member(1)
+    const { commitStallElections, electionTicksMax } = core.timing
+    const acknowledged = (): number => core.leading.progress.get(idOf(4))?.transfer?.acknowledgedBytes ?? 0
+    let advances = 0
+    for (let ticks = 0; ticks <= commitStallElections * electionTicksMax + 2; ticks += 1) {
+      const before = acknowledged()
+      h.tick()
+      // Its files can be read.
+      disk.writes.splice(0).forEach((write) => (write.ticket === 0 ? write.done() : disk.writes.push(write)))
+      h.stabilize()
+      if (acknowledged() > before) advances += 1
+    }
+    expect(advances).toBeGreaterThan(10)
+    expect(core.role).not.toBe('leader')
+  })
+
   test('A replica whose transfer stalls is retried, in the end from the beginning with the newest snapshot', () => {
     const h = behind()
     h.setRoute(({ message }) => message.type !== 'raft.snapshotChunk')

@@ -26,6 +26,26 @@ describe('the disk watch', () => {
     expect(watch.isStalled(1_901)).toBe(true)
   })
 
+  test.each(['wal.retired', 'wal.adopted'] as const)('what a replica had waiting is over with %s: the log dropped it', (type) => {
+    const watch = createDiskWatch()
+    watch.submitted(append, 0)
+    watch.submitted(append, 0)
+    watch.submitted({ ...append, group: 2 }, 0)
+    watch.noticed({ type, group: 1, ticket: 7 }, 500)
+    watch.noticed({ ...appended, group: 2 }, 600)
+    expect(watch.isStalled(1e9)).toBe(false)
+    // What comes after it counts as ever.
+    watch.submitted(append, 1e9)
+    expect(watch.isStalled(1e9 + DISK_STALL_MS + 1)).toBe(true)
+  })
+
+  test('what other groups wait for is not over with it', () => {
+    const watch = createDiskWatch()
+    watch.submitted({ ...append, group: 2 }, 0)
+    watch.noticed({ type: 'wal.retired', group: 1, ticket: 7 }, 500)
+    expect(watch.isStalled(501 + DISK_STALL_MS)).toBe(true)
+  })
+
   test('an idle log is not a stalled one, a full disk is', () => {
     const watch = createDiskWatch()
     watch.submitted({ type: 'wal.close' }, 0)

@@ -65,11 +65,12 @@ const open = (shards: readonly ShardId[], more = 0) => {
   })
   const of = (shard: ShardId): Led => must(led.get(shard), 'it is led')
   const take = (): string[] => world.said.splice(0)
+  const remove = (shard: ShardId): void => { led.delete(shard) }
   const becomeQuiet = (shard: ShardId, now: number): void => {
     of(shard).state = 'leading.handingOver.quiet'
     leadership.onQuiet(shard, now)
   }
-  return { world, leadership, of, take, becomeQuiet }
+  return { world, leadership, of, take, remove, becomeQuiet }
 }
 
 const foreign = preferredIs(self, false)
@@ -135,6 +136,15 @@ describe('a leadership of another node\'s shard', () => {
     leadership.onTick(11_900)
     expect(take()).toEqual([`${first} shard.handOver`])
   })
+})
+
+test('a replica that leaves the node in the middle of its move keeps no other from moving', () => {
+  const { leadership, take, remove } = open(foreign)
+  leadership.onTick(1_000)
+  expect(take()).toEqual([`${first} shard.handOver`])
+  remove(first)
+  leadership.onTick(2_000)
+  expect(take()).toEqual([`${second} shard.handOver`])
 })
 
 describe('a person who names another leader', () => {

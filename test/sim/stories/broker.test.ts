@@ -7,6 +7,7 @@ import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { byteBudget } from '../../../bus/budget.ts'
 import { tellStory } from '../story.ts'
+import type { Inbound } from '../../../bus/port.ts'
 import type { Story } from '../story.ts'
 
 const links = (story: Story): string[] => story.nodes.flatMap(({ id }) => [id, `${id}/control`])
@@ -170,5 +171,27 @@ test('a presentation that is held up until its member has restarted refuses nobo
   // Only this member and the leader are left: if the leader refuses it, nothing commits again.
   story.losePower(must(story.followers().find((machine) => machine !== victim), 'there is another follower'))
   story.put('k', 'after')
+  story.end()
+})
+
+/** Planted bug M37b: the start lives, and it is its receiver that has restarted. */
+test('a presentation that comes once more when its receiver has restarted refuses nobody', () => {
+  const story = tellStory(610)
+  const { cluster } = story.simulation
+  const kept: Pick<Inbound, 'subject' | 'data'>[] = []
+  const keep = ({ subject, data }: Inbound): void => { kept.push({ subject, data: data.slice() }) }
+  const tap = cluster.connectClient('c8').bus.subscribe('skv.*.node.*.*', keep)
+  story.until('they have presented themselves', () => kept.length >= 6)
+  tap.unsubscribe()
+  const restarted = story.settledLeader()
+  story.losePower(restarted)
+  story.leaderBut(restarted)
+  story.start(restarted)
+  story.until('it leads again', () => story.leader() === restarted)
+  story.put('k', 'a promise to it')
+  const late = cluster.connectClient('c7').bus
+  for (const { subject, data } of kept) late.publish(subject, data)
+  story.run(2_000)
+  expect(story.nodes.map(({ node }) => node?.parts()?.host.damaged())).toEqual([[], [], []])
   story.end()
 })
