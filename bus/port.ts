@@ -5,6 +5,10 @@
  * Two implementations, one contract test: bus/nats.ts (the only importer of `nats`) and bus/memory.ts (simulator, tests).
  */
 
+/**
+ * One text for a name. Of a name that came several times, all values, a line end between them; and headers that can not be read are one
+ * entry under a name that nobody can send (bus/receivedHeaders.ts): who reads strictly refuses both.
+ */
 export type Headers = ReadonlyMap<string, string>
 
 export interface Inbound {
@@ -60,8 +64,11 @@ export interface RequestOptions {
   readonly headers?: Headers
 }
 
-/** Why a request has no answer. `noResponders` is definite (nobody received it); `timeout` and `closed` are not. */
-export type RequestFailure = 'noResponders' | 'timeout' | 'closed'
+/**
+ * Why a request has no answer. Only `noResponders` is definite: nobody received it. `noInbox`: the broker does not let this user hear answers,
+ * and whoever was asked may have done it. `unreadable`: there is an answer, and its headers can not be read.
+ */
+export type RequestFailure = 'noResponders' | 'timeout' | 'closed' | 'noInbox' | 'unreadable'
 
 export interface Bus {
   /**

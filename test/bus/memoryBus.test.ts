@@ -211,6 +211,20 @@ describe('the memory broker', () => {
     refused.unsubscribe()
   })
 
+  test('says what became of a request that it denies, and of one whose answer it denies', () => {
+    const { broker, b, runUntil } = setUp()
+    const outcomes: unknown[] = []
+    b.subscribe('may.be.asked', ({ reply }) => b.publish(reply, bytesOf('done')))
+    const askAs = (name: string, subscribe: readonly string[], subject: string): void =>
+      broker.connect({ name, permissions: { publish: ['may.>'], subscribe } })
+        .request(subject, bytesOf(''), { timeoutMs: 1_000 }, (failure) => outcomes.push(`${name}: ${failure}`))
+    askAs('deaf', [], 'may.be.asked')
+    askAs('mute', ['_INBOX.>'], 'other')
+    askAs('free', ['_INBOX.>'], 'may.be.asked')
+    runUntil(10)
+    expect(outcomes.toSorted()).toEqual(['deaf: noInbox', 'free: null', 'mute: noResponders'])
+  })
+
   test('overwrites the bytes when the handler returns, so that a kept view is noticed', () => {
     const { a, b, runUntil } = setUp()
     const kept: Inbound[] = []
