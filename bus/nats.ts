@@ -118,7 +118,8 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
       if (events.isConnected()) outbox.flush(settle)
       else queueMicrotask(() => settle(new Error('not connected: nothing can be confirmed')))
     },
-    drain: (done) => void connection.drain().catch(ignore).then(guard(done, failHandler)),
+    // The library's drain neither fails nor closes when the connection is lost meanwhile: it would dial for ever.
+    drain: (done) => void connection.drain().catch(ignore).then(() => connection.close()).catch(ignore).then(guard(done, failHandler)),
     close: () => void connection.close().catch(ignore),
     status: (): BusStatus => {
       const connected = events.isConnected()

@@ -19,7 +19,7 @@ import { kv, settledKv } from '../support/kv.ts'
 import { hpub, malformedHeaders, sayRaw } from '../support/rawNats.ts'
 import { until } from '../support/until.ts'
 import { ask, bytesOf, flushed, textOf } from './contract.ts'
-import type { Bus, Inbound } from '../../bus/port.ts'
+import type { Bus, BusEvent, Inbound } from '../../bus/port.ts'
 import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const copyOf = ({ subject, reply, data, headers }: Inbound): { subject: string; reply: string; text: string; headers: Inbound['headers'] } =>
@@ -176,4 +176,24 @@ describe('a user who may not hear on the inbox', () => {
     expect(await ask(hearing, 'other.put.a', bytesOf(''))).toEqual({ failure: 'noResponders', answer: null })
     hearing.close()
   })
+})
+
+describe('a broker that is gone', () => {
+  test('does not keep a drain from ending: the connection is closed, and nobody goes on dialling', async () => {
+    const server = await startNatsServer()
+    const bus = await connectNats({ servers: [server.url], name: 'test' })
+    const events: BusEvent[] = []
+    bus.onEvent((event) => events.push(event))
+    bus.subscribe('any', () => {})
+    await flushed(bus)
+    await server.kill()
+    await until(() => events.some(({ type }) => type === 'bus.disconnected'), 'the connection is lost')
+    let isDrained = false
+    bus.drain(() => { isDrained = true })
+    await until(() => isDrained, 'the drain has ended')
+    await until(() => events.at(-1)?.type === 'bus.closed', 'the connection is closed for good')
+    await server.launch()
+    expect(bus.status().connected).toBe(false)
+    await server.stop()
+  }, 20_000)
 })
