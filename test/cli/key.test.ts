@@ -117,6 +117,37 @@ describe('retries', () => {
     expect(err).toContain('may or may not have happened')
   })
 
+  test('a user who may not hear answers is told so at once, and not that nothing happened', async () => {
+    const cluster = fakeCluster(() => 'noInbox')
+    const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v')
+    expect([code, cluster.requests.length]).toEqual([4, 1])
+    expect(err).toContain('--inbox-prefix')
+    expect(err).toContain('may or may not have happened')
+  })
+
+  test.each<[string, FakeAnswer]>([
+    ['a definite refusal', { status: 'TOO_LARGE', value: 'too much', headers: { 'Kv-Definite': 'true' } }],
+    ['a lost session', { status: 'SESSION_EXPIRED', headers: { 'Kv-Definite': 'true' } }],
+  ])('%s after an attempt without an answer speaks of itself alone: the first may have happened', async (_name, refusal) => {
+    const { cluster, terminal } = answering('timeout', refusal)
+    const { code, err } = await terminal.run('put', 'k', 'v')
+    expect([code, cluster.requests.length]).toEqual([1, 2])
+    expect(err).toContain('it may have happened')
+  })
+
+  test('an answer to what was repeated under one id is the answer to all of it', async () => {
+    const conflict: FakeAnswer = { status: 'CONFLICT', headers: { 'Kv-Revision': '9', 'Kv-Definite': 'true' } }
+    expect((await answering('timeout', ok()).terminal.run('put', 'k', 'v')).code).toBe(0)
+    const { err } = await answering('timeout', conflict).terminal.run('put', 'k', 'v', '--if-revision', '1')
+    expect(err).toBe('shardkv: CONFLICT: the key is at revision 9; read it and try again\n')
+    expect((await answering('timeout', { status: 'NOT_FOUND' }).terminal.run('del', 'k')).code).toBe(3)
+  })
+
+  test('a read that is refused after an attempt without an answer may have done nothing', async () => {
+    const { terminal } = answering('timeout', { status: 'UNAUTHORIZED', headers: { 'Kv-Definite': 'true' } })
+    expect((await terminal.run('get', 'k')).err).toBe('shardkv: UNAUTHORIZED\n')
+  })
+
   test('what the cluster refuses for good is not repeated', async () => {
     const { cluster, terminal } = answering({ status: 'TOO_LARGE', value: 'a value has at most 524288 bytes',
       headers: { 'Kv-Definite': 'true' } })
