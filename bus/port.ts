@@ -65,8 +65,8 @@ export interface RequestOptions {
 }
 
 /**
- * Why a request has no answer. Only `noResponders` is definite: nobody received it. `noInbox`: the broker does not let this user hear answers,
- * and whoever was asked may have done it. `unreadable`: there is an answer, and its headers can not be read.
+ * Why a request has no answer. Only `noResponders` is definite: nobody received it. `noInbox`: the broker does not let this user hear
+ * answers, and whoever was asked may have done it. `unreadable`: there is an answer, and its headers can not be read.
  */
 export type RequestFailure = 'noResponders' | 'timeout' | 'closed' | 'noInbox' | 'unreadable'
 
@@ -84,7 +84,7 @@ export interface Bus {
     done: (failure: RequestFailure | null, answer: Inbound | null) => void) => void
   /** Calls back when the broker has received everything published before, or with an error when it can not be known. */
   readonly flush: (done: (error: Error | null) => void) => void
-  /** Unsubscribes, lets handlers finish, flushes, closes. */
+  /** Unsubscribes, lets handlers finish, flushes, closes. Without a connection nothing is left to wait for, and it closes. */
   readonly drain: (done: () => void) => void
   readonly close: () => void
   readonly status: () => BusStatus
