@@ -68,7 +68,9 @@ export const createRequests = ({ clock, inboxRoot, publish, subscribe }: Request
   const deaf = (): void => {
     subscription?.unsubscribe()
     subscription = null
-    for (const inbox of [...waiting.keys()]) finish(inbox, 'noInbox', null)
+    // Whoever is told may ask again at once: that is another request, with an inbox that was asked for anew.
+    const unheard = [...waiting.keys()]
+    for (const inbox of unheard) finish(inbox, 'noInbox', null)
   }
   return {
     request,

@@ -225,6 +225,18 @@ describe('the memory broker', () => {
     expect(outcomes.toSorted()).toEqual(['deaf: noInbox', 'free: null', 'mute: noResponders'])
   })
 
+  test('keeps apart a request whose answer it denies and the one that its caller then makes', () => {
+    const { broker, runUntil } = setUp()
+    const deaf = broker.connect({ name: 'deaf', permissions: { publish: ['may.>'], subscribe: [] } })
+    const told: string[] = []
+    deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (first) => {
+      deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (second) => told.push(`then ${second}`))
+      told.push(`first ${first}`)
+    })
+    runUntil(10)
+    expect(told).toEqual(['first noInbox', 'then noInbox'])
+  })
+
   test('overwrites the bytes when the handler returns, so that a kept view is noticed', () => {
     const { a, b, runUntil } = setUp()
     const kept: Inbound[] = []
