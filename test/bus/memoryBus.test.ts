@@ -230,11 +230,12 @@ describe('the memory broker', () => {
     const deaf = broker.connect({ name: 'deaf', permissions: { publish: ['may.>'], subscribe: [] } })
     const told: string[] = []
     deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (first) => {
-      deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (second) => told.push(`then ${second}`))
       told.push(`first ${first}`)
+      deaf.flush(() => told.push('a turn later'))
+      deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (second) => told.push(`then ${second}`))
     })
     runUntil(10)
-    expect(told).toEqual(['first noInbox', 'then noInbox'])
+    expect(told).toEqual(['first noInbox', 'a turn later', 'then noInbox'])
   })
 
   test('overwrites the bytes when the handler returns, so that a kept view is noticed', () => {
