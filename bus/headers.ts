@@ -9,6 +9,7 @@
 import { isSampled } from '../actors/kernel/trace.ts'
 import { REQUEST_ID_BYTES_MAX } from '../actors/shard/operation.ts'
 import { isHex64 } from '../topology/ids.ts'
+import { VALUES_APART, isMalformed } from './receivedHeaders.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Consistency, OperationResult, SessionRequest } from '../actors/shard/operation.ts'
 import type { ShardId } from '../topology/ids.ts'
@@ -34,6 +35,7 @@ export type HeadersResult =
 type Draft = { -readonly [Name in keyof RequestHeaders]: RequestHeaders[Name] }
 
 const KNOWN = 'Kv-If-Revision, Kv-Ttl-Ms, Kv-Request-Id, Kv-Consistency, Kv-Timeout-Ms'
+const UNREADABLE = 'the headers can not be read: a name is printable ASCII without blanks and colons, a value has no line ends'
 const none: HeadersResult = { ok: true, headers: {} }
 const decimal = /^(?:0|[1-9][0-9]{0,14})$/
 const plainId = /^[\x21-\x39\x3b-\x7e]+$/
@@ -42,6 +44,7 @@ const traceparent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 /** The typed headers, or what is wrong with one of them: the caller gets INVALID with the reason. */
 export const parseRequestHeaders = (headers: Headers | undefined): HeadersResult => {
   if (headers === undefined || headers.size === 0) return none
+  if (isMalformed(headers)) return { ok: false, reason: UNREADABLE }
   const draft: Draft = {}
   const seen = new Set<string>()
   for (const [name, value] of headers) {
@@ -51,7 +54,7 @@ export const parseRequestHeaders = (headers: Headers | undefined): HeadersResult
       if (trace !== null) draft.trace = trace
     }
     if (!lower.startsWith('kv-')) continue
-    const reason = seen.has(lower) ? 'is given twice' : readHeader(lower, value, draft)
+    const reason = seen.has(lower) || value.includes(VALUES_APART) ? 'is given twice' : readHeader(lower, value, draft)
     if (reason !== null) return { ok: false, reason: `header ${name.slice(0, 40)} ${reason}` }
     seen.add(lower)
   }

@@ -3,11 +3,12 @@
  */
 
 import { createLink } from './memoryLink.ts'
+import { createRequests } from './requests.ts'
 import { isSubjectMatch } from './subjectTrie.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Link, Outgoing, Receiver } from './memoryLink.ts'
 import type { SubjectTrie } from './subjectTrie.ts'
-import type { Bus, BusStatus, Headers, Inbound, PublishOptions, RequestFailure, RequestOptions } from './port.ts'
+import type { Bus, BusStatus, Headers, PublishOptions } from './port.ts'
 
 /** Allow lists of subjects with wildcards; everything else is denied. Publishing is checked on the mapped subject, as in NATS. */
 export interface Permissions {
@@ -35,11 +36,6 @@ export interface MemoryConnection {
   readonly name: string
   readonly bus: Bus
   readonly link: Link
-}
-
-interface Pending {
-  readonly done: (failure: RequestFailure | null, answer: Inbound | null) => void
-  readonly cancelTimer: () => void
 }
 
 const SERVER = { url: 'memory://broker', version: '0.0.0' }
@@ -94,7 +90,8 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
     exchange.route(connection, { subject: mapped, reply: options?.reply ?? '', data: new Uint8Array(data), headers: options?.headers })
     return 'sent'
   }
-  const requests = createRequests(exchange, `_INBOX.${options.number}`, { publish, subscribe })
+  const requests = createRequests({ clock: exchange.clock, inboxRoot: `_INBOX.${options.number}`, publish, subscribe })
+  link.onEvent(requests.told)
   const close = (): void => {
     if (!link.close()) return
     for (const subscription of subscriptions.keys()) drop(subscription)
@@ -132,43 +129,3 @@ const headerBytes = (headers: Headers | undefined): number => {
 }
 
 const isAllowed = (patterns: readonly string[], subject: string): boolean => patterns.some((pattern) => isSubjectMatch(pattern, subject))
-
-interface Requests {
-  readonly request: Bus['request']
-  readonly close: () => void
-}
-
-/** All requests of a connection share one inbox subscription, made with the first of them. */
-const createRequests = (exchange: Exchange, inboxRoot: string, port: Pick<Bus, 'publish' | 'subscribe'>): Requests => {
-  const { clock } = exchange
-  const waiting = new Map<string, Pending>()
-  let sequence = 0
-  let isOpen = true
-
-  const finish = (inbox: string, failure: RequestFailure | null, answer: Inbound | null): void => {
-    const pending = waiting.get(inbox)
-    if (pending === undefined) return
-    waiting.delete(inbox)
-    pending.cancelTimer()
-    pending.done(failure, answer)
-  }
-  const onAnswer = (answer: Inbound): void => {
-    if (answer.headers?.get('Status') === '503' && answer.data.length === 0) finish(answer.subject, 'noResponders', null)
-    else finish(answer.subject, null, answer)
-  }
-  const request = (subject: string, data: Uint8Array, options: RequestOptions, done: Pending['done']): void => {
-    if (sequence === 0 && isOpen) port.subscribe(`${inboxRoot}.*`, onAnswer)
-    sequence += 1
-    const inbox = `${inboxRoot}.${sequence}`
-    waiting.set(inbox, { done, cancelTimer: clock.after(options.timeoutMs, () => finish(inbox, 'timeout', null)) })
-    const headers = options.headers === undefined ? {} : { headers: options.headers }
-    if (!isOpen || port.publish(subject, data, { reply: inbox, ...headers }) !== 'sent') clock.defer(() => finish(inbox, 'closed', null))
-  }
-  return {
-    request,
-    close: () => {
-      isOpen = false
-      for (const inbox of waiting.keys()) clock.defer(() => finish(inbox, 'closed', null))
-    },
-  }
-}

@@ -6,16 +6,20 @@
  *   refused at once, and bytes that no ping has confirmed yet are bounded by `outboxBytesMax` (DESIGN 3).
  * - It keeps the caller's array until the next microtask. Here it is copied, since the port promises that.
  * - It prints and forgets an error thrown by a handler. Here it ends the process (DESIGN 2, fail-stop).
+ * - It decodes headers when they are asked for, and throws when they are malformed. Here that never is a handler's error: anybody may
+ *   send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
  * - It hands out permission errors in three places. Here they are one BusEvent.
  */
 
+import { randomBytes } from 'node:crypto'
+import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { createOutbox } from './outbox.ts'
+import { receivedHeaders } from './receivedHeaders.ts'
+import { createRequests } from './requests.ts'
 import { connect, credsAuthenticator, headers as createHeaders, nkeyAuthenticator } from 'nats'
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsError, Status, TlsOptions } from 'nats'
 import type { Outbox } from './outbox.ts'
-import type {
-  Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, RequestFailure, RequestOptions, Subscription,
-} from './port.ts'
+import type { Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, Subscription } from './port.ts'
 
 /** Protocol line and line ends of one message, roughly. */
 const MESSAGE_OVERHEAD_BYTES = 32
@@ -25,6 +29,8 @@ const CONNECT_TIMEOUT_MS = 5_000
 const RECONNECT_WAIT_MS = 200
 const PING_INTERVAL_MS = 1_500
 const PINGS_OUT_MAX = 2
+const INBOX_PREFIX = '_INBOX'
+const INBOX_BYTES = 16
 
 export interface NatsOptions {
   readonly servers: readonly string[]
@@ -63,7 +69,6 @@ const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
   timeout: CONNECT_TIMEOUT_MS,
   noEcho: true,
   waitOnFirstConnect: options.waitForServer === true,
-  ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
   ...(options.user === undefined ? {} : { user: options.user }),
   ...(options.pass === undefined ? {} : { pass: options.pass }),
   ...(options.token === undefined ? {} : { token: options.token }),
@@ -92,18 +97,29 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
     outbox.published(data.length + MESSAGE_OVERHEAD_BYTES)
     return 'sent'
   }
+  const listen: Bus['subscribe'] = (subject, handler, subscribeOptions) =>
+    subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler, onceLost: events.onceLost })
+  const requests = createRequests({
+    clock: createSystemClock(),
+    inboxRoot: `${options.inboxPrefix ?? INBOX_PREFIX}.${randomBytes(INBOX_BYTES).toString('hex')}`,
+    publish: (...message) => lostUnlessClosed(connection, publish(...message)),
+    subscribe: (subject, handler) => unlessClosed(() => listen(subject, handler)),
+  })
+  events.listen((event) => {
+    requests.told(event)
+    if (event.type === 'bus.closed') requests.close()
+  })
   return {
     publish,
-    subscribe: (subject, handler, subscribeOptions) =>
-      subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler, onceLost: events.onceLost }),
-    request: (subject, data, requestOptions, done) =>
-      request(connection, { subject, data, options: requestOptions, settle: guard(done, failHandler) }),
+    subscribe: listen,
+    request: (subject, data, requestOptions, done) => requests.request(subject, data, requestOptions, guard(done, failHandler)),
     flush: (done) => {
       const settle = guard(done, failHandler)
       if (events.isConnected()) outbox.flush(settle)
       else queueMicrotask(() => settle(new Error('not connected: nothing can be confirmed')))
     },
-    drain: (done) => void connection.drain().catch(ignore).then(guard(done, failHandler)),
+    // The library's drain neither fails nor closes when the connection is lost meanwhile: it would dial for ever.
+    drain: (done) => void connection.drain().catch(ignore).then(() => connection.close()).catch(ignore).then(guard(done, failHandler)),
     close: () => void connection.close().catch(ignore),
     status: (): BusStatus => {
       const connected = events.isConnected()
@@ -148,6 +164,23 @@ const outcomeOf = (error: unknown): 'tooLarge' | 'disconnected' => {
   throw error
 }
 
+/**
+ * A request while the connection is lost is one more that is lost on its way: its own time ends it, which also paces whoever repeats it.
+ * Only after the end there is nothing to wait for.
+ */
+const lostUnlessClosed = (connection: NatsConnection, outcome: ReturnType<Bus['publish']>): ReturnType<Bus['publish']> =>
+  (outcome === 'disconnected' && !connection.isClosed() ? 'sent' : outcome)
+
+/** Null when there is nothing to subscribe on any more. */
+const unlessClosed = (open: () => Subscription): Subscription | null => {
+  try {
+    return open()
+  } catch (error) {
+    outcomeOf(error)
+    return null
+  }
+}
+
 const natsPublishOptions = (options: PublishOptions | undefined): { reply?: string; headers?: MsgHdrs } => {
   if (options === undefined) return {}
   return {
@@ -178,8 +211,9 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
     callback: (error, message) => {
       // A refused subscription is reported here and as a status; the status becomes the event.
       if (error !== null || !isOpen) return
+      const inbound = inboundOf(message)
       try {
-        handler(inboundOf(message))
+        handler(inbound)
       } catch (thrown) {
         onThrown(thrown)
       }
@@ -202,43 +236,15 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
   }
 }
 
-/** The library hands out parts of a Buffer, whose `slice` is a view: as a plain Uint8Array it copies, which is what readers expect. */
+/**
+ * Never throws, whatever was sent. The library hands out parts of a Buffer, whose `slice` is a view: as a plain Uint8Array it copies, which
+ * is what readers expect.
+ */
 const inboundOf = (message: Msg): Inbound => {
-  const headers = headersOf(message)
+  const headers = receivedHeaders(() => message.headers)
   const { buffer, byteOffset, byteLength } = message.data
   const inbound = { subject: message.subject, reply: message.reply ?? '', data: new Uint8Array(buffer, byteOffset, byteLength) }
   return headers === undefined ? inbound : { ...inbound, headers }
-}
-
-/** A header given twice is one value with a comma, as in HTTP: whoever expects a number then refuses it. */
-const headersOf = (message: Msg): Headers | undefined => {
-  const given = message.headers
-  if (given === undefined) return undefined
-  const result = new Map<string, string>()
-  if (given.code > 0) result.set('Status', String(given.code))
-  for (const [name, values] of given) result.set(name, values.join(','))
-  return result
-}
-
-interface RequestInput {
-  readonly subject: string
-  readonly data: Uint8Array
-  readonly options: RequestOptions
-  readonly settle: (failure: RequestFailure | null, answer: Inbound | null) => void
-}
-
-const request = (connection: NatsConnection, { subject, data, options, settle }: RequestInput): void => {
-  const headers = options.headers === undefined ? {} : { headers: natsHeaders(options.headers) }
-  connection.request(subject, Buffer.from(data), { timeout: options.timeoutMs, ...headers }).then(
-    (answer) => settle(null, inboundOf(answer)),
-    (error: NatsError) => settle(failureOf(error), null),
-  )
-}
-
-/** A request the broker does not let through has reached nobody, just like one without a receiver. */
-const failureOf = ({ code }: NatsError): RequestFailure => {
-  if (code === '503' || code === 'PERMISSIONS_VIOLATION') return 'noResponders'
-  return code === 'TIMEOUT' ? 'timeout' : 'closed'
 }
 
 interface Events {

@@ -5,6 +5,10 @@
  * Two implementations, one contract test: bus/nats.ts (the only importer of `nats`) and bus/memory.ts (simulator, tests).
  */
 
+/**
+ * One text for a name. Of a name that came several times, all values, a line end between them; and headers that can not be read are one
+ * entry under a name that nobody can send (bus/receivedHeaders.ts): who reads strictly refuses both.
+ */
 export type Headers = ReadonlyMap<string, string>
 
 export interface Inbound {
@@ -60,8 +64,11 @@ export interface RequestOptions {
   readonly headers?: Headers
 }
 
-/** Why a request has no answer. `noResponders` is definite (nobody received it); `timeout` and `closed` are not. */
-export type RequestFailure = 'noResponders' | 'timeout' | 'closed'
+/**
+ * Why a request has no answer. Only `noResponders` is definite: nobody received it. `noInbox`: the broker does not let this user hear
+ * answers, and whoever was asked may have done it. `unreadable`: there is an answer, and its headers can not be read.
+ */
+export type RequestFailure = 'noResponders' | 'timeout' | 'closed' | 'noInbox' | 'unreadable'
 
 export interface Bus {
   /**
@@ -77,7 +84,7 @@ export interface Bus {
     done: (failure: RequestFailure | null, answer: Inbound | null) => void) => void
   /** Calls back when the broker has received everything published before, or with an error when it can not be known. */
   readonly flush: (done: (error: Error | null) => void) => void
-  /** Unsubscribes, lets handlers finish, flushes, closes. */
+  /** Unsubscribes, lets handlers finish, flushes, closes. Without a connection nothing is left to wait for, and it closes. */
   readonly drain: (done: () => void) => void
   readonly close: () => void
   readonly status: () => BusStatus

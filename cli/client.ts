@@ -33,6 +33,7 @@ export interface KvAnswer {
   readonly shard: number
   /** The caller's own copy. For an error: the cluster's sentence about it. */
   readonly value: Uint8Array
+  /** Of an error: no attempt of the request had an effect. */
   readonly isDefinite: boolean
   readonly retryAfterMs: number
   readonly headers: Headers
@@ -71,10 +72,14 @@ export const createKvClient = (options: KvClientOptions): KvClient => ({
     for (let tries = 1; ; tries += 1) {
       const left = Math.max(1, Math.min(ATTEMPT_MS_MAX, deadline - options.clock.now()))
       const attempt = await attemptOnce(options.bus, built.subject, request, Math.ceil(left))
-      if ('answer' in attempt && !isTransient(attempt.answer.status)) return { kind: 'answered', answer: attempt.answer }
+      if ('answer' in attempt && !isTransient(attempt.answer.status)) {
+        const { answer } = attempt
+        const mayHave = mayHaveHappened && request.op !== 'get' && !isOfAllAttempts(answer.status)
+        return { kind: 'answered', answer: mayHave ? { ...answer, isDefinite: false } : answer }
+      }
       mayHaveHappened ||= !isDefinite(attempt)
       const waitMs = Math.max(backoffMs(tries), 'answer' in attempt ? attempt.answer.retryAfterMs : 0)
-      const isOver = options.clock.now() + waitMs >= deadline || options.isStopped?.() === true
+      const isOver = options.clock.now() + waitMs >= deadline || options.isStopped?.() === true || isHopeless(attempt)
       if (isOver || (mayHaveHappened && !isRepeatable(request))) {
         return { kind: 'unavailable', reason: reasonOf(attempt), isDefinite: !mayHaveHappened || request.op === 'get' }
       }
@@ -91,6 +96,13 @@ const isRepeatable = (request: KvRequest): boolean => request.op === 'get' || re
 const isDefinite = (attempt: Attempt): boolean =>
   'answer' in attempt ? attempt.answer.isDefinite : attempt.failure === 'noResponders'
 
+/** Asked again, it would be done again unheard. */
+const isHopeless = (attempt: Attempt): boolean => 'failure' in attempt && attempt.failure === 'noInbox'
+
+/** What is repeated under one id has one result, which these are. A refusal speaks of its own attempt alone. */
+const results: ReadonlySet<StatusName> = new Set(['OK', 'NOT_FOUND', 'CONFLICT'])
+const isOfAllAttempts = (status: StatusName): boolean => results.has(status)
+
 const transient: ReadonlySet<StatusName> = new Set(['OVERLOADED', 'NO_QUORUM', 'NOT_LEADER', 'TIMEOUT'])
 const isTransient = (status: StatusName): boolean => transient.has(status)
 
@@ -99,8 +111,15 @@ const reasonOf = (attempt: Attempt): string => {
     const detail = new TextDecoder().decode(attempt.answer.value)
     return `the cluster answered ${attempt.answer.status}${detail === '' ? '' : `: ${detail}`}`
   }
-  if (attempt.failure === 'noResponders') return 'no node answers for this key'
-  return attempt.failure === 'timeout' ? 'no answer came in time' : 'the connection to the broker is closed'
+  return failures[attempt.failure]
+}
+
+const failures: Readonly<Record<RequestFailure, string>> = {
+  noResponders: 'no node answers for this key',
+  timeout: 'no answer came in time',
+  closed: 'the connection to the broker is closed',
+  noInbox: 'the broker does not let this user hear answers: name its own inbox with --inbox-prefix',
+  unreadable: 'the headers of the answer can not be read',
 }
 
 const attemptOnce = (bus: Bus, subject: string, request: KvRequest, timeoutMs: number): Promise<Attempt> => {

@@ -4,19 +4,24 @@
  */
 
 import { InvalidArgumentError, Option } from 'commander'
+import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { prefixProblem } from '../bus/subjects.ts'
 import type { Command } from 'commander'
 
 const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
+const INBOX_PREFIX_DEFAULT = '_INBOX'
+const INBOX_PREFIX_LENGTH_MAX = 200
 const TIMEOUT_MS_DEFAULT = 5_000
 /** Nodes of one cluster on one machine. */
 export const NODES_MAX = 64
 
 export type OutputFormat = 'raw' | 'json' | 'table'
 
-/** Where the broker is, and as whom to go there. */
+/** Where the broker is, as whom to go there and where to hear answers. cli/broker.ts makes something of them. */
 export interface BrokerFlags {
+  /** As written, maybe with a login in them: not to be printed. */
   readonly servers: readonly string[]
+  readonly inboxPrefix: string
   readonly natsUser?: string
   readonly natsPassword?: string
 }
@@ -37,11 +42,30 @@ export const withClusterFlags = (command: Command, env: Readonly<Record<string, 
 export const prefixFlag = (): Option => flag('--prefix <prefix>', 'the public subject prefix of the cluster')
   .argParser(subjectPrefix).default('kv')
 
-const withBrokerFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => command
-  .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
-    .argParser(serverList).default(serverList(env['NATS_URL'] ?? SERVERS_DEFAULT), env['NATS_URL'] ?? SERVERS_DEFAULT))
-  .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
-  .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
+const withBrokerFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => {
+  const usual = splitBrokerUrls(env['NATS_URL'] ?? SERVERS_DEFAULT)
+  return command
+    .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
+      .argParser(splitBrokerUrls).default(usual, printable(usual)))
+    .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
+    .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
+    .addOption(flag('--inbox-prefix <subject>', 'where this user may hear answers, in or under _INBOX')
+      .argParser(inboxPrefix).default(INBOX_PREFIX_DEFAULT))
+}
+
+/** For the help: without logins. */
+const printable = (urls: readonly string[]): string => {
+  const parsed = parseBrokerUrls(urls)
+  return parsed.ok ? parsed.servers.join(', ') : 'NATS_URL, which can not be read'
+}
+
+/** Nodes answer nowhere else (docs/SUBJECTS.md). */
+const inboxPrefix = (text: string): string => {
+  if (!/^_INBOX(?:\.[^\s.*>]+)*$/.test(text) || text.length > INBOX_PREFIX_LENGTH_MAX) {
+    throw new InvalidArgumentError(`It is _INBOX, or a subject under it such as _INBOX.ann, of at most ${INBOX_PREFIX_LENGTH_MAX} bytes.`)
+  }
+  return text
+}
 
 /** Where `shardkv start` puts the nodes of a new cluster. */
 const ADMIN_DEFAULT = 'http://127.0.0.1:8481,http://127.0.0.1:8482,http://127.0.0.1:8483'
@@ -108,10 +132,4 @@ const adminUrls = (text: string): readonly string[] => {
     throw new InvalidArgumentError('It is a list of addresses such as http://127.0.0.1:8481.')
   }
   return urls
-}
-
-const serverList = (text: string): readonly string[] => {
-  const servers = text.split(',').map((url) => url.trim()).filter((url) => url !== '')
-  if (servers.length === 0) throw new InvalidArgumentError(`It is a list of addresses such as ${SERVERS_DEFAULT}.`)
-  return servers
 }

@@ -6,7 +6,7 @@ import type { LocalFiles } from '../storage/localFiles.ts'
 import type { StartOptions, StartedCluster } from '../topology/launcher/startCluster.ts'
 import type { ClusterWishes, OpenedCluster } from '../topology/launcher/clusterFile.ts'
 import type { NodeCommandOptions } from './commands/node.ts'
-import type { BrokerFlags } from './flags.ts'
+import type { Broker } from './broker.ts'
 import type { Prompt, PromptOptions } from './repl/prompt.ts'
 
 /** The screen and the keys of a person. */
@@ -47,7 +47,7 @@ export interface CliIo {
   readonly openPrompt: (options: PromptOptions) => Prompt
   readonly readInput: () => Promise<Uint8Array>
   /** Throws when no server accepts the connection in time, or the broker refuses the user. */
-  readonly connect: (broker: BrokerFlags) => Promise<Bus>
+  readonly connect: (broker: Broker) => Promise<Bus>
   /** To a node's admin API. Rejects when nobody answers there in time. */
   readonly http: (request: HttpRequest) => Promise<HttpAnswer>
   readonly clock: Clock

@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
-import { credentialsOf } from './credentials.ts'
 import { runCli } from './program.ts'
 import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
@@ -44,7 +43,7 @@ const realIo = (): CliIo => {
     terminal: process.stdin.isTTY === true && process.stdout.isTTY === true ? realTerminal : null,
     openPrompt: (options) => openPrompt({ input: process.stdin, output: process.stdout, isTty: process.stdin.isTTY === true }, options),
     readInput,
-    connect: (broker) => connectNats({ servers: broker.servers, name: 'shardkv cli', ...credentialsOf(broker) }),
+    connect: (broker) => connectNats({ ...broker, name: 'shardkv cli' }),
     http,
     clock: createSystemClock(),
     newId: () => randomBytes(ID_BYTES).toString('hex'),

@@ -1,14 +1,16 @@
 /** One command's connection to the broker: opened, used, closed whatever happens. */
 
+import { brokerOf } from './broker.ts'
 import { CliError, ExitCode } from './exit.ts'
 import type { Bus } from '../bus/port.ts'
+import type { Broker } from './broker.ts'
 import type { BrokerFlags } from './flags.ts'
 import type { CliIo } from './io.ts'
 
 const REFUSED = 'AUTHORIZATION_VIOLATION'
 
-export const withBus = async <T>(io: CliIo, broker: BrokerFlags, work: (bus: Bus) => Promise<T>): Promise<T> => {
-  const bus = await connect(io, broker)
+export const withBus = async <T>(io: CliIo, flags: BrokerFlags, work: (bus: Bus) => Promise<T>): Promise<T> => {
+  const bus = await connect(io, brokerOf(flags))
   try {
     return await work(bus)
   } finally {
@@ -16,7 +18,7 @@ export const withBus = async <T>(io: CliIo, broker: BrokerFlags, work: (bus: Bus
   }
 }
 
-const connect = async (io: CliIo, broker: BrokerFlags): Promise<Bus> => {
+const connect = async (io: CliIo, broker: Broker): Promise<Bus> => {
   try {
     return await io.connect(broker)
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
+import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { connectNats } from '../bus/nats.ts'
 import { prefixProblem } from '../bus/subjects.ts'
 import { createClient } from './client.ts'
@@ -31,7 +32,10 @@ export interface Tls {
 }
 
 export interface ConnectOptions {
-  /** Addresses of the broker: `nats://host:4222`, one or several, or a list with commas. Default: `nats://127.0.0.1:4222`. */
+  /**
+   * Addresses of the broker: `nats://host:4222`, one or several, or a list with commas; `nats://user:password@host:4222` (percent-encoded)
+   * in place of `user` and `password`, `nats://token@host:4222` in place of `token`. Default: `nats://127.0.0.1:4222`.
+   */
   readonly servers?: string | readonly string[] | undefined
   /** The cluster's public prefix. Default: `kv`. */
   readonly prefix?: string | undefined
@@ -77,8 +81,10 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
   if (wrong !== null) throw new InvalidError(`The option is wrong: ${wrong}.`)
   const problem = optionsProblem({ timeoutMs, consistency })
   if (problem !== null) throw problem
+  const { servers, login } = placeOf(options)
   const giveUpAt = performance.now() + timeoutMs
-  const bus = await within(openBus(options), { options, giveUpAt, late: (opened) => { opened.close() }, problem: () => '' })
+  const opening = openBus({ ...options, ...login, servers })
+  const bus = await within(opening, { options, giveUpAt, late: (opened) => { opened.close() }, problem: () => '' })
   const client = createClient({
     bus,
     clock: createSystemClock(),
@@ -102,12 +108,26 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
 /** Session ids must not be met twice in all the world, so chance is the system's here and never a seed's. */
 const secureRandom: Random = { uint32: () => randomBytes(4).readUInt32BE() }
 
-const serversOf = ({ servers = SERVER_DEFAULT }: ConnectOptions): readonly string[] =>
-  (typeof servers === 'string' ? servers.split(',') : servers).map((server) => server.trim()).filter((server) => server !== '')
+interface Place {
+  /** Without logins: they are named in errors. */
+  readonly servers: readonly string[]
+  readonly login: Pick<ConnectOptions, 'user' | 'password' | 'token'>
+}
 
-const openBus = async (options: ConnectOptions): Promise<Bus> => {
-  const { user, password, token, creds, nkeySeed, tls, inboxPrefix, name } = options
-  const servers = serversOf(options)
+/** Throws InvalidError when an address can not be read, or there is a login in one and beside it. */
+const placeOf = ({ servers = SERVER_DEFAULT, user, password, token, creds, nkeySeed }: ConnectOptions): Place => {
+  const urls = parseBrokerUrls(typeof servers === 'string' ? splitBrokerUrls(servers) : servers.map((url) => url.trim()))
+  if (!urls.ok) throw new InvalidError(`The option servers is wrong: ${urls.reason}.`)
+  if (urls.login === null) return { servers: urls.servers, login: {} }
+  if ([user, password, token, creds, nkeySeed].some((given) => given !== undefined)) {
+    throw new InvalidError('The login is given twice, in an address of the option servers and beside it. Give it once.')
+  }
+  const { pass, ...login } = urls.login
+  return { servers: urls.servers, login: pass === undefined ? login : { ...login, password: pass } }
+}
+
+const openBus = async (options: ConnectOptions & Pick<Place, 'servers'>): Promise<Bus> => {
+  const { servers, user, password, token, creds, nkeySeed, tls, inboxPrefix, name } = options
   try {
     return await connectNats({
       servers,
@@ -158,7 +178,8 @@ const within = <Result>(step: Promise<Result>, { options, giveUpAt, late, proble
     }
     const timer = setTimeout(() => {
       const last = problem() === '' ? '' : ` Last: ${problem()}.`
-      const message = `No ShardKV cluster answers on prefix "${prefix}" at ${serversOf(options).join(', ')}. Is one running there?${last}`
+      const where = placeOf(options).servers.join(', ')
+      const message = `No ShardKV cluster answers on prefix "${prefix}" at ${where}. Is one running there?${last}`
       if (end()) reject(new UnavailableError(message, { definite: true }))
     }, Math.max(1, giveUpAt - performance.now()))
     if (signal?.aborted === true) onAbort()

@@ -95,6 +95,8 @@ const reasons = {
   noResponders: 'no node of a ShardKV cluster answers',
   timeout: 'no node answered in time',
   closed: 'the broker is not connected',
+  noInbox: 'the broker does not let this user hear answers',
+  unreadable: 'the answer of a node can not be read',
 } as const
 
 /** Of what a node says instead of a map. In characters. */

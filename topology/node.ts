@@ -140,7 +140,7 @@ const askIdentity = (running: Running): void => {
     clock: ports.clock,
     identity: { cluster: genesis.cluster, node: genesis.node, boot },
     statusSubject: spanningSubject(settings.prefix, STATUS_OP),
-    inbox: `${settings.inboxPrefix}${boot}.identity`,
+    inbox: `${settings.ownInboxPrefix}.${boot}.identity`,
   }, (refusal) => {
     if (running.isEnded) return
     if (refusal === null) running.life?.send({ type: 'node.identityClear' })

@@ -37,6 +37,8 @@ export interface NodeSettings {
   readonly prefix: string
   /** Replies go only to subjects under this prefix (docs/TESTING.md T22): `_INBOX.`. */
   readonly inboxPrefix: string
+  /** Where this node itself may hear answers, without the final dot: `_INBOX`. */
+  readonly ownInboxPrefix: string
   /** Length of a tick in milliseconds; election and heartbeat times are counted in ticks. */
   readonly tickMs: number
   /** How long a node may be silent before its replicas are rebuilt elsewhere. */
@@ -65,6 +67,7 @@ export interface NodeSettings {
 export const defaultSettings: NodeSettings = {
   prefix: 'kv',
   inboxPrefix: '_INBOX.',
+  ownInboxPrefix: '_INBOX',
   tickMs: 100,
   raftTiming: {
     heartbeatTicks: 1, quietHeartbeatTicks: 2, quietAfterTicks: 50, electionTicksMin: 5, electionTicksMax: 10, resendTicks: 3,

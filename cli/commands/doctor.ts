@@ -1,6 +1,7 @@
 /** `shardkv doctor`: looks the cluster over, and says what it found and what to do. Exit code 1 when something is wrong. */
 
 import { Command } from 'commander'
+import { brokerOf } from '../broker.ts'
 import { checkAccess, checkBroker, checkRouting } from '../doctor/brokerChecks.ts'
 import { gatherEvidence } from '../doctor/evidence.ts'
 import { problem } from '../doctor/finding.ts'
@@ -26,8 +27,9 @@ export const doctorCommand = (io: CliIo): Command => withFormatFlag(withClusterF
     + 'clocks, disks, sync times and event loops. It takes about two seconds and changes nothing.\n'
     + 'Exit code: 0 all is well, 1 something is wrong, 4 no broker answers.\n\nExamples:\n  $ shardkv doctor\n  $ shardkv doctor -w json')
   .action(async (flags: DoctorFlags) => {
+    const { user, token, inboxPrefix } = brokerOf(flags)
     const findings = diagnose(await withBus(io, flags, (bus) => gatherEvidence({
-      bus, clock: io.clock, prefix: flags.prefix, hasUser: flags.natsUser !== undefined, newId: io.newId,
+      bus, clock: io.clock, prefix: flags.prefix, hasUser: user !== undefined || token !== undefined, newId: io.newId, inboxPrefix,
     })))
     const problems = findings.filter(({ level }) => level === 'problem').length
     await printResult(io, flags.writeOut, {

@@ -41,7 +41,7 @@ import { watchSupervisor } from '../../topology/launcher/supervised.ts'
 import { joinCluster } from '../../topology/joinCluster.ts'
 import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
-import { credentialsOf } from '../credentials.ts'
+import { inboxOf } from '../broker.ts'
 import { otlpSecrets } from '../otlpSecrets.ts'
 import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
@@ -56,7 +56,7 @@ import type { PageListener } from '../../gateway/observatory.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Node } from '../../topology/node.ts'
 import type { JoinWish } from '../../topology/ownMembership.ts'
-import type { ClusterFlags } from '../flags.ts'
+import type { Broker } from '../broker.ts'
 
 /**
  * An answer to a ping stands behind everything else that the broker has for the connection: at the doors, behind a flood. To give the
@@ -67,7 +67,11 @@ const DOORS_PINGS_OUT_MAX = 9
 /** Below it, an entry with its allowance for keys and framing would not fit a message. */
 const MAX_PAYLOAD_BYTES_MIN = 65_536
 
-export interface NodeCommandOptions extends ClusterFlags {
+export interface NodeCommandOptions {
+  readonly prefix: string
+  readonly broker: Broker
+  /** Its passwords and tokens, for the log to strike out. */
+  readonly brokerSecrets: readonly string[]
   readonly id: string
   readonly dir: string
   readonly httpHost: string
@@ -131,7 +135,7 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
 
 /** Null when a target can not be opened: there is no log to say so in. */
 const openLog = async (options: NodeCommandOptions, levels: LogLevels): Promise<ProcessLog | null> => {
-  const secrets = [options.adminToken, options.metricsToken, options.natsPassword, ...otlpSecrets(process.env)]
+  const secrets = [options.adminToken, options.metricsToken, ...options.brokerSecrets, ...otlpSecrets(process.env)]
     .filter((secret) => secret !== undefined)
   try {
     return await openProcessLog({ levels, node: options.id, targets: options.logTo, secrets })
@@ -199,8 +203,8 @@ const ownGenesis = (options: NodeCommandOptions): Promise<Genesis | null> => new
   })
 })
 
-const join = async ({ prefix, id, dir }: NodeCommandOptions, bus: Bus): Promise<Genesis> => {
-  const inbox = `_INBOX.${randomBytes(8).toString('hex')}.join`
+const join = async ({ prefix, id, dir, broker }: NodeCommandOptions, bus: Bus): Promise<Genesis> => {
+  const inbox = inboxOf(broker, `${randomBytes(8).toString('hex')}.join`)
   const reports = await collectReports({ bus, clock: createSystemClock(), prefix, inbox })
   const joined = await joinCluster({ bus, fileSystem: createNodeFileSystem(dir), reports, prefix, id })
   if ('problem' in joined) throw new StartRefused(joined.problem)
@@ -215,7 +219,7 @@ interface Buses {
 
 const connectAll = async (options: NodeCommandOptions, log: Logger): Promise<Buses> => {
   const open = (suffix: keyof Buses, more: Partial<NatsOptions> = {}): Promise<Bus> => connectNats({
-    servers: options.servers, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, ...credentialsOf(options), ...more,
+    ...options.broker, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, ...more,
   })
   const buses = {
     data: await open('data'),
@@ -261,10 +265,10 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     onFailure: (error) => log.error({ actor: 'admin', err: error }, 'a request of the admin API failed'),
   })
   if ('withheld' in admin) log.warn({ actor: 'admin' }, admin.withheld)
-  const { prefix, lostAfterMs, moveBytesPerSecond, announceChanges } = options
+  const { prefix, lostAfterMs, moveBytesPerSecond, announceChanges, broker: { inboxPrefix: ownInboxPrefix } } = options
   const settings = {
-    ...defaultSettings, prefix, lostAfterMs, announceChanges, traceMessages: () => levels.isOn('raft', 'trace'),
-    raftLimits: { moveBytesPerSecond },
+    ...defaultSettings, prefix, lostAfterMs, ownInboxPrefix, announceChanges,
+    traceMessages: () => levels.isOn('raft', 'trace'), raftLimits: { moveBytesPerSecond },
   }
   const disk = watchDiskSpace(options.dir)
   const vitals = createVitals(settings.tickMs, disk.space)

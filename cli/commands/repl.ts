@@ -1,6 +1,7 @@
 /** `shardkv repl`, and `shardkv` alone on a terminal: the interactive mode. */
 
 import { Command } from 'commander'
+import { inboxOf } from '../broker.ts'
 import { shapesOf } from '../completion/shape.ts'
 import { CliError } from '../exit.ts'
 import { withClusterFlags, withFormatFlag, withTimeoutFlag } from '../flags.ts'
@@ -38,7 +39,8 @@ export const replCommand = (io: CliIo, run: ReplSession['run']): Command => {
           io, bus, run,
           commands: shapesOf(command.parent ?? command).filter(({ name }) => !OUTSIDE.has(name)),
           defaults: {
-            '--prefix': flags.prefix, '--timeout': String(flags.timeout), ...(isFormatGiven ? { '--write-out': flags.writeOut } : {}),
+            '--prefix': flags.prefix, '--inbox-prefix': flags.inboxPrefix, '--timeout': String(flags.timeout),
+            ...(isFormatGiven ? { '--write-out': flags.writeOut } : {}),
           },
           prompt: promptText(io, bus, flags.prefix),
         })
@@ -47,8 +49,8 @@ export const replCommand = (io: CliIo, run: ReplSession['run']): Command => {
     })
 }
 
-const greeting = async (io: CliIo, bus: Bus, { prefix }: ReplFlags): Promise<string> => {
-  const status = mergeReports(await collectReports({ bus, clock: io.clock, prefix, inbox: `_INBOX.${io.newId()}` }))
+const greeting = async (io: CliIo, bus: Bus, { prefix, inboxPrefix }: ReplFlags): Promise<string> => {
+  const status = mergeReports(await collectReports({ bus, clock: io.clock, prefix, inbox: inboxOf({ inboxPrefix }, io.newId()) }))
   if (status === undefined) return `no node answers on ${prefix}.status yet; "doctor" may say why\n`
   const { cluster, nodes, shardCount } = status
   const there = nodes.filter(({ pid }) => pid !== null).length

@@ -1,6 +1,7 @@
 /** `shardkv ring`: the ring, the nodes on it, and which of them carries which shard. */
 
 import { Command } from 'commander'
+import { inboxOf } from '../broker.ts'
 import { withClusterFlags, withFormatFlag } from '../flags.ts'
 import { colorsFor, printResult, tabbed } from '../output.ts'
 import { drawRing } from '../ring/draw.ts'
@@ -23,7 +24,7 @@ export const ringCommand = (io: CliIo): Command =>
       + '\nExamples:\n  $ shardkv ring\n  $ shardkv ring -w json | jq \'.nodes[] | {id, replicas, share}\'')
     .action(async (flags: RingFlags) => {
       const status = await withBus(io, flags, async (bus) =>
-        mergeReports(await collectReports({ bus, clock: io.clock, prefix: flags.prefix, inbox: `_INBOX.${io.newId()}` })))
+        mergeReports(await collectReports({ bus, clock: io.clock, prefix: flags.prefix, inbox: inboxOf(flags, io.newId()) })))
       if (status === undefined) throw nobodyAnswers(flags.prefix)
       const view = ringViewOf(status)
       await printResult(io, flags.writeOut, {

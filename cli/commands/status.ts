@@ -1,6 +1,7 @@
 /** `shardkv status`: who is there and who leads what. */
 
 import { Command } from 'commander'
+import { inboxOf } from '../broker.ts'
 import { withClusterFlags, withFormatFlag } from '../flags.ts'
 import { withBus } from '../session.ts'
 import { collectReports, nobodyAnswers } from '../status/collect.ts'
@@ -20,7 +21,7 @@ export const statusCommand = (io: CliIo): Command =>
     .addHelpText('after', '\nIt answers within 2 s also while nodes are down.\n\nExamples:\n  $ shardkv status\n  $ shardkv status -w json')
     .action(async (flags: StatusFlags) => {
       const status = await withBus(io, flags, async (bus) =>
-        mergeReports(await collectReports({ bus, clock: io.clock, prefix: flags.prefix, inbox: `_INBOX.${io.newId()}` })))
+        mergeReports(await collectReports({ bus, clock: io.clock, prefix: flags.prefix, inbox: inboxOf(flags, io.newId()) })))
       if (status === undefined) {
         throw nobodyAnswers(flags.prefix)
       }

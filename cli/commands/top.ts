@@ -1,6 +1,7 @@
 /** `shardkv top`: what the cluster does right now, in place until `q`; one frame with `--once`, a stream with `-w json`. */
 
 import { Command } from 'commander'
+import { inboxOf } from '../broker.ts'
 import { duration, withClusterFlags, withFormatFlag, flag } from '../flags.ts'
 import { sleep } from '../io.ts'
 import { colorsFor, printResult, tabbed } from '../output.ts'
@@ -42,9 +43,10 @@ export const topCommand = (io: CliIo): Command => withFormatFlag(withClusterFlag
   })
 
 /** Each call waits an interval, and tells what happened in it. */
-const frames = (io: CliIo, bus: Bus, { prefix, interval }: TopFlags): (() => Promise<Frame | null>) => {
+const frames = (io: CliIo, bus: Bus, { prefix, interval, inboxPrefix }: TopFlags): (() => Promise<Frame | null>) => {
   const { clock } = io
-  const collect = async () => ({ at: clock.now(), reports: await collectReports({ bus, clock, prefix, inbox: `_INBOX.${io.newId()}` }) })
+  const collect = async () =>
+    ({ at: clock.now(), reports: await collectReports({ bus, clock, prefix, inbox: inboxOf({ inboxPrefix }, io.newId()) }) })
   let before: Awaited<ReturnType<typeof collect>> | null = null
   return async () => {
     before ??= await collect()

@@ -5,6 +5,7 @@
  * does not exist, which nobody hears. The broker answers what it denies before the next pong, so a flush tells when all is known.
  */
 
+import { inboxOf } from '../broker.ts'
 import { sleep } from '../io.ts'
 import { collectTimedReports } from '../status/collect.ts'
 import { changedSubject, nodeSubject, nodeWildcard, requestSubject, serviceWildcard, spanningSubject } from '../../bus/subjects.ts'
@@ -44,6 +45,7 @@ export interface Examination {
   readonly prefix: string
   readonly hasUser: boolean
   readonly newId: () => string
+  readonly inboxPrefix: string
 }
 
 const BETWEEN_ROUNDS_MS = 1_000
@@ -56,7 +58,8 @@ const NOBODY = nodeId('doctor-probe')
 
 export const gatherEvidence = async (examination: Examination): Promise<Evidence> => {
   const { bus, clock, prefix, hasUser, newId } = examination
-  const collect = (): Promise<readonly TimedReport[]> => collectTimedReports({ bus, clock, prefix, inbox: `_INBOX.${newId()}` })
+  const collect = (): Promise<readonly TimedReport[]> =>
+    collectTimedReports({ bus, clock, prefix, inbox: inboxOf(examination, newId()) })
   const roundTripMs = await measureRoundTrip(bus, clock)
   const first = await collect()
   const cluster = first[0]?.report.cluster

@@ -18,7 +18,7 @@ export interface Collection {
   readonly bus: Bus
   readonly clock: Clock
   readonly prefix: string
-  /** A subject that is only ours: under `_INBOX.`. */
+  /** A subject that is only ours, where this user may hear. */
   readonly inbox: string
 }
 

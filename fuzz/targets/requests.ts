@@ -3,11 +3,13 @@
 import { between, chance } from '../../actors/kernel/random.ts'
 import { parseRequestHeaders } from '../../bus/headers.ts'
 import { decodeToken, encodeToken, tokensOfKey } from '../../bus/keys.ts'
+import { receivedHeaders } from '../../bus/receivedHeaders.ts'
 import { parseSubject, requestSubject } from '../../bus/subjects.ts'
 import { readRequest } from '../../gateway/natsRequest.ts'
 import { drawHex, drawText, drawWhole, one } from '../draw.ts'
 import { latin1, refused, textOf } from '../target.ts'
 import type { Random } from '../../actors/kernel/random.ts'
+import type { Headers } from '../../bus/port.ts'
 import type { Outcome, Target } from '../target.ts'
 
 const words = [
@@ -68,11 +70,16 @@ const drawHeaders = (random: Random): string => [
   ...(chance(random, 0.2) ? ['X-Other: 1'] : []),
 ].join('\n')
 
-/** A NATS client keeps headers in a map: of two of one spelling the last counts. */
-const headersOf = (text: string): ReadonlyMap<string, string> => new Map(text.split('\n').flatMap((line) => {
-  const colon = line.indexOf(': ')
-  return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 2)] as const]
-}))
+/** As a NATS client and the bus hand them on: the values of one spelling together. */
+const headersOf = (text: string): Headers => {
+  const values = new Map<string, string[]>()
+  for (const line of text.split('\n')) {
+    const colon = line.indexOf(': ')
+    const name = line.slice(0, colon)
+    if (colon >= 0) values.set(name, [...values.get(name) ?? [], line.slice(colon + 2)])
+  }
+  return receivedHeaders(() => Object.assign([...values], { code: 0 })) ?? new Map()
+}
 
 export const requestHeaders: Target = {
   name: 'request headers', share: 6, isCanonical: false, words: HEADER_WORDS,

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { parseRequestHeaders, replyHeaders } from '../../bus/headers.ts'
+import { receivedHeaders } from '../../bus/receivedHeaders.ts'
 import { shardId } from '../../topology/ids.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { RequestHeaders } from '../../bus/headers.ts'
@@ -65,6 +66,16 @@ describe('a request header', () => {
 
   test('given twice in two spellings is refused: one of the two would be lost', () => {
     expect(parse(['Kv-Ttl-Ms', '1'], ['kv-ttl-ms', '2'])).toMatchObject({ ok: false, reason: expect.stringMatching(/twice/) })
+  })
+
+  test.each(['Kv-Request-Id', 'Kv-Ttl-Ms', 'Kv-Consistency'])('%s given twice in one spelling is refused', (name) => {
+    const received = receivedHeaders(() => Object.assign([[name, ['1', '1']]] as const, { code: 0 }))
+    expect(parseRequestHeaders(received)).toMatchObject({ ok: false, reason: expect.stringMatching(/twice/) })
+  })
+
+  test('that can not be read is refused, and never what it stands for', () => {
+    const received = receivedHeaders(() => { throw new Error('BAD_HEADER') })
+    expect(parseRequestHeaders(received)).toMatchObject({ ok: false, reason: expect.stringMatching(/can not be read/) })
   })
 
   test('is optional', () => {

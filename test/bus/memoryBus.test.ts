@@ -211,6 +211,33 @@ describe('the memory broker', () => {
     refused.unsubscribe()
   })
 
+  test('says what became of a request that it denies, and of one whose answer it denies', () => {
+    const { broker, b, runUntil } = setUp()
+    const outcomes: unknown[] = []
+    b.subscribe('may.be.asked', ({ reply }) => b.publish(reply, bytesOf('done')))
+    const askAs = (name: string, subscribe: readonly string[], subject: string): void =>
+      broker.connect({ name, permissions: { publish: ['may.>'], subscribe } })
+        .request(subject, bytesOf(''), { timeoutMs: 1_000 }, (failure) => outcomes.push(`${name}: ${failure}`))
+    askAs('deaf', [], 'may.be.asked')
+    askAs('mute', ['_INBOX.>'], 'other')
+    askAs('free', ['_INBOX.>'], 'may.be.asked')
+    runUntil(10)
+    expect(outcomes.toSorted()).toEqual(['deaf: noInbox', 'free: null', 'mute: noResponders'])
+  })
+
+  test('keeps apart a request whose answer it denies and the one that its caller then makes', () => {
+    const { broker, runUntil } = setUp()
+    const deaf = broker.connect({ name: 'deaf', permissions: { publish: ['may.>'], subscribe: [] } })
+    const told: string[] = []
+    deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (first) => {
+      told.push(`first ${first}`)
+      deaf.flush(() => told.push('a turn later'))
+      deaf.request('may.be.asked', bytesOf(''), { timeoutMs: 1_000 }, (second) => told.push(`then ${second}`))
+    })
+    runUntil(10)
+    expect(told).toEqual(['first noInbox', 'a turn later', 'then noInbox'])
+  })
+
   test('overwrites the bytes when the handler returns, so that a kept view is noticed', () => {
     const { a, b, runUntil } = setUp()
     const kept: Inbound[] = []

@@ -118,23 +118,6 @@ describe('a NATS connection', () => {
     other.close()
   })
 
-  test('joins a header given twice, so that a number with two values is no number', async () => {
-    const { connect, headers } = await import('nats')
-    const raw = await connect({ servers: server.url })
-    const bus = await open(server)
-    const seen: unknown[] = []
-    bus.subscribe('doubled', (message) => seen.push(Object.fromEntries(message.headers ?? [])))
-    await flushed(bus)
-    const doubled = headers()
-    doubled.append('Kv-Ttl-Ms', '1')
-    doubled.append('Kv-Ttl-Ms', '2')
-    raw.publish('doubled', bytesOf(''), { headers: doubled })
-    await until(() => seen.length === 1, 'it has come')
-    expect(seen).toEqual([{ 'Kv-Ttl-Ms': '1,2' }])
-    await raw.close()
-    bus.close()
-  })
-
   test('is told when the server is about to leave', async () => {
     const leaving = await startNatsServer((port) =>
       `listen: "127.0.0.1:${port}"\nlame_duck_duration: "30s"\nlame_duck_grace_period: "1s"\n`)

@@ -56,6 +56,20 @@ test('node runs with its flags, and its exit code is the process\'s', async () =
   })
 })
 
+test('node takes a login out of the addresses of the broker, and listens where it is told', async () => {
+  let options: NodeCommandOptions | undefined
+  const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return 0 } })
+  const args = ['node', '--id', 'n1', '--dir', 'd', '--inbox-prefix', '_INBOX.n1']
+  expect((await terminal.run(...args, '--servers', 'nats://n1:ge%40heim@b')).code).toBe(0)
+  expect(options?.broker).toEqual({ servers: ['nats://b'], inboxPrefix: '_INBOX.n1', user: 'n1', pass: 'ge@heim' })
+  expect(options?.brokerSecrets).toEqual(['ge%40heim', 'ge@heim'])
+  expect(Object.keys(options ?? {})).not.toContain('servers')
+  expect((await terminal.run(...args, '--nats-user', 'n1', '--nats-password', 'geheim')).code).toBe(0)
+  expect(options?.brokerSecrets).toEqual(['geheim'])
+  const { code, err } = await terminal.run(...args, '--servers', 'nats://n1:geheim@b', '--nats-user', 'n1')
+  expect([code, err.includes('geheim')]).toEqual([2, false])
+})
+
 test('node --join carries what the node brings, and how long it waits for others', async () => {
   let options: NodeCommandOptions | undefined
   const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return 0 } })

@@ -2,8 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { fakeCluster, fakeStore, fakeTerminal } from './fakes.ts'
-import { credentialsOf } from '../../cli/credentials.ts'
-import type { BrokerFlags } from '../../cli/flags.ts'
+import type { Broker } from '../../cli/broker.ts'
 import type { FakeAnswer } from './fakes.ts'
 
 const answering = (...answers: FakeAnswer[]) => {
@@ -117,6 +116,37 @@ describe('retries', () => {
     expect(err).toContain('may or may not have happened')
   })
 
+  test('a user who may not hear answers is told so at once, and not that nothing happened', async () => {
+    const cluster = fakeCluster(() => 'noInbox')
+    const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v')
+    expect([code, cluster.requests.length]).toEqual([4, 1])
+    expect(err).toContain('--inbox-prefix')
+    expect(err).toContain('may or may not have happened')
+  })
+
+  test.each<[string, FakeAnswer]>([
+    ['a definite refusal', { status: 'TOO_LARGE', value: 'too much', headers: { 'Kv-Definite': 'true' } }],
+    ['a lost session', { status: 'SESSION_EXPIRED', headers: { 'Kv-Definite': 'true' } }],
+  ])('%s after an attempt without an answer speaks of itself alone: the first may have happened', async (_name, refusal) => {
+    const { cluster, terminal } = answering('timeout', refusal)
+    const { code, err } = await terminal.run('put', 'k', 'v')
+    expect([code, cluster.requests.length]).toEqual([1, 2])
+    expect(err).toContain('it may have happened')
+  })
+
+  test('an answer to what was repeated under one id is the answer to all of it', async () => {
+    const conflict: FakeAnswer = { status: 'CONFLICT', headers: { 'Kv-Revision': '9', 'Kv-Definite': 'true' } }
+    expect((await answering('timeout', ok()).terminal.run('put', 'k', 'v')).code).toBe(0)
+    const { err } = await answering('timeout', conflict).terminal.run('put', 'k', 'v', '--if-revision', '1')
+    expect(err).toBe('shardkv: CONFLICT: the key is at revision 9; read it and try again\n')
+    expect((await answering('timeout', { status: 'NOT_FOUND' }).terminal.run('del', 'k')).code).toBe(3)
+  })
+
+  test('a read that is refused after an attempt without an answer may have done nothing', async () => {
+    const { terminal } = answering('timeout', { status: 'UNAUTHORIZED', headers: { 'Kv-Definite': 'true' } })
+    expect((await terminal.run('get', 'k')).err).toBe('shardkv: UNAUTHORIZED\n')
+  })
+
   test('what the cluster refuses for good is not repeated', async () => {
     const { cluster, terminal } = answering({ status: 'TOO_LARGE', value: 'a value has at most 524288 bytes',
       headers: { 'Kv-Definite': 'true' } })
@@ -190,7 +220,7 @@ describe('usage', () => {
   })
 
   test('user and password of the broker are handed to the connection only when they are given', async () => {
-    const asked: BrokerFlags[] = []
+    const asked: Broker[] = []
     const { cluster } = answering(ok(), ok())
     const terminal = fakeTerminal(cluster, {
       connect: async (broker) => {
@@ -200,7 +230,68 @@ describe('usage', () => {
     })
     await terminal.run('get', 'k')
     await terminal.run('get', 'k', '--nats-user', 'app', '--nats-password', 'geheim')
-    expect(asked.map(credentialsOf)).toEqual([{}, { user: 'app', pass: 'geheim' }])
+    const servers = ['nats://127.0.0.1:4222']
+    expect(asked).toEqual([{ servers, inboxPrefix: '_INBOX' }, { servers, inboxPrefix: '_INBOX', user: 'app', pass: 'geheim' }])
+  })
+
+  test('a login in an address of the broker goes to the connection, and stays out of what is printed', async () => {
+    const asked: Broker[] = []
+    const env = { NATS_URL: 'nats://app:ge%40heim@127.0.0.1:1, nats://127.0.0.1:2' }
+    const terminal = fakeTerminal(null, {
+      env,
+      connect: async (broker) => {
+        asked.push(broker)
+        throw new Error('CONNECTION_REFUSED')
+      },
+    })
+    const { code, err } = await terminal.run('get', 'k')
+    expect(asked).toMatchObject([{ servers: ['nats://127.0.0.1:1', 'nats://127.0.0.1:2'], user: 'app', pass: 'ge@heim' }])
+    expect(code).toBe(4)
+    expect(err).toContain('no broker answers at nats://127.0.0.1:1, nats://127.0.0.1:2')
+    expect(err).not.toMatch(/heim/)
+    const help = await terminal.run('get', '--help')
+    expect(help.out).toContain('nats://127.0.0.1:1')
+    expect(help.out).not.toMatch(/heim/)
+  })
+
+  test.each([
+    ['a login in an address and a user', ['--servers', 'nats://app:geheim@b', '--nats-user', 'app']],
+    ['a token in an address and a password', ['--servers', 'nats://geheim@b', '--nats-password', 'x']],
+    ['a login that can not be read', ['--servers', 'nats://app:geheim%@b']],
+    ['two logins', ['--servers', 'nats://app:geheim@b,nats://ben:geheim@c']],
+    ['no address at all', ['--servers', ' , ']],
+  ])('%s is exit code 2, and repeats no secret', async (_name, flags) => {
+    const { cluster, terminal } = answering()
+    const { code, err } = await terminal.run('get', 'k', ...flags)
+    expect([code, cluster.requests.length]).toEqual([2, 0])
+    expect(err).toMatch(/address/)
+    expect(err).not.toMatch(/geheim/)
+  })
+
+  test('a NATS_URL that can not be read does not keep commands from working that need no broker', async () => {
+    const terminal = fakeTerminal(null, { env: { NATS_URL: 'nats://app:geheim%@b' } })
+    expect(await terminal.run('version')).toMatchObject({ code: 0 })
+    const { out } = await terminal.run('get', '--help')
+    expect(out).not.toContain('geheim')
+    expect(await terminal.run('get', 'k')).toMatchObject({ code: 2, err: expect.not.stringContaining('geheim') })
+  })
+
+  test('--inbox-prefix says where this user may hear, and must be where nodes answer', async () => {
+    const asked: Broker[] = []
+    const { cluster } = answering(ok(), ok())
+    const connect = async (broker: Broker) => {
+      asked.push(broker)
+      return cluster.bus
+    }
+    await fakeTerminal(cluster, { connect }).run('get', 'k', '--inbox-prefix', '_INBOX.ann')
+    process.env['SHARDKV_INBOX_PREFIX'] = '_INBOX.ben'
+    await fakeTerminal(cluster, { connect }).run('get', 'k')
+    delete process.env['SHARDKV_INBOX_PREFIX']
+    expect(asked.map(({ inboxPrefix }) => inboxPrefix)).toEqual(['_INBOX.ann', '_INBOX.ben'])
+    for (const bad of ['inbox', '_INBOX.', '_INBOX.*', '_INBOX.a b', '_INBOXX', '_INBOX..a', '']) {
+      expect(await fakeTerminal(cluster, { connect }).run('get', 'k', '--inbox-prefix', bad)).toMatchObject({ code: 2 })
+    }
+    expect(asked).toHaveLength(2)
   })
 
   test('a broker that refuses the user is told from one that is not there, and the password is not repeated', async () => {

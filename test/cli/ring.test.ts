@@ -30,6 +30,22 @@ test('a node is shown with what it carries and what would be even', async () => 
   expect(nodes[2]).toEqual({ id: 'n3', state: 'serving', weight: 1, zone: '', replicas: 1, share: 2, leads: 0 })
 })
 
+const gathering = [['ring'], ['status'], ['top', '--once', '--interval', '200'], ['doctor']]
+
+test.each(gathering)('%s hears reports where its user may hear', async (...args) => {
+  const { bus, ...cluster } = fakeCluster(() => 'timeout', reports)
+  const heardOn: string[] = []
+  const subscribe: typeof bus.subscribe = (subject, ...more) => {
+    heardOn.push(subject)
+    return bus.subscribe(subject, ...more)
+  }
+  const { out } = await fakeTerminal({ ...cluster, bus: { ...bus, subscribe } }).run(...args, '--inbox-prefix', '_INBOX.ann')
+  expect(out).toContain('n1')
+  const inboxes = heardOn.filter((subject) => subject.startsWith('_INBOX'))
+  expect(inboxes.length).toBeGreaterThan(0)
+  expect(inboxes.filter((subject) => !subject.startsWith('_INBOX.ann.'))).toEqual([])
+})
+
 test('weights and zones are the map\'s, and shares follow; a node that drains has none', async () => {
   const places = [
     { id: 'n1', weight: 3, zone: 'r1', isActive: true }, { id: 'n2', weight: 1, zone: 'r2', isActive: true },

@@ -14,6 +14,7 @@ import { shardOf } from '../../topology/hash.ts'
 import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { CLUSTER, isServing, leadersOf, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { kv, settledKv } from '../support/kv.ts'
+import { hpub, malformedHeaders, sayRaw } from '../support/rawNats.ts'
 import type { NatsConnection } from 'nats'
 import type { Bus } from '../../bus/port.ts'
 import type { FrameMessage } from '../../bus/codec/frame.ts'
@@ -154,6 +155,7 @@ const badHeaders: readonly (readonly [subject: string, headers: readonly (readon
   ['kv.put.key-1', [['Kv-Timeout-Ms', '60001']]],
   ['kv.put.key-1', [['Kv-Request-Id', 'x'.repeat(65)]]],
   ['kv.put.key-1', [['Kv-Request-Id', 'two words']]],
+  ['kv.put.key-1', [['Kv-Request-Id', 'a'], ['Kv-Request-Id', 'a']]],
   ['kv.put.key-1', [['Kv-Request-Id', 'abc:1']]],
   ['kv.put.key-1', [['Kv-Request-Id', '0123456789abcdef:1:2']]],
   ['kv.put.key-1', [['Kv-Consistency', 'stale']]],
@@ -206,6 +208,12 @@ describe('bad input over a real broker', () => {
       for (const [name, value] of pairs) headers.append(name, value)
       const answer = await stranger.request(subject, 'x', { headers, timeout: 5_000 })
       expect([pairs, answer.headers?.get('Kv-Status'), answer.headers?.get('Kv-Definite')]).toEqual([pairs, 'INVALID', 'true'])
+    }
+    // No library sends these; the broker delivers them all the same, to every node at once.
+    const { port } = running.broker
+    for (const [, lines] of malformedHeaders) {
+      for (const subject of ['kv.status', '$SRV.PING', 'kv.map', batchSubject('kv', n1)]) await sayRaw(port, hpub(subject, '', lines))
+      await sayRaw(port, hpub('kv.put.key-1', '', lines, 'x'))
     }
     expect(await kv(bus, 'kv.incr.key-1', 'one')).toMatchObject({ status: 'INVALID' })
     // Where the answer would go is as much input as the rest: nothing may make a node speak on the nodes' own subjects.

@@ -58,6 +58,31 @@ describe('connect', () => {
     })
   })
 
+  test('takes a login from an address, and repeats it nowhere', async () => {
+    const withLogin = (login: string): string => server.url.replace('//', `//${login}@`)
+    const kv = await connect({ servers: withLogin('ann:s%65cret'), codec: json<{ n: number }>() })
+    await kv.close()
+    const failures = [
+      connect({ servers: withLogin('ann:wr0ng') }), connect({ servers: 'nats://ann:wr0ng@127.0.0.1:1' }),
+      connect({ servers: withLogin('ann:secret'), prefix: 'nobody', timeoutMs: 300 }),
+    ].map((attempt) => attempt.then(() => 'connected', ({ code, message }: { code: string; message: string }) => `${code} ${message}`))
+    const told = await Promise.all(failures)
+    expect(told.map((text) => text.split(' ')[0])).toEqual(['UNAUTHORIZED', 'UNAVAILABLE', 'UNAVAILABLE'])
+    expect(told.join()).not.toMatch(/wr0ng|secret|ann/)
+  })
+
+  test.each([
+    ['a login in an address and one beside it', { servers: 'nats://ann:geheim@127.0.0.1:1', user: 'ann', password: 'geheim' }],
+    ['a login in an address and a token', { servers: 'nats://ann:geheim@127.0.0.1:1', token: 'geheim' }],
+    ['a login that can not be read', { servers: ['nats://ann:geheim%@127.0.0.1:1'] }],
+    ['no address', { servers: ' , ' }],
+  ])('refuses %s, and repeats no secret', async (_what, options) => {
+    const refusal = await connect(options).catch((error: unknown) => error) as { code: string; message: string }
+    expect(refusal.code).toBe('INVALID')
+    expect(refusal.message).toMatch(/address/)
+    expect(refusal.message).not.toContain('geheim')
+  })
+
   test('takes no credentials that are none', async () => {
     await expect(connect({ servers: server.url, creds: 'no credentials' })).rejects.toMatchObject({ definite: true })
   })
