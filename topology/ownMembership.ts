@@ -85,12 +85,19 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     if (outcome.kind !== 'refused' || outcome.reason === 'staleEpoch' || outcome.reason === 'nodeCarriesReplicas') return
     finish(() => options.onRefused(outcome.message))
   }
+  /**
+   * To leave is wished for by what the own map says, so it is asked at that map's epoch alone: whoever has activated the node meanwhile
+   * has made a newer one, and the wish stale. To be added is right at any epoch, so a refusal's may be taken.
+   */
+  const epochFor = (kind: MetaCommand['kind']): number => {
+    const { epoch } = live.state()
+    return kind === 'addNode' ? Math.max(epoch, epochHint) : epoch
+  }
   const ask = (now: number, wish: Pick<MetaCommand, 'kind'> & Partial<JoinWish & { readonly levels: LevelRange }>): void => {
     if (isAsking || now - askedAt < ASK_EVERY_MS) return
     isAsking = true
     askedAt = now
-    const expectedEpoch = Math.max(live.state().epoch, epochHint)
-    const command = { expectedEpoch, at: wall(), by: self, request: `${wish.kind}-${boot}`, node: self, ...wish }
+    const command = { expectedEpoch: epochFor(wish.kind), at: wall(), by: self, request: `${wish.kind}-${boot}`, node: self, ...wish }
     proposals.propose(command as MetaCommand, noteOutcome)
   }
 

@@ -160,3 +160,21 @@ test('a node that is drained leaves once it carries nothing, and is told when it
   membership.onTick(6_000)
   expect(world.told).toEqual(['member', 'left'])
 })
+
+test('a drained node that is activated before its wish to leave is decided stays, however late it hears of it', () => {
+  const { world, membership, decide, happen } = open(null, nodeId('n2'))
+  happen({ kind: 'drainNode', node: nodeId('n2'), isForced: true })
+  const drained = world.state
+  happen({ kind: 'activateNode', node: nodeId('n2') })
+  const activated = world.state
+  for (const now of [0, 1_000, 2_000]) {
+    world.state = drained
+    membership.onTick(now)
+    world.state = activated
+    decide()
+    expect(world.state).toBe(activated)
+  }
+  expect(world.asked.map(({ kind, expectedEpoch }) => [kind, expectedEpoch])).toEqual(Array(3).fill(['removeNode', drained.epoch]))
+  membership.onTick(3_000)
+  expect([world.asked.length, world.told]).toEqual([3, ['member']])
+})
