@@ -52,13 +52,15 @@ describe('the beacon radio', () => {
     expect(twins()).toBe(1)
   })
 
-  test('counts rubbish and strangers, and believes neither', () => {
-    const { beacon, clock, radio, say } = open()
+  test('counts rubbish and strangers, and believes neither, but passes on which map a stranger has', () => {
+    const { beacon, clock, radio, say, epochs } = open()
     say('n9', said)
     say('N2', said)
     say('n2', Uint8Array.from([9, 9, 9]))
     say('n2', { boot: 'x' })
     expect(radio.counters()).toEqual({ sender: 2, malformed: 2 })
+    expect(epochs).toEqual([['n9', 3]])
+    expect(beacon.heardAt(nodeId('n9'))).toBeUndefined()
     expect(beacon.leaderOf(shardId(3), clock.now())).toBeNull()
   })
 
