@@ -14,7 +14,7 @@ import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { Beacon, BeaconMessage } from './beacon.ts'
-import type { ClusterId, NodeId } from './ids.ts'
+import type { BootId, ClusterId, NodeId } from './ids.ts'
 
 export interface BeaconRadio {
   /** Called on every tick: sends when the interval has passed or something changed. */
@@ -37,8 +37,8 @@ export interface BeaconRadioOptions {
   /** The cluster map that is in force at a node of this cluster, which the own map need not name. */
   readonly onEpoch: (from: NodeId, epoch: number) => void
   readonly message: () => BeaconMessage
-  /** An older process with this node's name is alive: this one must stop. */
-  readonly onTwin: () => void
+  /** An older process with this node's name has spoken, some time ago or now. */
+  readonly onOlder: (boot: BootId) => void
 }
 
 export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
@@ -52,11 +52,13 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
     const message = beaconOf(decodeControl(inbound.data))
     if (!isNodeId(from)) refusals.note('sender', 'its subject does not end in a node\'s name')
     else if (message === null) refusals.note('malformed', `${from} sent what is no beacon`)
-    else if (!members().includes(from)) {
-      refusals.note('sender', `${from} is no member by the map that is known here`)
+    else if (from === self) {
+      if (beacon.heard(from, message, clock.now()) === 'older') options.onOlder(message.boot)
+    } else {
+      if (members().includes(from)) beacon.heard(from, message, clock.now())
+      else refusals.note('sender', `${from} is no member by the map that is known here`)
       options.onEpoch(from, message.epoch)
-    } else if (beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
-    else options.onEpoch(from, message.epoch)
+    }
   })
   return {
     onTick: (now) => {
