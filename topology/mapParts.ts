@@ -115,8 +115,8 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null, damaged: ailments.known,
   })
   const membership = createOwnMembership({
-    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, join: node.join ?? null, wall: ports.clock.wall,
-    carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
+    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,
+    wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
   return {
     onTick: (now) => {

@@ -212,6 +212,19 @@ describe('a node that is silent', () => {
     story.end()
   })
 
+  test('and was removed is added again when it is told to join on its old directory', () => {
+    const { story, fourth } = joinFourth(916, { lostAfterMs: 5_000 })
+    story.kill(fourth)
+    untilMoved(story, 'its replicas are rebuilt elsewhere', (state) => replicasOn(state, fourth) === 0)
+    expect(decide(story, { kind: 'removeNode', node: fourth.id })).toMatchObject({ kind: 'applied' })
+    const { lives } = fourth
+    story.simulation.cluster.join(fourth)
+    untilMoved(story, 'it has its share again', (state) => replicasOn(state, fourth) === 3)
+    expect(fourth.lives).toBe(lives + 1)
+    expectKeys(story)
+    story.end()
+  })
+
   test('for a shorter time keeps everything', () => {
     const { story, fourth } = joinFourth(909, { lostAfterMs: 20_000 })
     // The last move is followed by an order of preference.
