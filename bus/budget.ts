@@ -1,5 +1,5 @@
 /**
- * One byte budget bounds every value, entry, frame and reply (DESIGN 3; RELIABILITY T23): an entry that no frame can carry would
+ * One byte budget bounds every value, entry, frame and reply (docs/TESTING.md T23): an entry that no frame can carry would
  * crash-loop its shard, so the door refuses it before anything is appended.
  */
 

@@ -2,7 +2,7 @@
  * Reading and writing bytes: big-endian integers, strings and blocks.
  *
  * A Writer grows by doubling up to its limit. A Reader never reads past its end and never allocates from a declared length before
- * that many bytes are known to be there (RELIABILITY 7); bad input throws DecodeError, which the codec's boundary turns into a
+ * that many bytes are known to be there; bad input throws DecodeError, which the codec's boundary turns into a
  * typed refusal, so nothing else ever sees it. Integers above 32 bits are whole numbers up to 2^53-1 in eight bytes.
  *
  * Plain objects and functions rather than classes: the hot path writes and reads one field in a few nanoseconds either way.

@@ -5,7 +5,7 @@
  *
  * The boot id tells incarnations of one node apart; the cluster hash keeps two clusters on one broker from reading each other.
  * The trace context (25 bytes) is there only when flag 1 says so. A version, kind or flag that is not known is refused by name and
- * never guessed: a newer node must not be half understood (DESIGN 3). The version is that of the layout level in force (topology/level.ts):
+ * never guessed: a newer node must not be half understood. The version is that of the layout level in force (topology/level.ts):
  * nothing of a newer level comes in by any message of the data path, however it is laid out inside.
  */
 

@@ -154,11 +154,11 @@ export const parseBatchTraces = (headers: Headers | undefined): ReadonlyMap<numb
 
 export interface ReplyContext {
   readonly shard?: ShardId
-  /** What a read got (P1); left out for writes. */
+  /** What a read got; left out for writes. */
   readonly consistency?: Consistency
 }
 
-/** The headers of an answer. `Kv-Definite` stands on errors only and says whether the operation certainly had no effect (P7). */
+/** The headers of an answer. `Kv-Definite` stands on errors only and says whether the operation certainly had no effect. */
 export const replyHeaders = (result: OperationResult, context: ReplyContext = {}): Headers => {
   const headers = new Map<string, string>([['Kv-Status', result.status]])
   if (hasRevision(result)) headers.set('Kv-Revision', String(result.revision))

@@ -35,7 +35,7 @@ export interface Fate {
 export interface MemoryBrokerOptions {
   readonly clock: Clock
   readonly maxPayloadBytes?: number
-  /** The two partition mappings of DESIGN 3; left out, single keys reach the gateway subjects. */
+  /** The two partition mappings of docs/SUBJECTS.md; left out, single keys reach the gateway subjects. */
   readonly mappings?: { readonly prefix: string; readonly shardCount: number }
   /** Extra delays in ms, one per copy: `[]` loses the message, `[0]` delivers it, `[0, 5]` delivers it twice. */
   readonly fate?: (message: Fate) => readonly number[]

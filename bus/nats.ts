@@ -3,9 +3,9 @@
  *
  * What nats.js does not do, and this file does:
  * - It buffers without bound while disconnected, and while the broker does not read. Here a publish without a connection is
- *   refused at once, and bytes that no ping has confirmed yet are bounded by `outboxBytesMax` (DESIGN 3).
+ *   refused at once, and bytes that no ping has confirmed yet are bounded by `outboxBytesMax`.
  * - It keeps the caller's array until the next microtask. Here it is copied, since the port promises that.
- * - It prints and forgets an error thrown by a handler. Here it ends the process (DESIGN 2, fail-stop).
+ * - It prints and forgets an error thrown by a handler. Here it ends the process (fail-stop).
  * - It decodes headers when they are asked for, and throws when they are malformed. Here that never is a handler's error: anybody may
  *   send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
  * - It hands out permission errors in three places. Here they are one BusEvent.

@@ -126,7 +126,7 @@ const quoted = (text: string): string => {
   return JSON.stringify(text)
 }
 
-/** A whole configuration. No JetStream: ShardKV never puts it on the data path (DESIGN 3). */
+/** A whole configuration. No JetStream: ShardKV never puts it on the data path. */
 export const serverConfig = (input: ServerConfigInput): string => [
   `listen = ${quoted(`${input.host}:${input.port}`)}`,
   ...(input.pidFile === undefined ? [] : [`pid_file = ${quoted(input.pidFile)}`]),

@@ -1,6 +1,6 @@
 /**
  * The bus port: all that ShardKV asks of a message broker. Core NATS gives at-most-once delivery, ordered per publisher and
- * subject; nothing here promises more (DESIGN 3).
+ * subject; nothing here promises more.
  *
  * Two implementations, one contract test: bus/nats.ts (the only importer of `nats`) and bus/memory.ts (simulator, tests).
  */

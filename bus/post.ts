@@ -1,6 +1,6 @@
 /**
  * The post: actor messages between nodes. Messages for one node leave together, once per turn of the event loop, in one NATS
- * message (`skv.<cluster>.node.<to>.<from>`); messages for an actor of this process never touch the broker (DESIGN 3).
+ * message (`skv.<cluster>.node.<to>.<from>`); messages for an actor of this process never touch the broker.
  */
 
 import type { TraceContext } from '../actors/kernel/trace.ts'

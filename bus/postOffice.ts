@@ -8,7 +8,7 @@
  *   PARCEL_BYTES_IN_FLIGHT_MAX messages are dropped and counted. Raft repeats what matters. The broker is asked for a
  *   confirmation only once a quarter of the limit is in flight: below that nothing depends on the answer.
  * - Incoming frames are refused, never half taken, unless everything about them is right. A sender's boot id that is new
- *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice (DESIGN 5).
+ *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice.
  *   Boot ids have no order, so a first frame may be mistaken for a newer one (below, `isCurrentBoot`).
  * - A message that serves a sampled request leaves at once, in a frame of its own whose envelope carries the trace context. What does not
  *   fit with these 25 bytes leaves without them: a trace never costs a message.

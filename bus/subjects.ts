@@ -172,7 +172,7 @@ export const senderOf = (subject: string): string => subject.slice(subject.lastI
 
 /**
  * Whether an answer may be published to `reply`. Only subjects under the inbox prefix: otherwise a client that may publish
- * nothing but `kv.>` could have a node forge internal messages for it (RELIABILITY T22). Wildcards and blanks never occur there.
+ * nothing but `kv.>` could have a node forge internal messages for it (docs/TESTING.md T22). Wildcards and blanks never occur there.
  */
 export const isReplyAllowed = (reply: string, inboxPrefix: string): boolean =>
   reply.length > inboxPrefix.length && reply.length <= SUBJECT_BYTES_MAX && reply.startsWith(inboxPrefix) && !/[\s*>]/.test(reply)

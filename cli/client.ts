@@ -2,7 +2,7 @@
  * Single-key requests over the bus, with retries: what `put`, `get`, `load` and the rest have in common.
  *
  * Reads may be repeated freely. A write is repeated under one request id, so it takes effect at most once within the dedup window
- * (P3); a write without a request id is repeated only when it certainly did not happen. Waiting doubles from BACKOFF_MS_MIN to
+ *; a write without a request id is repeated only when it certainly did not happen. Waiting doubles from BACKOFF_MS_MIN to
  * BACKOFF_MS_MAX, and is at least what the cluster asks for.
  */
 

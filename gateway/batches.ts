@@ -8,7 +8,7 @@
  * - A batch is addressed to this node alone, so the policy is `direct` and every refusal is definite: of a `refused` batch nothing was
  *   done, and NOT_LEADER and OVERLOADED of one operation say that this operation was not.
  * - What was answered in one turn for one batch leaves together, in frames within the byte budget, to the reply subject of the
- *   batch, which lies under the inbox prefix or is not served (RELIABILITY T22).
+ *   batch, which lies under the inbox prefix or is not served (docs/TESTING.md T22).
  * - Sequences of a session grow. A batch whose sequence is not above all earlier ones is a second delivery of the same message, as a
  *   broker may make after a reconnect: it is ignored, never refused, since the first delivery may be executing and a definite
  *   refusal of the second would deny that. This is no exactly-once: a batch that the client sends again under a new sequence, or

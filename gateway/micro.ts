@@ -8,7 +8,7 @@
  *   $SRV.<verb>.shardkv.<node>-<cluster>    one
  *
  * It only tells. Requests come by the subjects of gateway/nats.ts, so the queue groups named here are those, or none where the broker
- * routes to a leader. Answers go only under the inbox prefix (RELIABILITY T22).
+ * routes to a leader. Answers go only under the inbox prefix (docs/TESTING.md T22).
  */
 
 import { SERVICE_VERBS, isReplyAllowed, serviceSubjects } from '../bus/subjects.ts'

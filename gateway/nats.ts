@@ -3,10 +3,10 @@
  * results become replies with `Kv-*` headers. It parses, checks what needs no state, and remembers where each answer goes; it
  * decides nothing about data.
  *
- * Who answers what (DESIGN 3). A slot subscription lives no longer than one leadership: dropping it drops every buffered copy, so
+ * Who answers what. A slot subscription lives no longer than one leadership: dropping it drops every buffered copy, so
  * a deposed leader executes no backlog. It is drained, not dropped, when a leadership moves by plan. On the gateway subjects one member of
  * the queue group answers, and forwards once. Replies go only to subjects under the inbox prefix, or a client could make this node publish
- * bytes of its choice on an internal subject (RELIABILITY T22).
+ * bytes of its choice on an internal subject (docs/TESTING.md T22).
  *
  * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
  */

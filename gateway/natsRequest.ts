@@ -1,7 +1,7 @@
 /**
  * One raw NATS request as an operation: what the subject and the headers say, checked as far as that needs no state.
  *
- * Every refusal here is one that each receiver would give in the same words, so it is definite whoever gives it (DESIGN 3).
+ * Every refusal here is one that each receiver would give in the same words, so it is definite whoever gives it.
  */
 
 import { OpCode, isRead } from '../actors/shard/operation.ts'

@@ -1,6 +1,6 @@
 /**
  * The batches that wait for results, and the results that wait for the end of the turn: what was answered in one turn for one batch
- * leaves together, by position, in frames within the byte budget (DESIGN 4, step 6).
+ * leaves together, by position, in frames within the byte budget.
  */
 
 import { must } from '../actors/kernel/assert.ts'

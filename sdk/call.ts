@@ -2,8 +2,8 @@
  * One operation from its call to the settling of its promise. One object and one promise per operation: the hot path makes nothing else
  * for it but what goes on the wire.
  *
- * `isUncertain` is the heart of P7: true from the moment at which a copy of the write may be executed, or may yet be, and no
- * answer for that copy has come. Whatever the caller is told afterwards is indefinite, unless it is the write's own result.
+ * `isUncertain` is the heart of what a failure may say: true from the moment at which a copy of the write may be executed, or may yet be,
+ * and no answer for that copy has come. Whatever the caller is told afterwards is indefinite, unless it is the write's own result.
  */
 
 import { OpCode, isRead } from '../actors/shard/operation.ts'

@@ -2,7 +2,7 @@
  * The cluster map as the SDK follows it: fetched from `kv.map` when something went another way than the map said, never on a schedule.
  *
  * Fetches are coalesced, however many operations fail at once, and spaced by MAP_EVERY_MS with jitter while they bring nothing new. The
- * map itself changes with its epoch; who leads is a hint beside it, and of two hints the newer term wins (DESIGN 6), so that an
+ * map itself changes with its epoch; who leads is a hint beside it, and of two hints the newer term wins, so that an
  * answer of a node that was cut off for a while never takes the client back.
  */
 

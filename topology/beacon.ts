@@ -1,10 +1,11 @@
 /**
  * The beacon: each node says once a second, and whenever its leaderships change, who it is and which shards it leads
  * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
- * which layouts its build knows, and whether a twin runs under their own name.
+ * which layouts its build knows, and whether another process has spoken under their own name.
  *
  * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data.
- * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does.
+ * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does. But a beacon may
+ * come late, from a life that is over: whether the older one lives is asked (topology/twinCheck.ts).
  */
 
 import { META_GROUP, isHex64, replicaId } from './ids.ts'
@@ -47,8 +48,8 @@ interface Peer {
 }
 
 export interface Beacon {
-  /** Takes a decoded beacon; `twin` when this process is the younger of two with one name and must stop. */
-  readonly heard: (from: NodeId, message: BeaconMessage, now: number) => 'noted' | 'twin'
+  /** Takes a decoded beacon; `older` when it is of another process with this node's name that started before this one. */
+  readonly heard: (from: NodeId, message: BeaconMessage, now: number) => 'noted' | 'older'
   /** Null when nobody is known, or who was known has been silent too long to be worth a forward. */
   readonly leaderOf: (shard: ShardId, now: number) => LeaderHint | null
   /** When the node was last heard; undefined for one that never was. */
@@ -87,7 +88,7 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
   }
   return {
     heard: (from, message, now) => {
-      if (from === self.node) return isYounger(self, message) ? 'twin' : 'noted'
+      if (from === self.node) return isYounger(self, message) ? 'older' : 'noted'
       const known = peers.get(from)
       const isNew = known === undefined || known.message.boot !== message.boot || now - known.heardAt > ALIVE_FOR_MS
       peers.set(from, { message, heardAt: now, firstHeardAt: isNew ? now : known.firstHeardAt })

@@ -1,5 +1,8 @@
 /**
  * Sends this node's beacon and hears the others' over the control connection (topology/beacon.ts says what they mean).
+ *
+ * What a node says of itself counts when the own map names it. Which map it has is of interest whoever it is: it may be one of those that
+ * joined while this node was away (topology/mapSync.ts).
  */
 
 import { decodeControl, encodeControl } from '../bus/codec/control.ts'
@@ -11,7 +14,7 @@ import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { Beacon, BeaconMessage } from './beacon.ts'
-import type { ClusterId, NodeId } from './ids.ts'
+import type { BootId, ClusterId, NodeId } from './ids.ts'
 
 export interface BeaconRadio {
   /** Called on every tick: sends when the interval has passed or something changed. */
@@ -31,11 +34,11 @@ export interface BeaconRadioOptions {
   readonly self: NodeId
   readonly members: () => readonly NodeId[]
   readonly beacon: Beacon
-  /** The cluster map that is in force at a peer. */
+  /** The cluster map that is in force at a node of this cluster, which the own map need not name. */
   readonly onEpoch: (from: NodeId, epoch: number) => void
   readonly message: () => BeaconMessage
-  /** An older process with this node's name is alive: this one must stop. */
-  readonly onTwin: () => void
+  /** An older process with this node's name has spoken, some time ago or now. */
+  readonly onOlder: (boot: BootId) => void
 }
 
 export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
@@ -47,10 +50,15 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   const subscription = bus.subscribe(mapWildcard(cluster), (inbound) => {
     const from = senderOf(inbound.subject)
     const message = beaconOf(decodeControl(inbound.data))
-    if (!isNodeId(from) || !members().includes(from)) refusals.note('sender', 'its subject does not end in a member\'s name')
+    if (!isNodeId(from)) refusals.note('sender', 'its subject does not end in a node\'s name')
     else if (message === null) refusals.note('malformed', `${from} sent what is no beacon`)
-    else if (beacon.heard(from, message, clock.now()) === 'twin') options.onTwin()
-    else options.onEpoch(from, message.epoch)
+    else if (from === self) {
+      if (beacon.heard(from, message, clock.now()) === 'older') options.onOlder(message.boot)
+    } else {
+      if (members().includes(from)) beacon.heard(from, message, clock.now())
+      else refusals.note('sender', `${from} is no member by the map that is known here`)
+      options.onEpoch(from, message.epoch)
+    }
   })
   return {
     onTick: (now) => {

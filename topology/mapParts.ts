@@ -97,7 +97,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     if (damaged !== null || isNew) planner?.send({ type: 'topology.damaged', replicas: ailments.known() })
     if (census !== null || isNew) planner?.send({ type: 'topology.levels', told: levels })
   }
-  const sync = createMapSync({ live, desk, log, onNewer: onRefused })
+  const sync = createMapSync({ live, desk, clock: ports.clock, log, onNewer: onRefused })
   const questions = createMetaQuestions({ live, clock: ports.clock, ask: desk.ask })
   const proposals = createProposals(questions)
   const rounds = createFigureRounds({ live, ask: desk.ask, meta: parts.host.meta, everyMs: settings.figuresEveryMs })
@@ -115,8 +115,8 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null, damaged: ailments.known,
   })
   const membership = createOwnMembership({
-    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, join: node.join ?? null, wall: ports.clock.wall,
-    carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
+    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,
+    wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
   return {
     onTick: (now) => {

@@ -1,10 +1,23 @@
-/** Learns newer cluster maps from peers: a beacon tells their epoch, the desk their bytes. One question at a time. */
+/**
+ * Learns newer cluster maps from peers: a beacon tells their epoch, the desk their bytes. One question at a time.
+ *
+ * A node that this one's map does not name is asked, too: whoever was away while every node it knew left can hear of the newer map from
+ * strangers alone. What they tell is a committed state of this very cluster or nothing (LiveMap.learn), so it is no matter who they are. A
+ * node that told nothing new is not asked again for a while, so that others get their turn.
+ */
 
 import { decodeState } from '../actors/topology/codec.ts'
+import { presentNodes } from '../actors/topology/clusterState.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeId } from './ids.ts'
 import type { TopologyDesk } from './topologyDesk.ts'
+
+/** How long a node that told nothing new is passed over. */
+const PASSED_OVER_MS = 3_000
+/** So many nodes that the map does not name are passed over at a time; no further one is asked meanwhile, and members get their turn. */
+const STRANGERS_MAX = 2
 
 export interface MapSync {
   /** A peer says which map is in force there. */
@@ -14,17 +27,27 @@ export interface MapSync {
 export interface MapSyncOptions {
   readonly live: LiveMap
   readonly desk: Pick<TopologyDesk, 'ask'>
+  readonly clock: Pick<Clock, 'now'>
   readonly log: Logger
   /** A newer version of ShardKV made the peer's map: this one can not be a part of the cluster any more. */
   readonly onNewer: (reason: string) => void
 }
 
-export const createMapSync = ({ live, desk, log, onNewer }: MapSyncOptions): MapSync => {
+export const createMapSync = ({ live, desk, clock, log, onNewer }: MapSyncOptions): MapSync => {
+  /** Asked without success so far, and when. At most the members and STRANGERS_MAX others. */
+  const asked = new Map<NodeId, number>()
   let isAsking = false
+  const mayAsk = (node: NodeId): boolean => {
+    const members = new Set(presentNodes(live.state()).map(({ id }) => id))
+    for (const [known, at] of asked) if (clock.now() - at >= PASSED_OVER_MS) asked.delete(known)
+    const strangers = [...asked.keys()].filter((known) => !members.has(known)).length
+    return !asked.has(node) && (members.has(node) || strangers < STRANGERS_MAX)
+  }
   return {
     heard: (from, epoch) => {
-      if (isAsking || epoch <= live.state().epoch) return
+      if (isAsking || epoch <= live.state().epoch || !mayAsk(from)) return
       isAsking = true
+      asked.set(from, clock.now())
       desk.ask(from, { kind: 'state', newerThan: live.state().epoch }, (answer) => {
         isAsking = false
         const bytes = stateIn(answer)
@@ -32,7 +55,10 @@ export const createMapSync = ({ live, desk, log, onNewer }: MapSyncOptions): Map
         const state = decodeState(bytes)
         if ('isNewer' in state) onNewer(state.reason)
         else if ('reason' in state) log.warn({ from, reason: state.reason }, 'a cluster map could not be read')
-        else live.learn(state)
+        else {
+          asked.delete(from)
+          live.learn(state)
+        }
       })
     },
   }

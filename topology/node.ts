@@ -26,6 +26,7 @@ import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
 import { checkRouting } from './routingCheck.ts'
+import { createTwinCheck } from './twinCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
 import type { Tick, Ticker } from '../actors/kernel/ticker.ts'
 import type { NodeEffect, NodeEvent } from '../actors/node/protocol.ts'
@@ -36,6 +37,7 @@ import type { Observation } from '../observe/recorder/observation.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
 import type { GossipRadio } from './gossipRadio.ts'
+import type { IdentityCheck } from './identityCheck.ts'
 import type { Leadership } from './leadership.ts'
 import type { LiveMap, LiveMapOptions } from './liveMap.ts'
 import type { MapParts } from './mapParts.ts'
@@ -44,6 +46,7 @@ import type { NodeParts } from './nodeParts.ts'
 import type { NodeSample } from './nodeSample.ts'
 import type { Proposals } from './proposals.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
+import type { TwinCheck } from './twinCheck.ts'
 
 export interface Node {
   readonly state: () => NodeState
@@ -73,6 +76,7 @@ interface Running {
   parts: NodeParts | null
   leadership: Leadership | null
   radio: BeaconRadio | null
+  twinCheck: TwinCheck | null
   gossip: GossipRadio | null
   ticker: Ticker | null
   mapParts: MapParts | null
@@ -87,8 +91,8 @@ interface Running {
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
     options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
-    life: null, parts: null, leadership: null, radio: null, gossip: null, mapParts: null, observation: null, ticker: null, status: null,
-    routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false,
+    life: null, parts: null, leadership: null, radio: null, twinCheck: null, gossip: null, mapParts: null, observation: null, ticker: null,
+    status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -133,15 +137,17 @@ const perform = (running: Running, effect: NodeEffect): void => {
   effect satisfies never
 }
 
+/** Who else is there. */
+const questionOf = ({ genesis, boot, ports, settings }: NodeOptions): Omit<IdentityCheck, 'inbox'> => ({
+  bus: ports.controlBus,
+  clock: ports.clock,
+  identity: { cluster: genesis.cluster, node: genesis.node, boot },
+  statusSubject: spanningSubject(settings.prefix, STATUS_OP),
+})
+
 const askIdentity = (running: Running): void => {
-  const { genesis, boot, ports, settings } = running.options
-  checkIdentity({
-    bus: ports.controlBus,
-    clock: ports.clock,
-    identity: { cluster: genesis.cluster, node: genesis.node, boot },
-    statusSubject: spanningSubject(settings.prefix, STATUS_OP),
-    inbox: `${settings.ownInboxPrefix}.${boot}.identity`,
-  }, (refusal) => {
+  const { boot, settings } = running.options
+  checkIdentity({ ...questionOf(running.options), inbox: `${settings.ownInboxPrefix}.${boot}.identity` }, (refusal) => {
     if (running.isEnded) return
     if (refusal === null) running.life?.send({ type: 'node.identityClear' })
     else fail(running, refusal, EXIT_REFUSED)
@@ -230,6 +236,10 @@ const join = (running: Running): void => {
   const { boot, ports, settings, genesis, startedAtMs } = options
   const { clock, bus, doorsBus, controlBus } = ports
   running.ticker = createTicker(clock, settings.tickMs, (tick) => onTick(running, tick))
+  running.twinCheck = createTwinCheck({
+    ...questionOf(running.options), inboxPrefix: `${settings.ownInboxPrefix}.`,
+    onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
+  })
   running.radio = createBeaconRadio({
     bus: controlBus,
     clock,
@@ -248,7 +258,7 @@ const join = (running: Running): void => {
       leads: parts.host.all().filter(({ actor }) => actor.isServing()).map(({ shard, raft }) => [shard, raft.leadership().term]),
       damaged: parts.host.damaged().map(({ group, id }) => [group, generationOf(id)]),
     }),
-    onTwin: () => fail(running, `an older process already runs as ${genesis.node}: this one stops`, EXIT_REFUSED),
+    onOlder: (suspect) => running.twinCheck?.suspect(suspect),
   })
   running.gossip = createGossipRadio({
     bus: controlBus,
@@ -354,6 +364,7 @@ const release = (running: Running): void => {
   running.live.stop()
   running.ticker?.stop()
   running.radio?.stop()
+  running.twinCheck?.stop()
   running.mapParts?.stop()
   running.observation?.stop()
   running.gossip?.stop()

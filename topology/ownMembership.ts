@@ -7,6 +7,10 @@
  * A joining node asks until the map names it: a crash between any two steps leaves nothing half done, since the next start asks again. It
  * serves nobody before.
  *
+ * A node that was removed while it was away starts as a member, by the map in its directory, and hears later that it has left. One that was
+ * told to join is to be added again then, and not to stop. What tells this from a node that leaves while it runs: nobody has told it
+ * since its start that it was a member. So it asks the meta group's leader once, and leaves only by what came after the answer.
+ *
  * While the cluster is at the first level it says nothing of the layouts that its build knows: members of before there were levels could
  * not read that in the log, and would judge every later entry differently. Above the first level there are no such members.
  */
@@ -14,8 +18,10 @@
 import { HAS_LEFT } from '../actors/node/protocol.ts'
 import { nodeIn } from '../actors/topology/clusterState.ts'
 import { FIRST_LEVEL } from './level.ts'
+import type { ClusterState, NodeState } from '../actors/topology/clusterState.ts'
 import type { MetaCommand, Outcome } from '../actors/topology/protocol.ts'
 import type { LiveMap } from './liveMap.ts'
+import type { MetaReads } from './metaReads.ts'
 import type { NodeId } from './ids.ts'
 import type { LevelRange } from './level.ts'
 import type { Proposals } from './proposals.ts'
@@ -41,6 +47,7 @@ export interface OwnMembershipOptions {
   readonly levels: LevelRange
   readonly live: Pick<LiveMap, 'state'>
   readonly proposals: Pick<Proposals, 'propose'>
+  readonly reads: Pick<MetaReads, 'overview'>
   readonly join: JoinWish | null
   readonly wall: () => number
   /** No replica is hosted here any more, and none is on its way out. */
@@ -58,13 +65,15 @@ export interface OwnMembership {
 }
 
 export const createOwnMembership = (options: OwnMembershipOptions): OwnMembership => {
-  const { self, boot, levels, live, proposals, join, wall } = options
+  const { self, boot, levels, live, proposals, reads, join, wall } = options
   let isLevelAsked = false
   let isMember = false
   let isOver = false
   let isAsking = false
   let askedAt = Number.NEGATIVE_INFINITY
   let epochHint = 0
+  /** An epoch at which it was a member, as it has been told since it started; null: it has its map's word alone. */
+  let presentAt: number | null = null
 
   const leveled = (): { readonly levels?: LevelRange } => {
     isLevelAsked ||= live.state().level > FIRST_LEVEL
@@ -74,10 +83,11 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     isOver = true
     tell()
   }
-  const noteOutcome = (outcome: Outcome | null): void => {
+  const noteOutcome = (kind: MetaCommand['kind'], outcome: Outcome | null): void => {
     isAsking = false
     if (outcome === null || isOver) return
     epochHint = Math.max(epochHint, outcome.epoch)
+    if (kind === 'addNode' && outcome.kind !== 'refused') presentAt = outcome.epoch
     if (outcome.kind === 'refused' && outcome.reason === 'levelUnknown' && !isLevelAsked && levels.max > FIRST_LEVEL) {
       // The level has risen, and this node's map has not heard yet.
       isLevelAsked = true
@@ -86,28 +96,52 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     if (outcome.kind !== 'refused' || outcome.reason === 'staleEpoch' || outcome.reason === 'nodeCarriesReplicas') return
     finish(() => options.onRefused(outcome.message))
   }
-  const ask = (now: number, wish: Pick<MetaCommand, 'kind'> & Partial<JoinWish & { readonly levels: LevelRange }>): void => {
-    if (isAsking || now - askedAt < ASK_EVERY_MS) return
+  const mayAsk = (now: number): boolean => {
+    if (isAsking || now - askedAt < ASK_EVERY_MS) return false
     isAsking = true
     askedAt = now
-    const expectedEpoch = Math.max(live.state().epoch, epochHint)
-    const command = { expectedEpoch, at: wall(), by: self, request: `${wish.kind}-${boot}`, node: self, ...wish }
-    proposals.propose(command as MetaCommand, noteOutcome)
+    return true
+  }
+  const stateIn = (state: ClusterState): NodeState => nodeIn(state, self)?.state ?? 'left'
+  const isSure = (): boolean => join === null || presentAt !== null
+  /** It is no member by the map in force, and that is no news of before its start. */
+  const hasLeft = (epoch: number): boolean => (join === null ? isMember : presentAt !== null && epoch > presentAt)
+  /**
+   * To leave is wished for by what the own map says, so it is asked at that map's epoch alone: whoever has activated the node meanwhile
+   * has made a newer one, and the wish stale. To be added is right at any epoch, so a refusal's may be taken.
+   */
+  const epochFor = (kind: MetaCommand['kind']): number => {
+    const { epoch } = live.state()
+    return kind === 'addNode' ? Math.max(epoch, epochHint) : epoch
+  }
+  const ask = (now: number, wish: Pick<MetaCommand, 'kind'> & Partial<JoinWish & { readonly levels: LevelRange }>): void => {
+    if (!mayAsk(now)) return
+    const command = { expectedEpoch: epochFor(wish.kind), at: wall(), by: self, request: `${wish.kind}-${boot}`, node: self, ...wish }
+    proposals.propose(command as MetaCommand, (outcome) => noteOutcome(wish.kind, outcome))
+  }
+  const askWhetherPresent = (now: number): void => {
+    if (!mayAsk(now)) return
+    reads.overview((overview) => {
+      isAsking = false
+      if (overview !== undefined && stateIn(overview.state) !== 'left') presentAt = overview.state.epoch
+    })
   }
 
   return {
     onTick: (now) => {
       if (isOver) return
-      const state = nodeIn(live.state(), self)?.state ?? 'left'
+      const state = stateIn(live.state())
       if (state !== 'left' && !isMember) {
         isMember = true
         options.onMember()
       }
-      if (state === 'draining' && options.carriesNothing()) ask(now, { kind: 'removeNode' })
+      if (state !== 'left' && !isSure()) askWhetherPresent(now)
+      if (state === 'draining' && isSure() && options.carriesNothing()) ask(now, { kind: 'removeNode' })
       if (state !== 'left') return
-      if (isMember) finish(options.onLeft)
-      else if (join !== null) ask(now, { kind: 'addNode', ...join, ...leveled() })
-      else finish(() => options.onRefused(`${self} ${HAS_LEFT}: start it with --join to add it again`))
+      if (hasLeft(live.state().epoch)) finish(options.onLeft)
+      else if (join === null) {
+        finish(() => options.onRefused(`${self} ${HAS_LEFT}: start it with --join to add it again`))
+      } else if (!isSure()) ask(now, { kind: 'addNode', ...join, ...leveled() })
     },
   }
 }

@@ -69,7 +69,7 @@ export interface NodeLevels {
 export type Wish = CommandBody
 
 export type RefusalReason =
-  | 'staleEpoch' | 'invalid' | 'unknownNode' | 'nodeLeft' | 'nodeDraining' | 'nodeExists' | 'nodeCarriesReplicas' | 'lastNode'
+  | 'staleEpoch' | 'keyReused' | 'invalid' | 'unknownNode' | 'nodeLeft' | 'nodeDraining' | 'nodeExists' | 'nodeCarriesReplicas' | 'lastNode'
   | 'tooFewNodes' | 'zonesTooFew' | 'tooManyNodes' | 'weightOutOfRange' | 'zoneInvalid' | 'replicationFactorInvalid'
   | 'unknownGroup' | 'unknownReplica' | 'alreadyThere' | 'wouldLoseQuorum' | 'tooFewReplicas'
   | 'levelUnknown' | 'moveUnknown' | 'moveInProgress' | 'paused' | 'notPaused' | 'notPossible'

@@ -77,9 +77,9 @@ describe('the beacon', () => {
   })
 
   test.each([
-    ['an older process with this name', message({ startedAtMs: 999 }), 'twin'],
+    ['an older process with this name', message({ startedAtMs: 999 }), 'older'],
     ['a younger process with this name', message({ startedAtMs: 1_001 }), 'noted'],
-    ['one of the same millisecond and a smaller boot id', message({ boot: boot(0) }), 'twin'],
+    ['one of the same millisecond and a smaller boot id', message({ boot: boot(0) }), 'older'],
     ['one of the same millisecond and a greater boot id', message({ boot: boot(2) }), 'noted'],
     ['this very process', message({ boot: boot(1), startedAtMs: 5 }), 'noted'],
   ] as const)('hears %s', (_name, heard, verdict) => {

@@ -17,18 +17,18 @@ const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', epoch: 3, 
 const open = () => {
   const { broker, clock, pass } = createVirtualWorld()
   const beacon = createBeacon({ node: n1, boot, startedAtMs: 5 })
-  let twins = 0
+  const older: string[] = []
   const epochs: [string, number][] = []
   const radio = createBeaconRadio({
     bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
-    message: () => said, onEpoch: (from, epoch) => epochs.push([from, epoch]), onTwin: () => { twins += 1 },
+    message: () => said, onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard) => older.push(heard),
   })
   const other = broker.connect({ name: 'n2' })
   const say = (subject: string, value: unknown): void => {
     other.publish(`skv.${cluster}.map.all.${subject}`, value instanceof Uint8Array ? value : encodeControl(value))
     pass(1)
   }
-  return { epochs, beacon, radio, other, clock, pass, say, twins: () => twins }
+  return { epochs, beacon, radio, other, clock, pass, say, older }
 }
 
 describe('the beacon radio', () => {
@@ -44,21 +44,23 @@ describe('the beacon radio', () => {
   })
 
   test('hears other members, and an older process under its own name', () => {
-    const { beacon, clock, say, twins, epochs } = open()
+    const { beacon, clock, say, older, epochs } = open()
     say('n2', { ...said, boot: 'b'.repeat(16) })
     expect(beacon.leaderOf(shardId(3), clock.now())).toEqual({ node: n2, term: 7 })
     expect(epochs).toEqual([['n2', 3]])
     say('n1', { ...said, boot: 'b'.repeat(16), startedAtMs: 4 })
-    expect(twins()).toBe(1)
+    expect([older, epochs.length]).toEqual([['b'.repeat(16)], 1])
   })
 
-  test('counts rubbish and strangers, and believes neither', () => {
-    const { beacon, clock, radio, say } = open()
+  test('counts rubbish and strangers, and believes neither, but passes on which map a stranger has', () => {
+    const { beacon, clock, radio, say, epochs } = open()
     say('n9', said)
     say('N2', said)
     say('n2', Uint8Array.from([9, 9, 9]))
     say('n2', { boot: 'x' })
     expect(radio.counters()).toEqual({ sender: 2, malformed: 2 })
+    expect(epochs).toEqual([['n9', 3]])
+    expect(beacon.heardAt(nodeId('n9'))).toBeUndefined()
     expect(beacon.leaderOf(shardId(3), clock.now())).toBeNull()
   })
 

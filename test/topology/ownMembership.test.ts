@@ -8,6 +8,7 @@ import { createOwnMembership } from '../../topology/ownMembership.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import type { JoinWish } from '../../topology/ownMembership.ts'
+import type { Overview } from '../../topology/metaReads.ts'
 import type { MetaCommand, Outcome, Wish } from '../../actors/topology/protocol.ts'
 
 const n4 = nodeId('n4')
@@ -20,7 +21,7 @@ const genesis = must(createGenesis({
 const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }) => {
   const world = {
     state: adoptGenesis(genesis), carries: 0, asked: [] as MetaCommand[], told: [] as string[],
-    answer: (_outcome: Outcome | null): void => {},
+    answer: (_outcome: Outcome | null): void => {}, tell: (_overview: Overview | undefined): void => {},
   }
   const membership = createOwnMembership({
     self, boot: 'b', levels, live: { state: () => world.state }, join, wall: () => 9, carriesNothing: () => world.carries === 0,
@@ -30,6 +31,7 @@ const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }) => 
         world.answer = done
       },
     },
+    reads: { overview: (done) => { world.tell = done } },
     onMember: () => world.told.push('member'), onLeft: () => world.told.push('left'), onRefused: (reason) => world.told.push(reason),
   })
   const decide = (): void => {
@@ -40,7 +42,8 @@ const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }) => 
   const happen = (wish: Wish): void => {
     world.state = apply(world.state, { ...wish, expectedEpoch: world.state.epoch, at: 1, by: 'test', request: '' }).state
   }
-  return { world, membership, decide, happen }
+  const tell = (): void => world.tell({ state: world.state, lost: [], progress: [] })
+  return { world, membership, decide, happen, tell }
 }
 
 describe('a node that joins', () => {
@@ -129,6 +132,62 @@ describe('a node that joins', () => {
   })
 })
 
+describe('a member that was told to join when it started again', () => {
+  const restarted = () => {
+    const it = open({ weight: 1, zone: '' })
+    it.happen({ kind: 'addNode', node: n4, weight: 1, zone: '' })
+    return it
+  }
+
+  test('is added again when it was removed while it was away, and its map did not say so', () => {
+    const { world, membership, decide, happen, tell } = restarted()
+    const known = world.state
+    happen({ kind: 'removeNode', node: n4 })
+    const removed = world.state
+    world.state = known
+    membership.onTick(0)
+    world.state = removed
+    tell()
+    membership.onTick(1_000)
+    expect(world.asked).toMatchObject([{ kind: 'addNode', node: 'n4', weight: 1 }])
+    decide()
+    const added = world.state
+    world.state = removed
+    membership.onTick(2_000)
+    world.state = added
+    membership.onTick(3_000)
+    expect([world.asked.length, world.told]).toEqual([1, ['member']])
+    happen({ kind: 'removeNode', node: n4 })
+    membership.onTick(4_000)
+    expect(world.told).toEqual(['member', 'left'])
+  })
+
+  test('leaves when it is removed while it runs', () => {
+    const { world, membership, happen, tell } = restarted()
+    membership.onTick(0)
+    tell()
+    happen({ kind: 'removeNode', node: n4 })
+    membership.onTick(1_000)
+    membership.onTick(2_000)
+    expect([world.asked, world.told]).toEqual([[], ['member', 'left']])
+  })
+
+  test('leaves after a drain, which it knows of, however late it hears from the meta group', () => {
+    const { world, membership, decide, happen, tell } = restarted()
+    happen({ kind: 'drainNode', node: n4, isForced: true })
+    membership.onTick(0)
+    world.tell(undefined)
+    membership.onTick(1_000)
+    expect(world.asked).toEqual([])
+    tell()
+    membership.onTick(2_000)
+    expect(world.asked).toMatchObject([{ kind: 'removeNode', node: 'n4' }])
+    decide()
+    membership.onTick(3_000)
+    expect(world.told).toEqual(['member', 'left'])
+  })
+})
+
 describe('a node that was not told to join', () => {
   test('refuses to run when the map does not name it', () => {
     const { world, membership } = open(null)
@@ -159,4 +218,23 @@ test('a node that is drained leaves once it carries nothing, and is told when it
   membership.onTick(4_000)
   membership.onTick(6_000)
   expect(world.told).toEqual(['member', 'left'])
+})
+
+test('a drained node that is activated before its wish to leave is decided stays, however late it hears of it', () => {
+  const { world, membership, decide, happen } = open(null)
+  happen({ kind: 'addNode', node: n4, weight: 1, zone: '' })
+  happen({ kind: 'drainNode', node: n4, isForced: false })
+  const drained = world.state
+  happen({ kind: 'activateNode', node: n4 })
+  const activated = world.state
+  for (const now of [0, 1_000, 2_000]) {
+    world.state = drained
+    membership.onTick(now)
+    world.state = activated
+    decide()
+    expect(world.state).toBe(activated)
+  }
+  expect(world.asked.map(({ kind, expectedEpoch }) => [kind, expectedEpoch])).toEqual([0, 1, 2].map(() => ['removeNode', drained.epoch]))
+  membership.onTick(3_000)
+  expect([world.asked.length, world.told]).toEqual([3, ['member']])
 })

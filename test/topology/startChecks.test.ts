@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { checkIdentity } from '../../topology/identityCheck.ts'
 import { bootId, clusterId, nodeId } from '../../topology/ids.ts'
 import { checkRouting } from '../../topology/routingCheck.ts'
+import { createTwinCheck } from '../../topology/twinCheck.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { RoutingVerdict } from '../../topology/routingCheck.ts'
 import type { Permissions } from '../../bus/memoryConnection.ts'
@@ -45,6 +46,56 @@ describe('the identity check', () => {
 
   test('ignores what is no report', () => {
     expect(ask(['not json', {}, { cluster, node: {} }, { cluster, node: { id: 'n1' } }])).toBeNull()
+  })
+})
+
+describe('the twin check', () => {
+  const older = bootId('00000000000000bb')
+  const open = (answers: readonly { readonly boot: string, readonly afterMs: number }[]) => {
+    const { broker, clock, pass } = createVirtualWorld()
+    const inboxes: string[] = []
+    const other = broker.connect({ name: 'other' })
+    other.subscribe('kv.status', ({ reply }) => {
+      inboxes.push(reply)
+      for (const { boot: bootId, afterMs } of answers) {
+        const report = JSON.stringify({ cluster, node: { id: 'n1', bootId } })
+        clock.after(afterMs, () => other.publish(reply, new TextEncoder().encode(report)))
+      }
+    })
+    let twins = 0
+    const check = createTwinCheck({
+      bus: broker.connect({ name: 'n1' }), clock, identity: self, statusSubject: 'kv.status', inboxPrefix: '_INBOX.',
+      onTwin: () => { twins += 1 },
+    })
+    return { check, inboxes, pass, twins: () => twins }
+  }
+
+  test('stops for an older process that answers', () => {
+    const { check, pass, twins } = open([{ boot, afterMs: 0 }, { boot: older, afterMs: 10 }])
+    check.suspect(older)
+    pass(100)
+    expect(twins()).toBe(1)
+  })
+
+  test('goes on when nobody answers, or only another process, or an answer comes late', () => {
+    for (const answers of [[], [{ boot: '00000000000000cc', afterMs: 0 }], [{ boot: older, afterMs: 500 }]]) {
+      const { check, pass, twins } = open(answers)
+      check.suspect(older)
+      pass(5_000)
+      expect(twins()).toBe(0)
+    }
+  })
+
+  test('asks once about what comes all at once, under a new number every time, and not after the end', () => {
+    const { check, inboxes, pass } = open([])
+    for (let i = 0; i < 10; i += 1) check.suspect(older)
+    pass(1_000)
+    check.suspect(older)
+    pass(1_000)
+    check.stop()
+    check.suspect(older)
+    pass(1_000)
+    expect([inboxes.length, new Set(inboxes).size]).toEqual([2, 2])
   })
 })
 

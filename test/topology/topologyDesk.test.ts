@@ -238,7 +238,7 @@ describe('the leader of the meta group answers', () => {
 
 describe('a map is learned', () => {
   test('from a peer that has a newer one, with one question at a time', () => {
-    const { open, pass } = createTalk()
+    const { open, pass, clock } = createTalk()
     const asked: TopologyRequest[] = []
     open(n2, (request, done) => {
       asked.push(request)
@@ -249,7 +249,7 @@ describe('a map is learned', () => {
     })
     const learned: ClusterState[] = []
     const live = { state: () => learned.at(-1) ?? born, learn: (state: ClusterState) => learned.push(state) }
-    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger, onNewer: () => {} })
+    const sync = createMapSync({ live: live as never, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
     sync.heard(n2, 1)
     sync.heard(n2, 2)
     sync.heard(n2, 2)
@@ -259,17 +259,40 @@ describe('a map is learned', () => {
   })
 
   test('not from rubbish, and the next peer is asked', () => {
-    const { open, pass } = createTalk()
+    const { open, pass, clock } = createTalk()
     open(n2, (_request, done) => done({ state: new Uint8Array([7]) }))
     open(n3, (_request, done) => done('what'))
     const learned: ClusterState[] = []
     const live = { state: () => born, learn: (state: ClusterState) => learned.push(state) }
-    const sync = createMapSync({ live: live as never, desk: open(n1, silent), log: silentLogger, onNewer: () => {} })
+    const sync = createMapSync({ live: live as never, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
     sync.heard(n2, 2)
     pass(100)
     sync.heard(n3, 2)
     pass(100)
     expect(learned).toEqual([])
+  })
+
+  test('in turn: whoever told nothing new is passed over for a while, and few strangers are asked at a time', () => {
+    const { open, pass, clock } = createTalk()
+    const asked: string[] = []
+    const strangers = ['x1', 'x2', 'x3'].map(nodeId)
+    for (const node of [n2, n3, ...strangers]) open(node, () => { asked.push(node) })
+    const sync = createMapSync({
+      live: { state: () => born, learn: silent } as never, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {},
+    })
+    const hearAll = (): void => {
+      for (const node of [...strangers, n2, n3]) {
+        sync.heard(node, 2)
+        pass(1_100)
+      }
+    }
+    hearAll()
+    expect(asked).toEqual(['x1', 'x2', 'n2', 'n3'])
+    pass(1_000)
+    sync.heard(n3, 2)
+    sync.heard(strangers[2] ?? n1, 2)
+    pass(1_100)
+    expect(asked.slice(4)).toEqual(['x3'])
   })
 })
 

@@ -178,6 +178,28 @@ describe('a node that is drained', () => {
   })
 })
 
+/** Whoever is in the cluster tells the map, to whoever asks. */
+test('a node that was away while all it knew left learns the map from those that came, and is one of them', () => {
+  const story = tellStory(915, { nodes: 3, joiners: 2, shards: 2, lostAfterMs: 600_000 })
+  story.putMany('k', 20)
+  const [first, second, third, ...joiners] = story.nodes as [Machine, Machine, Machine, ...Machine[]]
+  story.kill(third)
+  for (const joiner of joiners) {
+    story.simulation.cluster.join(joiner)
+    untilMoved(story, 'it has its share', (state) => replicasOn(state, joiner) > 0)
+  }
+  for (const machine of [first, second]) {
+    decide(story, { kind: 'drainNode', node: machine.id, isForced: false }, joiners[0])
+    story.until('it has left', () => !machine.isInUse, 120_000)
+  }
+  story.start(third)
+  story.until('it has the map', () => third.node?.parts()?.live.state().epoch === stateOf(story).epoch)
+  expect(decide(story, { kind: 'setWeight', node: third.id, weight: 2 }, third)).toMatchObject({ kind: 'applied' })
+  untilMoved(story, 'it has its replicas', (state) => replicasOn(state, third) === 2)
+  expectKeys(story)
+  story.end()
+})
+
 describe('a node that is silent', () => {
   test('for longer than it is waited for is replaced, and balanced in again when it returns', () => {
     const { story, fourth } = joinFourth(908, { lostAfterMs: 5_000 })
@@ -186,6 +208,19 @@ describe('a node that is silent', () => {
     expectKeys(story)
     story.start(fourth)
     untilMoved(story, 'it has its share again', (state) => replicasOn(state, fourth) === 3)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('and was removed is added again when it is told to join on its old directory', () => {
+    const { story, fourth } = joinFourth(916, { lostAfterMs: 5_000 })
+    story.kill(fourth)
+    untilMoved(story, 'its replicas are rebuilt elsewhere', (state) => replicasOn(state, fourth) === 0)
+    expect(decide(story, { kind: 'removeNode', node: fourth.id })).toMatchObject({ kind: 'applied' })
+    const { lives } = fourth
+    story.simulation.cluster.join(fourth)
+    untilMoved(story, 'it has its share again', (state) => replicasOn(state, fourth) === 3)
+    expect(fourth.lives).toBe(lives + 1)
     expectKeys(story)
     story.end()
   })

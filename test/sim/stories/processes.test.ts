@@ -137,3 +137,25 @@ test('a burst above every limit is refused with the time to wait, and the shard 
   story.put('k', 'after')
   story.end()
 })
+
+/** docs/TESTING.md T14, and a route between brokers that stalls: topology/twinCheck.ts. */
+test('what an earlier life of its node said late stops nobody', () => {
+  const story = tellStory(910)
+  const { simulation: { cluster } } = story
+  const leader = story.settledLeader()
+  const route = cluster.broker.connect({ name: 'route' })
+  const held: { readonly subject: string, readonly data: Uint8Array }[] = []
+  const subscription = route.subscribe(`skv.*.map.all.${leader.id}`, ({ subject, data }) => held.push({ subject, data: data.slice() }))
+  story.run(3_000)
+  subscription.unsubscribe()
+  story.kill(leader)
+  story.start(leader)
+  story.until('it serves', () => leader.node?.state() === 'serving')
+  for (const { subject, data } of held) {
+    route.publish(subject, data)
+    story.run(500)
+  }
+  expect([held.length >= 3, leader.node?.state()]).toEqual([true, 'serving'])
+  story.put('k', 'after')
+  story.end()
+})
