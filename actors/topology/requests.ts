@@ -7,9 +7,10 @@ import { encodeCommand } from './codec.ts'
 import { presentNodes } from './clusterState.ts'
 import { leads } from './core.ts'
 import { refused } from './refusals.ts'
+import { otherUseOf } from './requestKeys.ts'
 import type { ShardLocalEvent } from '../shard/protocol.ts'
 import type { Asker, Proposal, Reading, TopologyCore } from './core.ts'
-import type { MetaAnswer, MetaCommand, Outcome, TopologyEvent } from './protocol.ts'
+import type { MetaAnswer, MetaCommand, Outcome, Refused, TopologyEvent } from './protocol.ts'
 
 type Local<Type extends ShardLocalEvent['type']> = Extract<ShardLocalEvent, { type: Type }>
 type Ask<Type extends TopologyEvent['type']> = Extract<TopologyEvent, { type: Type }>
@@ -35,13 +36,25 @@ export const acceptCommand = (core: TopologyCore, { origin, request, command }: 
     refuse(core, asker, 'overloaded')
     return
   }
-  if (command.kind === 'setBalance' && command.isOn && !isSpokenByAll(core) && rememberedIn(core.state, command) === undefined) {
-    answerOutcome(core, asker, refused(core.state, 'levelUnknown',
-      'not every node has told a version that knows of it: wait until all are up for a few seconds, and upgraded'))
+  const refusal = rememberedIn(core.state, command) === undefined ? refusalOf(core, command) : null
+  if (refusal !== null) {
+    answerOutcome(core, asker, refusal)
     return
   }
   const problem = propose(core, command, asker)
   if (problem !== null) answerOutcome(core, asker, refused(core.state, 'invalid', problem))
+}
+
+/** What is refused here already, by what this leader alone knows, or what `apply` may not judge. */
+const refusalOf = (core: TopologyCore, command: MetaCommand): Refused | null => {
+  const { state } = core
+  const other = otherUseOf(state.history, command.request)
+  if (other !== undefined) {
+    return refused(state, 'keyReused', `this key was given to another change, which made epoch ${other.epoch}: give each change its own`)
+  }
+  if (command.kind !== 'setBalance' || !command.isOn || isSpokenByAll(core)) return null
+  return refused(state, 'levelUnknown',
+    'not every node has told a version that knows of it: wait until all are up for a few seconds, and upgraded')
 }
 
 /** A member of before layout levels could not read the command, and would judge every later one differently. */

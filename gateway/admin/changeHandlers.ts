@@ -1,6 +1,7 @@
 /** Changes of the admin API. Each is one command to the meta group, with an epoch where the caller gave one. */
 
 import { ProblemError, decidedOrThrow } from './problems.ts'
+import { requestIdOf } from './requestId.ts'
 import { changeRoutes } from './routes.ts'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Outcome, Wish } from '../../actors/topology/protocol.ts'
@@ -24,10 +25,11 @@ interface ChangeHeaders {
 const unforced = { force: false }
 
 export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOptions): void => {
-  const termsOf = ({ 'shardkv-by': by = 'admin', 'idempotency-key': request = newRequestId() }: ChangeHeaders) => ({ by, request })
+  const termsOf = ({ 'shardkv-by': by = 'admin', 'idempotency-key': key }: ChangeHeaders, wish: object) =>
+    ({ by, request: key === undefined ? newRequestId() : requestIdOf(key, wish) })
   const change = async (headers: ChangeHeaders, wish: Wish, { force: isForced } = unforced): Promise<ChangeAnswer> => {
     const outcome = await new Promise<Outcome | null>((resolve) => {
-      admin().change({ wish, expectedEpoch: epochIn(headers), isForced, ...termsOf(headers) }, resolve)
+      admin().change({ wish, expectedEpoch: epochIn(headers), isForced, ...termsOf(headers, wish) }, resolve)
     })
     const decided = decidedOrThrow(outcome)
     const move = decided.kind === 'applied' && decided.move !== 0 ? decided.move : null
@@ -72,7 +74,8 @@ export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOpt
     const wish = { shard: c.req.valid('param').shard as ShardId, to: c.req.valid('json').to as NodeId }
     const headers = c.req.valid('header')
     if (epochIn(headers) !== null) throw new ProblemError('malformed', 'a transfer takes no If-Match: it is decided by the shard')
-    const result = await new Promise<Transferred | null>((resolve) => { admin().transfer(wish, termsOf(headers), resolve) })
+    const terms = termsOf(headers, { kind: 'transfer', ...wish })
+    const result = await new Promise<Transferred | null>((resolve) => { admin().transfer(wish, terms, resolve) })
     if (result?.kind === 'givenUp') throw new ProblemError('givenUp', result.message)
     if (result?.kind !== 'leads') decidedOrThrow(result)
     return c.json({ shard: wish.shard, leader: wish.to }, 200)

@@ -21,7 +21,7 @@ const statuses: Readonly<Record<ProblemReason, number>> = {
   unsupportedMediaType: 415, internal: 500, starting: 503, undecided: 503, overloaded: 503, givenUp: 504,
   unknownNode: 404, unknownGroup: 404, unknownReplica: 404, moveUnknown: 404,
   staleEpoch: 412,
-  invalid: 422, weightOutOfRange: 422, zoneInvalid: 422, replicationFactorInvalid: 422,
+  invalid: 422, keyReused: 422, weightOutOfRange: 422, zoneInvalid: 422, replicationFactorInvalid: 422,
   nodeLeft: 409, nodeDraining: 409, nodeExists: 409, nodeCarriesReplicas: 409, lastNode: 409, tooFewNodes: 409, tooManyNodes: 409,
   zonesTooFew: 409,
   alreadyThere: 409, wouldLoseQuorum: 409, tooFewReplicas: 409, moveInProgress: 409, paused: 409, notPaused: 409, notPossible: 409,

@@ -7,6 +7,7 @@ import { createTopology } from '../../../actors/topology/actor.ts'
 import { apply } from '../../../actors/topology/apply.ts'
 import { encodeState } from '../../../actors/topology/codec.ts'
 import { movesOf } from '../../../actors/topology/clusterState.ts'
+import { keyedRequest } from '../../../actors/topology/protocol.ts'
 import { shardId } from '../../../topology/ids.ts'
 import { createMetaCluster, stateOf } from './metaCluster.ts'
 import { asked, bytesOf, genesisOf, n, newborn } from './states.ts'
@@ -69,6 +70,23 @@ describe('a meta group', () => {
     }
     expectSame(cluster)
     for (const { epochs } of cluster.members) expect(epochs).toEqual(Array.from({ length: state.epoch - 1 }, (_, i) => i + 2))
+  })
+
+  test('refuses a key that was given to another change, and answers the change it was given to as before', () => {
+    const cluster = led()
+    const given = (wish: Wish, change: string): MetaAnswer | undefined => {
+      const leader = cluster.leader()
+      const request = cluster.propose(leader, { ...asked(stateOf(leader), wish), request: keyedRequest('deploy', change) })
+      cluster.until(() => answerTo(leader, request) !== undefined, `${wish.kind} is answered`)
+      return answerTo(leader, request)
+    }
+    const applied = { outcome: { kind: 'applied', epoch: 2 } }
+    expect(given({ kind: 'pause' }, 'pause')).toMatchObject(applied)
+    const refusal = { kind: 'refused', reason: 'keyReused', epoch: 2, message: expect.stringContaining('epoch 2') }
+    expect(given(fourth, 'add')).toMatchObject({ outcome: refusal })
+    expect(given({ kind: 'pause' }, 'pause')).toMatchObject(applied)
+    expect(stateOf(cluster.leader())).toMatchObject({ epoch: 2, isPaused: true })
+    expectSame(cluster)
   })
 
   test('goes on under a new leader when the old one dies in the middle of a move', () => {

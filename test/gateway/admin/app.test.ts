@@ -135,7 +135,19 @@ describe('a change', () => {
     const { world, change } = open()
     const { status } = await change(method, path, body, { 'shardkv-by': 'ada', 'idempotency-key': 'k1', 'if-match': '"1"' })
     expect(status).toBe(200)
-    expect(world.asked).toEqual([{ isForced: false, ...expected, expectedEpoch: 1, by: 'ada', request: 'k1' }])
+    expect(world.asked).toEqual([{ isForced: false, ...expected, expectedEpoch: 1, by: 'ada', request: expect.stringMatching(/^key:/) }])
+  })
+
+  test('that is repeated with its key is the same request; another change with this key is another', async () => {
+    const { world, change } = open()
+    const key = { 'idempotency-key': 'deploy-42' }
+    const drained = await change('POST', '/v1/nodes/n4/drain', undefined, key)
+    expect(await change('POST', '/v1/nodes/n4/drain', undefined, { ...key, 'if-match': '"1"' })).toEqual(drained)
+    expect((await change('POST', '/v1/plan/pause', undefined, key)).body).toEqual({ outcome: 'applied', epoch: 3, move: null })
+    await change('POST', '/v1/nodes/n1/drain', undefined, key)
+    const [first, second, ...others] = world.commands.map(({ request }) => request)
+    expect(second).toBe(first)
+    expect(new Set([first, ...others]).size).toBe(3)
   })
 
   test('of a move, and back, while the cluster is paused', async () => {
