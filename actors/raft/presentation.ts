@@ -115,8 +115,9 @@ export const tellRefused = (core: RaftCore, peer: ReplicaId): void => {
 export const handlePresent = (core: RaftCore, event: Received<'raft.present'>): void => {
   const { from, incarnation } = event
   if (!isCurrent(configurationOf(core), from)) return
+  const isKnown = !isRefused(core, from) && isAcceptedStart(core, from, incarnation)
   if (promiseOf(core, from).refused === incarnation) refuse(core, from, incarnation)
-  else if (!isRefused(core, from) && isAcceptedStart(core, from, incarnation)) send(core, from, { type: 'raft.presentAccepted', incarnation })
+  else if (isKnown) send(core, from, { type: 'raft.presentAccepted', incarnation })
   else challenge(core, event)
 }
 

@@ -92,6 +92,10 @@ export type Outcome =
 export const BY_CHARACTERS_MAX = 64
 export const REQUEST_CHARACTERS_MAX = 64
 
+export const KEYED_PREFIX = 'key:'
+/** The request id of a change that a person gave a key: of both the digest, without a `:` (gateway/admin/requestId.ts). */
+export const keyedRequest = (key: string, change: string): string => `${KEYED_PREFIX}${key}:${change}`
+
 /** What a shard's leader (or the meta group's own) is asked to bring about. `epoch` fences: see driver.ts. */
 export interface MoveOrder {
   readonly group: GroupKey

@@ -8,7 +8,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { keyedRequest } from '../../actors/topology/requestKeys.ts'
+import { keyedRequest } from '../../actors/topology/protocol.ts'
 
 const DIGEST_CHARACTERS = 22
 
