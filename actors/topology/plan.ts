@@ -24,9 +24,12 @@ import type { DamagedReplica, Preference } from './protocol.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface PlanLimits {
-  /** Moves under way in the cluster. Higher: sooner done, and more copying beside the load. */
+  /**
+   * Moves under way in the cluster. Higher: sooner done, and more copying beside the load. Those that replace what is lost or damaged count
+   * their like alone, so that there may be as many again; those that stand still are not counted.
+   */
   readonly movesMax: number
-  /** Moves under way that one node gains or gives a replica by. */
+  /** Moves under way that one node gains or gives a replica by. As above, but those that stand still are counted. */
   readonly movesPerNodeMax: number
 }
 
@@ -42,6 +45,8 @@ export interface PlanInput {
   readonly lost: readonly NodeId[]
   /** Absent: none. */
   readonly damaged?: readonly DamagedReplica[]
+  /** Moves under way that nothing has come of for minutes (standstill.ts). Absent: none. */
+  readonly still?: readonly MoveId[]
   readonly limits: PlanLimits
 }
 
@@ -160,27 +165,51 @@ const urgencyOf = ({ state, lost }: PlanInput, { node, isDamaged: isIll }: Slot)
 const hasLiveMajority = (slots: readonly Slot[], lost: readonly NodeId[]): boolean =>
   slots.filter(({ node, isDamaged: isIll }) => !isIll && !lost.includes(node)).length * 2 > slots.length
 
-const withinLimits = ({ state, lost, limits }: PlanInput, order: readonly Step[]): PlannedMove[] => {
+/**
+ * What is lost or damaged is replaced as if nothing else moved: an even spread can wait, redundancy can not (test: "waits for no copy that
+ * could wait as well"). What stands still keeps its nodes busy, and nobody else.
+ */
+const withinLimits = (input: PlanInput, order: readonly Step[]): PlannedMove[] => {
+  const { state, still = [], limits } = input
   const under = movesOf(state)
-  const load = new Map<NodeId, number>()
-  const endsOf = (add: NodeId | null, remove: ReplicaId | null): NodeId[] => {
-    const ends = [add, remove === null ? null : nodeOf(remove)].filter((node) => node !== null)
-    return [...new Set(ends)].filter((node) => !lost.includes(node))
-  }
-  const carry = (node: NodeId): void => {
-    load.set(node, (load.get(node) ?? 0) + 1)
-  }
-  for (const { move } of under) endsOf(move.add === null ? null : nodeOf(move.add), move.remove).forEach(carry)
   const busy = new Set(under.map(({ group }) => group))
+  const all = createTally()
+  const urgent = createTally()
+  const talliesOf = (isUrgent: boolean): readonly Tally[] => (isUrgent ? [all, urgent] : [all])
+  for (const { group, move: { id, add, remove } } of under) {
+    const ends = endsOf(input, add === null ? null : nodeOf(add), remove)
+    const isUrgent = remove !== null && (input.lost.includes(nodeOf(remove)) || isDamaged(input, group, remove))
+    for (const tally of talliesOf(isUrgent)) carry(tally, ends, still.includes(id) ? 0 : 1)
+  }
   const chosen: PlannedMove[] = []
-  for (const { group, add, remove, position } of order) {
-    if (under.length + chosen.length >= limits.movesMax) break
-    const ends = endsOf(add, remove)
-    if (position > 0 || busy.has(group) || ends.some((node) => (load.get(node) ?? 0) >= limits.movesPerNodeMax)) continue
-    ends.forEach(carry)
+  for (const { group, add, remove, position, urgency } of order) {
+    const isUrgent = urgency === Urgency.lost
+    const { moves, ofNode } = isUrgent ? urgent : all
+    if (position > 0 || busy.has(group) || moves >= limits.movesMax) continue
+    const ends = endsOf(input, add, remove)
+    if (ends.some((node) => (ofNode.get(node) ?? 0) >= limits.movesPerNodeMax)) continue
+    for (const tally of talliesOf(isUrgent)) carry(tally, ends, 1)
     chosen.push({ group, add, remove })
   }
   return chosen
+}
+
+interface Tally {
+  moves: number
+  readonly ofNode: Map<NodeId, number>
+}
+
+const createTally = (): Tally => ({ moves: 0, ofNode: new Map() })
+
+const carry = (tally: Tally, ends: readonly NodeId[], moves: number): void => {
+  tally.moves += moves
+  for (const node of ends) tally.ofNode.set(node, (tally.ofNode.get(node) ?? 0) + 1)
+}
+
+/** The nodes that copy. */
+const endsOf = ({ lost }: PlanInput, add: NodeId | null, remove: ReplicaId | null): NodeId[] => {
+  const ends = [add, remove === null ? null : nodeOf(remove)].filter((node) => node !== null)
+  return [...new Set(ends)].filter((node) => !lost.includes(node))
 }
 
 const isPointless = (input: PlanInput, { group, placement, move }: MoveOfGroup): boolean => {

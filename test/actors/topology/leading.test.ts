@@ -6,10 +6,11 @@ import { BALANCE_NAME, defaultBalanceLimits } from '../../../actors/topology/bal
 import { decodeCommand } from '../../../actors/topology/codec.ts'
 import { createTopologyCore } from '../../../actors/topology/core.ts'
 import { think } from '../../../actors/topology/leading.ts'
+import { STILL_MS } from '../../../actors/topology/standstill.ts'
 import { defaultPlanLimits } from '../../../actors/topology/plan.ts'
 import { nodeOf } from '../../../topology/ids.ts'
 import { must } from '../../../actors/kernel/assert.ts'
-import { asked, genesisOf } from './states.ts'
+import { after, asked, genesisOf, n } from './states.ts'
 import type { TopologyCore, TopologyLimits } from '../../../actors/topology/core.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Preference } from '../../../actors/topology/protocol.ts'
@@ -57,4 +58,14 @@ test('what load has moved is not taken back by the planner', () => {
   expect(outcome.kind).toBe('applied')
   core.state = state
   expect(settle(core)).toEqual([])
+})
+
+test('a move that nothing comes of keeps others waiting for a few minutes, and no longer', () => {
+  const core = createTopologyCore(genesisOf(BIRTH), { ...LIMITS, movesMax: 1 })
+  core.state = after(core.state, { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+  expect(settle(core)).toEqual(['beginMove'])
+  core.now += STILL_MS - 1
+  expect(settle(core)).toEqual([])
+  core.now += 1
+  expect(settle(core)).toEqual(['beginMove'])
 })
