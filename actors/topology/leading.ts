@@ -58,12 +58,13 @@ const balanced = ({ balance, state, lost, loads, limits, now }: TopologyCore, { 
 }
 
 /**
- * The ring is slow to build and depends on little: it is kept while that stays the same. What the load has moved is part of it: kept from
- * before such a step, it would have the planner undo the step.
+ * What is wanted is slow to find and depends on little: it is kept while that stays the same. What the load has moved is part of it: kept
+ * from before such a step, it would have the planner undo the step. So is what a person has moved, which nobody can but under a pause: when
+ * it ends what is wanted is what the plan that was shown meanwhile was made from (topology/adminViews.ts).
  */
 const planNow = ({ state, lost, damaged, planned, limits }: TopologyCore, still: readonly MoveId[]): Planned => {
   if (planned?.state === state && planned.lost === lost && planned.damaged === damaged && planned.still === still) return planned
-  const isSame = planned !== null && planned.lost === lost && planned.state.nodes === state.nodes
+  const isSame = planned !== null && !planned.state.isPaused && planned.lost === lost && planned.state.nodes === state.nodes
     && planned.state.replicationFactor === state.replicationFactor && planned.state.meta === state.meta
     && lastStepIn(planned.state)?.epoch === lastStepIn(state)?.epoch
   const wanted = isSame ? planned.wanted : wantedOf(state, lost)
