@@ -66,6 +66,11 @@ export interface Plan {
   readonly preferences: readonly Preference[]
   /** Groups that need a change and have no live majority to make it. */
   readonly blocked: readonly GroupKey[]
+  /**
+   * Groups that keep a replica on a node that drains: fewer than are wanted of the active nodes would be left, and who could take its place
+   * is lost. That node may come back with its replicas; once it drains, too, fewer are wanted.
+   */
+  readonly heldBack: readonly GroupKey[]
 }
 
 /** Lower is sooner. `lost`: with its node, or damaged; either way it counts for nothing. */
@@ -88,9 +93,13 @@ interface Slot {
 export const plan = (input: PlanInput): Plan => {
   const { state } = input
   const blocked: GroupKey[] = []
+  const heldBack: GroupKey[] = []
   const steps = groupsOf(state).flatMap((group) => {
-    const sequence = sequenceOf(input, group)
-    if (sequence.length === 0 || hasLiveMajority(slotsOf(input, group), input.lost)) return sequence
+    const { sequence, left } = sequenceOf(input, group)
+    if (sequence.length === 0 || hasLiveMajority(slotsOf(input, group), input.lost)) {
+      if (left.some(({ node }) => nodeIn(state, node)?.state === 'draining')) heldBack.push(group)
+      return sequence
+    }
     blocked.push(group)
     return []
   })
@@ -102,6 +111,7 @@ export const plan = (input: PlanInput): Plan => {
     cancels: state.isPaused ? [] : movesOf(state).filter((found) => isPointless(input, found)).map(({ move }) => move.id),
     preferences: state.isPaused ? [] : preferencesNow(input, next.length > 0 || movesOf(state).length > 0),
     blocked,
+    heldBack,
   }
 }
 
@@ -122,16 +132,17 @@ const slotsNow = (input: PlanInput, group: GroupKey, replicas: readonly ReplicaI
 const isDamaged = ({ damaged = [] }: PlanInput, group: GroupKey, replica: ReplicaId): boolean =>
   damaged.some((one) => one.replica === replica && one.group === group)
 
-const sequenceOf = (input: PlanInput, group: GroupKey): Step[] => {
-  const steps: Step[] = []
+/** `left`: the slots when all of it is done. */
+const sequenceOf = (input: PlanInput, group: GroupKey): { readonly sequence: Step[]; readonly left: readonly Slot[] } => {
+  const sequence: Step[] = []
   let slots = slotsOf(input, group)
   for (let step = stepFrom(input, group, slots); step !== null; step = stepFrom(input, group, slots)) {
     const { add, remove } = step
-    steps.push({ ...step, position: steps.length })
+    sequence.push({ ...step, position: sequence.length })
     slots = slots.filter(({ replica }) => replica === null || replica !== remove)
     if (add !== null) slots = [...slots, { node: add, replica: null, isDamaged: false }]
   }
-  return steps
+  return { sequence, left: slots }
 }
 
 /**

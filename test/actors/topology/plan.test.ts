@@ -138,7 +138,7 @@ describe.each([['any function of the nodes', shuffled, 500], ['the ring', wanted
         const isReached = (group === 'meta' ? nodes.sort() : nodes).join() === reached.join()
         assert(isReached, `${group} is on ${nodes.join(' ')}`)
       }
-      expect(planOf(run.state, [], { wantedNow })).toEqual({ all: [], next: [], cancels: [], preferences: [], blocked: [] })
+      expect(planOf(run.state, [], { wantedNow })).toEqual({ all: [], next: [], cancels: [], preferences: [], blocked: [], heldBack: [] })
     }), { numRuns })
   })
 
@@ -225,6 +225,17 @@ describe('what is lost', () => {
   test('keeps its place where nobody can take it: it may come back', () => {
     const { all, next } = planOf(newborn(), [n(3)])
     expect([all, next]).toEqual([[], []])
+  })
+
+  test('holds back a drain for which too few would be left, until it is back, or drains, too', () => {
+    const state = after(four(), { kind: 'drainNode', node: n(3), isForced: true })
+    const { all, heldBack } = planOf(carryOut(state, [n(4)]).state, [n(4)])
+    const onThird = groupsOf(state).filter((group) => nodesOf(carryOut(state, [n(4)]).state, group).includes(n(3)))
+    expect([all, heldBack, onThird.length > 0]).toEqual([[], onThird, true])
+    for (const [now, lost] of [[state, []], [after(state, { kind: 'drainNode', node: n(4), isForced: true }), [n(4)]]] as const) {
+      expect(planOf(now, lost).heldBack).toEqual([])
+      expect(planOf(carryOut(now, lost).state, lost)).toMatchObject({ all: [], heldBack: [] })
+    }
   })
 
   test('blocks a group that has no majority without it', () => {
