@@ -152,6 +152,8 @@ const planAnswer = (input: ReadingInput, drained: NodeId | null): PlanAnswer | R
     cancels: [...made.cancels],
     preferences: made.preferences.map(({ shard, replicas }) => ({ shard, replicas: [...replicas] })),
     blocked: [...made.blocked],
+    heldBack: [...made.heldBack],
+    heldBackBy: made.heldBack.length === 0 ? [] : activeNodes(state).map(({ id }) => id).filter((id) => lost.includes(id)),
     balance: balanceView(input),
   }
 }

@@ -163,7 +163,7 @@ interface Hosting {
   damagedNode: string | undefined
   /** Replicas of this generation and later ones did not exist when this process started. Infinity: not known yet. */
   newFrom: number
-  /** Named, and known by the log to have gone. */
+  /** Named, and known by the log to have gone, or on their way out. */
   gone: DamagedReplica[]
   /** A map was learned in this life. */
   isFollowing: boolean
@@ -297,6 +297,7 @@ const review = (hosting: Hosting): void => {
   begin(hosting)
   endReplaced(hosting)
   if (hosting.isFollowing) endUnnamed(hosting)
+  hosting.gone = goneIn(hosting)
   if (isDamageReplaced(hosting)) hosting.options.ports.wal({ type: 'wal.damageReplaced' })
   tellOpened(hosting)
 }
@@ -309,24 +310,40 @@ const isDamageReplaced = (hosting: Hosting): boolean => {
 }
 
 const begin = (hosting: Hosting): void => {
-  hosting.gone = []
   for (const named of hosting.options.named()) if (!hosting.slots.has(named.group)) beginOne(hosting, named)
 }
 
 const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   const generation = generationOf(named.id)
-  const known = hosting.known.get(named.group) ?? { generation: 0, isRemoved: false }
-  if (known.generation > generation || (known.generation === generation && known.isRemoved)) {
-    hosting.gone.push({ group: named.group, id: named.id })
-    hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known.generation },
+  const known = hosting.known.get(named.group)
+  if (hasGone(hosting, named)) {
+    hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known?.generation },
       'the log knows that this replica has gone: a newer map is waited for')
     return
   }
-  const isHeld = known.generation === generation || generation === GENERATION_OF_GENESIS
+  const isHeld = known?.generation === generation || generation === GENERATION_OF_GENESIS
   // The group goes back to what it was without it. Should the undoing have come too late, a newer map names it with its vote.
   if (named.isUndone && !isHeld) return
   if (isHeld || !mayBegin(hosting, named)) openFromLog(hosting, named)
   else adopt(hosting, named)
+}
+
+const hasGone = ({ known }: Hosting, { group, id }: NamedReplica): boolean => {
+  const { generation, isRemoved } = known.get(group) ?? { generation: 0, isRemoved: false }
+  return generation > generationOf(id) || (generation === generationOf(id) && isRemoved)
+}
+
+/**
+ * Whatever stands in its place meanwhile: when what was ordered there is cancelled the group is again without it, and the planner must not
+ * learn that a second later than the group (test: "says that it has gone, all the while that another is in its place").
+ */
+const goneIn = (hosting: Hosting): DamagedReplica[] => {
+  const { options, slots } = hosting
+  const isLeaving = ({ group, id }: NamedReplica): boolean => {
+    const slot = slots.get(group)
+    return slot?.named.id === id && slot.state === 'retiring'
+  }
+  return options.named().filter((named) => hasGone(hosting, named) || isLeaving(named)).map(({ group, id }) => ({ group, id }))
 }
 
 /** A damaged log may have lost the record of a replica that was here: nobody can know, so only one that is new since then begins. */

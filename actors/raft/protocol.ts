@@ -120,8 +120,8 @@ export interface ConfigurationOrder {
 /**
  * `done`: it has committed. `pending`: it is in the log, on its way. Nothing was changed by any other: `notLeader` asks another
  * replica; `busy` asks again (another change or a hand-over is under way, or the term has just begun); `behind`: a new voter has not
- * caught up as a learner yet; `leaves`: this leader would remove itself, and has first to hand over; `stale`: a newer order was taken;
- * `invalid`: no voters, or a voter as learner.
+ * caught up as a learner yet, or no majority of the old voters or of the new ones answers; `leaves`: this leader would remove itself,
+ * and has first to hand over; `stale`: a newer order was taken; `invalid`: no voters, or a voter as learner.
  */
 export type OrderOutcome = 'done' | 'pending' | 'notLeader' | 'busy' | 'behind' | 'leaves' | 'stale' | 'invalid'
 

@@ -16,12 +16,21 @@
  * term has committed (Ongaro's 2015 correction), and joint consensus whenever voters change. A new voter has been a learner and has
  * nearly the whole log, so that commitment does not wait for it (thesis 4.2.1). A leader does not remove itself: it hands over first,
  * with the care of a planned move (topology/leadership.ts), so that nobody waits for an election timeout.
+ *
+ * Availability does depend on it, and whoever orders knows late who has died. So a joint phase begins only while both its halves would
+ * let it end (test: "does not rest a group of two on a voter that ..."):
+ * 1. Of n1 (leader), n2 and n3 the group is to lose n3. n2 has just died, and nobody who plans has noticed.
+ * 2. The joint entry {n1 n2 | n1 n2 n3} is in force once it is appended, and needs n2. n1 hears no quorum and steps down.
+ * 3. n1 and n3 have everything, and neither can be elected, nor the entry be taken back: the group is gone with n2.
+ * A leader knows within an election timeout who answers it: it says `behind`, as of a new voter that has not caught up. What is
+ * dead may still be removed, since that asks for those who are left.
  */
 
 import { lastIndexOf } from './log.ts'
 import { configurationIndex, encodeConfiguration, isVoter } from './membership.ts'
 import { isTrusted } from './presentation.ts'
 import { EntryKind } from './protocol.ts'
+import { isQuorum } from './quorum.ts'
 import { isSettled } from './readIndex.ts'
 import { appendOwn } from './replication.ts'
 import { configurationOf, wantFlush } from './state.ts'
@@ -72,7 +81,9 @@ const obstacleTo = (core: RaftCore, order: ConfigurationOrder): OrderOutcome | n
   if (!isWellFormed(order, current)) return 'invalid'
   if (isUnderWay || !isSettled(core) || core.leading.transfer !== null) return 'busy'
   if (!order.voters.includes(core.self)) return 'leaves'
-  return order.voters.every((voter) => isVoter(current, voter) || hasCaughtUp(core, voter)) ? null : 'behind'
+  if (!order.voters.every((voter) => isVoter(current, voter) || hasCaughtUp(core, voter))) return 'behind'
+  const next = firstStep(current, order)
+  return next.outgoing.length === 0 || isQuorum(next, (voter) => isInTouch(core, voter)) ? null : 'behind'
 }
 
 /** Every replica once, at least one voter, and no voter made a learner: a replica that has lost its vote leaves. */
@@ -82,9 +93,19 @@ const isWellFormed = ({ voters, learners }: ConfigurationOrder, current: Configu
 }
 
 const hasCaughtUp = (core: RaftCore, replica: ReplicaId): boolean => {
+  const matchIndex = core.leading.progress.get(replica)?.matchIndex ?? 0
+  return isInTouch(core, replica) && lastIndexOf(core.log) - matchIndex <= core.limits.promotionLagMax
+}
+
+/**
+ * An entry that is appended now would reach its disk soon: it answered a round of within the time after which a leader gives up without a
+ * quorum (checkQuorum.ts), has forgotten nothing, lacks nothing but what is sent to it in a stream, and its disk writes.
+ */
+const isInTouch = (core: RaftCore, replica: ReplicaId): boolean => {
+  if (replica === core.self) return !core.isDiskStalled
   const progress = core.leading.progress.get(replica)
-  if (progress?.state !== 'replicate' || !isTrusted(core, replica)) return false
-  return lastIndexOf(core.log) - progress.matchIndex <= core.limits.promotionLagMax
+  if (progress?.state !== 'replicate' || progress.isDiskStalled || !isTrusted(core, replica)) return false
+  return core.now - progress.contactSentAt <= core.timing.electionTicksMax * core.timing.tickMs
 }
 
 const firstStep = (current: Configuration, { epoch, voters, learners }: ConfigurationOrder): Configuration => {

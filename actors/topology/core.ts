@@ -12,16 +12,18 @@ import { adoptGenesis } from './clusterState.ts'
 import { createBalanceMemory } from './balance.ts'
 import { createDriver } from './driver.ts'
 import { createLoads } from './loads.ts'
+import { createStandstill } from './standstill.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Entry, Index, RaftRole, Term } from '../raft/protocol.ts'
 import type { Origin } from '../shard/protocol.ts'
 import type { Genesis } from '../wal/protocol.ts'
-import type { ClusterState } from './clusterState.ts'
+import type { ClusterState, MoveId } from './clusterState.ts'
 import type { BalanceLimits, BalanceMemory } from './balance.ts'
 import type { Loads } from './loads.ts'
 import type { Driver } from './driver.ts'
 import type { Plan, PlanLimits } from './plan.ts'
 import type { DamagedReplica, NodeLevels, TopologyEffect } from './protocol.ts'
+import type { Standstill } from './standstill.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface TopologyLimits extends PlanLimits {
@@ -55,6 +57,7 @@ export interface Planned {
   readonly state: ClusterState
   readonly lost: readonly NodeId[]
   readonly damaged: readonly DamagedReplica[]
+  readonly still: readonly MoveId[]
   readonly wanted: Wanted
   readonly plan: Plan
 }
@@ -76,6 +79,7 @@ export interface TopologyCore {
   wallMs: number
 
   driver: Driver
+  standstill: Standstill
   /** As leader: what is asked of the shards, and what the balance remembers. */
   loads: Loads
   balance: BalanceMemory
@@ -121,6 +125,7 @@ export const createTopologyCore = (genesis: Genesis, limits: TopologyLimits): To
   now: 0,
   wallMs: 0,
   driver: createDriver(),
+  standstill: createStandstill(),
   loads: createLoads(),
   balance: createBalanceMemory(0),
   lost: [],

@@ -25,7 +25,7 @@
 
 import { movesOf, replicasAfter } from './clusterState.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import type { ClusterState, MoveId, MoveOfGroup } from './clusterState.ts'
+import type { ClusterState, Move, MoveId, MoveOfGroup } from './clusterState.ts'
 import type { MoveOrder, MoveReport, Wish } from './protocol.ts'
 
 /** After an answer the order is repeated this much later: it also asks how far the learner is. */
@@ -145,6 +145,12 @@ const lackOf = (add: ReplicaId | null, report: MoveReport): number | undefined =
 
 const matchOf = (add: ReplicaId | null, { matches }: MoveReport): number | undefined =>
   matches.find(({ replica }) => replica === add)?.index
+
+/** As far as the group's leader has said that the log of the replica which is being added equals its own; 0 when it has said nothing. */
+export const matchOfMove = ({ conversations }: Driver, { id, add }: Move): number => {
+  const report = conversations.get(id)?.report ?? null
+  return report === null ? 0 : matchOf(add, report) ?? 0
+}
 
 export interface MoveProgress {
   readonly move: MoveId

@@ -13,8 +13,10 @@ import { movesOf } from './clusterState.ts'
 import { raiseDue } from './levels.ts'
 import { plan } from './plan.ts'
 import { propose } from './requests.ts'
+import { standingStill } from './standstill.ts'
 import { wantedOf } from './wanted.ts'
 import { assert } from '../kernel/assert.ts'
+import type { MoveId } from './clusterState.ts'
 import type { Planned, TopologyCore } from './core.ts'
 import type { TopologyEvent, Wish } from './protocol.ts'
 
@@ -38,7 +40,7 @@ export const handleReport = (core: TopologyCore, event: Local<'shard.configured'
 /** After anything that may have changed the state, an answer, who is lost, or what is damaged. A tick event counts as one, however late. */
 export const think = (core: TopologyCore, ticks: number): void => {
   for (const order of ordersDue(core.driver, core.state, ticks)) core.effects.push({ type: 'topology.order', order })
-  core.planned = planNow(core)
+  core.planned = planNow(core, standingStill(core.standstill, core))
   if (core.isDeciding || core.restTicks > 0) return
   const due = stepDue(core.driver, core.state) ?? raiseDue(core.state, core.told) ?? wishOf(core.planned)
   const { wish, by } = due === null ? balanced(core, core.planned) : { wish: due, by: 'planner' }
@@ -56,16 +58,17 @@ const balanced = ({ balance, state, lost, loads, limits, now }: TopologyCore, { 
 }
 
 /**
- * The ring is slow to build and depends on little: it is kept while that stays the same. What the load has moved is part of it: kept from
- * before such a step, it would have the planner undo the step.
+ * What is wanted is slow to find and depends on little: it is kept while that stays the same. What the load has moved is part of it: kept
+ * from before such a step, it would have the planner undo the step. So is what a person has moved, which nobody can but under a pause: when
+ * it ends what is wanted is what the plan that was shown meanwhile was made from (topology/adminViews.ts).
  */
-const planNow = ({ state, lost, damaged, planned, limits }: TopologyCore): Planned => {
-  if (planned !== null && planned.state === state && planned.lost === lost && planned.damaged === damaged) return planned
-  const isSame = planned !== null && planned.lost === lost && planned.state.nodes === state.nodes
+const planNow = ({ state, lost, damaged, planned, limits }: TopologyCore, still: readonly MoveId[]): Planned => {
+  if (planned?.state === state && planned.lost === lost && planned.damaged === damaged && planned.still === still) return planned
+  const isSame = planned !== null && !planned.state.isPaused && planned.lost === lost && planned.state.nodes === state.nodes
     && planned.state.replicationFactor === state.replicationFactor && planned.state.meta === state.meta
     && lastStepIn(planned.state)?.epoch === lastStepIn(state)?.epoch
   const wanted = isSame ? planned.wanted : wantedOf(state, lost)
-  return { state, lost, damaged, wanted, plan: plan({ state, wanted, lost, damaged, limits }) }
+  return { state, lost, damaged, still, wanted, plan: plan({ state, wanted, lost, damaged, still, limits }) }
 }
 
 const wishOf = ({ plan: { cancels, next, preferences } }: Planned): Wish | null => {

@@ -24,9 +24,12 @@ import type { DamagedReplica, Preference } from './protocol.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface PlanLimits {
-  /** Moves under way in the cluster. Higher: sooner done, and more copying beside the load. */
+  /**
+   * Moves under way in the cluster. Higher: sooner done, and more copying beside the load. Those that replace what is lost or damaged count
+   * their like alone, so that there may be as many again; those that stand still are not counted.
+   */
   readonly movesMax: number
-  /** Moves under way that one node gains or gives a replica by. */
+  /** Moves under way that one node gains or gives a replica by. As above, but those that stand still are counted. */
   readonly movesPerNodeMax: number
 }
 
@@ -42,6 +45,8 @@ export interface PlanInput {
   readonly lost: readonly NodeId[]
   /** Absent: none. */
   readonly damaged?: readonly DamagedReplica[]
+  /** Moves under way that nothing has come of for minutes (standstill.ts). Absent: none. */
+  readonly still?: readonly MoveId[]
   readonly limits: PlanLimits
 }
 
@@ -61,6 +66,11 @@ export interface Plan {
   readonly preferences: readonly Preference[]
   /** Groups that need a change and have no live majority to make it. */
   readonly blocked: readonly GroupKey[]
+  /**
+   * Groups that keep a replica on a node that drains: fewer than are wanted of the active nodes would be left, and who could take its place
+   * is lost. That node may come back with its replicas; once it drains, too, fewer are wanted.
+   */
+  readonly heldBack: readonly GroupKey[]
 }
 
 /** Lower is sooner. `lost`: with its node, or damaged; either way it counts for nothing. */
@@ -83,9 +93,13 @@ interface Slot {
 export const plan = (input: PlanInput): Plan => {
   const { state } = input
   const blocked: GroupKey[] = []
+  const heldBack: GroupKey[] = []
   const steps = groupsOf(state).flatMap((group) => {
-    const sequence = sequenceOf(input, group)
-    if (sequence.length === 0 || hasLiveMajority(slotsOf(input, group), input.lost)) return sequence
+    const { sequence, left } = sequenceOf(input, group)
+    if (sequence.length === 0 || hasLiveMajority(slotsOf(input, group), input.lost)) {
+      if (left.some(({ node }) => nodeIn(state, node)?.state === 'draining')) heldBack.push(group)
+      return sequence
+    }
     blocked.push(group)
     return []
   })
@@ -97,6 +111,7 @@ export const plan = (input: PlanInput): Plan => {
     cancels: state.isPaused ? [] : movesOf(state).filter((found) => isPointless(input, found)).map(({ move }) => move.id),
     preferences: state.isPaused ? [] : preferencesNow(input, next.length > 0 || movesOf(state).length > 0),
     blocked,
+    heldBack,
   }
 }
 
@@ -117,16 +132,17 @@ const slotsNow = (input: PlanInput, group: GroupKey, replicas: readonly ReplicaI
 const isDamaged = ({ damaged = [] }: PlanInput, group: GroupKey, replica: ReplicaId): boolean =>
   damaged.some((one) => one.replica === replica && one.group === group)
 
-const sequenceOf = (input: PlanInput, group: GroupKey): Step[] => {
-  const steps: Step[] = []
+/** `left`: the slots when all of it is done. */
+const sequenceOf = (input: PlanInput, group: GroupKey): { readonly sequence: Step[]; readonly left: readonly Slot[] } => {
+  const sequence: Step[] = []
   let slots = slotsOf(input, group)
   for (let step = stepFrom(input, group, slots); step !== null; step = stepFrom(input, group, slots)) {
     const { add, remove } = step
-    steps.push({ ...step, position: steps.length })
+    sequence.push({ ...step, position: sequence.length })
     slots = slots.filter(({ replica }) => replica === null || replica !== remove)
     if (add !== null) slots = [...slots, { node: add, replica: null, isDamaged: false }]
   }
-  return steps
+  return { sequence, left: slots }
 }
 
 /**
@@ -160,27 +176,51 @@ const urgencyOf = ({ state, lost }: PlanInput, { node, isDamaged: isIll }: Slot)
 const hasLiveMajority = (slots: readonly Slot[], lost: readonly NodeId[]): boolean =>
   slots.filter(({ node, isDamaged: isIll }) => !isIll && !lost.includes(node)).length * 2 > slots.length
 
-const withinLimits = ({ state, lost, limits }: PlanInput, order: readonly Step[]): PlannedMove[] => {
+/**
+ * What is lost or damaged is replaced as if nothing else moved: an even spread can wait, redundancy can not (test: "waits for no copy that
+ * could wait as well"). What stands still keeps its nodes busy, and nobody else.
+ */
+const withinLimits = (input: PlanInput, order: readonly Step[]): PlannedMove[] => {
+  const { state, still = [], limits } = input
   const under = movesOf(state)
-  const load = new Map<NodeId, number>()
-  const endsOf = (add: NodeId | null, remove: ReplicaId | null): NodeId[] => {
-    const ends = [add, remove === null ? null : nodeOf(remove)].filter((node) => node !== null)
-    return [...new Set(ends)].filter((node) => !lost.includes(node))
-  }
-  const carry = (node: NodeId): void => {
-    load.set(node, (load.get(node) ?? 0) + 1)
-  }
-  for (const { move } of under) endsOf(move.add === null ? null : nodeOf(move.add), move.remove).forEach(carry)
   const busy = new Set(under.map(({ group }) => group))
+  const all = createTally()
+  const urgent = createTally()
+  const talliesOf = (isUrgent: boolean): readonly Tally[] => (isUrgent ? [all, urgent] : [all])
+  for (const { group, move: { id, add, remove } } of under) {
+    const ends = endsOf(input, add === null ? null : nodeOf(add), remove)
+    const isUrgent = remove !== null && (input.lost.includes(nodeOf(remove)) || isDamaged(input, group, remove))
+    for (const tally of talliesOf(isUrgent)) carry(tally, ends, still.includes(id) ? 0 : 1)
+  }
   const chosen: PlannedMove[] = []
-  for (const { group, add, remove, position } of order) {
-    if (under.length + chosen.length >= limits.movesMax) break
-    const ends = endsOf(add, remove)
-    if (position > 0 || busy.has(group) || ends.some((node) => (load.get(node) ?? 0) >= limits.movesPerNodeMax)) continue
-    ends.forEach(carry)
+  for (const { group, add, remove, position, urgency } of order) {
+    const isUrgent = urgency === Urgency.lost
+    const { moves, ofNode } = isUrgent ? urgent : all
+    if (position > 0 || busy.has(group) || moves >= limits.movesMax) continue
+    const ends = endsOf(input, add, remove)
+    if (ends.some((node) => (ofNode.get(node) ?? 0) >= limits.movesPerNodeMax)) continue
+    for (const tally of talliesOf(isUrgent)) carry(tally, ends, 1)
     chosen.push({ group, add, remove })
   }
   return chosen
+}
+
+interface Tally {
+  moves: number
+  readonly ofNode: Map<NodeId, number>
+}
+
+const createTally = (): Tally => ({ moves: 0, ofNode: new Map() })
+
+const carry = (tally: Tally, ends: readonly NodeId[], moves: number): void => {
+  tally.moves += moves
+  for (const node of ends) tally.ofNode.set(node, (tally.ofNode.get(node) ?? 0) + 1)
+}
+
+/** The nodes that copy. */
+const endsOf = ({ lost }: PlanInput, add: NodeId | null, remove: ReplicaId | null): NodeId[] => {
+  const ends = [add, remove === null ? null : nodeOf(remove)].filter((node) => node !== null)
+  return [...new Set(ends)].filter((node) => !lost.includes(node))
 }
 
 const isPointless = (input: PlanInput, { group, placement, move }: MoveOfGroup): boolean => {

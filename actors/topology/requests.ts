@@ -2,6 +2,7 @@
 
 import { createDriver } from './driver.ts'
 import { createLoads } from './loads.ts'
+import { createStandstill } from './standstill.ts'
 import { rememberedIn } from './apply.ts'
 import { encodeCommand } from './codec.ts'
 import { presentNodes } from './clusterState.ts'
@@ -163,6 +164,7 @@ const endLeadership = (core: TopologyCore): void => {
   core.readyReads = []
   core.inFlight.clear()
   core.driver = createDriver()
+  core.standstill = createStandstill()
   core.loads = createLoads()
   core.planned = null
   core.restTicks = 0

@@ -52,7 +52,9 @@ export const refuseWorse = (state: ClusterState, lost: readonly NodeId[], wish: 
   const before = spreadOf(state, lost)
   const after = spreadOf(then, lost)
   if (!isWorse(after, before)) return null
-  if (after.missing > before.missing) return refused(state, 'tooFewNodes', nodesText(after, lost))
+  if (after.missing > before.missing) {
+    return refused(state, 'tooFewNodes', nodesText(after, lost, wish.kind === 'drainNode' && isAnyAwaited(then, lost)))
+  }
   return refused(state, 'zonesTooFew', zonesText({ after, before, names: zoneNames(usableNodes(then, lost)) }))
 }
 
@@ -61,10 +63,15 @@ const usableNodes = (state: ClusterState, lost: readonly NodeId[]): ClusterNode[
 
 const sharing = ({ wanted, missing, apart }: Spread): number => wanted - missing - apart
 
-const nodesText = ({ wanted, missing }: Spread, lost: readonly NodeId[]): string => {
+/** Their replicas may come back, so the planner gives up no other for want of them (plan.ts, `heldBack`). */
+const isAnyAwaited = (state: ClusterState, lost: readonly NodeId[]): boolean => activeNodes(state).some(({ id }) => lost.includes(id))
+
+const nodesText = ({ wanted, missing }: Spread, lost: readonly NodeId[], isHeldBack: boolean): string => {
   const away = lost.length === 0 ? '' : `, beside those that are lost (${namesText(lost)})`
+  const forced = isHeldBack ? 'force it: it keeps replicas until those that are lost have come back, or are drained, too, which leaves'
+    : 'force it, which leaves'
   return `${wanted} replicas of every shard need ${wanted} active nodes and ${wanted - missing} would be left${away}: `
-    + `add a node first, or lower the replication factor, or force it, which leaves ${wanted - missing} of ${wanted} replicas`
+    + `add a node first, or lower the replication factor, or ${forced} ${wanted - missing} of ${wanted} replicas`
 }
 
 interface Zones {

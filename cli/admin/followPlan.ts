@@ -9,7 +9,7 @@
 import { CliError, ExitCode } from '../exit.ts'
 import { tabbed } from '../output.ts'
 import { follow } from './follow.ts'
-import { changeText, copiedText, etaText, groupText, localText, moveFields, movesTable, rateText } from './texts.ts'
+import { changeText, copiedText, etaText, groupText, heldBackText, localText, moveFields, movesTable, rateText } from './texts.ts'
 import type { Move, MovesAnswer, PlanAnswer } from '../../gateway/admin/views.ts'
 import type { OutputFormat } from '../flags.ts'
 import type { CliIo } from '../io.ts'
@@ -37,7 +37,7 @@ interface Seen {
   readonly moves: readonly Move[]
 }
 
-type End = 'done' | 'paused' | 'blocked'
+type End = 'done' | 'paused' | 'blocked' | 'heldBack'
 
 /** Shows what is seen, if it is something new. */
 type Show = (now: Seen, before: Seen | null) => Promise<void>
@@ -65,13 +65,15 @@ export const followPlan = async ({ io, client, epoch, format }: PlanToFollow): P
 const endOf = ({ plan, moves }: Seen, epoch: number): End | null => {
   if (plan.epoch < epoch || plan.consistency === 'local' || plan.underWay > 0 || moves.length > 0) return null
   if (plan.moves.length > 0) return plan.isPaused ? 'paused' : null
-  return plan.blocked.length > 0 ? 'blocked' : 'done'
+  if (plan.blocked.length > 0) return 'blocked'
+  return plan.heldBack.length > 0 ? 'heldBack' : 'done'
 }
 
 const unfinished: Readonly<Record<Exclude<End, 'done'>, (plan: PlanAnswer) => string>> = {
   paused: ({ moves }) => `the cluster is paused, with ${moves.length} moves to come: "shardkv plan --apply --follow" lets them begin`,
   blocked: ({ blocked }) => `all else is done, but ${blocked.map(groupText).join(', ')} can not be moved without a majority of live, `
     + 'undamaged replicas: start the nodes that are down',
+  heldBack: (plan) => `all else is done; ${heldBackText(plan)}`,
 }
 
 const showerOf = (io: CliIo, format: OutputFormat): Show => {
@@ -81,8 +83,9 @@ const showerOf = (io: CliIo, format: OutputFormat): Show => {
 
 const documents = (io: CliIo, format: 'raw' | 'json'): Show => {
   const textOf = ({ plan, moves }: Seen): string => {
-    const { epoch, isPaused, blocked } = plan
-    return format === 'raw' ? tabbed(moves.map(moveFields)) : JSON.stringify({ epoch, isPaused, left: plan.moves.length, blocked, moves })
+    const { epoch, isPaused, blocked, heldBack } = plan
+    if (format === 'raw') return tabbed(moves.map(moveFields))
+    return JSON.stringify({ epoch, isPaused, left: plan.moves.length, blocked, heldBack, moves })
   }
   return async (now, before) => {
     const text = textOf(now)
@@ -126,5 +129,7 @@ const moveText = (move: Move): string => {
 
 const summaryText = (plan: PlanAnswer): string => {
   const blocked = plan.blocked.length === 0 ? '' : `, ${plan.blocked.length} shards not touched`
-  return `${plan.moves.length} moves to come, ${plan.underWay} under way${blocked}${plan.isPaused ? '; paused' : ''}${localText(plan)}`
+  const held = plan.heldBack.length === 0 ? '' : `, ${plan.heldBack.length} held back`
+  const paused = plan.isPaused ? '; paused' : ''
+  return `${plan.moves.length} moves to come, ${plan.underWay} under way${blocked}${held}${paused}${localText(plan)}`
 }

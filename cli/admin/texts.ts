@@ -37,7 +37,7 @@ export const moveFields = (move: Move): readonly (string | number)[] =>
   ]
 
 export const planTable = (plan: PlanAnswer): string => {
-  const { moves, underWay, cancels, preferences, blocked, isPaused } = plan
+  const { moves, underWay, cancels, preferences, blocked, heldBack, isPaused } = plan
   const lines: string[] = []
   if (moves.length > 0) {
     lines.push(table(['SHARD', 'CHANGE', 'MAY BEGIN'], moves.map((move) => [
@@ -51,10 +51,15 @@ export const planTable = (plan: PlanAnswer): string => {
     lines.push(`without a majority of live, undamaged replicas, and so not touched: ${blocked.map(groupText).join(', ')}`)
     lines.push('start the nodes that are down; what else can be done is in docs/OPERATIONS.md, "Damaged replicas"')
   }
+  if (heldBack.length > 0) lines.push(heldBackText(plan))
   lines.push(balanceText(plan))
   if (isPaused) lines.push('the cluster is paused: "shardkv plan --apply" or "shardkv resume" lets moves begin')
   return lines.join('\n')
 }
+
+export const heldBackText = ({ heldBack, heldBackBy }: Pick<PlanAnswer, 'heldBack' | 'heldBackBy'>): string =>
+  `held back, with a replica on a draining node: ${heldBack.map(groupText).join(', ')}; too few would be left while `
+  + `${heldBackBy.join(', ')} is lost: bring that back, or "shardkv member drain --force" it, too, or add a node`
 
 const balanceText = ({ balance: { isOn, nodes } }: PlanAnswer): string => {
   if (!isOn) return 'load moves nothing: "shardkv cluster balance on" lets it'

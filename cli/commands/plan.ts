@@ -27,7 +27,8 @@ export const planCommand = (io: CliIo): Command => adminCommand('plan')
   .addOption(flag('--drain <node>', 'as if this node had been told to drain').conflicts(['apply', 'follow']))
   .addOption(flag('--follow', 'show the moves until the plan is done; Ctrl-C stops looking, not the plan'))
   .addHelpText('after', '\nMoves begin by themselves unless the cluster is paused. --follow ends with 0 when nothing is left, with 1\n'
-    + 'when the cluster is paused with moves to come, or a shard has no majority to move with.\n\nExamples:\n  $ shardkv plan --follow\n'
+    + 'when the cluster is paused with moves to come, a shard has no majority to move with, or a drain is held back.\n'
+    + '\nExamples:\n  $ shardkv plan --follow\n'
     + '  $ shardkv plan --drain n2\n  $ shardkv pause && shardkv member weight n2 2 && shardkv plan && shardkv plan --apply')
   .action(async (flags: PlanFlags) => {
     const client = createAdminClient(io, flags)

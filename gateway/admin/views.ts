@@ -84,6 +84,10 @@ export const planAnswer = z.object({
   blocked: z.array(group).openapi({
     description: 'Groups that need a change and have no majority of live, undamaged replicas to make it.',
   }),
+  heldBack: z.array(group).openapi({
+    description: 'Groups that keep a replica on a draining node: too few would be left beside those on nodes that are lost.',
+  }),
+  heldBackBy: z.array(node).openapi({ description: 'These lost nodes: each has to come back, or to be drained, too.' }),
   balance: z.object({
     isOn: z.boolean().openapi({ description: 'Load moves leaders and replicas, once nothing else is left to do.' }),
     nodes: z.array(z.object({ id: node, weight: z.int(), operationsPerSecond: z.int() }))

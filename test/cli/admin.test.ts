@@ -21,7 +21,7 @@ const move = {
 const node = { id: 'n4', state: 'draining', isLost: false, weight: 1, zone: '', replicas: 5, leads: 1, isMetaMember: true, moves: 1 }
 const plan = {
   ...head, isPaused: true, underWay: 1, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }, { group: 'meta', add: 'n4', remove: null }],
-  next: [], cancels: [4], preferences: [], blocked: [5],
+  next: [], cancels: [4], preferences: [], blocked: [5], heldBack: [6], heldBackBy: ['n4'],
   balance: {
     isOn: true, nodes: [{ id: 'n1', weight: 1, operationsPerSecond: 3_000 }, { id: 'n2', weight: 1, operationsPerSecond: 1_000 }],
   },
@@ -197,6 +197,7 @@ describe('what is shown', () => {
   test('of a plan is all that a person wants to know', async () => {
     const { out } = await run('plan')
     for (const words of ['2 moves to come, 1 under way, at epoch 7', 'undone: 4', 'not touched: 5', 'shardkv resume', 'n1:1 -> n4',
+      'held back, with a replica on a draining node: 6; too few would be left while n4 is lost',
       'n1 3.0k (1.50 of even)']) {
       expect(out).toContain(words)
     }
@@ -241,6 +242,20 @@ describe('following', () => {
     ])
   })
 
+  test('a drain that waits for a lost node says so', async () => {
+    const { run } = open(({ method, url }) => {
+      if (method === 'POST') return changed
+      if (url.includes('/v1/plan')) return ok({ ...plan, heldBack: [6] })
+      if (!url.includes('/v1/nodes/')) return cluster
+      seen += 1
+      return ok({ ...head, node: { ...node, state: seen < 3 ? 'draining' : 'left' }, moves: [] })
+    })
+    let seen = 0
+    const { code, err } = await run('member drain n4 --wait')
+    expect(code).toBe(0)
+    expect(err).toMatch(/^n4: 5 replicas left, and one of the meta group; held back.*: 6; .*n4 is lost.*\nn4 has left\n$/)
+  })
+
   test('a drain that somebody ended says so', async () => {
     const { run } = drain([{}, { state: 'active' }])
     expect(await run('member drain n4 --wait')).toMatchObject({ code: 1, err: expect.stringContaining('active again') })
@@ -265,7 +280,7 @@ describe('following', () => {
         return ok({ ...head, moves: seen[at]?.moves ?? [] })
       }
       const { moves = [], plan: changes = {} } = seen[at] ?? {}
-      return ok({ ...plan, isPaused: false, blocked: [], moves: [], underWay: moves.length, epoch: 8, ...changes })
+      return ok({ ...plan, isPaused: false, blocked: [], heldBack: [], moves: [], underWay: moves.length, epoch: 8, ...changes })
     }, {}, isTty)
     return { run, requests, interrupt }
   }
@@ -310,6 +325,8 @@ describe('following', () => {
   test.each<readonly [string, object, string]>([
     ['paused', { ...toCome, isPaused: true }, 'the cluster is paused, with 1 moves to come'],
     ['blocked', { blocked: [5] }, 'all else is done, but 5 can not be moved'],
+    ['held back', { heldBack: [6, 'meta'] }, 'all else is done; held back, with a replica on a draining node: 6, meta; too few would be '
+      + 'left while n4 is lost: bring that back'],
   ])('a plan that is %s ends with what to do', async (_, changes, words) => {
     expect(await looks([{ plan: changes }]).run('plan --follow -w raw')).toMatchObject({ code: 1, err: expect.stringContaining(words) })
   })
@@ -321,7 +338,7 @@ describe('following', () => {
     world.interrupt()
     const { code, out, err } = await ended
     expect([code, err]).toEqual([1, expect.stringContaining('the plan goes on')])
-    expect(JSON.parse(out)).toEqual({ epoch: 8, isPaused: false, left: 1, blocked: [], moves: [move] })
+    expect(JSON.parse(out)).toEqual({ epoch: 8, isPaused: false, left: 1, blocked: [], heldBack: [], moves: [move] })
     expect(world.requests.every(({ method }) => method === 'GET')).toBe(true)
   })
 

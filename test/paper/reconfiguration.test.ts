@@ -185,6 +185,55 @@ describe('an order is refused, and changes nothing,', () => {
     expect(h.order(1, order(3, [1, 2, 4]))).toBe('pending')
   })
 
+  // `electionTicksMax` is 20: by then a leader that hears nobody has given up.
+  test.each<[string, (h: Harness) => void]>([
+    ['is silent', (h) => h.setRoute(({ from, to }) => from !== idOf(2) && to !== idOf(2))],
+    ['is quarantined', (h) => h.send(2, { type: 'raft.halt', reason: 'for the test' })],
+    ['has a disk that stands still', (h) => h.send(2, { type: 'wal.stalled', stalled: true })],
+    ['answers, and takes no entries', (h) => {
+      h.setRoute(({ to, message }) => to !== idOf(2) || message.type !== 'raft.append')
+      h.propose(1, 'lost on its way')
+    }],
+  ])('when it would rest a group of two on a voter that %s: the others go on, and may remove that one', (_what, harm) => {
+    const h = led(3, [1, 2, 3])
+    harm(h)
+    h.tick(25)
+    expect(h.order(1, order(2, [1, 2]))).toBe('behind')
+    expect(configurationOf(h, 1)).toEqual({ voters: ids(1, 2, 3), outgoing: [], learners: [] })
+    h.propose(1, 'all is well')
+    h.tick(2)
+    expect(h.member(1).applied.at(-1)).toBe('all is well')
+    expect(h.order(1, order(3, [1, 3]))).toBe('pending')
+    h.tick(5)
+    expect(h.order(1, order(3, [1, 3]))).toBe('done')
+  })
+
+  test('when a new voter has died since it caught up', () => {
+    const h = led(4, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4]))
+    h.tick(3)
+    h.crash(4)
+    h.tick(25)
+    expect(h.order(1, order(3, [1, 2, 4]))).toBe('behind')
+    h.restart(4)
+    h.tick(25)
+    expect(h.order(1, order(3, [1, 2, 4]))).toBe('pending')
+  })
+
+  test('when of the old voters no majority could take it, though of the new ones one could', () => {
+    const h = led(5, [1, 2, 3])
+    h.order(1, order(2, [1, 2, 3], [4, 5]))
+    h.tick(3)
+    const stall = (stalled: boolean): void => {
+      for (const number of [2, 3]) h.send(number, { type: 'wal.stalled', stalled })
+      h.tick(5)
+    }
+    stall(true)
+    expect(h.order(1, order(3, [1, 4, 5]))).toBe('behind')
+    stall(false)
+    expect(h.order(1, order(3, [1, 4, 5]))).toBe('pending')
+  })
+
   test('when the leader itself would go: it hands over first', () => {
     const h = led(4, [1, 2, 3])
     expect(h.order(1, order(2, [2, 3]))).toBe('leaves')

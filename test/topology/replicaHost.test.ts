@@ -248,7 +248,8 @@ describe('a replica', () => {
     expect(stage.wal()).toEqual(['retire 0 n1:1', `adopt 0 n1:${NEXT_GENERATION}`])
     stage.written()
     stage.cleared()
-    expect([replicasOf(stage), logOf(stage, 0).quarantined, stage.host.damaged()]).toEqual([[own(NEXT_GENERATION)], undefined, []])
+    expect([replicasOf(stage), logOf(stage, 0).quarantined, stage.host.damaged()])
+      .toEqual([[own(NEXT_GENERATION)], undefined, [{ group: 0, id: own(1) }]])
     // Not while the one that was damaged may have to be looked at: until its replacement has its vote.
     expect(stage.isReplaced()).toBe(false)
     stage.learn(withVote(0, NEXT_GENERATION))
@@ -262,7 +263,8 @@ describe('a replica', () => {
     expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([['retire 0 n1:1'], true])
     stage.written()
     stage.cleared()
-    expect([replicasOf(stage), stage.host.damaged()]).toEqual([[own(NEXT_GENERATION)], [{ group: 0, id: own(NEXT_GENERATION) }]])
+    expect([replicasOf(stage), stage.host.damaged()])
+      .toEqual([[own(NEXT_GENERATION)], [NEXT_GENERATION, 1].map((generation) => ({ group: 0, id: own(generation) }))])
     stage.host.noteNext(NEXT_GENERATION + 1)
     expect(stage.host.asksWhatIsNew()).toBe(false)
     stage.learn(named(0, NEXT_GENERATION), named(0, NEXT_GENERATION + 1))
@@ -271,7 +273,7 @@ describe('a replica', () => {
     expect(stage.wal().slice(1)).toEqual([`retire 0 n1:${NEXT_GENERATION}`, `adopt 0 n1:${NEXT_GENERATION + 1}`])
     stage.written()
     stage.cleared()
-    expect([replicasOf(stage), stage.host.damaged()]).toEqual([[own(NEXT_GENERATION + 1)], []])
+    expect([replicasOf(stage), stage.host.damaged()]).toEqual([[own(NEXT_GENERATION + 1)], [{ group: 0, id: own(NEXT_GENERATION) }]])
   })
 
   test('that has a vote and is not in the log was lost with it: it is quarantined, and does not begin again', () => {
@@ -288,7 +290,7 @@ describe('a replica', () => {
     expect(begun.wal()).toContain('adopt 0 n1:2')
     const stage = createStage({ named: namedIn(promoting), log: [tombstone(0, 1)] })
     expect(stage.wal()).toEqual([])
-    expect(stage.host.damaged()).toEqual([{ group: 0, id: own(2) }])
+    expect(stage.host.damaged()).toEqual([2, 1].map((generation) => ({ group: 0, id: own(generation) })))
     stage.learn(...namedIn(after(promoting, { kind: 'cancel', move: 1 }, { kind: 'finish', move: 1, result: 'moved' },
       { kind: 'beginMove', group: 0 as ShardId, add: n1, remove: own(2), isPlanned: true })))
     expect(stage.wal()).toEqual(['retire 0 n1:2'])
@@ -344,8 +346,20 @@ describe('a quarantined replica', () => {
     expect(stage.wal()).toEqual(['retire 0 n1:1', 'adopt 0 n1:7'])
     stage.written()
     stage.cleared()
-    expect([replicasOf(stage), logOf(stage, 0), stage.host.damaged()])
-      .toEqual([[own(7), own(1)], { term: 0, lastIndex: 0, quarantined: undefined }, []])
+    expect([replicasOf(stage), logOf(stage, 0)]).toEqual([[own(7), own(1)], { term: 0, lastIndex: 0, quarantined: undefined }])
+  })
+
+  test('says that it has gone, all the while that another is in its place, until the map names it no longer', () => {
+    const stage = createStage({ named: [named(0, 1), named(0, 7)], log: [ill(0)] })
+    const steps: readonly (() => void)[] = [stage.written, stage.cleared, stage.written, stage.cleared]
+    for (const step of [() => {}, ...steps]) {
+      step()
+      expect([stage.wal().at(-1), stage.host.damaged()]).toEqual([expect.anything(), [{ group: 0, id: own(1) }]])
+    }
+    stage.learn(named(0, 1), undone(0, 7))
+    expect(stage.host.damaged()).toEqual([{ group: 0, id: own(1) }])
+    stage.learn(named(0, 7))
+    expect([replicasOf(stage), stage.host.damaged()]).toEqual([[own(7)], []])
   })
 
   test('stays while nothing takes its place', () => {

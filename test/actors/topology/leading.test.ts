@@ -6,10 +6,12 @@ import { BALANCE_NAME, defaultBalanceLimits } from '../../../actors/topology/bal
 import { decodeCommand } from '../../../actors/topology/codec.ts'
 import { createTopologyCore } from '../../../actors/topology/core.ts'
 import { think } from '../../../actors/topology/leading.ts'
-import { defaultPlanLimits } from '../../../actors/topology/plan.ts'
+import { defaultPlanLimits, plan } from '../../../actors/topology/plan.ts'
+import { STILL_MS } from '../../../actors/topology/standstill.ts'
+import { wantedOf } from '../../../actors/topology/wanted.ts'
 import { nodeOf } from '../../../topology/ids.ts'
 import { must } from '../../../actors/kernel/assert.ts'
-import { asked, genesisOf } from './states.ts'
+import { after, asked, genesisOf, n } from './states.ts'
 import type { TopologyCore, TopologyLimits } from '../../../actors/topology/core.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Preference } from '../../../actors/topology/protocol.ts'
@@ -56,5 +58,42 @@ test('what load has moved is not taken back by the planner', () => {
   const { state, outcome } = apply(core.state, step)
   expect(outcome.kind).toBe('applied')
   core.state = state
+  expect(settle(core)).toEqual([])
+})
+
+test('a move that nothing comes of keeps others waiting for a few minutes, and no longer', () => {
+  const core = createTopologyCore(genesisOf(BIRTH), { ...LIMITS, movesMax: 1 })
+  core.state = after(core.state, { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+  expect(settle(core)).toEqual(['beginMove'])
+  core.now += STILL_MS - 1
+  expect(settle(core)).toEqual([])
+  core.now += 1
+  expect(settle(core)).toEqual(['beginMove'])
+})
+
+/** A follower of one shard goes from n1 to n4, one of another from n4 to n1: every node carries and leads as many as before. */
+const exchange = (state: ClusterState): ClusterState => {
+  const followerOn = (from: string, to: string): { readonly group: ShardId, readonly remove: ReplicaId } => {
+    const group = state.shards.findIndex(({ replicas: [, ...followers], replicas }) =>
+      followers.some((replica) => nodeOf(replica) === from) && replicas.every((replica) => nodeOf(replica) !== to)) as ShardId
+    return { group, remove: must(state.shards[group]?.replicas.find((replica) => nodeOf(replica) === from), 'a follower') }
+  }
+  return [{ ...followerOn(n(1), n(4)), add: n(4) }, { ...followerOn(n(4), n(1)), add: n(1) }].reduce((now, move) => {
+    const begun = after(now, { kind: 'beginMove', ...move, isPlanned: false })
+    const { id } = must(begun.shards[move.group]?.move, 'it has begun')
+    return after(begun, { kind: 'promote', move: id }, { kind: 'finish', move: id, result: 'moved' })
+  }, state)
+}
+
+test('what was moved by hand under a pause stays, where the plan that is shown says that nothing is left to do', () => {
+  const core = createTopologyCore(genesisOf({ ...BIRTH, size: 4 }), LIMITS)
+  expect(settle(core)).not.toContain('beginMove')
+  core.state = after(core.state, { kind: 'pause' })
+  settle(core)
+  core.state = exchange(core.state)
+  expect(settle(core)).toEqual([])
+  const { state, limits } = core
+  expect(plan({ state, wanted: wantedOf(state, []), lost: [], limits }).all).toEqual([])
+  core.state = after(core.state, { kind: 'resume' })
   expect(settle(core)).toEqual([])
 })

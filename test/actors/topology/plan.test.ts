@@ -138,7 +138,7 @@ describe.each([['any function of the nodes', shuffled, 500], ['the ring', wanted
         const isReached = (group === 'meta' ? nodes.sort() : nodes).join() === reached.join()
         assert(isReached, `${group} is on ${nodes.join(' ')}`)
       }
-      expect(planOf(run.state, [], { wantedNow })).toEqual({ all: [], next: [], cancels: [], preferences: [], blocked: [] })
+      expect(planOf(run.state, [], { wantedNow })).toEqual({ all: [], next: [], cancels: [], preferences: [], blocked: [], heldBack: [] })
     }), { numRuns })
   })
 
@@ -190,6 +190,15 @@ describe('what has joined', () => {
   })
 })
 
+/** Two nodes have joined five, and four copies to them are under way: as many as there may be. */
+const copying = (limits = defaultPlanLimits): ClusterState => {
+  const [six, seven] = [6, 7].map((i): Wish => ({ kind: 'addNode', node: n(i), weight: 1, zone: '' }))
+  const state = after(newborn({ size: 5, shardCount: 32 }), must(six, 'a node'), must(seven, 'another'))
+  const begun = after(state, ...planOf(state, [], { limits }).next.map(beginning))
+  expect([movesOf(begun).length, planOf(begun, [], { limits }).next]).toEqual([limits.movesMax, []])
+  return begun
+}
+
 describe('what is lost', () => {
   const four = (): ClusterState => carryOut(after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' }), []).state
 
@@ -201,9 +210,32 @@ describe('what is lost', () => {
     expect(removed[0]).toBe(true)
   })
 
+  test('waits for no copy that could wait as well, and is replaced a few at a time all the same', () => {
+    const state = copying()
+    const { next } = planOf(state, [n(1)])
+    expect(next.map(({ remove }) => remove !== null && nodeOf(remove))).toEqual(next.map(() => n(1)))
+    expect(next.length).toBeGreaterThan(1)
+    const ends = next.map(({ add }) => add)
+    for (const end of ends) expect(ends.filter((one) => one === end).length).toBeLessThanOrEqual(defaultPlanLimits.movesPerNodeMax)
+    const then = planOf(after(state, ...next.map(beginning)), [n(1)]).next
+    expect(then.length + next.length).toBeLessThanOrEqual(defaultPlanLimits.movesMax)
+    expect(then.filter(({ remove }) => remove === null || nodeOf(remove) !== n(1))).toEqual([])
+  })
+
   test('keeps its place where nobody can take it: it may come back', () => {
     const { all, next } = planOf(newborn(), [n(3)])
     expect([all, next]).toEqual([[], []])
+  })
+
+  test('holds back a drain for which too few would be left, until it is back, or drains, too', () => {
+    const state = after(four(), { kind: 'drainNode', node: n(3), isForced: true })
+    const { all, heldBack } = planOf(carryOut(state, [n(4)]).state, [n(4)])
+    const onThird = groupsOf(state).filter((group) => nodesOf(carryOut(state, [n(4)]).state, group).includes(n(3)))
+    expect([all, heldBack, onThird.length > 0]).toEqual([[], onThird, true])
+    for (const [now, lost] of [[state, []], [after(state, { kind: 'drainNode', node: n(4), isForced: true }), [n(4)]]] as const) {
+      expect(planOf(now, lost).heldBack).toEqual([])
+      expect(planOf(carryOut(now, lost).state, lost)).toMatchObject({ all: [], heldBack: [] })
+    }
   })
 
   test('blocks a group that has no majority without it', () => {
@@ -283,6 +315,18 @@ describe('what is damaged', () => {
 
   test('rests while the cluster is paused', () => {
     expect(planWith(after(newborn(), { kind: 'pause' }), [ill(1)])).toMatchObject({ next: [], all: [{ group: 0, add: n(1) }] })
+  })
+})
+
+describe('a move that stands still', () => {
+  test('keeps its nodes busy, and no others', () => {
+    const limits = { movesMax: 2, movesPerNodeMax: 2 }
+    const state = copying(limits)
+    const still = movesOf(state).map(({ move }) => move.id)
+    const { next } = plan({ state, wanted: wantedOf(state, []), lost: [], still, limits })
+    expect(next).toHaveLength(2)
+    const targets = movesOf(after(state, ...next.map(beginning))).map(({ move: { add } }) => nodeOf(must(add, 'something is added')))
+    expect([6, 7].map((i) => targets.filter((target) => target === n(i)).length)).toEqual([2, 2])
   })
 })
 

@@ -154,7 +154,11 @@ describe('a refusal says what it would cost and what to do instead', () => {
       'share one, whose failure leaves a majority of them'],
     ['five in five', newborn({ size: 5 }), [], { kind: 'setReplicationFactor', replicationFactor: 5 }, 'null'],
     ['a zone beside one that is lost', zoned('a', 'b', 'c', 'c'), [n(4)], { kind: 'drainNode', node: n(3), isForced: false },
-      'tooFewNodes: 3 replicas of every shard need 3 active nodes and 2 would be left, beside those that are lost (n4)'],
+      'tooFewNodes: 3 replicas of every shard need 3 active nodes and 2 would be left, beside those that are lost (n4): add a node first, '
+      + 'or lower the replication factor, or force it: it keeps replicas until those that are lost have come back, or are drained, too, '
+      + 'which leaves 2 of 3 replicas'],
+    ['more replicas beside one that is lost', newborn({ size: 5 }), [n(4)], { kind: 'setReplicationFactor', replicationFactor: 5 },
+      'or force it, which leaves 4 of 5 replicas'],
     ['the lost one itself', zoned('a', 'b', 'c', 'a'), [n(3)], { kind: 'drainNode', node: n(3), isForced: false }, 'null'],
     ['one that is on its way out', after(zoned('a', 'b', 'c', 'c'), { kind: 'drainNode', node: n(1), isForced: true }), [],
       { kind: 'removeNode', node: n(1) }, 'null'],

@@ -251,6 +251,26 @@ describe('a node that is silent', () => {
   })
 })
 
+describe('a shard that is to have fewer replicas', () => {
+  test('does not rest on one that has just died: it goes on, gives that one up as lost, and then the other', () => {
+    const story = tellStory(908)
+    story.put('k', 'before')
+    const replicas = (): readonly string[] => must(stateOf(story).shards[0], 'a shard').replicas.map(nodeOf)
+    story.until('the preferred leader leads', () => story.leader().id === replicas()[0], 60_000)
+    // The planner gives up the last of them first, and takes nobody for dead before half a minute has passed.
+    const [keeper, victim] = replicas().map((id) => must(story.nodes.find((machine) => machine.id === id), 'a machine'))
+    story.losePower(must(victim, 'a second'))
+    story.run(2_000)
+    decide(story, { kind: 'setReplicationFactor', replicationFactor: 1 }, keeper)
+    story.until('the last is to go', () => stateOf(story).shards[0]?.move?.step === 'promoting')
+    story.run(10_000)
+    story.put('k', 'meanwhile')
+    untilMoved(story, 'one replica is left', ({ shards: [shard] }) => shard?.replicas.length === 1)
+    expect([replicas(), story.get('k')]).toEqual([[keeper?.id], 'meanwhile'])
+    story.end()
+  })
+})
+
 describe('a move', () => {
   test('that is cancelled leaves no learner behind, and no replica', () => {
     const { story, fourth } = threeAndOne(911)
