@@ -22,6 +22,7 @@ import type { GroupId } from '../topology/ids.ts'
 import { FIRST_LEVEL } from '../topology/level.ts'
 import { createGroupLedger } from './groupLedger.ts'
 import type { GroupLedger, GroupUsage } from './groupLedger.ts'
+import type { SegmentEnd } from './coldSegment.ts'
 import type { Position } from './group.ts'
 import { align, endOfData } from './bytes.ts'
 import { BLOCK_BYTES, decodeSegmentHeader, SEGMENT_BYTES_MIN } from './segment.ts'
@@ -70,6 +71,10 @@ export interface LogRecovery {
   readonly segments: readonly { readonly segment: number; readonly sizeBytes: number }[]
   /** The newest segment that damage of the node was found in; 0 for none. */
   readonly damagedThrough: number
+  /** Where the log left each segment that has a successor. */
+  readonly ends: ReadonlyMap<number, SegmentEnd>
+  /** By segment, the offsets of the records that have lost their payload: what it costs whom is in the report. */
+  readonly judged: ReadonlyMap<number, ReadonlySet<number>>
   /** A later version of ShardKV wrote this log: it must not be touched. */
   readonly isNewer: boolean
 }
@@ -91,6 +96,7 @@ interface State {
   readonly ledgers: Map<GroupId, GroupLedger>
   readonly findings: string[]
   readonly repairs: Repair[]
+  readonly judged: Map<number, Set<number>>
   damagedNode: string | undefined
   /** The newest segment that damage was found in; 0 for none. */
   damagedThrough: number
@@ -166,6 +172,7 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   }
   return {
     heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
+    judged: new Map(),
     damagedNode, damagedThrough, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, unproven: undefined,
     lastChain: undefined, tornBytes: 0, blank: [], loose: [],
     headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
@@ -248,16 +255,23 @@ const replay = (state: State, segment: number, reading: SegmentReading): void =>
     reportDamage(state, segment, `segment ${segment}: what was synced at offset ${place.offset} does not read back`)
   }
   for (const group of reading.groups) {
-    for (const { header, record } of group.records) {
+    for (const { header, record, offset } of group.records) {
       const ledger = ledgerOf(state, header.group)
       if (record !== undefined) ledger.apply(record, segment)
       else {
+        judgedIn(state, segment).add(offset)
         state.findings.push(`segment ${segment}: a ${header.kind} record of group ${header.group} (index ${header.index}) is damaged`)
         ledger.applyDamaged(header)
       }
     }
   }
   state.lastChain = reading.damages.length === 0 ? reading.chain : undefined
+}
+
+const judgedIn = ({ judged }: State, segment: number): Set<number> => {
+  const offsets = judged.get(segment) ?? new Set()
+  judged.set(segment, offsets)
+  return offsets
 }
 
 const checkSegment = (state: State, segment: number): void => {
@@ -296,6 +310,8 @@ const finish = (state: State): LogRecovery => {
     tail: tailOf(state), repairs: isDamaged ? rewriteForTrusted(state, groups) : [...rewrite(state), ...state.repairs, ...removals(state)],
     usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
     segments: begunSegments(state), damagedThrough: state.damagedThrough, isNewer: state.isNewer,
+    ends: new Map([...state.headers.values()].map(({ previous, chain }) => [previous.segment, { offset: previous.offset, chain }])),
+    judged: state.judged,
   }
 }
 

@@ -7,6 +7,9 @@
  *
  * How a segment goes: the group that holds the last copy or mark carries the raised `firstSegment` in its header. Only when that
  * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.
+ *
+ * What is read back is all that the segment held, or an error that ends the process (storage/coldSegment.ts): what would not be copied
+ * would be lost with the file.
  */
 
 import type { Index } from '../raft/protocol.ts'

@@ -1,0 +1,107 @@
+/**
+ * The oldest segment is read once more before its file goes: what it lacks by then is told, never lost with it. And whatever happens
+ * meanwhile, the file stays as long as it is read.
+ */
+
+import { describe, expect, test } from '@jest/globals'
+import { createRandom } from '../../../actors/kernel/random.ts'
+import { segmentName } from '../../../storage/segment.ts'
+import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import type { Rig, RigOptions } from '../../../torture/rig.ts'
+
+const COLD = 9
+const BUSY = 1
+const COLD_PATH = `wal/${segmentName(1)}`
+
+const restart = (rig: Rig, options: RigOptions = {}): Rig => {
+  const image = rig.disk.crash({ random: createRandom(3), keep: 0 })
+  rig.wal.stop()
+  return createRig({ ...options, image }).open()
+}
+
+const fill = (rig: Rig, group: number, range: { readonly from: number; readonly to: number }): void => {
+  for (let index = range.from; index <= range.to; index += 1) {
+    rig.append(group, { entries: [entryOf(index, { bytes: 1_500 })] })
+    rig.clock.advance(3)
+  }
+}
+
+/** A vote and two entries of a cold group begin the first segment, the entries of a busy one fill it and begin the next. */
+const cold = (options: RigOptions = {}): Rig => {
+  const rig = createRig(options).open()
+  rig.append(COLD, { hardState: { term: 3, vote: vote('z') }, entries: entriesOf(1, 2, { term: 3 }) })
+  rig.clock.advance(10)
+  fill(rig, BUSY, { from: 1, to: 8 })
+  return rig
+}
+
+/** The busy group goes on and compacts, until the cold segment has to go. */
+const wear = (rig: Rig): void => {
+  for (let from = 9; from <= 57; from += 8) {
+    fill(rig, BUSY, { from, to: from + 7 })
+    rig.compact(BUSY, { index: from + 6, term: 1 })
+    rig.clock.advance(10)
+  }
+}
+
+const isThere = (rig: Rig): boolean => rig.disk.image().files.has(COLD_PATH)
+
+/** Where things stand in the cold segment: its header block, a group of a vote and two entries, groups of one entry each. */
+const GROUP_AT = 4_096
+const VOTE_AT = GROUP_AT + 48
+const ENTRY_AT = VOTE_AT + 40
+const SECOND_AT = ENTRY_AT + 72
+const NEXT_GROUP_AT = SECOND_AT + 72
+
+const flip = (rig: Rig, at: number): void => rig.disk.corrupt(COLD_PATH, (bytes) => { bytes[at] = (bytes[at] ?? 0) ^ 1 })
+
+describe('a segment that is to be freed', () => {
+  test('and has lost an acknowledged entry is neither copied nor removed: the log halts, and the next start knows whom it harms', () => {
+    const rig = cold()
+    flip(rig, SECOND_AT + 32)
+    wear(rig)
+    expect([rig.wal.state(), isThere(rig)]).toEqual(['halted', true])
+    expect(rig.notices.at(-1)).toEqual({
+      type: 'wal.failed', reason: expect.stringMatching(/^segment 1 .*does not read back. Nothing was removed.*Start the node again/),
+    })
+    const found = restart(rig).report()
+    expect(found?.groups.get(COLD)?.quarantined).toMatch(/entry 2 is damaged/)
+    expect(found?.groups.get(BUSY)?.quarantined).toBeUndefined()
+  })
+
+  test.each([
+    ['a vote\'s payload', VOTE_AT + 32],
+    ['a record\'s header', ENTRY_AT + 8],
+    ['a group\'s header', GROUP_AT + 24],
+    ['an entry that a compaction has covered since', NEXT_GROUP_AT + 100],
+    ['its own header', 16],
+  ])('and has lost %s likewise', (_, at) => {
+    const rig = cold()
+    flip(rig, at)
+    wear(rig)
+    expect([rig.wal.state(), isThere(rig)]).toEqual(['halted', true])
+    const next = restart(rig)
+    const isTold = expect.arrayContaining([expect.stringMatching(/segment 1: .*(damaged|read back)/)])
+    expect([next.report()?.findings, isThere(next)]).toEqual([isTold, true])
+  })
+
+  test('and has lost all behind its first group, of which nothing in it tells, likewise: its successor tells where it ended', () => {
+    const rig = restart(cold())
+    rig.disk.corrupt(COLD_PATH, (bytes) => bytes.fill(0, NEXT_GROUP_AT))
+    wear(rig)
+    expect([rig.wal.state(), isThere(rig)]).toEqual(['halted', true])
+    expect(restart(rig).report()?.damagedNode).toMatch(/does not read back/)
+  })
+
+  test('goes in spite of damage that a start has found there and judged', () => {
+    const rig = cold()
+    rig.clock.advance(200)
+    rig.disk.corrupt(COLD_PATH, (bytes) => { bytes[SECOND_AT + 32] = 0xee })
+    const second = restart(rig)
+    expect(second.report()?.groups.get(COLD)?.quarantined).toMatch(/entry 2 is damaged/)
+    wear(second)
+    expect([second.wal.state(), isThere(second)]).toEqual(['idle', false])
+    const found = restart(second).report()?.groups.get(COLD)
+    expect([found?.quarantined, found?.hardState.term]).toEqual([expect.stringMatching(/entry 2 is damaged/), 3])
+  })
+})
