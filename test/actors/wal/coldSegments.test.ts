@@ -5,8 +5,11 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../../actors/kernel/random.ts'
+import { recoverLog } from '../../../storage/recovery.ts'
 import { segmentName } from '../../../storage/segment.ts'
 import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { segmentsOf } from '../../../torture/specimen.ts'
+import type { ReplicaId } from '../../../topology/ids.ts'
 import type { Rig, RigOptions } from '../../../torture/rig.ts'
 
 const COLD = 9
@@ -103,5 +106,66 @@ describe('a segment that is to be freed', () => {
     expect([second.wal.state(), isThere(second)]).toEqual(['idle', false])
     const found = restart(second).report()?.groups.get(COLD)
     expect([found?.quarantined, found?.hardState.term]).toEqual([expect.stringMatching(/entry 2 is damaged/), 3])
+  })
+})
+
+describe('a copied mark on a full disk', () => {
+  const SEGMENT_BYTES = 16_384
+  const RECORD_BYTES = 32
+  const logEnd = (rig: Rig): number =>
+    recoverLog(new Map(segmentsOf(rig.disk.image()).map(({ segment, bytes }) => [segment, bytes]))).tail.end.offset
+  const isBegun = (rig: Rig, segment: number): boolean =>
+    rig.disk.image().files.get(`wal/${segmentName(segment)}`)?.some((byte) => byte !== 0) === true
+
+  /** The busy group's entries until the segment is begun; the last index. */
+  const fillUntil = (rig: Rig, from: number, segment: number): number => {
+    let index = from
+    for (; !isBegun(rig, segment); index += 1) fill(rig, BUSY, { from: index, to: index })
+    return index - 1
+  }
+  const voteOf = (bytes: number): ReplicaId => 'v'.repeat(bytes) as ReplicaId
+
+  /** Votes of a third group until fewer than two records and a group's header fit. */
+  const fillReserve = (rig: Rig): void => {
+    const limit = SEGMENT_BYTES - 4_096 - 2 * RECORD_BYTES - 96
+    for (let term = 2; logEnd(rig) < limit - 32; term += 1) {
+      const bytes = Math.min(1_000, limit - logEnd(rig) - 48 - RECORD_BYTES - 8)
+      rig.append(5, { hardState: { term, vote: voteOf(Math.max(0, bytes)) }, reserved: true })
+      rig.clock.advance(2)
+    }
+  }
+
+  /**
+   * Story: 1. On a full disk the cold group's vote and mark at 1 are to be copied out of segment 1: the vote fits, the mark waits. 2. The
+   * group compacts to 3, and that mark, which may make room, overtakes the copy. 3. There is room again: the copy of the old mark
+   * is placed, in a later segment. Taken for the newest, it let the segment with the mark at 3 go, and entries 2 and 3 were gone already.
+   */
+  test('that a newer one has overtaken does not hide it: the newer one stays', () => {
+    const rig = createRig({ capacityBytes: 3 * SEGMENT_BYTES, config: { spaceRetryMs: 20, sealDelayMs: 100_000 } }).open()
+    rig.append(COLD, { hardState: { term: 1, vote: voteOf(60) }, entries: entriesOf(1, 1) })
+    rig.clock.advance(2)
+    rig.compact(COLD, { index: 1, term: 1 })
+    rig.clock.advance(2)
+    const inFirst = fillUntil(rig, 1, 2) - 1
+    rig.append(COLD, { entries: entriesOf(2, 3) })
+    rig.clock.advance(2)
+    const last = fillUntil(rig, inFirst + 2, 3)
+    rig.append(COLD, { entries: entriesOf(4, 4) })
+    rig.clock.advance(2)
+    expect(rig.wal.isFull()).toBe(true)
+    fillReserve(rig)
+    rig.compact(BUSY, { index: inFirst, term: 1 })
+    rig.clock.advance(2)
+    rig.compact(COLD, { index: 3, term: 1 })
+    rig.clock.advance(2)
+    expect(rig.wal.backlogBytes()).toBeGreaterThan(0)
+    rig.disk.setCapacity(1_000_000)
+    rig.clock.advance(60)
+    for (let index = last + 1; rig.disk.image().files.has(`wal/${segmentName(3)}`); index += 1) {
+      fill(rig, BUSY, { from: index, to: index })
+      if (index % 3 === 0) rig.compact(BUSY, { index: index - 2, term: 1 })
+    }
+    const found = restart(rig).report()?.groups.get(COLD)
+    expect([found?.quarantined, found?.snapshot.index, found?.entries.map(({ index }) => index)]).toEqual([undefined, 3, [4]])
   })
 })
