@@ -12,7 +12,7 @@ import type { WalRecord } from '../../storage/record.ts'
 import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
 import type { SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
-import { endCopying, lowestNeededSegment, reclaim } from './reclaim.ts'
+import { endCopying, lowestNeededSegment, reclaim, removeFreed } from './reclaim.ts'
 import { placeReplica } from './replica.ts'
 import { canFlush, takeable, targetOf } from './take.ts'
 import type { Target } from './take.ts'
@@ -216,12 +216,8 @@ export const handleWritten = (core: WalCore): void => {
   core.backlogBytes -= bytes
   core.isStarved = false
   for (const notice of notices) notify(core, notice)
-  const gone = core.segments.filter(({ segment }) => segment < plan.firstSegment)
-  if (gone.length > 0 && core.removing.length === 0) {
-    core.segments = core.segments.filter(({ segment }) => segment >= plan.firstSegment)
-    core.removing = gone
-    core.effects.push({ type: 'wal.removeSegments', segments: gone.map(({ segment }) => segment) })
-  }
+  core.freedBelow = plan.firstSegment
+  removeFreed(core)
   reviewSpace(core)
   reclaim(core)
   prepareAhead(core)

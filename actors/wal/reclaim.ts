@@ -75,6 +75,15 @@ export const reclaim = (core: WalCore): void => {
   else copyForward(core, oldest, [])
 }
 
+/** None while one is read: it may be that one, and a closed file can not be read on. What is held back goes when the reading is over. */
+export const removeFreed = (core: WalCore): void => {
+  const gone = core.segments.filter(({ segment }) => segment < core.freedBelow)
+  if (gone.length === 0 || core.isReadingCopies || core.removing.length > 0) return
+  core.segments = core.segments.filter(({ segment }) => segment >= core.freedBelow)
+  core.removing = gone
+  core.effects.push({ type: 'wal.removeSegments', segments: gone.map(({ segment }) => segment) })
+}
+
 interface Pin { readonly group: GroupId; readonly bytes: number }
 
 const pinningGroups = (core: WalCore, segment: number): Pin[] => {
@@ -108,6 +117,7 @@ export const copyForward = (core: WalCore, segment: number, records: readonly Wa
     submit(core, state.group, { records: copies, isReserved: true, frees: segment })
   }
   endCopying(core)
+  removeFreed(core)
 }
 
 /** Over once every copy is placed. */

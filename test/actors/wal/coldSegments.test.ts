@@ -9,6 +9,7 @@ import { recoverLog } from '../../../storage/recovery.ts'
 import { segmentName } from '../../../storage/segment.ts'
 import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { segmentsOf } from '../../../torture/specimen.ts'
+import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
 import type { ReplicaId } from '../../../topology/ids.ts'
 import type { Rig, RigOptions } from '../../../torture/rig.ts'
 
@@ -106,6 +107,39 @@ describe('a segment that is to be freed', () => {
     expect([second.wal.state(), isThere(second)]).toEqual(['idle', false])
     const found = restart(second).report()?.groups.get(COLD)
     expect([found?.quarantined, found?.hardState.term]).toEqual([expect.stringMatching(/entry 2 is damaged/), 3])
+  })
+})
+
+describe('a segment that is read to be copied', () => {
+  /**
+   * Story: 1. The cold segment's size is asked for, to read it whole. 2. The cold group compacts; nothing pins the segment any more, its
+   * file was closed and removed. 3. The read that followed found a closed file, and that ended the process.
+   */
+  test('stays until it is read, although a compaction frees it meanwhile, and then goes by itself', () => {
+    let reads = 0
+    let isUp = false
+    const isRead = ({ operation, path }: DiskCall): boolean => isUp && operation === 'size' && path === COLD_PATH
+    const first = createRig().open()
+    first.append(COLD, { entries: entriesOf(1, 2) })
+    fill(first, BUSY, { from: 1, to: 8 })
+    const rig = restart(first, {
+      latencyMs: (call) => (isRead(call) ? 5 : 0.2),
+      fault: (call) => {
+        if (isRead(call)) reads += 1
+        return undefined
+      },
+    })
+    isUp = true
+    for (let index = 9; reads === 0; index += 1) {
+      rig.append(BUSY, { entries: [entryOf(index, { bytes: 1_500 })] })
+      rig.clock.advance(1)
+      if (index % 8 === 0) rig.compact(BUSY, { index: index - 1, term: 1 })
+    }
+    rig.compact(COLD, { index: 2, term: 1 })
+    rig.clock.advance(2)
+    expect([rig.wal.backlogBytes(), isThere(rig)]).toEqual([0, true])
+    rig.clock.advance(20)
+    expect([rig.wal.state(), isThere(rig), reads]).toEqual(['idle', false, 1])
   })
 })
 
