@@ -265,7 +265,8 @@ const replay = (state: State, segment: number, reading: SegmentReading): void =>
       }
     }
   }
-  state.lastChain = reading.damages.length === 0 ? reading.chain : undefined
+  // Without a header there is no chain to go on from: what follows may have been written behind another end.
+  state.lastChain = state.headers.has(segment) && reading.damages.length === 0 ? reading.chain : undefined
 }
 
 const judgedIn = ({ judged }: State, segment: number): Set<number> => {
