@@ -216,9 +216,9 @@ describe('behind a damaged log', () => {
   }
 
   /**
-   * Story: 1. The segment with the new replica loses its header, of which nothing is proof, or is cut. 2. The log goes on behind it, where another
-   * replica begins. 3. The next segment was compared with the chain value of the one without a header, which is none: the segment was
-   * called damage, the replica in it quarantined, and so was every one that took its place.
+   * Story: 1. The segment with the new replica loses its header, of which nothing is proof, or is cut. 2. The log goes on behind it,
+   * where another replica begins. 3. The next segment was compared with the chain value of the one without a header, which is none: the
+   * segment was called damage, the replica in it quarantined, and so was every one that took its place.
    */
   test('a segment that has lost its header, or was cut, costs nothing that begins after it', () => {
     const changes: ((bytes: Uint8Array) => Uint8Array)[] =
