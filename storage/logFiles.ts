@@ -44,7 +44,7 @@ export interface GroupPlan {
 export interface LogFiles {
   /** Recovers the log and makes what it reports durable. `onScanned` comes once the directory is known, before the replay. */
   readonly open: (onScanned: () => void, done: Done<LogRecovery | undefined>) => void
-  /** Creates or extends the segment with zeros, synced, its name too. */
+  /** Creates the segment with zeros, synced, its name too; one that is too small is made anew. */
   readonly prepare: (segment: number, sizeBytes: number, done: Done) => void
   /** Writes and syncs. After ENOSPC `retry` goes on where the write stopped. A failed sync has `isSync`. */
   readonly write: (plan: GroupPlan, done: (failure: WriteFailure | undefined) => void) => void
