@@ -8,14 +8,15 @@
 
 import { assert, must } from '../actors/kernel/assert.ts'
 import type { LogRecovery } from './recovery.ts'
+import { recordsOf } from './coldSegment.ts'
+import type { SegmentEnd } from './coldSegment.ts'
 import { encodeGroup } from './group.ts'
 import type { Position } from './group.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
 import { without } from './fileWriter.ts'
 import { recoverSegments, repairSegments } from './logRecoverer.ts'
 import type { WalRecord } from './record.ts'
-import { readSegment } from './segmentReader.ts'
-import { decodeSegmentHeader, encodeSegmentHeader } from './segment.ts'
+import { encodeSegmentHeader } from './segment.ts'
 import { closeSegments, createSegmentFiles, prepareSegment, readSegmentFile, removeSegments } from './segmentFiles.ts'
 import type { SegmentFiles } from './segmentFiles.ts'
 
@@ -43,13 +44,16 @@ export interface GroupPlan {
 export interface LogFiles {
   /** Recovers the log and makes what it reports durable. `onScanned` comes once the directory is known, before the replay. */
   readonly open: (onScanned: () => void, done: Done<LogRecovery | undefined>) => void
-  /** Creates or extends the segment with zeros, synced, its name too. */
+  /** Creates the segment with zeros, synced, its name too; one that is too small is made anew. */
   readonly prepare: (segment: number, sizeBytes: number, done: Done) => void
   /** Writes and syncs. After ENOSPC `retry` goes on where the write stopped. A failed sync has `isSync`. */
   readonly write: (plan: GroupPlan, done: (failure: WriteFailure | undefined) => void) => void
   readonly retry: (done: (failure: WriteFailure | undefined) => void) => void
   readonly remove: (segments: readonly number[], done: Done) => void
-  /** The entry records of a segment, to be copied forward, and the replica records that void those before them. */
+  /**
+   * The entry records of a segment that the log has left, to be copied forward, and the replica records that void those before them. An
+   * error with code 'EDAMAGED' when it does not read back whole (storage/coldSegment.ts).
+   */
   readonly readEntries: (segment: number, done: Done<readonly WalRecord[]>) => void
   readonly close: (done: Done) => void
 }
@@ -79,20 +83,30 @@ interface Writer {
   chain: number
   salt: number
   unwritten: Unwritten | undefined
+  /** Where the log left each segment but the one being written. */
+  readonly ends: Map<number, SegmentEnd>
+  /** See LogRecovery. */
+  judged: ReadonlyMap<number, ReadonlySet<number>>
 }
+
+const nothingJudged: ReadonlySet<number> = new Set()
 
 export const createLogFiles = (options: LogFilesOptions): LogFiles => {
   const segments = createSegmentFiles(options.fileSystem, options.directory)
-  const writer: Writer = { segments, onSync: options.onSync ?? (() => {}), chain: 0, salt: options.newSalt, unwritten: undefined }
+  const writer: Writer = {
+    segments, onSync: options.onSync ?? (() => {}), chain: 0, salt: options.newSalt, unwritten: undefined,
+    ends: new Map(), judged: new Map(),
+  }
   return {
     open: (onScanned, done) => openLog(writer, onScanned, done),
     prepare: (segment, sizeBytes, done) => prepareSegment(segments, { segment, sizeBytes }, done),
     write: (plan, done) => writeGroup(writer, plan, done),
     retry: (done) => writeOn(writer, done),
-    remove: (numbers, done) => removeSegments(segments, numbers, done),
-    readEntries: (segment, done) => readSegmentFile(segments, segment, (error, image) => {
-      done(error, error === null ? entriesOf(segment, image, writer.salt) : [])
-    }),
+    remove: (numbers, done) => {
+      for (const segment of numbers) writer.ends.delete(segment)
+      removeSegments(segments, numbers, done)
+    },
+    readEntries: (segment, done) => readEntries(writer, segment, done),
     close: (done) => closeSegments(segments, done),
   }
 }
@@ -106,6 +120,8 @@ const openLog = (writer: Writer, onScanned: () => void, done: Done<LogRecovery |
     const { salt, chain } = recovery.tail
     if (salt !== 0) writer.salt = salt
     writer.chain = chain
+    for (const [segment, end] of recovery.ends) writer.ends.set(segment, end)
+    writer.judged = recovery.judged
     if (recovery.isNewer) done(null, recovery)
     else repairSegments(writer.segments, recovery.repairs, (repairError) => done(repairError, recovery))
   })
@@ -118,6 +134,7 @@ const writeGroup = (writer: Writer, plan: GroupPlan, done: Written): void => {
   const file = must(writer.segments.files.get(at.segment), `segment ${at.segment} is prepared`)
   const buffers: Uint8Array[] = []
   if (opens !== undefined) {
+    writer.ends.set(opens.previous.segment, { offset: opens.previous.offset, chain: writer.chain })
     const header = encodeSegmentHeader({ salt, segment: at.segment, chain: writer.chain, level, ...opens })
     writer.chain = header.checksum
     buffers.push(header.bytes)
@@ -149,14 +166,15 @@ const writeOn = (writer: Writer, done: Written): void => {
   })
 }
 
-const entriesOf = (segment: number, image: Uint8Array, salt: number): readonly WalRecord[] => {
-  const header = decodeSegmentHeader(image)
-  const chain = header === 'newer' ? undefined : header?.checksum
-  const records: WalRecord[] = []
-  for (const group of readSegment({ segment, image, chain, salt, limit: undefined }).groups) {
-    for (const { record } of group.records) {
-      if (record?.kind === 'entry' || record?.kind === 'copiedEntry' || record?.kind === 'replica') records.push(record)
+const readEntries = (writer: Writer, segment: number, done: Done<readonly WalRecord[]>): void => {
+  const end = must(writer.ends.get(segment), `segment ${segment} has a successor`)
+  readSegmentFile(writer.segments, segment, (error, image) => {
+    if (error !== null) {
+      done(error, [])
+      return
     }
-  }
-  return records
+    const records = recordsOf({ segment, image, salt: writer.salt, end, judged: writer.judged.get(segment) ?? nothingJudged })
+    if (records instanceof Error) done(records, [])
+    else done(null, records)
+  })
 }

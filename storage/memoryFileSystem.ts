@@ -99,6 +99,7 @@ interface Handle {
   readonly path: string
   readonly inode: Inode
   readonly isWritable: boolean
+  isClosed: boolean
 }
 
 export const createMemoryFileSystem = (options: MemoryFileSystemOptions): MemoryFileSystem => {
@@ -123,13 +124,14 @@ export const createMemoryFileSystem = (options: MemoryFileSystemOptions): Memory
 
 const directoryCalls = (disk: Disk): FileSystem => {
   const { names } = disk
-  const closedFile = fileOf({ disk, path: '', inode: createInode(), isWritable: false })
+  const closedFile = fileOf({ disk, path: '', inode: createInode(), isWritable: false, isClosed: true })
   const call = (operation: DiskOperation, path: string): DiskCall => ({ operation, path, bytes: 0 })
   return {
     open: (path, mode, done) => perform(disk, call('open', path), {
       empty: closedFile,
       effect: () => fileOf({
         disk, path, inode: mode === 'create' ? createName(names, path) : inodeNamed(names, path), isWritable: mode !== 'read',
+        isClosed: false,
       }),
     }, done),
     makeDirectory: (path, done) => perform(disk, call('makeDirectory', path),
@@ -148,6 +150,10 @@ const directoryCalls = (disk: Disk): FileSystem => {
 const fileOf = (handle: Handle): File => {
   const { disk, path, inode } = handle
   const call = (operation: DiskOperation, bytes = 0): DiskCall => ({ operation, path, bytes })
+  const whileOpen = <T>(effect: () => T) => (): T => {
+    requireOpen(handle)
+    return effect()
+  }
   return {
     writev: (buffers, position, done) => {
       const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
@@ -156,10 +162,10 @@ const fileOf = (handle: Handle): File => {
       }, done)
     },
     read: (position, length, done) => perform(disk, call('read', length), {
-      empty: new Uint8Array(0), effect: () => inode.read(position, length),
+      empty: new Uint8Array(0), effect: whileOpen(() => inode.read(position, length)),
     }, done),
-    datasync: (done) => performSync(disk, call('datasync'), { begin: inode.beginSync, fail: inode.failSync }, done),
-    size: (done) => perform(disk, call('size'), { empty: 0, effect: () => inode.sizeBytes }, done),
+    datasync: (done) => performSync(disk, call('datasync'), { begin: whileOpen(inode.beginSync), fail: inode.failSync }, done),
+    size: (done) => perform(disk, call('size'), { empty: 0, effect: whileOpen(() => inode.sizeBytes) }, done),
     truncate: (length, done) => perform(disk, call('truncate', length), {
       empty: undefined,
       effect: () => {
@@ -167,7 +173,7 @@ const fileOf = (handle: Handle): File => {
         inode.truncate(length)
       },
     }, done),
-    close: (done) => perform(disk, call('close'), { empty: undefined, effect: () => {} }, done),
+    close: (done) => perform(disk, call('close'), { empty: undefined, effect: whileOpen(() => { handle.isClosed = true }) }, done),
   }
 }
 
@@ -218,8 +224,14 @@ const writeEffect = (handle: Handle, buffers: readonly Uint8Array[], { position,
   return written
 }
 
-const requireWritable = ({ isWritable, path }: Handle): void => {
-  if (!isWritable) throw errorOf('EBADF', path)
+/** What was asked of a file before it was closed is done; nothing is after it. */
+const requireOpen = ({ isClosed, path }: Handle): void => {
+  if (isClosed) throw errorOf('EBADF', path)
+}
+
+const requireWritable = (handle: Handle): void => {
+  requireOpen(handle)
+  if (!handle.isWritable) throw errorOf('EBADF', handle.path)
 }
 
 const usedBytes = ({ names }: Disk): number => {

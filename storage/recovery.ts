@@ -7,7 +7,8 @@
  *   of order, a begun segment shorter than it was made            and the log goes on in a new segment; a replica that begins in a
  *                                                                 later segment than all damage has lost nothing and is trusted
  *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
- *   a segment without a header that nothing proves synced         made ahead of its use: not part of the log
+ *   a segment without a header that nothing proves synced         made ahead of its use, or torn when it was begun: not part of the log,
+ *   behind all damage                                             also of a damaged one; zeroed and used next
  *
  * What nothing proves synced is written again, with the same bytes: it may be in the page cache alone, and where a sync of it has failed,
  * no other sync would write it (docs/WAL_FORMAT.md, race 12).
@@ -22,6 +23,7 @@ import type { GroupId } from '../topology/ids.ts'
 import { FIRST_LEVEL } from '../topology/level.ts'
 import { createGroupLedger } from './groupLedger.ts'
 import type { GroupLedger, GroupUsage } from './groupLedger.ts'
+import type { SegmentEnd } from './coldSegment.ts'
 import type { Position } from './group.ts'
 import { align, endOfData } from './bytes.ts'
 import { BLOCK_BYTES, decodeSegmentHeader, SEGMENT_BYTES_MIN } from './segment.ts'
@@ -70,6 +72,10 @@ export interface LogRecovery {
   readonly segments: readonly { readonly segment: number; readonly sizeBytes: number }[]
   /** The newest segment that damage of the node was found in; 0 for none. */
   readonly damagedThrough: number
+  /** Where the log left each segment that has a successor. */
+  readonly ends: ReadonlyMap<number, SegmentEnd>
+  /** By segment, the offsets of the records that have lost their payload: what it costs whom is in the report. */
+  readonly judged: ReadonlyMap<number, ReadonlySet<number>>
   /** A later version of ShardKV wrote this log: it must not be touched. */
   readonly isNewer: boolean
 }
@@ -81,6 +87,8 @@ export interface Recovery {
   readonly finish: () => LogRecovery
 }
 
+interface Torn { readonly segment: number; readonly dataEnd: number }
+
 interface State {
   readonly heads: ReadonlyMap<number, SegmentHead>
   readonly headers: ReadonlyMap<number, SegmentHeader>
@@ -91,6 +99,7 @@ interface State {
   readonly ledgers: Map<GroupId, GroupLedger>
   readonly findings: string[]
   readonly repairs: Repair[]
+  readonly judged: Map<number, Set<number>>
   damagedNode: string | undefined
   /** The newest segment that damage was found in; 0 for none. */
   damagedThrough: number
@@ -101,8 +110,9 @@ interface State {
   /** The chain at the end of the segment read last, when all of it was good. */
   lastChain: number | undefined
   tornBytes: number
-  /** Segments above `top` that are all zeros, and those that lost a header which had been synced. */
+  /** Segments above `top`: all zeros; without proof that any of it was synced; and without their header, which had been synced. */
   readonly blank: number[]
+  readonly torn: Torn[]
   readonly loose: { readonly segment: number; readonly reading: SegmentReading }[]
   /** Segments still to be loaded. */
   headless: number[]
@@ -166,8 +176,9 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   }
   return {
     heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
+    judged: new Map(),
     damagedNode, damagedThrough, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, unproven: undefined,
-    lastChain: undefined, tornBytes: 0, blank: [], loose: [],
+    lastChain: undefined, tornBytes: 0, blank: [], torn: [], loose: [],
     headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
   }
 }
@@ -202,13 +213,8 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
     return
   }
   const dataEnd = endOfData(image, 0)
-  if (dataEnd === 0) {
-    state.blank.push(segment)
-    return
-  }
-  state.tornBytes += dataEnd
-  state.findings.push(`segment ${segment}: begun and never synced; its ${dataEnd} bytes were never acknowledged and are dropped`)
-  state.repairs.push({ kind: 'zero', segment, from: 0, to: dataEnd })
+  if (dataEnd === 0) state.blank.push(segment)
+  else state.torn.push({ segment, dataEnd })
 }
 
 /** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
@@ -248,16 +254,24 @@ const replay = (state: State, segment: number, reading: SegmentReading): void =>
     reportDamage(state, segment, `segment ${segment}: what was synced at offset ${place.offset} does not read back`)
   }
   for (const group of reading.groups) {
-    for (const { header, record } of group.records) {
+    for (const { header, record, offset } of group.records) {
       const ledger = ledgerOf(state, header.group)
       if (record !== undefined) ledger.apply(record, segment)
       else {
+        judgedIn(state, segment).add(offset)
         state.findings.push(`segment ${segment}: a ${header.kind} record of group ${header.group} (index ${header.index}) is damaged`)
         ledger.applyDamaged(header)
       }
     }
   }
-  state.lastChain = reading.damages.length === 0 ? reading.chain : undefined
+  // Without a header there is no chain to go on from: what follows may have been written behind another end.
+  state.lastChain = state.headers.has(segment) && reading.damages.length === 0 ? reading.chain : undefined
+}
+
+const judgedIn = ({ judged }: State, segment: number): Set<number> => {
+  const offsets = judged.get(segment) ?? new Set()
+  judged.set(segment, offsets)
+  return offsets
 }
 
 const checkSegment = (state: State, segment: number): void => {
@@ -288,14 +302,41 @@ const finish = (state: State): LogRecovery => {
     if (topReading.dataEnd > topReading.end.offset) noteTornTail(state, topReading)
   }
   for (const { segment, reading } of state.loose) replay(state, segment, reading)
+  noteTorn(state)
   const isDamaged = state.damagedNode !== undefined
   const groups = recoveredGroups(state)
   const base = { groups, tornBytes: isDamaged ? 0 : state.tornBytes, findings: state.findings }
   return {
     report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
-    tail: tailOf(state), repairs: isDamaged ? rewriteForTrusted(state, groups) : [...rewrite(state), ...state.repairs, ...removals(state)],
+    tail: tailOf(state),
+    repairs: [
+      ...(isDamaged ? rewriteForTrusted(state, groups) : [...rewrite(state), ...state.repairs]), ...drops(state),
+      ...(isDamaged ? [] : removals(state)),
+    ],
     usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
     segments: begunSegments(state), damagedThrough: state.damagedThrough, isNewer: state.isNewer,
+    ends: new Map([...state.headers.values()].map(({ previous, chain }) => [previous.segment, { offset: previous.offset, chain }])),
+    judged: state.judged,
+  }
+}
+
+/**
+ * What was torn when it was begun is zeroed, and its number used again. On a damaged log, too: left as it is, it would be a segment that
+ * has lost its header as soon as the log has gone on behind it, and whatever had begun before it would be harmed for nothing. But what
+ * stands at or below damage may be part of it, and stays.
+ */
+const droppedIn = ({ torn, damagedThrough }: State): readonly Torn[] => torn.filter(({ segment }) => segment > damagedThrough)
+
+const drops = (state: State): Repair[] => droppedIn(state).map(({ segment, dataEnd }) => ({ kind: 'zero', segment, from: 0, to: dataEnd }))
+
+const noteTorn = (state: State): void => {
+  const dropped = new Set(droppedIn(state))
+  for (const each of state.torn) {
+    const { segment, dataEnd } = each
+    if (dropped.has(each)) state.tornBytes += dataEnd
+    state.findings.push(dropped.has(each)
+      ? `segment ${segment}: begun and never synced; its ${dataEnd} bytes were never acknowledged and are dropped`
+      : `segment ${segment}: nothing proves that it was ever synced; it stays as it is, since segment ${state.damagedThrough} is damaged`)
   }
 }
 
@@ -332,7 +373,8 @@ const begunSegments = (state: State): { readonly segment: number; readonly sizeB
     .map(({ segment, sizeBytes }) => ({ segment, sizeBytes }))
 
 const tailOf = (state: State): LogTail => {
-  const highest = Math.max(0, ...[...state.heads.keys()].filter((segment) => !state.blank.includes(segment)))
+  const unused = new Set([...state.blank, ...droppedIn(state).map(({ segment }) => segment)])
+  const highest = Math.max(0, ...[...state.heads.keys()].filter((segment) => !unused.has(segment)))
   const isDamaged = state.damagedNode !== undefined
   const reading = state.topReading
   return {

@@ -3,8 +3,9 @@
  *
  *   prepare:  <name>.new ──zeros to the whole size──▶ sync ──▶ rename ──▶ sync the directory ──▶ answered
  *
- * A file gets its name when it has its whole size: a shorter one under a segment's name was cut. A full disk leaves the file under
- * its temporary name, open, and the next `prepareSegment` goes on with it.
+ * A file gets its name when it has its whole size: a shorter one under a segment's name was cut. So it is never extended afterwards: a size
+ * whose sync failed would look like any other to the next process. A full disk leaves the file under its temporary name, open, and the
+ * next `prepareSegment` goes on with it.
  */
 
 import { must } from '../actors/kernel/assert.ts'
@@ -43,13 +44,23 @@ export const readSegmentFile = (segments: SegmentFiles, segment: number, done: D
 
 export interface SegmentSize { readonly segment: number; readonly sizeBytes: number }
 
-/** Creates or extends the segment with zeros, synced, its name too. */
+/** Creates the segment with zeros, synced, its name too; one that is too small is made anew. */
 export const prepareSegment = (segments: SegmentFiles, { segment, sizeBytes }: SegmentSize, done: Done): void => {
   const known = segments.files.get(segment)
-  if (known !== undefined && !segments.unpublished.has(segment)) {
-    extendFile(known, sizeBytes, done)
+  if (known === undefined || segments.unpublished.has(segment)) {
+    createSegment(segments, { segment, sizeBytes }, done)
     return
   }
+  known.size((error, size) => {
+    if (error !== null || size >= sizeBytes) done(error)
+    else removeSegment(segments, segment, (removeError) => {
+      if (removeError === null) createSegment(segments, { segment, sizeBytes }, done)
+      else done(removeError)
+    })
+  })
+}
+
+const createSegment = (segments: SegmentFiles, { segment, sizeBytes }: SegmentSize, done: Done): void => {
   openTemporary(segments, segment, (error, file) => {
     if (file === undefined) done(error)
     else extendFile(file, sizeBytes, (extendError) => {

@@ -22,6 +22,7 @@ export interface ReadRecord {
   readonly header: RecordHeader
   /** Absent when the payload does not match its CRC: the record is damaged, and it is known whose it was. */
   readonly record?: WalRecord
+  readonly offset: number
   readonly bytes: number
 }
 
@@ -123,7 +124,8 @@ const readBody = (image: Uint8Array, header: GroupHeader): Body => {
     const bytes = paddedRecordBytes(recordHeader.payloadBytes)
     const payload = image.subarray(offset + RECORD_HEADER_BYTES, offset + RECORD_HEADER_BYTES + recordHeader.payloadBytes)
     const isGood = payload.length === recordHeader.payloadBytes && crc32(payload) === recordHeader.payloadCrc
-    records.push(isGood ? { header: recordHeader, record: recordOf(recordHeader, payload), bytes } : { header: recordHeader, bytes })
+    const read = { header: recordHeader, offset, bytes }
+    records.push(isGood ? { ...read, record: recordOf(recordHeader, payload) } : read)
     chain = recordHeader.chain
     offset += bytes
   }

@@ -150,14 +150,14 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     serial.run()
   }
 
-  const prune: SnapshotStore['prune'] = (group, keep, done) => {
+  const prune: SnapshotStore['prune'] = (group, { keep, through }, done) => {
     namesOf(group, (listError, names) => {
       if (listError !== null || names.length === 0) {
         done(listError)
         return
       }
       const known = names.map((name) => verified.get(`${directoryOf(group)}/${name}`)).filter((info) => info !== undefined)
-      const oldestKept = newestFirst(known)[keep - 1]
+      const oldestKept = newestFirst(known.filter(({ index }) => index <= through))[keep - 1]
       removeAll(group, names.filter((name) => {
         const isTemporary = name.endsWith(WRITE_SUFFIX) || name.endsWith(RECEIVE_SUFFIX)
         return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || isOlder(name, oldestKept)

@@ -23,6 +23,10 @@ export interface SnapshotInfo {
 
 export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
 
+export interface SnapshotsFound { readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }
+
+export interface SnapshotsKept { readonly keep: number; readonly through: Index }
+
 export interface SnapshotStore {
   /**
    * Pulls `chunks` a slice at a time, one slice per turn of the loop whatever the number of groups (storage/slices.ts). The result is
@@ -44,9 +48,13 @@ export interface SnapshotStore {
   /** The chunks as they were given to `write`, in order, one slice per turn, then `done`. */
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
-  readonly list: (group: GroupId, done: Done<{ readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }>) => void
-  /** Removes every snapshot of the group older than the `keep` newest, and left-over temporary files. */
-  readonly prune: (group: GroupId, keep: number, done: Done) => void
+  readonly list: (group: GroupId, done: Done<SnapshotsFound>) => void
+  /**
+   * Removes every snapshot of the group older than the `keep` newest at or below index `through`, and left-over temporary files. `through`
+   * is what the log has reached: files beyond it are of an installation that crashed, or of an earlier life. The log does not vouch for
+   * them, so they count for nothing, and stay until it has passed them.
+   */
+  readonly prune: (group: GroupId, kept: SnapshotsKept, done: Done) => void
   /** Removes every file of the group: its replica here is gone for good. */
   readonly clear: (group: GroupId, done: Done) => void
 }

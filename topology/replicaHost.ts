@@ -353,8 +353,19 @@ const mayBegin = ({ damagedNode, newFrom }: Hosting, { id, isAdded }: NamedRepli
 const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
   const slot: Slot = { named, state: 'opening', ticket: 0, member: null }
   hosting.slots.set(named.group, slot)
+  const found = takeRecovered(hosting, named)
+  if (hasOnlyBegun(found)) clear(hosting, named.group, () => openWith(hosting, slot, found))
+  else openWith(hosting, slot, found)
+}
+
+/** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
+const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>
+  replica !== undefined && quarantined === undefined && hardState.term === 0 && snapshot.index === 0 && entries.length === 0
+
+const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => {
   const { options } = hosting
-  chooseSnapshot(options.snapshots, takeRecovered(hosting, named), (error, { recovered, snapshot, damaged }) => {
+  const { named } = slot
+  chooseSnapshot(options.snapshots, found, (error, { recovered, snapshot, damaged }) => {
     if (hosting.isStopped) return
     if (error !== null) {
       options.onFailure(error)

@@ -2,6 +2,7 @@
 
 import { bitFlips } from './generators/bitFlips.ts'
 import { crashes, recoveryCrashes } from './generators/crashes.ts'
+import { damageAtRest } from './generators/damageAtRest.ts'
 import { faults } from './generators/faults.ts'
 import { killedThenPower } from './generators/killedThenPower.ts'
 import { movedRecords } from './generators/movedRecords.ts'
@@ -22,6 +23,6 @@ export const generatorsOf = (seed: number): readonly Generator[] => {
   return [
     truncation(specimensOf), bitFlips(specimensOf), wipedSectors(specimensOf), movedSectors(specimensOf), movedRecords(specimensOf),
     staleSegments(specimensOf), unsyncedPages(seed), snapshotDamage(), crashes(seed, scenarios), recoveryCrashes(seed, scenarios),
-    faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios),
+    faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios), damageAtRest(seed),
   ]
 }

@@ -18,7 +18,7 @@ import type { Position } from '../storage/group.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
 import type { Verdict } from './generator.ts'
 import type { Rig } from './rig.ts'
-import type { Cut, Specimen } from './specimen.ts'
+import type { Cut, SegmentFile, Specimen } from './specimen.ts'
 
 /** A Raft group that no specimen has. */
 const PROBE_GROUP = 9_999
@@ -131,16 +131,18 @@ const goingOn = (rig: Rig, report: RecoveryReport, image: DiskImage): string | u
     const next = second.groups.get(group)
     if (next === undefined || recoveredText(next) !== recoveredText(found)) return `a second restart differs in group ${group}`
   }
-  return report.damagedNode === undefined ? undefined : changedByte(image, after)
+  return report.damagedNode === undefined ? undefined : changedByte(report, image, after)
 }
 
 const isBlank = (bytes: Uint8Array): boolean => endOfData(bytes, 0) === 0
 
-/** A damaged log is evidence. What was made ahead and never begun may be used or filled up. */
-const changedByte = (before: DiskImage, after: DiskImage): string | undefined => {
+/** A damaged log is evidence. What was made ahead and never begun may be used or filled up; what was torn when it was begun is dropped. */
+const changedByte = ({ findings }: RecoveryReport, before: DiskImage, after: DiskImage): string | undefined => {
+  const isTold = ({ segment }: SegmentFile): boolean => findings.some((line) => line.startsWith(`segment ${segment}: begun and never`))
+  const dropped = segmentsOf(before).filter(isTold)
   for (const [path, bytes] of before.files) {
     const now = after.files.get(path)
-    if (isBlank(bytes)) continue
+    if (isBlank(bytes) || dropped.some((file) => file.path === path)) continue
     if (now === undefined || Buffer.compare(bytes, now) !== 0) return `the damaged log's ${path} was changed`
   }
   return undefined

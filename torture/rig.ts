@@ -20,6 +20,8 @@ export interface RigOptions {
   /** Instead of an image: what a killed process left, on the platter and in the cache. */
   readonly cache?: MemoryNames
   readonly fault?: (call: DiskCall) => DiskFault | undefined
+  /** How long a call takes, in milliseconds. */
+  readonly latencyMs?: (call: DiskCall) => number
   readonly config?: Partial<WalConfig>
   readonly capacityBytes?: number
   readonly models?: Map<number, GroupModel>
@@ -56,10 +58,12 @@ const smallConfig: Partial<WalConfig> = {
   segmentBytes: 16_384, groupBytesMax: 8_192, reserveBytes: 2_048, copyForwardBytesMax: 2_048, segmentsWanted: 3,
 }
 
+const LATENCY_MS = 0.2
+
 export const createRig = (options: RigOptions = {}): Rig => {
   const clock = options.on?.clock ?? createVirtualClock()
   const disk = options.on?.disk ?? createMemoryFileSystem({
-    schedule: (fn) => { clock.after(0.2, fn) },
+    schedule: (fn, call) => { clock.after(options.latencyMs?.(call) ?? LATENCY_MS, fn) },
     ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.cache === undefined ? {} : { cache: options.cache }),
     ...(options.fault === undefined ? {} : { fault: options.fault }),

@@ -35,7 +35,8 @@ export interface SnapshotRig {
   readonly write: (index: number, chunks: readonly Uint8Array[]) => FileError | null | undefined
   readonly list: () => Listing
   readonly load: (info: SnapshotInfo) => { readonly chunks: readonly Uint8Array[]; readonly error: FileError | null | undefined }
-  readonly prune: (keep: number) => FileError | null | undefined
+  /** `through`: what the log has reached; left out, all. */
+  readonly prune: (keep: number, through?: number) => FileError | null | undefined
   readonly pathOf: (index: number) => string
 }
 
@@ -68,7 +69,7 @@ export const createSnapshotRig = (options: SnapshotRigOptions = {}): SnapshotRig
       const answer = ask((done) => store.load(info, (bytes) => chunks.push(Uint8Array.from(bytes)), done))
       return { chunks, error: answer?.error }
     },
-    prune: (keep) => ask((done) => store.prune(GROUP, keep, done))?.error,
+    prune: (keep, through = Number.POSITIVE_INFINITY) => ask((done) => store.prune(GROUP, { keep, through }, done))?.error,
     pathOf: (index) => `snapshots/${GROUP}/${snapshotName(index, TERM)}`,
   }
 }

@@ -390,7 +390,7 @@ const handleWalNotice = (running: Running, notice: WalNotice): void => {
   const event = 'installed a snapshot of the leader'
   options.recorder?.record({ actor: raftActorOf(options.group), kind: 'note', event, term, bytes: totalBytes, detail: { index } })
   running.send({ type: 'raft.snapshotInstalled', index, term, totalBytes, configuration })
-  options.ports.snapshots.prune(options.group, SNAPSHOTS_KEPT, (error) => {
+  options.ports.snapshots.prune(options.group, { keep: SNAPSHOTS_KEPT, through: index }, (error) => {
     if (error !== null) options.log.warn({ err: error }, 'old snapshots could not be removed')
   })
 }

@@ -134,7 +134,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
       const { totalBytes } = info
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
       recorder.record({ actor: name, kind: 'note', event: 'wrote a snapshot', shard, term, bytes: totalBytes, detail: { index } })
-      ports.snapshots.prune(shard, SNAPSHOTS_KEPT, (pruneError) => {
+      ports.snapshots.prune(shard, { keep: SNAPSHOTS_KEPT, through: index }, (pruneError) => {
         if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         send({ type: 'shard.snapshotWritten', index, term, totalBytes })

@@ -98,7 +98,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
       }
       const { totalBytes } = info
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
-      ports.snapshots.prune(group, SNAPSHOTS_KEPT, (pruneError) => {
+      ports.snapshots.prune(group, { keep: SNAPSHOTS_KEPT, through: index }, (pruneError) => {
         if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         shell.send({ type: 'shard.snapshotWritten', index, term, totalBytes })

@@ -146,7 +146,7 @@ const perform = (effect: WalEffect, ports: Ports): void => {
       return files.remove(effect.segments, (error) => report(error === null ? { type: 'wal.segmentsRemoved' } : failed('remove', error)))
     case 'wal.readEntries':
       return files.readEntries(effect.segment, (error, records) =>
-        report(error === null ? { type: 'wal.entriesRead', segment: effect.segment, records } : failed('read', error)))
+        report(error === null ? { type: 'wal.entriesRead', segment: effect.segment, records } : unread(error)))
     case 'wal.delay':
       clock.after(effect.ms, () => report({ type: effect.event }))
       return undefined
@@ -215,6 +215,16 @@ const failed = (what: string, error: FileError | null): WalInput => ({
   reason: `the log's ${what} failed (${error?.message ?? 'unknown'}); nothing more is acknowledged. `
     + 'Check the disk, then start the node again',
 })
+
+/** Damage that has come while the node lived: what it costs whom is for the next start to say, which reads the whole log. */
+const unread = (error: FileError): WalInput => {
+  if (error.code !== 'EDAMAGED') return failed('read', error)
+  return {
+    type: 'wal.diskFailed',
+    reason: `${error.message}, and nothing more is acknowledged. Start the node again: it then says what is damaged, and which `
+      + 'replicas are to be replaced. If it happens again, the disk is dying: drain the node',
+  }
+}
 
 const logNotice = (log: Logger, notice: WalNotice): void => {
   if (notice.type === 'wal.recovered') logRecovery(log, notice.report)

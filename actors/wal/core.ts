@@ -128,6 +128,8 @@ export interface WalCore {
   hasReplicas: boolean
   end: Position
   firstSegment: number
+  /** Segments below it may be removed: the group that says so is synced. */
+  freedBelow: number
   inFlight: InFlight | undefined
   isSealed: boolean
   isFull: boolean
@@ -162,7 +164,7 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
     hasReplicas: false,
-    end: { segment: 0, offset: 0 }, firstSegment: 1, inFlight: undefined,
+    end: { segment: 0, offset: 0 }, firstSegment: 1, freedBelow: 0, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
     isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
     damagedThrough: 0,

@@ -10,9 +10,9 @@ import type { GroupPlan } from '../../storage/logFiles.ts'
 import type { LogRecovery } from '../../storage/recovery.ts'
 import type { WalRecord } from '../../storage/record.ts'
 import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
-import type { GroupState, SegmentSize, Submission, WalCore } from './core.ts'
+import type { SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
-import { endCopying, lowestNeededSegment, reclaim } from './reclaim.ts'
+import { endCopying, lowestNeededSegment, reclaim, removeFreed } from './reclaim.ts'
 import { placeReplica } from './replica.ts'
 import { canFlush, takeable, targetOf } from './take.ts'
 import type { Target } from './take.ts'
@@ -152,20 +152,21 @@ const place = (core: WalCore, record: WalRecord, segment: number): void => {
     }
     case 'hardState': state.hardStateSegment = segment; return
     case 'snapshotMark':
-    case 'compactMark':
-      placeMark(core, state, record)
-      state.markSegment = segment
-      return
+    case 'compactMark': placeMark(core, record, segment); return
     case 'quarantine': state.quarantineSegment = segment; return
     case 'replica': placeReplica(core, record, segment); return
   }
   record satisfies never
 }
 
-const placeMark = (core: WalCore, state: GroupState, record: Extract<WalRecord, { readonly mark: SnapshotMark }>): void => {
+/** On a full disk a compaction may have overtaken the copy of an older mark: that says nothing any more, and pins nothing. */
+const placeMark = (core: WalCore, record: Extract<WalRecord, { readonly mark: SnapshotMark }>, segment: number): void => {
+  const state = groupState(core, record.group)
   const { index } = record.mark
+  if (index < state.placedMark) return
   core.mayFree = true
-  state.placedMark = Math.max(state.placedMark, index)
+  state.markSegment = segment
+  state.placedMark = index
   if (record.kind === 'compactMark' || record.keepsTail) {
     trimRows(state, { from: index + 1, to: Number.POSITIVE_INFINITY })
     return
@@ -215,12 +216,8 @@ export const handleWritten = (core: WalCore): void => {
   core.backlogBytes -= bytes
   core.isStarved = false
   for (const notice of notices) notify(core, notice)
-  const gone = core.segments.filter(({ segment }) => segment < plan.firstSegment)
-  if (gone.length > 0 && core.removing.length === 0) {
-    core.segments = core.segments.filter(({ segment }) => segment >= plan.firstSegment)
-    core.removing = gone
-    core.effects.push({ type: 'wal.removeSegments', segments: gone.map(({ segment }) => segment) })
-  }
+  core.freedBelow = plan.firstSegment
+  removeFreed(core)
   reviewSpace(core)
   reclaim(core)
   prepareAhead(core)

@@ -7,6 +7,9 @@
  *
  * How a segment goes: the group that holds the last copy or mark carries the raised `firstSegment` in its header. Only when that
  * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.
+ *
+ * What is read back is all that the segment held, or an error that ends the process (storage/coldSegment.ts): what would not be copied
+ * would be lost with the file.
  */
 
 import type { Index } from '../raft/protocol.ts'
@@ -72,6 +75,15 @@ export const reclaim = (core: WalCore): void => {
   else copyForward(core, oldest, [])
 }
 
+/** None while one is read: it may be that one, and a closed file can not be read on. What is held back goes when the reading is over. */
+export const removeFreed = (core: WalCore): void => {
+  const gone = core.segments.filter(({ segment }) => segment < core.freedBelow)
+  if (gone.length === 0 || core.isReadingCopies || core.removing.length > 0) return
+  core.segments = core.segments.filter(({ segment }) => segment >= core.freedBelow)
+  core.removing = gone
+  core.effects.push({ type: 'wal.removeSegments', segments: gone.map(({ segment }) => segment) })
+}
+
 interface Pin { readonly group: GroupId; readonly bytes: number }
 
 const pinningGroups = (core: WalCore, segment: number): Pin[] => {
@@ -105,6 +117,7 @@ export const copyForward = (core: WalCore, segment: number, records: readonly Wa
     submit(core, state.group, { records: copies, isReserved: true, frees: segment })
   }
   endCopying(core)
+  removeFreed(core)
 }
 
 /** Over once every copy is placed. */

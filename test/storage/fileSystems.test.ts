@@ -271,6 +271,19 @@ describe('a disk that forgets', () => {
     }
   })
 
+  test('refuses a closed file, as the kernel does, and does what was asked before', async () => {
+    const { file } = await written()
+    const read = ask<Uint8Array>((done) => file.read(0, 1, done))
+    expect((await ask(file.close)).error).toBeNull()
+    expect((await read).result.length).toBe(1)
+    const calls: ((done: Done<never>) => void)[] = [
+      (done) => file.read(0, 1, done as Done<Uint8Array>), (done) => file.writev([text('x')], 0, done as Done<number>),
+      (done) => file.truncate(0, done as Done), (done) => file.size(done as Done<number>), (done) => file.datasync(done as Done),
+      (done) => file.close(done as Done),
+    ]
+    for (const call of calls) expect(codeOf(await ask(call))).toBe('EBADF')
+  })
+
   test('answers nothing after a crash, and corrupts on demand', async () => {
     const { system, file } = await written()
     system.corrupt('f', (bytes) => { bytes[7] = 99 })

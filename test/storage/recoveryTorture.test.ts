@@ -7,6 +7,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Entry } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
+import { createRandom } from '../../actors/kernel/random.ts'
 import { BLOCK_BYTES, encodeSegmentHeader, FORMAT_VERSION, segmentName, segmentOfName } from '../../storage/segment.ts'
 import { crc32 as crcOf } from '../../storage/crc.ts'
 import { recoverLog } from '../../storage/recovery.ts'
@@ -199,6 +200,73 @@ describe('segments in the wrong place', () => {
     const half = readSegment({ segment: 2, image: stale, chain: undefined, salt: undefined, limit: undefined }).groups[1]
     stale.fill(0, half?.header.at.offset ?? 0)
     expect(recoverLog(images).report.damagedNode).toMatch(/does not read back/)
+  })
+})
+
+describe('behind a damaged log', () => {
+  const BEGUN = 7
+
+  /** A log whose first segment is damaged, and in which a new replica has begun since, in a segment of its own. */
+  const begun = (): { readonly image: DiskImage; readonly segment: number } => {
+    const rig = createRig({ image: imageOfLog(changedLog((images) => imageOf(images, 1).fill(0, 4_096, 4_200))) }).open()
+    expect(rig.report()?.damagedNode).toMatch(/segment 1: what was synced/)
+    const ticket = rig.adopt(BEGUN, 40)
+    expect(rig.clock.runUntil(() => rig.isAcknowledged(ticket), 1_000)).toBe(true)
+    return { image: rig.disk.crash({ random: createRandom(1), keep: 0 }), segment: top + 1 }
+  }
+
+  /**
+   * Story: 1. On a damaged log a replica is adopted, and the log rolls. 2. The power goes while the next segment is begun: its header is
+   * lost, a part of its group is there. 3. The log went on behind it, and the next start took it for a segment that has lost its header:
+   * damage, behind which the replica had not begun, so it was quarantined and replaced, though it had lost nothing.
+   */
+  test('a segment that was torn when it was begun is dropped, and harms nothing that had begun before it', () => {
+    const { image, segment } = begun()
+    const path = `wal/${segmentName(segment + 1)}`
+    const torn = new Uint8Array(16_384).fill(7, 4_200, 4_500)
+    const second = createRig({ image: { ...image, files: new Map(image.files).set(path, torn) } }).open()
+    expect(second.report()?.findings)
+      .toContain(`segment ${segment + 1}: begun and never synced; its 4500 bytes were never acknowledged and are dropped`)
+    second.append(BEGUN, { hardState: { term: 2, vote: vote('a') }, entries: entriesOf(1, 2) })
+    second.clock.advance(300)
+    const found = createRig({ image: second.disk.crash({ random: createRandom(1), keep: 0 }) }).open().report()
+    expect(found?.groups.get(BEGUN)).toMatchObject({ replica: { generation: 40 }, hardState: { term: 2 } })
+    expect(found?.groups.get(BEGUN)?.quarantined).toBeUndefined()
+  })
+
+  test('a segment without a header that stands before damage is not dropped: it may be part of it', () => {
+    const { image, segment } = begun()
+    const torn = new Uint8Array(16_384).fill(7, 4_200, 4_500)
+    const files = new Map(image.files).set(`wal/${segmentName(segment + 1)}`, torn)
+    files.set(`wal/${segmentName(segment + 2)}`, new Uint8Array(20))
+    const found = recoverLog(imagesOf({ ...image, files }))
+    expect(found.repairs.filter(({ kind }) => kind === 'zero')).toEqual([])
+    expect([found.tail.nextSegment, found.report.findings]).toEqual([segment + 3, expect.arrayContaining([
+      `segment ${segment + 1}: nothing proves that it was ever synced; it stays as it is, since segment ${segment + 2} is damaged`,
+    ])])
+  })
+
+  /**
+   * Story: 1. The segment with the new replica loses its header, of which nothing is proof, or is cut. 2. The log goes on behind it,
+   * where another replica begins. 3. The next segment was compared with the chain value of the one without a header, which is none: the
+   * segment was called damage, the replica in it quarantined, and so was every one that took its place.
+   */
+  test('a segment that has lost its header, or was cut, costs nothing that begins after it', () => {
+    const changes: ((bytes: Uint8Array) => Uint8Array)[] =
+      [(bytes) => bytes.fill(0, 0, 4_096), (bytes) => bytes.fill(0, 0, 4_160), (bytes) => bytes.subarray(0, 20)]
+    for (const change of changes) {
+      const { image, segment } = begun()
+      const path = `wal/${segmentName(segment)}`
+      const files = new Map(image.files).set(path, change(Uint8Array.from(image.files.get(path) ?? [])))
+      const second = createRig({ image: { ...image, files } }).open()
+      const ticket = second.adopt(BEGUN, 41)
+      second.append(BEGUN, { hardState: { term: 2, vote: vote('a') }, entries: entriesOf(1, 2) })
+      second.clock.advance(300)
+      expect([second.isAcknowledged(ticket), second.wal.state()]).toEqual([true, 'idle'])
+      const found = createRig({ image: second.disk.crash({ random: createRandom(1), keep: 0 }) }).open().report()
+      expect(found?.groups.get(BEGUN)).toMatchObject({ replica: { generation: 41 }, hardState: { term: 2 } })
+      expect(found?.groups.get(BEGUN)?.quarantined).toBeUndefined()
+    }
   })
 })
 

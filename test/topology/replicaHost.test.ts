@@ -172,6 +172,14 @@ describe('a replica', () => {
     expect(stage.wal()).toEqual([])
   })
 
+  test('that had begun and said nothing before its node crashed opens when the files of an earlier one are gone', () => {
+    const begun: RecoveredGroup = { ...tombstone(0, 2), replica: { generation: 2, isRemoved: false } }
+    const stage = createStage({ named: [named(0, 2)], log: [begun] })
+    expect([stage.wal(), stage.clearing(), replicasOf(stage), stage.isOpened()]).toEqual([[], [0], [], false])
+    stage.cleared()
+    expect([replicasOf(stage), stage.isOpened()]).toEqual([[own(2)], true])
+  })
+
   test('opens from a snapshot with the members that it carries', () => {
     const configuration = { epoch: 9, voters: [own(1), replicaId(nodeId('n2'), 4)], outgoing: [], learners: [own(6)] }
     const stage = createStage({

@@ -10,6 +10,7 @@ import { createRig, entriesOf } from '../rig.ts'
 import { counting } from '../scenario.ts'
 import { secondLog } from './logScenario.ts'
 import { createSnapshotRig, fillOf, headerOf } from '../snapshotRig.ts'
+import type { Entry } from '../../actors/raft/protocol.ts'
 import type { SnapshotChoice } from '../../storage/snapshotChoice.ts'
 import type { DiskCall, DiskImage } from '../../storage/memoryFileSystem.ts'
 import type { Rig } from '../rig.ts'
@@ -20,6 +21,7 @@ const GROUP = headerOf(1).group
 const TERM = headerOf(1).term
 const KEPT = 2
 const BYTES = 700
+const APPEND_MS_MAX = 3_000
 
 interface Replica { readonly rig: Rig; readonly snapshots: SnapshotRig; readonly durable: number[] }
 
@@ -29,13 +31,20 @@ const write = ({ snapshots, durable }: Replica, index: number): boolean => {
   return isWritten
 }
 
+/** False where the log has ended, and the process with it. What is applied is durable, and so is a leader's term before its snapshot. */
+const append = ({ rig }: Replica, entries: readonly Entry[]): boolean => {
+  const ticket = rig.append(GROUP, { entries })
+  const isDurable = rig.clock.runUntil(() => rig.isAcknowledged(ticket), APPEND_MS_MAX)
+  rig.clock.advance(2)
+  return isDurable
+}
+
 /** As actors/raft does: the log is compacted to the older of the two newest. */
 const writing = (replica: Replica): void => {
   const { rig, snapshots } = replica
   let last = 0
   for (let round = 1; round <= 3; round += 1) {
-    rig.append(GROUP, { entries: entriesOf(last + 1, last + 4, { term: TERM }) })
-    rig.clock.advance(2)
+    if (!append(replica, entriesOf(last + 1, last + 4, { term: TERM }))) return
     last += 4
     if (!write(replica, last)) continue
     const older = replica.durable.at(-KEPT)
@@ -48,8 +57,7 @@ const writing = (replica: Replica): void => {
 /** The file of a peer arrives in pieces; its record is written once it has its name. */
 const receiving = (replica: Replica): void => {
   const { rig, snapshots, durable } = replica
-  rig.append(GROUP, { entries: entriesOf(1, 3, { term: TERM }) })
-  rig.clock.advance(2)
+  if (!append(replica, entriesOf(1, 3, { term: TERM }))) return
   const peer = createSnapshotRig()
   for (const index of [40, 60]) {
     peer.write(index, fillOf(index, BYTES))
@@ -62,8 +70,7 @@ const receiving = (replica: Replica): void => {
     durable.push(index)
     rig.install(GROUP, { index, term: TERM })
     rig.clock.advance(2)
-    rig.append(GROUP, { entries: entriesOf(index + 1, index + 2, { term: TERM }) })
-    rig.clock.advance(2)
+    if (!append(replica, entriesOf(index + 1, index + 2, { term: TERM }))) return
     snapshots.prune(KEPT)
   }
 }
@@ -75,7 +82,18 @@ const judge = ({ rig, durable }: Replica, image: DiskImage): string | undefined 
   if (damaged.length > 0) return `${damaged.join(' ')} has its name and does not verify`
   const lost = durable.slice(-KEPT).find((index) => !good.some((info) => info.index === index))
   if (lost !== undefined) return `SILENT LOSS: snapshot ${lost} was answered and is gone`
-  return startProblem(rig, again, snapshots) ?? leftOver(again, snapshots)
+  return startProblem(rig, again, snapshots) ?? withoutLog(image) ?? leftOver(again, snapshots)
+}
+
+/** Should the log's files be gone, whatever snapshot is there tells that they were. */
+const withoutLog = (image: DiskImage): string | undefined => {
+  const files = new Map([...image.files].filter(([path]) => !path.startsWith('wal/')))
+  const snapshots = createSnapshotRig({ image: { ...image, files } })
+  const { hardState, mark, entries } = emptyState
+  const nothing = { group: GROUP, hardState, snapshot: mark, entries }
+  const choice = snapshots.ask<SnapshotChoice>((done) => chooseSnapshot(snapshots.store, nothing, done))?.result
+  const isTold = choice?.recovered.quarantined !== undefined
+  return isTold === snapshots.list().good.length > 0 ? undefined : `without its log the replica is ${isTold ? '' : 'not '}quarantined`
 }
 
 /** What the replica starts from: the log that covers what was acknowledged, and a snapshot that reaches its beginning. */

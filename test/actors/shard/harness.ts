@@ -76,8 +76,8 @@ export const createHarness = (options: HarnessOptions = {}) => {
       writes.push({ index: at, term, chunks, done: (error) => done(error, { totalBytes: 77 } as SnapshotInfo) })
       return () => { isCancelled = true }
     },
-    prune: (_group, keep, done) => {
-      lines.push(`prune ${keep}`)
+    prune: (_group, { keep, through }, done) => {
+      lines.push(`prune ${keep} through ${through}`)
       done(options.pruneFails === true ? new Error('pruning') : null)
     },
   } as Partial<SnapshotStore> as SnapshotStore

@@ -18,7 +18,7 @@ describe('the snapshots of a shard', () => {
     expect(harness.writes.length).toBe(1)
     harness.writes[0]?.done(null)
     expect(harness.stored).toEqual([{ type: 'raft.snapshotStored', index: 2, term: 1, totalBytes: 77 }])
-    expect(harness.lines).toContain('prune 2')
+    expect(harness.lines).toContain('prune 2 through 2')
     expect(harness.shard.status().snapshotIndex).toBe(2)
     expect(harness.writes.length).toBe(1)
     harness.commit(entry(4, 3_000))
