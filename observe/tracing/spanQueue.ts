@@ -9,12 +9,12 @@ import type { Clock } from '../../actors/kernel/clock.ts'
 import type { FinishedSpan } from './span.ts'
 
 export const SPANS_QUEUED_MAX = 8_192
-export const SPANS_A_BATCH_MAX = 512
+export const SPANS_A_BATCH_MAX = 1_024
 const EVERY_MS = 1_000
 const RETRY_MS = 5_000
 
 export interface SpanExporter {
-  /** Calls back once. */
+  /** Calls back once. Not asked again before. */
   readonly send: (spans: readonly FinishedSpan[], done: (error: Error | null) => void) => void
   readonly shutdown: () => void
 }
