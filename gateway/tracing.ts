@@ -42,6 +42,8 @@ export type JourneyPhase = 'propose' | 'fsync' | 'replicate' | 'commit' | 'apply
 
 /** It has ended just now, and took `micros`. */
 export interface PassedPhase {
+  /** By the node's monotonic clock, in milliseconds. */
+  readonly endedAt: number
   readonly trace: TraceContext
   readonly phase: JourneyPhase
   /** `raft/7`, `shard/7`. */

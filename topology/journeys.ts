@@ -46,8 +46,15 @@ interface Journey {
   ticket: number
   submittedAt: number
   isSynced: boolean
-  readonly mailed: Map<NodeId, { readonly at: number; readonly context: TraceContext }>
+  /** Followers that it was sent to and that have not said that they have it: at most as many as the group has. */
+  readonly mailed: Mailed[]
   committedAt: number
+}
+
+interface Mailed {
+  readonly peer: NodeId
+  readonly at: number
+  readonly context: TraceContext
 }
 
 type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
@@ -71,24 +78,30 @@ export interface Journeys {
   readonly answered: (to: Origin, reply: ShardReply) => TraceContext | undefined
 }
 
+/**
+ * No wire makes a function or a list to find whom it concerns: V8 drops what it compiled for a function when the last such function is
+ * gone, and sampled requests are too far apart to hold on to each other's.
+ */
 export const createJourneys = (clock: Pick<Clock, 'now'>, tracing: RequestTracing | undefined): Journeys => {
   const told = tracing?.passed
   if (told === undefined) return noJourneys
   const open = createJourneyShelf<Journey>(JOURNEYS_MAX)
   const lagging = createJourneyShelf<Journey>(LAGGING_MAX)
+  const actorOf = createActorNames()
   let syncMs = 0
 
-  /** Field by field: spreads cost more than all the rest. */
-  const tell = ({ trace, shard, request }: Journey, phase: JourneyPhase, more: Partial<PassedPhase> & { readonly since: number }): void => {
+  /** Answers when it ended. Field by field: spreads cost more than all the rest. */
+  const tell = ({ trace, shard, request }: Journey, phase: JourneyPhase, more: Told): number => {
     const { since, context, peer, term, bytes, syncMicros, links } = more
+    const endedAt = clock.now()
     told({
-      trace, shard, phase, actor: phase === 'propose' || phase === 'apply' ? `shard/${shard}` : raftActorOf(shard),
-      micros: Math.round((clock.now() - since) * MICROS_PER_MS), isFollower: request === null,
-      context, peer, term, bytes, syncMicros, links,
+      endedAt, trace, shard, phase, actor: actorOf(shard, phase), micros: Math.round((endedAt - since) * MICROS_PER_MS),
+      isFollower: request === null, context, peer, term, bytes, syncMicros, links,
     })
+    return endedAt
   }
   const late = (shard: number): readonly Journey[] => {
-    if (lagging.size() === 0) return []
+    if (lagging.size() === 0) return lagging.of(shard)
     const since = clock.now() - LAGGING_MS
     let oldest = lagging.oldest()
     while (oldest !== undefined && oldest.committedAt < since) {
@@ -98,79 +111,93 @@ export const createJourneys = (clock: Pick<Clock, 'now'>, tracing: RequestTracin
     return lagging.of(shard)
   }
   const settle = (journey: Journey): void => {
-    if (journey.isSynced && journey.mailed.size === 0) lagging.remove(journey)
+    if (journey.isSynced && journey.mailed.length === 0) lagging.remove(journey)
   }
   const commit = (journey: Journey): void => {
     if (journey.committedAt > 0) return
-    tell(journey, 'commit', { since: journey.since })
-    journey.committedAt = clock.now()
+    journey.committedAt = tell(journey, 'commit', { since: journey.since })
   }
   const applied = (journey: Journey): void => {
     tell(journey, 'apply', { since: journey.committedAt })
     open.remove(journey)
-    if (!journey.isSynced || journey.mailed.size > 0) lagging.add(journey)
+    if (!journey.isSynced || journey.mailed.length > 0) lagging.add(journey)
+  }
+  const propose = (journey: Journey, proposal: number, { bytes, links }: Proposed): void => {
+    journey.since = tell(journey, 'propose', { since: journey.since, bytes, links })
+    journey.proposal = proposal
+    journey.bytes = bytes
+  }
+  const committed = (shard: ShardId, last: number, deliver: () => void): void => {
+    const journeys = open.of(shard)
+    for (const journey of journeys) if (isAt(journey, last)) commit(journey)
+    deliver()
+    for (const journey of journeys) if (isAt(journey, last) && open.has(journey)) applied(journey)
+  }
+  const synced = (journeys: readonly Journey[], upTo: number): void => {
+    for (const journey of journeys) {
+      if (journey.isSynced || journey.ticket === 0 || journey.ticket > upTo) continue
+      journey.isSynced = true
+      tell(journey, 'fsync', { since: journey.submittedAt, bytes: journey.bytes, syncMicros: Math.round(syncMs * MICROS_PER_MS) })
+      settle(journey)
+    }
+  }
+  const replicated = (journeys: readonly Journey[], peer: NodeId, { term, matchIndex }: Accepted): void => {
+    for (const journey of journeys) {
+      const mailed = mailedTo(journey, peer)
+      if (mailed === undefined || journey.index === 0 || matchIndex < journey.index) continue
+      journey.mailed.splice(journey.mailed.indexOf(mailed), 1)
+      tell(journey, 'replicate', { since: mailed.at, context: mailed.context, peer, term })
+      settle(journey)
+    }
   }
 
   return {
-    arrived: (shard, origin, { batch }, trace) =>
-      open.add({ ...journeyAt(trace, shard, clock.now()), request: { origin, batch } }),
+    arrived: (shard, origin, { batch }, trace) => open.add(journeyAt({ trace, shard, request: { origin, batch } }, clock.now())),
     toRaft: (shard, event) => {
       if (event.type !== 'raft.propose' && event.type !== 'raft.read') return
-      const waiting = open.of(shard).filter(({ request, proposal }) => request !== null && proposal === 0)
-      const sharing = waiting.map(({ trace }) => trace)
-      for (const journey of waiting) {
-        if (event.type === 'raft.read') {
-          journey.proposal = -1
-          continue
-        }
-        tell(journey, 'propose', { since: journey.since, bytes: event.payload.length, links: linksOf(journey, sharing) })
-        journey.proposal = event.proposal
-        journey.bytes = event.payload.length
-        journey.since = clock.now()
+      const journeys = open.of(shard)
+      const sharing = event.type === 'raft.propose' && journeys.length > 1 ? tracesWaiting(journeys) : alone
+      for (const journey of journeys) {
+        if (!isWaiting(journey)) continue
+        if (event.type === 'raft.read') journey.proposal = -1
+        else propose(journey, event.proposal, { bytes: event.payload.length, links: linksOf(journey, sharing) })
       }
     },
     toShard: (shard, event, deliver) => {
-      const journeys = event.type === 'raft.proposed' || event.type === 'raft.committed' ? open.of(shard) : []
-      if (event.type === 'raft.proposed') {
-        for (const journey of journeys) if (journey.proposal === event.proposal) journey.index = event.index
+      if (event.type === 'raft.committed') {
+        committed(shard, event.entries.at(-1)?.index ?? 0, deliver)
+        return
       }
-      const last = event.type === 'raft.committed' ? event.entries.at(-1)?.index ?? 0 : 0
-      const reached = journeys.filter(({ index }) => index > 0 && index <= last)
-      for (const journey of reached) commit(journey)
+      if (event.type === 'raft.proposed') {
+        for (const journey of open.of(shard)) if (journey.proposal === event.proposal) journey.index = event.index
+      }
       deliver()
-      for (const journey of reached) if (open.has(journey)) applied(journey)
     },
     toWal: (event) => {
       if (open.size() === 0 || event.type !== 'wal.append') return
       const last = event.entries.at(-1)?.index ?? 0
       for (const journey of open.of(event.group)) {
-        if (journey.index === 0 || journey.index > last || journey.ticket !== 0) continue
+        if (!isAt(journey, last) || journey.ticket !== 0) continue
         journey.ticket = event.ticket
         journey.submittedAt = clock.now()
       }
     },
     fromWal: (notice) => {
       if (open.size() + lagging.size() === 0 || notice.type !== 'wal.appended') return
-      for (const journey of [...open.of(notice.group), ...late(notice.group)]) {
-        if (journey.isSynced || journey.ticket === 0 || journey.ticket > notice.ticket) continue
-        journey.isSynced = true
-        tell(journey, 'fsync', {
-          since: journey.submittedAt, bytes: journey.bytes, syncMicros: Math.round(syncMs * MICROS_PER_MS),
-        })
-        settle(journey)
-      }
+      synced(open.of(notice.group), notice.ticket)
+      synced(late(notice.group), notice.ticket)
     },
     groupWritten: (group) => { syncMs = group.syncMs },
     mailed: (group, to, message) => {
       if (open.size() === 0) return undefined
-      const served = open.of(group).filter(({ index, request, isSynced }) => (request === null
-        ? message.type === 'raft.appendAccepted' && isSynced && message.matchIndex >= index
-        : message.type === 'raft.append' && holds(message, index)))
       let carried: TraceContext | undefined
-      for (const { trace, request, mailed } of served) {
+      for (const journey of open.of(group)) {
+        if (!isServedBy(journey, message)) continue
+        const { trace, request, mailed } = journey
         // What is sent again is the same replication: the follower may have taken the first.
-        const context = request === null ? trace : mailed.get(to)?.context ?? tracing?.openChild?.(trace) ?? trace
-        if (request !== null && !mailed.has(to)) mailed.set(to, { at: clock.now(), context })
+        const before = mailedTo(journey, to)
+        const context = request === null ? trace : before?.context ?? tracing?.openChild?.(trace) ?? trace
+        if (request !== null && before === undefined) mailed.push({ peer: to, at: clock.now(), context })
         carried ??= context
       }
       return carried
@@ -179,26 +206,23 @@ export const createJourneys = (clock: Pick<Clock, 'now'>, tracing: RequestTracin
       const shard = shardOfGroup(group)
       if (shard === null) return
       if (message.type === 'raft.append' && trace !== undefined) {
-        const index = message.prevIndex + message.entries.length
-        open.add({ ...journeyAt(trace, shard, clock.now()), index, bytes: bytesIn(message) })
+        const journey = journeyAt({ trace, shard, request: null }, clock.now())
+        journey.index = message.prevIndex + message.entries.length
+        journey.bytes = bytesIn(message)
+        open.add(journey)
       } else if (message.type === 'raft.appendAccepted' && open.size() + lagging.size() > 0) {
-        for (const journey of [...open.of(shard), ...late(shard)]) {
-          const mailed = journey.mailed.get(from)
-          if (mailed === undefined || journey.index === 0 || message.matchIndex < journey.index) continue
-          journey.mailed.delete(from)
-          tell(journey, 'replicate', { since: mailed.at, context: mailed.context, peer: from, term: message.term })
-          settle(journey)
-        }
+        replicated(open.of(shard), from, message)
+        replicated(late(shard), from, message)
       }
     },
     answered: (to, { shard, batch }) => {
-      if (open.size() === 0) return undefined
-      const journey = open.of(shard).find(({ request }) =>
-        request?.batch === batch && request.origin.node === to.node && request.origin.address === to.address)
-      if (journey === undefined) return undefined
-      if (journey.committedAt > 0) applied(journey)
-      else open.remove(journey)
-      return journey.trace
+      for (const journey of open.of(shard)) {
+        if (!isOf(journey, to, batch)) continue
+        if (journey.committedAt > 0) applied(journey)
+        else open.remove(journey)
+        return journey.trace
+      }
+      return undefined
     },
   }
 }
@@ -208,17 +232,72 @@ const noJourneys: Journeys = {
   groupWritten: () => {}, mailed: () => undefined, heard: () => {}, answered: () => undefined,
 }
 
-/** What else is in the same entry. */
-const linksOf = ({ trace }: Journey, sharing: readonly TraceContext[]): PassedPhase['links'] =>
-  (sharing.length < 2 ? undefined : sharing.filter((other) => other !== trace).slice(0, TRACES_A_MESSAGE_MAX))
+/** What only some phases have. */
+interface Told extends Pick<PassedPhase, 'context' | 'peer' | 'term' | 'bytes' | 'syncMicros' | 'links'> {
+  readonly since: number
+}
 
-const journeyAt = (trace: TraceContext, shard: ShardId, now: number): Journey => ({
-  trace, shard, request: null, since: now, proposal: 0, index: 0, bytes: 0, ticket: 0, submittedAt: 0, isSynced: false,
-  mailed: new Map(), committedAt: 0,
+interface Proposed extends Pick<Told, 'links'> {
+  readonly bytes: number
+}
+
+/** The same text for all phases of a shard: records keep it. As many as the node has had shards. */
+const createActorNames = (): ((shard: ShardId, phase: JourneyPhase) => string) => {
+  const names = new Map<ShardId, { readonly ofShard: string; readonly ofRaft: string }>()
+  return (shard, phase) => {
+    let known = names.get(shard)
+    if (known === undefined) {
+      known = { ofShard: `shard/${shard}`, ofRaft: raftActorOf(shard) }
+      names.set(shard, known)
+    }
+    return phase === 'propose' || phase === 'apply' ? known.ofShard : known.ofRaft
+  }
+}
+
+const isWaiting = ({ request, proposal }: Journey): boolean => request !== null && proposal === 0
+
+const isAt = ({ index }: Journey, last: number): boolean => index > 0 && index <= last
+
+const isOf = ({ request }: Journey, { node, address }: Origin, batch: number): boolean =>
+  request !== null && request.batch === batch && request.origin.node === node && request.origin.address === address
+
+const isServedBy = ({ index, request, isSynced }: Journey, message: RaftMessage): boolean => (request === null
+  ? message.type === 'raft.appendAccepted' && isSynced && message.matchIndex >= index
+  : message.type === 'raft.append' && holds(message, index))
+
+const mailedTo = ({ mailed }: Journey, to: NodeId): Mailed | undefined => {
+  for (const one of mailed) if (one.peer === to) return one
+  return undefined
+}
+
+const alone: readonly TraceContext[] = []
+
+const tracesWaiting = (journeys: readonly Journey[]): readonly TraceContext[] => {
+  const traces: TraceContext[] = []
+  for (const journey of journeys) if (isWaiting(journey)) traces.push(journey.trace)
+  return traces
+}
+
+/** What else is in the same entry. */
+const linksOf = ({ trace }: Journey, sharing: readonly TraceContext[]): PassedPhase['links'] => {
+  if (sharing.length < 2) return undefined
+  const links: TraceContext[] = []
+  for (const other of sharing) if (other !== trace && links.length < TRACES_A_MESSAGE_MAX) links.push(other)
+  return links
+}
+
+const journeyAt = ({ trace, shard, request }: Pick<Journey, 'trace' | 'shard' | 'request'>, now: number): Journey => ({
+  trace, shard, request, since: now, proposal: 0, index: 0, bytes: 0, ticket: 0, submittedAt: 0, isSynced: false, mailed: [],
+  committedAt: 0,
 })
 
 type Append = Extract<RaftMessage, { type: 'raft.append' }>
+type Accepted = Extract<RaftMessage, { type: 'raft.appendAccepted' }>
 
 const holds = ({ prevIndex, entries }: Append, index: number): boolean => index > prevIndex && index <= prevIndex + entries.length
 
-const bytesIn = ({ entries }: Append): number => entries.reduce((sum, { payload }) => sum + payload.length, 0)
+const bytesIn = ({ entries }: Append): number => {
+  let bytes = 0
+  for (const { payload } of entries) bytes += payload.length
+  return bytes
+}

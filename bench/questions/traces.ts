@@ -34,8 +34,11 @@ interface TracesFlags extends RunFlags, WorkloadFlags, DriverFlags {
   readonly inflight: readonly number[]
 }
 
-/** Not counted: a node that is traced for minutes has compiled what traces, and the first rounds cost several times as much. */
-const WARM_ROUNDS = 5
+/**
+ * Not counted: a node that is traced for minutes has compiled what traces, as those that a PUT is measured on have compiled theirs. The
+ * first round costs four times as much, the sixth still a third more. These are 16,000 sampled PUTs: minutes of a node at its limit.
+ */
+const WARM_ROUNDS = 20
 /** Of a round. */
 const OPERATIONS = 80_000
 /** The less an operation costs, the more of them tell it from nothing. */
@@ -43,7 +46,8 @@ const OPERATIONS_OFF = 800_000
 /** Fewer spans than the queue holds: the next slice waits until they are gone. */
 const SLICE = 40_000
 const NANOS_PER_MICRO = 1_000
-const WAIT_MS = 50
+/** Between two looks at whether all spans have left. A look costs 0.1 ms, and is counted as if it were tracing's. */
+const WAIT_MS = 250
 const SINK = fileURLToPath(new URL('../spanSink.js', import.meta.url))
 
 /** Operations that share a batch of a shard, by how many are in flight. */

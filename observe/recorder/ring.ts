@@ -24,8 +24,8 @@ export interface Ring {
   readonly dropped: () => number
 }
 
-/** The entry, its happening with every field, two numbers on the heap, and its place in the list. */
-const ENTRY_BYTES = 128
+/** The entry, its happening with every field, two numbers on the heap, and its places in the two lists. */
+const ENTRY_BYTES = 136
 const DETAIL_BYTES = 64
 /** V8 keeps a text with one byte for each character or with two. To find out which would cost as much as the record. */
 const CHARACTER_BYTES = 2
@@ -50,20 +50,21 @@ const detailBytes = (detail: HappeningDetail | undefined): number => {
 
 export const createRing = (bytesMax: number): Ring => {
   let entries: (Entry | undefined)[] = []
+  /** Theirs, so that the oldest, which nothing has touched for long, need not be read when it goes. */
+  let sizes: number[] = []
   let head = 0
   let bytes = 0
   let dropped = 0
 
   const isFull = (): boolean => bytes > bytesMax
   const dropOldest = (): void => {
-    const oldest = entries[head]
+    bytes -= sizes[head] ?? 0
     entries[head] = undefined
     head += 1
-    if (oldest === undefined) return
-    bytes -= bytesOf(oldest)
     dropped += 1
     if (head < SLACK_MIN || head * 2 < entries.length) return
     entries = entries.slice(head)
+    sizes = sizes.slice(head)
     head = 0
   }
   /** The first place whose entry has a number above `seq`. */
@@ -79,8 +80,10 @@ export const createRing = (bytesMax: number): Ring => {
   }
   return {
     push: (entry) => {
+      const size = bytesOf(entry)
       entries.push(entry)
-      bytes += bytesOf(entry)
+      sizes.push(size)
+      bytes += size
       while (isFull()) dropOldest()
     },
     after: function* (seq) {

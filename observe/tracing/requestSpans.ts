@@ -21,6 +21,7 @@
 
 import { SAMPLED, TRACES_A_MESSAGE_MAX } from '../../actors/kernel/trace.ts'
 import { isAnswer } from '../../actors/shard/operation.ts'
+import { opNames } from '../../gateway/requestNotes.ts'
 import { fnv1a32 } from '../../topology/hash.ts'
 import { createSpanClock } from './spanClock.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
@@ -45,7 +46,8 @@ interface Open {
   readonly name: string
   readonly kind: FinishedSpan['kind']
   readonly context: TraceContext
-  readonly parent: FinishedSpan['parent']
+  readonly parentId: string
+  readonly isParentRemote: boolean
   readonly startMs: number
   readonly attributes: Attributes
   readonly links: TraceContext[]
@@ -54,7 +56,7 @@ interface Open {
 }
 
 export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): TraceListener => {
-  const { now } = createSpanClock(clock)
+  const { now, at } = createSpanClock(clock)
   /** By span id. */
   const open = new Map<string, Open>()
 
@@ -65,33 +67,37 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
     if (parent !== undefined && parent.children >= CHILDREN_MAX) return
     if (parent !== undefined) parent.children += 1
     sink({
-      name, kind: 'internal', context: { traceId, spanId: own ?? ids.span(), flags },
-      parent: { spanId, isRemote }, startMs: Math.min(startMs, endMs), endMs, attributes, links, isFailed: false,
+      name, kind: 'internal', traceId, spanId: own ?? ids.span(), flags, parentId: spanId, isParentRemote: isRemote,
+      startMs: Math.min(startMs, endMs), endMs, attributes, links, isFailed: false,
     })
   }
-  const start = ({ name, kind, context, parent, attributes, links }: Omit<Open, 'startMs' | 'answeredMs' | 'children'>): RequestSpan => {
-    const entry: Open = { name, kind, context, parent, attributes, links, startMs: now(), answeredMs: 0, children: 0 }
+  const start = ({ name, kind, context, parentId, isParentRemote, attributes, links }: Started): RequestSpan => {
+    const entry: Open =
+      { name, kind, context, parentId, isParentRemote, attributes, links, startMs: now(), answeredMs: 0, children: 0 }
     open.set(context.spanId, entry)
-    return {
-      context,
-      answered: () => { entry.answeredMs = now() },
-      end: (status) => {
-        const endMs = now()
-        if (entry.answeredMs > 0) under(context, { name: 'reply', startMs: entry.answeredMs, endMs, attributes: none, links: unlinked })
-        open.delete(context.spanId)
-        attributes['shardkv.status'] = status
-        sink({ name, kind, context, parent, startMs: Math.min(entry.startMs, endMs), endMs, links, attributes, isFailed: isFault(status) })
-      },
-    }
+    return { context, answered: () => answered(entry), end: (status) => ended(entry, status) }
+  }
+  const answered = (entry: Open): void => { entry.answeredMs = now() }
+  /** Not in the span's own function, nor is the above: that one is gone with its request, and what V8 compiled for it. */
+  const ended = (entry: Open, status: StatusName): void => {
+    const { name, kind, context, parentId, isParentRemote, startMs, answeredMs, attributes, links } = entry
+    const { traceId, spanId, flags } = context
+    const endMs = now()
+    if (answeredMs > 0) under(context, { name: 'reply', startMs: answeredMs, endMs, attributes: none, links: unlinked })
+    open.delete(spanId)
+    attributes['shardkv.status'] = status
+    sink({
+      name, kind, traceId, spanId, flags, parentId, isParentRemote,
+      startMs: Math.min(startMs, endMs), endMs, attributes, links, isFailed: isFault(status),
+    })
   }
   return {
     begin: (request) => {
       if (open.size >= OPEN_SPANS_MAX) return null
-      const { op, parent: { traceId, spanId, flags }, isRoot } = request
+      const { op, parent: { traceId, spanId, flags }, isRoot = false } = request
       return start({
-        name: `kv ${op}`, kind: 'server', attributes: aboutRequest(request), links: [],
-        context: { traceId, spanId: isRoot === true ? spanId : ids.span(), flags },
-        parent: isRoot === true ? null : { spanId, isRemote: true },
+        name: nameOf(op), kind: 'server', attributes: aboutRequest(request), links: [],
+        context: { traceId, spanId: isRoot ? spanId : ids.span(), flags }, parentId: isRoot ? '' : spanId, isParentRemote: !isRoot,
       })
     },
     beginAtShard: ({ shard, operations, parent, isForwarded }: ArrivedBatch) => {
@@ -99,8 +105,8 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
       if (open.size >= OPEN_SPANS_MAX) return { context: { traceId, spanId, flags }, end: () => {} }
       return start({
         name: 'shard', kind: isForwarded ? 'consumer' : 'internal', links: [...others],
-        attributes: { 'shardkv.shard': shard, 'shardkv.role': 'leader', 'shardkv.operations': operations },
-        context: { traceId, spanId: ids.span(), flags }, parent: { spanId, isRemote: isForwarded },
+        attributes: { 'shardkv.shard': shard, 'shardkv.role': 'leader', 'shardkv.operations': operations, 'shardkv.status': '' },
+        context: { traceId, spanId: ids.span(), flags }, parentId: spanId, isParentRemote: isForwarded,
       })
     },
     left: (trace) => {
@@ -113,10 +119,14 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
       }
     },
     openChild: ({ traceId, flags }) => ({ traceId, spanId: ids.span(), flags }),
-    passed: (phase) => tellPassed(phase, now(), under),
+    passed: (phase) => {
+      if (!isAfterwards(phase)) tellPassed(phase, at(phase.endedAt), under)
+    },
     noted: (note) => sink(keptSpan(note, { ids, endMs: now(), attributes: aboutRequest(note) })),
   }
 }
+
+type Started = Omit<Open, 'startMs' | 'answeredMs' | 'children'>
 
 interface Child extends Pick<FinishedSpan, 'name' | 'startMs' | 'endMs' | 'attributes' | 'links'> {
   /** The id that others know it by already. */
@@ -128,15 +138,17 @@ interface Child extends Pick<FinishedSpan, 'name' | 'startMs' | 'endMs' | 'attri
 const none: SpanAttributes = {}
 const unlinked: readonly TraceContext[] = []
 
+/** With the status's place, which is taken when it ends. */
 const aboutRequest = ({ op, shard, key }: Pick<ArrivedRequest, 'op' | 'shard' | 'key'>): Attributes => ({
   'db.system.name': 'shardkv', 'db.operation.name': op, 'shardkv.shard': shard,
-  'shardkv.key_hash': fnv1a32(key).toString(16).padStart(8, '0'),
+  'shardkv.key_hash': fnv1a32(key).toString(16).padStart(8, '0'), 'shardkv.status': '',
 })
 
 /** What a follower commits and applies, it does when the request is long answered: that says nothing of the request. */
+const isAfterwards = ({ phase, isFollower }: PassedPhase): boolean => isFollower === true && (phase === 'commit' || phase === 'apply')
+
 const tellPassed = (phase: PassedPhase, endMs: number, under: (trace: TraceContext, child: Child) => void): void => {
   const { trace, phase: name, micros, isFollower: isRemote = false, context, links = unlinked } = phase
-  if (isRemote && (name === 'commit' || name === 'apply')) return
   const attributes = attributesOf(phase)
   const startMs = endMs - micros / MICROS_PER_MS
   if (name !== 'fsync') {
@@ -148,14 +160,20 @@ const tellPassed = (phase: PassedPhase, endMs: number, under: (trace: TraceConte
   under(trace, { name: 'wal fsync', startMs: syncAtMs, endMs, attributes, links, isRemote })
 }
 
-/** Shard and role stand on the shard's own span, and on those of another process, which may be all that somebody sees. */
-const attributesOf = ({ shard, isFollower = false, term, peer, bytes }: PassedPhase): SpanAttributes => {
-  const attributes: Attributes = isFollower ? { 'shardkv.shard': shard, 'shardkv.role': 'follower' } : {}
-  if (term !== undefined) attributes['shardkv.term'] = term
-  if (peer !== undefined) attributes['shardkv.peer'] = peer
-  if (bytes !== undefined) attributes['shardkv.bytes'] = bytes
-  return attributes
+/**
+ * As little as will do, since most of what a span costs is what it says. Shard and role stand on the shard's own span, and on those of
+ * another process, which may be all that somebody sees; the entry's size stands where the entry is made.
+ */
+const attributesOf = ({ phase, shard, isFollower = false, term, peer, bytes }: PassedPhase): SpanAttributes => {
+  if (isFollower) return { 'shardkv.shard': shard, 'shardkv.role': 'follower' }
+  if (phase === 'propose' && bytes !== undefined) return { 'shardkv.bytes': bytes }
+  return phase === 'replicate' && peer !== undefined && term !== undefined ? { 'shardkv.term': term, 'shardkv.peer': peer } : none
 }
+
+const names: ReadonlyMap<string, string> = new Map([...opNames.values()].map((op) => [op, `kv ${op}`]))
+
+/** The same text for all of an operation's spans. */
+const nameOf = (op: string): string => names.get(op) ?? `kv ${op}`
 
 interface Keeping {
   readonly ids: SpanIds
@@ -166,9 +184,8 @@ interface Keeping {
 const keptSpan = (
   { op, status, micros, trace: { traceId, spanId }, isRoot }: KeptNote, { ids, endMs, attributes }: Keeping,
 ): FinishedSpan => ({
-  name: `kv ${op}`, kind: 'server', startMs: endMs - micros / MICROS_PER_MS, endMs, links: [], isFailed: isFault(status),
-  context: { traceId, spanId: isRoot ? spanId : ids.span(), flags: SAMPLED },
-  parent: isRoot ? null : { spanId, isRemote: true },
+  name: nameOf(op), kind: 'server', startMs: endMs - micros / MICROS_PER_MS, endMs, links: unlinked, isFailed: isFault(status),
+  traceId, spanId: isRoot ? spanId : ids.span(), flags: SAMPLED, parentId: isRoot ? '' : spanId, isParentRemote: !isRoot,
   attributes: { ...attributes, 'shardkv.status': status, 'shardkv.kept': isAnswer(status) ? 'slow' : 'failed' },
 })
 

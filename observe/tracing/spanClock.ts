@@ -11,18 +11,25 @@ import type { Clock } from '../../actors/kernel/clock.ts'
 /** The wall clock was set, rather than steered. */
 const SET_MS = 50
 
+/** Of the monotonic clock: so often at most is the wall clock read. */
+const READ_EVERY_MS = 1
+
 export interface SpanClock {
   readonly now: () => number
+  /** What the monotonic clock said a moment ago. */
+  readonly at: (monotonicMs: number) => number
 }
 
 export const createSpanClock = (clock: Pick<Clock, 'now' | 'wall'>): SpanClock => {
-  let offset = clock.wall() - clock.now()
-  return {
-    now: () => {
-      const now = clock.now()
+  let readAt = clock.now()
+  let offset = clock.wall() - readAt
+  const at = (now: number): number => {
+    if (now >= readAt + READ_EVERY_MS) {
+      readAt = now
       const seen = clock.wall() - now
       if (seen > offset || seen < offset - SET_MS) offset = seen
-      return now + offset
-    },
+    }
+    return now + offset
   }
+  return { now: () => at(clock.now()), at }
 }

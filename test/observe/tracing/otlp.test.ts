@@ -8,9 +8,13 @@ import type { SpanExporter } from '../../../observe/tracing/spanQueue.ts'
 
 const identity = { node: 'n1', version: '1.2.3', env: {} }
 const span = (name: string): FinishedSpan => ({
-  name, kind: 'internal', context: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1 }, parent: null, startMs: 1, endMs: 2,
-  attributes: {}, links: [], isFailed: false,
+  name, kind: 'internal', traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1, parentId: '', isParentRemote: false,
+  startMs: 1, endMs: 2, attributes: {}, links: [], isFailed: false,
 })
+interface Exported extends Readonly<Record<string, unknown>> {
+  readonly spanContext: () => object
+}
+
 const sent = ({ send }: SpanExporter, spans: readonly FinishedSpan[]): Promise<string | null> =>
   new Promise((resolve) => { send(spans, (error) => resolve(error === null ? null : error.message)) })
 
@@ -26,6 +30,42 @@ test('the spans of one export leave together, in one scope', async () => {
   expect(receiver.scopes).toEqual([1, 1, 1])
   expect(receiver.spans.map(({ via, name, node }) => `${via} ${name} ${node}`)).toEqual(
     ['http/protobuf', 'http/json', 'grpc'].flatMap((via) => ['a', 'b', 'c'].map((name) => `${via} ${name} n1`)))
+})
+
+test('nothing of an export is left in the next, whose spans are put into the same objects', async () => {
+  const exported: unknown[] = []
+  const exporter = await openOtlpExporter({ url: 'http://nowhere', protocol: 'http/protobuf' }, identity, async (name) => ({
+    ...await loadInstalled(name) as object,
+    OTLPTraceExporter: function keeping() {
+      return { export: (spans: readonly Exported[], done: (result: object) => void): void => {
+        exported.push(structuredClone(spans.map(({ spanContext, resource: _resource, ...more }) =>
+          ({ ...more, context: spanContext() }))))
+        done({ code: 0 })
+      } }
+    },
+  }))
+  const link = { traceId: '3'.repeat(32), spanId: '4'.repeat(16), flags: 1 }
+  const full: FinishedSpan = {
+    name: 'full', kind: 'server', traceId: '5'.repeat(32), spanId: '6'.repeat(16), flags: 3,
+    parentId: '7'.repeat(16), isParentRemote: true,
+    startMs: 1_700_000_000_000.25, endMs: 1_700_000_001_000.5, attributes: { a: 1 }, links: [link], isFailed: true,
+  }
+  await sent(exporter, [span('first'), full])
+  await sent(exporter, [full, span('second'), span('third')])
+  const bare = (name: string) => ({
+    name, kind: 0, context: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1, isRemote: false },
+    parentSpanContext: undefined,
+    startTime: [0, 1_000_000], endTime: [0, 2_000_000], duration: [0, 1_000_000], ended: true, status: { code: 0 }, attributes: {},
+    links: [], events: [], instrumentationScope: { name: 'shardkv' },
+    droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0,
+  })
+  const whole = {
+    ...bare('full'), kind: 1, context: { traceId: full.traceId, spanId: full.spanId, traceFlags: 3, isRemote: false },
+    parentSpanContext: { traceId: full.traceId, spanId: full.parentId, traceFlags: 3, isRemote: true }, status: { code: 2 },
+    startTime: [1_700_000_000, 250_000], endTime: [1_700_000_001, 500_000], duration: [1, 250_000], attributes: { a: 1 },
+    links: [{ context: { traceId: link.traceId, spanId: link.spanId, traceFlags: 1, isRemote: false } }],
+  }
+  expect(exported).toEqual([[bare('first'), whole], [whole, bare('second'), bare('third')]])
 })
 
 test.each<readonly [unknown, string]>([

@@ -28,12 +28,12 @@ const open = () => {
     clock: { now: () => now, wall: () => Math.floor(now + shift) }, ids: { trace: id(32), span: id(16) },
     sink: (span) => { spans.push(span) },
   })
-  return { tracing, spans, pass: (ms: number) => { now += ms }, setBack: (ms: number) => { shift -= ms } }
+  return { tracing, spans, now: () => now, pass: (ms: number) => { now += ms }, setBack: (ms: number) => { shift -= ms } }
 }
 
 const named = (spans: readonly FinishedSpan[], name: string): FinishedSpan => must(spans.find((span) => span.name === name), name)
-const parentIn = (spans: readonly FinishedSpan[], { parent }: FinishedSpan): string =>
-  spans.find(({ context }) => context.spanId === parent?.spanId)?.name ?? parent?.spanId ?? 'none'
+const parentIn = (spans: readonly FinishedSpan[], { parentId }: FinishedSpan): string =>
+  spans.find(({ spanId }) => spanId === parentId)?.name ?? parentId
 
 describe('a sampled write on a node of its own', () => {
   test('is a tree of spans below its caller\'s, from the door to the reply, without the key or the value', () => {
@@ -44,9 +44,9 @@ describe('a sampled write on a node of its own', () => {
       'apply < shard', 'commit < shard', 'connection < kv put', `kv put < ${caller.spanId}`, 'propose < shard', 'reply < kv put',
       'shard < kv put', 'wal append < shard', 'wal fsync < shard',
     ])
-    expect(new Set(spans.map(({ context }) => context.traceId))).toEqual(new Set([caller.traceId]))
+    expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([caller.traceId]))
     expect(named(spans, 'kv put')).toMatchObject({
-      kind: 'server', parent: { isRemote: true }, isFailed: false,
+      kind: 'server', isParentRemote: true, isFailed: false,
       attributes: { 'db.operation.name': 'put', 'shardkv.status': 'OK', 'shardkv.key_hash': expect.stringMatching(/^[0-9a-f]{8}$/) },
     })
     expect(JSON.stringify(spans)).not.toMatch(/secret/)
@@ -58,8 +58,8 @@ describe('a sampled write on a node of its own', () => {
     pass(100)
     const roots = spans.filter(({ name }) => name === 'kv put')
     const [one, two] = [must(roots[0], 'the first'), must(roots[1], 'the second')]
-    expect(one.links.map(({ spanId }) => spanId)).toEqual([two.context.spanId])
-    expect(two.links.map(({ spanId }) => spanId)).toEqual([one.context.spanId])
+    expect(one.links.map(({ spanId }) => spanId)).toEqual([two.spanId])
+    expect(two.links.map(({ spanId }) => spanId)).toEqual([one.spanId])
     expect(spans.filter(({ name }) => name === 'shard').map(({ links }) => links.length)).toEqual([1])
     expect(spans.filter(({ name }) => name === 'connection').length).toBe(2)
   })
@@ -72,12 +72,12 @@ describe('a sampled write on a node of its own', () => {
     expect(spans.map(({ name, attributes }) => [name, attributes['shardkv.kept'], attributes['shardkv.status']])).toEqual([
       ['kv incr', 'failed', 'INVALID'],
     ])
-    expect(spans[0]).toMatchObject({ context: { traceId: caller.traceId, flags: 1 }, parent: { spanId: caller.spanId }, isFailed: false })
+    expect(spans[0]).toMatchObject({ traceId: caller.traceId, flags: 1, parentId: caller.spanId, isFailed: false })
   })
 })
 
 const phase = (more: Partial<PassedPhase> & Pick<PassedPhase, 'trace' | 'phase'>): PassedPhase =>
-  ({ actor: `raft/${shard}`, shard, micros: 500, ...more })
+  ({ endedAt: 1_000, actor: `raft/${shard}`, shard, micros: 500, ...more })
 
 describe('spans of requests', () => {
   test('a follower\'s are below the leader\'s replicate; what it commits later is nobody\'s', () => {
@@ -93,9 +93,20 @@ describe('spans of requests', () => {
       'wal append < replicate', 'wal fsync < replicate', 'replicate < shard', `shard < ${caller.spanId}`,
     ])
     expect(spans.map(({ startMs, endMs }) => Math.round((endMs - startMs) * 1_000))).toEqual([300, 600, 500, 0])
-    expect(spans[1]?.attributes).toEqual({ 'shardkv.shard': 3, 'shardkv.role': 'follower', 'shardkv.bytes': 7 })
+    expect(spans[1]?.attributes).toEqual({ 'shardkv.shard': 3, 'shardkv.role': 'follower' })
     expect(spans[2]?.attributes).toEqual({ 'shardkv.peer': 'n2', 'shardkv.term': 4 })
     expect(spans[3]).toMatchObject({ kind: 'consumer', attributes: { 'shardkv.shard': 3, 'shardkv.role': 'leader' } })
+  })
+
+  test('below the shard\'s own say what only they know: the entry\'s size stands where it is made', () => {
+    const { tracing, spans } = open()
+    const atShard = tracing.beginAtShard({ shard, operations: 1, parent: caller, isForwarded: false })
+    for (const name of ['propose', 'fsync', 'commit', 'apply'] as const) {
+      tracing.passed?.(phase({ trace: atShard.context, phase: name, bytes: 7, syncMicros: 100 }))
+    }
+    expect(spans.map(({ name, attributes }) => [name, attributes])).toEqual([
+      ['propose', { 'shardkv.bytes': 7 }], ['wal append', {}], ['wal fsync', {}], ['commit', {}], ['apply', {}],
+    ])
   })
 
   test('that the cluster is to blame for are marked as failed, the caller\'s own mistakes are not', () => {
@@ -120,8 +131,8 @@ describe('spans of requests', () => {
     tracing.noted?.({ ...note, isRoot: true })
     tracing.noted?.({ ...note, isRoot: false, status: 'TIMEOUT' })
     expect(spans).toMatchObject([
-      { parent: null, context: caller, attributes: { 'shardkv.kept': 'slow' }, isFailed: false },
-      { parent: { spanId: caller.spanId, isRemote: true }, context: { traceId: caller.traceId }, attributes: { 'shardkv.kept': 'failed' } },
+      { parentId: '', isParentRemote: false, ...caller, attributes: { 'shardkv.kept': 'slow' }, isFailed: false },
+      { parentId: caller.spanId, isParentRemote: true, traceId: caller.traceId, attributes: { 'shardkv.kept': 'failed' } },
     ])
   })
 
@@ -131,7 +142,7 @@ describe('spans of requests', () => {
     atShard.end('OK')
     tracing.passed?.(phase({ trace: atShard.context, phase: 'replicate', peer: 'n2' }))
     tracing.passed?.(phase({ trace: caller, phase: 'fsync', isFollower: true }))
-    expect(spans.map(({ name, parent }) => [name, parent?.isRemote])).toEqual([
+    expect(spans.map(({ name, isParentRemote }) => [name, isParentRemote])).toEqual([
       ['shard', false], ['replicate', false], ['wal append', true], ['wal fsync', true],
     ])
   })
@@ -151,7 +162,7 @@ describe('spans of requests', () => {
       fc.constantFrom('begin', 'left', 'shard', 'phase', 'answered', 'end', 'shardEnd'), fc.nat(5), fc.nat(3_000),
     ))
     fc.assert(fc.property(steps, (told) => {
-      const { tracing, spans, pass } = open()
+      const { tracing, spans, pass, now } = open()
       const roots: RequestSpan[] = []
       const shards: RequestSpan[] = []
       for (const [what, which, micros] of told) {
@@ -163,20 +174,20 @@ describe('spans of requests', () => {
         else if (what === 'shard' && root !== undefined) {
           shards.push(tracing.beginAtShard({ shard, operations: 1, parent: root.context, isForwarded: false }))
         } else if (what === 'phase' && inShard !== undefined) {
-          tracing.passed?.(phase({ trace: inShard.context, phase: 'fsync', micros: 0, syncMicros: micros }))
+          tracing.passed?.(phase({ trace: inShard.context, phase: 'fsync', endedAt: now(), micros: 0, syncMicros: micros }))
         } else if (what === 'answered') root?.answered?.()
         else if (what === 'shardEnd' && inShard !== undefined) shards.splice(shards.indexOf(inShard), 1)[0]?.end('OK')
       }
       for (const span of [...shards, ...roots]) span.end('OK')
-      const byId = new Map(spans.map((span) => [span.context.spanId, span]))
+      const byId = new Map(spans.map((span) => [span.spanId, span]))
       expect(byId.size).toBe(spans.length)
-      for (const { name, parent, startMs, endMs, context } of spans) {
+      for (const { name, parentId, isParentRemote, startMs, endMs, traceId } of spans) {
         expect(startMs).toBeLessThanOrEqual(endMs)
-        const above = byId.get(parent?.spanId ?? '')
-        if (name === 'kv put') expect(parent).toEqual({ spanId: caller.spanId, isRemote: true })
+        const above = byId.get(parentId)
+        if (name === 'kv put') expect([parentId, isParentRemote]).toEqual([caller.spanId, true])
         else {
           const isHeld = (above?.startMs ?? 0) <= startMs && endMs <= (above?.endMs ?? 0)
-          expect([above?.context.traceId, isHeld]).toEqual([context.traceId, true])
+          expect([above?.traceId, isHeld]).toEqual([traceId, true])
         }
       }
     }), { numRuns: 60 })
@@ -193,6 +204,19 @@ describe('spans of requests', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b))
     expect(Math.abs(clock.now() - (now + shift))).toBeLessThan(0.5)
     shift -= 60_000
+    now += 1
     expect(Math.abs(clock.now() - (now + shift))).toBeLessThan(1)
+  })
+
+  test('are told by the monotonic clock\'s time, also of a moment ago, and the wall clock is read once a millisecond at most', () => {
+    let now = 10
+    let readings = 0
+    const clock = createSpanClock({ now: () => now, wall: () => {
+      readings += 1
+      return 1_000 + Math.floor(now)
+    } })
+    for (; now < 20; now += 0.1) clock.now()
+    expect(readings).toBeLessThanOrEqual(11)
+    expect(clock.now() - clock.at(now - 0.25)).toBeCloseTo(0.25)
   })
 })

@@ -6,8 +6,8 @@ import { createVirtualWorld } from '../../support/virtual.ts'
 import type { FinishedSpan } from '../../../observe/tracing/span.ts'
 
 const span = (name: string): FinishedSpan => ({
-  name, kind: 'internal', context: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1 }, parent: null, startMs: 1, endMs: 2,
-  attributes: {}, links: [], isFailed: false,
+  name, kind: 'internal', traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1, parentId: '', isParentRemote: false,
+  startMs: 1, endMs: 2, attributes: {}, links: [], isFailed: false,
 })
 
 const open = () => {
