@@ -2,7 +2,7 @@
  * The snapshot store port: files of one consistent cut of a group's state (format in docs/WAL_FORMAT.md, "Snapshots").
  *
  * A snapshot counts only when its whole file verifies. It is written to a temporary name, synced, verified, renamed, and the
- * directory synced; the two newest of a group are kept. Implementation: storage/snapshotFiles.ts.
+ * directory synced; the two newest of a group are kept, and what is being sent. Implementation: storage/snapshotFiles.ts.
  */
 
 import type { Configuration, Index, Term } from '../actors/raft/protocol.ts'
@@ -22,6 +22,13 @@ export interface SnapshotInfo {
 }
 
 export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
+
+export interface KeptSnapshots {
+  /** So many of the newest. */
+  readonly newest: number
+  /** Older ones that are being sent to somebody, by their indexes. */
+  readonly inUse: readonly Index[]
+}
 
 export interface SnapshotStore {
   /**
@@ -45,8 +52,8 @@ export interface SnapshotStore {
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
   readonly list: (group: GroupId, done: Done<{ readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }>) => void
-  /** Removes every snapshot of the group older than the `keep` newest, and left-over temporary files. */
-  readonly prune: (group: GroupId, keep: number, done: Done) => void
+  /** Removes every snapshot of the group that is not to be kept, and left-over temporary files. */
+  readonly prune: (group: GroupId, kept: KeptSnapshots, done: Done) => void
   /** Removes every file of the group: its replica here is gone for good. */
   readonly clear: (group: GroupId, done: Done) => void
 }

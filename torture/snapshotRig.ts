@@ -68,7 +68,7 @@ export const createSnapshotRig = (options: SnapshotRigOptions = {}): SnapshotRig
       const answer = ask((done) => store.load(info, (bytes) => chunks.push(Uint8Array.from(bytes)), done))
       return { chunks, error: answer?.error }
     },
-    prune: (keep) => ask((done) => store.prune(GROUP, keep, done))?.error,
+    prune: (keep) => ask((done) => store.prune(GROUP, { newest: keep, inUse: [] }, done))?.error,
     pathOf: (index) => `snapshots/${GROUP}/${snapshotName(index, TERM)}`,
   }
 }
