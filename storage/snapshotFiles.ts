@@ -12,6 +12,7 @@
 import { assert } from '../actors/kernel/assert.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { SnapshotChunks } from '../actors/shard/protocol.ts'
+import type { Index } from '../actors/raft/protocol.ts'
 import type { GroupId } from '../topology/ids.ts'
 import { crc32 } from './crc.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
@@ -150,17 +151,17 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     serial.run()
   }
 
-  const prune: SnapshotStore['prune'] = (group, { keep, through }, done) => {
+  const prune: SnapshotStore['prune'] = (group, kept, done) => {
     namesOf(group, (listError, names) => {
       if (listError !== null || names.length === 0) {
         done(listError)
         return
       }
       const known = names.map((name) => verified.get(`${directoryOf(group)}/${name}`)).filter((info) => info !== undefined)
-      const oldestKept = newestFirst(known.filter(({ index }) => index <= through))[keep - 1]
+      const oldestKept = newestFirst(known.filter(({ index }) => index <= kept.through))[kept.newest - 1]
       removeAll(group, names.filter((name) => {
         const isTemporary = name.endsWith(WRITE_SUFFIX) || name.endsWith(RECEIVE_SUFFIX)
-        return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || isOlder(name, oldestKept)
+        return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || (isOlder(name, oldestKept) && !isOneOf(name, kept.inUse))
       }), done)
     })
   }
@@ -201,6 +202,8 @@ const isOlder = (name: string, than: SnapshotInfo | undefined): boolean => {
   if (parsed === undefined || than === undefined) return false
   return parsed.index < than.index || (parsed.index === than.index && parsed.term < than.term)
 }
+
+const isOneOf = (name: string, indexes: readonly Index[]): boolean => indexes.includes(parseSnapshotName(name)?.index ?? 0)
 
 interface WriteJob {
   readonly file: File

@@ -2,7 +2,7 @@
  * The snapshot store port: files of one consistent cut of a group's state (format in docs/WAL_FORMAT.md, "Snapshots").
  *
  * A snapshot counts only when its whole file verifies. It is written to a temporary name, synced, verified, renamed, and the
- * directory synced; the two newest of a group are kept. Implementation: storage/snapshotFiles.ts.
+ * directory synced; the two newest of a group are kept, and what is being sent. Implementation: storage/snapshotFiles.ts.
  */
 
 import type { Configuration, Index, Term } from '../actors/raft/protocol.ts'
@@ -25,7 +25,17 @@ export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
 
 export interface SnapshotsFound { readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }
 
-export interface SnapshotsKept { readonly keep: number; readonly through: Index }
+export interface SnapshotsKept {
+  /** So many of the newest at or below `through`. */
+  readonly newest: number
+  /**
+   * What the log has reached: files beyond it are of an installation that crashed, or of an earlier life. The log does not vouch for them,
+   * so they count for nothing, and stay until it has passed them.
+   */
+  readonly through: Index
+  /** Older ones that are being sent to somebody, by their indexes. */
+  readonly inUse: readonly Index[]
+}
 
 export interface SnapshotStore {
   /**
@@ -49,11 +59,7 @@ export interface SnapshotStore {
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
   readonly list: (group: GroupId, done: Done<SnapshotsFound>) => void
-  /**
-   * Removes every snapshot of the group older than the `keep` newest at or below index `through`, and left-over temporary files. `through`
-   * is what the log has reached: files beyond it are of an installation that crashed, or of an earlier life. The log does not vouch for
-   * them, so they count for nothing, and stay until it has passed them.
-   */
+  /** Removes every snapshot of the group that is not to be kept, and left-over temporary files. */
   readonly prune: (group: GroupId, kept: SnapshotsKept, done: Done) => void
   /** Removes every file of the group: its replica here is gone for good. */
   readonly clear: (group: GroupId, done: Done) => void

@@ -44,6 +44,7 @@ export const openMeta = (options: ReplicaHostOptions, start: ReplicaStart): Host
       raft: (event) => member.send(event),
       snapshots,
       configurationAt: (index) => member.configurationAt(index),
+      snapshotsInUse: () => member.snapshotsInUse(),
       sendOrder: ports.order,
       onState: ports.stateChanged,
       answer: (_to, answer) => {

@@ -60,6 +60,7 @@ export const openReplica = (options: ReplicaHostOptions, shard: ShardId, start: 
       },
       snapshots: options.snapshots,
       configurationAt: (index) => member.configurationAt(index),
+      snapshotsInUse: () => member.snapshotsInUse(),
       serving: (serving, term) => ports.serving(shard, serving, term),
       // What the slot delivered in this turn is still with the connection: its stage comes first.
       drainSlot: (drain) => ports.drainSlot(shard, turn.member('shard', () => actor.send({ type: 'shard.slotDrained', drain }))),

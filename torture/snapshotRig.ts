@@ -69,7 +69,7 @@ export const createSnapshotRig = (options: SnapshotRigOptions = {}): SnapshotRig
       const answer = ask((done) => store.load(info, (bytes) => chunks.push(Uint8Array.from(bytes)), done))
       return { chunks, error: answer?.error }
     },
-    prune: (keep, through = Number.POSITIVE_INFINITY) => ask((done) => store.prune(GROUP, { keep, through }, done))?.error,
+    prune: (newest, through = Number.POSITIVE_INFINITY) => ask((done) => store.prune(GROUP, { newest, through, inUse: [] }, done))?.error,
     pathOf: (index) => `snapshots/${GROUP}/${snapshotName(index, TERM)}`,
   }
 }

@@ -29,6 +29,7 @@ import { isAcceptedBy } from './presentation.ts'
 import { EntryKind } from './protocol.ts'
 import { isQuorum } from './quorum.ts'
 import { isSettled } from './readIndex.ts'
+import { snapshotsInUse } from './retention.ts'
 import { configurationOf, createCore } from './state.ts'
 import { dueInTicks, isTickDue } from './timers.ts'
 import { raftTiming } from './timing.ts'
@@ -50,7 +51,7 @@ import type {
 import type { RaftCore } from './state.ts'
 import type { RaftTiming } from './timing.ts'
 
-/** The newest, and one before it in case it turns out damaged. */
+/** The newest, and one before it in case it turns out damaged. Beside those that are being sent. */
 const SNAPSHOTS_KEPT = 2
 
 export interface RaftPorts {
@@ -152,6 +153,8 @@ export interface RaftMember {
   readonly catchUps: () => readonly CatchUp[]
   /** What was in force at an applied index. */
   readonly configurationAt: (index: Index) => Configuration
+  /** As leader: the snapshots that are being sent to others, by index. Their files must stay. */
+  readonly snapshotsInUse: () => readonly Index[]
   /** Undefined outside the log in memory. For invariants and tools. */
   readonly entryAt: (index: Index) => Entry | undefined
   readonly stop: () => void
@@ -223,6 +226,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     status: () => statusOf(core),
     catchUps: () => catchUpsOf(core),
     configurationAt: (index) => configurationAt(core.membership, index),
+    snapshotsInUse: () => snapshotsInUse(core),
     entryAt: (index) => entryAt(core.log, index),
     stop: () => {
       running.isStopped = true
@@ -380,7 +384,7 @@ const refuseSnapshot = (running: Running, snapshotIndex: Index, error: FileError
 }
 
 const handleWalNotice = (running: Running, notice: WalNotice): void => {
-  const { options, installing } = running
+  const { options, core, installing } = running
   if (notice.type !== 'wal.snapshotMarked' || notice.group !== options.group || running.isStopped) return
   if (installing === null || notice.mark.index !== installing.index) return
   running.installing = null
@@ -390,7 +394,7 @@ const handleWalNotice = (running: Running, notice: WalNotice): void => {
   const event = 'installed a snapshot of the leader'
   options.recorder?.record({ actor: raftActorOf(options.group), kind: 'note', event, term, bytes: totalBytes, detail: { index } })
   running.send({ type: 'raft.snapshotInstalled', index, term, totalBytes, configuration })
-  options.ports.snapshots.prune(options.group, { keep: SNAPSHOTS_KEPT, through: index }, (error) => {
+  options.ports.snapshots.prune(options.group, { newest: SNAPSHOTS_KEPT, through: index, inUse: snapshotsInUse(core) }, (error) => {
     if (error !== null) options.log.warn({ err: error }, 'old snapshots could not be removed')
   })
 }

@@ -3,12 +3,12 @@
  *
  * On disk the log is kept back to the snapshot *before* this one. Two snapshots are kept, in case the newer turns out damaged, and the
  * older is of use only with the log that continues it. In memory a bounded tail stays for peers that are a little behind,
- * since a snapshot transfer costs the whole state.
+ * since a snapshot transfer costs the whole state, and more for those that are being sent one (retention.ts).
  */
 
 import { assert } from '../kernel/assert.ts'
-import { compactTo } from './log.ts'
-import { forgetBefore } from './membership.ts'
+import { compactLog, isTooMuchKept } from './retention.ts'
+import { giveUpKept } from './snapshotTransfer.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -20,6 +20,6 @@ export const handleSnapshotStored = (core: RaftCore, event: Extract<RaftLocalEve
   assert(index <= core.emittedIndex, `a snapshot at ${index} holds only what was applied, up to ${core.emittedIndex}`)
   core.snapshot = { index, term, totalBytes }
   if (previous !== null) core.effects.push({ type: 'wal.compact', index: previous.index, term: previous.term })
-  compactTo(core.log, index, { entriesMax: core.limits.tailEntriesMax, bytesMax: core.limits.tailBytesMax })
-  forgetBefore(core.membership, core.log.base.index)
+  for (const progress of core.leading.progress.values()) if (isTooMuchKept(core, progress, index)) giveUpKept(core, progress)
+  compactLog(core)
 }

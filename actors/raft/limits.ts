@@ -38,6 +38,11 @@ export interface RaftLimits {
   readonly tailEntriesMax: number
   /** Payload bytes kept in memory behind the newest snapshot, by every group of a node. More: fewer snapshot transfers. Default 1 MiB. */
   readonly tailBytesMax: number
+  /**
+   * Payload bytes of the log kept in memory for a peer that is sent a snapshot, until it has caught up, beside as many as that snapshot has
+   * bytes. Above, its copy begins again. More: room for slower disks that verify it, and more memory meanwhile. Default 64 MiB.
+   */
+  readonly transferLogBytesMax: number
   /** Entries a learner may lack when it becomes a voter. More: sooner; a group that needs its vote at once waits longer. Default 256. */
   readonly promotionLagMax: number
   /**
@@ -66,6 +71,7 @@ export const raftLimitDefaults: RaftLimits = {
   roundsInFlightMax: 256,
   tailEntriesMax: 8_192,
   tailBytesMax: MIB,
+  transferLogBytesMax: 64 * MIB,
   promotionLagMax: 256,
   moveBytesPerSecond: 32 * MIB,
   chunkBytesMax: 128 * KIB,

@@ -11,6 +11,7 @@ import { isCurrent, isVoter } from './membership.ts'
 import { isTrusted } from './presentation.ts'
 import { becomeProbe, canSend, createProgress, noteAccepted } from './progress.ts'
 import { maybeSendTimeoutNow } from './leadershipTransfer.ts'
+import { noteCaughtUp } from './retention.ts'
 import { configurationOf, peersOf, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Progress } from './progress.ts'
@@ -43,5 +44,6 @@ export const noteMatch = (core: RaftCore, progress: Progress, matchIndex: Index)
   }
   advanceCommit(core)
   maybeSendTimeoutNow(core, progress)
+  noteCaughtUp(core, progress)
   if (canSend(progress, core.limits) && (progress.state === 'probe' || progress.nextIndex <= lastIndexOf(core.log))) wantFlush(core)
 }

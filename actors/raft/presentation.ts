@@ -166,6 +166,7 @@ const restartProgress = (core: RaftCore, peer: ReplicaId): void => {
   restarted.contactSentAt = known.contactSentAt
   restarted.isLearner = known.isLearner
   restarted.deliveredBytes = known.deliveredBytes
+  restarted.keptBytesMax = known.keptBytesMax
   core.leading.progress.set(peer, restarted)
   wantFlush(core)
 }

@@ -31,7 +31,9 @@ export interface SnapshotTransfer {
   acknowledgedBytes: number
   /** Where the transfer went back after a gap: once per position, or every duplicate would send a window again. */
   rewoundBytes: number
-  /** Retries without progress. */
+  /** Its last byte was asked for at least once. */
+  wasSent: boolean
+  /** Retries without an answer. */
   retries: number
   /** Chunks asked for and not yet acknowledged, in their order: where each ends. */
   asked: Asked[]
@@ -62,6 +64,10 @@ export interface Progress {
   /** Ticks since the peer last answered what is on its way, or since that was sent. */
   silentTicks: number
   transfer: SnapshotTransfer | null
+  /** The last transfer that was given up for another although all of it had been sent: the peer may install it all the same. */
+  earlier: Pick<SnapshotTransfer, 'index' | 'totalBytes'> | null
+  /** Bytes of the log that are kept for it at most, from the beginning of a transfer until it has caught up (retention.ts); 0: none. */
+  keptBytesMax: number
   /** The newest confirmation round this peer has answered, and when that round was sent (never when the answer came). */
   ackedRound: number
   contactSentAt: number
@@ -89,6 +95,8 @@ export const createProgress = (id: ReplicaId, nextIndex: Index): Progress => ({
   inFlightBytes: 0,
   silentTicks: 0,
   transfer: null,
+  earlier: null,
+  keptBytesMax: 0,
   ackedRound: 0,
   contactSentAt: Number.NEGATIVE_INFINITY,
   isDiskStalled: false,
@@ -121,6 +129,8 @@ export const becomeSnapshot = (progress: Progress, transfer: SnapshotTransfer): 
 }
 
 const enter = (progress: Progress, state: Progress['state'], nextIndex: Index): void => {
+  const { transfer } = progress
+  if (transfer?.wasSent === true) progress.earlier = transfer
   progress.state = state
   progress.nextIndex = nextIndex
   progress.isAwaitingProbe = false

@@ -13,7 +13,7 @@
  * - From the last byte until the snapshot has taken force, nothing else touches the log: appends are not even looked at. The
  *   disk decides what of the log survives when it writes the snapshot's record, and it must see the log this member sees.
  * - The leader is told the total only when the snapshot is verified, in force and durable: that is an acceptance of everything
- *   up to it.
+ *   up to it. Until then it is told, as often as it asks, that this takes its time.
  */
 
 import { assert } from '../kernel/assert.ts'
@@ -40,6 +40,7 @@ export const handleSnapshotChunk = (core: RaftCore, event: Chunk): void => {
   }
   hearLeader(core, from)
   const { following } = core
+  if (following.isInstalling) sayStillThere(core, event)
   if (following.isInstalling || core.isRestoring) return
   if (snapshotIndex <= core.commitIndex) {
     refuse(core, from, snapshotIndex)
@@ -51,6 +52,14 @@ export const handleSnapshotChunk = (core: RaftCore, event: Chunk): void => {
   }
   if (core.crc32(event.bytes) !== event.crc) return
   takeChunk(core, event)
+}
+
+/** The leader asks by sending the end again. It hears that all of it is here but for the last byte, which stands for the installation. */
+const sayStillThere = (core: RaftCore, event: Chunk): void => {
+  const { incoming } = core.following
+  if (incoming === null || !isSameTransfer(incoming, event)) return
+  const { from, term, index, totalBytes } = incoming
+  send(core, from, { type: 'raft.snapshotAccepted', term, snapshotIndex: index, nextOffset: totalBytes - 1 })
 }
 
 const refuse = (core: RaftCore, from: ReplicaId, snapshotIndex: Index): void => {

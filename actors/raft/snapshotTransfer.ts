@@ -7,7 +7,11 @@
  *
  * The window slides over acknowledged bytes. A gap makes the peer repeat what it has, and the transfer goes back there once;
  * silence makes it go back as well, and start anew when that was in vain. A transfer that began goes on with the same file even
- * when a newer snapshot is stored: two are kept. When its file is gone after all, the peer is probed again and gets the newest.
+ * when newer snapshots are stored: its file is kept, and the log behind it (retention.ts). When the file is gone after all, the peer is
+ * probed again and gets the newest.
+ *
+ * The last byte is acknowledged when the peer has verified the whole and it is in force, which takes as long as that takes. Meanwhile the
+ * end is sent again and again, and the peer answers that it has it. As long as it answers, nothing is begun anew.
  *
  * A transfer to a voter that advances counts as progress of the leader (checkQuorum.ts). Otherwise:
  * 1. Of three members one is dead and one needs a snapshot that takes longer than commitStallElections maximum election timeouts.
@@ -23,6 +27,7 @@ import { noteMatch, progressFor } from './peers.ts'
 import { isTrusted } from './presentation.ts'
 import { becomeProbe, becomeSnapshot } from './progress.ts'
 import { notePromise } from './promises.ts'
+import { keepFor } from './retention.ts'
 import { send, wantFlush } from './state.ts'
 import type { Received } from './presentation.ts'
 import type { Progress, SnapshotTransfer } from './progress.ts'
@@ -34,8 +39,17 @@ type Local<Type extends RaftLocalEvent['type']> = Extract<RaftLocalEvent, { type
 export const startTransfer = (core: RaftCore, progress: Progress): void => {
   const { snapshot } = core
   assert(snapshot !== null && snapshot.index >= core.log.base.index, 'what the log no longer has is in a stored snapshot')
-  becomeSnapshot(progress, { ...snapshot, requestedBytes: 0, acknowledgedBytes: 0, rewoundBytes: -1, retries: 0, asked: [] })
+  becomeSnapshot(progress, {
+    ...snapshot, requestedBytes: 0, acknowledgedBytes: 0, wasSent: false, rewoundBytes: -1, retries: 0, asked: [],
+  })
+  keepFor(core, progress, snapshot.totalBytes)
   pump(core, progress)
+}
+
+/** More of the log would have to be kept than may be: the newest snapshot instead, at once or when the log proves too short. */
+export const giveUpKept = (core: RaftCore, progress: Progress): void => {
+  progress.keptBytesMax = 0
+  if (progress.transfer !== null) startTransfer(core, progress)
 }
 
 /**
@@ -57,6 +71,7 @@ export const pump = (core: RaftCore, progress: Progress): void => {
       type: 'raft.readChunk', to: progress.id, snapshotIndex: transfer.index, snapshotTerm: transfer.term, offset, lengthMax,
     })
     transfer.requestedBytes += lengthMax
+    transfer.wasSent ||= transfer.requestedBytes === transfer.totalBytes
     transfer.asked.push({ endOffset: transfer.requestedBytes, sentAt: core.now })
   }
 }
@@ -85,26 +100,47 @@ export const handleChunkReadFailed = (core: RaftCore, event: Local<'raft.chunkRe
 
 export const handleSnapshotAccepted = (core: RaftCore, event: Received<'raft.snapshotAccepted'>): void => {
   const progress = progressFor(core, event)
-  const transfer = transferOf(progress, event.snapshotIndex)
-  if (progress === undefined || transfer === null) return
-  if (event.nextOffset === transfer.totalBytes) {
-    progress.deliveredBytes += transfer.totalBytes
-    notePromise(core, event.from, { term: event.term, matchIndex: transfer.index })
-    noteMatch(core, progress, transfer.index)
+  if (progress === undefined) return
+  if (isInstalled(progress, event)) {
+    noteInstalled(core, progress, event)
     return
   }
+  const transfer = transferOf(progress, event.snapshotIndex)
+  if (transfer === null) return
   if (event.nextOffset > transfer.acknowledgedBytes) {
     noteAcknowledged(progress, transfer, event.nextOffset)
     transfer.requestedBytes = Math.max(transfer.requestedBytes, event.nextOffset)
     transfer.retries = 0
     progress.silentTicks = 0
     if (!progress.isLearner) core.leading.stalledTicks = 0
-  } else if (event.nextOffset === transfer.acknowledgedBytes && transfer.rewoundBytes !== event.nextOffset) {
-    transfer.rewoundBytes = event.nextOffset
-    rewind(transfer, event.nextOffset)
-  }
+  } else if (event.nextOffset === transfer.acknowledgedBytes) noteStillThere(transfer)
   if (isToBeTimed(progress)) wantFlush(core)
   else pump(core, progress)
+}
+
+/** Of the transfer under way, or of one that was given up for another too early. */
+const isInstalled = ({ transfer, earlier }: Progress, { snapshotIndex, nextOffset }: Received<'raft.snapshotAccepted'>): boolean =>
+  [transfer, earlier].some((sent) => sent?.index === snapshotIndex && sent.totalBytes === nextOffset)
+
+const noteInstalled = (core: RaftCore, progress: Progress, event: Received<'raft.snapshotAccepted'>): void => {
+  const { from, term, snapshotIndex, nextOffset } = event
+  progress.deliveredBytes += nextOffset
+  notePromise(core, from, { term, matchIndex: snapshotIndex })
+  noteMatch(core, progress, snapshotIndex)
+  // Said twice it counts once.
+  progress.earlier = null
+  if (progress.transfer === null) return
+  // The log does not reach that far back any more. What was sent of the next one meanwhile, the peer has not looked at.
+  restart(progress.transfer)
+  pump(core, progress)
+}
+
+/** It answers, and has no more than before: there was a gap, or it has everything and its disk is busy with it. */
+const noteStillThere = (transfer: SnapshotTransfer): void => {
+  transfer.retries = 0
+  if (transfer.rewoundBytes === transfer.acknowledgedBytes) return
+  transfer.rewoundBytes = transfer.acknowledgedBytes
+  rewind(transfer, transfer.acknowledgedBytes)
 }
 
 const noteAcknowledged = (progress: Progress, transfer: SnapshotTransfer, offset: number): void => {

@@ -40,6 +40,8 @@ export interface ShardPorts {
   readonly snapshots: SnapshotStore
   /** The membership in force at an applied index. */
   readonly configurationAt: (index: number) => Configuration
+  /** Snapshots that are being sent to other replicas, by index. */
+  readonly snapshotsInUse: () => readonly number[]
   readonly serving: (serving: boolean, term: number) => void
   /** Answered by `shard.slotDrained`, behind every request that the slot delivered. */
   readonly drainSlot: (drain: number) => void
@@ -134,7 +136,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
       const { totalBytes } = info
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
       recorder.record({ actor: name, kind: 'note', event: 'wrote a snapshot', shard, term, bytes: totalBytes, detail: { index } })
-      ports.snapshots.prune(shard, { keep: SNAPSHOTS_KEPT, through: index }, (pruneError) => {
+      ports.snapshots.prune(shard, { newest: SNAPSHOTS_KEPT, through: index, inUse: ports.snapshotsInUse() }, (pruneError) => {
         if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         send({ type: 'shard.snapshotWritten', index, term, totalBytes })

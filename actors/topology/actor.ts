@@ -38,6 +38,8 @@ export interface TopologyPorts {
   readonly snapshots: SnapshotStore
   /** The membership of the meta group in force at an applied index. */
   readonly configurationAt: (index: number) => Configuration
+  /** Snapshots that are being sent to other replicas, by index. */
+  readonly snapshotsInUse: () => readonly number[]
   readonly answer: (to: Origin, message: MetaAnswer) => void
   /** To the leader of the order's group, as far as the node knows it; answered by `shard.configured`. May be lost. */
   readonly sendOrder: (order: MoveOrder) => void
@@ -98,7 +100,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
       }
       const { totalBytes } = info
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
-      ports.snapshots.prune(group, { keep: SNAPSHOTS_KEPT, through: index }, (pruneError) => {
+      ports.snapshots.prune(group, { newest: SNAPSHOTS_KEPT, through: index, inUse: ports.snapshotsInUse() }, (pruneError) => {
         if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         shell.send({ type: 'shard.snapshotWritten', index, term, totalBytes })

@@ -116,7 +116,7 @@ describe('a snapshot', () => {
       const again = rigOf({ image: { ...image, files: new Map([...image.files, [path, bad]]) } })
       const { good, damaged: named } = again.ask<Listing>((done) => again.store.list(3, done))?.result ?? { good: [], damaged: [] }
       expect([good.map(({ index }) => index), named]).toEqual([[5], ['0000000000000007-2.snap']])
-      expect(again.ask((done) => again.store.prune(3, { keep: 2, through: 9 }, done))?.error).toBeNull()
+      expect(again.ask((done) => again.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))?.error).toBeNull()
       expect([...again.disk.image().files.keys()].length).toBe(2)
     }
   })
@@ -175,7 +175,7 @@ describe('a snapshot', () => {
         const good = again.good()
         expect(good).toContain(5)
         if (answer?.error === null) expect(good).toEqual([7, 5])
-        again.ask((done) => again.store.prune(3, { keep: 2, through: 9 }, done))
+        again.ask((done) => again.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
         expect([...again.disk.image().files.keys()].every((path) => path.endsWith('.snap'))).toBe(true)
         expect(again.write(9, 3)?.error).toBeNull()
       }
@@ -217,16 +217,16 @@ describe('a snapshot', () => {
     expect(rig.write(5, 5)?.error?.code).toBe('EIO')
     fails = false
     rig.write(7, 7)
-    rig.ask((done) => rig.store.prune(3, { keep: 2, through: 9 }, done))
+    rig.ask((done) => rig.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
     expect(rig.good()).toEqual([7, 5, 3])
   })
 
   test('is pruned when enough newer ones were verified, and left-overs with it', () => {
     const rig = rigOf()
     for (const index of [3, 5, 7]) rig.write(index, index)
-    expect(rig.ask((done) => rig.store.prune(3, { keep: 2, through: 9 }, done))?.error).toBeNull()
+    expect(rig.ask((done) => rig.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))?.error).toBeNull()
     expect(rig.good()).toEqual([7, 5])
-    expect(rig.ask((done) => rig.store.prune(42, { keep: 2, through: 9 }, done))?.error).toBeNull()
+    expect(rig.ask((done) => rig.store.prune(42, { newest: 2, through: 9, inUse: [] }, done))?.error).toBeNull()
   })
 
   /**
@@ -240,12 +240,21 @@ describe('a snapshot', () => {
     expect(rig.good()).toEqual([1_000, 900])
     const keptAt = (index: number): readonly number[] => {
       expect(rig.write(index, 1)?.error).toBeNull()
-      rig.ask((done) => rig.store.prune(3, { keep: 2, through: index }, done))
+      rig.ask((done) => rig.store.prune(3, { newest: 2, through: index, inUse: [] }, done))
       return rig.good()
     }
     expect([850, 860, 870, 1_100].map(keptAt)).toEqual([
       [1_000, 900, 850], [1_000, 900, 860, 850], [1_000, 900, 870, 860], [1_100, 1_000],
     ])
+  })
+
+  test('is not pruned while it is being sent', () => {
+    const rig = rigOf()
+    for (const index of [3, 5, 7, 9]) rig.write(index, index)
+    expect(rig.ask((done) => rig.store.prune(3, { newest: 2, through: 9, inUse: [3] }, done))?.error).toBeNull()
+    expect(rig.good()).toEqual([9, 7, 3])
+    expect(rig.ask((done) => rig.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))?.error).toBeNull()
+    expect(rig.good()).toEqual([9, 7])
   })
 })
 
@@ -300,12 +309,12 @@ describe('a transfer', () => {
     const to = rigOf()
     const piece = rig.ask<Uint8Array>((done) => rig.store.readRange(3, 7, 2, 0, 1_000, done))?.result ?? new Uint8Array(0)
     to.ask<number>((done) => to.store.receive(3, 7, 2, 0, piece, done))
-    to.ask((done) => to.store.prune(3, { keep: 2, through: 9 }, done))
+    to.ask((done) => to.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
     expect([...to.disk.image().files.keys()]).toEqual(['snapshots/3/0000000000000007-2.snap.receive'])
     const again = rigOf({ image: to.disk.image() })
     expect(again.good()).toEqual([])
     expect(again.ask<number>((done) => again.store.receive(3, 7, 2, 1_000, piece, done))?.result).toBe(0)
-    again.ask((done) => again.store.prune(3, { keep: 2, through: 9 }, done))
+    again.ask((done) => again.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
     expect([...again.disk.image().files.keys()]).toEqual([])
     expect(transfer(rig, info, again)).toBe(info.totalBytes)
   })

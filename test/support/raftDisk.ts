@@ -35,7 +35,7 @@ export interface RaftDisk {
   /** What the disk will hold once every write is done. */
   readonly written: DiskImage
   readonly writes: Write[]
-  /** Newest last; two are kept. */
+  /** Newest last; two are kept, and what is being sent. */
   readonly snapshots: DiskSnapshot[]
 }
 

@@ -14,6 +14,7 @@ import { EntryKind } from '../../actors/raft/protocol.ts'
 import { createAllowance } from '../../actors/raft/allowance.ts'
 import { raftLimits } from '../../actors/raft/limits.ts'
 import { raftMachine } from '../../actors/raft/machine.ts'
+import { snapshotsInUse } from '../../actors/raft/retention.ts'
 import { createCore } from '../../actors/raft/state.ts'
 import { raftTiming } from '../../actors/raft/timing.ts'
 import { crc32 } from '../../storage/crc.ts'
@@ -339,7 +340,7 @@ const verifyReceived = (world: World, member: HarnessMember, effect: Extract<Sna
     return
   }
   const { configuration } = JSON.parse(text) as { configuration: Configuration }
-  keepSnapshot(disk, { index: snapshotIndex, term: snapshotTerm, configuration, bytes: member.received })
+  keepSnapshot(member, { index: snapshotIndex, term: snapshotTerm, configuration, bytes: member.received })
   applyInstall(disk.written, snapshotIndex, snapshotTerm)
   disk.writes.push({
     ticket: 0,
@@ -350,9 +351,10 @@ const verifyReceived = (world: World, member: HarnessMember, effect: Extract<Sna
   })
 }
 
-const keepSnapshot = (disk: RaftDisk, snapshot: RaftDisk['snapshots'][number]): void => {
-  disk.snapshots.push(snapshot)
-  if (disk.snapshots.length > 2) disk.snapshots.shift()
+/** The two newest are kept, and what is being sent. */
+const keepSnapshot = ({ disk, core }: HarnessMember, snapshot: RaftDisk['snapshots'][number]): void => {
+  const older = disk.snapshots.splice(0).filter(({ index }, i, all) => i >= all.length - 1 || snapshotsInUse(core).includes(index))
+  disk.snapshots.push(...older, snapshot)
 }
 
 const deliver = (world: World, mail: Mail): void => {
@@ -416,7 +418,7 @@ const storeSnapshot = (world: World, member: HarnessMember): void => {
   if (index === 0 || disk.snapshots.some((known) => known.index >= index)) return
   const configuration = core.membership.history.findLast((row) => row.index <= index)?.configuration ?? world.configuration
   const bytes = encoder.encode(JSON.stringify({ applied: member.applied.slice(0, index), configuration, at: [index, term] }))
-  keepSnapshot(disk, { index, term, configuration, bytes })
+  keepSnapshot(member, { index, term, configuration, bytes })
   dispatch(world, member, { type: 'raft.snapshotStored', index, term, totalBytes: bytes.length })
 }
 

@@ -42,11 +42,15 @@ export interface HarnessOptions {
   readonly entryBytesMax?: number
   readonly announceChanges?: boolean
   readonly pruneFails?: boolean
+  readonly snapshotsInUse?: readonly number[]
   /** Where the test lets time pass; otherwise by `tick`. */
   readonly ticks?: TickBoard
 }
 
-const quietPorts = (said: string[]): Pick<ShardPorts, 'configurationAt' | 'drainSlot' | 'quiet'> => ({
+const quietPorts = (
+  said: string[], { snapshotsInUse = [] }: HarnessOptions,
+): Pick<ShardPorts, 'configurationAt' | 'snapshotsInUse' | 'drainSlot' | 'quiet'> => ({
+  snapshotsInUse: () => snapshotsInUse,
   configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
   drainSlot: (drain) => { said.push(`drains ${drain}`) },
   quiet: () => { said.push('quiet') },
@@ -76,8 +80,8 @@ export const createHarness = (options: HarnessOptions = {}) => {
       writes.push({ index: at, term, chunks, done: (error) => done(error, { totalBytes: 77 } as SnapshotInfo) })
       return () => { isCancelled = true }
     },
-    prune: (_group, { keep, through }, done) => {
-      lines.push(`prune ${keep} through ${through}`)
+    prune: (_group, { newest, through, inUse }, done) => {
+      lines.push(`prune to ${newest} through ${through}, leave ${inUse.join()}`)
       done(options.pruneFails === true ? new Error('pruning') : null)
     },
   } as Partial<SnapshotStore> as SnapshotStore
@@ -99,7 +103,7 @@ export const createHarness = (options: HarnessOptions = {}) => {
       raft: onRaft,
       snapshots,
       serving: (isServing, term) => { serving.push(`${isServing ? 'serves' : 'stops'} ${term}`) },
-      ...quietPorts(serving),
+      ...quietPorts(serving, options),
       changed: (key, revision, code) => { changes.push(`${key} ${revision} ${code}`) },
       requestFlush: () => { isFlushWanted = true },
     },

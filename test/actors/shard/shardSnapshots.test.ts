@@ -8,7 +8,7 @@ describe('the snapshots of a shard', () => {
   const entry = (index: number, bytes: number, key = 'k') => batchEntry(index, 1, [put(key, 'v'.repeat(bytes))])
 
   test('are written when the log since the last one outweighs the state', () => {
-    const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 100_000 } })
+    const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 100_000 }, snapshotsInUse: [1] })
     harness.role('follower', 1)
     harness.commit(entry(1, 500))
     expect(harness.writes.length).toBe(0)
@@ -18,7 +18,7 @@ describe('the snapshots of a shard', () => {
     expect(harness.writes.length).toBe(1)
     harness.writes[0]?.done(null)
     expect(harness.stored).toEqual([{ type: 'raft.snapshotStored', index: 2, term: 1, totalBytes: 77 }])
-    expect(harness.lines).toContain('prune 2 through 2')
+    expect(harness.lines).toContain('prune to 2 through 2, leave 1')
     expect(harness.shard.status().snapshotIndex).toBe(2)
     expect(harness.writes.length).toBe(1)
     harness.commit(entry(4, 3_000))

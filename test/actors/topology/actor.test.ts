@@ -249,7 +249,8 @@ describe('the shell of a member', () => {
     const actor = createTopology({
       group: 1_024, genesis: genesisOf(), clock: { now: () => 7 }, log: silentLogger, limits,
       ports: {
-        raft: (event) => raft.push(event), snapshots, configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
+        raft: (event) => raft.push(event), snapshots, snapshotsInUse: () => [4],
+        configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),
         answer: (_, message) => answers.push(message), sendOrder: () => {}, onState: () => {}, quiet: () => {},
       },
       onFailure: (error) => failures.push(error),
@@ -293,6 +294,7 @@ describe('the shell of a member', () => {
     commit(1, asked(newborn(), fourth))
     actor.send({ type: 'shard.snapshotWanted' })
     done('write', null, { totalBytes: 12 })
+    expect(calls.at(-1)?.args[1]).toEqual({ newest: 2, inUse: [4] })
     done('prune', new Error('busy'))
     expect(raft).toEqual([{ type: 'raft.snapshotStored', index: 1, term: 1, totalBytes: 12 }])
     expect(actor.status().snapshotIndex).toBe(1)

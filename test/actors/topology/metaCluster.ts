@@ -115,6 +115,7 @@ const start = (cluster: Cluster, member: MetaMember): void => {
         raft: (event) => raft.send(event),
         snapshots: member.snapshots,
         configurationAt: () => raft.status().configuration,
+        snapshotsInUse: () => raft.snapshotsInUse(),
         answer: (_, message) => member.answers.push(message),
         sendOrder: (order) => answerOrder(cluster, member, order),
         onState: ({ epoch }) => member.epochs.push(epoch),
