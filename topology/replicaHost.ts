@@ -23,6 +23,7 @@ import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone } from './knownReplicas.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
 import type { Allowance } from '../actors/raft/allowance.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -43,6 +44,7 @@ import type { SnapshotStore } from '../storage/snapshotStore.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { Journeys } from './journeys.ts'
 import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
+import type { KnownReplica } from './knownReplicas.ts'
 import type { NodeInstruments } from './nodeOptions.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
@@ -145,11 +147,6 @@ interface Slot {
   /** Of the wal event whose answer is awaited. */
   ticket: number
   member: HostedReplica | HostedMeta | null
-}
-
-interface KnownReplica {
-  readonly generation: number
-  readonly isRemoved: boolean
 }
 
 interface Hosting {
@@ -287,10 +284,6 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
   }
 }
 
-const GENERATION_OF_GENESIS = 1
-/** A log that says nothing of it holds the replica that its group was born with. */
-const BORN_WITH_THE_GROUP: KnownReplica = { generation: GENERATION_OF_GENESIS, isRemoved: false }
-
 /** Brings what is hosted towards what is named. Called again whenever something it waited for has happened. */
 const review = (hosting: Hosting): void => {
   if (hosting.isStopped) return
@@ -316,7 +309,7 @@ const begin = (hosting: Hosting): void => {
 const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   const generation = generationOf(named.id)
   const known = hosting.known.get(named.group)
-  if (hasGone(hosting, named)) {
+  if (hasGone(hosting.known, named)) {
     hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known?.generation },
       'the log knows that this replica has gone: a newer map is waited for')
     return
@@ -326,11 +319,6 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   if (named.isUndone && !isHeld) return
   if (isHeld || !mayBegin(hosting, named)) openFromLog(hosting, named)
   else adopt(hosting, named)
-}
-
-const hasGone = ({ known }: Hosting, { group, id }: NamedReplica): boolean => {
-  const { generation, isRemoved } = known.get(group) ?? { generation: 0, isRemoved: false }
-  return generation > generationOf(id) || (generation === generationOf(id) && isRemoved)
 }
 
 /**
@@ -343,7 +331,7 @@ const goneIn = (hosting: Hosting): DamagedReplica[] => {
     const slot = slots.get(group)
     return slot?.named.id === id && slot.state === 'retiring'
   }
-  return options.named().filter((named) => hasGone(hosting, named) || isLeaving(named)).map(({ group, id }) => ({ group, id }))
+  return options.named().filter((named) => hasGone(hosting.known, named) || isLeaving(named)).map(({ group, id }) => ({ group, id }))
 }
 
 /** A damaged log may have lost the record of a replica that was here: nobody can know, so only one that is new since then begins. */
