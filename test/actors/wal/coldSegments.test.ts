@@ -130,7 +130,8 @@ describe('a segment that is read to be copied', () => {
       },
     })
     isUp = true
-    for (let index = 9; reads === 0; index += 1) {
+    const hasBegun = (): boolean => reads > 0
+    for (let index = 9; !hasBegun(); index += 1) {
       rig.append(BUSY, { entries: [entryOf(index, { bytes: 1_500 })] })
       rig.clock.advance(1)
       if (index % 8 === 0) rig.compact(BUSY, { index: index - 1, term: 1 })
