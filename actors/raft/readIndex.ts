@@ -45,7 +45,7 @@ import type { Received } from './presentation.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
-/** Milliseconds that the wall clock gains between two looks at both, from which on that is a suspend: far above slewing, far below a lease. */
+/** What the wall clock gains between two looks at both, in ms, is a suspend from here on: far above slewing, far below a lease. */
 const SUSPEND_MS_MIN = 10
 
 type Read = Extract<RaftLocalEvent, { type: 'raft.read' }>
