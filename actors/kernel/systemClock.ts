@@ -1,4 +1,7 @@
-/** The real clock, for production: `performance.now`, `Date.now`, `setTimeout` and `setImmediate` behind the port. */
+/**
+ * The real clock, for production: `performance.now`, `Date.now`, `setTimeout` and `setImmediate` behind the port. The first stands still
+ * while the machine is suspended.
+ */
 
 import type { Clock } from './clock.ts'
 

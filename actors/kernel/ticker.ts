@@ -1,10 +1,11 @@
 /**
  * Ticks: how time reaches the cores. One timer per node; each tick says how many tick lengths have passed since the last one.
  *
- * A process that was stopped (SIGSTOP, a long collection, a suspended machine) wakes in the poll phase of its event loop: seconds of
+ * A process that was stopped (SIGSTOP, a long collection) wakes in the poll phase of its event loop: seconds of
  * buffered messages are handed out before any timer fires. A deposed leader would then execute that backlog without knowing that it
  * slept. So whoever receives from outside calls `catchUp` first: when a tick is overdue it is delivered before the message
- * (test: "a stopped leader that wakes up executes none of its backlog").
+ * (test: "a stopped leader that wakes up executes none of its backlog"). Nobody counts the time in which the machine was suspended: the
+ * monotonic clock stands still in it. What relies on real time asks the wall clock, too (actors/raft/readIndex.ts).
  */
 
 import type { Cancel, Clock } from './clock.ts'

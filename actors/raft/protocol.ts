@@ -89,7 +89,7 @@ export type RaftMessage =
   /** One piece of the leader's snapshot file. `crc` covers `bytes`. The receiver verifies the whole file before it counts. */
   | { readonly type: 'raft.snapshotChunk'; readonly term: Term; readonly snapshotTerm: Term; readonly snapshotIndex: Index
       readonly offset: number; readonly totalBytes: number; readonly crc: number; readonly bytes: Uint8Array }
-  /** `nextOffset` is what the receiver has, contiguous from 0; equal to the total when it is verified, installed and durable. */
+  /** `nextOffset` is what the receiver has, contiguous from 0; the total, when it is verified, installed and durable; not before that. */
   | { readonly type: 'raft.snapshotAccepted'; readonly term: Term; readonly snapshotIndex: Index; readonly nextOffset: number }
   | { readonly type: 'raft.snapshotRefused'; readonly term: Term; readonly snapshotIndex: Index
       readonly reason: 'older' | 'damaged' | 'noSpace' }
@@ -134,8 +134,8 @@ export type RaftLocalEvent =
   | { readonly type: 'wal.appended'; readonly ticket: number; readonly submittedTerm: Term; readonly lastIndex: Index }
   | { readonly type: 'wal.stalled'; readonly stalled: boolean }
   | { readonly type: 'raft.propose'; readonly proposal: number; readonly payload: Uint8Array }
-  /** Asks for a read index. Reads of a turn share one round. */
-  | { readonly type: 'raft.read'; readonly read: number; readonly now: number; readonly lease: boolean }
+  /** Asks for a read index. Reads of a turn share one round. Both clocks: by them a lease tells that this machine was suspended. */
+  | { readonly type: 'raft.read'; readonly read: number; readonly now: number; readonly wallMs: number; readonly lease: boolean }
   /** End of a turn of the event loop: replication and rounds gathered during the turn are sent now. */
   | { readonly type: 'raft.flush'; readonly now: number }
   /** A later turn of the event loop: the shard is given the next portion of what is committed. */

@@ -23,6 +23,11 @@
  * transfers apart. So until then, by this leader's monotonic clock and less a margin for clocks that run differently, no other
  * leader exists. A member that has just started has forgotten it, and so grants nothing for one maximum election timeout.
  *
+ * Monotonic clocks stand still while a machine is suspended, and there the others elect somebody. Ticks say nothing of that time. The wall
+ * clock does, once it is right again: where it has gained on the monotonic one, rounds sent until then carry no lease any more (test:
+ * "the lease does not outlast a suspend of the machine ..."). A wall clock that was set forward costs a round. One that stood still as
+ * well, as in some pauses of virtual machines, is not noticed: docs/GUARANTEES.md.
+ *
  * Answers to heartbeats may leave before the follower's term is durable. They promise no term and no entry, only that the follower knew
  * no newer leader, which stays true whatever it forgets: votes are durable before they are given, so the term in which it could have
  * helped another leader is not forgotten. And the stickiness a crash forgets is covered by the silence of a started member.
@@ -40,6 +45,9 @@ import type { Received } from './presentation.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
+/** What the wall clock gains between two looks at both, in ms, is a suspend from here on: far above slewing, far below a lease. */
+const SUSPEND_MS_MIN = 10
+
 type Read = Extract<RaftLocalEvent, { type: 'raft.read' }>
 
 export const isSettled = (core: RaftCore): boolean => core.commitIndex >= core.leading.noopIndex
@@ -49,6 +57,7 @@ export const handleRead = (core: RaftCore, event: Read): void => {
   core.now = event.now
   leading.quietTicks = 0
   if (event.lease) {
+    compareClocks(core, event)
     if (isLeaseValid(core)) core.effects.push({ type: 'raft.readReady', read: event.read, index: core.commitIndex, term: core.term })
     else core.effects.push({ type: 'raft.readRefused', read: event.read, reason: 'leaseUnavailable' })
     return
@@ -71,10 +80,18 @@ export const refuseWaitingReads = (core: RaftCore): void => {
   for (const read of core.leading.gatheredReads) refuseRead(core, { read })
 }
 
+/** Both times were read together. */
+export const compareClocks = (core: RaftCore, { now, wallMs }: { readonly now: number; readonly wallMs: number }): void => {
+  const aheadMs = wallMs - now
+  if (aheadMs - core.wallAheadMs > SUSPEND_MS_MIN) core.leading.suspendedAt = now
+  core.wallAheadMs = aheadMs
+}
+
 const isLeaseValid = (core: RaftCore): boolean => {
   const { timing, leading } = core
   const leaseMs = timing.electionTicksMin * timing.tickMs * (1 - timing.leaseDriftPercent / 100)
   return isSettled(core) && leading.transfer === null && !leading.isLeaseVoid && core.now - quorumSentAt(core) < leaseMs
+    && quorumSentAt(core) > leading.suspendedAt
 }
 
 /** When the newest round was sent that a quorum has answered; infinite for a group of one, whose quorum is itself. */

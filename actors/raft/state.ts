@@ -153,6 +153,8 @@ export interface Leading {
   transfer: Transfer | null
   /** TimeoutNow was sent in this term; it may still arrive, so no lease holds any more. */
   isLeaseVoid: boolean
+  /** Monotonic time when this machine was last seen to have been suspended: no round sent by then carries a lease. */
+  suspendedAt: number
 }
 
 export interface RaftCore {
@@ -168,6 +170,8 @@ export interface RaftCore {
   /** The newest monotonic and wall time that an event brought, in milliseconds. */
   now: number
   wallMs: number
+  /** How far the wall clock was ahead of the monotonic one when both were last read together (readIndex.ts). */
+  wallAheadMs: number
 
   role: RaftRole
   term: Term
@@ -243,7 +247,7 @@ export const createCore = (input: RaftInput): RaftCore => {
   const isAlone = isSoleMember(configuration, self) && isSoleMember(membership.configuration, self)
   const core: RaftCore = {
     self, timing, limits: input.limits, random: input.random, crc32: input.crc32, allowance: input.allowance, effects: [],
-    now: input.now, wallMs: input.wallMs,
+    now: input.now, wallMs: input.wallMs, wallAheadMs: input.wallMs - input.now,
     role: 'follower', term, vote, leader: '',
     log, membership,
     commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false,
@@ -293,7 +297,7 @@ export const createFollowing = (verifiedIndex: Index): Following => ({
 export const createLeading = (now: number): Leading => ({
   progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
   round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
-  gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false,
+  gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false, suspendedAt: Number.NEGATIVE_INFINITY,
 })
 
 export const send = (core: RaftCore, to: ReplicaId, message: RaftMessage): void => {

@@ -9,7 +9,7 @@ import { isCommitStalled, isQuorumLost, tickCommitStall } from './checkQuorum.ts
 import { isElectionDue, tickCampaign } from './election.ts'
 import { tickTransfer } from './leadershipTransfer.ts'
 import { isPresenting, tickPresenting } from './presentation.ts'
-import { startRound } from './readIndex.ts'
+import { compareClocks, startRound } from './readIndex.ts'
 import { isAnyAwaited, resendToSilent } from './replication.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
@@ -40,6 +40,7 @@ export const resetElectionTimer = (core: RaftCore): void => {
 export const handleTick = (core: RaftCore, { ticks, now, wallMs }: Tick): void => {
   core.now = now
   core.wallMs = wallMs
+  compareClocks(core, { now, wallMs })
   core.electionTicks += ticks
   core.ticksSinceLeader += ticks
   core.freshTicks = Math.max(0, core.freshTicks - ticks)

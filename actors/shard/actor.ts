@@ -162,7 +162,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
         })
         ports.raft(effect)
         return
-      case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
+      case 'raft.read': ports.raft({ ...effect, now: clock.now(), wallMs: clock.wall() }); return
       case 'shard.flushWanted': ports.requestFlush(); return
       case 'shard.serving': ports.serving(effect.serving, effect.term); return
       case 'shard.drainSlot': ports.drainSlot(effect.drain); return

@@ -54,7 +54,7 @@ export interface TopologyOptions {
   readonly group: GroupId
   /** Equal on every member: the state before the first entry. */
   readonly genesis: Genesis
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'wall'>
   readonly log: Logger
   readonly recorder?: Recorder | undefined
   readonly limits?: Partial<TopologyLimits>
@@ -111,7 +111,7 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
   const perform = (effect: TopologyEffect): void => {
     switch (effect.type) {
       case 'raft.propose': ports.raft(effect); return
-      case 'raft.read': ports.raft({ ...effect, now: clock.now() }); return
+      case 'raft.read': ports.raft({ ...effect, now: clock.now(), wallMs: clock.wall() }); return
       case 'topology.answer': ports.answer(effect.to, effect.message); return
       case 'topology.order': ports.sendOrder(effect.order); return
       case 'topology.applied': applied(effect.state); return

@@ -241,6 +241,32 @@ describe('thesis 6.4.1, the lease', () => {
     expect(lease(h)).toBe('ready')
   })
 
+  test.each([
+    ['the next read', () => {}], ['a tick', (h: Harness) => h.tickOnly(1, 1)],
+  ])('does not outlast a suspend of the machine, which %s notices, and comes back with the next round', (_who, look) => {
+    const h = withLease()
+    const round = roundOf(h)
+    h.advance(100)
+    h.member(1).wallMs += 30_000
+    look(h)
+    expect(lease(h)).toBe('leaseUnavailable')
+    // What waited at the socket was asked before.
+    say(h, 3, acked(round))
+    expect(lease(h)).toBe('leaseUnavailable')
+    h.advance(50)
+    h.tickOnly(1, 2)
+    say(h, 2, acked(roundOf(h)))
+    expect(lease(h)).toBe('ready')
+  })
+
+  test('outlasts a wall clock that is set back, or slewed', () => {
+    const h = withLease()
+    h.member(1).wallMs -= 30_000
+    expect(lease(h)).toBe('ready')
+    h.member(1).wallMs += 10
+    expect(lease(h)).toBe('ready')
+  })
+
   test('of a group of one always holds', () => {
     const h = createHarness({ size: 1 })
     h.tick(21)

@@ -205,7 +205,7 @@ const start = (world: World, member: HarnessMember): void => {
     random: createRandom((world.options.seed ?? 1) * 1_000 + number * 10 + member.life),
     crc32: (bytes) => crc32(bytes),
     now: world.now,
-    wallMs: member.wallMs,
+    wallMs: member.wallMs + world.now,
   })
   const { core } = member
   member.shell = createShell({
@@ -431,8 +431,9 @@ const harnessOf = (world: World): Harness => {
     core.electionTicks = core.electionTimeout
     tickMember(member(number), 0)
   }
+  const clocksOf = ({ wallMs }: HarnessMember) => ({ now: world.now, wallMs: wallMs + world.now })
   const tickMember = (target: HarnessMember, ticks: number): void =>
-    dispatch(world, target, { type: 'tick', ticks, now: world.now, wallMs: target.wallMs + world.now })
+    dispatch(world, target, { type: 'tick', ticks, ...clocksOf(target) })
   return {
     members: world.members,
     network: world.network,
@@ -451,9 +452,7 @@ const harnessOf = (world: World): Harness => {
       return mail !== undefined
     },
     writeOne: (number) => writeOne(member(number)),
-    flush: (number) => {
-      flush(world, member(number))
-    },
+    flush: (number) => { flush(world, member(number)) },
     stabilize: settle,
     tick: (count = 1) => {
       for (let i = 0; i < count; i += 1) {
@@ -477,7 +476,7 @@ const harnessOf = (world: World): Harness => {
     read: (number, lease = false) => {
       world.counter += 1
       world.safety.readAsked(world.counter)
-      dispatch(world, member(number), { type: 'raft.read', read: world.counter, now: world.now, lease })
+      dispatch(world, member(number), { type: 'raft.read', read: world.counter, ...clocksOf(member(number)), lease })
       return world.counter
     },
     order: (number, order) => {

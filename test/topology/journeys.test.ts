@@ -150,7 +150,7 @@ describe('on the leader', () => {
     propose(12)
     expect(told).toEqual([])
     journeys.arrived(shard, origin, request, trace)
-    journeys.toRaft(shard, { type: 'raft.read', read: 1, now: 0, lease: false })
+    journeys.toRaft(shard, { type: 'raft.read', read: 1, now: 0, wallMs: 0, lease: false })
     propose(13)
     expect(told).toEqual([])
   })

@@ -153,7 +153,7 @@ describe('the shell', () => {
     member.send({ type: 'raft.flush', now: 70 })
     sync()
     member.send({ type: 'raft.propose', proposal: 7, payload: new Uint8Array([1]) })
-    member.send({ type: 'raft.read', read: 8, now: 71, lease: false })
+    member.send({ type: 'raft.read', read: 8, now: 71, wallMs: 71, lease: false })
     member.send({ type: 'raft.flush', now: 71 })
     sync()
     const roles = shard.flatMap((event) =>

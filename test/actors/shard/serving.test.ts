@@ -59,7 +59,7 @@ describe('a serving shard', () => {
     const one = harness.ask([get('k')])
     const other = harness.ask([get('k'), get('none')])
     harness.flush()
-    expect(harness.reads).toEqual([{ type: 'raft.read', read: 1, lease: false, now: 1_000 }])
+    expect(harness.reads).toEqual([{ type: 'raft.read', read: 1, lease: false, now: 1_000, wallMs: 0 }])
     const entries = harness.takeAll()
     harness.send({ type: 'raft.readReady', read: 1, index: 2, term: 1 })
     expect(harness.answers).toEqual([])

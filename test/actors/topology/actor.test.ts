@@ -247,7 +247,7 @@ describe('the shell of a member', () => {
       receive: note('receive'), finishReceive: note('finishReceive'), clear: note('clear'),
     }
     const actor = createTopology({
-      group: 1_024, genesis: genesisOf(), clock: { now: () => 7 }, log: silentLogger, limits,
+      group: 1_024, genesis: genesisOf(), clock: { now: () => 7, wall: () => 7 }, log: silentLogger, limits,
       ports: {
         raft: (event) => raft.push(event), snapshots, snapshotsInUse: () => [4],
         configurationAt: () => ({ epoch: 0, voters: [], outgoing: [], learners: [] }),

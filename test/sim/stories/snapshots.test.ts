@@ -145,3 +145,19 @@ test('a member that dies while it writes its own snapshot starts from the one be
   story.until('it has all', () => hasAll(story, victim))
   story.end()
 })
+
+/** Its shard is written faster than a snapshot travels: three newer ones are stored before the first has arrived. */
+test('a follower that needs a snapshot catches up while everybody writes', () => {
+  const raftLimits = { ...small.raftLimits, chunksInFlightMax: 1 }
+  const story = tellStory(410, { ...small, raftLimits, network: { loss: 0, duplication: 0, delayMsMean: 10, reorderMsMax: 0 } })
+  story.settledLeader()
+  const away = someFollower(story)
+  story.isolate(away)
+  for (let i = 0; i < 60; i += 1) story.insist('put', `k${i}`, 'v'.repeat(600))
+  story.heal()
+  const isNear = (): boolean => story.revision(story.leader()) - story.revision(away) < 5
+  let writes = 0
+  while (!isNear() && writes < 200) story.insist('put', `k${writes += 1}`, 'w'.repeat(600))
+  expect(isNear()).toBe(true)
+  story.end()
+})
