@@ -7,7 +7,6 @@
  */
 
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
-import type { SpanContext } from '@opentelemetry/api'
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type * as Resources from '@opentelemetry/resources'
 import type { Resource } from '@opentelemetry/resources'
@@ -30,7 +29,7 @@ export interface OtlpIdentity {
 type ResourcesPackage = Pick<typeof Resources, 'detectResources' | 'envDetector' | 'resourceFromAttributes'>
 type Exporter = Pick<OTLPTraceExporter, 'export' | 'shutdown'>
 type ReadableSpan = Parameters<Exporter['export']>[0][number]
-type Filled<Type> = { -readonly [Name in keyof Type]: Type[Name] }
+type ReadableDraft = { -readonly [Name in keyof ReadableSpan]: ReadableSpan[Name] }
 
 /** Of an exporter's result. */
 const SUCCESS = 0
@@ -61,9 +60,9 @@ export const openOtlpExporter = async (
   const [exporters, resources] = await Promise.all([loadPackage(packages[protocol], load), loadPackage(RESOURCES, load)])
   const { OTLPTraceExporter: Exporter } = exporters as { readonly OTLPTraceExporter: new (config: { url: string }) => Exporter }
   const exporter = new Exporter({ url })
-  const readable = createReadables(resourceOf(identity, resources as ResourcesPackage))
+  const readable = readableBy(resourceOf(identity, resources as ResourcesPackage))
   return {
-    send: (spans, done) => exporter.export(readable(spans), ({ code, error }) => {
+    send: (spans, done) => exporter.export(spans.map(readable), ({ code, error }) => {
       done((code as number) === SUCCESS ? null : new Error(reasonOf(error), { cause: error }))
     }),
     shutdown: () => {
@@ -113,77 +112,32 @@ const scope = { name: 'shardkv' } as const
 const failed = { code: SpanStatusCode.ERROR }
 const unset = { code: SpanStatusCode.UNSET }
 
-/** A span as the exporter reads it, and the objects in it that are filled anew for each. */
-interface Readable {
-  readonly span: Omit<Filled<ReadableSpan>, 'parentSpanContext'> & { parentSpanContext: SpanContext | undefined }
-  readonly own: Filled<SpanContext>
-  readonly parent: Filled<SpanContext>
-  readonly start: Time
-  readonly end: Time
-  readonly duration: Time
-}
-
-/** Seconds and nanoseconds. */
-type Time = [number, number]
-
 /**
- * The spans of one export, in objects that are filled again for the next: made anew they were a sixth of all that tracing allocates. So an
- * export must be over before the next begins, and it holds what it was given no longer than that.
- *
- * Limit: as many as the largest export has had, about 700 bytes each.
+ * Field by field, and made anew for each export: objects that are kept and filled again are no longer young, and V8 has to look through all
+ * of them for the young texts that they were given.
  */
-const createReadables = (resource: Resource): ((spans: readonly FinishedSpan[]) => ReadableSpan[]) => {
-  const made: Readable[] = []
-  return (spans) => {
-    while (made.length < spans.length) made.push(emptyReadable(resource))
-    return spans.map((span, i) => filled(made[i] as Readable, span))
-  }
-}
-
-const emptyReadable = (resource: Resource): Readable => {
-  const own = emptyContext()
-  const start: Time = [0, 0]
-  const end: Time = [0, 0]
-  const duration: Time = [0, 0]
-  const span = {
-    name: '', kind: SpanKind.INTERNAL, spanContext: () => own, parentSpanContext: undefined,
-    startTime: start, endTime: end, duration, ended: true, status: unset,
-    attributes: {}, links: [], events: [], resource, instrumentationScope: scope,
+const readableBy = (resource: Resource) => (span: FinishedSpan): ReadableSpan => {
+  const { name, kind, traceId, spanId, flags, parentId, isParentRemote, startMs, endMs, attributes, links, isFailed } = span
+  const spanContext = { traceId, spanId, traceFlags: flags, isRemote: false }
+  const readable: ReadableDraft = {
+    name, kind: kinds[kind], spanContext: () => spanContext,
+    startTime: timeOf(startMs), endTime: timeOf(endMs), duration: timeOf(endMs - startMs), ended: true,
+    status: isFailed ? failed : unset,
+    attributes, links: links.length === 0 ? unlinked : links.map(linkTo), events: eventless,
+    resource, instrumentationScope: scope,
     droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0,
   }
-  return { span, own, parent: emptyContext(), start, end, duration }
-}
-
-const emptyContext = (): SpanContext => ({ traceId: '', spanId: '', traceFlags: 0, isRemote: false })
-
-const filled = ({ span, own, parent, start, end, duration }: Readable, finished: FinishedSpan): ReadableSpan => {
-  const { name, kind, traceId, spanId, flags, parentId, isParentRemote, startMs, endMs, attributes, links, isFailed } = finished
-  span.name = name
-  span.kind = kinds[kind]
-  own.traceId = traceId
-  own.spanId = spanId
-  own.traceFlags = flags
-  parent.traceId = traceId
-  parent.spanId = parentId
-  parent.traceFlags = flags
-  parent.isRemote = isParentRemote
-  span.parentSpanContext = parentId === '' ? undefined : parent
-  setTime(start, startMs)
-  setTime(end, endMs)
-  setTime(duration, endMs - startMs)
-  span.status = isFailed ? failed : unset
-  span.attributes = attributes
-  span.links = links.length === 0 ? unlinked : links.map(linkTo)
-  return span as ReadableSpan
+  if (parentId !== '') readable.parentSpanContext = { traceId, spanId: parentId, traceFlags: flags, isRemote: isParentRemote }
+  return readable
 }
 
 const unlinked: ReadableSpan['links'] = []
+const eventless: ReadableSpan['events'] = []
 
 const linkTo = ({ traceId, spanId, flags }: TraceContext): ReadableSpan['links'][number] =>
   ({ context: { traceId, spanId, traceFlags: flags, isRemote: false } })
 
-const setTime = (time: Time, ms: number): void => {
+const timeOf = (ms: number): [number, number] => {
   const seconds = Math.floor(ms / MS_PER_SECOND)
-  time[0] = seconds
-  time[1] = Math.min(999_999_999, Math.round((ms - seconds * MS_PER_SECOND) * NANOS_PER_MS))
+  return [seconds, Math.min(999_999_999, Math.round((ms - seconds * MS_PER_SECOND) * NANOS_PER_MS))]
 }

@@ -18,7 +18,7 @@ const EVERY_MS = 1_000
 const RETRY_MS = 5_000
 
 export interface SpanExporter {
-  /** Calls back once. Not asked again before. */
+  /** Calls back once. */
   readonly send: (spans: readonly FinishedSpan[], done: (error: Error | null) => void) => void
   readonly shutdown: () => void
 }
