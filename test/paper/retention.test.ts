@@ -53,13 +53,18 @@ const ticksUntil = (h: Harness, every: number, isTrue: () => boolean): number =>
   return ticks
 }
 
-test.each([30, 15, 8, 2])('a learner catches up while snapshots are stored every %d ticks, and then nothing is kept for it', (every) => {
+const learnerCatchesUp = (every: number): void => {
   const h = joining(filled())
   expect(ticksUntil(h, every, () => row(h, 4).state === 'replicate' && row(h, 4).keptBytesMax === 0)).toBeLessThan(40)
   for (let tick = 1; tick <= every; tick += 1) writeAndTick(h, tick, every)
   expect(keptEntries(h)).toBeLessThan(8 + every + 2)
   expect(h.member(1).disk.snapshots).toHaveLength(2)
-})
+}
+
+test('a learner catches up while snapshots are stored now and then, and then nothing is kept for it', () => learnerCatchesUp(30))
+test('a learner catches up while snapshots are stored every 15 ticks, and then nothing is kept for it', () => learnerCatchesUp(15))
+test('a learner catches up while snapshots are stored every 8 ticks, and then nothing is kept for it', () => learnerCatchesUp(8))
+test('a learner catches up while snapshots are stored all the time, and then nothing is kept for it', () => learnerCatchesUp(2))
 
 test('a voter that lags catches up as well, however slowly its disk writes', () => {
   const h = filled()
@@ -134,9 +139,7 @@ describe('an installation that takes longer than retries', () => {
     expect(ticksUntil(h, 20, () => row(h, 4).state === 'replicate')).toBeLessThan(5)
   })
 
-  test.each([
-    ['reaches', 45, 0, null], ['does not reach', 10, 10, { acknowledgedBytes: 0 }],
-  ] as const)('counts also when another transfer was begun meanwhile, and the log %s that far back', (_how, every, after, transfer) => {
+  const begunMeanwhile = (every: number, after: number, transfer: object | null): void => {
     const h = installing()
     const sent = must(row(h, 4).transfer, 'a transfer')
     h.setRoute((mail) => !isFor(4)(mail))
@@ -149,5 +152,10 @@ describe('an installation that takes longer than retries', () => {
     expect(row(h, 4)).toMatchObject({ matchIndex: sent.index, deliveredBytes: deliveredBytes + sent.totalBytes, transfer })
     h.frozenDisks.clear()
     expect(ticksUntil(h, 999, () => row(h, 4).state === 'replicate')).toBeLessThan(100)
+  }
+
+  test('counts also when another transfer was begun meanwhile, and the log reaches that far back', () => begunMeanwhile(45, 0, null))
+  test('counts also when another transfer was begun meanwhile, and the log does not reach that far back', () => {
+    begunMeanwhile(10, 10, { acknowledgedBytes: 0 })
   })
 })

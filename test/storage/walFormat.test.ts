@@ -77,7 +77,8 @@ describe('the documented format', () => {
   })
 
   test('every test it names exists', () => {
-    const files = ['./recoveryTorture', '../actors/wal/wal', '../actors/wal/torture', '../actors/wal/property', '../actors/wal/replicas']
+    const logTests = ['wal', 'torture', 'property', 'replicas', 'coldSegments'].map((name) => `../actors/wal/${name}`)
+    const files = ['./recoveryTorture', ...logTests]
     const sources = files.map((path) => `${path}.test.ts`).map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('\n')
     const races = /## Races[\s\S]*?## What remains/.exec(readFileSync(page, 'utf8'))?.[0].replace(/\s+/g, ' ') ?? ''
     const names = [...races.matchAll(/(?:Tests?: |, )\*([^*]+)\*/g)].map((match) => (match[1] ?? '').replace(/, \.\.\.$/, ''))

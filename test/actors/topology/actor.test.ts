@@ -294,7 +294,7 @@ describe('the shell of a member', () => {
     commit(1, asked(newborn(), fourth))
     actor.send({ type: 'shard.snapshotWanted' })
     done('write', null, { totalBytes: 12 })
-    expect(calls.at(-1)?.args[1]).toEqual({ newest: 2, inUse: [4] })
+    expect(calls.at(-1)?.args[1]).toEqual({ newest: 2, through: 1, inUse: [4] })
     done('prune', new Error('busy'))
     expect(raft).toEqual([{ type: 'raft.snapshotStored', index: 1, term: 1, totalBytes: 12 }])
     expect(actor.status().snapshotIndex).toBe(1)
