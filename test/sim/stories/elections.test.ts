@@ -197,9 +197,9 @@ test('two that would lead and do not hear each other: one of them does, and the 
 })
 
 /**
- * Found by the chaos lane on a machine with ten times more to do than it could (seed 15880): campaign after campaign was not decided, and a
- * shard had nobody for 30 s. Of 160 seeds one in seven takes longer than 15 s here, and none takes 40. Seconds are half of a node's, because
- * ticks are.
+ * Found by the chaos lane on a machine with ten times more to do than it could (seed 15880): campaign after campaign was not decided, and
+ * a shard had nobody for 30 s. Of 160 seeds one in seven takes longer than 15 s here, and none takes 40. Seconds are half of a node's,
+ * because ticks are.
  */
 test.each([
   114, 116, 120,
