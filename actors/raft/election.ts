@@ -18,7 +18,7 @@
 import { touchHardState } from './durability.ts'
 import { lastIndexOf, lastTermOf } from './log.ts'
 import { isVoter } from './membership.ts'
-import { isAcceptedBy, isTrusted, presentTo } from './presentation.ts'
+import { isAcceptedBy, isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused, notePromise } from './promises.ts'
 import { voteResult } from './quorum.ts'
 import { configurationOf, isSelfVoter, send } from './state.ts'
@@ -54,8 +54,9 @@ export const askForVotes = (core: RaftCore): void => {
   const { voters, outgoing } = configurationOf(core)
   const log = { lastTerm: lastTermOf(core.log), lastIndex: lastIndexOf(core.log) }
   for (const voter of new Set([...voters, ...outgoing])) {
-    if (voter === core.self || campaign.votes.has(voter) || isRefused(core, voter)) continue
-    if (!isAcceptedBy(core, voter)) presentTo(core, voter)
+    if (voter === core.self || campaign.votes.has(voter)) continue
+    if (isRefused(core, voter)) tellRefused(core, voter)
+    else if (!isAcceptedBy(core, voter)) presentTo(core, voter)
     else if (core.role === 'candidate') send(core, voter, { type: 'raft.requestVote', term, ...log, transfer: campaign.isTransfer })
     else send(core, voter, { type: 'raft.requestPreVote', term: term + 1, ...log })
   }
@@ -147,7 +148,7 @@ const isUpToDate = (core: RaftCore, lastTerm: Term, lastIndex: Index): boolean =
 /** Sends the vote that is owed, if it is on disk. */
 export const sendDurableVote = (core: RaftCore): void => {
   const { following, vote, term, wallMs } = core
-  if (!following.owesVote || vote === '' || !core.durability.isHardStateDurable) return
+  if (!following.owesVote || vote === '' || !isAcceptedBy(core, vote) || !core.durability.isHardStateDurable) return
   following.owesVote = false
   send(core, vote, { type: 'raft.voteGranted', term, wallMs })
 }

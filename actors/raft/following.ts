@@ -18,6 +18,7 @@ import { membershipChanged } from './peers.ts'
 import { knownTermAt, send } from './state.ts'
 import { resetElectionTimer } from './timers.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
+import { isAcceptedBy } from './presentation.ts'
 import type { Received } from './presentation.ts'
 import type { Entry, Index, Term } from './protocol.ts'
 import type { RaftCore } from './state.ts'
@@ -110,7 +111,8 @@ const reject = (core: RaftCore, { from, prevIndex, prevTerm }: Append): void => 
 /** Accepts what is verified and durable, once it is worth saying. */
 export const answerAppend = (core: RaftCore): void => {
   const { following, durability } = core
-  if (core.leader === '' || core.leader === core.self || !durability.isHardStateDurable) return
+  // What was taken before the presentation was renewed is promised when the leader has accepted that.
+  if (core.leader === '' || !isAcceptedBy(core, core.leader) || !durability.isHardStateDurable) return
   const matchIndex = Math.min(following.verifiedIndex, durability.durableIndex)
   const isComplete = matchIndex === following.verifiedIndex
   if (!(following.owesAnswer && isComplete) && matchIndex <= following.answeredIndex) return

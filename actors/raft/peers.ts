@@ -25,7 +25,8 @@ export const progressFor = (core: RaftCore, event: { readonly term: number, read
 /** A configuration was appended, or one was cut. */
 export const membershipChanged = (core: RaftCore): void => {
   const configuration = configurationOf(core)
-  for (const peer of core.presenting.accepted) if (!isCurrent(configuration, peer)) core.presenting.accepted.delete(peer)
+  const { accepted, renewed } = core.presenting
+  for (const known of [accepted, renewed]) for (const peer of known.keys()) if (!isCurrent(configuration, peer)) known.delete(peer)
   if (core.role !== 'leader') return
   const { progress } = core.leading
   const peers = peersOf(core)

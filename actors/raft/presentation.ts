@@ -35,7 +35,9 @@
  *   2. It presents to n1, shows that it lives, and shows less than n2 has promised n1. It is refused, halts, and its process ends.
  *   3. n2 goes on, and n1 has no longer any use for it: what it says may be the other's. One more failure, and the group stands still.
  * Rule: whoever speaks as a refused replica is told which start was refused. That one halts. A living one, which n1 had accepted, renews
- * its presentation: what is durable now, under a new incarnation, and n1 judges it as any other. All it has promised was durable before.
+ * its presentation to n1: what is durable now, under a new incarnation, and n1 judges it as any other. All it has promised was durable
+ * before, and until n1 has accepted it again it promises n1 nothing: not what it took before and its disk completes meanwhile (test: "of
+ * which it hears late, ...").
  */
 
 import { must } from '../kernel/assert.ts'
@@ -45,7 +47,7 @@ import { lastIndexOf, termAt } from './log.ts'
 import { acceptsPresentation, isAcceptedStart, isRefused, promiseOf } from './promises.ts'
 import { configurationOf, peersOf, send, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import type { RaftEvent, RaftMessage } from './protocol.ts'
+import type { Presentation, RaftEvent, RaftMessage } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
 export type Received<Type extends RaftMessage['type']> = Extract<RaftEvent, { type: Type; from: ReplicaId }>
@@ -59,12 +61,18 @@ export const isTrusted = (core: RaftCore, peer: ReplicaId): boolean => isAccepte
 export const isStranger = (core: RaftCore, peer: ReplicaId): boolean =>
   isRefused(core, peer) || !(isAcceptedBy(core, peer) || isCurrent(configurationOf(core), peer))
 
+/** What this member presents to that peer. */
+const presentationFor = ({ presenting }: RaftCore, peer: ReplicaId): Presentation => presenting.renewed.get(peer) ?? presenting.own
+
+const isOwn = (core: RaftCore, { from, incarnation }: { readonly from: ReplicaId; readonly incarnation: number }): boolean =>
+  incarnation === presentationFor(core, from).incarnation
+
 /** Presents to one peer, at most once a tick. */
 export const presentTo = (core: RaftCore, peer: ReplicaId): void => {
-  const { own, saidThisTick } = core.presenting
+  const { saidThisTick } = core.presenting
   if (saidThisTick.has(peer)) return
   saidThisTick.add(peer)
-  send(core, peer, { type: 'raft.present', ...own })
+  send(core, peer, { type: 'raft.present', ...presentationFor(core, peer) })
 }
 
 /** It presents to everybody, or has just presented to somebody and may do so again after this tick. */
@@ -81,15 +89,14 @@ export const tickPresenting = (core: RaftCore, ticks: number): void => {
   for (const peer of peersOf(core)) if (!isAcceptedBy(core, peer)) presentTo(core, peer)
 }
 
-export const handlePresentAccepted = (core: RaftCore, { from, incarnation }: Received<'raft.presentAccepted'>): void => {
-  if (incarnation !== core.presenting.own.incarnation || isAcceptedBy(core, from)) return
-  core.presenting.accepted.add(from)
+export const handlePresentAccepted = (core: RaftCore, event: Received<'raft.presentAccepted'>): void => {
+  if (!isOwn(core, event) || isAcceptedBy(core, event.from)) return
+  core.presenting.accepted.add(event.from)
   if (core.role === 'leader') wantFlush(core)
 }
 
 /** Meant for this start, not for an earlier one whose refusal came late, nor for a twin. */
-export const isOwnRefusal = (core: RaftCore, { incarnation }: Received<'raft.presentRefused'>): boolean =>
-  incarnation === core.presenting.own.incarnation
+export const isOwnRefusal = (core: RaftCore, event: Received<'raft.presentRefused'>): boolean => isOwn(core, event)
 
 /** The peer takes this member for the start that it refused, unless it is late: one way or the other a new judgement does no harm. */
 export const handleOthersRefusal = (core: RaftCore, { from }: Received<'raft.presentRefused'>): void => {
@@ -97,8 +104,9 @@ export const handleOthersRefusal = (core: RaftCore, { from }: Received<'raft.pre
   if (!isAcceptedBy(core, from) || presenting.saidThisTick.has(from) || !durability.isHardStateDurable) return
   const lastIndex = durability.durableIndex
   const lastTerm = must(termAt(log, lastIndex), 'only what is durable is compacted')
-  presenting.own = { incarnation: core.random.uint32(), term: core.term, vote: core.vote, lastTerm, lastIndex }
+  presenting.renewed.set(from, { incarnation: core.random.uint32(), term: core.term, vote: core.vote, lastTerm, lastIndex })
   presenting.accepted.delete(from)
+  presenting.ticks = 0
   presentTo(core, from)
 }
 
@@ -132,7 +140,7 @@ const challenge = (core: RaftCore, { from, incarnation, term, vote, lastTerm, la
 
 export const handlePresentChallenged = (core: RaftCore, event: Received<'raft.presentChallenged'>): void => {
   const { from, incarnation, challenge: asked } = event
-  if (incarnation !== core.presenting.own.incarnation || isAcceptedBy(core, from)) return
+  if (!isOwn(core, event) || isAcceptedBy(core, from)) return
   send(core, from, { type: 'raft.presentConfirmed', incarnation, challenge: asked })
 }
 

@@ -36,7 +36,7 @@
  */
 
 import { progressFor } from './peers.ts'
-import { isTrusted, presentTo } from './presentation.ts'
+import { isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused } from './promises.ts'
 import { quorumValue } from './quorum.ts'
 import { ROUNDS_REMEMBERED, configurationOf, send, wantFlush } from './state.ts'
@@ -123,8 +123,8 @@ export const startRound = (core: RaftCore): void => {
     leading.gatheredReads = []
   }
   for (const { id, matchIndex } of leading.progress.values()) {
-    if (isRefused(core, id)) continue
-    if (isTrusted(core, id)) {
+    if (isRefused(core, id)) tellRefused(core, id)
+    else if (isTrusted(core, id)) {
       const commitIndex = Math.min(core.commitIndex, matchIndex)
       send(core, id, { type: 'raft.heartbeat', term: core.term, commitIndex, round: leading.round })
     } else presentTo(core, id)

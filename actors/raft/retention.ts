@@ -40,7 +40,7 @@ const isKeptFor = ({ now, timing }: RaftCore, { keptBytesMax, contactSentAt }: P
 export const isTooMuchKept = (core: RaftCore, progress: Progress, index: Index): boolean => {
   if (progress.keptBytesMax === 0) return false
   let bytes = 0
-  for (let at = neededAfter(progress) + 1; at <= index; at += 1) {
+  for (let at = Math.max(neededAfter(progress), core.log.base.index) + 1; at <= index; at += 1) {
     const entry = entryAt(core.log, at)
     if (entry !== undefined) bytes += bytesOf(entry)
     if (bytes > progress.keptBytesMax) return true

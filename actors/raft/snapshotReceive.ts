@@ -24,6 +24,7 @@ import { lastIndexOf, resetTo, termAt } from './log.ts'
 import { createMembership } from './membership.ts'
 import { membershipChanged } from './peers.ts'
 import { send } from './state.ts'
+import { isAcceptedBy } from './presentation.ts'
 import type { Received } from './presentation.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Index, RaftLocalEvent } from './protocol.ts'
@@ -40,12 +41,15 @@ export const handleSnapshotChunk = (core: RaftCore, event: Chunk): void => {
   }
   hearLeader(core, from)
   const { following } = core
-  if (following.isInstalling) sayStillThere(core, event)
-  if (following.isInstalling || core.isRestoring) return
+  if (following.isInstalling) {
+    sayStillThere(core, event)
+    return
+  }
   if (snapshotIndex <= core.commitIndex) {
     refuse(core, from, snapshotIndex)
     return
   }
+  if (core.isRestoring) return
   if (termAt(core.log, snapshotIndex) === snapshotTerm) {
     fastForward(core, event)
     return
@@ -146,7 +150,7 @@ export const handleSnapshotInstalled = (core: RaftCore, event: Local<'raft.snaps
   following.isInstalling = false
   following.incoming = null
   if (event.index > core.commitIndex) takeForce(core, event)
-  if (incoming === null || incoming.term !== core.term || !core.durability.isHardStateDurable) return
+  if (incoming === null || incoming.term !== core.term || !core.durability.isHardStateDurable || !isAcceptedBy(core, incoming.from)) return
   following.verifiedIndex = Math.max(following.verifiedIndex, event.index)
   send(core, incoming.from, {
     type: 'raft.snapshotAccepted', term: core.term, snapshotIndex: event.index, nextOffset: incoming.totalBytes,

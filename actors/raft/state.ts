@@ -27,8 +27,9 @@ import type { RaftTiming } from './timing.ts'
 
 /** Which peers this member has presented itself to (presentation.ts). */
 export interface Presenting {
-  /** Of the start, or renewed since. */
-  own: Presentation
+  readonly own: Presentation
+  /** By the peer that has to judge it: what is presented to it since, in place of the start's. */
+  readonly renewed: Map<ReplicaId, Presentation>
   readonly accepted: Set<ReplicaId>
   /** Presented to since the last tick, or told of a refusal: a burst of appends is answered once. */
   readonly saidThisTick: Set<ReplicaId>
@@ -285,7 +286,7 @@ const createDurability = (lastIndex: Index): Durability => ({
 })
 
 const createPresenting = (own: Presentation): Presenting => ({
-  own, accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
+  own, renewed: new Map(), accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
 })
 
 export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0 })

@@ -7,22 +7,9 @@ import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { createHarness, idOf } from '../support/raftHarness.ts'
 import { append, createServing, createSolo, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
+import { answers, ownIncarnation, present, show } from '../support/presentations.ts'
 import { copyImage, createRaftDisk } from '../support/raftDisk.ts'
 import type { Harness } from '../support/raftHarness.ts'
-import type { RaftMessage } from '../../actors/raft/protocol.ts'
-
-type Present = Extract<RaftMessage, { type: 'raft.present' }>
-const present = (of: Partial<Present>): Present =>
-  ({ type: 'raft.present', incarnation: 77, term: 0, vote: '', lastTerm: 0, lastIndex: 0, ...of })
-const answers = (h: Harness): string[] => takeSent(h).map(({ to, message }) => `${to} ${message.type}`)
-/** A start that is alive presents itself, and repeats the challenge it is given. */
-const show = (h: Harness, from: number, presented: Present): void => {
-  say(h, from, presented)
-  const [challenged] = sentOf(takeSent(h), 'raft.presentChallenged')
-  expect(challenged?.incarnation).toBe(presented.incarnation)
-  say(h, from, { type: 'raft.presentConfirmed', incarnation: presented.incarnation, challenge: challenged?.challenge ?? 0 })
-}
-const ownIncarnation = (h: Harness): number => h.member(1).core.presenting.own.incarnation
 
 /** Member 1 has just started and knows nobody. */
 const started = (): Harness => createSolo({ isWarm: false })
@@ -379,55 +366,6 @@ describe('a presentation is judged when its start is known to live', () => {
     expect(takeSent(h).map(({ message }) => message)).toEqual([
       { type: 'raft.presentConfirmed', incarnation: ownIncarnation(h), challenge: 7 },
     ])
-  })
-})
-
-describe('a twin on an old copy of the directory, beside the living member', () => {
-  /** Member 1 leads, member 2 has accepted two entries; then somebody who lives presents as member 2 without the second. */
-  const withTwinRefused = (): Harness => {
-    const h = createHarness()
-    h.campaign(1)
-    h.propose(1, 'in the copy')
-    h.propose(1, 'and not in it')
-    h.tick(4)
-    say(h, 2, present({ incarnation: 99, term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 2 }))
-    const [asked] = sentOf(takeSent(h), 'raft.presentChallenged')
-    say(h, 2, { type: 'raft.presentConfirmed', incarnation: 99, challenge: asked?.challenge ?? 0 })
-    expect(h.member(1).core.promises.get(idOf(2))?.refused).toBe(99)
-    return h
-  }
-
-  test('is refused, and the living member, which is told, is counted on again', () => {
-    const h = withTwinRefused()
-    h.tick(60)
-    expect(h.member(1).core.promises.get(idOf(2))?.refused).toBeUndefined()
-    h.crash(3)
-    const proposal = h.propose(h.leader().number, 'by two')
-    h.tick(4)
-    expect(h.leader().core.commitIndex).toBe(h.leader().proposed.get(proposal)?.index)
-  })
-
-  test('is refused, and the other two elect a leader when one of them is lost', () => {
-    const h = withTwinRefused()
-    h.crash(3)
-    h.tick(120)
-    expect(h.leader().core.leading.noopIndex).toBeLessThanOrEqual(h.leader().core.commitIndex)
-    expect(h.members.map(({ core }) => core.quarantined)).toEqual([undefined, undefined, undefined])
-  })
-
-  test('of which the living member hears twice in a tick renews once, and not before its term is durable', () => {
-    const h = createServing()
-    const before = ownIncarnation(h)
-    const refusal = { type: 'raft.presentRefused', incarnation: 99, term: 1, index: 2 } as const
-    h.member(1).core.durability.isHardStateDurable = false
-    say(h, 2, refusal)
-    expect(ownIncarnation(h)).toBe(before)
-    h.member(1).core.durability.isHardStateDurable = true
-    say(h, 2, refusal)
-    say(h, 2, refusal)
-    expect(answers(h)).toEqual([`${idOf(2)} raft.present`])
-    expect(h.member(1).core.presenting.own).toMatchObject({ term: 1, vote: idOf(1), lastTerm: 1, lastIndex: 1 })
-    expect(ownIncarnation(h)).not.toBe(before)
   })
 })
 
