@@ -26,6 +26,7 @@ import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
 import { checkRouting } from './routingCheck.ts'
+import { statusAnswer } from './statusAnswer.ts'
 import { createTwinCheck } from './twinCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
 import type { Tick, Ticker } from '../actors/kernel/ticker.ts'
@@ -205,7 +206,8 @@ const openReplicas = (running: Running): void => {
   running.observation = openObservation(running)
   running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
     if (!isReplyAllowed(reply, settings.inboxPrefix)) return
-    ports.controlBus.publish(reply, new TextEncoder().encode(JSON.stringify(report(running))))
+    const sent = ports.controlBus.publish(reply, statusAnswer(report(running), ports.controlBus.status().maxPayloadBytes))
+    if (sent === 'tooLarge') ports.log.warn({ actor: 'node' }, 'the answer to a status question is larger than the broker takes')
   })
   parts.wal.send({ type: 'wal.level', level: running.live.state().level })
   parts.wal.send({ type: 'wal.open' })

@@ -116,5 +116,7 @@ export interface NodeReport {
   readonly metaHealth?: ReplicaHealth
   /** Absent before the node joins. */
   readonly gossip?: GossipReport
+  /** One message of the broker did not hold it all: no `load` is told, and so many replicas are not (topology/statusAnswer.ts). */
+  readonly shortened?: { readonly replicas: number }
   readonly replicas: readonly ReplicaReport[]
 }

@@ -1,6 +1,6 @@
 /** What the doctor says about the shards: leaders, damage, and replicas that do not keep up. */
 
-import { mergeReports } from '../status/merge.ts'
+import { isUntold, mergeReports } from '../status/merge.ts'
 import { note, ok, problem } from './finding.ts'
 import type { ClusterStatus } from '../status/merge.ts'
 import type { TimedReport } from '../status/collect.ts'
@@ -13,12 +13,22 @@ const LEADERS_UNEVEN = 2
 export const checkShards = ({ first, second }: Evidence): readonly Finding[] => {
   const before = merged(first)
   const after = merged(second)
-  return after === undefined ? [] : [checkLeaders(after), checkDamage(after), ...(before === undefined ? [] : [checkLag(before, after)])]
+  if (after === undefined) return []
+  const lag = before === undefined ? [] : [checkLag(before, after)]
+  return [...checkAnswers(after), checkLeaders(after), checkDamage(after), ...lag]
 }
 
 const merged = (reports: readonly TimedReport[]): ClusterStatus | undefined => mergeReports(reports.map(({ report }) => report))
 
-const checkLeaders = ({ shards, nodes }: ClusterStatus): Finding => {
+const checkAnswers = ({ shortened }: ClusterStatus): readonly Finding[] => {
+  if (shortened.length === 0) return []
+  return [note('answers', `those of ${shortened.join(', ')} are larger than the broker takes: not all replicas are told`,
+    'raise the broker\'s max_payload')]
+}
+
+const checkLeaders = (status: ClusterStatus): Finding => {
+  const { nodes } = status
+  const shards = status.shards.filter((shard) => !isUntold(status, shard))
   const without = shards.filter(({ leader }) => leader === null).map(({ id }) => id)
   if (without.length > 0) {
     return problem('leaders', `none for ${without.length === 1 ? 'shard' : 'shards'} ${without.join(', ')}: requests there fail`,
@@ -27,7 +37,8 @@ const checkLeaders = ({ shards, nodes }: ClusterStatus): Finding => {
   const led = nodes.filter(({ pid }) => pid !== null)
     .map(({ id }) => ({ id, count: shards.filter(({ leader }) => leader === id).length }))
   const busiest = led.toSorted((a, b) => b.count - a.count)[0]
-  const text = `every shard has one (${led.map(({ id, count }) => `${id} ${count}`).join(', ')})`
+  const all = shards.length === status.shards.length ? 'every shard' : `each of the ${shards.length} shards that are told`
+  const text = `${all} has one (${led.map(({ id, count }) => `${id} ${count}`).join(', ')})`
   const isUneven = busiest !== undefined && busiest.count > Math.ceil(shards.length / led.length) * LEADERS_UNEVEN
   return isUneven ? note('leaders', `${text}: unevenly`, 'they move back by themselves within a minute') : ok('leaders', text)
 }

@@ -1,7 +1,7 @@
 /**
  * Many nodes' reports as one picture of the cluster. A shard is described by the leader with the highest term among those that claim
  * it, since a deposed leader may not know yet; without one, by the best informed replica. Members that stayed silent are shown as
- * unreachable, not left out.
+ * unreachable, not left out. Where a node's answer leaves replicas out (topology/statusAnswer.ts), those that follow say who leads.
  */
 
 import { FIRST_LEVEL } from '../../topology/level.ts'
@@ -20,6 +20,8 @@ export interface ClusterStatus {
   readonly nodes: readonly NodeStatus[]
   /** What the newest map says of the nodes; empty where nobody says. */
   readonly places: readonly MemberPlace[]
+  /** The nodes whose answers leave replicas out, since the broker takes no larger ones. */
+  readonly shortened: readonly string[]
   readonly shards: readonly ShardStatus[]
 }
 
@@ -38,6 +40,7 @@ export type Sees = Readonly<Record<PeerState, readonly string[]>>
 
 export interface ReplicaStatus {
   readonly node: string
+  /** As its node tells it; `unreachable` when that is silent, `untold` when its answer leaves the replica out. */
   readonly role: string
   /** What the leader knows to be durable there; null when no leader says. */
   readonly matchIndex: number | null
@@ -47,7 +50,7 @@ export interface ReplicaStatus {
 
 export interface ShardStatus {
   readonly id: number
-  /** Null when no node that answered leads it. */
+  /** Null when no node that answered leads it; it may be one whose answer leaves it out when there are no `replicas` either. */
   readonly leader: string | null
   readonly term: number
   readonly commitIndex: number
@@ -65,7 +68,8 @@ export const mergeReports = (all: readonly NodeReport[]): ClusterStatus | undefi
   const reports = largestCluster(all)
   const newest = reports.toSorted((a, b) => b.epoch - a.epoch)[0]
   if (newest === undefined) return undefined
-  const shards = Array.from({ length: newest.shardCount }, (_, id) => shardStatus(id, placedOf(reports, id)))
+  const shortened = reports.filter((report) => (report.shortened?.replicas ?? 0) > 0).map(({ node }) => node.id).toSorted(byNumber)
+  const shards = Array.from({ length: newest.shardCount }, (_, id) => shardStatus(id, placedOf(reports, id), shortened))
   return {
     cluster: newest.cluster,
     epoch: newest.epoch,
@@ -75,9 +79,13 @@ export const mergeReports = (all: readonly NodeReport[]): ClusterStatus | undefi
     broker: { ...newest.broker, routing: worstRouting(reports) },
     nodes: nodesOf(newest.members, reports),
     places: newest.places ?? [],
+    shortened,
     shards,
   }
 }
+
+/** Nobody's answer had room for it. */
+export const isUntold = ({ shortened }: ClusterStatus, { replicas }: ShardStatus): boolean => shortened.length > 0 && replicas.length === 0
 
 const waitingFor = ({ level = FIRST_LEVEL, members }: NodeReport, reports: readonly NodeReport[]): readonly string[] => {
   const knows = (report: NodeReport): boolean => (report.node.levels?.max ?? FIRST_LEVEL) > level
@@ -119,7 +127,7 @@ export const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en
 const placedOf = (reports: readonly NodeReport[], shard: number): readonly Placed[] => reports.flatMap(({ node, replicas }) =>
   replicas.filter((replica) => replica.shard === shard).map((replica) => ({ node: node.id, replica })))
 
-const shardStatus = (id: number, placed: readonly Placed[]): ShardStatus => {
+const shardStatus = (id: number, placed: readonly Placed[], shortened: readonly string[]): ShardStatus => {
   const byTerm = placed.toSorted((a, b) => b.replica.term - a.replica.term || b.replica.commitIndex - a.replica.commitIndex)
   const leader = byTerm.find(({ replica }) => replica.role === 'leader')
   const best = leader ?? byTerm[0]
@@ -127,18 +135,22 @@ const shardStatus = (id: number, placed: readonly Placed[]): ShardStatus => {
   const names = [...new Set([...placed.map(({ node }) => node), ...Object.keys(match).map(nodeName)])].toSorted(byNumber)
   return {
     id,
-    leader: leader?.node ?? null,
+    leader: leader?.node ?? untoldLeader(placed, best?.replica.leader ?? '', shortened),
     term: best?.replica.term ?? 0,
     commitIndex: best?.replica.commitIndex ?? 0,
     appliedIndex: best?.replica.appliedIndex ?? 0,
     replicas: names.map((node) => {
       const own = placed.find((one) => one.node === node)?.replica
       const matchIndex = Object.entries(match).find(([name]) => nodeName(name) === node)?.[1] ?? null
-      const base = { node, role: roleOf(own, leader?.node === node), matchIndex }
+      const base = { node, role: own === undefined && shortened.includes(node) ? 'untold' : roleOf(own, leader?.node === node), matchIndex }
       return { ...base, ...illnessOf(own) }
     }),
   }
 }
+
+/** The node that the best informed replica names, when that node has answered and left its own replica out. */
+const untoldLeader = (placed: readonly Placed[], named: string, shortened: readonly string[]): string | null =>
+  (shortened.includes(named) && !placed.some(({ node }) => node === named) ? named : null)
 
 /** A node of an earlier version says only whether it is quarantined. */
 const illnessOf = (replica: ReplicaReport | undefined): Pick<ReplicaStatus, 'quarantined' | 'health'> => {

@@ -3,6 +3,7 @@
 import pc from 'picocolors'
 import { tabbed } from '../output.ts'
 import { table } from '../table.ts'
+import { isUntold } from './merge.ts'
 import type { ClusterStatus, ReplicaStatus, Sees, ShardStatus } from './merge.ts'
 
 const NAMES_SHOWN = 4
@@ -16,6 +17,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
   const lines = [
     `cluster ${status.cluster}, epoch ${status.epoch}, ${levelText(status, color)}${status.shardCount} shards`,
     `broker ${broker.url}, nats-server ${broker.version}, routing by ${routing}`,
+    ...(status.shortened.length === 0 ? [] : [color.yellow(shortenedText(status.shortened))]),
     '',
     table(['NODE', 'STATE', 'LEADS', 'SEES', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId, sees }) => [
       id,
@@ -28,7 +30,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
     '',
     table(['SHARD', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'REPLICAS (durable index)'], status.shards.map((shard) => [
       String(shard.id),
-      shard.leader ?? color.red('none'),
+      shard.leader ?? (isUntold(status, shard) ? '?' : color.red('none')),
       String(shard.term),
       String(shard.commitIndex),
       String(shard.appliedIndex),
@@ -37,6 +39,9 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
   ]
   return lines.join('\n')
 }
+
+const shortenedText = (nodes: readonly string[]): string =>
+  `shortened: the broker takes no larger answers of ${names(nodes)}, which leave replicas out; raise its max_payload`
 
 const levelText = ({ level, levelWaitsFor }: ClusterStatus, color: Colors): string => {
   if (level === null) return ''

@@ -54,11 +54,12 @@ export const scrollMax = (frame: Frame, view: Pick<View, 'rows' | 'hasFooter'>):
 
 const loadOf = ({ reads, writes }: ShardRow): number => reads.perSecond + writes.perSecond
 
-const summary = ({ cluster, broker, routing, reads, writes }: Frame, colors: Colors): readonly string[] => {
+const summary = ({ cluster, broker, routing, isShortened, reads, writes }: Frame, colors: Colors): readonly string[] => {
   const flow = (name: string, { perSecond, p50Ms, p99Ms }: Flow): string =>
     `${colors.bold(`${countText(perSecond)} ${name}/s`)}  p50 ${millis(p50Ms)}  p99 ${millis(p99Ms)} ms`.replaceAll('- ms', '-')
   const way = routing === 'broker' ? 'routing by the broker' : colors.yellow(`routing: ${routing}`)
-  return [`shardkv ${cluster}, ${broker}, ${way}`, `${flow('reads', reads)}    ${flow('writes', writes)}`]
+  const gap = isShortened ? colors.yellow(', max_payload too small for rates') : ''
+  return [`shardkv ${cluster}, ${broker}, ${way}${gap}`, `${flow('reads', reads)}    ${flow('writes', writes)}`]
 }
 
 const nodeLine = (node: NodeRow, columns: readonly number[], colors: Colors): string => {

@@ -49,6 +49,8 @@ export interface Frame {
   readonly cluster: string
   readonly broker: string
   readonly routing: string
+  /** The broker is too small for a node's answer, which leaves its loads out: rates are too low. */
+  readonly isShortened: boolean
   readonly seconds: number
   readonly reads: Flow
   readonly writes: Flow
@@ -69,7 +71,7 @@ export const frameOf = (before: readonly NodeReport[], after: readonly NodeRepor
   const reports = after.filter(({ cluster }) => cluster === status.cluster)
   const pairs = reports.map((report) => ({ report, earlier: before.find(({ node }) => node.bootId === report.node.bootId) }))
   const deltasOf = ({ report, earlier }: (typeof pairs)[number]): ReadonlyMap<number, Delta> => new Map(
-    earlier === undefined ? [] : report.replicas.map(({ shard, load }) =>
+    earlier === undefined || earlier.shortened !== undefined ? [] : report.replicas.map(({ shard, load }) =>
       [shard, deltaOf(earlier.replicas.find((one) => one.shard === shard)?.load, load)]))
   const deltas = pairs.map(deltasOf)
   const flow = (pick: keyof Delta, of: readonly (Delta | undefined)[]): Flow =>
@@ -79,6 +81,7 @@ export const frameOf = (before: readonly NodeReport[], after: readonly NodeRepor
     cluster: status.cluster,
     broker: `nats-server ${status.broker.version}`,
     routing: status.broker.routing,
+    isShortened: reports.some(({ shortened }) => shortened !== undefined),
     seconds,
     reads: flow('reads', all),
     writes: flow('writes', all),

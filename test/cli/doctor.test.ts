@@ -89,6 +89,14 @@ describe('finds, and says what to do about', () => {
     expect(worst(evidence)).toContainEqual({ check, level, found: expect.stringMatching(found), cure: expect.stringMatching(/.{10}/) })
   })
 
+  test('answers that the broker takes in part alone: what nobody tells is no damage', () => {
+    const second = reportsOf({}).map((one) => ({ ...one, shardCount: 9, shortened: { replicas: 7 } }))
+    const findings = worst(evidenceOf({}, { second: timed(second) }))
+    expect(findings).toEqual([
+      { check: 'answers', level: 'note', found: expect.stringContaining('n1, n2, n3'), cure: expect.stringContaining('max_payload') },
+    ])
+  })
+
   const skews = [[300, 'ok'], [502, 'ok'], [900, 'note'], [-900, 'note'], [5_001, 'ok'], [6_000, 'problem']] as const
   test.each<readonly [number, Finding['level']]>(skews)(
     'a clock that is %d ms off: %s, when the answer took as long as it may have', (wallMs, level) => {

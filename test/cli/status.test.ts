@@ -1,6 +1,7 @@
 /** `shardkv status`: many nodes' reports as one picture, in time. */
 
 import { describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
 import { reportOf } from '../../cli/status/collect.ts'
 import { mergeReports } from '../../cli/status/merge.ts'
 import { statusTable } from '../../cli/status/table.ts'
@@ -47,6 +48,42 @@ describe('merging', () => {
   test('nodes are sorted as a person counts', () => {
     const members = ['n10', 'n2', 'n1']
     expect(mergeReports([report('n1', [], { members })])?.nodes.map(({ id }) => id)).toEqual(['n1', 'n2', 'n10'])
+  })
+})
+
+describe('answers that leave replicas out', () => {
+  const shortened = (id: string, replicas: Parameters<typeof report>[1], count: number): NodeReport =>
+    report(id, replicas, { shortened: { replicas: count } })
+
+  test('a shard whose leader has no room for it is led by whom a follower names, and is not shown as damaged', () => {
+    const status = mergeReports([
+      shortened('n1', [replica(1, { role: 'leader', matchIndex: { 'n1:1': 5, 'n3:1': 4 } })], 1),
+      report('n2', [replica(0, { leader: 'n1' })]),
+      shortened('n3', [], 2),
+    ])
+    expect(status?.shortened).toEqual(['n1', 'n3'])
+    expect(status?.shards.map(({ leader, replicas }) => [leader, replicas.map(({ node, role }) => `${node} ${role}`)])).toEqual([
+      ['n1', ['n2 follower']], ['n1', ['n1 leader', 'n3 untold']],
+    ])
+  })
+
+  test('a follower is not believed of a leader that tells its replica itself', () => {
+    const status = mergeReports([shortened('n1', [replica(0, { leader: '' })], 1), report('n2', [replica(0, { leader: 'n1' })])])
+    expect(status?.shards[0]?.leader).toBeNull()
+  })
+
+  test('are told of, with the cure, and a shard that nobody tells is not said to have no leader', () => {
+    const status = must(mergeReports([shortened('n1', [replica(0, { role: 'leader' })], 1)]), 'a status')
+    const lines = statusTable(status, false).split('\n')
+    expect(lines).toContainEqual(expect.stringMatching(/^shortened: .* of n1, .*raise its max_payload$/))
+    expect(lines.find((line) => line.startsWith('1 '))).toMatch(/^1 +\? /)
+    const whole = must(mergeReports([report('n1', [replica(0, { role: 'leader' })])]), 'a status')
+    expect(statusTable(whole, false)).toMatch(/^1 +none /m)
+    expect(statusTable(whole, false)).not.toContain('shortened')
+  })
+
+  test('that leave loads out alone, take nothing from the status', () => {
+    expect(mergeReports([shortened('n1', [], 0)])?.shortened).toEqual([])
   })
 })
 

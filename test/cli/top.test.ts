@@ -58,6 +58,17 @@ describe('a frame', () => {
     expect([restarted.reads.perSecond, restarted.nodes[0]?.cpuPercent]).toEqual([0, null])
   })
 
+  test('makes no rates of answers that leave the loads out, and says so', () => {
+    const earlier = busy('n1', { reads: 900, writes: 90, cpuMs: 9_000 })
+    const cut = { ...earlier, replicas: earlier.replicas.map(({ load: _load, ...rest }) => rest), shortened: { replicas: 0 } }
+    const view = { columns: 120, rows: 24, scroll: 0, isSortedByLoad: false, hasFooter: false }
+    for (const [before, after, isShortened] of [[earlier, cut, true], [cut, earlier, false], [cut, cut, true]] as const) {
+      const one = frame([before], [after])
+      expect([one.reads.perSecond, one.isShortened]).toEqual([0, isShortened])
+      expect(drawFrame(one, view, plain)[0]?.includes('max_payload')).toBe(isShortened)
+    }
+  })
+
   test('shows members that are silent', () => {
     const { nodes } = frame([], [busy('n1', { reads: 0, writes: 0, cpuMs: 0 })])
     expect(nodes[2]).toMatchObject({ id: 'n3', state: 'unreachable', rssBytes: null })

@@ -16,6 +16,7 @@ import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
 import { parseExposition } from './exposition.ts'
 import { createVirtualWorld } from './virtual.ts'
+import type { MemoryBrokerOptions } from '../../bus/memory.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { FinishedSpan } from '../../observe/tracing/span.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
@@ -36,8 +37,10 @@ export interface NodeOfTest extends VirtualWorld {
 export const SHARDS_OF_TEST = 2
 
 /** Serves when this returns. */
-export const startNodeOfTest = (ports: Partial<NodeOptions['ports']> = {}): NodeOfTest => {
-  const world = createVirtualWorld({ mappings: { prefix: 'kv', shardCount: SHARDS_OF_TEST } })
+export const startNodeOfTest = (
+  ports: Partial<NodeOptions['ports']> = {}, brokerOptions: Omit<MemoryBrokerOptions, 'clock' | 'mappings'> = {},
+): NodeOfTest => {
+  const world = createVirtualWorld({ ...brokerOptions, mappings: { prefix: 'kv', shardCount: SHARDS_OF_TEST } })
   const { clock, broker, pass } = world
   const genesis = must(createGenesis({
     cluster: clusterId('0123456789abcdef'), members: [nodeId('n1')], shardCount: SHARDS_OF_TEST, replicationFactor: 1, createdAtMs: 1,
