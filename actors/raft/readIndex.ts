@@ -90,8 +90,9 @@ export const compareClocks = (core: RaftCore, { now, wallMs }: { readonly now: n
 const isLeaseValid = (core: RaftCore): boolean => {
   const { timing, leading } = core
   const leaseMs = timing.electionTicksMin * timing.tickMs * (1 - timing.leaseDriftPercent / 100)
-  return isSettled(core) && leading.transfer === null && !leading.isLeaseVoid && core.now - quorumSentAt(core) < leaseMs
-    && quorumSentAt(core) > leading.suspendedAt
+  const sentAt = quorumSentAt(core)
+  return isSettled(core) && leading.transfer === null && !leading.isLeaseVoid && core.now - sentAt < leaseMs
+    && sentAt > leading.suspendedAt
 }
 
 /** When the newest round was sent that a quorum has answered; infinite for a group of one, whose quorum is itself. */
