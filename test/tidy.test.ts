@@ -140,6 +140,11 @@ describe('every file', () => {
       lines.flatMap((line, i) => (line.length > LINE_COLUMNS_MAX ? [`${path}:${i + 1}: ${line.length}`] : [])))).toEqual([])
   })
 
+  test('has no two blank lines in a row, and none at its end; cure: one, and none', () => {
+    expect(each(files, ({ path, lines }) =>
+      lines.flatMap((line, i) => (line === '' && lines[i - 1] === '' ? [`${path}:${i + 1}`] : [])))).toEqual([])
+  })
+
   test('opens with a comment that says what it is', () => {
     expect(each(files, ({ path, text }) => {
       const header = /^(?:#![^\n]*\n)?\/\*\*[\s\S]*?\*\//.exec(text)?.[0] ?? ''

@@ -152,4 +152,3 @@ const stepTo = (state: ClusterState, { group, placement, move }: MoveOfGroup, st
 
 const withPlacement = (state: ClusterState, group: GroupKey, placement: Placement): Partial<ClusterState> =>
   (group === 'meta' ? { meta: placement } : { shards: state.shards.map((old, shard) => (shard === group ? placement : old)) })
-

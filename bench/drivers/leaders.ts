@@ -51,7 +51,6 @@ const leadersOf = (answer: Buffer | null): Leaders | null => {
   return { shardCount: map.shardCount, nodes: map.nodes, leaders, terms, isBalanced }
 }
 
-
 /** Null without an answer. */
 export const request = (bus: Bus, subject: string, data: Uint8Array): Promise<Buffer | null> => new Promise((resolve) => {
   bus.request(subject, data, { timeoutMs: REQUEST_TIMEOUT_MS }, (_failure, answer) =>

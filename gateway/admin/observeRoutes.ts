@@ -7,7 +7,6 @@ import { limit, moment, whole } from './numbers.ts'
 
 const LISTED_MAX = 64
 
-
 /** `a,b` is a or b, and `a,a` is a: nodes understand no list that is longer than what it can name. */
 const commaSeparated = z.string().transform((text) => [...new Set(text.split(','))])
 const listed = (pattern: RegExp, message: string) => commaSeparated

@@ -127,4 +127,3 @@ const optionsOf = (run: SimulatedRun): SimOptions => (run.faults === 'byHand' ? 
 const drawnOptions = ({ seed, nodes, shards, minutes }: DrawnRun): SimOptions => drawOptions(seed, {
   nodes: nodes ?? undefined, shards: shards ?? undefined, safetyMs: minutes === null ? undefined : minutes * MS_PER_MINUTE,
 })
-
