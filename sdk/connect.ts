@@ -84,7 +84,7 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
   const { servers, login } = placeOf(options)
   const giveUpAt = performance.now() + timeoutMs
   const opening = openBus({ ...options, ...login, servers })
-  const bus = await within(opening, { options, giveUpAt, late: (opened) => { opened.close() }, problem: () => '' })
+  const bus = await within(opening, { options, servers, giveUpAt, late: (opened) => { opened.close() }, problem: () => '' })
   const client = createClient({
     bus,
     clock: createSystemClock(),
@@ -97,7 +97,7 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
     },
   })
   try {
-    await within(client.ready(), { options, giveUpAt, problem: client.problem })
+    await within(client.ready(), { options, servers, giveUpAt, problem: client.problem })
   } catch (error) {
     client.fail('connecting failed')
     throw error
@@ -153,7 +153,7 @@ const refusalOf = (cause: unknown, servers: readonly string[]): ShardKvError => 
   return new UnavailableError(`${text} Is nats-server running there?`, details)
 }
 
-interface Patience<Result> {
+interface Patience<Result> extends Pick<Place, 'servers'> {
   readonly options: ConnectOptions
   readonly giveUpAt: number
   /** What to do with what comes after nobody waits for it any more. */
@@ -162,7 +162,7 @@ interface Patience<Result> {
 }
 
 /** Waits for a step of connecting, until its time is over or the signal says so. */
-const within = <Result>(step: Promise<Result>, { options, giveUpAt, late, problem }: Patience<Result>): Promise<Result> =>
+const within = <Result>(step: Promise<Result>, { options, servers, giveUpAt, late, problem }: Patience<Result>): Promise<Result> =>
   new Promise((resolve, reject) => {
     const { signal, prefix = 'kv' } = options
     let isOver = false
@@ -178,8 +178,7 @@ const within = <Result>(step: Promise<Result>, { options, giveUpAt, late, proble
     }
     const timer = setTimeout(() => {
       const last = problem() === '' ? '' : ` Last: ${problem()}.`
-      const where = placeOf(options).servers.join(', ')
-      const message = `No ShardKV cluster answers on prefix "${prefix}" at ${where}. Is one running there?${last}`
+      const message = `No ShardKV cluster answers on prefix "${prefix}" at ${servers.join(', ')}. Is one running there?${last}`
       if (end()) reject(new UnavailableError(message, { definite: true }))
     }, Math.max(1, giveUpAt - performance.now()))
     if (signal?.aborted === true) onAbort()

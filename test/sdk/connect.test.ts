@@ -43,6 +43,13 @@ describe('connect', () => {
     })
   })
 
+  test('names the addresses that it tried, whatever becomes of the list that it was given', async () => {
+    const servers = [server.url]
+    const refusal = connect({ servers, ...ann, prefix: 'nobody', timeoutMs: 300 })
+    servers[0] = 'nats://127.0.0.1:1'
+    await expect(refusal).rejects.toMatchObject({ message: expect.stringContaining(` at ${server.url}. `) })
+  })
+
   test('says when there is no broker', async () => {
     await expect(connect({ servers: 'nats://127.0.0.1:1' })).rejects.toMatchObject({
       code: 'UNAVAILABLE', message: expect.stringMatching(/No broker at nats:\/\/127\.0\.0\.1:1 accepts.*Is nats-server running/),
