@@ -1,6 +1,20 @@
 /**
- * Asks everybody who is there, and under which name: every node answers `kv.status`. A claim is an answer to this very question, so whoever
- * makes it was alive after it was asked.
+ * Asks everybody who is there, and under which name: every node answers `kv.status`. A claim is an answer to this very question, so
+ * whoever makes it was alive after it was asked.
+ *
+ * Nobody else can make one, as far as the broker's permissions go (bus/natsConfig.ts): a client may publish under the prefix alone, so it
+ * neither hears the question nor writes to the inbox. It can have nodes write there. Test: "a client that hears the answers to such a
+ * question, and has a node say what it stored as one":
+ *   1. A client stores a report in the name of n2 under a key. n2 starts and asks; the client hears what others answer, and so the inbox.
+ *   2. It reads its key with that inbox for the answer: a node sends the value there.
+ *   3. If n2 took that for a claim, any client could keep it from starting.
+ * Rule: reports have no headers, and all that a node answers with bytes of a client's choice has (`Kv-Status`); frames of the batch door
+ * are no JSON. The client can also have nodes report to that inbox. Those reports are true, and made after this process began, whose boot
+ * id is in the inbox.
+ *
+ * A subject of the nodes' own (`skv.`) would do no more yet. Of two processes of one name either may be of a version that knows
+ * `kv.status` alone, so both would have to count until a layout level rules such versions out (docs/adr/0008-layout-levels.md), and there
+ * is none so far.
  */
 
 import type { Bus, Inbound } from '../bus/port.ts'
@@ -49,6 +63,7 @@ export const askForClaim = (
 }
 
 const claimIn = (message: Inbound): NameClaim | null => {
+  if (message.headers !== undefined) return null
   try {
     const report = JSON.parse(new TextDecoder().decode(message.data)) as {
       cluster?: unknown; node?: { id?: unknown; bootId?: unknown }

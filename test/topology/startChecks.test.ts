@@ -5,6 +5,7 @@ import { checkIdentity } from '../../topology/identityCheck.ts'
 import { bootId, clusterId, nodeId } from '../../topology/ids.ts'
 import { checkRouting } from '../../topology/routingCheck.ts'
 import { createTwinCheck } from '../../topology/twinCheck.ts'
+import { startNodeOfTest } from '../support/nodeOfTest.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { RoutingVerdict } from '../../topology/routingCheck.ts'
 import type { Permissions } from '../../bus/memoryConnection.ts'
@@ -96,6 +97,41 @@ describe('the twin check', () => {
     check.suspect(older)
     pass(1_000)
     expect([inboxes.length, new Set(inboxes).size]).toEqual([8, 2])
+  })
+})
+
+describe('a client that hears the answers to such a question, and has a node say what it stored as one', () => {
+  const forged = JSON.stringify({ cluster, node: { id: 'n2', bootId: '00000000000000cc' } })
+  const n2 = { cluster, node: nodeId('n2'), boot: bootId('00000000000000dd') }
+
+  const open = () => {
+    const { broker, clock, client, pass, send } = startNodeOfTest()
+    send('kv.put.forged', forged)
+    const said: string[] = []
+    client.subscribe('_INBOX.n2.>', ({ subject, data }) => {
+      const text = new TextDecoder().decode(data)
+      said.push(text)
+      if (text !== forged) client.publish('kv.get.forged', new Uint8Array(0), { reply: subject })
+    })
+    pass(1_000)
+    return { pass, question: { bus: broker.connect({ name: 'n2' }), clock, identity: n2, statusSubject: 'kv.status' }, said }
+  }
+
+  test('keeps no node from starting', () => {
+    const { pass, question, said } = open()
+    let verdict: string | null | undefined
+    checkIdentity({ ...question, inbox: '_INBOX.n2.identity' }, (refusal) => { verdict = refusal })
+    pass(5_000)
+    expect([said.includes(forged), verdict]).toEqual([true, null])
+  })
+
+  test('ends no node that asks about an earlier life of its own', () => {
+    const { pass, question, said } = open()
+    let twins = 0
+    const check = createTwinCheck({ ...question, inboxPrefix: '_INBOX.n2.', onTwin: () => { twins += 1 } })
+    check.suspect(bootId('00000000000000cc'))
+    pass(5_000)
+    expect([said.includes(forged), twins]).toEqual([true, 0])
   })
 })
 
