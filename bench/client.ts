@@ -1,9 +1,10 @@
 /**
- * The measuring client, as a process of its own: node client.js '<ClientTask as JSON>'; prints its figures as JSON. A fresh process
- * for every run, so that no run inherits another's heap and compiled code, and so that its CPU time is its own.
+ * The measuring client, as a process of its own: node client.js '<ClientTask as JSON>' (clientOrder.ts); prints its figures as JSON. A
+ * fresh process for every run, so that no run inherits another's heap and compiled code, and so that its CPU time is its own.
  */
 
 import { createRandom } from '../actors/kernel/random.ts'
+import { taskOf } from './clientOrder.ts'
 import { connectDriver } from './drivers/connect.ts'
 import { createWorkload } from './load/workload.ts'
 import { runClosedLoop } from './load/closedLoop.ts'
@@ -32,6 +33,6 @@ const measure = (driver: Driver, workload: WorkloadSpec, loop: MeasuredLoop): Pr
   }
 }
 
-const figures = await run(JSON.parse(process.argv[2] ?? '') as ClientTask)
+const figures = await run(taskOf(process.argv[2] ?? '', process.env))
 process.stdout.write(`${JSON.stringify(figures)}\n`)
 process.exit()

@@ -2,6 +2,8 @@
 
 import { fileURLToPath } from 'node:url'
 import { createMachineHost } from '../topology/launcher/machineHost.ts'
+import { orderOf } from './clientOrder.ts'
+import type { RunOptions } from '../topology/launcher/machineHost.ts'
 import type { DriverName, DriverTarget } from './drivers/port.ts'
 import type { ClosedLoop } from './load/closedLoop.ts'
 import type { Fill } from './load/fill.ts'
@@ -36,14 +38,15 @@ export const runFloodClient = async (task: ClientTask & { readonly loop: { reado
 
 const runToEnd = async (task: ClientTask, program: string): Promise<unknown> => {
   const timeoutMs = task.loop.warmUpMs + task.loop.durationMs + CLIENT_GRACE_MS
-  return await figuresOf('the measuring client', process.execPath, { args: [program, JSON.stringify(task)], timeoutMs })
+  const { argument, env } = orderOf(task)
+  return await figuresOf('the measuring client', process.execPath, { args: [program, argument], timeoutMs, env })
 }
 
 /** Runs a program to its end; its last line is JSON. */
 export const figuresOf = async (
-  name: string, program: string, { args, timeoutMs }: { readonly args: readonly string[]; readonly timeoutMs: number },
+  name: string, program: string, { args, ...options }: RunOptions & { readonly args: readonly string[] },
 ): Promise<unknown> => {
-  const { code, output } = await createMachineHost().run(program, args, { timeoutMs })
+  const { code, output } = await createMachineHost().run(program, args, options)
   const last = output.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || !last.startsWith('{')) throw new Error(`${name} ended with ${code}: ${output}`)
   return JSON.parse(last)

@@ -1,10 +1,12 @@
 /** Flags shared by the questions. Every flag is also an environment variable, as in the command line tool (cli/flags.ts). */
 
 import { InvalidArgumentError } from 'commander'
-import { flag, prefixFlag, wholeNumber } from '../cli/flags.ts'
+import { splitBrokerUrls } from '../bus/brokerUrls.ts'
+import { flag, prefixFlag, wholeNumber, withLoginFlags } from '../cli/flags.ts'
 import { productDrivers } from './drivers/port.ts'
 import { distributions } from './load/workload.ts'
 import type { Command } from 'commander'
+import type { ClusterFlags } from '../cli/flags.ts'
 import type { DriverName } from './drivers/port.ts'
 import type { Distribution } from './load/workload.ts'
 
@@ -30,9 +32,9 @@ export interface DriverFlags {
   readonly driver: DriverName
 }
 
-export interface TargetFlags extends DriverFlags {
+/** Without `servers` a cluster is started, and the login means nothing. */
+export interface TargetFlags extends DriverFlags, Omit<ClusterFlags, 'servers'> {
   readonly servers?: readonly string[]
-  readonly prefix: string
 }
 
 /** A parser for whole numbers separated by commas. */
@@ -58,15 +60,16 @@ export const withInFlightFlag = (command: Command, depths: readonly number[]): C
   .addOption(flag('--inflight <counts>', 'operations in flight, separated by commas')
     .argParser(wholeNumbers(1, IN_FLIGHT_MAX)).default(depths, depths.join(',')))
 
-export const withTargetFlags = (command: Command): Command => withDriverFlag(command)
-  .addOption(flag('--servers <urls>', 'a cluster that runs already; default: one of three nodes is started').argParser(serverUrls))
+export const withTargetFlags = (command: Command): Command => withLoginFlags(withDriverFlag(command)
+  .addOption(flag('--servers <urls>', 'a cluster that runs already; default: one of three nodes is started').argParser(serverUrls)))
   .addOption(prefixFlag())
 
 export const withDriverFlag = (command: Command): Command => command
   .addOption(flag('--driver <name>', 'how the client asks ShardKV').choices(productDrivers).default(productDrivers[0]))
 
+/** What else may be wrong with them is said without repeating them, since a login may be in them (cli/broker.ts). */
 const serverUrls = (text: string): readonly string[] => {
-  const urls = text.split(',').map((url) => url.trim()).filter((url) => url !== '')
+  const urls = splitBrokerUrls(text)
   if (urls.length === 0) throw new InvalidArgumentError('It is a list of addresses such as nats://127.0.0.1:4222.')
   return urls
 }

@@ -44,14 +44,17 @@ export const prefixFlag = (): Option => flag('--prefix <prefix>', 'the public su
 
 const withBrokerFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => {
   const usual = splitBrokerUrls(env['NATS_URL'] ?? SERVERS_DEFAULT)
-  return command
+  return withLoginFlags(command
     .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
-      .argParser(splitBrokerUrls).default(usual, printable(usual)))
-    .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
-    .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
-    .addOption(flag('--inbox-prefix <subject>', 'where this user may hear answers, in or under _INBOX')
-      .argParser(inboxPrefix).default(INBOX_PREFIX_DEFAULT))
+      .argParser(splitBrokerUrls).default(usual, printable(usual))))
 }
+
+/** What is in BrokerFlags beside the addresses. */
+export const withLoginFlags = (command: Command): Command => command
+  .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
+  .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
+  .addOption(flag('--inbox-prefix <subject>', 'where this user may hear answers, in or under _INBOX')
+    .argParser(inboxPrefix).default(INBOX_PREFIX_DEFAULT))
 
 /** For the help: without logins. */
 const printable = (urls: readonly string[]): string => {

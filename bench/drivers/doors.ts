@@ -36,9 +36,9 @@ export interface Doors {
 }
 
 export const openDoors = async (
-  { servers, prefix }: DriverTarget, hear: (door: Door, frame: NodeFrame) => void,
+  { servers, prefix, login }: DriverTarget, hear: (door: Door, frame: NodeFrame) => void,
 ): Promise<Doors> => {
-  const bus = await connectNats({ servers, name: 'shardkv bench/batches' })
+  const bus = await connectNats({ ...login, servers, name: 'shardkv bench/batches' })
   const { shardCount, nodes, ...first } = await awaitLeaders(bus, prefix)
   let { leaders } = first
   const doors = new Map<NodeId, Door>()
@@ -47,7 +47,7 @@ export const openDoors = async (
     const answer = await request(bus, subject, encodeClientFrame({ kind: 'hello', protocol: PROTOCOL }))
     const welcome = answer === null ? null : frameOf(answer)
     if (welcome?.kind !== 'welcome') throw new Error(`${node} does not open a session`)
-    const inbox = `_INBOX.${randomBytes(INBOX_BYTES).toString('hex')}`
+    const inbox = `${login?.inboxPrefix ?? '_INBOX'}.${randomBytes(INBOX_BYTES).toString('hex')}`
     const door: Door = {
       node, session: welcome.session, sequence: 0,
       send: (frame) => bus.publish(subject, frame, { reply: inbox }) === 'sent',

@@ -3,6 +3,8 @@
  * application would have it.
  */
 
+import type { NatsOptions } from '../../bus/nats.ts'
+
 /** How ShardKV can be asked; the first is the default. */
 export const productDrivers = ['sdk', 'batch', 'requests'] as const
 export type DriverName = (typeof productDrivers)[number] | 'floor'
@@ -17,8 +19,13 @@ export interface Driver {
   readonly close: () => Promise<void>
 }
 
+/** As whom to enter the broker, and under which inbox to hear answers there. */
+export type DriverLogin = Pick<NatsOptions, 'user' | 'pass' | 'token' | 'inboxPrefix'>
+
 export interface DriverTarget {
   readonly servers: readonly string[]
   /** The public prefix of the cluster. */
   readonly prefix: string
+  /** Absent where the broker lets everybody in. Never on a command line (clientOrder.ts). */
+  readonly login?: DriverLogin
 }

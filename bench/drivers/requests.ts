@@ -8,8 +8,8 @@ import type { Answer, Driver, DriverTarget } from './port.ts'
 const REQUEST_TIMEOUT_MS = 5_000
 const NOTHING = new Uint8Array(0)
 
-export const connectRequests = async ({ servers, prefix }: DriverTarget): Promise<Driver> => {
-  const bus = await connectNats({ servers, name: 'shardkv bench/requests' })
+export const connectRequests = async ({ servers, prefix, login }: DriverTarget): Promise<Driver> => {
+  const bus = await connectNats({ ...login, servers, name: 'shardkv bench/requests' })
   const ask = (op: 'put' | 'get', key: string, value: Uint8Array): Promise<Answer> => new Promise((resolve) => {
     const built = requestSubject(prefix, op, key)
     if (!built.ok) throw new Error(built.reason)

@@ -3,8 +3,9 @@
 import { OverloadedError, connect } from '../../sdk/index.ts'
 import type { Answer, Driver, DriverTarget } from './port.ts'
 
-export const connectSdk = async ({ servers, prefix }: DriverTarget): Promise<Driver> => {
-  const kv = await connect({ servers, prefix, name: 'shardkv bench/sdk' })
+export const connectSdk = async ({ servers, prefix, login = {} }: DriverTarget): Promise<Driver> => {
+  const { pass: password, ...rest } = login
+  const kv = await connect({ ...rest, password, servers, prefix, name: 'shardkv bench/sdk' })
   return {
     put: (key, value) => kv.put(key, value).then(ok, answerOf),
     get: (key) => kv.get(key).then(ok, answerOf),

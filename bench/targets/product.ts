@@ -28,8 +28,8 @@ type StartLocalCluster = typeof startLocalCluster
 
 let started = 0
 
-export const runningProduct = (servers: readonly string[], prefix: string, driver: DriverName): ProductTarget =>
-  productAt({ name: 'product', driver, at: { servers, prefix }, pids: {}, stop: async () => {} })
+export const runningProduct = (at: DriverTarget, driver: DriverName): ProductTarget =>
+  productAt({ name: 'product', driver, at, pids: {}, stop: async () => {} })
 
 const productAt = (target: Omit<ProductTarget, 'ask'>, clientProgram?: string): ProductTarget => ({
   ...target,

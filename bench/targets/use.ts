@@ -1,7 +1,9 @@
 /** Targets for the time of a question. */
 
+import { brokerOf } from '../../cli/broker.ts'
 import { runningProduct, startProduct } from './product.ts'
-import type { DriverName } from '../drivers/port.ts'
+import type { ClusterFlags } from '../../cli/flags.ts'
+import type { DriverName, DriverTarget } from '../drivers/port.ts'
 import type { TargetFlags } from '../flags.ts'
 import type { ProductTarget, Target } from './port.ts'
 
@@ -35,8 +37,13 @@ export const withTargets = async <Started extends Target>(
 }
 
 /** A cluster of our own, or the one that `--servers` names. */
-export const productOf = ({ servers, prefix, driver }: TargetFlags) => async (): Promise<ProductTarget> =>
-  (servers === undefined ? await startProduct(driver) : runningProduct(servers, prefix, driver))
+export const productOf = ({ servers, ...flags }: TargetFlags) => async (): Promise<ProductTarget> =>
+  (servers === undefined ? await startProduct(flags.driver) : runningProduct(placeOf({ ...flags, servers }), flags.driver))
+
+export const placeOf = (flags: ClusterFlags): DriverTarget => {
+  const { servers, ...login } = brokerOf(flags)
+  return { servers, prefix: flags.prefix, login }
+}
 
 /** A cluster of our own, whose processes are known. */
 export const withOwnProduct = (
