@@ -38,7 +38,7 @@ let changes = 0
 export const createAdmin = ({ nodes, log }: AdminOptions): Admin => {
   const ask = async (path: string, method: string, headers: Record<string, string>): Promise<Answer | null> => {
     for (const node of nodes()) {
-      const port = portOf(log(node))
+      const port = adminPortOf(log(node))
       const answer = port === null ? null : await tryNode(`http://127.0.0.1:${port}${path}`, { method, headers })
       if (answer !== null && answer.status < UNAVAILABLE) return answer
     }
@@ -76,7 +76,7 @@ const decisionOf = (answer: Answer | null): Decision => {
 }
 
 /** Of its newest process; a node tells its port when it has one. */
-const portOf = (log: string): number | null => {
+export const adminPortOf = (log: string): number | null => {
   const found = [...log.matchAll(/"port":(\d+),"hasAdmin":true/g)].at(-1)?.[1]
   return found === undefined ? null : Number(found)
 }

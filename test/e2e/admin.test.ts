@@ -5,9 +5,9 @@ import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { portOf } from '../support/adminPort.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import type { EventsAnswer, NodesAnswer, PlanAnswer } from '../../gateway/admin/views.ts'
-import type { TestCluster } from '../../chaos/ground/cluster.ts'
 
 const TOKEN = 'a-token-for-this-test'
 const DEADLINE_MS = 40_000
@@ -40,9 +40,6 @@ const ask = (port: number, path: string, { method = 'GET', headers = {}, body = 
     request.on('error', reject)
     request.end(body)
   })
-
-const portOf = (running: TestCluster, node: TestCluster['members'][number]): number =>
-  Number(/"port":(\d+),"hasAdmin":true/.exec(running.log(node))?.[1])
 
 const freePort = (): Promise<number> => new Promise((resolve) => {
   const server = createServer().listen(0, '127.0.0.1', () => {

@@ -16,6 +16,7 @@ import { parse } from 'yaml'
 import { must } from '../../actors/kernel/assert.ts'
 import { isServing, leadersOf } from '../../chaos/ground/cluster.ts'
 import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
+import { portOf } from '../support/adminPort.ts'
 import { floodBatchDoor } from '../support/batchFlood.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { parseExposition } from '../support/exposition.ts'
@@ -92,9 +93,6 @@ const isFired = (alert: string, now: Scrapes, before: Scrapes): boolean => {
     return scrape !== null && earlier !== null && earlier !== undefined && fired(scrape, earlier, thresholdOf(alert))
   })
 }
-
-const portOf = (running: TestCluster, node: NodeId): number =>
-  Number([...running.log(node).matchAll(/"port":(\d+),"hasAdmin"/g)].at(-1)?.[1] ?? 0)
 
 const scrape = async (running: TestCluster): Promise<Scrapes> => new Map(await Promise.all(running.members.map(
   async (node): Promise<[NodeId, Scrape | null]> => {

@@ -6,6 +6,7 @@ import { startLoad } from '../../chaos/clients/load.ts'
 import { sdkOver } from '../../chaos/clients/sdk.ts'
 import { askForReports, brief } from '../../chaos/ground/reports.ts'
 import { connect, text } from '../../sdk/index.ts'
+import { portOf } from '../support/adminPort.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { judge } from '../support/judge.ts'
 import type { Bus } from '../../bus/port.ts'
@@ -37,10 +38,8 @@ const hasReplicas = (id: string, count: number) => (reports: readonly NodeReport
   return serving.size === SHARDS && all.length === 3 * SHARDS && replicasOf(reports, id) === count
 }
 
-const adminOf = (running: TestCluster): readonly string[] => {
-  const ports = running.members.map((node) => /"port":(\d+),"hasAdmin":true/.exec(running.log(node))?.[1] ?? 0)
-  return ['--admin', ports.map((port) => `http://127.0.0.1:${port}`).join(',')]
-}
+const adminOf = (running: TestCluster): readonly string[] =>
+  ['--admin', running.members.map((node) => `http://127.0.0.1:${portOf(running, node)}`).join(',')]
 
 describe('a fourth node', () => {
   test('comes and goes while a client writes: nothing fails, nothing is lost', async () => {

@@ -10,6 +10,7 @@ import { traceQuestionSubject, traceWildcard } from '../../bus/subjects.ts'
 import { recordOf } from '../../observe/recorder/record.ts'
 import { encodeJson } from '../../observe/recorder/wire.ts'
 import { CLUSTER } from '../../chaos/ground/cluster.ts'
+import { portOf } from '../support/adminPort.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { until } from '../support/until.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
@@ -19,9 +20,6 @@ const TEST_MS_MAX = 240_000
 const WAIT_MS_MAX = 90_000
 
 const cluster = clusterOfTest()
-
-const portOf = (running: TestCluster, node: TestCluster['members'][number]): number =>
-  Number(/"port":(\d+),"hasAdmin":true/.exec(running.log(node))?.[1])
 
 interface Feed {
   readonly records: ActorRecord[]
