@@ -96,6 +96,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
       marks.onMail(mail)
     },
     onView: marks.onView,
+    onMap: marks.onMap,
     ledgerObserver: {
       onStep: (shard, entry, step) => marks.onStep({ shard, entry, step }),
       onExpired: marks.onExpired,

@@ -1,0 +1,69 @@
+/**
+ * What people change about the cluster's map and think better of, beside what mapFaults.ts has: drains that are undone or forced, nodes
+ * that are removed, another number of replicas, other zones. Drawn from a stream of their own (faults.ts).
+ *
+ * Fewer replicas and damaged disks do not go together: nobody who gives up replicas can know that what is left is damaged. So in a run one
+ * of the two comes first, and the other never.
+ */
+
+import { between, pick } from '../actors/kernel/random.ts'
+import { REPLICATION_FACTORS, activeNodes, hostedOn, presentNodes } from '../actors/topology/clusterState.ts'
+import { ask, mapFaults } from './mapFaults.ts'
+import type { Cluster } from './cluster.ts'
+import type { FaultAction } from './faultContext.ts'
+import type { MapChangeKind } from './options.ts'
+
+/** Long enough for some replicas to have moved, and for a small node to have left. */
+const UNDONE_MS_MAX = 3_000
+const ZONES = ['', 'east', 'west']
+
+/** Whether replicas may be given up; if so, no disk is damaged from now on. */
+const mayThin = (cluster: Cluster): boolean => {
+  if (cluster.machines.some(({ isDamaged }) => isDamaged)) return false
+  cluster.isThinned = true
+  return true
+}
+
+const undoDrain: FaultAction = (context, machine) => {
+  const { random, timeline } = context
+  mapFaults.leave(context, machine)
+  timeline.schedule(between(random, 0, UNDONE_MS_MAX), () => ask(context, machine, (state) => {
+    const node = pick(random, presentNodes(state).filter(({ state: at }) => at === 'draining'))?.id
+    return node === undefined ? undefined : { kind: 'activateNode', node }
+  }))
+}
+
+const forceDrain: FaultAction = (context, machine) => {
+  ask(context, machine, (state) => {
+    const node = pick(context.random, activeNodes(state))?.id
+    return node === undefined || !mayThin(context.cluster) ? undefined : { kind: 'drainNode', node, isForced: true }
+  })
+}
+
+/** Nobody who carries something can be removed. */
+const removeIdle: FaultAction = (context, machine) => {
+  ask(context, machine, (state) => {
+    const node = pick(context.random, activeNodes(state).filter(({ id }) => hostedOn(state, id).length === 0))?.id
+    return node === undefined ? undefined : { kind: 'removeNode', node }
+  })
+}
+
+const setReplicas: FaultAction = (context, machine) => {
+  ask(context, machine, (state) => {
+    const { replicationFactor: now } = state
+    const most = activeNodes(state).length
+    const wanted = pick(context.random, REPLICATION_FACTORS.filter((replicas) => replicas !== now && replicas <= most))
+    if (wanted === undefined || (wanted < now && !mayThin(context.cluster))) return undefined
+    return { kind: 'setReplicationFactor', replicationFactor: wanted }
+  })
+}
+
+const rezone: FaultAction = (context, machine) => {
+  ask(context, machine, (state) => {
+    const node = pick(context.random, presentNodes(state))?.id
+    const zone = pick(context.random, ZONES)
+    return node === undefined || zone === undefined ? undefined : { kind: 'setZone', node, zone }
+  })
+}
+
+export const mapChanges: Readonly<Record<MapChangeKind, FaultAction>> = { undoDrain, forceDrain, removeIdle, setReplicas, rezone }
