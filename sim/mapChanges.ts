@@ -6,11 +6,11 @@
  * of the two comes first, and the other never.
  */
 
-import { between, pick } from '../actors/kernel/random.ts'
+import { between, chance, pick } from '../actors/kernel/random.ts'
 import { REPLICATION_FACTORS, activeNodes, hostedOn, presentNodes } from '../actors/topology/clusterState.ts'
-import { ask, mapFaults } from './mapFaults.ts'
-import type { Cluster } from './cluster.ts'
-import type { FaultAction } from './faultContext.ts'
+import { ask } from './mapFaults.ts'
+import type { Cluster, Machine } from './cluster.ts'
+import type { FaultAction, FaultContext } from './faultContext.ts'
 import type { MapChangeKind } from './options.ts'
 
 /** Long enough for some replicas to have moved, and for a small node to have left. */
@@ -24,21 +24,24 @@ const mayThin = (cluster: Cluster): boolean => {
   return true
 }
 
+const drain = (context: FaultContext, machine: Machine, mayForce: boolean): void => {
+  ask(context, machine, (state) => {
+    const node = pick(context.random, activeNodes(state))?.id
+    if (node === undefined) return undefined
+    return { kind: 'drainNode', node, isForced: mayForce && mayThin(context.cluster) }
+  })
+}
+
 const undoDrain: FaultAction = (context, machine) => {
   const { random, timeline } = context
-  mapFaults.leave(context, machine)
+  drain(context, machine, chance(random, 0.5))
   timeline.schedule(between(random, 0, UNDONE_MS_MAX), () => ask(context, machine, (state) => {
     const node = pick(random, presentNodes(state).filter(({ state: at }) => at === 'draining'))?.id
     return node === undefined ? undefined : { kind: 'activateNode', node }
   }))
 }
 
-const forceDrain: FaultAction = (context, machine) => {
-  ask(context, machine, (state) => {
-    const node = pick(context.random, activeNodes(state))?.id
-    return node === undefined || !mayThin(context.cluster) ? undefined : { kind: 'drainNode', node, isForced: true }
-  })
-}
+const forceDrain: FaultAction = (context, machine) => drain(context, machine, true)
 
 /** Nobody who carries something can be removed. */
 const removeIdle: FaultAction = (context, machine) => {
