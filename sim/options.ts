@@ -189,10 +189,10 @@ const withTopology = (base: SimOptions, random: Random): SimOptions => {
 const MAP_CHANGE_MS_MIN = 1_000
 const MAP_CHANGE_MS_MAX = 4_000
 
-/** In half of the seeds whose members change anyway. What is drawn here is drawn of the seed anew, so that no other draw is another for it. */
+/** In most seeds whose members change anyway. What is drawn here is drawn of the seed anew, so that no other draw is another for it. */
 const drawMapChanges = ({ seed, joiners }: SimOptions): Partial<SimOptions> => {
   const random = streamOf(seed, 'which changes of the map')
-  if (joiners === 0 || !chance(random, 0.5)) return {}
+  if (joiners === 0 || !chance(random, 0.7)) return {}
   return {
     mapChanges: mapChangeKinds.filter(() => chance(random, 0.7)),
     mapChangeEveryMs: between(random, MAP_CHANGE_MS_MIN, MAP_CHANGE_MS_MAX),
