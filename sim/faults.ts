@@ -1,6 +1,6 @@
 /**
- * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map come from
- * a stream of their own: whether or not there are any, the other faults are drawn as they are.
+ * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map
+ * come from a stream of their own: whether or not there are any, the other faults are drawn as they are.
  */
 
 import { createRandom, fraction, pick } from '../actors/kernel/random.ts'

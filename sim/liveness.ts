@@ -1,7 +1,7 @@
 /**
  * The liveness phase: everything heals for a random majority, and the cluster must live again: every shard commits within COMMIT_MS_MAX,
- * and within AGREE_MS_MAX every live replica has the same state, and none is quarantined any more: what was damaged has been replaced. MAP_MS_MAX
- * later at most every node holds the cluster map that was the newest by then.
+ * and within AGREE_MS_MAX every live replica has the same state, and none is quarantined any more: what was damaged has been replaced.
+ * MAP_MS_MAX later at most every node holds the cluster map that was the newest by then.
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'

@@ -3,7 +3,7 @@
  * and a count of how often it was hit.
  *
  * Marks are seen from outside: by the views of replicas, the mail they send, the lines of the trace, the committed log as the model
- * executes it, and what clients were told. The product has no hook for them.
+ * executes it, the committed cluster maps, and what clients were told. The product has no hook for them.
  *
  * Sources: TigerBeetle's `testing/marks.zig` and FoundationDB's `TEST` macros ("must be reached"); these here stand beside the code.
  */
