@@ -20,7 +20,8 @@ const holdersIn = (machines: readonly Machine[]): MapHolder[] => machines.flatMa
 /** Tells of nodes that run, and hold an older map than others when healing begins. */
 export const traceLateMaps = (simulation: Simulation): void => {
   const { epoch, nodes } = simulation.watch.newestMap()
-  const late = behindTheMap(epoch, { nodes }, holdersIn(simulation.cluster.machines))
+  const holders = holdersIn(simulation.cluster.machines).filter((holder) => holder.epoch !== null)
+  const late = behindTheMap(epoch, { nodes }, holders)
   if (late !== null) simulation.trace.line('sim', 'map', late)
 }
 
