@@ -1,6 +1,9 @@
 /** Changes of the cluster's map as faults: what they may not do together, what they leave alone, their marks, and who must have heard. */
 
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
+import { createRandom } from '../../actors/kernel/random.ts'
+import { bitFlip } from '../../sim/diskFaults.ts'
+import { mapChanges } from '../../sim/mapChanges.ts'
 import { maps } from '../../sim/marks/maps.ts'
 import { lateMaps } from '../../sim/mapLiveness.ts'
 import { newestState } from '../../sim/mapFaults.ts'
@@ -12,8 +15,11 @@ import { after, n, newborn } from '../actors/topology/states.ts'
 import { tellStory } from './story.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { Wish } from '../../actors/topology/protocol.ts'
+import type { Machine } from '../../sim/cluster.ts'
+import type { FaultAction } from '../../sim/faultContext.ts'
 import type { World } from '../../sim/marks/world.ts'
 import type { SimOptions } from '../../sim/options.ts'
+import type { Story } from './story.ts'
 
 const SAFETY_MS = 6_000
 
@@ -24,27 +30,52 @@ const faultsOf = (seed: number, options: Partial<SimOptions>): readonly string[]
   return trace.filter((line) => / sim +fault /.test(line))
 }
 
-test.each([1, 2, 3])('a disk is damaged or replicas are given up, never both in one run (seed %d)', (seed) => {
-  const lines = faultsOf(seed, { faults: ['bitFlip'], mapChanges: ['setReplicas', 'forceDrain'] })
-  const isThinned = lines.some((line) => line.includes('"replicationFactor":1') || line.includes('"isForced":true'))
-  const isDamaged = lines.some((line) => line.includes('fault       bitFlip'))
-  expect([isThinned, isDamaged]).toContain(true)
-  expect(isThinned && isDamaged).toBe(false)
+const strikeIn = (story: Story, action: FaultAction, machine: Machine): void => {
+  const { cluster, network, timeline, trace, watch } = story.simulation
+  action({
+    cluster, network, timeline, trace, random: createRandom(7), leaders: () => [], newestMap: watch.newestMap, isActive: () => true,
+    restart: cluster.start,
+  }, machine)
+}
+const firstOf = ({ nodes }: Story): Machine => must(nodes[0], 'a machine')
+
+describe('in one run', () => {
+  test('no disk is damaged where replicas were to be given up', () => {
+    const story = tellStory(918)
+    story.put('k', 'v')
+    strikeIn(story, mapChanges.setReplicas, firstOf(story))
+    story.until('fewer are asked for', () => story.simulation.cluster.isThinned)
+    strikeIn(story, bitFlip, firstOf(story))
+    expect(story.nodes.map(({ lives }) => lives)).toEqual([1, 1, 1])
+    story.until('they are fewer', () => newestState(story.simulation.cluster)?.shards[0]?.replicas.length === 1, 60_000)
+    story.end()
+  })
+
+  test.each(['setReplicas', 'forceDrain'] as const)('replicas are not given up where a disk is damaged (%s)', (kind) => {
+    const story = tellStory(919)
+    story.put('k', 'v')
+    firstOf(story).isDamaged = true
+    strikeIn(story, mapChanges[kind], firstOf(story))
+    story.run(3_000)
+    expect([story.simulation.cluster.isThinned, newestState(story.simulation.cluster)?.epoch]).toEqual([false, 1])
+    firstOf(story).isDamaged = false
+    story.end()
+  })
 })
 
 test('the other faults are drawn as they are without them', () => {
-  const jumps = (mapChanges: SimOptions['mapChanges']): readonly string[] =>
-    faultsOf(4, { faults: ['wallJump'], mapChanges }).filter((line) => line.includes('wallJump'))
+  const jumps = (changes: SimOptions['mapChanges']): readonly string[] =>
+    faultsOf(4, { faults: ['wallJump'], mapChanges: changes }).filter((line) => line.includes('wallJump'))
   expect(jumps(['rezone']).length).toBeGreaterThan(3)
   expect(jumps(['rezone'])).toEqual(jumps([]))
 })
 
 test('they are drawn where members change anyway, and not where the faults are given', () => {
   const drawn = Array.from({ length: 100 }, (_, seed) => drawOptions(seed + 1))
-  const changing = drawn.filter(({ mapChanges }) => mapChanges.length > 0)
+  const changing = drawn.filter((options) => options.mapChanges.length > 0)
   expect(changing.length).toBeGreaterThan(10)
   expect(changing.every(({ joiners }) => joiners > 0)).toBe(true)
-  expect(new Set(changing.flatMap(({ mapChanges }) => mapChanges))).toEqual(new Set(mapChangeKinds))
+  expect(new Set(changing.flatMap((options) => options.mapChanges))).toEqual(new Set(mapChangeKinds))
   expect(changing.map(({ seed }) => drawOptions(seed, { faults: [] }).mapChanges.length)).toEqual(changing.map(() => 0))
 })
 
