@@ -15,6 +15,9 @@ import type { MapChangeKind } from './options.ts'
 
 /** Long enough for some replicas to have moved, and for a small node to have left. */
 const UNDONE_MS_MAX = 3_000
+/** A node that joins is without replicas for a moment only. */
+const REMOVAL_EVERY_MS = 100
+const REMOVAL_TRIES = 30
 const ZONES = ['', 'east', 'west']
 
 /** Whether replicas may be given up; if so, no disk is damaged from now on. */
@@ -43,12 +46,17 @@ const undoDrain: FaultAction = (context, machine) => {
 
 const forceDrain: FaultAction = (context, machine) => drain(context, machine, true)
 
-/** Nobody who carries something can be removed. */
+/** Nobody who carries something can be removed, so somebody who comes is waited for. */
 const removeIdle: FaultAction = (context, machine) => {
-  ask(context, machine, (state) => {
-    const node = pick(context.random, activeNodes(state).filter(({ id }) => hostedOn(state, id).length === 0))?.id
-    return node === undefined ? undefined : { kind: 'removeNode', node }
+  const { random, timeline } = context
+  let isAsked = false
+  const tryNow = (): void => ask(context, machine, (state) => {
+    const node = pick(random, activeNodes(state).filter(({ id }) => hostedOn(state, id).length === 0))?.id
+    if (node === undefined || isAsked) return undefined
+    isAsked = true
+    return { kind: 'removeNode', node }
   })
+  for (let i = 0; i < REMOVAL_TRIES; i += 1) timeline.schedule(i * REMOVAL_EVERY_MS, tryNow)
 }
 
 const setReplicas: FaultAction = (context, machine) => {
