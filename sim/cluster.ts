@@ -61,6 +61,8 @@ export interface Machine {
 
 export interface Cluster {
   readonly machines: readonly Machine[]
+  /** Somebody has asked for fewer replicas: no disk may be damaged any more (mapChanges.ts). */
+  isThinned: boolean
   readonly genesis: readonly Genesis[]
   readonly broker: MemoryBroker
   readonly start: (machine: Machine) => void
@@ -164,6 +166,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
 
   return {
     machines,
+    isThinned: false,
     genesis,
     broker,
     start,

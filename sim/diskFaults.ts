@@ -42,7 +42,7 @@ const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => string 
   const { cluster, random } = context
   const { machines } = cluster
   const victim = pick(random, machines.filter((machine) => machine.node !== null && mayDamage(machines, context.newestMap(), machine)))
-  if (victim === undefined) return
+  if (victim === undefined || cluster.isThinned) return
   cluster.kill(victim)
   const place = change(victim.disk, chance(random, 0.5) ? 'snapshot' : 'log')
   if (place !== null) {

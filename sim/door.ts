@@ -5,6 +5,7 @@
  * It never sends a batch again by itself: what was not answered is unknown, and the workload decides.
  */
 
+import { must } from '../actors/kernel/assert.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { encodeClientFrame } from '../bus/codec/batch.ts'
 import { decodeNodeFrame } from '../bus/codec/batchAnswers.ts'
@@ -27,7 +28,8 @@ export interface DoorInput {
   readonly process: Process
   readonly bus: Bus
   readonly timeline: Pick<Timeline, 'schedule'>
-  readonly nodes: readonly NodeId[]
+  /** Those that are in the cluster now; never empty. */
+  readonly nodes: () => readonly NodeId[]
   readonly timeoutMs: number
 }
 
@@ -59,7 +61,10 @@ export const createDoor = ({ client, process, bus, timeline, nodes, timeoutMs }:
   const gathered = new Map<ShardId, Gathered[]>()
   let inboxes = 0
 
-  const nodeFor = (shard: ShardId): NodeId => nodes[(leaders.get(shard) ?? shard) % nodes.length] as NodeId
+  const nodeFor = (shard: ShardId): NodeId => {
+    const there = nodes()
+    return must(there[(leaders.get(shard) ?? shard) % there.length], 'somebody is in the cluster')
+  }
   const tryAnother = (shard: ShardId): void => { leaders.set(shard, (leaders.get(shard) ?? shard) + 1) }
 
   /** Sends one frame and hears the answers to it until the last, or until the time is over. */

@@ -1,14 +1,17 @@
 /**
- * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end.
+ * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map
+ * come from a stream of their own: whether or not there are any, the other faults are drawn as they are.
  */
 
 import { createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { mendNetwork } from './brokerFaults.ts'
 import { downMs, faultActions } from './faultActions.ts'
+import { mapChanges } from './mapChanges.ts'
 import { hasLeft } from './mapFaults.ts'
+import { streamOf } from './stream.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Machine } from './cluster.ts'
-import type { FaultContext, FaultsInput } from './faultContext.ts'
+import type { FaultAction, FaultContext, FaultsInput } from './faultContext.ts'
 import type { FaultKind, SimOptions } from './options.ts'
 
 /** What happens more often than the rest when its seed has enabled it: cuts are where leaders are deposed. */
@@ -25,6 +28,26 @@ export interface Faults {
   readonly drawn: () => number
 }
 
+/** What is drawn from `from`, each action as likely as the next. */
+interface FaultStream {
+  readonly from: Random
+  readonly everyMs: number
+  readonly actions: readonly FaultAction[]
+}
+
+const streamsOf = (options: SimOptions, random: Random): readonly FaultStream[] => [
+  {
+    from: random,
+    everyMs: options.faultEveryMs,
+    actions: options.faults.flatMap((kind) => Array.from({ length: shares[kind] ?? 1 }, () => faultActions[kind])),
+  },
+  {
+    from: streamOf(options.seed, 'changes of the map'),
+    everyMs: options.mapChangeEveryMs,
+    actions: options.mapChanges.map((kind) => mapChanges[kind]),
+  },
+]
+
 export const createFaults = (options: SimOptions, input: FaultsInput): Faults => {
   const { cluster, network, timeline, random, trace } = input
   const { machines } = cluster
@@ -40,29 +63,29 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
       if (alive.includes(machine) && machine.isInUse && machine.node === null) cluster.start(machine)
     })
   }
-  const kinds = options.faults.flatMap((kind) => Array.from({ length: shares[kind] ?? 1 }, () => kind))
   const context: Omit<FaultContext, 'random' | 'restart'> = { ...input, isActive: () => isActive }
   const exits = createRandom(random.uint32())
-  const next = (): void => {
-    timeline.schedule(-options.faultEveryMs * Math.log(1 - fraction(random)), () => {
+  const next = (stream: FaultStream): void => {
+    const { from, everyMs, actions } = stream
+    timeline.schedule(-everyMs * Math.log(1 - fraction(from)), () => {
       if (!isActive) return
-      const kind = pick(random, kinds)
-      const machine = pick(random, machines.filter(({ node, process }) => node !== null && process.state === 'running'))
+      const action = pick(from, actions)
+      const machine = pick(from, machines.filter(({ node, process }) => node !== null && process.state === 'running'))
       // What a fault draws is its own, so that leaving one out changes nothing about when the others come.
-      const own = createRandom(random.uint32())
-      if (kind !== undefined && machine !== undefined && !skipped.has(drawn)) {
+      const own = createRandom(from.uint32())
+      if (action !== undefined && machine !== undefined && !skipped.has(drawn)) {
         injected += 1
-        faultActions[kind]({ ...context, random: own, restart: (ended) => restart(ended, own) }, machine)
+        action({ ...context, random: own, restart: (ended) => restart(ended, own) }, machine)
       }
       drawn += 1
-      next()
+      next(stream)
     })
   }
 
   return {
     start: () => {
       isActive = true
-      if (options.faults.length > 0) next()
+      for (const stream of streamsOf(options, random)) if (stream.actions.length > 0) next(stream)
     },
     healAll: (keep) => {
       isActive = false

@@ -1,12 +1,15 @@
 /**
  * The liveness phase: everything heals for a random majority, and the cluster must live again: every shard commits within COMMIT_MS_MAX,
  * and within AGREE_MS_MAX every live replica has the same state, and none is quarantined any more: what was damaged has been replaced.
+ * MAP_MS_MAX later at most every node holds the cluster map that was the newest by then.
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
 import { movesOf } from '../actors/topology/clusterState.ts'
 import { isHarmed } from './atlas.ts'
+import { NEWEST_MAP } from './invariants/newestMapEverywhere.ts'
 import { newestState } from './mapFaults.ts'
+import { lateMaps, traceLateMaps } from './mapLiveness.ts'
 import { shardOf } from '../topology/hash.ts'
 import { nodeOf, shardId } from '../topology/ids.ts'
 import type { NodeId, ReplicaId } from '../topology/ids.ts'
@@ -15,12 +18,15 @@ import type { Simulation } from './simulation.ts'
 
 const COMMIT_MS_MAX = 30_000
 const AGREE_MS_MAX = 120_000
+/** Several beacons, and an answer to each of the peers that know it. */
+const MAP_MS_MAX = 10_000
 const POLL_MS = 100
 
 export const runLiveness = (simulation: Simulation): void => {
   const { timeline, trace, cluster, workload, faults, options } = simulation
   const keep = drawSurvivors(simulation)
   trace.line('sim', 'heal', `${keep.map(({ id }) => id).join(' ')} live on`)
+  traceLateMaps(simulation)
   faults.healAll(keep)
   const probed = new Set<number>()
   for (let shard = 0; shard < options.shards; shard += 1) {
@@ -36,10 +42,17 @@ export const runLiveness = (simulation: Simulation): void => {
     isTrue: () => workload.inFlight() === 0 && disagreement(simulation, keep) === null,
     problem: () => disagreement(simulation, keep) ?? `${workload.inFlight()} operations are still unanswered`,
   })
+  const late = lateMaps(simulation, keep)
+  awaitTrue(simulation, {
+    invariant: NEWEST_MAP, withinMs: MAP_MS_MAX, isTrue: () => late() === null,
+    problem: () => `${late() ?? ''} ${MAP_MS_MAX} ms after all agreed`,
+  })
   trace.line('sim', 'agreed', `at ${timeline.now().toFixed(0)} ms, ${cluster.machines.length} machines`)
 }
 
 interface Wanted {
+  /** What is violated when it is not true in time; left out, that the healed majority lives. */
+  readonly invariant?: string
   readonly withinMs: number
   readonly isTrue: () => boolean
   readonly problem: () => string
@@ -51,7 +64,7 @@ export const awaitTrue = (simulation: Simulation, wanted: Wanted): void => {
   const deadline = timeline.now() + wanted.withinMs
   while (!timeline.isStopped() && !wanted.isTrue()) {
     if (timeline.now() >= deadline) {
-      simulation.fail({ invariant: 'the healed majority lives', text: wanted.problem() })
+      simulation.fail({ invariant: wanted.invariant ?? 'the healed majority lives', text: wanted.problem() })
       return
     }
     timeline.runUntil(timeline.now() + POLL_MS)

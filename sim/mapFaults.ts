@@ -28,7 +28,7 @@ export const hasLeft = (cluster: Cluster, { id }: Machine): boolean => {
 }
 
 /** Asks the node of this machine, which may not get it decided. */
-const ask = (context: FaultContext, machine: Machine, wish: (state: ClusterState) => Wish | undefined): void => {
+export const ask = (context: FaultContext, machine: Machine, wish: (state: ClusterState) => Wish | undefined): void => {
   const { process } = machine
   context.timeline.arrive(process, () => {
     const state = machine.node?.parts()?.live.state()

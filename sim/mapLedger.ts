@@ -28,7 +28,8 @@ export interface MapLedger {
   readonly hasNamed: (group: GroupKey, replica: ReplicaId) => boolean
 }
 
-export const createMapLedger = (genesis: () => Genesis): MapLedger => {
+/** `onState`: each state after the first, in order, and the one before it. */
+export const createMapLedger = (genesis: () => Genesis, onState?: (state: ClusterState, before: ClusterState) => void): MapLedger => {
   const states = new Map<number, ClusterState>()
   const named = new Set<string>()
   let newest: ClusterState | null = null
@@ -48,8 +49,11 @@ export const createMapLedger = (genesis: () => Genesis): MapLedger => {
         applied = entry.index
         const command = entry.kind === EntryKind.batch ? decodeCommand(entry.payload) : null
         if (command === null || 'reason' in command) continue
-        const { state } = apply(begun(), command)
-        if (state !== newest) note(state)
+        const before = begun()
+        const { state } = apply(before, command)
+        if (state === before) continue
+        note(state)
+        onState?.(state, before)
       }
     },
     stateAt: (epoch) => {

@@ -11,6 +11,7 @@ import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { defaultSettings } from '../topology/nodeOptions.ts'
+import { streamOf } from './stream.ts'
 import type { BalanceLimits } from '../actors/topology/balance.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -24,6 +25,10 @@ export const faultKinds = [
   'reweigh', 'moveByHand', 'cancelMove', 'timeLeap',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
+
+/** What people change about the map, from a stream of its own (mapChanges.ts). */
+export const mapChangeKinds = ['undoDrain', 'forceDrain', 'removeIdle', 'setReplicas', 'rezone'] as const
+export type MapChangeKind = (typeof mapChangeKinds)[number]
 
 export interface WorkloadOptions {
   readonly clients: number
@@ -87,7 +92,10 @@ export interface SimOptions {
   readonly network: NetworkOptions
   readonly workload: WorkloadOptions
   readonly faults: readonly FaultKind[]
-  /** Faults by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
+  readonly mapChanges: readonly MapChangeKind[]
+  /** Mean time between two of them, in milliseconds. */
+  readonly mapChangeEveryMs: number
+  /** Faults and changes of the map by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
   readonly skippedFaults: readonly number[]
   /** Mean time between two faults, in milliseconds. */
   readonly faultEveryMs: number
@@ -123,6 +131,7 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     shards: overrides.shards ?? drawn.shards,
     safetyMs: overrides.safetyMs ?? drawn.safetyMs,
     faults: overrides.faults ?? drawn.faults,
+    ...(overrides.faults === undefined ? drawMapChanges(drawn) : {}),
     isVerbose: overrides.isVerbose ?? false,
   }
 }
@@ -151,6 +160,8 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     network: drawNetwork(random),
     workload: drawWorkload(random),
     faults: faultKinds.filter((kind) => kind !== 'timeLeap' && chance(random, kindShares[kind] ?? 0.4)),
+    mapChanges: [],
+    mapChangeEveryMs: MAP_CHANGE_MS_MIN,
     skippedFaults: [],
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
@@ -173,6 +184,19 @@ const withTopology = (base: SimOptions, random: Random): SimOptions => {
   const plain = base.faults.filter((kind) => !elasticKinds.includes(kind))
   if (!isElastic) return { ...base, faults: plain }
   return { ...base, joiners, lostAfterMs, faults: [...plain, ...new Set<FaultKind>(['join', ...kinds])] }
+}
+
+const MAP_CHANGE_MS_MIN = 1_000
+const MAP_CHANGE_MS_MAX = 4_000
+
+/** In most seeds whose members change anyway. What is drawn here is drawn of the seed anew, so that no other draw is another for it. */
+const drawMapChanges = ({ seed, joiners }: SimOptions): Partial<SimOptions> => {
+  const random = streamOf(seed, 'which changes of the map')
+  if (joiners === 0 || !chance(random, 0.7)) return {}
+  return {
+    mapChanges: mapChangeKinds.filter(() => chance(random, 0.7)),
+    mapChangeEveryMs: between(random, MAP_CHANGE_MS_MIN, MAP_CHANGE_MS_MAX),
+  }
 }
 
 /** Once a session, or a key with a time to live, is over in all of a run, little is left of what they are there for. */
@@ -313,6 +337,7 @@ export const describeOptions = (options: SimOptions): string => {
     + ` sessions=${workload.sessions} batches=${workload.batches} expiring=${workload.expiring}`
     + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters}`
     + ` faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
+    + (options.mapChanges.length === 0 ? '' : ` map=${options.mapChanges.join(',')} every=${options.mapChangeEveryMs}ms`)
 }
 
 /** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */

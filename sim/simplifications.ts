@@ -59,6 +59,7 @@ export const simplifications: readonly Simplification[] = [
   without('staleReads'),
   without('readsAfterWrites'),
   without('partitionedKeys'),
+  { what: 'no changes of the map', simplify: (options) => (options.mapChanges.length === 0 ? null : { ...options, mapChanges: [] }) },
   { what: 'equal clocks', simplify: (options) => (options.clockRateMax === 0 ? null : { ...options, clockRateMax: 0 }) },
   { what: 'a broker that routes', simplify: (options) => (options.isMapped ? null : { ...options, isMapped: true }) },
   {

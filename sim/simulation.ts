@@ -96,6 +96,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
       marks.onMail(mail)
     },
     onView: marks.onView,
+    onMap: marks.onMap,
     ledgerObserver: {
       onStep: (shard, entry, step) => marks.onStep({ shard, entry, step }),
       onExpired: marks.onExpired,
@@ -115,7 +116,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
   const workload = createWorkload({
     options: options.workload,
     clients: Array.from({ length: options.workload.clients }, (_, i) => ({ number: i + 1, ...cluster.connectClient(`c${i + 1}`) })),
-    nodes: cluster.machines.filter(({ isInUse }) => isInUse).map(({ id }) => id), shards: options.shards,
+    nodes: () => cluster.machines.filter(({ isInUse }) => isInUse).map(({ id }) => id), shards: options.shards,
     timeline, random: createRandom(random.uint32()),
     onCompleted: (operation) => {
       trace.line(`c${operation.client}`, 'completed', describeOperation(operation))

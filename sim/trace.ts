@@ -9,7 +9,7 @@
  *   node wal shard raft connection gateway post   the node's own log: info and above, everything with --verbose
  *   mail                                      a Raft message leaves (--verbose)
  *   completed                                 an operation of a client: its interval, the call, the outcome
- *   seed fault heal agreed violation end      the simulator itself
+ *   seed fault heal map agreed violation end  the simulator itself; `map`: who lacks the newest cluster map as healing begins
  *
  * The hash also covers the time and owner of every event that has no line, so two runs with one hash took the
  * same steps. Old lines are dropped above LINES_KEPT; the hash covers them all the same.

@@ -56,6 +56,8 @@ export interface WatchInput {
   /** A replica changed, or is seen for the first time. */
   readonly onView?: (view: ReplicaView, before: ReplicaView | undefined) => void
   readonly ledgerObserver?: LedgerObserver
+  /** The meta group has committed another cluster map. */
+  readonly onMap?: (state: ClusterState, before: ClusterState) => void
 }
 
 export interface Watch {
@@ -73,7 +75,7 @@ export const createWatch = (input: WatchInput): Watch => {
   const { now } = input
   const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard, input.ledgerObserver))
   const contact = createContact(now)
-  const maps = createMapLedger(input.genesis)
+  const maps = createMapLedger(input.genesis, input.onMap)
   const mapWatch = createMapWatch(maps)
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),

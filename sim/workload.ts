@@ -42,7 +42,8 @@ export interface Client {
 export interface WorkloadInput {
   readonly options: WorkloadOptions
   readonly clients: readonly Client[]
-  readonly nodes: readonly NodeId[]
+  /** Those that are in the cluster now: a shard may be led by one that came later. */
+  readonly nodes: () => readonly NodeId[]
   readonly shards: number
   readonly timeline: Timeline
   readonly random: Random

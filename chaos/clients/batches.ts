@@ -21,7 +21,7 @@ export interface BatchTarget {
 /** All clients of one connection share its door: what they ask for in one turn is one batch. */
 export const batchOver = ({ bus, nodes, shardCount, connection }: BatchTarget): NewWay => {
   const door = createDoor({
-    client: process.pid * 1_000 + connection, bus, nodes, timeoutMs: TIMEOUT_MS, process: createProcess('batches'),
+    client: process.pid * 1_000 + connection, bus, nodes: () => nodes, timeoutMs: TIMEOUT_MS, process: createProcess('batches'),
     timeline: {
       schedule: (delayMs, run) => {
         const timer = setTimeout(run, delayMs)

@@ -3,11 +3,12 @@
  * and a count of how often it was hit.
  *
  * Marks are seen from outside: by the views of replicas, the mail they send, the lines of the trace, the committed log as the model
- * executes it, and what clients were told. The product has no hook for them.
+ * executes it, the committed cluster maps, and what clients were told. The product has no hook for them.
  *
  * Sources: TigerBeetle's `testing/marks.zig` and FoundationDB's `TEST` macros ("must be reached"); these here stand beside the code.
  */
 
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { Entry } from '../../actors/raft/protocol.ts'
 import type { HistoryOperation } from '../history.ts'
 import type { ModelStep } from '../model.ts'
@@ -25,6 +26,8 @@ export interface CommittedStep {
 export interface Observer {
   /** A replica changed. Of the view before only its values hold: its functions look at the present. */
   readonly onView?: (view: ReplicaView, before: ReplicaView | undefined) => void
+  /** Another cluster map was committed. */
+  readonly onMap?: (state: ClusterState, before: ClusterState) => void
   readonly onMail?: (mail: SentMail) => void
   readonly onStep?: (step: CommittedStep) => void
   readonly onExpired?: (shard: number, key: string) => void

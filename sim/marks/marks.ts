@@ -5,6 +5,7 @@ import { disks } from './disks.ts'
 import { elections } from './elections.ts'
 import { leadership } from './leadership.ts'
 import { logs } from './logs.ts'
+import { maps } from './maps.ts'
 import { processes } from './processes.ts'
 import { reads } from './reads.ts'
 import { requests } from './requests.ts'
@@ -13,7 +14,7 @@ import { createWorld } from './world.ts'
 import type { Observer, Subject } from './mark.ts'
 import type { WorldPorts } from './world.ts'
 
-export const subjects: readonly Subject[] = [elections, leadership, logs, reads, requests, snapshots, disks, broker, processes]
+export const subjects: readonly Subject[] = [elections, leadership, logs, reads, requests, snapshots, disks, broker, processes, maps]
 
 /** Every mark, in the order of the subjects. */
 export const markNames: readonly string[] = subjects.flatMap(({ marks }) => marks)
@@ -35,12 +36,13 @@ export const createMarks = (ports: WorldPorts): Marks => {
     observers.map((observer) => observer[name]).filter((listener) => listener !== undefined)
   const [views, mail, steps, expired, sessionsEnded] =
     [shown('onView'), shown('onMail'), shown('onStep'), shown('onExpired'), shown('onSessionEnded')]
-  const [lines, completed, ends] = [shown('onLine'), shown('onCompleted'), shown('onEnd')]
+  const [lines, completed, states, ends] = [shown('onLine'), shown('onCompleted'), shown('onMap'), shown('onEnd')]
   return {
     onView: (view, before) => {
       see(view)
       for (const listener of views) listener(view, before)
     },
+    onMap: (state, before) => { for (const listener of states) listener(state, before) },
     onMail: (sent) => { for (const listener of mail) listener(sent) },
     onStep: (step) => { for (const listener of steps) listener(step) },
     onExpired: (shard, key) => { for (const listener of expired) listener(shard, key) },

@@ -13,6 +13,7 @@ import { createEqualStates } from '../../sim/invariants/equalStates.ts'
 import { createGrowth } from '../../sim/invariants/growth.ts'
 import { createLeaderCompleteness } from '../../sim/invariants/leaderCompleteness.ts'
 import { createLogMatching } from '../../sim/invariants/logMatching.ts'
+import { behindTheMap } from '../../sim/invariants/newestMapEverywhere.ts'
 import { createNamedReplicas } from '../../sim/invariants/namedReplicas.ts'
 import { createOneLeader } from '../../sim/invariants/oneLeader.ts'
 import { unresolved } from '../../sim/invariants/nothingUnresolved.ts'
@@ -317,6 +318,24 @@ describe('maps and members', () => {
   }
   const inForce = (state: ClusterState): ClusterState => ({ ...state, history: [] })
 
+  test('every committed state is told once, with the one before it', () => {
+    const seen: [number, number][] = []
+    const ledger = createMapLedger(() => genesisOf({ size: 3 }), (state, before) => { seen.push([before.epoch, state.epoch]) })
+    const { log } = commands(add, begin)
+    ledger.follow({ ...log, appliedIndex: 1 })
+    ledger.follow(log)
+    expect(seen).toEqual([[1, 2], [2, 3]])
+  })
+  test('a node that is in the cluster lacks the newest map; one that has left may', () => {
+    const { states } = told()
+    const newest = states[3]
+    const holders = [{ node: 'n1', epoch: newest.epoch }, { node: 'n9', epoch: 1 }]
+    expect(behindTheMap(newest.epoch, newest, holders)).toBe(null)
+    expect(behindTheMap(newest.epoch, newest, [...holders, { node: 'n4', epoch: 2 }])).toContain('n4 has the map of epoch 2')
+    expect(behindTheMap(newest.epoch, newest, [{ node: 'n2', epoch: null }])).toContain('n2 has no map')
+    const left = { nodes: newest.nodes.map((node) => (node.id === 'n4' ? { ...node, state: 'left' as const } : node)) }
+    expect(behindTheMap(newest.epoch, left, [{ node: 'n4', epoch: 2 }])).toBe(null)
+  })
   test('a committed map is fine, and so is the one a cluster is born with', () => {
     const { ledger, states } = told()
     const check = createCommittedMaps(ledger)

@@ -106,7 +106,7 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}, more:
   const time = createTime(simulation)
   const talk = createTalk(client.bus, time)
   const door = createDoor({
-    client: 9, ...cluster.connectClient('c9'), timeline, nodes: cluster.machines.map(({ id }) => id), timeoutMs: TIMEOUT_MS,
+    client: 9, ...cluster.connectClient('c9'), timeline, nodes: () => cluster.machines.map(({ id }) => id), timeoutMs: TIMEOUT_MS,
   })
   const cast = createCast(simulation, time)
   return {
