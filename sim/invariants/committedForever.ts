@@ -18,11 +18,6 @@ import type { ReplicaId } from '../../topology/ids.ts'
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
 import type { ShardLedger } from '../ledger.ts'
 
-interface Acceptance {
-  readonly term: Term
-  readonly index: Index
-}
-
 interface Look {
   readonly life: number
   readonly configuration: Configuration
@@ -31,8 +26,11 @@ interface Look {
 }
 
 export const createCommittedForever = (now: () => number): Invariant => {
-  /** How far each replica has accepted in the newest term in which it did. */
-  const accepted = new Map<string, Acceptance>()
+  /**
+   * How far each replica has accepted, by term. Earlier terms count, too: a leader that was paused hears late what was accepted before its
+   * successor was elected, by a voter that has accepted more of the successor since.
+   */
+  const accepted = new Map<string, Map<Term, Index>>()
   /** How far each replica's commits have been compared, by life. */
   const compared = new Map<string, { readonly life: number; readonly index: Index }>()
   /** Each replica at its last look. */
@@ -40,15 +38,14 @@ export const createCommittedForever = (now: () => number): Invariant => {
 
   /** Acceptances of one term leave in any order: the greatest counts. */
   const accept = (key: string, term: Term, index: Index): void => {
-    const known = accepted.get(key)
-    if (known === undefined || term > known.term) accepted.set(key, { term, index })
-    else if (term === known.term && index > known.index) accepted.set(key, { term, index })
+    const byTerm = accepted.get(key) ?? new Map<Term, Index>()
+    accepted.set(key, byTerm)
+    byTerm.set(term, Math.max(index, byTerm.get(term) ?? 0))
   }
   const hasAccepted = (view: ReplicaView, voter: ReplicaId, led: Term): boolean => {
     const { id, role, shard, commitIndex, matchIndex, durableIndex } = view
     if (voter === id) return (role === 'leader' ? matchIndex.get(voter) ?? 0 : durableIndex) >= commitIndex
-    const known = accepted.get(`${shard} ${voter}`)
-    return known !== undefined && known.term === led && known.index >= commitIndex
+    return (accepted.get(`${shard} ${voter}`)?.get(led) ?? 0) >= commitIndex
   }
   const isHeldBy = (view: ReplicaView, { voters, outgoing }: Configuration, led: Term): boolean => [voters, outgoing].every((half) =>
     half.length === 0 || isQuorum(half.filter((voter) => hasAccepted(view, voter, led)).length, half))

@@ -169,6 +169,13 @@ describe('committed never changes', () => {
     check?.(leader(log(1, 1, 1), 0), ledgerOf([]))
     expect(check?.(ended(2), ledgerOf([]))).toBe(null)
   })
+  test('a paused leader hears late what a voter accepted before it accepted more of the next leader', () => {
+    const { check, checkMail } = createCommittedForever(() => 0)
+    checkMail?.(accepted(b, 1, 2))
+    checkMail?.(accepted(b, 2, 3))
+    expect(check?.(leader(log(1, 1), 2), ledgerOf([]))).toBe(null)
+    expect(check?.({ ...leader(log(1, 1, 1), 3), term: 1 }, ledgerOf(log(1, 1)))).toContain('made durable')
+  })
   test('nor by counting an entry of an older term', () => {
     const { check, checkMail } = createCommittedForever(() => 0)
     checkMail?.(accepted(b, 2, 1))
