@@ -12,6 +12,7 @@ const TIMEOUT_MS = 1_500
 
 export interface BatchTarget {
   readonly bus: Bus
+  /** The roster's own array: who is a member when a batch leaves, not who was when the connection was opened. */
   readonly nodes: readonly NodeId[]
   readonly shardCount: number
   /** Of this connection, so that no two have the same inbox. */
