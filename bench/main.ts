@@ -4,6 +4,7 @@
  */
 
 import { Command } from 'commander'
+import { readSwitches } from '../cli/flags.ts'
 import { addElastic } from './questions/elastic.ts'
 import { addFloor } from './questions/floor.ts'
 import { addGet } from './questions/get.ts'
@@ -36,6 +37,7 @@ Examples:
 export const main = async (args: readonly string[]): Promise<void> => {
   const program = new Command('bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
   for (const add of questions) add(program)
+  for (const question of program.commands) readSwitches(question)
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {

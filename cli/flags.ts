@@ -6,6 +6,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { prefixProblem } from '../bus/subjects.ts'
+import { ExitCode } from './exit.ts'
 import type { Command } from 'commander'
 
 const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
@@ -34,6 +35,30 @@ export interface ClusterFlags extends BrokerFlags {
 export const flag = (definition: string, description: string): Option => {
   const option = new Option(definition, description)
   return option.env(`SHARDKV_${(option.long ?? '').replace(/^--/, '').replaceAll('-', '_').toUpperCase()}`)
+}
+
+/**
+ * Of a flag without a value commander asks only whether its variable is there. Here 1 and true are on; 0, false and an empty one are as
+ * if it were not there; anything else is wrong use. For a command that has all its flags.
+ */
+export const readSwitches = (command: Command): void => {
+  for (const option of command.options) if (option.envVar !== undefined && !option.required && !option.optional) readSwitch(command, option)
+}
+
+const readSwitch = (command: Command, option: Option): void => {
+  const { envVar = '' } = option
+  const name = option.attributeName()
+  const usual: unknown = command.getOptionValue(name)
+  // After commander's own listener, which has switched it on; not called where the command line has the flag.
+  command.on(`optionEnv:${option.name()}`, () => {
+    const value = process.env[envVar] ?? ''
+    if (['1', 'true'].includes(value)) return
+    if (!['0', 'false', ''].includes(value)) {
+      command.error(`error: ${envVar} is "${value}": ${option.long ?? ''} is switched on by 1 or true, and left off by 0, false or empty.`,
+        { exitCode: ExitCode.usage })
+    }
+    command.setOptionValueWithSource(name, usual, 'default')
+  })
 }
 
 export const withClusterFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command =>

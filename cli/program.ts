@@ -28,6 +28,7 @@ import { topCommand } from './commands/top.ts'
 import { traceCommand } from './commands/trace.ts'
 import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
+import { readSwitches } from './flags.ts'
 import type { CliIo } from './io.ts'
 
 /** Runs one command line (without program names); resolves with the exit code, never rejects. */
@@ -69,6 +70,7 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands, ...commands.flatMap((one) => one.commands)]) {
     const name = fullNameOf(command)
+    readSwitches(command)
     command.showHelpAfterError(`"${name} --help" shows how`).exitOverride().configureOutput({
       writeOut: (text) => { printed.push(io.print(text)) },
       writeErr: (text) => io.say(text),
