@@ -50,7 +50,6 @@ export interface Call {
   /** What stood in its way last. */
   problem: string
   problemStatus: string
-  onAbort: (() => void) | null
 }
 
 /** What a caller decides; the rest of a Call is the SDK's. */
@@ -82,7 +81,6 @@ export const createCall = (input: CallInput, now: number): Call => ({
   isDone: false,
   problem: '',
   problemStatus: '',
-  onAbort: null,
 })
 
 export const isWrite = (call: Call): boolean => !isRead(call.code)

@@ -13,11 +13,12 @@
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { abortOf, closedOf, createCall, unauthorizedOf } from './call.ts'
-import { enqueue, laneOf, rejectCall, takeIn, wakeLane } from './dispatch.ts'
+import { enqueue, isIdle, laneOf, rejectCall, takeIn, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
 import { createMapFollower } from './map.ts'
+import { createSignals } from './signals.ts'
 import { noteTrouble, ownCall, runTick, runTurn, wakeHeld, wakeWaiting } from './turn.ts'
 import type { BusEvent, Inbound } from '../bus/port.ts'
 import type { ShardId } from '../topology/ids.ts'
@@ -115,6 +116,7 @@ const createDispatch = (options: ClientOptions): Dispatch => {
       onMap: (map, changed) => { takeMap(dispatch, map, changed) },
       onProblem: (reason) => { noteTrouble(dispatch, reason) },
     }),
+    signals: createSignals((call) => { rejectCall(dispatch, call, abortOf(call)) }),
     links: new Map(), numberedLinks: [], lanes: [], dirty: [], calls: new Set(), routing: null,
     run: () => { run() },
     startTicking: () => {
@@ -149,11 +151,20 @@ const fail = (dispatch: Dispatch, reason: string): void => {
   if (dispatch.state === 'closed') return
   dispatch.state = 'closed'
   dispatch.closedBecause = reason
-  for (const call of dispatch.calls) rejectCall(dispatch, call, closedOf(call, reason))
+  for (const call of dispatch.calls) endCall(dispatch, call, reason)
   dispatch.lanes = []
   dispatch.dirty = []
   started(dispatch, endedBy(reason))
   dispatch.bus.close()
+}
+
+/** What one caller handed in, such as a signal that throws, keeps no other from being told. */
+const endCall = (dispatch: Dispatch, call: Call, reason: string): void => {
+  try {
+    rejectCall(dispatch, call, closedOf(call, reason))
+  } catch {
+    // The connection is over, and why is told already.
+  }
 }
 
 const endedBy = (reason: string): ClosedError => new ClosedError(`The connection is closed: ${reason}.`, { definite: true })
@@ -182,8 +193,9 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
   }
   const lane = laneOf(dispatch, call)
   if (lane === undefined) throw new Error('calls are taken once the map is there')
+  // Before it is taken in: a signal that throws fails this call alone.
+  dispatch.signals.heed(call)
   takeIn(dispatch, call)
-  if (call.signal !== undefined) heed(dispatch, call, call.signal)
   enqueue(dispatch, lane, call)
   dispatch.startTicking()
 }
@@ -191,11 +203,6 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
 const overloadedBy = ({ calls, bytes, limits }: Dispatch): OverloadedError =>
   new OverloadedError(`This connection has ${calls.size} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
     + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
-
-const heed = (dispatch: Dispatch, call: Call, signal: AbortSignal): void => {
-  call.onAbort = () => { rejectCall(dispatch, call, abortOf(call)) }
-  signal.addEventListener('abort', call.onAbort, { once: true })
-}
 
 const hear = (dispatch: Dispatch, message: Inbound): void => {
   const tail = message.subject.slice(dispatch.inbox.length + 1)
@@ -253,7 +260,7 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
 const isClosing = ({ state }: Dispatch): boolean => state === 'closing'
 
 const becomeIdle = (dispatch: Dispatch): Promise<void> => new Promise((resolve) => {
-  if (dispatch.calls.size === 0) resolve()
+  if (isIdle(dispatch)) resolve()
   else dispatch.idle.push(resolve)
 })
 

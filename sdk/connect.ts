@@ -79,7 +79,7 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
   const { prefix = 'kv', timeoutMs = TIMEOUT_MS_DEFAULT, consistency = 'linearizable', codec = bytes } = options
   const wrong = prefixProblem(prefix)
   if (wrong !== null) throw new InvalidError(`The option is wrong: ${wrong}.`)
-  const problem = optionsProblem({ timeoutMs, consistency })
+  const problem = optionsProblem({ timeoutMs, consistency, signal: options.signal })
   if (problem !== null) throw problem
   const { servers, login } = placeOf(options)
   const giveUpAt = performance.now() + timeoutMs

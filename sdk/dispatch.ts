@@ -17,6 +17,7 @@ import type { ShardKvError } from './errors.ts'
 import type { Lane } from './lane.ts'
 import type { Link, LinkCounters } from './link.ts'
 import type { MapFollower, RoutingMap } from './map.ts'
+import type { Signals } from './signals.ts'
 
 export interface DispatchLimits {
   /** Operations without a result. Above it: OverloadedError. */
@@ -47,6 +48,7 @@ export interface ClientOptions {
 export interface Dispatch extends ClientOptions {
   readonly counters: DispatchCounters
   readonly map: MapFollower
+  readonly signals: Signals
   readonly links: Map<NodeId, Link>
   /** By their number in the inbox. */
   readonly numberedLinks: Link[]
@@ -126,13 +128,20 @@ export const rejectCall = (dispatch: Dispatch, call: Call, error: ShardKvError):
 export const finishCall = (dispatch: Dispatch, call: Call): void => {
   call.isDone = true
   if (dispatch.calls.delete(call)) dispatch.bytes -= call.bytes
-  if (call.onAbort !== null) call.signal?.removeEventListener('abort', call.onAbort)
   const lane = laneOf(dispatch, call)
   if (call.session !== null && isOfSession(call)) {
     completeSequence(call.session, call.sequence)
     if (lane !== undefined && lane.fresh.length > 0) markDirty(dispatch, lane)
   }
-  if (dispatch.calls.size > 0) return
+  if (dispatch.idle.length > 0 && isIdle(dispatch)) tellIdle(dispatch)
+  // At the end: what a caller's signal throws leaves nothing undone.
+  dispatch.signals.forget(call)
+}
+
+/** Nobody waits for what is still in flight. */
+export const isIdle = (dispatch: Dispatch): boolean => dispatch.calls.size === 0
+
+const tellIdle = (dispatch: Dispatch): void => {
   const waiting = dispatch.idle
   dispatch.idle = []
   for (const done of waiting) done()

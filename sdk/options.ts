@@ -3,6 +3,7 @@
 import { TTL_MS_MAX } from '../actors/shard/operation.ts'
 import { InvalidError } from './errors.ts'
 import { TIMEOUT_MS_MAX } from './limits.ts'
+import { isSignal } from './signals.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Key } from './keyName.ts'
 
@@ -48,14 +49,15 @@ export interface PutEntry<Value> extends Pick<PutOptions, 'partition' | 'ttlMs' 
 const isWhole = (value: number | undefined, min: number, max: number): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)
 
-/** What is wrong with the numbers of a call, or null. */
+/** What is wrong with the options of a call, or null. */
 export const optionsProblem = (
-  options: Pick<PutOptions, 'ttlMs' | 'ifRevision'> & Pick<ReadOptions, 'timeoutMs' | 'consistency'>,
+  options: Pick<PutOptions, 'ttlMs' | 'ifRevision'> & Pick<ReadOptions, 'timeoutMs' | 'consistency' | 'signal'>,
 ): InvalidError | null => {
-  const { ttlMs, ifRevision, timeoutMs, consistency } = options
+  const { ttlMs, ifRevision, timeoutMs, consistency, signal } = options
   if (!isWhole(timeoutMs, 1, TIMEOUT_MS_MAX)) return new InvalidError(`timeoutMs is a whole number from 1 to ${TIMEOUT_MS_MAX}.`)
   if (!isWhole(ttlMs, 0, TTL_MS_MAX)) return new InvalidError(`ttlMs is a whole number from 0 to ${TTL_MS_MAX}.`)
   if (!isWhole(ifRevision, 0, Number.MAX_SAFE_INTEGER)) return new InvalidError('A revision is a whole number from 0.')
+  if (signal !== undefined && !isSignal(signal)) return new InvalidError('signal is an AbortSignal: controller.signal, not the controller.')
   if (consistency === undefined || consistencies.includes(consistency)) return null
   return new InvalidError(`consistency is ${consistencies.join(', ')}.`)
 }

@@ -1,0 +1,83 @@
+/** Signals of callers: one listener for all calls of a signal, and what is no signal harms nobody. */
+
+import { describe, expect, test } from '@jest/globals'
+import { connect } from '../../sdk/index.ts'
+import { failureOf, key, keys, openWorld } from './world.ts'
+
+/** How many listeners a signal has now, and had at most. */
+const counted = (): { readonly controller: AbortController; readonly now: () => number; readonly most: () => number } => {
+  const controller = new AbortController()
+  const { signal } = controller
+  const listeners = new Set<unknown>()
+  let most = 0
+  const add = signal.addEventListener.bind(signal)
+  const remove = signal.removeEventListener.bind(signal)
+  signal.addEventListener = (type: string, listener: EventListenerOrEventListenerObject, options?: AddEventListenerOptions | boolean) => {
+    listeners.add(listener)
+    most = Math.max(most, listeners.size)
+    add(type, listener, options)
+  }
+  signal.removeEventListener = (type: string, listener: EventListenerOrEventListenerObject) => {
+    listeners.delete(listener)
+    remove(type, listener)
+  }
+  return { controller, now: () => listeners.size, most: () => most }
+}
+
+describe('a signal', () => {
+  test('of many calls has one listener, which goes with the last of them', async () => {
+    const world = await openWorld()
+    const { controller: { signal }, now, most } = counted()
+    const outcomes = await world.settled(world.kv.mget(Array.from({ length: 50 }, (_, i) => `k${i}`), { signal }))
+    expect(outcomes.filter(({ ok }) => ok)).toHaveLength(50)
+    expect([most(), now()]).toEqual([1, 0])
+    await world.settled(world.kv.get(key, { signal }))
+    expect([most(), now()]).toEqual([1, 0])
+  })
+
+  test('ends all its calls and no other', async () => {
+    const world = await openWorld()
+    const { controller, now } = counted()
+    const pending = keys.map((name) => world.kv.get(name, { signal: controller.signal }))
+    const other = world.kv.get(key)
+    controller.abort('enough')
+    for (const promise of pending) expect(await failureOf(world, promise)).toMatchObject({ code: 'ABORTED', cause: 'enough' })
+    expect(await world.settled(other)).toBeNull()
+    expect([now(), world.client.stats().inFlightOperations]).toEqual([0, 0])
+  })
+})
+
+describe('what is no signal', () => {
+  const wrong = new AbortController() as unknown as AbortSignal
+
+  test.each([
+    ['the controller', wrong], ['a text', 'abort'], ['null', null], ['half of one', { aborted: false, addEventListener: () => {} }],
+  ])('is refused: %s; the connection goes on and closes', async (_what, signal) => {
+    const world = await openWorld()
+    for (let i = 0; i < 2; i += 1) {
+      expect(await failureOf(world, world.kv.get(key, { signal: signal as AbortSignal }))).toMatchObject({
+        code: 'INVALID', definite: true, message: expect.stringContaining('controller.signal'),
+      })
+    }
+    expect(world.client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
+    world.pass(500)
+    expect(await world.settled(world.kv.get(key))).toBeNull()
+    await world.settled(world.kv.close())
+  })
+
+  test('is refused by connect, before it looks for a broker', async () => {
+    await expect(connect({ servers: 'nats://127.0.0.1:1', signal: wrong })).rejects.toMatchObject({ code: 'INVALID' })
+  })
+})
+
+test('a call that can not be settled keeps no other from it when the connection fails', async () => {
+  const world = await openWorld()
+  world.behave(() => 'lose')
+  const signal = Object.assign(new AbortController().signal, { removeEventListener: () => { throw new Error('planted') } })
+  const pending = [world.kv.get(key, { signal }), world.kv.get(key)]
+  world.pass(10)
+  world.client.fail('the broker is gone')
+  for (const promise of pending) expect(await failureOf(world, promise)).toMatchObject({ code: 'CLOSED' })
+  expect(world.client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
+  await world.settled(world.kv.close())
+})
