@@ -15,7 +15,7 @@ import { RETRY_AFTER_MS } from './limits.ts'
 import type { Consistency, Operation, OperationResult } from '../actors/shard/operation.ts'
 import type { ShardId } from '../topology/ids.ts'
 import type { Codec } from './codec.ts'
-import type { ShardKvError } from './errors.ts'
+import type { ErrorCode, ShardKvError } from './errors.ts'
 import type { ShardSession } from './session.ts'
 
 export interface Call {
@@ -50,6 +50,8 @@ export interface Call {
   /** What stood in its way last. */
   problem: string
   problemStatus: string
+  /** What was asked of it then: how long to wait at least, in milliseconds; 0: nothing. */
+  problemWaitMs: number
 }
 
 /** What a caller decides; the rest of a Call is the SDK's. */
@@ -81,6 +83,7 @@ export const createCall = (input: CallInput, now: number): Call => ({
   isDone: false,
   problem: '',
   problemStatus: '',
+  problemWaitMs: 0,
 })
 
 export const isWrite = (call: Call): boolean => !isRead(call.code)
@@ -174,6 +177,23 @@ const refusalOf = (call: Call, { status, definite, message = '' }: OperationResu
   return status === 'INVALID' ? new InvalidError(message, details) : new InternalError(`${status}: ${message}`, details)
 }
 
+/**
+ * What a write is told whose session was refused for good, which it shares with all that waited; null when `error` is no refusal but may
+ * pass. Definite, since the write never left.
+ */
+export const refusalFor = (call: Call, { code, message }: ShardKvError): ShardKvError | null =>
+  (isFinal(code) ? refusalOf(call, { status: code, revision: 0, definite: true, message }) : null)
+
+const finals = ['INVALID', 'TOO_LARGE', 'NO_SPACE', 'INTERNAL'] as const
+const isFinal = (code: ErrorCode): code is (typeof finals)[number] => finals.some((final) => final === code)
+
+/** What keeps the opening of its session keeps the write that waits for it. */
+export const blameOpening = (call: Call, opening: Call): void => {
+  call.problem = opening.problem
+  call.problemStatus = opening.problemStatus
+  call.problemWaitMs = opening.problemWaitMs
+}
+
 /** Whether a copy of the write may have been executed, or may yet be. A read has no effect to be unsure of. */
 const mayHaveHappened = (call: Call): boolean => isWrite(call) && (call.isUncertain || call.isSent)
 
@@ -185,7 +205,7 @@ export const timeoutOf = (call: Call): ShardKvError => {
   const last = call.problem === '' ? '' : ` Last: ${call.problem}`
   if (call.problemStatus === 'OVERLOADED' && definite && !call.isSent) {
     return new OverloadedError(`The cluster was overloaded for ${call.timeoutMs} ms: send less at a time.${last}`,
-      { definite, retryAfterMs: RETRY_AFTER_MS })
+      { definite, retryAfterMs: call.problemWaitMs > 0 ? call.problemWaitMs : RETRY_AFTER_MS })
   }
   const cause = call.problem === '' ? undefined : new Error(call.problem)
   return new TimeoutError(`${describe(call)} was not answered within ${call.timeoutMs} ms. ${advice(call)}${last}`, { definite, cause })

@@ -72,6 +72,7 @@ export const createClient = (options: ClientOptions): Client => {
   const close = async (): Promise<void> => {
     if (dispatch.state === 'open') dispatch.state = 'closing'
     await becomeIdle(dispatch)
+    for (const call of dispatch.calls) rejectCall(dispatch, call, closedOf(call, dispatch.closedBecause))
     if (isClosing(dispatch)) await sayFarewell(dispatch)
     subscription.unsubscribe()
     dispatch.state = 'closed'

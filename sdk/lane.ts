@@ -18,6 +18,8 @@ export interface Lane {
   /** Writes without a sequence, in order. */
   fresh: Call[]
   session: ShardSession
+  /** The operation that opens the session, while it is under way. */
+  opening: Call | null
   /** By the clock. */
   pausedUntil: number
   /** The pause is what an overloaded leader asked for: that something sent earlier succeeds does not end it. */
@@ -30,8 +32,8 @@ export interface Lane {
 }
 
 export const createLane = (shard: ShardId, isStale: boolean, input: { readonly client: string; readonly turn: number }): Lane => ({
-  shard, isStale, ready: [], fresh: [], session: createSession(input.client), pausedUntil: 0, isHeld: false, failures: 0,
-  turn: input.turn, isDirty: false,
+  shard, isStale, ready: [], fresh: [], session: createSession(input.client), opening: null, pausedUntil: 0, isHeld: false,
+  failures: 0, turn: input.turn, isDirty: false,
 })
 
 export const waitingIn = (lane: Lane): number => lane.ready.length + lane.fresh.length

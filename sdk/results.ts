@@ -31,6 +31,7 @@ export const handleResult = (dispatch: Dispatch, call: Call, result: OperationRe
   }
   call.problem = result.message ?? result.status
   call.problemStatus = result.status
+  call.problemWaitMs = result.retryAfterMs ?? 0
   if (result.status === 'SESSION_EXPIRED') {
     handleExpired(dispatch, lane, call)
     return
@@ -54,6 +55,7 @@ const again = (dispatch: Dispatch, call: Call, problem: string): void => {
   if (call.isDone || lane === undefined) return
   call.problem = problem
   call.problemStatus = ''
+  call.problemWaitMs = 0
   retry(dispatch, lane, { call })
 }
 

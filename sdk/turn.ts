@@ -6,9 +6,9 @@
 import { must } from '../actors/kernel/assert.ts'
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
-import { createCall, timeoutOf } from './call.ts'
+import { blameOpening, createCall, isWrite, refusalFor, timeoutOf } from './call.ts'
 import { bytes } from './codec.ts'
-import { markDirty, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
+import { laneOf, markDirty, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
 import { pauseLane, sweepLane, waitingIn } from './lane.ts'
 import { SESSION_REST_MS, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
 import { createLink } from './link.ts'
@@ -18,6 +18,7 @@ import { createSession, hasRoom, isSettled, takeSequence } from './session.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Call } from './call.ts'
 import type { Dispatch } from './dispatch.ts'
+import type { ShardKvError } from './errors.ts'
 import type { Lane } from './lane.ts'
 import type { Link } from './link.ts'
 import type { ShardSession } from './session.ts'
@@ -155,20 +156,43 @@ const openSession = (dispatch: Dispatch, lane: Lane, now: number): Call => {
   const { session } = lane
   session.state = 'opening'
   dispatch.counters.sessions += 1
-  return ownCall(dispatch, lane, {
+  const opening = ownCall(dispatch, lane, {
     code: OpCode.openSession,
     timeoutMs: TIMEOUT_MS_DEFAULT,
     now,
     resolve: () => {
       session.state = 'open'
       session.usedAt = dispatch.clock.now()
+      lane.opening = null
       markDirty(dispatch, lane)
     },
-    reject: () => {
+    reject: (error) => {
       session.state = 'new'
-      markDirty(dispatch, lane)
+      lane.opening = null
+      endOpening(dispatch, lane, { opening, error })
     },
   })
+  lane.opening = opening
+  return opening
+}
+
+interface EndedOpening {
+  readonly opening: Call
+  readonly error: ShardKvError
+}
+
+/** A refusal is the answer to all that waited. After anything else they wait on, and another opening leaves after a pause. */
+const endOpening = (dispatch: Dispatch, lane: Lane, { opening, error }: EndedOpening): void => {
+  const waiting = lane.fresh.filter(({ isDone }) => !isDone)
+  for (const call of waiting) {
+    const refusal = refusalFor(call, error)
+    if (refusal !== null) rejectCall(dispatch, call, refusal)
+    else if (opening.problem !== '') blameOpening(call, opening)
+  }
+  lane.fresh = lane.fresh.filter(({ isDone }) => !isDone)
+  if (lane.fresh.length === 0) return
+  pauseLane(lane, dispatch.random, { now: dispatch.clock.now(), floorMs: error.retryAfterMs })
+  markDirty(dispatch, lane)
 }
 
 /** An operation of the SDK itself on the lane's session. It counts as in flight like any other. */
@@ -198,10 +222,15 @@ export const runTick = (dispatch: Dispatch): void => {
   if (dispatch.ticks % SWEEP_TICKS === 0) expireCalls(dispatch, now)
 }
 
+/** A write that waits for its session, or for room in it. */
+const isUnnumbered = (call: Call): boolean => isWrite(call) && call.sequence === 0
+
 const expireCalls = (dispatch: Dispatch, now: number): void => {
   for (const call of dispatch.calls) {
     if (call.deadline > now) continue
-    if (call.problem === '' && !call.isSent) call.problem = dispatch.problem
+    const opening = isUnnumbered(call) ? laneOf(dispatch, call)?.opening ?? null : null
+    if (opening !== null && opening.problem !== '') blameOpening(call, opening)
+    else if (call.problem === '' && !call.isSent) call.problem = dispatch.problem
     rejectCall(dispatch, call, timeoutOf(call))
   }
   for (const lane of dispatch.lanes) sweepLane(lane)

@@ -1,0 +1,87 @@
+/** Sessions that can not be opened: what the writes that wait for one are told, how often it is tried, and who waits for it. */
+
+import { describe, expect, test } from '@jest/globals'
+import { OpCode } from '../../actors/shard/operation.ts'
+import { failureOf, key, openWorld } from './world.ts'
+import type { Asked, Fortune, World } from './world.ts'
+
+const isOpening = ({ operations }: Asked): boolean => operations.some(({ code }) => code === OpCode.openSession)
+
+/** Every opening of a session has this fortune, all else is served. */
+const openingsMeet = (world: World, fortune: Fortune): void => { world.behave((request) => (isOpening(request) ? fortune : 'serve')) }
+
+describe('a session that is refused for good', () => {
+  test.each([
+    ['NO_SPACE', 'NO_SPACE', 'NoSpaceError'], ['INVALID', 'INVALID', 'InvalidError'], ['INTERNAL', 'INTERNAL', 'InternalError'],
+  ] as const)('with %s refuses the writes that wait for it, once and at once', async (status, code, name) => {
+    const world = await openWorld()
+    openingsMeet(world, { status, revision: 0, definite: true, message: 'The disk is full.' })
+    const since = world.clock.now()
+    const pending = [world.kv.put(key, 'a'), world.kv.put(key, 'b')]
+    for (const promise of pending) {
+      const message = expect.stringContaining('The disk is full.')
+      expect(await failureOf(world, promise)).toMatchObject({ code, name, definite: true, message })
+    }
+    expect(world.clock.now() - since).toBeLessThan(100)
+    world.pass(600)
+    expect(world.asked.filter(isOpening)).toHaveLength(1)
+    world.behave(() => 'serve')
+    expect(await world.settled(world.kv.incr(key))).toMatchObject({ value: 1n })
+  })
+})
+
+test('a session that may have been opened before it is refused changes nothing about the writes that wait: they did not happen', async () => {
+  const world = await openWorld()
+  openingsMeet(world, { status: 'NO_QUORUM', revision: 0, definite: false })
+  const pending = world.kv.put(key, 'x')
+  world.pass(50)
+  openingsMeet(world, { status: 'NO_SPACE', revision: 0, definite: false })
+  expect(await failureOf(world, pending)).toMatchObject({ code: 'NO_SPACE', definite: true })
+})
+
+describe('a session that can not be opened now', () => {
+  test('names OVERLOADED, and how long to wait, to the write that waited for it', async () => {
+    const world = await openWorld()
+    openingsMeet(world, { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 70, message: 'The shard has 8192 sessions.' })
+    expect(await failureOf(world, world.kv.put(key, 'x', { timeoutMs: 400 }))).toMatchObject({
+      code: 'OVERLOADED', definite: true, retryAfterMs: 70, message: expect.stringContaining('8192 sessions'),
+    })
+  })
+
+  test('names NO_QUORUM to the write that waited for it', async () => {
+    const world = await openWorld()
+    openingsMeet(world, { status: 'NO_QUORUM', revision: 0, definite: false, message: 'No majority.' })
+    const error = await failureOf(world, world.kv.put(key, 'x', { timeoutMs: 400 }))
+    expect(error).toMatchObject({ code: 'TIMEOUT', definite: true, message: expect.stringMatching(/Last: No majority/) })
+    expect((error as Error).cause).toMatchObject({ message: 'No majority.' })
+  })
+
+  test('names it also to a write that waits longer than one attempt to open it', async () => {
+    const world = await openWorld()
+    openingsMeet(world, { status: 'NO_QUORUM', revision: 0, definite: false, message: 'No majority.' })
+    const error = await failureOf(world, world.kv.put(key, 'x', { timeoutMs: 5_060 }))
+    expect(error).toMatchObject({ code: 'TIMEOUT', definite: true, message: expect.stringMatching(/Last: No majority/) })
+  })
+
+  test('keeps nobody who closes the connection and has nothing to wait for', async () => {
+    const world = await openWorld()
+    openingsMeet(world, 'lose')
+    await failureOf(world, world.kv.put(key, 'x', { timeoutMs: 300 }))
+    const since = world.clock.now()
+    await world.settled(world.kv.close())
+    expect(world.clock.now() - since).toBeLessThan(100)
+    expect(world.client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
+  })
+
+  test('is waited for by a close while a write waits for it', async () => {
+    const world = await openWorld()
+    openingsMeet(world, { status: 'NO_QUORUM', revision: 0, definite: false })
+    const pending = world.kv.incr(key)
+    world.pass(100)
+    const closing = world.kv.close()
+    world.pass(100)
+    world.behave(() => 'serve')
+    expect(await world.settled(pending)).toMatchObject({ value: 1n })
+    await world.settled(closing)
+  })
+})
