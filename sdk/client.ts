@@ -13,7 +13,7 @@
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { abortOf, closedOf, createCall, unauthorizedOf } from './call.ts'
-import { enqueue, isIdle, laneOf, rejectCall, takeIn, wakeLane } from './dispatch.ts'
+import { BROKER_AWAY, enqueue, isIdle, laneOf, noteProblem, rejectCall, takeIn, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
@@ -127,7 +127,7 @@ const createDispatch = (options: ClientOptions): Dispatch => {
     },
     isScheduled: false, isTicking: false, ticks: 0,
     isConnected: options.bus.status().connected,
-    state: 'open', bytes: 0, problem: '', closedBecause: 'close was called', idle: [], starting: [],
+    state: 'open', bytes: 0, problem: '', problemAt: 0, closedBecause: 'close was called', idle: [], starting: [],
   }
   const run = guarded(dispatch, () => { runTurn(dispatch) })
   const tick = guarded(dispatch, () => {
@@ -236,16 +236,17 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
   switch (event.type) {
     case 'bus.connected':
       dispatch.isConnected = true
+      dispatch.problem = ''
       dispatch.map.refresh()
       wakeWaiting(dispatch)
       return
     case 'bus.disconnected':
       dispatch.isConnected = false
-      dispatch.problem = 'the broker is not connected'
+      noteProblem(dispatch, BROKER_AWAY)
       for (const link of dispatch.numberedLinks) link.disconnected()
       return
     case 'bus.permissionDenied':
-      dispatch.problem = `the broker does not let this user ${event.operation} ${event.subject}`
+      noteProblem(dispatch, `the broker does not let this user ${event.operation} ${event.subject}`)
       for (const call of dispatch.calls) rejectCall(dispatch, call, unauthorizedOf(call, event))
       return
     case 'bus.closed':

@@ -68,8 +68,10 @@ export interface Dispatch extends ClientOptions {
   isConnected: boolean
   state: 'open' | 'closing' | 'closed'
   bytes: number
-  /** What stood in the way last, for messages. */
+  /** What stood in the way last, for messages; empty once the broker is there again. */
   problem: string
+  /** When it did, by the clock. */
+  problemAt: number
   /** Why there are no new calls, once there are none. */
   closedBecause: string
   /** Called once each when nothing is in flight. */
@@ -112,6 +114,22 @@ export const enqueue = (dispatch: Dispatch, lane: Lane, call: Call): void => {
   else lane.fresh.push(call)
   markDirty(dispatch, lane)
 }
+
+export const noteProblem = (dispatch: Dispatch, problem: string): void => {
+  dispatch.problem = problem
+  dispatch.problemAt = dispatch.clock.now()
+}
+
+/**
+ * What kept a call from leaving that has no reason of its own; empty when nothing is known. What stood in the way before the call began
+ * may be hours old; what did since may still, even if calls succeed on other shards.
+ */
+export const reasonFor = ({ isConnected, problem, problemAt }: Dispatch, { deadline, timeoutMs }: Call): string => {
+  if (!isConnected) return BROKER_AWAY
+  return problemAt >= deadline - timeoutMs ? problem : ''
+}
+
+export const BROKER_AWAY = 'the broker is not connected'
 
 export const wakeLane = (dispatch: Dispatch, lane: Lane): void => {
   resumeLane(lane)

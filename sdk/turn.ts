@@ -8,7 +8,7 @@ import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { blameOpening, createCall, isWrite, refusalFor, timeoutOf } from './call.ts'
 import { bytes } from './codec.ts'
-import { laneOf, markDirty, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
+import { laneOf, markDirty, noteProblem, reasonFor, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
 import { pauseLane, sweepLane, waitingIn } from './lane.ts'
 import { SESSION_REST_MS, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
 import { createLink } from './link.ts'
@@ -90,7 +90,7 @@ const targetsOf = ({ routing }: Dispatch, lane: Lane): readonly NodeId[] => {
 
 /** The map is fetched again, at its own pace. */
 export const noteTrouble = (dispatch: Dispatch, problem: string): void => {
-  dispatch.problem = problem
+  noteProblem(dispatch, problem)
   dispatch.map.refresh()
 }
 
@@ -230,7 +230,7 @@ const expireCalls = (dispatch: Dispatch, now: number): void => {
     if (call.deadline > now) continue
     const opening = isUnnumbered(call) ? laneOf(dispatch, call)?.opening ?? null : null
     if (opening !== null && opening.problem !== '') blameOpening(call, opening)
-    else if (call.problem === '' && !call.isSent) call.problem = dispatch.problem
+    else if (call.problem === '' && !call.isSent) call.problem = reasonFor(dispatch, call)
     rejectCall(dispatch, call, timeoutOf(call))
   }
   for (const lane of dispatch.lanes) sweepLane(lane)
