@@ -3,11 +3,20 @@
  * `decode` will do.
  */
 
+import { InvalidError } from './errors.ts'
+
 export interface Codec<Value> {
   /** The bytes are read until the write's promise settles: whoever changes them before that may change what is written. */
   readonly encode: (value: Value) => Uint8Array
   /** The bytes are those of the network buffer, valid during the call only: copy what you keep. */
   readonly decode: (bytes: Uint8Array) => Value
+}
+
+/** What is no codec, as plain JavaScript may hand in; null when it is one. */
+export const codecProblem = (codec: unknown): InvalidError | null => {
+  const { encode, decode } = (codec ?? {}) as Partial<Codec<unknown>>
+  if (typeof encode === 'function' && typeof decode === 'function') return null
+  return new InvalidError('A codec has the functions encode and decode: bytes, text, or json(), which is called.')
 }
 
 const encoder = new TextEncoder()

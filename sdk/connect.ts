@@ -6,11 +6,11 @@ import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { connectNats } from '../bus/nats.ts'
 import { prefixProblem } from '../bus/subjects.ts'
 import { createClient } from './client.ts'
-import { bytes } from './codec.ts'
+import { bytes, codecProblem } from './codec.ts'
 import { AbortError, InvalidError, UnauthorizedError, UnavailableError } from './errors.ts'
 import { createKv } from './kv.ts'
 import { IN_FLIGHT_BYTES_MAX, IN_FLIGHT_OPERATIONS_MAX, TIMEOUT_MS_DEFAULT } from './limits.ts'
-import { optionsProblem } from './options.ts'
+import { namesProblem, optionsProblem } from './options.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Bus } from '../bus/port.ts'
@@ -77,6 +77,8 @@ export function connect<Value>(options: ConnectWithCodec<Value>): Promise<Kv<Val
 export function connect(options?: ConnectOptions): Promise<Kv<Uint8Array>>
 export async function connect(options: ConnectOptions & { readonly codec?: unknown } = {}): Promise<unknown> {
   const { prefix = 'kv', timeoutMs = TIMEOUT_MS_DEFAULT, consistency = 'linearizable', codec = bytes } = options
+  const misuse = namesProblem(options, connectNames) ?? codecProblem(codec) ?? limitsProblem(options)
+  if (misuse !== null) throw misuse
   const wrong = prefixProblem(prefix)
   if (wrong !== null) throw new InvalidError(`The option is wrong: ${wrong}.`)
   const problem = optionsProblem({ timeoutMs, consistency, signal: options.signal })
@@ -103,6 +105,20 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
     throw error
   }
   return createKv(client, codec as Codec<unknown>, { timeoutMs, consistency, traceparent: options.traceparent })
+}
+
+const connectNames: readonly (keyof ConnectWithCodec<unknown>)[] = [
+  'servers', 'prefix', 'user', 'password', 'token', 'creds', 'nkeySeed', 'tls', 'inboxPrefix', 'timeoutMs', 'consistency', 'codec', 'name',
+  'signal', 'inFlightOperationsMax', 'inFlightBytesMax', 'traceparent',
+]
+
+/** NaN would be a limit that nothing reaches. */
+const limitsProblem = (options: ConnectOptions): InvalidError | null => {
+  const wrong = (['inFlightOperationsMax', 'inFlightBytesMax'] as const).find((name) => {
+    const limit = options[name]
+    return limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1)
+  })
+  return wrong === undefined ? null : new InvalidError(`${wrong} is a whole number from 1.`)
 }
 
 /** Session ids must not be met twice in all the world, so chance is the system's here and never a seed's. */

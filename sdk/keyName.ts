@@ -7,6 +7,9 @@ import type { ShardKvError } from './errors.ts'
 /** Text stands for its UTF-8 bytes. */
 export type Key = string | Uint8Array
 
+/** Of mget and mdel. A text is no list, although one can go through its characters. */
+export type Keys = Iterable<Key> & { readonly charAt?: never }
+
 export type KeyName =
   | { readonly ok: true; readonly key: string; readonly hashToken: string }
   | { readonly ok: false; readonly error: ShardKvError }
@@ -26,6 +29,9 @@ export const nameOf = (key: Key, partition: string | undefined): KeyName => {
     return { ok: false, error: new InvalidError(`A key is text or a Uint8Array, not ${typeof key}.`) }
   }
   const binary = binaryOf(key)
+  if (partition !== undefined && typeof partition !== 'string') {
+    return { ok: false, error: new InvalidError(`A partition is text, not ${typeof partition}.`) }
+  }
   if (partition !== undefined && (partition === '' || partition.includes('}'))) {
     return { ok: false, error: new InvalidError('A partition is not empty and contains no }.') }
   }

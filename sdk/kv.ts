@@ -8,16 +8,17 @@
 import { OpCode, VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { shardOf } from '../topology/hash.ts'
+import { codecProblem } from './codec.ts'
 import { CodecError, InvalidError, TooLargeError } from './errors.ts'
 import { nameOf } from './keyName.ts'
 import { MULTI_OPERATIONS_MAX } from './limits.ts'
-import { optionsProblem } from './options.ts'
+import { entryProblem, optionsProblem } from './options.ts'
 import { sampledTrace } from './trace.ts'
 import { ShardKvError } from './errors.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Client, Stats } from './client.ts'
 import type { Codec } from './codec.ts'
-import type { Key } from './keyName.ts'
+import type { Key, Keys } from './keyName.ts'
 import type { CallOptions, DeleteOptions, IncrementOptions, PutEntry, PutOptions, ReadOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { ReadTraceparent } from './trace.ts'
@@ -55,10 +56,10 @@ export interface Kv<Value> {
   readonly incr: (key: Key, by?: number | bigint, options?: IncrementOptions) => Promise<Counted>
   /** Sets the time to live and keeps the value; 0: for ever. Null: there is no such key. */
   readonly touch: (key: Key, ttlMs: number, options?: CallOptions) => Promise<Written | null>
-  /** One outcome for each key, in order; never rejects. `resultsOf` makes results of them. Each key is an operation of its own. */
-  readonly mget: (keys: Iterable<Key>, options?: ReadOptions) => Promise<Outcome<Entry<Value> | null>[]>
+  /** One outcome for each key, in order; rejects what is no list. `resultsOf` makes results of them. Each key is its own operation. */
+  readonly mget: (keys: Keys, options?: ReadOptions) => Promise<Outcome<Entry<Value> | null>[]>
   readonly mput: (entries: Iterable<PutEntry<Value> | readonly [Key, Value]>, options?: CallOptions) => Promise<Outcome<Written>[]>
-  readonly mdel: (keys: Iterable<Key>, options?: CallOptions) => Promise<Outcome<Written | null>[]>
+  readonly mdel: (keys: Keys, options?: CallOptions) => Promise<Outcome<Written | null>[]>
   /** The same connection for values of another type. */
   readonly withCodec: <Other>(codec: Codec<Other>) => Kv<Other>
   /** Refuses new calls, waits for what is in flight, says goodbye and closes the connection, of all views. */
@@ -78,11 +79,12 @@ interface Wish extends PutOptions, ReadOptions {
 }
 
 export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: KvDefaults): Kv<Value> => {
+  const wrongCodec = codecProblem(codec)
   /** `Result` is what the operation resolves with (call.ts): the caller knows which. */
   const call = <Result>(key: Key, wish: Wish): Promise<Result> => {
     const named = nameOf(key, wish.partition)
     if (!named.ok) return Promise.reject(named.error)
-    const problem = optionsProblem(wish) ?? valueProblem(client, wish.bytes)
+    const problem = wrongCodec ?? optionsProblem(wish) ?? valueProblem(client, wish.bytes)
     if (problem !== null) return Promise.reject(problem)
     return new Promise((resolve, reject) => {
       client.submit({
@@ -104,6 +106,7 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     })
   }
   const put = (key: Key, value: Value, options: PutOptions = {}): Promise<Written> => {
+    if (wrongCodec !== null) return Promise.reject(wrongCodec)
     let bytes: Uint8Array
     try {
       bytes = codec.encode(value)
@@ -117,6 +120,10 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
       return Promise.reject(new CodecError(message, { definite: true }))
     }
     return call(key, { ...options, code: OpCode.put, bytes })
+  }
+  const putEntry = (entry: PutEntry<Value>, options: CallOptions): Promise<Written> => {
+    const problem = entryProblem(entry)
+    return problem === null ? put(entry.key, entry.value, { ...options, ...writeOptionsOf(entry) }) : Promise.reject(problem)
   }
   const get: Kv<Value>['get'] = (key, options = {}) => call(key, { ...options, code: OpCode.get })
   const del: Kv<Value>['del'] = (key, options = {}) => call(key, { ...options, code: OpCode.del })
@@ -133,7 +140,7 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     touch: (key, ttlMs, options = {}) => call(key, { ...options, ttlMs, code: OpCode.touch }),
     mget: (keys, options = {}) => inSlices(keys, (key) => key, (key) => get(key, options)),
     mput: (entries, options = {}) => inSlices(entries, keyOf, (entry) =>
-      (isPair(entry) ? put(entry[0], entry[1], options) : put(entry.key, entry.value, { ...options, ...writeOptionsOf(entry) }))),
+      (isPair(entry) ? put(entry[0], entry[1], options) : putEntry(entry, options))),
     mdel: (keys, options = {}) => inSlices(keys, (key) => key, (key) => del(key, options)),
     withCodec: (other) => createKv(client, other, defaults),
     close: client.close,
@@ -165,10 +172,18 @@ const keyOf = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): Key => (i
 const writeOptionsOf = <Value>({ partition, ttlMs, ifRevision }: PutEntry<Value>): PutOptions =>
   ({ ...(partition === undefined ? {} : { partition }), ttlMs, ifRevision })
 
+const listProblem = (items: unknown): InvalidError | null => {
+  const isKey = typeof items === 'string' || items instanceof Uint8Array
+  if (!isKey && typeof (items as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function') return null
+  return new InvalidError('What was given is no list of keys, and for mput no list of entries: one key is written as ["user42"].')
+}
+
 /** A slice at a time, so that a long list neither fills the connection's limits nor fails for it. */
 const inSlices = async <Item, Result>(
   items: Iterable<Item>, keyOfItem: (item: Item) => Key, perform: (item: Item) => Promise<Result>,
 ): Promise<Outcome<Result>[]> => {
+  const problem = listProblem(items)
+  if (problem !== null) throw problem
   const list = [...items]
   const outcomes: Outcome<Result>[] = []
   for (let from = 0; from < list.length; from += MULTI_OPERATIONS_MAX) {

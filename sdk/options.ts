@@ -3,6 +3,7 @@
 import { TTL_MS_MAX } from '../actors/shard/operation.ts'
 import { InvalidError } from './errors.ts'
 import { TIMEOUT_MS_MAX } from './limits.ts'
+import { nearestName } from './nearestName.ts'
 import { isSignal } from './signals.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Key } from './keyName.ts'
@@ -46,6 +47,29 @@ export interface PutEntry<Value> extends Pick<PutOptions, 'partition' | 'ttlMs' 
   readonly value: Value
 }
 
+/** Of all operations: what one of them has no use for is left to the types. */
+const callNames = ['partition', 'timeoutMs', 'signal', 'traceparent', 'consistency', 'ttlMs', 'ifRevision'] as const
+const entryNames = ['key', 'value', 'partition', 'ttlMs', 'ifRevision'] as const
+
+/** What the SDK puts beside them (kv.ts). */
+const ownNames = ['code', 'bytes'] as const
+
+/** A misspelt option would be no option: `{ ttl: 60 }` a key that never expires. `own` are taken and not told. */
+export const namesProblem = (given: object, names: readonly string[], own: readonly string[] = []): InvalidError | null => {
+  for (const name in given) if (!names.includes(name) && !own.includes(name)) return unknownName(name, names)
+  return null
+}
+
+const NAME_CHARACTERS_MAX = 40
+
+const unknownName = (name: string, names: readonly string[]): InvalidError => {
+  const near = nearestName(name, names)
+  const advice = near === null ? `There are ${names.join(', ')}.` : `Is it ${near}?`
+  return new InvalidError(`There is no option "${name.slice(0, NAME_CHARACTERS_MAX)}". ${advice}`)
+}
+
+export const entryProblem = (entry: object): InvalidError | null => namesProblem(entry, entryNames)
+
 const isWhole = (value: number | undefined, min: number, max: number): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)
 
@@ -54,6 +78,8 @@ export const optionsProblem = (
   options: Pick<PutOptions, 'ttlMs' | 'ifRevision'> & Pick<ReadOptions, 'timeoutMs' | 'consistency' | 'signal'>,
 ): InvalidError | null => {
   const { ttlMs, ifRevision, timeoutMs, consistency, signal } = options
+  const unknown = namesProblem(options, callNames, ownNames)
+  if (unknown !== null) return unknown
   if (!isWhole(timeoutMs, 1, TIMEOUT_MS_MAX)) return new InvalidError(`timeoutMs is a whole number from 1 to ${TIMEOUT_MS_MAX}.`)
   if (!isWhole(ttlMs, 0, TTL_MS_MAX)) return new InvalidError(`ttlMs is a whole number from 0 to ${TTL_MS_MAX}.`)
   if (!isWhole(ifRevision, 0, Number.MAX_SAFE_INTEGER)) return new InvalidError('A revision is a whole number from 0.')

@@ -5,8 +5,8 @@ import { fakeTerminal } from './fakes.ts'
 import type { CliRun } from './fakes.ts'
 
 const plan = {
-  epoch: 7, consistency: 'linearizable', isPaused: true, underWay: 0, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }], next: [], cancels: [],
-  preferences: [], blocked: [], heldBack: [], heldBackBy: [], balance: { isOn: false, nodes: [] },
+  epoch: 7, consistency: 'linearizable', isPaused: true, underWay: 0, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }], next: [],
+  cancels: [], preferences: [], blocked: [], heldBack: [], heldBackBy: [], balance: { isOn: false, nodes: [] },
 }
 const changed = { outcome: 'applied', epoch: 8, move: null }
 

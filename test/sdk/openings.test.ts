@@ -30,7 +30,7 @@ describe('a session that is refused for good', () => {
   })
 })
 
-test('a session that may have been opened before it is refused changes nothing about the writes that wait: they did not happen', async () => {
+test('a session that may be open when it is refused: the writes that wait for it did not happen all the same', async () => {
   const world = await openWorld()
   openingsMeet(world, { status: 'NO_QUORUM', revision: 0, definite: false })
   const pending = world.kv.put(key, 'x')

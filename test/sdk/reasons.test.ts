@@ -16,6 +16,7 @@ describe('the reason of a timeout', () => {
     world.broker.disconnect('sdk')
     world.pass(50)
     world.broker.reconnect('sdk')
+    world.pass(1)
     expect(world.client.problem()).toBe('')
     expect(await unsent(world)).toMatchObject({ code: 'TIMEOUT', message: expect.not.stringContaining('Last') })
   })
