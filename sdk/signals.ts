@@ -29,8 +29,8 @@ export const createSignals = (onAbort: (call: Call) => void): Signals => {
         return
       }
       const calls = new Set([call])
-      // A copy: whoever is told forgets the call.
-      const listener = (): void => { for (const one of [...calls]) onAbort(one) }
+      // Whoever is told forgets the call, which is out of the set then.
+      const listener = (): void => { for (const one of calls) onAbort(one) }
       signal.addEventListener('abort', listener, { once: true })
       heeded.set(signal, { calls, listener })
     },
