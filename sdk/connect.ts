@@ -197,8 +197,13 @@ const within = <Result>(step: Promise<Result>, { options, servers, giveUpAt, lat
       const message = `No ShardKV cluster answers on prefix "${prefix}" at ${servers.join(', ')}. Is one running there?${last}`
       if (end()) reject(new UnavailableError(message, { definite: true }))
     }, Math.max(1, giveUpAt - performance.now()))
-    if (signal?.aborted === true) onAbort()
-    else signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      if (signal?.aborted === true) onAbort()
+      else signal?.addEventListener('abort', onAbort, { once: true })
+    } catch (error) {
+      // A signal that throws ends the connecting, and what it opens comes too late.
+      if (end()) reject(error as Error)
+    }
     step.then(
       (result) => { if (end()) resolve(result); else late?.(result) },
       (error: ShardKvError) => { if (end()) reject(error) },

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
 import { connect, json } from '../../sdk/index.ts'
 import { startNatsServer } from '../../chaos/ground/natsServer.ts'
+import { until } from '../support/until.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
@@ -102,6 +103,16 @@ describe('connect', () => {
     const pending = connect({ servers: server.url, ...ann, prefix: 'nobody', signal: controller.signal })
     controller.abort()
     await expect(pending).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  test('leaves no connection behind when its signal throws', async () => {
+    const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
+    const before = sockets()
+    const signal = Object.assign(new AbortController().signal, { addEventListener: () => { throw new Error('planted') } })
+    await expect(connect({ servers: server.url, ...ann, signal })).rejects.toThrow('planted')
+    // One that began to connect later is through: the first one's socket is there, or gone already.
+    await (await connect({ servers: server.url, ...ann })).close()
+    await until(() => sockets() === before, 'there are as many sockets as before', 3_000)
   })
 
   test.each([
