@@ -202,7 +202,7 @@ const within = <Result>(step: Promise<Result>, { options, servers, giveUpAt, lat
       else signal?.addEventListener('abort', onAbort, { once: true })
     } catch (error) {
       // A signal that throws ends the connecting, and what it opens comes too late.
-      if (end()) reject(error as Error)
+      if (end()) reject(error)
     }
     step.then(
       (result) => { if (end()) resolve(result); else late?.(result) },
