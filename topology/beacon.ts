@@ -121,8 +121,8 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
 
 /**
  * Of two processes with one name, the younger has nothing to say of damage: a twin on an old copy of the directory is refused by its peers
- * and calls its replicas damaged, and the elder's, which have the same ids, would be given up. After a restart, what the process before said
- * holds for ALIVE_FOR_MS.
+ * and calls its replicas damaged, and the elder's, which have the same ids, would be given up. After a restart, what the process before
+ * said holds for ALIVE_FOR_MS.
  */
 const elderOf = (known: Heard | undefined, heard: Heard): Heard => {
   const isAlive = known !== undefined && heard.heardAt - known.heardAt < ALIVE_FOR_MS
