@@ -4,7 +4,7 @@
  */
 
 import type { TraceContext } from '../actors/kernel/trace.ts'
-import type { NodeId } from '../topology/ids.ts'
+import type { BootId, NodeId } from '../topology/ids.ts'
 import type { ActorMessage } from './messages.ts'
 
 export type Address = string
@@ -13,6 +13,8 @@ export interface Parcel {
   readonly from: NodeId
   readonly to: Address
   readonly message: ActorMessage
+  /** The process it came from; absent where it never left this one. */
+  readonly boot?: BootId
   /** Of the sampled request this message serves, from the frame it came in. */
   readonly trace?: TraceContext
 }

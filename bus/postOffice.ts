@@ -99,8 +99,10 @@ export const createPost = (options: PostOptions): Post => {
     }
     counts.framesReceived += 1
     options.onArrival?.()
-    const { from, trace } = checked
-    for (const { to, message } of checked.messages) onParcel(trace === undefined ? { from, to, message } : { from, to, message, trace })
+    const { from, boot, trace } = checked
+    for (const { to, message } of checked.messages) {
+      onParcel(trace === undefined ? { from, boot, to, message } : { from, boot, to, message, trace })
+    }
   })
 
   return {
@@ -231,7 +233,10 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
 }
 
 type CheckedFrame =
-  | { readonly ok: true; readonly from: NodeId; readonly messages: readonly FrameMessage[]; readonly trace?: TraceContext }
+  | {
+    readonly ok: true; readonly from: NodeId; readonly boot: BootId; readonly messages: readonly FrameMessage[]
+    readonly trace?: TraceContext
+  }
   | { readonly ok: false; readonly refusal: string; readonly detail: string }
 
 const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFrame => {
@@ -248,8 +253,9 @@ const createFrameCheck = (options: PostOptions): (inbound: Inbound) => CheckedFr
     if (!decoded.ok) return refuse('malformed', `${from}: ${decoded.reason}`)
     const heard = { boot: opened.envelope.boot, now: options.clock.now() }
     if (!isCurrentBoot(senders, from, heard)) return refuse('supersededBoot', `${from} has restarted since it sent this`)
-    const { trace } = opened.envelope
-    return trace === undefined ? { ok: true, from, messages: decoded.messages } : { ok: true, from, messages: decoded.messages, trace }
+    const { boot, trace } = opened.envelope
+    const frame = { ok: true, from, boot, messages: decoded.messages } as const
+    return trace === undefined ? frame : { ...frame, trace }
   }
 }
 

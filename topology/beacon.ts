@@ -41,10 +41,16 @@ export interface LeaderHint {
   readonly term: number
 }
 
-interface Peer {
-  message: BeaconMessage
-  heardAt: number
-  firstHeardAt: number
+/** A process, by what it has last said of itself, and when. */
+interface Heard {
+  readonly message: BeaconMessage
+  readonly heardAt: number
+}
+
+interface Peer extends Heard {
+  /** Of the processes that were heard lately under the name, the one that started first. */
+  readonly elder: Heard
+  readonly firstHeardAt: number
 }
 
 export interface Beacon {
@@ -54,7 +60,7 @@ export interface Beacon {
   readonly leaderOf: (shard: ShardId, now: number) => LeaderHint | null
   /** When the node was last heard; undefined for one that never was. */
   readonly heardAt: (node: NodeId) => number | undefined
-  /** What every node but this one has last said of its own replicas, sorted by node. */
+  /** What every node but this one has last said of its own replicas, by the elder process of its name, sorted by node. */
   readonly damaged: () => readonly DamagedReplica[]
   /** Serving, and heard for a while without a break: fit to be handed a leadership. */
   readonly isSteady: (node: NodeId, now: number) => boolean
@@ -91,7 +97,8 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       if (from === self.node) return isYounger(self, message) ? 'older' : 'noted'
       const known = peers.get(from)
       const isNew = known === undefined || known.message.boot !== message.boot || now - known.heardAt > ALIVE_FOR_MS
-      peers.set(from, { message, heardAt: now, firstHeardAt: isNew ? now : known.firstHeardAt })
+      const heard = { message, heardAt: now }
+      peers.set(from, { ...heard, elder: elderOf(known?.elder, heard), firstHeardAt: isNew ? now : known.firstHeardAt })
       noteLeaders(from, message)
       return 'noted'
     },
@@ -101,8 +108,8 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       return hint
     },
     heardAt: (node) => peers.get(node)?.heardAt,
-    damaged: () => [...peers].filter(([, { message }]) => message.damaged.length > 0).sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([node, { message }]) => message.damaged.map(([group, generation]) => ({ group, id: replicaId(node, generation) }))),
+    damaged: () => [...peers].sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([node, { elder }]) => elder.message.damaged.map(([group, generation]) => ({ group, id: replicaId(node, generation) }))),
     isSteady,
     levelsOf: (node, now) => (isSteady(node, now) ? peers.get(node)?.message.levels : undefined),
     tellsLevels: (node, now) => {
@@ -112,7 +119,17 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
   }
 }
 
-const isYounger = (self: BeaconSelf, other: BeaconMessage): boolean => {
+/**
+ * Of two processes with one name, the younger has nothing to say of damage: a twin on an old copy of the directory is refused by its peers
+ * and calls its replicas damaged, and the elder's, which have the same ids, would be given up. After a restart, what the process before
+ * said holds for ALIVE_FOR_MS.
+ */
+const elderOf = (known: Heard | undefined, heard: Heard): Heard => {
+  const isAlive = known !== undefined && heard.heardAt - known.heardAt < ALIVE_FOR_MS
+  return isAlive && isYounger(heard.message, known.message) ? known : heard
+}
+
+const isYounger = (self: Pick<BeaconSelf, 'boot' | 'startedAtMs'>, other: BeaconMessage): boolean => {
   if (other.boot === self.boot) return false
   if (self.startedAtMs !== other.startedAtMs) return self.startedAtMs > other.startedAtMs
   return self.boot > other.boot

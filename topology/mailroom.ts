@@ -28,11 +28,12 @@ import type { Journeys } from './journeys.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
-import type { NodeId, ReplicaId, ShardId } from './ids.ts'
+import type { BootId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
 /** What a caller is told to wait who asked a node without the shard. */
 const RETRY_AFTER_MS = 100
 
+type SignedMail = RaftMessage & { readonly from: ReplicaId; readonly boot?: BootId }
 type ShardRequest = Extract<ShardMessage, { type: 'shard.request' }>
 
 export interface MailroomOptions {
@@ -163,13 +164,14 @@ const deliverRaft = (sorting: Sorting, parcel: Parcel, { from, to, message }: Ex
     return
   }
   sorting.options.journeys.heard(group, parcel.from, message, parcel.trace)
-  replica.raft.send(signedBy(message, from))
+  replica.raft.send(signedBy(message, from, parcel.boot))
 }
 
 /** Decoded for this member alone, so it is signed in place: a copy of each message cost as much as reading it. */
-const signedBy = (message: RaftMessage & { from?: ReplicaId }, from: ReplicaId): RaftMessage & { readonly from: ReplicaId } => {
+const signedBy = (message: RaftMessage & { from?: ReplicaId; boot?: BootId }, from: ReplicaId, boot?: BootId): SignedMail => {
   message.from = from
-  return message as RaftMessage & { readonly from: ReplicaId }
+  if (boot !== undefined) message.boot = boot
+  return message as SignedMail
 }
 
 const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: ShardRequest): void => {

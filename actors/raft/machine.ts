@@ -14,8 +14,9 @@
  *      │                                              leader: settling ──own no-op committed──▶ serving ──┘
  *      └──▶ halted ◀── from every state: refused by a peer, or told to halt (corrupt)
  *
- * Reading guide. A state lists what it handles and nothing else is heard. `hear` puts three questions before a message is read:
- * is it from a replica that counts for nothing (ignored); has its sender accepted this member's presentation (if not, present first);
+ * Reading guide. A state lists what it handles and nothing else is heard. `hear` puts four questions before a message is read:
+ * is it from a replica that counts for nothing (ignored); from another process than the one that was accepted (asked to present itself
+ * anew); has its sender accepted this member's presentation (if not, present first);
  * does it bring a newer term (become a follower of that term, then read it again). Handlers decide *what*; only the chart decides *who
  * may*. Every action ends by handing the disk what is new (`submit`), except a leader's, which gathers until its flush.
  *
@@ -37,9 +38,10 @@ import {
 import { handleAppend, handleHeartbeat } from './following.ts'
 import { handleTransferLeadership } from './leadershipTransfer.ts'
 import {
-  handleOthersRefusal, handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal, isStranger,
-  tellRefused,
+  askAnew, handleOthersRefusal, handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal,
+  isStranger, tellRefused,
 } from './presentation.ts'
+import { isOfAnotherProcess } from './promises.ts'
 import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
 import { handleReconfigure, isJointPhaseOver, leaveJointPhase, refuseReconfigure } from './reconfiguration.ts'
 import { handleAppendAccepted, handleAppendRejected, handleFlush, handlePropose, refuseProposal } from './replication.ts'
@@ -87,9 +89,14 @@ const whenever = (holds: (core: RaftCore) => boolean) => ({ context: { core } }:
 
 const because = (reason: string) => ({ type: 'because', params: { reason } }) as const
 
-/** The three questions, then what this state does with the message itself. */
+/** A promise counts when the process gave it that was accepted. */
+const count = <Action extends string>(action: Action) =>
+  [{ guard: 'isOfAnotherProcess', actions: 'askAnew' }, { actions: action }] as const
+
+/** The four questions, then what this state does with the message itself. */
 const hear = <Target extends 'follower' | 'learner', Rest extends readonly object[]>(target: Target, ...rest: Rest) => [
   { guard: 'isStranger', actions: 'tellRefused' },
+  { guard: 'isOfAnotherProcess', actions: 'askAnew' },
   { guard: 'isUnpresented', actions: 'presentFirst' },
   { guard: 'isNewerTerm', target, reenter: true, actions: [because('a newer term is heard of'), 'readAgain'] },
   ...rest,
@@ -127,6 +134,7 @@ export const raftMachine = setup({
     isVoter: whenever(isSelfVoter),
     isNotVoter: whenever((core) => !isSelfVoter(core)),
     isStranger: ({ context, event }) => 'from' in event && isStranger(context.core, event.from),
+    isOfAnotherProcess: ({ context, event }) => 'from' in event && isOfAnotherProcess(context.core, event),
     isUnpresented: ({ context, event }) => isUnpresented(context.core, event),
     isNewerTerm: ({ context, event }) => isNewerTerm(context.core, event),
     isOfThisTerm: ({ context, event }) => 'term' in event && event.term === context.core.term,
@@ -160,6 +168,7 @@ export const raftMachine = setup({
     tickAsLeader: on('tick', handleTickAsLeader),
     presentFirst: ({ context, event }) => presentFirst(context.core, event),
     tellRefused: ({ context, event }) => { if ('from' in event) tellRefused(context.core, event.from) },
+    askAnew: ({ context, event }) => { if ('from' in event) askAnew(context.core, event.from) },
     heedOthersRefusal: on('raft.presentRefused', handleOthersRefusal),
     answerPresentation: on('raft.present', handlePresent),
     confirmPresence: on('raft.presentChallenged', handlePresentChallenged),
@@ -217,6 +226,7 @@ export const raftMachine = setup({
     'raft.halt': { target: '.halted', actions: 'noteHalt' },
     'raft.requestPreVote': [
       { guard: 'isStranger', actions: 'tellRefused' },
+      { guard: 'isOfAnotherProcess', actions: 'askAnew' },
       { guard: 'isUnpresented', actions: 'presentFirst' },
       { actions: 'answerPreVote' },
     ],
@@ -255,6 +265,7 @@ export const raftMachine = setup({
         ],
         'raft.timeoutNow': [
           { guard: 'isStranger', actions: 'tellRefused' },
+          { guard: 'isOfAnotherProcess', actions: 'askAnew' },
           { guard: 'isUnpresented', actions: 'presentFirst' },
           { guard: 'maySucceed', target: 'candidate', actions: because('the leader hands over') },
         ],
@@ -269,7 +280,7 @@ export const raftMachine = setup({
       ],
       on: {
         ...campaigning,
-        'raft.preVoteGranted': { actions: 'countPreVote' },
+        'raft.preVoteGranted': count('countPreVote'),
         'raft.preVoteRefused': hear('follower', { actions: 'countPreRefusal' } as const),
         'wal.appended': { actions: 'acknowledge' },
       },
@@ -282,7 +293,7 @@ export const raftMachine = setup({
       ],
       on: {
         ...campaigning,
-        'raft.voteGranted': { actions: 'countVote' },
+        'raft.voteGranted': count('countVote'),
         'raft.voteRefused': hear('follower', { actions: 'countRefusal' } as const),
         'wal.appended': { actions: 'countOwnVote' },
       },
@@ -306,10 +317,10 @@ export const raftMachine = setup({
         'raft.transferLeadership': { actions: 'handOver' },
         'raft.reconfigure': { actions: 'reconfigure' },
         'wal.appended': { actions: 'countOwnMatch' },
-        'raft.appendAccepted': { actions: 'noteMatch' },
+        'raft.appendAccepted': count('noteMatch'),
         'raft.appendRejected': hear('follower', { actions: 'backtrack' } as const),
         'raft.heartbeatAcked': hear('follower', { actions: 'confirm' } as const),
-        'raft.snapshotAccepted': { actions: 'slideWindow' },
+        'raft.snapshotAccepted': count('slideWindow'),
         'raft.snapshotRefused': hear('follower', { actions: 'endTransfer' } as const),
         'raft.chunkRead': { actions: 'sendChunk' },
         'raft.chunkReadFailed': { actions: 'giveUpChunk' },

@@ -38,6 +38,11 @@
  * its presentation to n1: what is durable now, under a new incarnation, and n1 judges it as any other. All it has promised was durable
  * before, and until n1 has accepted it again it promises n1 nothing: not what it took before and its disk completes meanwhile (test: "of
  * which it hears late, ...").
+ *
+ * Why it matters which process speaks (test: "a twin on a current copy ..."):
+ *   1. A second process is started as n2, on a copy of its directory that lacks nothing. It is accepted, acknowledges an entry, and ends.
+ *   2. n2 goes on, without the entry. It had been accepted long before, so nobody judges it again, and it elects n3 without the entry.
+ * Rule: mail of another process than the one that was accepted last counts for nothing, and asks its sender to present itself anew.
  */
 
 import { must } from '../kernel/assert.ts'
@@ -98,10 +103,17 @@ export const handlePresentAccepted = (core: RaftCore, event: Received<'raft.pres
 /** Meant for this start, not for an earlier one whose refusal came late, nor for a twin. */
 export const isOwnRefusal = (core: RaftCore, event: Received<'raft.presentRefused'>): boolean => isOwn(core, event)
 
-/** The peer takes this member for the start that it refused, unless it is late: one way or the other a new judgement does no harm. */
+/**
+ * The peer takes this member for the start that it refused, unless it is late: one way or the other a new judgement does no harm. One that
+ * waits for its judgement, and has nothing else that would make it speak, says again what it presented.
+ */
 export const handleOthersRefusal = (core: RaftCore, { from }: Received<'raft.presentRefused'>): void => {
   const { presenting, durability, log } = core
-  if (!isAcceptedBy(core, from) || presenting.saidThisTick.has(from) || !durability.isHardStateDurable) return
+  if (!isAcceptedBy(core, from)) {
+    presentTo(core, from)
+    return
+  }
+  if (presenting.saidThisTick.has(from) || !durability.isHardStateDurable) return
   const lastIndex = durability.durableIndex
   const lastTerm = must(termAt(log, lastIndex), 'only what is durable is compacted')
   presenting.renewed.set(from, { incarnation: core.random.uint32(), term: core.term, vote: core.vote, lastTerm, lastIndex })
@@ -117,6 +129,17 @@ export const tellRefused = (core: RaftCore, peer: ReplicaId): void => {
   if (incarnation === undefined || saidThisTick.has(peer)) return
   saidThisTick.add(peer)
   refuse(core, peer, incarnation)
+}
+
+/**
+ * To another process than the one that was accepted, at most once a tick: a refusal of no start at all. It halts nobody, since whoever was
+ * accepted hears it too; each that lives presents itself anew, and is judged.
+ */
+export const askAnew = (core: RaftCore, peer: ReplicaId): void => {
+  const { saidThisTick } = core.presenting
+  if (saidThisTick.has(peer)) return
+  saidThisTick.add(peer)
+  refuse(core, peer, core.random.uint32())
 }
 
 /** A start that was accepted before is accepted again, while none is refused; any other must first show that it is alive. */
@@ -156,6 +179,7 @@ export const handlePresentConfirmed = (core: RaftCore, event: Received<'raft.pre
     refuse(core, from, incarnation)
     return
   }
+  known.boot = event.boot
   send(core, from, { type: 'raft.presentAccepted', incarnation })
   if (core.role === 'leader') restartProgress(core, from)
 }

@@ -16,7 +16,7 @@
  * back with (term 5, up to 110).
  */
 
-import type { ReplicaId } from '../../topology/ids.ts'
+import type { BootId, ReplicaId } from '../../topology/ids.ts'
 import type { Index, Presentation, Term } from './protocol.ts'
 import type { PeerPromise, RaftCore } from './state.ts'
 
@@ -34,6 +34,15 @@ export const notePromise = (core: RaftCore, from: ReplicaId, said: { term: Term,
 }
 
 export const isRefused = (core: RaftCore, replica: ReplicaId): boolean => core.promises.get(replica)?.refused !== undefined
+
+/**
+ * Sent by another process than the one that was accepted last. Two live under one name, or one is over and its mail came late: either way
+ * the promise is not of the directory whose promises are remembered. Where one of the two is not known, nobody is suspected.
+ */
+export const isOfAnotherProcess = (core: RaftCore, mail: { readonly from: ReplicaId; readonly boot?: BootId }): boolean => {
+  const accepted = core.promises.get(mail.from)?.boot
+  return accepted !== undefined && mail.boot !== undefined && mail.boot !== accepted
+}
 
 /** Presented again while it lives: its promises since then are newer than what it started with. */
 export const isAcceptedStart = (core: RaftCore, replica: ReplicaId, incarnation: number): boolean =>
@@ -61,7 +70,7 @@ const isBelow = (presented: Presentation, promised: PeerPromise): boolean => {
 export const promiseOf = (core: RaftCore, replica: ReplicaId): PeerPromise => {
   const known = core.promises.get(replica)
   if (known !== undefined) return known
-  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, claim: null, refused: undefined }
+  const fresh: PeerPromise = { term: 0, vote: '', matchIndex: 0, incarnation: undefined, boot: undefined, claim: null, refused: undefined }
   core.promises.set(replica, fresh)
   return fresh
 }

@@ -10,7 +10,7 @@
  * (`raft.present`), so that a disk that forgot is noticed (docs/adr/0005-presentation.md); heartbeats carry ReadIndex rounds.
  */
 
-import type { ReplicaId } from '../../topology/ids.ts'
+import type { BootId, ReplicaId } from '../../topology/ids.ts'
 
 export type Term = number
 export type Index = number
@@ -160,7 +160,8 @@ export type RaftLocalEvent =
   /** This replica is corrupt or presented less than it promised: it never votes or acknowledges again under its id. */
   | { readonly type: 'raft.halt'; readonly reason: string }
 
-export type RaftEvent = RaftLocalEvent | (RaftMessage & { readonly from: ReplicaId })
+/** Mail is signed by its sender; `boot` is the process it came from, by the envelope. */
+export type RaftEvent = RaftLocalEvent | (RaftMessage & { readonly from: ReplicaId; readonly boot?: BootId })
 
 export type RaftRole = 'learner' | 'follower' | 'preCandidate' | 'candidate' | 'leader' | 'halted'
 

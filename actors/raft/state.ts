@@ -15,7 +15,7 @@ import { between } from '../kernel/random.ts'
 import { createLog, lastIndexOf, lastTermOf, termAt } from './log.ts'
 import { createMembership, isVoter, membersOf, noteEntry } from './membership.ts'
 import type { Random } from '../kernel/random.ts'
-import type { ReplicaId } from '../../topology/ids.ts'
+import type { BootId, ReplicaId } from '../../topology/ids.ts'
 import type { RecoveredGroup } from '../wal/protocol.ts'
 import type { Allowance } from './allowance.ts'
 import type { RaftLimits } from './limits.ts'
@@ -62,6 +62,8 @@ export interface PeerPromise {
   matchIndex: Index
   /** The start of the peer that was accepted last: one that is presented twice was delayed, not forgotten. */
   incarnation: number | undefined
+  /** The process that showed that this start lives. */
+  boot: BootId | undefined
   /** Presented and not judged yet: whether that start is still alive was asked with this challenge. */
   claim: { readonly presented: Presentation; readonly challenge: number } | null
   /** The start that presented less than had been promised. The replica counts for nothing until another start presents all of it. */

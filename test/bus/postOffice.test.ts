@@ -99,7 +99,7 @@ describe('the post', () => {
     one.post.flush()
     runUntil(2)
     expect(two.parcels).toEqual(Array.from({ length: 100 }, (_, i) =>
-      ({ from: n1, to: `raft/${(i + 1) % 4}`, message: mail(n1, n2, i + 1) })))
+      ({ from: n1, boot: bootA, to: `raft/${(i + 1) % 4}`, message: mail(n1, n2, i + 1) })))
     expect(one.post.counters()).toMatchObject({ framesSent: 1, messagesSent: 100 })
     expect(two.post.counters()).toMatchObject({ framesReceived: 1, refused: {} })
   })
@@ -144,9 +144,9 @@ describe('the post', () => {
     one.post.flush()
     runUntil(10)
     expect(two.parcels).toEqual([
-      { from: n1, to: 'raft/1', message: mail(n1, n2, 1) },
-      { from: n1, to: 'raft/1', message: mail(n1, n2, 2), trace },
-      { from: n1, to: 'raft/1', message: mail(n1, n2, 3) },
+      { from: n1, boot: bootA, to: 'raft/1', message: mail(n1, n2, 1) },
+      { from: n1, boot: bootA, to: 'raft/1', message: mail(n1, n2, 2), trace },
+      { from: n1, boot: bootA, to: 'raft/1', message: mail(n1, n2, 3) },
     ])
     expect(one.post.counters()).toMatchObject({ framesSent: 3, messagesSent: 3 })
   })
@@ -252,7 +252,7 @@ describe('an incoming frame', () => {
     const two = office(n2)
     broker.connect({ name: 'n1' }).publish(nodeSubject(cluster, n2, n1), frameBytes(bootA))
     runUntil(1)
-    expect(two.parcels).toEqual([{ from: n1, to: 'raft/1', message: mail(n1, n2, 7) }])
+    expect(two.parcels).toEqual([{ from: n1, boot: bootA, to: 'raft/1', message: mail(n1, n2, 7) }])
   })
 
   test('of an earlier boot of its sender is dropped once a later boot was heard', () => {

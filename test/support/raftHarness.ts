@@ -18,7 +18,7 @@ import { snapshotsInUse } from '../../actors/raft/retention.ts'
 import { createCore } from '../../actors/raft/state.ts'
 import { raftTiming } from '../../actors/raft/timing.ts'
 import { crc32 } from '../../storage/crc.ts'
-import { replicaId, nodeId, nodeOf } from '../../topology/ids.ts'
+import { bootId, replicaId, nodeId, nodeOf } from '../../topology/ids.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import {
   applyAppend, applyCompact, applyInstall, copyImage, createRaftDisk, imageLastIndex, loseUnsynced, recover,
@@ -369,7 +369,7 @@ const deliver = (world: World, mail: Mail): void => {
   if (life < (world.lives.get(link) ?? 0)) return
   world.lives.set(link, life)
   world.say(line)
-  dispatch(world, receiver, { ...message, from })
+  dispatch(world, receiver, { ...message, from, boot: bootId(life.toString(16).padStart(16, '0')) })
 }
 
 const writeOne = (member: HarnessMember): boolean => {

@@ -110,6 +110,29 @@ test('what the others say of their own replicas is kept, by node, until they say
   expect(beacon.damaged()).toEqual([{ group: META_GROUP, id: 'n3:4' }])
 })
 
+test('of damage a younger process is not believed while an elder of its name is heard', () => {
+  const beacon = open()
+  const elder = message({ startedAtMs: 10 })
+  const younger = message({ boot: boot(3), startedAtMs: 9_000, damaged: [[7, 1]] })
+  beacon.heard(n2, elder, 10_000)
+  beacon.heard(n2, younger, 10_200)
+  expect(beacon.damaged()).toEqual([])
+  beacon.heard(n2, { ...elder, damaged: [[8, 1]] }, 11_000)
+  beacon.heard(n2, younger, 11_200)
+  expect(beacon.damaged()).toEqual([{ group: 8, id: 'n2:1' }])
+  beacon.heard(n2, younger, 13_999)
+  expect(beacon.damaged()).toEqual([{ group: 8, id: 'n2:1' }])
+  beacon.heard(n2, younger, 14_000)
+  expect(beacon.damaged()).toEqual([{ group: 7, id: 'n2:1' }])
+})
+
+test('of damage an elder process is believed at once, also when a younger was heard first', () => {
+  const beacon = open()
+  beacon.heard(n2, message({ boot: boot(3), startedAtMs: 9_000, damaged: [[7, 1]] }), 10_000)
+  beacon.heard(n2, message({ startedAtMs: 10 }), 10_100)
+  expect(beacon.damaged()).toEqual([])
+})
+
 test('a node from before there was repair says nothing of damage, and no replica has generation 0', () => {
   const { damaged: _unknown, ...older } = message()
   expect(beaconOf(older)).toEqual(message())

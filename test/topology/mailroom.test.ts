@@ -9,6 +9,7 @@ import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { bootId, clusterId, nodeId, replicaId } from '../../topology/ids.ts'
 import { createJourneys } from '../../topology/journeys.ts'
 import { createMailroom } from '../../topology/mailroom.ts'
+import { createPost } from '../../bus/postOffice.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { Mailroom, MailroomOptions } from '../../topology/mailroom.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
@@ -19,8 +20,7 @@ const genesis = must(createGenesis({
 })[0], 'a genesis')
 
 /** Node n1, which hosts `n1:3` of group 0 and nothing else. */
-const createRoom = (): { readonly room: Mailroom, readonly received: unknown[] } => {
-  const { broker, clock } = createVirtualWorld()
+const createRoom = ({ broker, clock } = createVirtualWorld()): { readonly room: Mailroom, readonly received: unknown[] } => {
   const received: unknown[] = []
   const hosted = { id: replicaId(n1, 3), raft: { send: (message: unknown) => received.push(message) } }
   const node = {
@@ -46,4 +46,19 @@ test('mail for a replica that is not here any more, or from a node it is not of,
   expect([received, room.misdirected()]).toEqual([[], 4])
   mail(0, replicaId(n1, 9), replicaId(n1, 3))
   expect([received, room.misdirected()]).toEqual([[{ type: 'raft.timeoutNow', term: 7, from: 'n1:9' }], 4])
+})
+
+test('mail of another node says which of its processes sent it', () => {
+  const world = createVirtualWorld()
+  const { received } = createRoom(world)
+  const boot = bootId('00000000000000bb')
+  const post = createPost({
+    bus: world.broker.connect({ name: n2 }), clock: world.clock, cluster: genesis.cluster, self: n2, bootId: boot, isMember: () => true,
+    requestFlush: () => {}, onParcel: () => {}, log: silentLogger,
+  })
+  const message = { type: 'raft.timeoutNow', term: 7 } as const
+  post.send(n1, addressOf('raft', 0), { type: 'raft', from: replicaId(n2, 1), to: replicaId(n1, 3), message })
+  post.flush()
+  world.pass(5)
+  expect(received).toEqual([{ ...message, from: 'n2:1', boot }])
 })
