@@ -380,7 +380,8 @@ describe('a move that became pointless is cancelled:', () => {
     const [{ group, move }] = movesOf(paused) as [ReturnType<typeof movesOf>[number]]
     const damaged = [{ group, replica: must(move.add, 'something is added') }]
     expect(planOf(paused, [n(4)])).toMatchObject({ cancels: [1], next: [], preferences: [] })
-    expect(plan({ state: paused, wanted: wantedOf(paused, []), lost: [], damaged, limits: defaultPlanLimits })).toMatchObject({ cancels: [1], next: [] })
+    const wanted = wantedOf(paused, [])
+    expect(plan({ state: paused, wanted, lost: [], damaged, limits: defaultPlanLimits })).toMatchObject({ cancels: [1], next: [] })
     expect(planOf(after(paused, { kind: 'drainNode', node: n(4), isForced: false })).cancels).toEqual([])
     expect(planOf(paused).all.length).toBeGreaterThan(0)
   })
