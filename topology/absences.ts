@@ -2,6 +2,9 @@
  * Which nodes have been silent for longer than their replicas are waited for: `lost`, to the planner of the meta group's leader. It
  * informs; what follows from it is decided by the meta group and carried out by the groups' own logs.
  *
+ * Silence alone may be this node's own: after an outage of the broker nobody was heard. So whoever the failure detector sees alive, with
+ * the help of others, is not lost. A node that gossips without sending beacons is never lost: it is for a person to stop or remove it.
+ *
  * A node is waited for from when it is known to be one of the cluster's. Before that its beacons are refused, so one that has just joined
  * was never heard, or last in an earlier life: it is young, not lost.
  */
@@ -13,6 +16,8 @@ export interface AbsencesOptions {
   readonly self: NodeId
   readonly lostAfterMs: number
   readonly beacon: Pick<Beacon, 'heardAt'>
+  /** Whether this node's failure detector says that the other lives; no while there is none. */
+  readonly seesAlive: (node: NodeId) => boolean
 }
 
 export interface Absences {
@@ -22,7 +27,7 @@ export interface Absences {
   readonly review: (nodes: readonly NodeId[], now: number) => readonly NodeId[] | null
 }
 
-export const createAbsences = ({ self, lostAfterMs, beacon }: AbsencesOptions): Absences => {
+export const createAbsences = ({ self, lostAfterMs, beacon, seesAlive }: AbsencesOptions): Absences => {
   /** When each of the nodes was first seen among them, without a break. */
   const memberSince = new Map<NodeId, number>()
   let lostBefore: readonly NodeId[] = []
@@ -33,7 +38,7 @@ export const createAbsences = ({ self, lostAfterMs, beacon }: AbsencesOptions): 
     review: (nodes, now) => {
       for (const node of memberSince.keys()) if (!nodes.includes(node)) memberSince.delete(node)
       for (const node of nodes) if (!memberSince.has(node)) memberSince.set(node, now)
-      const lost = nodes.filter((node) => node !== self && isLost(node, now)).toSorted()
+      const lost = nodes.filter((node) => node !== self && isLost(node, now) && !seesAlive(node)).toSorted()
       if (lost.length === lostBefore.length && lost.every((node, i) => node === lostBefore[i])) return null
       lostBefore = lost
       return lost

@@ -2,7 +2,8 @@
  * The failure detector on the air: its messages go to `skv.<cluster>.gossip.<to>.<self>` and come from others' over the control connection,
  * which a dead data path does not silence. What is no message of a node is refused and counted.
  *
- * It informs. Whoever composes a node shows what it says and hands it to nobody that decides (docs/GUARANTEES.md).
+ * It informs. Whoever composes a node shows what it says, and takes nobody for lost whom it holds alive (absences.ts); it makes nobody
+ * lost and moves no leadership (docs/GUARANTEES.md).
  */
 
 import { createGossip } from '../actors/gossip/actor.ts'

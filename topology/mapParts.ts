@@ -43,6 +43,8 @@ export interface MapPartsOptions {
   readonly live: LiveMap
   readonly parts: NodeParts
   readonly leadership: Pick<Leadership, 'leave' | 'transfer'>
+  /** Whether this node's failure detector says that the other lives. */
+  readonly seesAlive: (node: NodeId) => boolean
   readonly onMember: () => void
   readonly onLeft: () => void
   readonly onRefused: (reason: string) => void
@@ -79,7 +81,9 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     self: genesis.node, ask: desk.ask, leaderOf: (shard) => parts.leaderOf(shard)?.node ?? '',
     reported: (report) => parts.host.meta()?.actor.send({ type: 'shard.configured', ...report }),
   })
-  const absences = createAbsences({ self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon })
+  const absences = createAbsences({
+    self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon, seesAlive: options.seesAlive,
+  })
   const levelCensus = createLevelCensus({ self: genesis.node, own: ownLevels, beacon: parts.beacon })
   const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
   let levels: readonly NodeLevels[] = []

@@ -199,6 +199,7 @@ const openReplicas = (running: Running): void => {
   })
   running.mapParts = createMapParts({
     node: running.options, live: running.live, parts, leadership: running.leadership,
+    seesAlive: (other) => running.gossip?.report().peers.some(({ node, state }) => node === other && state === 'alive') ?? false,
     onMember: () => noteJoined(running, 'isMember'),
     onLeft: () => running.life?.send({ type: 'node.drain' }),
     onRefused: (reason) => fail(running, reason, EXIT_REFUSED),

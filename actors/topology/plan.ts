@@ -108,7 +108,7 @@ export const plan = (input: PlanInput): Plan => {
   return {
     all: order.map(({ group, add, remove }) => ({ group, add, remove })),
     next,
-    cancels: state.isPaused ? [] : movesOf(state).filter((found) => isPointless(input, found)).map(({ move }) => move.id),
+    cancels: movesOf(state).filter((found) => (state.isPaused ? addsNothing : isPointless)(input, found)).map(({ move }) => move.id),
     preferences: state.isPaused ? [] : preferencesNow(input, next.length > 0 || movesOf(state).length > 0),
     blocked,
     heldBack,
@@ -223,15 +223,32 @@ const endsOf = ({ lost }: PlanInput, add: NodeId | null, remove: ReplicaId | nul
   return [...new Set(ends)].filter((node) => !lost.includes(node))
 }
 
-const isPointless = (input: PlanInput, { group, placement, move }: MoveOfGroup): boolean => {
+const countsForNothing = (input: PlanInput, group: GroupKey, replica: ReplicaId): boolean =>
+  input.lost.includes(nodeOf(replica)) || isDamaged(input, group, replica)
+
+/** What it adds counts for nothing, so that it may never end: a pause, too, lets it be taken back. */
+const addsNothing = (input: PlanInput, { group, move }: MoveOfGroup): boolean =>
+  move.step !== 'undoing' && move.add !== null && countsForNothing(input, group, move.add)
+
+/** It stands still in the way of the replacement of another of its group's replicas. */
+const bars = (input: PlanInput, { group, placement, move }: MoveOfGroup): boolean => {
+  if (move.step !== 'adding' || input.still?.includes(move.id) !== true) return false
+  if (move.remove !== null && countsForNothing(input, group, move.remove)) return false
+  const isWaiting = placement.replicas.some((replica) => countsForNothing(input, group, replica))
+  return isWaiting && hasLiveMajority(slotsNow(input, group, placement.replicas), input.lost)
+}
+
+const isPointless = (input: PlanInput, found: MoveOfGroup): boolean => {
+  const { group, placement, move } = found
   const { state, lost } = input
   if (move.step === 'undoing') return false
+  if (bars(input, found)) return true
   if (!hasLiveMajority(slotsOf(input, group), lost) && hasLiveMajority(slotsNow(input, group, placement.replicas), lost)) return true
   const wanted = wantedNodes(input, group)
   if (move.add === null) return move.remove !== null && wanted.includes(nodeOf(move.remove))
   const target = nodeOf(move.add)
   // A damaged one may never get its vote. If it has it already the move counts as done, and is followed by the next.
-  if (lost.includes(target) || isDamaged(input, group, move.add)) return true
+  if (addsNothing(input, found)) return true
   if (move.step !== 'adding') return false
   if (nodeIn(state, target)?.state !== 'active') return true
   return !wanted.includes(target) && (move.remove === null || wanted.includes(nodeOf(move.remove)))

@@ -9,8 +9,11 @@ const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeId) as [NodeId, NodeId, NodeId]
 
 const listening = () => {
   const heard = new Map<NodeId, number>()
-  const absences = createAbsences({ self: n1, lostAfterMs: 30_000, beacon: { heardAt: (node) => heard.get(node) } })
-  return { heard, review: absences.review }
+  const alive = new Set<NodeId>()
+  const absences = createAbsences({
+    self: n1, lostAfterMs: 30_000, beacon: { heardAt: (node) => heard.get(node) }, seesAlive: (node) => alive.has(node),
+  })
+  return { heard, alive, review: absences.review }
 }
 
 describe('a node', () => {
@@ -48,6 +51,18 @@ describe('a node', () => {
     expect(review([n1, n2], 70_001)).toEqual([n2])
     expect(review([n1], 80_000)).toEqual([])
     expect(review([n1, n2], 900_000)).toBeNull()
+  })
+
+  test('that the failure detector sees alive is not lost, however silent it is, until that says otherwise', () => {
+    const { heard, alive, review } = listening()
+    heard.set(n2, 0)
+    alive.add(n2)
+    expect(review([n1, n2], 0)).toBeNull()
+    expect(review([n1, n2], 90_000)).toBeNull()
+    alive.delete(n2)
+    expect(review([n1, n2], 90_001)).toEqual([n2])
+    alive.add(n2)
+    expect(review([n1, n2], 90_002)).toEqual([])
   })
 
   test('never counts itself', () => {

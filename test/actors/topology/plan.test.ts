@@ -363,9 +363,26 @@ describe('a move that became pointless is cancelled:', () => {
     expect(planOf(dropping, [n(1)]).cancels).toEqual([1])
   })
 
-  test('but not while the cluster is paused', () => {
+  test('it stands still, and another replica of its group waits to be replaced', () => {
+    const state = moved()
+    const [{ group, placement, move }] = movesOf(state) as [ReturnType<typeof movesOf>[number]]
+    const other = must(placement.replicas.find((replica) => replica !== move.remove), 'another replica')
+    const cancelsOf = (still: readonly number[], damaged: readonly DamagedReplica[]) =>
+      plan({ state, wanted: wantedOf(state, []), lost: [], damaged, still, limits: defaultPlanLimits }).cancels
+    expect(cancelsOf([1], [])).toEqual([])
+    expect(cancelsOf([], [{ group, replica: other }])).toEqual([])
+    expect(cancelsOf([1], [{ group, replica: other }])).toEqual([1])
+    expect(cancelsOf([1], [{ group, replica: must(move.remove, 'it replaces one') }])).toEqual([])
+  })
+
+  test('while the cluster is paused only if the replica it adds counts for nothing', () => {
     const paused = after(moved(), { kind: 'pause' })
-    expect(planOf(paused, [n(4)])).toMatchObject({ cancels: [], next: [], preferences: [] })
+    const [{ group, move }] = movesOf(paused) as [ReturnType<typeof movesOf>[number]]
+    const damaged = [{ group, replica: must(move.add, 'something is added') }]
+    expect(planOf(paused, [n(4)])).toMatchObject({ cancels: [1], next: [], preferences: [] })
+    const wanted = wantedOf(paused, [])
+    expect(plan({ state: paused, wanted, lost: [], damaged, limits: defaultPlanLimits })).toMatchObject({ cancels: [1], next: [] })
+    expect(planOf(after(paused, { kind: 'drainNode', node: n(4), isForced: false })).cancels).toEqual([])
     expect(planOf(paused).all.length).toBeGreaterThan(0)
   })
 })
