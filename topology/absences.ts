@@ -25,7 +25,7 @@ import type { NodeId } from './ids.ts'
 const LOOK_EVERY_MS = 1_000
 /** More time between two looks than this was none of hearing: the process stood still. */
 const LOOK_MS_MAX = 2 * LOOK_EVERY_MS
-/** Times `lostAfterMs`. Higher: what only gossip hears is of no use for longer. Lower: what only this node does not hear is moved sooner. */
+/** Times `lostAfterMs`. Higher: what only gossip hears is of no use for longer; lower: what only this node does not hear moves sooner. */
 export const MUTE_PATIENCE = 10
 
 export interface AbsencesOptions {

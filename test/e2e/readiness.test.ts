@@ -22,7 +22,8 @@ const POLL_MS = 25
 /** Of each shard, as its leader has it. */
 const committedIn = (reports: readonly NodeReport[]): readonly number[] => {
   const led = reports.flatMap(({ replicas }) => replicas).filter(({ role }) => role === 'leader')
-  return Array.from({ length: SHARDS }, (_, shard) => Math.max(0, ...led.filter((one) => one.shard === shard).map((one) => one.commitIndex)))
+  return Array.from({ length: SHARDS }, (_, shard) =>
+    Math.max(0, ...led.filter((one) => one.shard === shard).map(({ commitIndex }) => commitIndex)))
 }
 
 test('a node that was away under load is ready when it has applied what was committed meanwhile, and not before', async () => {

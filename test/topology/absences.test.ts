@@ -1,4 +1,4 @@
-/** Who counts as lost: the silent of the cluster's nodes, and nobody for a silence that is not its own, or from before it was one of them. */
+/** Who counts as lost: the silent of the cluster's nodes, and nobody for another's silence, or one from before it was one of them. */
 
 import { describe, expect, test } from '@jest/globals'
 import { MUTE_PATIENCE, createAbsences } from '../../topology/absences.ts'

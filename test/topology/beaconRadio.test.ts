@@ -22,7 +22,8 @@ const open = () => {
   let hasDataPath = true
   const radio = createBeaconRadio({
     bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
-    message: () => said, hasDataPath: () => hasDataPath, onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard) => older.push(heard),
+    message: () => said, hasDataPath: () => hasDataPath,
+    onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard) => older.push(heard),
   })
   const other = broker.connect({ name: 'n2' })
   const say = (subject: string, value: unknown): void => {

@@ -8,7 +8,7 @@ import type { NodeId, ReplicaId } from '../../topology/ids.ts'
 const [r1, r2, r3, r4] = ['n1', 'n2', 'n3', 'n4'].map((node) => replicaId(nodeId(node), 1)) as [ReplicaId, ReplicaId, ReplicaId, ReplicaId]
 
 /** Of three voters the first leads, and a fourth is to come in its place. */
-const heirOf = (matches: readonly (readonly [ReplicaId, number])[], steady: readonly string[], staying: readonly ReplicaId[] = [r2, r3, r4]) =>
+const heirOf = (matches: readonly (readonly [ReplicaId, number])[], steady: readonly string[], staying = [r2, r3, r4]) =>
   metaHeir({
     self: r1, staying,
     status: { configuration: { epoch: 1, voters: [r1, r2, r3], outgoing: [], learners: [r4] }, matchIndex: new Map(matches) },

@@ -12,7 +12,7 @@ const own = replicaId(nodeId('n1'), 1)
 const newcomer = replicaId(nodeId('n1'), 7)
 const resting: Placement = { replicas: [own], move: null }
 const coming = (step: 'adding' | 'promoting' | 'undoing'): Placement =>
-  ({ replicas: [own], move: { id: 1, add: newcomer, remove: own, step, orderedAt: 2 } as unknown as Placement['move'] })
+  ({ replicas: [own], move: { id: 1, add: newcomer, remove: own, step, orderedAt: 2 } })
 
 interface Fake {
   role: string

@@ -32,7 +32,8 @@ const isAtRest = (story: Story): boolean => story.nodes.some(({ node }) => {
   return meta?.state() === 'leading.watching' && meta.status().state.epoch === stateOf(story).epoch
 })
 
-const fiveNodes = (seed: number): { readonly story: Story; readonly before: ClusterState; readonly leader: Machine; readonly other: Machine } => {
+/** `before`: the map at rest. `leader` leads the meta group; `other` has replicas. */
+const fiveNodes = (seed: number) => {
   const story = tellStory(seed, { nodes: 5, shards: 4, lostAfterMs: PATIENCE_MS })
   story.putMany('k', KEYS)
   story.until('nothing is left to do', () => isAtRest(story), 120_000)
