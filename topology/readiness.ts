@@ -24,6 +24,7 @@ import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeReport } from './report.ts'
 import type { ReplicaHost } from './replicaHost.ts'
 
+/** Once it was ready; before that at every tick. */
 const LOOK_EVERY_MS = 1_000
 /** Some failed elections. */
 const LEADERLESS_MS_MAX = 10_000
@@ -70,7 +71,7 @@ export const createGapsWatch = ({ host, placements }: GapsWatchOptions): GapsWat
 
   return {
     onTick: (now) => {
-      if (now - lookedAt < LOOK_EVERY_MS) return
+      if (isStarted && now - lookedAt < LOOK_EVERY_MS) return
       lookedAt = now
       const shards = host.all().filter((replica) => isWaitedFor(replica, placements().shards[replica.shard]))
       const behind = isStarted ? [] : behindOf(shards)
