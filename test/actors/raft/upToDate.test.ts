@@ -1,4 +1,4 @@
-/** When a member has caught up since its start: it has applied what its first leader called committed, and an entry of its term or later. */
+/** When a member has caught up since its start: it has applied what its first leader called committed, and an entry of its term. */
 
 import { expect, test } from '@jest/globals'
 import { isUpToDate } from '../../../actors/raft/upToDate.ts'
