@@ -10,7 +10,7 @@ import type { ShardCounters } from '../actors/shard/core.ts'
 import type { RaftStatus } from '../actors/raft/actor.ts'
 import type { FrontDoors } from './frontDoors.ts'
 import type { HostedReplica } from './hostedReplica.ts'
-import type { Connections } from './nodeReport.ts'
+import type { Connections } from './readiness.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { NodeReport } from './report.ts'
 

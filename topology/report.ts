@@ -66,7 +66,7 @@ export interface NodeVitals {
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
 }
 
-/** What this node's failure detector believes of the others. Who is alive to it is never `lost` (absences.ts); no more comes of it. */
+/** What this node's failure detector believes of the others. Who is alive to it is waited for longer (absences.ts); no more comes of it. */
 export interface GossipReport {
   /** `joining`, `running` or `leaving`. */
   readonly state: string

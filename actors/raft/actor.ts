@@ -33,6 +33,7 @@ import { snapshotsInUse } from './retention.ts'
 import { configurationOf, createCore } from './state.ts'
 import { dueInTicks, isTickDue } from './timers.ts'
 import { raftTiming } from './timing.ts'
+import { isUpToDate } from './upToDate.ts'
 import type { LogFields, Logger } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Happening, Recorder } from '../kernel/recorder.ts'
@@ -144,6 +145,8 @@ export interface RaftMember {
   readonly role: () => RaftRole
   /** A quorum, itself included, has compared what this start presented with what it had been promised. */
   readonly isVouchedFor: () => boolean
+  /** It has handed the shard all that had been committed when it first heard a leader, or led, after this start (upToDate.ts). */
+  readonly isUpToDate: () => boolean
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
@@ -221,6 +224,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
     isVouchedFor: () => isQuorum(configurationOf(core), (voter) => voter === core.self || isAcceptedBy(core, voter)),
+    isUpToDate: () => isUpToDate(core),
     leadership: () => core,
     stalledMembers: () => stalledIn(core),
     status: () => statusOf(core),
