@@ -29,13 +29,14 @@ export const planOf = (kinds: readonly Kind[], total: number): readonly Item[] =
   return placed.sort((a, b) => a.order - b.order || a.item.kind - b.item.kind).map(({ item }) => item)
 }
 
-/** At least one of each kind; what rounding down leaves over goes to the largest remainders. */
+/** One of each kind; of the rest each its share, and what rounding down leaves over goes to the largest remainders. */
 const countsOf = (kinds: readonly Kind[], total: number): readonly number[] => {
   const shares = kinds.reduce((sum, { share }) => sum + share, 0)
-  const wanted = kinds.map(({ share }) => total * share / shares)
-  const counts = wanted.map((count) => Math.max(1, Math.floor(count)))
-  const left = Math.max(0, total - counts.reduce((sum, count) => sum + count, 0))
-  const byRemainder = wanted.map((count, at) => ({ at, rest: count % 1 })).sort((a, b) => b.rest - a.rest || a.at - b.at)
+  const rest = Math.max(0, total - kinds.length)
+  const wanted = kinds.map(({ share }) => rest * share / shares)
+  const counts = wanted.map((count) => 1 + Math.floor(count))
+  const left = rest + kinds.length - counts.reduce((sum, count) => sum + count, 0)
+  const byRemainder = wanted.map((count, at) => ({ at, remainder: count % 1 })).sort((a, b) => b.remainder - a.remainder || a.at - b.at)
   for (const { at } of byRemainder.slice(0, left)) counts[at] = (counts[at] ?? 0) + 1
   return counts
 }

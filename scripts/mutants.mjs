@@ -164,13 +164,13 @@ const inOrder = (mutants) => {
 }
 
 const isWanted = ({ id }) => positionals.length === 0 || positionals.includes(id)
-const mutants = readMutants()
-const unknown = positionals.filter((name) => !mutants.some(({ id }) => id === name))
+const everyMutant = readMutants()
+const unknown = positionals.filter((name) => !everyMutant.some(({ id }) => id === name))
 if (unknown.length > 0) {
   process.stderr.write(`mutants: there is no ${unknown.join(', ')} in test/mutants\n`)
   process.exit(2)
 }
-const wanted = mutants.filter(isWanted)
+const wanted = everyMutant.filter(isWanted)
 const ended = values.search
   ? await search(wanted.filter(({ catcher }) => catcher.lane === 'sim' || positionals.length > 0))
   : await replay(inOrder(wanted))
