@@ -57,5 +57,6 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 /** Prints the result of a question: with `--json` everything, otherwise machine, commit and table. */
 export const printResult = async (isJson: boolean, result: { readonly [name: string]: unknown }, table: string): Promise<void> => {
   const [machine, commit] = await Promise.all([machineFacts(), commitOf(ownCheckout)])
-  process.stdout.write(isJson ? `${JSON.stringify({ commit, machine, ...result })}\n` : `${machineLine(machine)}, commit ${commit}\n${table}\n`)
+  const text = isJson ? JSON.stringify({ commit, machine, ...result }) : `${machineLine(machine)}, commit ${commit}\n${table}`
+  process.stdout.write(`${text}\n`)
 }

@@ -97,8 +97,9 @@ export const idleProblems = (figures: CampaignFigures): readonly string[] => {
   if (runs === 0) return ['nothing was run: nothing is proved']
   if (runsPlanned < WHOLE_RUNS) return []
   const bar = Math.floor(OPERATIONS_PER_SECOND_BAR * seconds)
+  const few = `only ${operationsAnswered} operations were answered in ${seconds} s of storms: the bar is ${bar}`
   return [
-    ...(operationsAnswered >= bar ? [] : [`only ${operationsAnswered} operations were answered in ${seconds} s of storms: the bar is ${bar}`]),
+    ...(operationsAnswered >= bar ? [] : [few]),
     ...unmeasured(figures),
     ...(runs < RUNS_OF_A_NIGHT ? [] : neverStruck.map((name) => `${name} never had its turn`)),
   ]
@@ -170,7 +171,7 @@ const sayFigures = (figures: CampaignFigures, say: (line: string) => void): void
     + `(${figures.stormSeconds} s of storms), ${figures.operationsChecked} checked; lost or contradicted `
     + `${figures.notLinearizable}, duplicates ${figures.duplicates}, definite failures that show up ${figures.failuresThatShow}`)
   say(`chaos: next acknowledgement after a leader was killed: median ${figures.leaderKilledMedianMs} ms, `
-    + `p95 ${figures.leaderKilledP95Ms} ms of ${figures.leaderKilledSamples} by ${figures.leaderKills} kills (bar ${bars.leaderKilledP95}); `
+    + `p95 ${figures.leaderKilledP95Ms} ms of ${figures.leaderKilledSamples} (bar ${bars.leaderKilledP95}), ${figures.leaderKills} kills; `
     + `after a broker restart at most ${figures.brokerRestartedMaxMs} ms of ${figures.brokerRestartedSamples} `
     + `(bar ${bars.brokerRestartedMax}); settled at most ${figures.settledMaxMs} ms after healing (bar ${bars.settledMax}), `
     + `all moves done at most ${figures.membersSettledMaxMs} ms later`)

@@ -80,7 +80,8 @@ const deal = (random: Random, runs: number): readonly string[][] => {
   const usual = names.filter((name) => !isApart(name) && !alone.includes(name))
   const apart = names.filter(isApart)
   // Neighbours are in different hands: weather makes every time longer, so that nothing is measured under it.
-  const ordered = [...apart, ...usual.filter(isSky), ...usual.filter(isMeasured), ...usual.filter((name) => !isSky(name) && !isMeasured(name))]
+  const first = [...usual.filter(isSky), ...usual.filter(isMeasured)]
+  const ordered = [...apart, ...first, ...usual.filter((name) => !first.includes(name))]
   ordered.forEach((name, i) => must(hands[i % hands.length], 'a hand').push(name))
   // A long campaign has hands with room: all have another turn, one after the other.
   const again = shuffle(random, usual)

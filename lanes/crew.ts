@@ -69,7 +69,7 @@ export const runCrew = async (options: CrewOptions, onReport: (report: unknown) 
   }
   await Promise.all(Array.from({ length: Math.min(options.workers, options.tasks) }, () => workerOf(options.entry, work, count)))
   const taken = Math.min(options.tasks, Atomics.load(new Int32Array(work.next), 0))
-  if (reported < taken) throw new Error(`of ${taken} tasks that were begun, ${taken - reported} have no result: a worker ended in the middle`)
+  if (reported < taken) throw new Error(`of ${taken} tasks that were begun, ${taken - reported} have no result: a worker has ended early`)
 }
 
 const workerOf = (entry: string, work: Omit<CrewWork, 'box'>, onReport: (report: unknown) => void): Promise<void> =>

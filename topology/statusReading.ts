@@ -16,7 +16,7 @@ export const reportIn = (message: Answer): NodeReport | null => {
   const report = statusIn(message) as Partial<NodeReport> | null
   if (report === null) return null
   const { node, members, replicas, shardCount, broker } = report
-  const isReport = typeof node?.id === 'string' && typeof node.state === 'string' && isListOf(members, (member) => typeof member === 'string')
+  const isReport = typeof node?.id === 'string' && typeof node.state === 'string' && isListOf(members, isText)
     && isListOf(replicas, isReplica) && Number.isInteger(shardCount) && typeof broker === 'object' && broker !== null
   return isReport ? report as NodeReport : null
 }
@@ -31,6 +31,8 @@ export const statusIn = ({ data, headers }: Answer): Readonly<Record<string, unk
     return null
   }
 }
+
+const isText = (value: unknown): boolean => typeof value === 'string'
 
 const isReplica = (value: unknown): boolean => {
   if (typeof value !== 'object' || value === null) return false

@@ -27,8 +27,12 @@ export const buildThere = async (root: string, host: Host = createMachineHost())
   if (code !== 0) throw new Error(`${root} does not build; run "npm run build" there:\n${output}`)
 }
 
-/** `1f0c2ab9d3e4`, with `+` where files were changed since; `unknown` where there is no git or no commit. */
+/**
+ * `1f0c2ab9d3e4`, with `+` where files were changed since; `unknown` where there is no git or no commit, and of a package, which may be
+ * installed in somebody else's checkout.
+ */
 export const commitOf = async (root: string, host: Host = createMachineHost()): Promise<string> => {
+  if (await host.files.facts(join(root, '.git')) === null) return 'unknown'
   const git = (...args: readonly string[]): ReturnType<Host['run']> =>
     host.run('git', [...args], { timeoutMs: GIT_WITHIN_MS, directory: root })
   const head = await git('rev-parse', `--short=${COMMIT_CHARACTERS}`, 'HEAD')

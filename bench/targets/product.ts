@@ -57,7 +57,7 @@ export const startOtherProduct = async (
   const root = resolve(directory)
   const launcher = join(root, LAUNCHER_MODULE)
   await buildThere(root)
-  if (await files.facts(launcher) === null) throw new Error(`the build in ${root} has no ${LAUNCHER_MODULE}: its version can not be compared`)
+  if (await files.facts(launcher) === null) throw new Error(`the build in ${root} has no ${LAUNCHER_MODULE}: it can not be compared`)
   const { startLocalCluster: start } = await import(pathToFileURL(launcher).href) as { startLocalCluster: StartLocalCluster }
   const target = await startFrom(start, { name: 'other', driver, size })
   const clientProgram = join(root, CLIENT_PROGRAM)

@@ -1,6 +1,6 @@
 /**
- * Bits flipped in the log and the snapshots of one node while it is stopped, and files of it cut short. It may heal, or come back with replicas that count for
- * nothing, or refuse to start; nothing acknowledged may be lost. The others run meanwhile, and remember.
+ * Bits flipped in the log and the snapshots of one node while it is stopped, and files of it cut short. It may heal, or come back with
+ * replicas that count for nothing, or refuse to start; nothing acknowledged may be lost. The others run meanwhile, and remember.
  */
 
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,8 @@
 /**
  * Jepsen's two schedules against NATS (https://jepsen.io/analyses/nats-2.12.1), shortened unless the run is told their 30 s a phase
- * (`--phase-seconds`, in a storm that has room for them): a minority is paused (or killed) while the others go on; one of those is killed and loses its unsynced writes; it and the ones that slept are the majority for a while,
- * and the rest, which knows better, is away; then everything heals. What was acknowledged in between must still be there.
+ * (`--phase-seconds`, in a storm that has room for them): a minority is paused (or killed) while the others go on; one of those is killed
+ * and loses its unsynced writes; it and the ones that slept are the majority for a while, and the rest, which knows better, is away; then
+ * everything heals. What was acknowledged in between must still be there.
  */
 
 import { chance, shuffle } from '../../actors/kernel/random.ts'

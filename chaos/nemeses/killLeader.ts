@@ -30,8 +30,8 @@ export const killLeader: Nemesis = {
 }
 
 /**
- * Whether somebody else leads what the killed node led, in a later term: it died a leader. Who had handed everything over a moment before it
- * was killed, or led nothing at all, has tried nothing.
+ * Whether somebody else leads what the killed node led, in a later term: it died a leader. The death of who led nothing, or is not
+ * succeeded, tries nothing.
  */
 export const hasSuccessor = (before: ReadonlyMap<number, Leadership>, after: ReadonlyMap<number, Leadership>): boolean =>
   [...before].some(([shard, { node, term }]) => {

@@ -76,7 +76,7 @@ export const someMinority = ({ cluster, random }: Arena): readonly NodeId[] => {
   return shuffle(random, cluster.members).slice(0, between(random, 1, countMax))
 }
 
-/** A node that leads something, and what, by shard; the leader of a random shard, not of most. Any node, and nothing, where nobody leads. */
+/** A node that leads something, and what, by shard; the leader of a random shard, not of most. Where nobody leads any node, and nothing. */
 export const anyLeader = async (arena: Arena): Promise<{ readonly node: NodeId; readonly led: ReadonlyMap<number, Leadership> }> => {
   const leaderships = [...leadershipsOf(await arena.cluster.reports())]
   const node = pick(arena.random, [...new Set(leaderships.map(([, leadership]) => leadership.node))]) ?? anyNode(arena)

@@ -1,4 +1,4 @@
-/** Small files: a snapshot as it is walked, the genesis and the cluster map. Read from memory; checksums are made right after most changes. */
+/** Small files: a snapshot as it is walked, the genesis and the map. Read from memory; checksums are made right after most changes. */
 
 import { between } from '../../actors/kernel/random.ts'
 import { crc32 } from '../../storage/crc.ts'

@@ -13,8 +13,9 @@ import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
 import type { Target } from '../target.ts'
 
 const words = [
-  'null', '[]', '{}', '""', '-1', '1e999', '0.5', 'true', '"kind":', '"prefer"', '"pause"', '"node":', '"replicas":', '"move":', '"levels":',
-  '"level":', '"state":', '"nodes":', '"shards":', '"meta":', '"isBalanced":true', '"n1:1"', '"__proto__":', ',', '\u0001', '\u0002',
+  'null', '[]', '{}', '""', '-1', '1e999', '0.5', 'true', '"kind":', '"prefer"', '"pause"', '"node":', '"replicas":', '"move":',
+  '"levels":', '"level":', '"state":', '"nodes":', '"shards":', '"meta":', '"isBalanced":true', '"n1:1"', '"__proto__":', ',', '\u0001',
+  '\u0002',
 ]
 
 const NAMES = ['n1', 'n2', 'n3', 'n4'].map(nodeId)
@@ -40,7 +41,8 @@ const drawWish = (random: Random): Wish => {
       kind: 'beginMove', group: flag ? 'meta' : drawShard(random), add: flag ? node : null, remove: drawReplica(random),
       isPlanned: chance(random, 0.5),
     },
-    { kind: 'promote', move: number }, { kind: 'finish', move: number, result: flag ? 'moved' : 'undone' }, { kind: 'cancel', move: number },
+    { kind: 'promote', move: number }, { kind: 'cancel', move: number },
+    { kind: 'finish', move: number, result: flag ? 'moved' : 'undone' },
     { kind: 'prefer', preferences: drawList(random, 3, (r) => ({ shard: drawShard(r), replicas: drawList(r, 3, (s) => drawReplica(s)) })) },
   ])
 }
@@ -80,8 +82,9 @@ const drawPlacement = (random: Random, drawing: Drawing): Placement => {
   } }
 }
 
-const drawNode = (random: Random, id: NodeId): ClusterNode =>
-  ({ id, weight: drawWhole(random), zone: one(random, ['', drawWord(random, 6)]), state: one(random, ['active', 'draining', 'left'] as const) })
+const drawNode = (random: Random, id: NodeId): ClusterNode => ({
+  id, weight: drawWhole(random), zone: one(random, ['', drawWord(random, 6)]), state: one(random, ['active', 'draining', 'left'] as const),
+})
 
 const drawEvent = (random: Random): HistoryEvent => ({
   epoch: drawWhole(random), at: drawWhole(random), by: drawWord(random, 6), what: `${drawWord(random, 6)} — done`, request: '',
@@ -96,7 +99,8 @@ const drawState = (random: Random): ClusterState => {
   return {
     cluster: clusterId(drawHex(random, 16)), epoch: drawWhole(random), level: one(random, [1, 1, 2, 3]), shardCount: shards.length,
     replicationFactor: between(random, 1, 5), nextGeneration: GENERATIONS, nextMove: drawing.lastMove + 1, isPaused: chance(random, 0.5),
-    isBalanced: chance(random, 0.5), nodes: members.map((id) => drawNode(random, id)), shards, meta, history: drawList(random, 2, drawEvent),
+    isBalanced: chance(random, 0.5), nodes: members.map((id) => drawNode(random, id)), shards, meta,
+    history: drawList(random, 2, drawEvent),
   }
 }
 
@@ -107,6 +111,7 @@ export const clusterState: Target = {
     const state = decodeState(bytes)
     if ('reason' in state) return refused(state.reason)
     const moves = [state.meta, ...state.shards].filter(({ move }) => move !== null).length
-    return { ok: true, shape: `${Math.min(3, state.shardCount)} shards, ${Math.min(2, moves)} moves`, again: encodeState(state), value: state }
+    const shape = `${Math.min(3, state.shardCount)} shards, ${Math.min(2, moves)} moves`
+    return { ok: true, shape, again: encodeState(state), value: state }
   },
 }

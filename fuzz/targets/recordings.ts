@@ -81,7 +81,8 @@ const drawHead = (random: Random): Omit<RecordingHead, 'format' | 'version'> => 
 
 /** `shardkv replay` reads it: what is wrong is said with the line, and nothing else is thrown. */
 export const recordingFile: Target = {
-  name: 'recording', share: 2, isCanonical: false, words: [...words, '\n', '"format":"shardkv-recording"', '"version":1', '"at":1', '"at":9e15', '"seq":'],
+  name: 'recording', share: 2, isCanonical: false,
+  words: [...words, '\n', '"format":"shardkv-recording"', '"version":1', '"at":1', '"at":9e15', '"seq":'],
   example: (random) => utf8(headLine(drawHead(random)) + drawList(random, 4, (r) => recordLine(drawRecord(r) as ActorRecord)).join('')),
   decode: (bytes) => {
     try {

@@ -1,5 +1,6 @@
 /**
- * The end of `.ci/run`: what it adds up, and what it says again of a lane that failed (scripts/ciSummary.mjs); and the seed that it begins with.
+ * The end of `.ci/run`: what it adds up, and what it says again of a lane that failed (scripts/ciSummary.mjs); and the seed that it begins
+ * with.
  */
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals'

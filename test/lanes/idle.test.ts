@@ -74,7 +74,8 @@ describe('as a command, without time for anything,', () => {
 
   test('planted bugs that do not exist are refused', () => {
     expect(run('scripts/mutants.mjs', 'M05', 'M999')).toMatchObject({ code: 2, err: expect.stringContaining('there is no M999') })
-    expect(run('scripts/mutants.mjs', '--workers', '0')).toMatchObject({ code: 2, err: expect.stringContaining('--workers is a number from 1') })
+    const { code, err } = run('scripts/mutants.mjs', '--workers', '0')
+    expect([code, err]).toEqual([2, expect.stringContaining('--workers is a number from 1')])
   }, COMMAND_MS_MAX)
 
   test('a history without an operation proves nothing', () => {
