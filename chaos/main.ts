@@ -21,11 +21,15 @@ import { parseHistory } from './history.ts'
 import { judgeHistory, problemsOf } from './judge.ts'
 import { checkout } from './ground/checkout.ts'
 import { nemesisNames } from './nemeses/all.ts'
+import { killLeader } from './nemeses/killLeader.ts'
 import { planCampaign } from './plan.ts'
 import type { Planted } from './ground/hauntedBuild.ts'
 import type { CampaignResult } from './campaign.ts'
 
 const SEED_DEFAULT = 42
+/** Of Jepsen's schedules, and the calm before and between. */
+const PHASES = 2
+const PHASE_ROOM_SECONDS = 5
 
 interface Command {
   readonly check: string | undefined
@@ -78,17 +82,26 @@ const readCommand = (args: readonly string[]): Command => {
   const nemeses = values.nemesis?.split(',')
   const unknown = nemeses?.find((name) => !nemesisNames.includes(name))
   if (unknown !== undefined) throw new RangeError(`there is no nemesis "${unknown}"; --list names them`)
+  const seconds = wholeNumber('seconds', values.seconds) ?? 40
+  const leaderKills = wholeNumber('leader-kills', values['leader-kills'])
+  if (leaderKills !== undefined && nemeses?.includes(killLeader.name) === false) {
+    throw new RangeError(`--leader-kills is of storms with ${killLeader.name}`)
+  }
+  const phaseSeconds = wholeNumber('phase-seconds', values['phase-seconds'])
+  if (phaseSeconds !== undefined && seconds < phaseSeconds * PHASES + PHASE_ROOM_SECONDS) {
+    throw new RangeError(`--seconds ${seconds} has no room for ${PHASES} phases of ${phaseSeconds} s, and ${PHASE_ROOM_SECONDS} s around them`)
+  }
   return {
     check: values.check,
     isList: values.list,
     seed: wholeNumber('seed', values.seed) ?? Number(process.env['SHARDKV_SEED'] ?? SEED_DEFAULT),
     runs: wholeNumber('runs', values.runs) ?? 8,
-    seconds: wholeNumber('seconds', values.seconds) ?? 40,
+    seconds,
     nodes: oneOf('nodes', values.nodes, [3, 5]),
     brokers: oneOf('brokers', values.brokers, [1, 3]),
     nemeses,
-    leaderKills: wholeNumber('leader-kills', values['leader-kills']),
-    phaseSeconds: wholeNumber('phase-seconds', values['phase-seconds']),
+    leaderKills,
+    phaseSeconds,
     lane: values.name === undefined ? 'chaos' : `chaos-${word('name', values.name)}`,
     budgetSeconds: wholeNumber('budget-seconds', values['budget-seconds']) ?? null,
     isVerbose: values.verbose,

@@ -22,7 +22,7 @@ export interface Plan {
   readonly brokers: number
   readonly shards: number
   readonly nemeses: readonly string[]
-  /** So many nodes must have died as leaders; only of a plain failover. */
+  /** So many nodes must have died as leaders. */
   readonly leaderKills: number
   /** Of Jepsen's schedules, which are too short where the storm is. */
   readonly phaseSeconds: number
@@ -110,15 +110,14 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
   const brokers = chance(random, 0.35) ? 3 : 1
   const shards = between(random, 4, SHARDS_MAX)
   const hand = overrides.nemeses ?? []
-  const isFailover = hand.length > 0 && hand.every((name) => name === killLeader.name)
   return {
     seed, seconds,
     // Of a failover every shard is a sample.
-    shards: isFailover ? SHARDS_MAX : shards,
+    shards: isFailover(hand) ? SHARDS_MAX : shards,
     nodes: overrides.nodes ?? nodes,
     brokers: overrides.brokers ?? (needsRoutes(hand) ? 3 : brokers),
     nemeses: hand,
-    leaderKills: isFailover ? overrides.leaderKills ?? LEADER_KILLS : 0,
+    leaderKills: hand.includes(killLeader.name) ? overrides.leaderKills ?? usualKills(hand) : 0,
     phaseSeconds: overrides.phaseSeconds ?? PHASE_SECONDS,
     clients: {
       requests: between(random, 6, 12), rememberedRequests: between(random, 4, 8),
@@ -129,6 +128,11 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
   }
 }
 
+const isFailover = (hand: readonly string[]): boolean => hand.length > 0 && hand.every((name) => name === killLeader.name)
+
+/** Of a storm in which other things happen, too, none is demanded. */
+const usualKills = (hand: readonly string[]): number => (isFailover(hand) ? LEADER_KILLS : 0)
+
 const needsRoutes = (hand: readonly string[]): boolean => chosen(hand).some(({ needs }) => needs.includes('brokers'))
 
 export const chosen = (names: readonly string[]): readonly Nemesis[] =>
@@ -137,7 +141,7 @@ export const chosen = (names: readonly string[]): readonly Nemesis[] =>
 /** The command that draws this plan again. */
 export const commandOf = ({ seed, seconds, nodes, brokers, nemeses: names, leaderKills, phaseSeconds }: Plan): string =>
   `npm run chaos -- --seed ${seed} --runs 1 --seconds ${seconds} --nodes ${nodes} --brokers ${brokers} --nemesis ${names.join(',')}`
-  + (leaderKills === 0 || leaderKills === LEADER_KILLS ? '' : ` --leader-kills ${leaderKills}`)
+  + (leaderKills === usualKills(names) ? '' : ` --leader-kills ${leaderKills}`)
   + (phaseSeconds === PHASE_SECONDS ? '' : ` --phase-seconds ${phaseSeconds}`)
 
 export const describePlan = ({ nodes, brokers, shards, clients, nemeses: names }: Plan): string =>

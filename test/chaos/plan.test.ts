@@ -46,6 +46,8 @@ describe('a campaign', () => {
       const [first, ...storms] = planCampaign(seed, size, {})
       expect([first?.leaderKills, ...new Set(storms.map(({ leaderKills }) => leaderKills))]).toEqual([10, 0])
       expect(planCampaign(seed, size, { leaderKills: 3 })[0]?.leaderKills).toBe(3)
+      const [mixed] = planCampaign(seed, { runs: 1, seconds: 40 }, { nemeses: ['killLeader', 'pause'], leaderKills: 3 })
+      expect(mixed?.leaderKills).toBe(3)
     }), { numRuns: 20 })
   })
 
@@ -78,7 +80,7 @@ describe('a campaign', () => {
 
   const busy = {
     runs: 8, runsPlanned: 8, stormSeconds: 320, operationsChecked: 40_000, operationsAnswered: 30_000, leaderKilledSamples: 9,
-    brokerRestartedSamples: 1, settledSamples: 8, neverStruck: [],
+    brokerRestartedSamples: 1, settledSamples: 8, strikes: { brokerRestart: 1 }, neverStruck: [],
   }
   const saidOf = (change: object): readonly string[] => idleProblems({ ...busy, ...change } as unknown as CampaignFigures)
 
@@ -92,6 +94,9 @@ describe('a campaign', () => {
   test('fails where a bar has nothing to be held against', () => {
     expect(saidOf({ leaderKilledSamples: 0 })).toEqual(['the next acknowledgement after a leader was killed was never measured'])
     expect(saidOf({ brokerRestartedSamples: 0, settledSamples: 0 })).toHaveLength(2)
+    expect(saidOf({ brokerRestartedSamples: 0, strikes: {}, neverStruck: ['brokerRestart'] })).toHaveLength(1)
+    // The time was up before the storm in which brokers are restarted.
+    expect(saidOf({ runs: 3, brokerRestartedSamples: 0, strikes: {} })).toEqual([])
   })
 
   test('fails where nothing was run, however few runs were wanted, and a night where a nemesis had no turn', () => {
