@@ -89,7 +89,7 @@ const readCommand = (args: readonly string[]): Command => {
   }
   const phaseSeconds = wholeNumber('phase-seconds', values['phase-seconds'])
   if (phaseSeconds !== undefined && seconds < phaseSeconds * PHASES + PHASE_ROOM_SECONDS) {
-    throw new RangeError(`--seconds ${seconds} has no room for ${PHASES} phases of ${phaseSeconds} s, and ${PHASE_ROOM_SECONDS} s around them`)
+    throw new RangeError(`--seconds ${seconds} has no room for ${PHASES} phases of ${phaseSeconds} s and ${PHASE_ROOM_SECONDS} s more`)
   }
   return {
     check: values.check,
