@@ -182,8 +182,10 @@ const failed = ended.failed + (isIdle ? 1 : 0)
 const folder = resolve(root, process.env.SHARDKV_FIGURES ?? '.figures')
 const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim()
 mkdirSync(folder, { recursive: true })
-writeFileSync(join(folder, 'mutants.json'), `${JSON.stringify({
-  lane: 'mutants', commit, finishedAt: new Date().toISOString(), passed, failed, figures: { ...figures, seconds: (Date.now() - startedAt) / 1_000 },
+// The night searches and replays: neither takes the other's place.
+const lane = values.search ? 'mutants-search' : 'mutants'
+writeFileSync(join(folder, `${lane}.json`), `${JSON.stringify({
+  lane, commit, finishedAt: new Date().toISOString(), passed, failed, figures: { ...figures, seconds: (Date.now() - startedAt) / 1_000 },
 }, null, 2)}\n`)
 say(`${passed} passed, ${failed} failed`)
 if (failed > 0) process.exitCode = 1

@@ -87,7 +87,7 @@ export const runLane = async (plan: LanePlan, world: LaneWorld, output: LaneOutp
   if (tally.seeds() < seeds.length && !isNight) say(`sim: the time was up after ${tally.seeds()} of ${seeds.length} seeds`)
   if (tally.seeds() < MARKS_SEEDS_MIN) say(`sim: marks are demanded from ${MARKS_SEEDS_MIN} seeds on`)
   for (const mark of missing) say(`FAILED mark never hit: ${mark}`)
-  const unproven = tooFewSeeds(tally.seeds(), seeds.length)
+  const unproven = unprovenBy({ reached: tally.seeds(), wanted: seeds.length, cases: corpus.passed + corpus.failed })
   for (const problem of unproven) say(`FAILED ${problem}`)
   const passed = tally.seeds() - tally.failed() + corpus.passed
   const failed = tally.failed() + missing.length + corpus.failed + unproven.length
@@ -99,12 +99,21 @@ export const runLane = async (plan: LanePlan, world: LaneWorld, output: LaneOutp
   return failed
 }
 
-/** One sentence, or none. */
-export const tooFewSeeds = (reached: number, wanted: number): readonly string[] => {
-  if (reached === 0) return ['no seed was run: nothing is proved']
-  if (reached >= MARKS_SEEDS_MIN || wanted < MARKS_SEEDS_MIN) return []
-  return [`only ${reached} of ${wanted} seeds were run: marks can be demanded from ${MARKS_SEEDS_MIN} on`]
+interface Reached {
+  /** Seeds. */
+  readonly reached: number
+  readonly wanted: number
+  /** Of the corpus. */
+  readonly cases: number
 }
+
+/** What a lane has not shown, whatever passed: one sentence each. */
+export const unprovenBy = ({ reached, wanted, cases }: Reached): readonly string[] => [
+  ...(cases > 0 ? [] : ['no case of the corpus was run: it is kept for every run']),
+  ...(reached > 0 ? [] : ['no seed was run: nothing is proved']),
+  ...(reached === 0 || reached >= MARKS_SEEDS_MIN || wanted < MARKS_SEEDS_MIN ? []
+    : [`only ${reached} of ${wanted} seeds were run: marks can be demanded from ${MARKS_SEEDS_MIN} on`]),
+]
 
 const missingMarks = (tally: Tally, isNight: boolean): readonly string[] =>
   (tally.seeds() < MARKS_SEEDS_MIN ? [] : tally.marks.missing(isNight))

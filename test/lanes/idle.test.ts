@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unproven } from '../../fuzz/main.ts'
 import { idleOf } from '../../lanes/idle.ts'
-import { tooFewSeeds } from '../../sim/lane.ts'
+import { unprovenBy } from '../../sim/lane.ts'
 import { idleProblems } from '../../torture/main.ts'
 import { livesProblem } from '../../torture/lives.ts'
 
@@ -30,9 +30,10 @@ describe('what did nothing', () => {
     ])
   })
 
-  test('is a run of no seed, and one of fewer than marks take', () => {
-    expect([tooFewSeeds(0, 10), tooFewSeeds(149, 200)].map((problems) => problems.length)).toEqual([1, 1])
-    expect([tooFewSeeds(10, 10), tooFewSeeds(150, 200), tooFewSeeds(200, 200)]).toEqual([[], [], []])
+  test('is a run of no seed, one of fewer than marks take where more were wanted, and one without the corpus', () => {
+    const problems = (reached: number, wanted: number, cases = 4): number => unprovenBy({ reached, wanted, cases }).length
+    expect([problems(0, 10), problems(149, 200), problems(200, 200, 0)]).toEqual([1, 1, 1])
+    expect([problems(10, 10), problems(150, 200), problems(200, 200)]).toEqual([0, 0, 0])
   })
 })
 
@@ -70,6 +71,13 @@ describe('as a command, without time for anything,', () => {
   test('the planted bugs fail', () => {
     const { code, out } = run('scripts/mutants.mjs', '--budget-seconds', '0', 'M05')
     expect([code, /^FAILED no planted bug was tried/m.test(out), out.trimEnd().split('\n').at(-1)]).toEqual([1, true, '0 passed, 1 failed'])
+  }, COMMAND_MS_MAX)
+
+  test('a search for what catches planted bugs fails, and leaves the figures of a replay as they are', () => {
+    const { code, out } = run('scripts/mutants.mjs', '--search', '--budget-seconds', '0', 'M05')
+    expect([code, out.trimEnd().split('\n').at(-1)]).toEqual([1, '0 passed, 1 failed'])
+    expect(left('mutants-search')).toMatchObject({ passed: 0, failed: 1 })
+    expect(() => left('mutants')).toThrow()
   }, COMMAND_MS_MAX)
 
   test('planted bugs that do not exist are refused', () => {
