@@ -1,6 +1,6 @@
 /**
  * A node that is slow and not dead: stopped and continued in a rhythm, for 2 to 8 s. It is never away for long enough to be given up, and
- * never there for long enough to do its part in time: half of what it says is old when it leaves.
+ * never there for long enough to do its part in time: much of what it says is old when it leaves.
  */
 
 import { between, chance } from '../../actors/kernel/random.ts'
