@@ -1,6 +1,6 @@
 /**
  * The storm of one run: weather over all of it, one strike after the other with a little calm between, what leaves lasting damage
- * last; then everything is healed. What a bar is held against has the first turns.
+ * last; then everything is healed. What a bar is held against has early turns.
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -75,7 +75,7 @@ const inTurns = async (nemeses: readonly Nemesis[], over: AbortSignal, { strike,
   const arena = arenaOf(first, over)
   for (let round = 0; !over.aborted; round += 1) {
     const order = shuffle(arena.random, nemeses)
-    for (const nemesis of round === 0 ? measuredFirst(order) : order) {
+    for (const nemesis of round === 0 ? measuredEarly(order) : order) {
       await hold(arena, between(arena.random, CALM_MS_MIN, CALM_MS_MAX))
       if (over.aborted) return
       await strike(nemesis, over)
@@ -83,5 +83,9 @@ const inTurns = async (nemeses: readonly Nemesis[], over: AbortSignal, { strike,
   }
 }
 
-const measuredFirst = (nemeses: readonly Nemesis[]): readonly Nemesis[] =>
-  [true, false].flatMap((isMeasured) => nemeses.filter((nemesis) => (nemesis.isMeasured === true) === isMeasured))
+/** Not the first, where there is another: a cluster that has just started is slower than it will be. */
+export const measuredEarly = (nemeses: readonly Nemesis[]): readonly Nemesis[] => {
+  const measured = nemeses.filter(({ isMeasured }) => isMeasured === true)
+  const others = nemeses.filter((nemesis) => !measured.includes(nemesis))
+  return [...others.slice(0, 1), ...measured, ...others.slice(1)]
+}

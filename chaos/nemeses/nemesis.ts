@@ -29,7 +29,7 @@ export interface Nemesis {
   readonly isGentle?: boolean
   /** It lasts for the whole storm, under the others. */
   readonly isWeather?: boolean
-  /** A bar is held against its times: it comes first in a storm, so that the storm is not over before its turn. */
+  /** A bar is held against its times: it comes early in a storm, so that the storm is not over before its turn. */
   readonly isMeasured?: boolean
   readonly strike: (arena: Arena) => Promise<void>
 }

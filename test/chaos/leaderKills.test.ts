@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { leadershipsOf } from '../../chaos/ground/cluster.ts'
 import { hasSuccessor } from '../../chaos/nemeses/killLeader.ts'
 import { emptyProblems, killProblems } from '../../chaos/run.ts'
-import { strikeOn } from '../../chaos/storm.ts'
+import { measuredEarly, strikeOn } from '../../chaos/storm.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { nodeId } from '../../topology/ids.ts'
 import { replica, report } from '../cli/reports.ts'
@@ -42,6 +42,15 @@ test('a failover needs as many kills as were asked for', () => {
 test('a run in which nobody was answered, or nothing struck, has tried nothing', () => {
   expect(emptyProblems({ answered: 1, strikes: new Map([['kill', 1]]) })).toEqual([])
   expect(emptyProblems({ answered: 0, strikes: new Map([['kill', 0]]) })).toHaveLength(2)
+})
+
+test('what is measured has its turn early in a storm, and the cluster is warm by then', () => {
+  const nemesis = (name: string, isMeasured = false): Nemesis => ({ name, needs: [], strike: async () => {}, isMeasured })
+  const [kill, pause, twin, brokers] = [nemesis('kill'), nemesis('pause'), nemesis('twin'), nemesis('brokerRestart', true)]
+  const namesOf = (order: readonly Nemesis[]): readonly string[] => measuredEarly(order).map(({ name }) => name)
+  expect(namesOf([kill, pause, twin, brokers])).toEqual(['kill', 'brokerRestart', 'pause', 'twin'])
+  expect(namesOf([brokers, twin])).toEqual(['twin', 'brokerRestart'])
+  expect(namesOf([brokers])).toEqual(['brokerRestart'])
 })
 
 describe('strikes after the storm', () => {
