@@ -25,10 +25,12 @@ import { createChildGroup } from '../targets/children.ts'
 import { freePorts } from '../targets/freePorts.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { runOnce, warm } from '../turns.ts'
+import { endWith, flawsOf } from '../verdict.ts'
 import type { Command } from 'commander'
 import type { ProcessTracing } from '../../observe/tracing/openTracing.ts'
 import type { DriverFlags, RunFlags, WorkloadFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
+import type { Asked } from '../verdict.ts'
 
 interface TracesFlags extends RunFlags, WorkloadFlags, DriverFlags {
   readonly inflight: readonly number[]
@@ -65,6 +67,8 @@ interface TracesRow {
   readonly offNanos: number
   readonly someNanos: number
   readonly spansEach: number
+  /** Of the cluster's PUTs. */
+  readonly asked: readonly Asked[]
 }
 
 const askTraces = (flags: TracesFlags): Promise<void> => withOwnProduct(flags, async (target) => {
@@ -85,15 +89,16 @@ const askTraces = (flags: TracesFlags): Promise<void> => withOwnProduct(flags, a
       return [inFlight, putMicros.toFixed(1), ...costs, spansEach.toFixed(1)]
     }),
   ))
+  endWith(flawsOf(rows.flatMap(({ asked }) => asked)))
 })
 
-interface Asked {
+interface TracesInput {
   readonly flags: TracesFlags
   readonly inFlight: number
   readonly url: string
 }
 
-const rowOf = async (target: ProductTarget, { flags, inFlight, url }: Asked): Promise<TracesRow> => {
+const rowOf = async (target: ProductTarget, { flags, inFlight, url }: TracesInput): Promise<TracesRow> => {
   const { keys, distribution, valueBytes, seconds, warmUpMs, runs } = flags
   const operations = shared.get(inFlight)
   if (operations === undefined) throw new Error(`--inflight is of ${[...shared.keys()].join(', ')}`)
@@ -104,14 +109,16 @@ const rowOf = async (target: ProductTarget, { flags, inFlight, url }: Asked): Pr
     await some.nanos()
   }
   const rounds = []
+  const asked: Asked[] = []
   for (let seed = 1; seed <= runs; seed += 1) {
     const workload = { keys, distribution, valueBytes, readShare: 0, seed }
     const run = await runOnce(target, workload, { kind: 'closed', inFlight, warmUpMs, durationMs: seconds * 1_000 })
+    asked.push({ what: `PUT at ${inFlight}, run ${seed}`, done: run.done, failed: run.failed })
     rounds.push({ putMicros: run.serverCpuUs, offNanos: await off.nanos(), someNanos: await some.nanos() })
   }
   await off.close()
   return {
-    inFlight, spansEach: await some.close(), putMicros: median(rounds.map(({ putMicros }) => putMicros)),
+    inFlight, asked, spansEach: await some.close(), putMicros: median(rounds.map(({ putMicros }) => putMicros)),
     offNanos: median(rounds.map(({ offNanos }) => offNanos)), someNanos: median(rounds.map(({ someNanos }) => someNanos)),
   }
 }

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
-import { reportOf } from '../../cli/status/collect.ts'
 import { mergeReports } from '../../cli/status/merge.ts'
 import { statusTable } from '../../cli/status/table.ts'
 import { fakeCluster, fakeTerminal } from './fakes.ts'
@@ -144,12 +143,6 @@ describe('what nodes believe of each other', () => {
     const fields = { gossip: { peers: [null, 7, { node: 3 }, { node: 'n2', state: 'asleep' }, { node: 'n3', state: 'alive' }] } }
     expect(mergeReports([report('n1', [], fields)])?.nodes[0]?.sees).toEqual({ alive: ['n3'], suspect: [], dead: [], left: [] })
   })
-})
-
-test.each([
-  ['nothing', ''], ['no JSON', '{'], ['members that are no names', JSON.stringify({ ...report('n1', []), members: ['n1', 1] })],
-])('an answer with %s is no report', (_what, text) => {
-  expect(reportOf({ data: new TextEncoder().encode(text) })).toBeNull()
 })
 
 describe('the command', () => {
