@@ -136,6 +136,11 @@ const openRemote = (kind: RemoteKind, where: string, options: Readonly<Record<st
     flushSync: () => thread.flushSync(),
     end: (done) => {
       thread.once('close', done)
+      try {
+        thread.flushSync()
+      } catch {
+        // It does not answer, or is gone: ending it is all that is left.
+      }
       thread.end()
     },
   }

@@ -98,12 +98,17 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
     failure = error
     if (error !== null) failed(error)
     else if (chunk.length > 0) attempt()
-    else if (waitingCharacters >= GATHERED_CHARACTERS || (onEnd !== null && waitingCharacters > 0)) begin()
+    else if (waitingCharacters >= GATHERED_CHARACTERS) begin()
     else {
       phase = 'idle'
-      if (isTold) recovered()
-      if (onEnd !== null) finish()
+      // It may write a line.
+      if (isTold && waitingCharacters === 0) recovered()
+      if (onEnd !== null) endIdle()
     }
+  }
+  const endIdle = (): void => {
+    if (waitingCharacters > 0) begin()
+    else finish()
   }
   const failed = (error: NodeJS.ErrnoException): void => {
     phase = 'resting'
@@ -150,11 +155,11 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
     flushSync: () => {
       if (phase === 'ended' || (failure !== null && !isBusy(failure))) return
       const isMine = phase !== 'writing'
-      let left = Buffer.concat([isMine ? chunk : nothing, Buffer.from(waiting.join(''))])
+      const bytes = Buffer.concat([isMine ? chunk : nothing, Buffer.from(waiting.join(''))])
       if (isMine) chunk = nothing
       waiting = []
       waitingCharacters = 0
-      left = writeNow(outlet, left, now)
+      const left = writeNow(outlet, bytes, now)
       if (left.length > 0) lose(linesIn(left), 'the process ends')
     },
     end: (done) => {
@@ -162,10 +167,7 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
       if (phase === 'resting' && !isBusy(failure)) {
         if (retry !== null) clearTimeout(retry)
         attempt()
-      } else if (phase === 'idle') {
-        if (waitingCharacters > 0) begin()
-        else finish()
-      }
+      } else if (phase === 'idle') endIdle()
     },
     lost: () => lostInAll,
   }
@@ -187,7 +189,7 @@ const LINE_END = 10
 const linesIn = (bytes: Uint8Array): number => bytes.reduce((lines, byte) => (byte === LINE_END ? lines + 1 : lines), 0)
 
 /** What could not be written. */
-const writeNow = (outlet: LogOutlet, bytes: Buffer, now: () => number): Buffer => {
+const writeNow = (outlet: LogOutlet, bytes: Uint8Array, now: () => number): Uint8Array => {
   const deadline = now() + FLUSH_SYNC_MS_MAX
   let left = bytes
   while (left.length > 0) {

@@ -138,7 +138,7 @@ describe('docs/OBSERVABILITY.md', () => {
     expect(named.filter((field) => !lines.some((line) => field in line))).toEqual([])
   })
 
-  test('is right about slow requests: a sampled one\'s lines have its trace, and the span of the door or of the shard', async () => {
+  test('is right about slow requests: lines of a sampled one have its trace, and the span of the door or of the shard', async () => {
     const lines: Record<string, unknown>[] = []
     const opened = await openProcessLog({
       node: 'n1', levels: createLogLevels('info'),
@@ -154,8 +154,8 @@ describe('docs/OBSERVABILITY.md', () => {
     const slow = lines.filter(({ msg }) => String(msg).startsWith('a request was slow'))
     const spanOf = (name: string) => node.spans.find((span) => span.name === name)?.spanId
     expect(slow.map(({ actor, trace_id: trace, span_id: span }) => [actor, trace, span])).toEqual([
-      ['shard', traceId, spanOf('shard')], ['gateway', traceId, spanOf('kv put')],
-      ['shard', undefined, undefined], ['gateway', undefined, undefined],
+      ['gateway', traceId, spanOf('kv put')], ['shard', traceId, spanOf('shard')],
+      ['gateway', undefined, undefined], ['shard', undefined, undefined],
     ])
     expect(spanOf('shard')).toMatch(/^[0-9a-f]{16}$/)
   })

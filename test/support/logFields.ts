@@ -76,26 +76,32 @@ const lastName = (node: SyntaxNode): string =>
 
 /** Null: they can not be read. */
 const namesIn = (node: SyntaxNode, scope: { readonly here: Values; readonly everywhere: Values }): string[] | null => {
-  const of = (...parts: readonly unknown[]): string[] | null => {
-    const names = parts.map((part) => namesIn(part as SyntaxNode, scope))
-    return names.some((each) => each === null) ? null : names.flatMap((each) => each ?? [])
+  const of: NamesOf = (...parts) => joined(parts.map((part) => namesIn(part as SyntaxNode, scope)))
+  const valueOf = (values: Values, name: unknown): string[] | null => {
+    const value = values.get(String(name))
+    return value === undefined ? null : of(value)
   }
   switch (node.type) {
-    case 'ObjectExpression': return of(...node['properties'] as SyntaxNode[])
-    case 'KeyValueProperty': return [String((node['key'] as SyntaxNode)['value'])]
-    case 'Identifier': return valueOf(scope.here.get(String(node['value'])), of)
-    case 'SpreadElement': return spread(node['arguments'] as SyntaxNode, of)
+    case 'ObjectExpression': return joined((node['properties'] as SyntaxNode[]).map((member) => memberNames(member, of)))
+    case 'Identifier': return valueOf(scope.here, node['value'])
     case 'ParenthesisExpression': case 'TsAsExpression': return of(node['expression'])
     case 'ConditionalExpression': return of(node['consequent'], node['alternate'])
-    case 'CallExpression': return valueOf(scope.everywhere.get(String((node['callee'] as SyntaxNode)['value'])), of)
+    case 'CallExpression': return valueOf(scope.everywhere, (node['callee'] as SyntaxNode)['value'])
     case 'ArrowFunctionExpression': return of(node['body'])
     case 'BlockStatement': return of(...nodesOf(node).filter(({ type }) => type === 'ReturnStatement').map((each) => each['argument']))
     default: return null
   }
 }
 
-const valueOf = (value: SyntaxNode | undefined, of: (part: unknown) => string[] | null): string[] | null => (value === undefined ? null : of(value))
+type NamesOf = (...parts: readonly unknown[]) => string[] | null
 
-const spread = (node: SyntaxNode, of: (part: unknown) => string[] | null): string[] | null => of(node)
+const joined = (names: readonly (string[] | null)[]): string[] | null =>
+  (names.includes(null) ? null : names.flatMap((each) => each ?? []))
+
+/** `name: value`, `name` alone, or `...others`. */
+const memberNames = (member: SyntaxNode, of: NamesOf): string[] | null => {
+  if (member.type === 'KeyValueProperty') return [String((member['key'] as SyntaxNode)['value'])]
+  return member.type === 'Identifier' ? [String(member['value'])] : of(member['arguments'])
+}
 
 const textOf = (node: SyntaxNode): string => `${node.type} ${String(node['value'] ?? '')}`
