@@ -152,6 +152,7 @@ interface Line {
   readonly level: LevelName
   readonly actor: string
   readonly message: string
+  readonly subject: Subject
 }
 
 const subjectOf = (fields: LogFields, of: Subject): Subject =>
@@ -164,14 +165,14 @@ const loggerOf = (writing: Writing, of: Subject): Logger => {
     const actor = typeof named === 'string' ? named : ''
     if (!levels.isOn(actor, level)) return
     const isFree = level === 'error' || level === 'trace'
-    if (isFree || passes({ level, actor, message }, subjectOf(fields, of))) writing.pino[level](fields, message)
+    if (isFree || passes(`${level} ${actor} ${message}`, { level, actor, message, subject: subjectOf(fields, of) })) {
+      writing.pino[level](fields, message)
+    }
   }
-  const passes = ({ level, actor, message }: Line, { shard, conn_id }: Subject): boolean => {
-    const common = `${level} ${actor} ${message}`
-    return repeats.passes({ own: `${common} ${String(shard)} ${String(conn_id)}`, common }, (repeated, isOwn) => {
+  const passes = (common: string, { level, actor, message, subject: { shard, conn_id } }: Line): boolean =>
+    repeats.passes(`${String(shard)} ${String(conn_id)} ${common}`, common, (repeated, isOwn) => {
       root[level]({ actor, ...(isOwn ? { shard, conn_id } : {}), repeated }, message)
     })
-  }
   return {
     error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug'), trace: at('trace'),
     child: (fields) => loggerOf({ ...writing, pino: writing.pino.child(fields) }, subjectOf(fields, of)),

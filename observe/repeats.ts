@@ -20,15 +20,12 @@ interface Row {
   readonly tell: () => void
 }
 
-export interface RepeatKeys {
-  readonly own: string
-  /** Without shard and connection. */
-  readonly common: string
-}
+/** Writes the line that stands for those held back. Not `isOwn`: they are of several. */
+type Tell = (held: number, isOwn: boolean) => void
 
 export interface Repeats {
-  /** Whether the line passes. `tell` writes the line that stands for those held back; not `isOwn`: they are of several. */
-  readonly passes: (keys: RepeatKeys, tell: (held: number, isOwn: boolean) => void) => boolean
+  /** Whether the line passes. `own`: what it is; `common`: the same without shard and connection. */
+  readonly passes: (own: string, common: string, tell: Tell) => boolean
   /** Tells what is held of windows that are over; all of it when the process ends. */
   readonly settle: (isEnd: boolean) => void
   readonly heldInAll: () => number
@@ -60,21 +57,20 @@ export const createRepeats = (now: () => number): Repeats => {
     close(key, row)
     return undefined
   }
-  const open = (key: string, tell: (held: number) => void): Row => {
+  const open = (key: string, tell: Tell, isOwn: boolean): Row => {
     if (rows.size >= ROWS_MAX + COMMON_ROWS_MAX) settle(true)
-    const row: Row = { passed: 0, held: 0, openedAt: now(), tell: () => tell(row.held) }
+    const row: Row = { passed: 0, held: 0, openedAt: now(), tell: () => tell(row.held, isOwn) }
     rows.set(key, row)
     return row
   }
-  const rowOf = ({ own, common }: RepeatKeys, tell: (held: number, isOwn: boolean) => void): Row => {
+  const rowOf = (own: string, common: string, tell: Tell): Row => {
     const known = current(own)
     if (known !== undefined) return known
-    if (hasRoom()) return open(own, (held) => tell(held, true))
-    return current(common) ?? open(common, (held) => tell(held, false))
+    return hasRoom() ? open(own, tell, true) : current(common) ?? open(common, tell, false)
   }
   return {
-    passes: (keys, tell) => {
-      const row = rowOf(keys, tell)
+    passes: (own, common, tell) => {
+      const row = rowOf(own, common, tell)
       if (row.passed < LINES_MAX) {
         row.passed += 1
         return true

@@ -124,7 +124,7 @@ describe('repetition', () => {
     const told: [number, boolean][] = []
     const repeats = createRepeats(() => now)
     const passes = (own: number, times = 1): number => Array.from({ length: times }, () =>
-      repeats.passes({ own: `slow ${own}`, common: 'slow' }, (held, isOwn) => told.push([held, isOwn]))).filter(Boolean).length
+      repeats.passes(`slow ${own}`, 'slow', (held, isOwn) => told.push([held, isOwn]))).filter(Boolean).length
     for (let i = 0; i < ROWS_MAX; i += 1) expect(passes(i)).toBe(1)
     expect([passes(0, 25), passes(ROWS_MAX, 15), passes(ROWS_MAX + 1, 15)]).toEqual([19, 15, 5])
     now = 1_000
@@ -136,7 +136,7 @@ describe('repetition', () => {
     const told: number[] = []
     const repeats = createRepeats(() => now)
     const passed = (key: string): number =>
-      Array.from({ length: 25 }, () => repeats.passes({ own: key, common: key }, (count) => told.push(count))).filter(Boolean).length
+      Array.from({ length: 25 }, () => repeats.passes(key, key, (count) => told.push(count))).filter(Boolean).length
     expect([passed('a'), passed('b')]).toEqual([20, 20])
     now = 999
     repeats.settle(false)

@@ -61,13 +61,13 @@ describe('the writer of the log', () => {
     const log = open()
     log.write(line(1))
     expect(log.underWay()).toBe(0)
-    for (let i = 2; i <= 500; i += 1) log.write(line(i))
+    for (let i = 2; i <= 2_000; i += 1) log.write(line(i))
     expect(log.underWay()).toBe(1)
     while (log.underWay() > 0) log.settle()
     log.flush()
     log.settle()
-    expect(log.text()).toBe(Array.from({ length: 500 }, (_, i) => line(i + 1)).join(''))
-    expect(log.written.every((chunk) => chunk.length <= 16_384)).toBe(true)
+    expect(log.text()).toBe(Array.from({ length: 2_000 }, (_, i) => line(i + 1)).join(''))
+    expect(log.written.every((chunk) => chunk.length <= 65_536)).toBe(true)
     expect(log.told).toEqual([])
   })
 
@@ -114,7 +114,7 @@ describe('the writer of the log', () => {
 
   test('loses lines rather than memory where a reader stands still', () => {
     const log = open()
-    for (let i = 0; i < 2_000; i += 1) log.write(line(i, 1_024))
+    for (let i = 0; i < 9_192; i += 1) log.write(line(i, 1_024))
     expect(log.underWay()).toBe(1)
     expect(log.lost()).toBeGreaterThan(900)
     expect(log.told).toEqual([expect.stringContaining('lines are lost: it is written too slowly')])
