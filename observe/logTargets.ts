@@ -31,6 +31,8 @@ export interface LogTarget {
 /** What pino writes to. */
 export interface LogStream {
   readonly write: (line: string) => void
+  /** pino sends a thread its settings by this, and some wait for them. */
+  readonly emit?: (event: string, ...values: unknown[]) => unknown
   readonly flush?: () => void
   /** For the end of a process; may take ten seconds where a thread does not answer. */
   readonly flushSync?: () => void
@@ -133,6 +135,7 @@ const openRemote = (kind: RemoteKind, where: string, options: Readonly<Record<st
   thread.on('error', tellOnce(kind))
   return {
     write: (line) => { thread.write(line) },
+    emit: (event, ...values) => thread.emit(event, ...values),
     flushSync: () => thread.flushSync(),
     end: (done) => {
       thread.once('close', done)
@@ -149,6 +152,7 @@ const openRemote = (kind: RemoteKind, where: string, options: Readonly<Record<st
 /** Of pino's thread-stream. */
 interface LogThread {
   readonly write: (line: string) => unknown
+  readonly emit: (event: string, ...values: unknown[]) => unknown
   readonly flushSync: () => void
   readonly end: () => void
   readonly on: (event: 'error', heard: (error: Error) => void) => unknown
