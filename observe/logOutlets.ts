@@ -1,6 +1,6 @@
 /**
- * The two kinds of file that this process writes its log to by itself: a descriptor, which is standard output, and one that pino-roll rolls.
- * (Remote targets have threads of their own: logTargets.ts.)
+ * The two kinds of file that this process writes its log to by itself: a descriptor, which is standard output, and one that pino-roll
+ * rolls. (Remote targets have threads of their own: logTargets.ts.)
  *
  * A rolled file is a SonicBoom. It is given one chunk at a time, and tells `drain` when that is written; after an error it has kept the
  * chunk, and tries it again with whatever it is given next. Rolling is its own business, between two chunks.

@@ -19,7 +19,7 @@ import type { Descriptor } from '../storage/descriptor.ts'
 const GATHERED_CHARACTERS = 4_096
 /** Of one write: as much as a pipe takes. */
 const CHUNK_CHARACTERS_MAX = 65_536
-/** While nothing can be written, or not as fast as lines come; some 40,000 lines. Above it the newest are lost: the first say how it began. */
+/** While nothing can be written, or not as fast as lines come; some 40,000. Above it the newest are lost: the first say how it began. */
 export const WAITING_CHARACTERS_MAX = 8 * 1_048_576
 const RETRY_MS = 1_000
 /** The reader of a pipe has not caught up: soon it has. */

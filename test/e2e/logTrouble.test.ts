@@ -1,6 +1,6 @@
 /**
- * Real node processes whose log can not be written (a disk that is full from the first byte: /dev/full), or that end in ways nobody planned:
- * they serve all the same, end in time with the right code, and the last line says why.
+ * Real node processes whose log can not be written (a disk that is full from the first byte: /dev/full), or that end in ways nobody
+ * planned: they serve all the same, end in time with the right code, and the last line says why.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -46,7 +46,8 @@ const startAgain = async ({ running }: OpenCluster, output: Output, ...flags: re
   if (output === 'a pipe that nobody reads') expect(spawnSync('mkfifo', [path]).status).toBe(0)
   const descriptor = openSync(path, output === 'a pipe that nobody reads' ? 'r+' : 'a')
   const child = spawn(process.execPath, [
-    '--import', planted, builtFile('cli/entry.js'), 'node', '--id', node, '--dir', running.directory(node), '--servers', running.url, ...flags,
+    '--import', planted, builtFile('cli/entry.js'), 'node', '--id', node, '--dir', running.directory(node), '--servers', running.url,
+    ...flags,
   ], { stdio: ['ignore', descriptor, descriptor] })
   closeSync(descriptor)
   cluster.onEnd(() => { child.kill('SIGKILL') })
@@ -90,7 +91,8 @@ test('one whose log file is on a full disk says so on standard error, serves, co
   symlinkSync('/dev/full', join(folder, 'n1.1.log'))
   const { end, text } = await startAgain(opened, 'a file', '--log-to', `roll:${folder}/n1.log?size=1k`, '--log-level', 'trace')
   await settledKv(opened.bus, 'kv.put.key', 'x', { 'Kv-Request-Id': 'r' })
-  await until(() => text().includes('the log target roll: it can not be written, the node goes on without it: ENOSPC'), 'it is said', 20_000)
+  const said = 'the log target roll: it can not be written, the node goes on without it: ENOSPC'
+  await until(() => text().includes(said), 'it is said', ENDS_WITHIN_MS)
   expect(await end('SIGTERM')).toBe(0)
   expect(text().match(/can not be written/g)).toHaveLength(1)
   expect(text()).toMatch(/the log target roll: the process ends, [1-9]\d* lines were lost/)

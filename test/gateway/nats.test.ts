@@ -47,12 +47,13 @@ const open = (options: Situation = {}) => {
     bus: { ...bus, publish: (...args) => options.refusal ?? bus.publish(...args) },
     clock: world.clock,
     log: { ...silentLogger, warn: ({ reason, trace_id: trace, span_id: span }) => {
-      log.push(trace === undefined ? String(reason) : `${String(reason)} of ${String(trace)} ${String(span)}`)
+      log.push([reason, trace, span].filter((word) => word !== undefined).join(' '))
     } },
     instruments: {
       told: () => {},
       took: (code, tookMs, operations, status, trace) => {
-        took.push([code, tookMs >= 200 ? 'long' : 'short', operations, status, trace?.traceId].filter((word) => word !== undefined).join(' '))
+        const of = trace === undefined ? '' : ` ${trace.traceId}`
+        took.push(`${code} ${tookMs >= 200 ? 'long' : 'short'} ${operations} ${String(status)}${of}`)
       },
       traced: () => {},
     },
@@ -331,7 +332,7 @@ describe('the NATS gateway', () => {
     serveAll()
     gateway.open()
     expect(statusOf(ask('kv.put.a', 'x', { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })())).toBe('OVERLOADED')
-    expect([took, log]).toEqual([[], [`OVERLOADED of ${'a'.repeat(32)} ${'c'.repeat(16)}`]])
+    expect([took, log]).toEqual([[], [`OVERLOADED ${'a'.repeat(32)} ${'c'.repeat(16)}`]])
   })
 
   test('sends a probe the way of forwarded requests, spans it, and tells its result', () => {

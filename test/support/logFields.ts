@@ -23,7 +23,8 @@ export interface FoundFields {
 const methods = new Set(['error', 'warn', 'info', 'debug', 'trace', 'fatal', 'child'])
 
 export const logFieldsIn = (folders: readonly string[]): FoundFields => {
-  const files = folders.flatMap(sourcesIn).map((path) => ({ path, nodes: nodesOf(parseSync(readFileSync(path, 'utf8'), { syntax: 'typescript' })) }))
+  const files = folders.flatMap(sourcesIn).map((path) =>
+    ({ path, nodes: nodesOf(parseSync(readFileSync(path, 'utf8'), { syntax: 'typescript' })) }))
   const everywhere = new Map(files.flatMap(({ nodes }) => [...valuesIn(nodes)]))
   const fields = new Map<string, string>()
   const unread: string[] = []
@@ -72,7 +73,7 @@ const fieldsArgument = (node: SyntaxNode): SyntaxNode[] => {
 }
 
 const lastName = (node: SyntaxNode): string =>
-  (node.type === 'MemberExpression' ? lastName(node['property'] as SyntaxNode) : String(node['value'] ?? ''))
+  (node.type === 'MemberExpression' ? lastName(node['property'] as SyntaxNode) : valueIn(node))
 
 /** Null: they can not be read. */
 const namesIn = (node: SyntaxNode, scope: { readonly here: Values; readonly everywhere: Values }): string[] | null => {
@@ -104,4 +105,7 @@ const memberNames = (member: SyntaxNode, of: NamesOf): string[] | null => {
   return member.type === 'Identifier' ? [String(member['value'])] : of(member['arguments'])
 }
 
-const textOf = (node: SyntaxNode): string => `${node.type} ${String(node['value'] ?? '')}`
+const textOf = (node: SyntaxNode): string => `${node.type} ${valueIn(node)}`
+
+/** Of a name or a text; empty of anything else. */
+const valueIn = ({ value }: SyntaxNode): string => (typeof value === 'string' ? value : '')
