@@ -21,7 +21,7 @@ import type { Repeats } from './repeats.ts'
 
 const FLUSH_EVERY_MS = 250
 /** How long files are waited for when the node ends; the thread of a remote target, by its library, ten seconds where nobody answers. */
-export const END_MS_MAX = 2_000
+const END_MS_MAX = 2_000
 
 export interface ProcessLog {
   readonly log: Logger

@@ -4,7 +4,7 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, symlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
@@ -20,8 +20,9 @@ const TEST_MS_MAX = 300_000
 const SERVES_WITHIN_MS = 90_000
 /** A drain of a node that is alone, the log's own two seconds, and a machine that others use, too. */
 const ENDS_WITHIN_MS = 30_000
-/** A pipe holds 64 KiB; each write is two lines or more of the log actor's states. */
-const WRITES_FOR_A_FULL_PIPE = 500
+/** What a pipe holds, and the room that is left in it when the node starts. */
+const PIPE_BYTES = 65_536
+const PAGE_BYTES = 4_096
 const cluster = clusterOfTest()
 
 /** A crash, and a promise that nobody looks at, when somebody says so. */
@@ -33,6 +34,8 @@ type Output = '/dev/full' | 'a file' | 'a pipe that nobody reads'
 interface Started {
   readonly child: ChildProcess
   readonly end: (signal: NodeJS.Signals) => Promise<number | null>
+  /** Bytes that nobody has read. */
+  readonly inPipe: () => number
   readonly lines: () => readonly Readonly<Record<string, unknown>>[]
   readonly text: () => string
 }
@@ -45,12 +48,15 @@ const startAgain = async ({ running }: OpenCluster, output: Output, ...flags: re
   const path = output === '/dev/full' ? output : join(running.root, 'again.log')
   if (output === 'a pipe that nobody reads') expect(spawnSync('mkfifo', [path]).status).toBe(0)
   const descriptor = openSync(path, output === 'a pipe that nobody reads' ? 'r+' : 'a')
+  if (output === 'a pipe that nobody reads') writeSync(descriptor, Buffer.alloc(PIPE_BYTES - PAGE_BYTES))
   const child = spawn(process.execPath, [
     '--import', planted, builtFile('cli/entry.js'), 'node', '--id', node, '--dir', running.directory(node), '--servers', running.url,
     ...flags,
   ], { stdio: ['ignore', descriptor, descriptor] })
-  closeSync(descriptor)
-  cluster.onEnd(() => { child.kill('SIGKILL') })
+  cluster.onEnd(() => {
+    child.kill('SIGKILL')
+    closeSync(descriptor)
+  })
   await running.until('it serves', isServing(running), SERVES_WITHIN_MS)
   const text = (): string => readFileSync(path, 'utf8')
   return {
@@ -60,6 +66,7 @@ const startAgain = async ({ running }: OpenCluster, output: Output, ...flags: re
       await until(() => child.exitCode !== null || child.signalCode !== null, `it has ended by ${signal}`, ENDS_WITHIN_MS)
       return child.exitCode
     },
+    inPipe: () => readSync(descriptor, Buffer.alloc(PIPE_BYTES)),
     text,
     lines: () => text().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>),
   }
@@ -74,9 +81,10 @@ test('a node whose standard output is on a full disk serves, and ends with code 
 
 test('one whose output is a pipe that nobody reads serves, and ends with code 0 when it is told to', async () => {
   const opened = await cluster.open({ nodes: 1, shards: 2 })
-  const { end } = await startAgain(opened, 'a pipe that nobody reads', '--log-level', 'trace')
-  for (let i = 0; i < WRITES_FOR_A_FULL_PIPE; i += 1) await settledKv(opened.bus, `kv.put.key-${i}`, 'x', { 'Kv-Request-Id': `r-${i}` })
+  const { end, inPipe } = await startAgain(opened, 'a pipe that nobody reads', '--log-level', 'trace')
+  for (let i = 0; i < 100; i += 1) await settledKv(opened.bus, `kv.put.key-${i}`, 'x', { 'Kv-Request-Id': `r-${i}` })
   expect(await end('SIGTERM')).toBe(0)
+  expect(inPipe()).toBeGreaterThan(PIPE_BYTES - PAGE_BYTES)
 }, TEST_MS_MAX)
 
 test('one that crashes while its log can not be written ends all the same, with code 1', async () => {

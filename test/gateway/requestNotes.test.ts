@@ -49,7 +49,8 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
     },
     tracing: {
       // What this node samples itself, and not what is above its limit.
-      begin: ({ parent }) => (parent.traceId.startsWith('e') ? { context: parent, end: () => {} } : null), beginAtShard: () => { throw new Error('nothing is forwarded') },
+      begin: ({ parent }) => (parent.traceId.startsWith('e') ? { context: parent, end: () => {} } : null),
+      beginAtShard: () => { throw new Error('nothing is forwarded') },
       noted: ({ op, key, status, trace }) => {
         noted.push([op, key, status, ...(trace === undefined ? [] : ['of', trace.traceId[0]])].join(' '))
       },
