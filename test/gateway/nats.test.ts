@@ -47,7 +47,7 @@ const open = (options: Situation = {}) => {
     bus: { ...bus, publish: (...args) => options.refusal ?? bus.publish(...args) },
     clock: world.clock,
     log: { ...silentLogger, warn: ({ reason, trace_id: trace, span_id: span }) => {
-      log.push([reason, trace, span].filter((word) => word !== undefined).join(' '))
+      log.push([reason, trace, span].filter((word): word is string => typeof word === 'string').join(' '))
     } },
     instruments: {
       told: () => {},

@@ -42,15 +42,15 @@ const open = async (options: object) => {
 const failWrites = (times: number): void => {
   const { write } = fs
   let left = times
-  jest.spyOn(fs, 'write').mockImplementation(((...args: Parameters<typeof fs.write>) => {
+  jest.spyOn(fs, 'write').mockImplementation((...args: Parameters<typeof fs.write>) => {
     const done = args.at(-1)
     if (left <= 0 || typeof done !== 'function') {
       write(...args)
       return
     }
     left -= 1
-    setImmediate(() => (done as (error: Error) => void)(full))
-  }) as typeof fs.write)
+    setImmediate(() => { Reflect.apply(done, null, [full]) })
+  })
 }
 
 /** As the process's log does it, four times a second. */
@@ -78,15 +78,15 @@ test('a file that can not be opened when it is time to roll is no end of the log
   const { writer, numbers, close, files } = await open({ size: '1k' })
   const { open: really } = fs
   let failures = 0
-  jest.spyOn(fs, 'open').mockImplementation(((...args: Parameters<typeof fs.open>) => {
+  jest.spyOn(fs, 'open').mockImplementation((...args: Parameters<typeof fs.open>) => {
     const done = args.at(-1)
     if (failures > 0 || typeof done !== 'function') {
       really(...args)
       return
     }
     failures += 1
-    setImmediate(() => (done as (error: Error) => void)(full))
-  }) as typeof fs.open)
+    setImmediate(() => { Reflect.apply(done, null, [full]) })
+  })
   const batch = 400
   for (let count = 0; files().length < 3; count += batch) {
     for (let i = 0; i < batch; i += 1) writer.write(`${count + i}\n`)
