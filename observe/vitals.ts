@@ -11,7 +11,7 @@ export interface Vitals extends VitalsPort {
   readonly loopDelayMicros: Histogram
 }
 
-export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']): Vitals => {
+export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk'], lostLogLines: () => number = () => 0): Vitals => {
   const syncs = createHistogram()
   const loop = createLoopDelay(tickMs)
   let rssBytes = 0
@@ -33,6 +33,7 @@ export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']
         loopDelayMs: loop.read(),
         syncMicros: syncs.sparse(),
         disk: diskSpace(),
+        lostLogLines: lostLogLines(),
       }
     },
     noteSync: (tookMs) => syncs.record(tookMs * 1_000, 1),

@@ -283,7 +283,7 @@ const join = (running: Running): void => {
   checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: genesis.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
-    const fields = { actor: 'node', routing: verdict.routing, broker: bus.status().server.version }
+    const fields = { actor: 'node', routing: verdict.routing, broker_version: bus.status().server.version }
     if (verdict.finding === undefined) ports.log.info(fields, 'routing is known')
     else ports.log.error({ ...fields, finding: verdict.finding }, 'the broker does not route as this cluster needs')
     noteJoined(running, 'isRoutingKnown')

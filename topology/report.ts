@@ -64,6 +64,8 @@ export interface NodeVitals {
   readonly syncMicros: SparseCounts
   /** Of the file system that holds the data; null until it is known. */
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
+  /** That could not be written to standard output or to a file, since the start; absent from older nodes. */
+  readonly lostLogLines?: number
 }
 
 /** What this node's failure detector believes of the others. Who is alive to it is waited for longer (absences.ts); no more comes of it. */

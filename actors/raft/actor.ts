@@ -282,7 +282,7 @@ const append = ({ options }: Running, { ticket, submittedTerm, hardState, entrie
 const isReserved = (entries: readonly Entry[]): boolean => entries.every(({ kind }) => kind !== EntryKind.batch)
 
 const mail = ({ options }: Running, { to, message }: EffectOf<'raft.send'>): void => {
-  if (isOn(options.isTracing)) options.log.trace({ to, ...summaryOf(message) }, message.type)
+  if (isOn(options.isTracing)) options.log.trace({ to, message: summaryOf(message) }, message.type)
   if (message.type === 'raft.append' && message.entries.length > 0) options.ports.instruments?.appendSent(message.entries.length)
   options.ports.mail(to, message)
 }

@@ -87,6 +87,16 @@ export const checkLoops = (evidence: Evidence): readonly Finding[] => worstOf(ev
   cure: 'the machine has too little CPU for its load: see "shardkv top", and what else runs there',
 })
 
+/** Nothing where all of it was written, as ever. */
+export const checkLogs = ({ second }: Evidence): readonly Finding[] => {
+  const lossy = second.flatMap(({ report: { node: { id, vitals } } }) => {
+    const lost = vitals?.lostLogLines ?? 0
+    return lost > 0 ? [`${id} lost ${lost} lines`] : []
+  })
+  const cure = 'its standard error says when: the disk of the log was full, or what reads its output is too slow'
+  return lossy.length === 0 ? [] : [note('log', lossy.join(', '), cure)]
+}
+
 interface Measure {
   readonly check: string
   readonly valueOf: (vitals: NodeVitals) => number | null

@@ -83,6 +83,7 @@ describe('finds, and says what to do about', () => {
     ['a slow disk', evidenceOf({ vitals: { syncMicros: [134, 100] } }), 'note', 'sync time', /n1 p50/],
     ['a disk that stalls', evidenceOf({ vitals: { syncMicros: [162, 100] } }), 'problem', 'sync time', /election timeout/],
     ['a busy event loop', evidenceOf({ vitals: { loopDelayMs: { p99: 200, max: 400 } } }), 'note', 'event loop', /p99 200 ms/],
+    ['a log that could not be written', evidenceOf({ vitals: { lostLogLines: 12 } }), 'note', 'log', /n1 lost 12 lines$/],
     ['an event loop that stalls', evidenceOf({ vitals: { loopDelayMs: { p99: 900, max: 900 } } }), 'problem', 'event loop', /election/],
   ]
   test.each(cases)('%s', (_name, evidence, level, check, found) => {

@@ -9,9 +9,9 @@ const TICK_MS = 50
 
 test('vitals are CPU, memory, sync times, loop delay and the disk that they were given', () => {
   const disk = { freeBytes: 1, totalBytes: 2 }
-  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => disk)
+  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => disk, () => 7)
   const first = vitals()
-  expect(first).toMatchObject({ loopDelayMs: { p99: 0, max: 0 }, syncMicros: [], disk })
+  expect(first).toMatchObject({ loopDelayMs: { p99: 0, max: 0 }, syncMicros: [], disk, lostLogLines: 7 })
   expect(first.rssBytes).toBeGreaterThan(10_000_000)
   expect(first.cpuMs).toBeGreaterThan(0)
   noteSync(3)
