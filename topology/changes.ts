@@ -6,12 +6,13 @@
  * A change that could take nodes or zones away which replicas need (actors/topology/spread.ts) is judged first, by what the meta group's
  * leader knows, and made for exactly that epoch: whoever changes anything in between makes it stale, and it is judged again. What is judged
  * to be refused may be the repetition of a change that took effect when it was possible, and whose answer was lost: the meta group is
- * asked whether it remembers the request before anybody hears of a refusal.
+ * asked whether it remembers the request before anybody hears of a refusal. A forced one is judged, too, for what it costs, which is told
+ * with the outcome.
  */
 
 import { encodeCommand } from '../actors/topology/codec.ts'
 import { refused } from '../actors/topology/refusals.ts'
-import { refuseWorse, spreadKinds } from '../actors/topology/spread.ts'
+import { costOf, refuseWorse, spreadKinds } from '../actors/topology/spread.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { MetaCommand, Outcome, Refused, Wish } from '../actors/topology/protocol.ts'
 import type { LiveMap } from './liveMap.ts'
@@ -39,8 +40,9 @@ export interface ChangesOptions {
 /** Before the first: a command made for it changes nothing, and is answered as stale unless its request is remembered. */
 const NO_EPOCH = 0
 
-/** Null when nobody who could decide answered: it may yet take effect. */
-export type Change = (request: ChangeRequest, done: (outcome: Outcome | null) => void) => void
+/** Null when nobody who could decide answered: it may yet take effect. `cost`: what a change that was forced takes away, in words. */
+export type Changed = (outcome: Outcome | null, cost?: string) => void
+export type Change = (request: ChangeRequest, done: Changed) => void
 
 export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions): Change => {
   const commandOf = ({ wish, by, request }: ChangeRequest, epoch: number): MetaCommand =>
@@ -59,6 +61,19 @@ export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions)
     if (asked.request === '') done(refusal)
     else proposeFor(asked, NO_EPOCH, (outcome) => done(isStale(outcome) ? refusal : outcome))
   }
+  /** Without a leader's word on who is lost nobody knows the price; for another epoch than the newest it is refused. */
+  const proposeForced = (asked: ChangeRequest, done: Changed): void => reads.overview((overview) => {
+    const { wish, expectedEpoch } = asked
+    if (overview === undefined || (expectedEpoch !== null && expectedEpoch !== overview.state.epoch)) {
+      proposeNow(asked, done)
+      return
+    }
+    const cost = costOf(overview.state, overview.lost, wish)
+    proposeFor(asked, overview.state.epoch, (outcome) => {
+      if (outcome?.kind === 'applied' && cost !== null) done(outcome, cost)
+      else done(outcome)
+    })
+  })
   const proposeNow = (asked: ChangeRequest, done: (outcome: Outcome | null) => void): void =>
     proposeFor(asked, asked.expectedEpoch ?? live.state().epoch, (outcome) => {
       if (isStale(outcome) && asked.expectedEpoch === null) proposeFor(asked, outcome.epoch, done)
@@ -69,12 +84,13 @@ export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions)
     const encoded = encodeCommand(commandOf(asked, asked.expectedEpoch ?? NO_EPOCH))
     if ('reason' in encoded) {
       done(refused(live.state(), 'invalid', encoded.reason))
-    } else if (asked.isForced === true || !spreadKinds.includes(asked.wish.kind)) {
+    } else if (!spreadKinds.includes(asked.wish.kind)) {
       proposeNow(asked, done)
     } else {
-      judge(asked, (outcome) => {
-        if (isStale(outcome) && asked.expectedEpoch === null) judge(asked, done)
-        else done(outcome)
+      const decide = asked.isForced === true ? proposeForced : judge
+      decide(asked, (outcome, cost) => {
+        if (isStale(outcome) && asked.expectedEpoch === null) decide(asked, done)
+        else done(outcome, cost)
       })
     }
   }

@@ -38,6 +38,8 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun',
     /** Decided by somebody else once this node has looked. */
     meanwhile: [] as Wish[],
+    /** What the last change was said to cost. */
+    cost: undefined as string | undefined,
   }
   const decideMeanwhile = (): void => {
     const wish = world.meanwhile.shift()
@@ -73,7 +75,10 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
   })
   const change = (wish: Wish, expectedEpoch: number | null = null, isForced = false): Outcome | null => {
     let heard: Outcome | null = null
-    admin.change({ wish, expectedEpoch, by: 'ada', request: 'r1', isForced }, (outcome) => { heard = outcome })
+    admin.change({ wish, expectedEpoch, by: 'ada', request: 'r1', isForced }, (outcome, cost) => {
+      heard = outcome
+      world.cost = cost
+    })
     return heard
   }
   const read = (): Reading => {
@@ -81,9 +86,9 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     admin.read((reading) => heard.push(reading))
     return must(heard[0], 'it is answered at once')
   }
-  const transfer = (to: NodeId): (Transferred | null)[] => {
+  const transfer = (to: NodeId, expectedEpoch: number | null = null): (Transferred | null)[] => {
     const heard: (Transferred | null)[] = []
-    admin.transfer({ shard: shardId(3), to }, { by: 'ada', request: 'r1' }, (result) => heard.push(result))
+    admin.transfer({ shard: shardId(3), to }, { by: 'ada', request: 'r1', expectedEpoch }, (result) => heard.push(result))
     return heard
   }
   return { world, admin, change, read, transfer, pass }
@@ -130,6 +135,34 @@ describe('a change that takes zones away which replicas need', () => {
     expect([world.commands.map(({ expectedEpoch }) => expectedEpoch), world.state]).toEqual([[0, 0], zoned])
     expect(change(zone(n2, 'a'), null, true)).toMatchObject({ kind: 'applied' })
     expect(change({ kind: 'drainNode', node: n1, isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+  })
+
+  test('is told, when it is forced, what it costs; one that costs nothing, or is refused, tells nothing', () => {
+    const { world, change } = open(zoned)
+    expect(change({ kind: 'drainNode', node: n4, isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+    expect(world.cost).toBeUndefined()
+    expect(change(zone(n2, 'a'), 1, true)).toMatchObject({ kind: 'refused', reason: 'staleEpoch' })
+    expect(world.cost).toBeUndefined()
+    expect(change(zone(n2, 'a'), null, true)).toMatchObject({ kind: 'applied' })
+    expect(world.cost).toBe(
+      '2 of the 3 replicas of a shard share one of 2 zones (a, c), whose failure takes the majority of them')
+    world.cost = undefined
+    expect(change({ kind: 'drainNode', node: n2, isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+    expect(world.cost).toBe('every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure')
+  })
+
+  test('is told what it costs as things stand when it is made: somebody else decided meanwhile', () => {
+    const { world, change } = open(zoned)
+    world.meanwhile.push(zone(n4, 'b'))
+    expect(change({ kind: 'drainNode', node: nodeId('n3'), isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+    expect(world.cost).toContain('share one of 2 zones (a, b)')
+    expect(world.commands.map(({ expectedEpoch }) => expectedEpoch)).toEqual([zoned.epoch, zoned.epoch + 1])
+  })
+
+  test('is made by force, with no word of its cost, when nobody can say who is lost', () => {
+    const { world, change } = open(null)
+    expect(change(zone(n2, 'a'), null, true)).toBeNull()
+    expect([world.commands.length, world.cost]).toEqual([1, undefined])
   })
 
   test('is refused, too, where that became so after somebody looked', () => {
@@ -182,6 +215,18 @@ describe('a reading', () => {
     expect(read().shards().shards).toHaveLength(8)
     expect(read().ring().nodes.map(({ share }) => share)).toEqual([0.25, 0.25, 0.25, 0.25])
     expect(read().settings().node).toMatchObject({ id: 'n1', lostAfterMs: 30_000, movesMax: 4 })
+  })
+
+  test('of the ring tells shares as they can be: no node has more than one replica of a shard, and zones come before weights', () => {
+    const sharesAfter = (...wishes: readonly Wish[]): Record<string, number> => {
+      const state = wishes.reduce((one, wish) => apply(one, { ...command, ...wish, expectedEpoch: one.epoch }).state, born)
+      return Object.fromEntries(open(state).read().ring().nodes.map(({ id, share }) => [id, Math.round(share * 24)]))
+    }
+    expect(sharesAfter({ kind: 'setWeight', node: n1, weight: 64 })).toMatchObject({ n1: 8 })
+    expect(sharesAfter(
+      { kind: 'setZone', node: n1, zone: 'a' }, { kind: 'setZone', node: n2, zone: 'b' },
+      { kind: 'setZone', node: nodeId('n3'), zone: 'c' }, { kind: 'setZone', node: n4, zone: 'c' },
+    )).toEqual({ n1: 8, n2: 8, n3: 4, n4: 4 })
   })
 
   test('without a leader is of the own map, and says so', () => {
@@ -238,6 +283,7 @@ describe('a leadership by hand', () => {
   })
 
   test('is refused where it could not be, or would not stay', () => {
+    expect(open(paused).transfer(there, paused.epoch - 1)).toMatchObject([{ reason: 'staleEpoch' }])
     expect(open(born).transfer(there)).toMatchObject([{ reason: 'notPaused' }])
     expect(open(paused).transfer(absentFrom(3))).toMatchObject([{ reason: 'unknownReplica' }])
     expect(open(paused).transfer(nodeId('n9'))).toMatchObject([{ reason: 'unknownNode' }])
