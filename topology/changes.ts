@@ -50,14 +50,14 @@ export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions)
   const proposeFor = (asked: ChangeRequest, epoch: number, done: (outcome: Outcome | null) => void): void =>
     proposals.propose(commandOf(asked, epoch), done)
 
-  const judge = (asked: ChangeRequest, done: (outcome: Outcome | null) => void): void => reads.overview((overview) => {
+  const judge = (asked: ChangeRequest, done: Changed): void => reads.overview((overview) => {
     const epoch = asked.expectedEpoch ?? overview?.state.epoch
     const refusal = overview === undefined || epoch === undefined ? null : refusalOf(asked, overview)
     if (refusal !== null) refuse(asked, refusal, done)
     else if (epoch === undefined || overview === undefined) done(null)
     else proposeFor(asked, epoch, done)
   })
-  const refuse = (asked: ChangeRequest, refusal: Refused, done: (outcome: Outcome | null) => void): void => {
+  const refuse = (asked: ChangeRequest, refusal: Refused, done: Changed): void => {
     if (asked.request === '') done(refusal)
     else proposeFor(asked, NO_EPOCH, (outcome) => done(isStale(outcome) ? refusal : outcome))
   }
@@ -70,11 +70,12 @@ export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions)
     }
     const cost = costOf(overview.state, overview.lost, wish)
     proposeFor(asked, overview.state.epoch, (outcome) => {
-      if (outcome?.kind === 'applied' && cost !== null) done(outcome, cost)
+      // One that is remembered took effect earlier, at another price.
+      if (outcome?.kind === 'applied' && outcome.epoch === overview.state.epoch + 1 && cost !== null) done(outcome, cost)
       else done(outcome)
     })
   })
-  const proposeNow = (asked: ChangeRequest, done: (outcome: Outcome | null) => void): void =>
+  const proposeNow = (asked: ChangeRequest, done: Changed): void =>
     proposeFor(asked, asked.expectedEpoch ?? live.state().epoch, (outcome) => {
       if (isStale(outcome) && asked.expectedEpoch === null) proposeFor(asked, outcome.epoch, done)
       else done(outcome)

@@ -39,7 +39,7 @@ export type Transferred =
   | Refused
 
 /** The epoch is that of the order of preference, which is changed first. */
-export type TransferTerms = Pick<ChangeRequest, 'by' | 'request' | 'expectedEpoch'>
+type TransferTerms = Pick<ChangeRequest, 'by' | 'request' | 'expectedEpoch'>
 
 export interface ClusterAdmin {
   readonly read: (done: (reading: Reading) => void) => void

@@ -34,7 +34,7 @@ export interface JoinOptions {
 }
 
 /** `mayPass`: a later start may find it otherwise, so it is worth one; what else is wrong stays wrong. */
-export interface NotJoined {
+interface NotJoined {
   readonly problem: string
   readonly mayPass: boolean
 }
@@ -60,7 +60,8 @@ export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
   if (state !== null && 'isNewer' in state) return lasting(state.reason)
   const genesis = genesisOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'genesis' }))
   if (state === null || 'reason' in state || genesis === null) {
-    return passing(`node ${peer} does not say how its cluster stands: it starts or is busy, is older, or the broker keeps ${self} from asking`)
+    return passing(`node ${peer} does not say how its cluster stands: it starts or is busy, is older, or the broker keeps ${self} `
+      + 'from asking')
   }
   const unknown = levelProblem(ownLevels, state.level)
   if (unknown !== null) return lasting(unknown)

@@ -159,7 +159,7 @@ export const readinessOf = (report: NodeReport, connected: Connections): Readine
   const loading = report.replicas.filter(({ state, role, quarantined }) =>
     state === 'recovering' && role !== 'learner' && quarantined === undefined)
   if (loading.length > 0) waitingFor.push(`the state of shards ${loading.map(({ shard }) => shard).join(', ')} to be loaded`)
-  const behind = report.replicas.flatMap((replica) => (replica.behind === undefined ? [] : [`${replica.shard} (${replica.behind} entries)`]))
+  const behind = report.replicas.flatMap(({ shard, behind: entries }) => (entries === undefined ? [] : [`${shard} (${entries} entries)`]))
   if (behind.length > 0) waitingFor.push(`shards to catch up: ${behind.join(', ')}`)
   if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
   if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')

@@ -125,7 +125,8 @@ const zonesText = ({ after: { wanted, missing, crowd }, before, names }: Worseni
   const copies = wanted - missing
   const today = before.crowd === 1 ? 'each can be in a zone of its own' : `no more than ${before.crowd} have to share one`
   return `the ${copies} replicas of a shard would have ${names.length} zones to be in (${namesText(names)}), and ${crowd} of them `
-    + `would share one, whose failure ${majorityText(copies, crowd)}; as it is, ${today}: add a node in another zone first, or ask for fewer replicas, or force it`
+    + `would share one, whose failure ${majorityText(copies, crowd)}; as it is, ${today}: add a node in another zone first, or `
+    + 'ask for fewer replicas, or force it'
 }
 
 /** A node without a zone is a zone of its own. */

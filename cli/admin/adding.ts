@@ -6,7 +6,7 @@
 import { CliError, ExitCode } from '../exit.ts'
 import type { NodesAnswer } from '../../gateway/admin/views.ts'
 
-export interface NodeToAdd {
+interface NodeToAdd {
   /** Undefined: it shall choose a name. */
   readonly id: string | undefined
   readonly weight: number

@@ -44,7 +44,8 @@ export interface Change {
 }
 
 /** After what is done by hand, which is done while the cluster is paused. */
-export const STAYS_PAUSED = 'the cluster stays paused: "shardkv resume" lets moves begin again, and brings this back to where the ring wants it'
+export const STAYS_PAUSED = 'the cluster stays paused: "shardkv resume" lets moves begin again, and brings this back to where the ring '
+  + 'wants it'
 
 export const makeChange = async (io: CliIo, flags: ChangeFlags, { wish, ...words }: Change): Promise<ChangeAnswer> => {
   const answer = await createAdminClient(io, flags).change(wishFor(flags, wish))

@@ -173,9 +173,10 @@ describe('a node more', () => {
       expect(await open(() => known).run(`member add ${name}`)).toMatchObject({ code: 1, out: '', err: expect.stringContaining(words) })
     })
 
-  test.each(['member add N7', 'member add n7 --weight 0', 'member add n7 --weight 65', 'member add n7 --zone _'])('%s is refused', async (line) => {
-    expect((await open(() => known).run(line)).code).toBe(2)
-  })
+  test.each(['member add N7', 'member add n7 --weight 0', 'member add n7 --weight 65', 'member add n7 --zone _'])(
+    '%s is refused', async (line) => {
+      expect((await open(() => known).run(line)).code).toBe(2)
+    })
 })
 
 describe('a refusal', () => {

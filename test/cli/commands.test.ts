@@ -121,13 +121,14 @@ describe('node without a name', () => {
     expect(await start('node --id n1')).toMatchObject({ code: 2, err: expect.stringContaining('give --dir'), places: [] })
     expect(await start('node --dir d')).toMatchObject({ code: 2, err: expect.stringContaining('give --id'), places: ['d'] })
     const damaged = { kind: 'refused', reason: 'damaged', message: 'genesis.json is damaged' } as const
-    expect(await start('node --join --dir d', damaged)).toMatchObject({ code: 78, err: expect.stringContaining('d: genesis.json'), places: ['d'] })
+    const refused = { code: 78, err: expect.stringContaining('d: genesis.json'), places: ['d'] }
+    expect(await start('node --join --dir d', damaged)).toMatchObject(refused)
   })
 })
 
 test.each([
-  ['Web1.example.org', 'web1-7c2e'], ['3f2a9c1b2d4e', 'f2a9c1b2d4e-7c2e'], ['', 'node-7c2e'], ['10.0.0.7', 'node-7c2e'], ['ä_b--c-', 'b-c-7c2e'],
-  ['a-very-long-name-of-a-machine', 'a-very-long-name-of-7c2e'],
+  ['Web1.example.org', 'web1-7c2e'], ['3f2a9c1b2d4e', 'f2a9c1b2d4e-7c2e'], ['', 'node-7c2e'], ['10.0.0.7', 'node-7c2e'],
+  ['ä_b--c-', 'b-c-7c2e'], ['a-very-long-name-of-a-machine', 'a-very-long-name-of-7c2e'],
 ])('a node of the machine %j is called %s', (host, name) => {
   expect(newNodeName(host, '7c2e0123456789ab')).toBe(name)
   expect(isNodeId(name)).toBe(true)

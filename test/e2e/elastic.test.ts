@@ -117,7 +117,7 @@ describe('a fourth node', () => {
 })
 
 describe('a node that is killed for good', () => {
-  test('is replaced while a client writes: replication is whole again, nothing is lost, and it is balanced in when it is back', async () => {
+  test('is replaced while a client writes: replication is whole again, nothing is lost, and it comes back to its share', async () => {
     const { running, bus, stopAndJudge } = await openUnderLoad({ nodes: 4, lostAfterMs: LOST_AFTER_MS })
     const n4 = nodeId('n4')
     await running.kill(n4)

@@ -258,7 +258,7 @@ describe('section 5.3, the follower', () => {
     expect(h.member(1).core.commitIndex).toBe(2)
   })
 
-  test('How far the leader has committed is known from the first append on, also from one that does not fit: it is what is to be caught up', () => {
+  test('How far the leader has committed is known from the first append on, also from one that does not fit', () => {
     const h = createFollower(1, [1, 1])
     expect(h.member(1).core.toldCommitIndex).toBe(0)
     say(h, 3, append(2, [40, 2], [], 39))

@@ -105,7 +105,9 @@ describe('a node is ready', () => {
       ...replicaOf(0),
       raft: { role: () => 'follower', isVouchedFor: () => true,
         status: () => ({ role: 'follower', term: 3, leader: replicaId(self, 1), commitIndex: 9, toldCommitIndex: 9, ...told }) },
-      actor: { meter: createShardMeter(), state: () => state, status: () => ({ appliedIndex, keys: 1, revision: 4, pendingOperations: 0 }) },
+      actor: {
+        meter: createShardMeter(), state: () => state, status: () => ({ appliedIndex, keys: 1, revision: 4, pendingOperations: 0 }),
+      },
     } as unknown as HostedReplica
     return readinessOf(reportNode({
       options, map, level: 1, state: 'serving', routing: 'broker', replicas: [replica], walBytes: 0, walBacklogBytes: 0, diskFull: false,
