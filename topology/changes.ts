@@ -1,7 +1,7 @@
 /**
  * A change that a person asks for through this node: one command to the meta group, made for the epoch that was given, or else for the
- * newest that is known here, and once more for the epoch that a refusal names. The request id is the same both times: it takes effect
- * once.
+ * newest that is known here, and again for the epoch that a refusal names: while moves are under way an epoch lives for a tenth of a
+ * second. The request id is the same each time: it takes effect once.
  *
  * A change that could take nodes or zones away which replicas need (actors/topology/spread.ts) is judged first, by what the meta group's
  * leader knows, and made for exactly that epoch: whoever changes anything in between makes it stale, and it is judged again. What is judged
@@ -36,6 +36,9 @@ export interface ChangesOptions {
   readonly reads: Pick<MetaReads, 'overview'>
   readonly proposals: Proposals
 }
+
+/** Of a change that is for no epoch in particular. */
+const ATTEMPTS_MAX = 10
 
 /** Before the first: a command made for it changes nothing, and is answered as stale unless its request is remembered. */
 const NO_EPOCH = 0
@@ -75,11 +78,13 @@ export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions)
       else done(outcome)
     })
   })
-  const proposeNow = (asked: ChangeRequest, done: Changed): void =>
-    proposeFor(asked, asked.expectedEpoch ?? live.state().epoch, (outcome) => {
-      if (isStale(outcome) && asked.expectedEpoch === null) proposeFor(asked, outcome.epoch, done)
-      else done(outcome)
-    })
+  const proposeNow = (asked: ChangeRequest, done: Changed): void => {
+    let epoch = asked.expectedEpoch ?? live.state().epoch
+    untilTimely(asked, (answer) => proposeFor(asked, epoch, (outcome) => {
+      epoch = outcome?.epoch ?? epoch
+      answer(outcome)
+    }), done)
+  }
 
   return (asked, done) => {
     const encoded = encodeCommand(commandOf(asked, asked.expectedEpoch ?? NO_EPOCH))
@@ -89,12 +94,22 @@ export const createChanges = ({ live, clock, reads, proposals }: ChangesOptions)
       proposeNow(asked, done)
     } else {
       const decide = asked.isForced === true ? proposeForced : judge
-      decide(asked, (outcome, cost) => {
-        if (isStale(outcome) && asked.expectedEpoch === null) decide(asked, done)
-        else done(outcome, cost)
-      })
+      untilTimely(asked, (answer) => decide(asked, answer), done)
     }
   }
+}
+
+/** Attempts again while somebody else was faster, unless the change is for one epoch alone. */
+const untilTimely = ({ expectedEpoch }: ChangeRequest, attempt: (answer: Changed) => void, done: Changed): void => {
+  let attempts = 0
+  const next = (): void => {
+    attempts += 1
+    attempt((outcome, ...cost) => {
+      if (isStale(outcome) && expectedEpoch === null && attempts < ATTEMPTS_MAX) next()
+      else done(outcome, ...cost)
+    })
+  }
+  next()
 }
 
 const isStale = (outcome: Outcome | null): outcome is Refused => outcome?.kind === 'refused' && outcome.reason === 'staleEpoch'

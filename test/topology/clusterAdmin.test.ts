@@ -38,11 +38,13 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun',
     /** Decided by somebody else once this node has looked. */
     meanwhile: [] as Wish[],
+    /** Decided just before a command comes, one for each. */
+    overtaking: [] as Wish[],
     /** What the last change was said to cost. */
     cost: undefined as string | undefined,
   }
-  const decideMeanwhile = (): void => {
-    const wish = world.meanwhile.shift()
+  const decide = (wishes: Wish[]): void => {
+    const wish = wishes.shift()
     if (wish === undefined || world.state === null) return
     world.state = apply(world.state, { ...command, ...wish, expectedEpoch: world.state.epoch }).state
   }
@@ -53,7 +55,7 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     reads: {
       overview: (done) => {
         const seen = world.state
-        decideMeanwhile()
+        decide(world.meanwhile)
         done(seen === null ? undefined : { state: seen, lost: [], progress: [] })
       },
       loads: (done) => done(undefined),
@@ -62,6 +64,7 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     proposals: {
       propose: (proposed, done) => {
         world.commands.push(proposed)
+        decide(world.overtaking)
         const applied = world.state === null ? null : apply(world.state, proposed)
         world.state = applied?.state ?? null
         done(applied?.outcome ?? null)
@@ -100,6 +103,18 @@ describe('a change', () => {
     expect(change({ kind: 'resume' })).toEqual({ kind: 'applied', epoch: 3, move: 0 })
     const asked = world.commands.map(({ expectedEpoch, request, by }) => [expectedEpoch, request, by])
     expect(asked).toEqual([[1, 'r1', 'ada'], [2, 'r1', 'ada']])
+  })
+
+  test('for no epoch is made, too, while each of several moves makes an epoch of its own before it is heard', () => {
+    const { world, change } = open(paused)
+    const weights = (from: number, count: number): Wish[] =>
+      Array.from({ length: count }, (_, i) => ({ kind: 'setWeight', node: n2, weight: from + i }))
+    world.overtaking.push(...weights(2, 6))
+    expect(change({ kind: 'resume' }, null, false, 'r1')).toMatchObject({ kind: 'applied', epoch: paused.epoch + 7 })
+    expect(new Set(world.commands.map(({ request }) => request))).toEqual(new Set(['r1']))
+    world.overtaking.push(...weights(20, 30))
+    expect(change({ kind: 'pause' }, null, false, 'r2')).toMatchObject({ kind: 'refused', reason: 'staleEpoch' })
+    expect(world.overtaking.length).toBeGreaterThan(10)
   })
 
   test('for an epoch is for that one alone', () => {
