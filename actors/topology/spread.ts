@@ -62,7 +62,7 @@ export const costOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish)
   if (after.missing <= before.missing) return sharedText(worsening)
   const [copies, were] = [after, before].map(({ wanted, missing }) => wanted - missing) as [number, number]
   const first = isHeldBack ? `it keeps its replicas until ${namesText(lost)}, now lost, comes back; if that is drained, too, ` : ''
-  return `${first}every shard has ${copies} of ${after.wanted} replicas, and goes on after ${bornText(copies, were)}`
+  return `${first}every shard has ${copies} of ${after.wanted} replicas, and goes on after ${comparedText(copies, were)}`
 }
 
 interface Worsening {
@@ -84,7 +84,7 @@ const worseningOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish): 
   return { before, after, names: zoneNames(usableNodes(then, lost)), isHeldBack }
 }
 
-const bornText = (copies: number, were: number): string => {
+const comparedText = (copies: number, were: number): string => {
   const [now, before] = [copies, were].map(failuresText) as [string, string]
   return now === before ? `${now}, as before` : `${now}, not ${before}`
 }

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { wholeNumber, withAdminFlags, withFormatFlag } from '../flags.ts'
 import { printResult } from '../output.ts'
 import { createAdminClient } from './client.ts'
-import { outcomeText } from './texts.ts'
+import { costText, outcomeText } from './texts.ts'
 import type { ChangeAnswer } from '../../gateway/admin/views.ts'
 import type { AdminFlags, OutputFormat } from '../flags.ts'
 import type { CliIo } from '../io.ts'
@@ -50,6 +50,7 @@ export const STAYS_PAUSED = 'the cluster stays paused: "shardkv resume" lets mov
 export const makeChange = async (io: CliIo, flags: ChangeFlags, { wish, ...words }: Change): Promise<ChangeAnswer> => {
   const answer = await createAdminClient(io, flags).change(wishFor(flags, wish))
   await printResult(io, flags.writeOut, { raw: `${answer.outcome}\t${answer.epoch}`, json: answer, table: outcomeText(answer, words) })
+  if (flags.writeOut === 'raw' && typeof answer.cost === 'string') io.say(`${costText(answer.cost)}\n`)
   return answer
 }
 

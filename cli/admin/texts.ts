@@ -82,9 +82,11 @@ type ChangeAnswered = Omit<ChangeAnswer, 'cost'> & Partial<Pick<ChangeAnswer, 'c
 export const outcomeText = ({ outcome, epoch, move, cost = null }: ChangeAnswered, { done, next }: Words): string => {
   if (outcome === 'unchanged') return `it was so already (epoch ${epoch})`
   const about = move === null ? '' : `, move ${move}`
-  return [`${done} (epoch ${epoch}${about})`, ...(cost === null ? [] : [`what it costs: ${cost}`]), ...(next === undefined ? [] : [next])]
+  return [`${done} (epoch ${epoch}${about})`, ...(cost === null ? [] : [costText(cost)]), ...(next === undefined ? [] : [next])]
     .join('\n')
 }
+
+export const costText = (cost: string): string => `what it costs: ${cost}`
 
 interface Words {
   readonly done: string

@@ -109,6 +109,8 @@ describe('a change', () => {
   test('that is forced says what it costs, where it costs something', async () => {
     const forced = open(() => ok({ outcome: 'applied', epoch: 8, move: null, cost: 'every shard has 2 of 3 replicas' }))
     expect((await forced.run('member drain n2 --force')).out).toBe('n2 drains (epoch 8)\nwhat it costs: every shard has 2 of 3 replicas\n')
+    const piped = await forced.run('member drain n2 --force -w raw')
+    expect(piped).toMatchObject({ out: 'applied\t8\n', err: expect.stringContaining('2 of 3') })
     const free = open(() => ok({ outcome: 'applied', epoch: 8, move: null, cost: null }))
     expect((await free.run('member drain n2 --force')).out).toBe('n2 drains (epoch 8)\n')
   })
