@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { startLoad } from '../../chaos/clients/load.ts'
 import { sdkOver } from '../../chaos/clients/sdk.ts'
+import { leadersOf } from '../../chaos/ground/cluster.ts'
 import { askForReports, brief } from '../../chaos/ground/reports.ts'
 import { connect, text } from '../../sdk/index.ts'
 import { nodeId } from '../../topology/ids.ts'
 import { portOf } from '../support/adminPort.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { judge } from '../support/judge.ts'
+import { countBy } from '../topology/placements.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 import type { NodeReport } from '../../topology/report.ts'
@@ -80,6 +82,13 @@ const openUnderLoad = async (options: TestClusterOptions): Promise<UnderLoad> =>
   }
 }
 
+/** A quarter of replicas and of leaders on each of four nodes. */
+const isEven = (reports: readonly NodeReport[]): boolean => {
+  const leads = countBy([...leadersOf(reports).values()])
+  return isWhole(3)(reports) && reports.length === 4 && reports.every(({ node, replicas }) =>
+    replicas.length === (3 * SHARDS) / 4 && leads.get(node.id) === SHARDS / 4)
+}
+
 const adminOf = (running: TestCluster): readonly string[] =>
   ['--admin', running.members.map((node) => `http://127.0.0.1:${portOf(running, node)}`).join(',')]
 
@@ -87,7 +96,11 @@ describe('a fourth node', () => {
   test('comes and goes while a client writes: nothing fails, nothing is lost', async () => {
     const { running, bus, stopAndJudge } = await openUnderLoad({ nodes: 3 })
     const fourth = running.cli('node', '--join', '--id', 'n4', '--dir', join(running.root, 'n4'))
-    await untilReports(bus, { what: 'n4 has its quarter', nodes: 4 }, hasReplicas('n4', 6))
+    const tookMs = await untilReports(bus, { what: 'n4 has its quarter of replicas and of leaders', nodes: 4 }, isEven)
+    process.stdout.write(`e2e: a fourth node has its quarter ${Math.round(tookMs)} ms after it was started\n`)
+    const status = (await running.cli('status').ended).out.split('\n').map((line) => line.split(/ {2,}/))
+    expect(status.filter(([node = '']) => /^n[1-4]$/.test(node)).map(([, state, leads, replicas]) => [state, leads, replicas])).toEqual(
+      Array.from({ length: 4 }, () => ['serving', '2', '6']))
     expect(await running.cli('member', 'drain', 'n4', '--wait', ...adminOf(running)).ended).toMatchObject({ code: 0 })
     expect((await fourth.ended).code).toBe(0)
     await untilReports(bus, { what: 'the three have everything again', nodes: 4 }, hasReplicas('n1', SHARDS))
