@@ -29,7 +29,7 @@ interface AddFlags extends AdminCommandFlags {
 export const memberCommand = (io: CliIo): Command => new Command('member')
   .description('shows the nodes of the cluster; drains, removes and weighs them')
   .addHelpText('after', '\nA node adds itself: shardkv node --join --id n4 --dir DIR\n\nExamples:\n  $ shardkv member list\n'
-    + '  $ shardkv member drain n2 --wait\n  $ shardkv member weight n3 2')
+    + '  $ shardkv member add n4\n  $ shardkv member drain n2 --wait\n  $ shardkv member weight n3 2')
   .addCommand(listCommand(io))
   .addCommand(addCommand(io))
   .addCommand(drainCommand(io))
