@@ -5,8 +5,7 @@
  * `/metrics` (gateway/metrics.ts) and the admin API (gateway/admin/), where they are served, have the same port; none of the three passes
  * through the admin API.
  *
- * Live: the process answers. Ready: the node serves, the broker is connected, and every replica it hosts knows a leader, has loaded its
- * state, and has caught up with what is committed (topology/nodeReport.ts).
+ * Live: the process answers. Ready: the node serves, the broker is connected, and every replica it hosts knows a leader.
  */
 
 import { createServer } from 'node:http'

@@ -3,9 +3,7 @@
 import { OpCode } from '../actors/shard/operation.ts'
 import { generationOf, nodeOf } from './ids.ts'
 import { ownLevels } from './level.ts'
-import { CAUGHT_UP_ENTRIES_MAX } from './report.ts'
 import { healthOf } from './replicaHealth.ts'
-import type { RaftStatus } from '../actors/raft/actor.ts'
 import type { ShardMeter } from '../actors/shard/meter.ts'
 import type { ClusterNode, ClusterState } from '../actors/topology/clusterState.ts'
 import type { ClusterMap } from './clusterMap.ts'
@@ -96,7 +94,6 @@ const reportReplica = (replica: HostedReplica, { shards }: ReportInput['placemen
     leader: status.leader === '' ? '' : nodeOf(status.leader),
     commitIndex: status.commitIndex,
     appliedIndex: state.appliedIndex,
-    ...behindOf(status, state.appliedIndex),
     keys: state.keys,
     revision: state.revision,
     waiting: state.pendingOperations,
@@ -111,12 +108,6 @@ const loadOf = ({ counts, reads, writes }: ShardMeter): { readonly load?: ShardL
   const all = counts.reduce((sum, count) => sum + count, 0)
   const read = counts[OpCode.get] ?? 0
   return all === 0 ? {} : { load: { reads: read, writes: all - read, readMicros: reads.sparse(), writeMicros: writes.sparse() } }
-}
-
-/** A learner copies by plan, and a halted one takes no part. */
-const behindOf = ({ role, commitIndex, toldCommitIndex }: RaftStatus, appliedIndex: number): { readonly behind?: number } => {
-  const behind = role === 'learner' || role === 'halted' ? 0 : Math.max(commitIndex, toldCommitIndex) - appliedIndex
-  return behind > CAUGHT_UP_ENTRIES_MAX ? { behind } : {}
 }
 
 const matchesOf = (matches: ReadonlyMap<Parameters<typeof nodeOf>[0], number>): Record<string, number> => {
@@ -147,7 +138,7 @@ export interface Connections {
 export const connectionsOf = ({ bus, doorsBus }: NodeOptions['ports']): Connections =>
   ({ data: bus.status().connected, doors: doorsBus.status().connected })
 
-/** Ready when the node serves, the broker is there, and every replica that may knows a leader, has its state, and has caught up. */
+/** Ready when the node serves, the broker is there, and every replica that may know a leader knows one. */
 export const readinessOf = (report: NodeReport, connected: Connections): Readiness => {
   const waitingFor: string[] = []
   const warnings: string[] = []
@@ -156,11 +147,6 @@ export const readinessOf = (report: NodeReport, connected: Connections): Readine
   if (!connected.doors) waitingFor.push('the connection of the front doors to the broker')
   if (report.node.state !== 'serving') waitingFor.push(`the node to serve (it is ${report.node.state})`)
   if (leaderless.length > 0) waitingFor.push(`a leader of shards ${leaderless.map(({ shard }) => shard).join(', ')}`)
-  const loading = report.replicas.filter(({ state, role, quarantined }) =>
-    state === 'recovering' && role !== 'learner' && quarantined === undefined)
-  if (loading.length > 0) waitingFor.push(`the state of shards ${loading.map(({ shard }) => shard).join(', ')} to be loaded`)
-  const behind = report.replicas.flatMap(({ shard, behind: entries }) => (entries === undefined ? [] : [`${shard} (${entries} entries)`]))
-  if (behind.length > 0) waitingFor.push(`shards to catch up: ${behind.join(', ')}`)
   if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
   if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')
   for (const { shard, quarantined, health } of report.replicas) {

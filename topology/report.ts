@@ -18,9 +18,6 @@ export type Routing = 'broker' | 'gateway' | 'mismatch'
 /** See topology/replicaHealth.ts. */
 export type ReplicaHealth = 'suspect' | 'quarantined' | 'repairing'
 
-/** What a replica may lack and count as caught up: a few round trips under load. */
-export const CAUGHT_UP_ENTRIES_MAX = 256
-
 export interface ReplicaReport {
   readonly shard: ShardId
   /** Of its replica id; absent from a node of before there was replacement. */
@@ -33,8 +30,6 @@ export interface ReplicaReport {
   readonly leader: NodeId | ''
   readonly commitIndex: number
   readonly appliedIndex: number
-  /** Of a voter: entries that are committed, as it has been told, and not applied here; absent up to CAUGHT_UP_ENTRIES_MAX. */
-  readonly behind?: number
   readonly keys: number
   readonly revision: number
   /** Set when this replica is quarantined: why. */

@@ -113,8 +113,6 @@ export interface RaftStatus {
   /** As leader: the first entry of its term has committed, so it may serve. */
   readonly settled: boolean
   readonly commitIndex: Index
-  /** The highest that a leader has told, by appends, since this member started; 0 before. */
-  readonly toldCommitIndex: Index
   readonly lastIndex: Index
   readonly lastTerm: Term
   /** On disk here, as the log in memory has it. */
@@ -420,12 +418,12 @@ const restore = (running: Running, { index, term }: EffectOf<'raft.restore'>): v
 }
 
 const statusOf = (core: RaftCore): RaftStatus => {
-  const { role, term, vote, leader, commitIndex, toldCommitIndex, emittedIndex, log, quarantined } = core
+  const { role, term, vote, leader, commitIndex, emittedIndex, log, quarantined } = core
   const configuration = configurationOf(core)
   const isLeader = role === 'leader'
   return {
     role, term, vote, leader, settled: isLeader && isSettled(core),
-    commitIndex, toldCommitIndex, emittedIndex, durableIndex: core.durability.durableIndex,
+    commitIndex, emittedIndex, durableIndex: core.durability.durableIndex,
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,
     matchIndex: isLeader ? matchesOf(core, configuration) : NO_MATCHES,

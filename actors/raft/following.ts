@@ -31,7 +31,6 @@ export const handleAppend = (core: RaftCore, event: Append): void => {
     return
   }
   hearLeader(core, event.from)
-  core.toldCommitIndex = Math.max(core.toldCommitIndex, event.commitIndex)
   if (core.following.isInstalling) return
   const { prevIndex, prevTerm, entries } = withoutCommitted(core, event)
   if (termAt(core.log, prevIndex) !== prevTerm) {

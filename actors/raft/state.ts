@@ -183,8 +183,6 @@ export interface RaftCore {
   readonly log: Log
   readonly membership: Membership
   commitIndex: Index
-  /** The highest commit index that a leader has told since this member started: where it has to get. Informs; nothing is decided by it. */
-  toldCommitIndex: Index
   emittedIndex: Index
   /** The shard is loading a snapshot: committed entries wait. */
   isRestoring: boolean
@@ -255,7 +253,7 @@ export const createCore = (input: RaftInput): RaftCore => {
     now: input.now, wallMs: input.wallMs, wallAheadMs: input.wallMs - input.now,
     role: 'follower', term, vote, leader: '',
     log, membership,
-    commitIndex: startIndex, toldCommitIndex: 0, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false,
+    commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false,
     snapshot, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
     electionTicks: 0,
     electionTimeout: isAlone ? 1 : firstTimeout(input) + firstElectionDelay,

@@ -258,17 +258,6 @@ describe('section 5.3, the follower', () => {
     expect(h.member(1).core.commitIndex).toBe(2)
   })
 
-  test('How far the leader has committed is known from the first append on, also from one that does not fit', () => {
-    const h = createFollower(1, [1, 1])
-    expect(h.member(1).core.toldCommitIndex).toBe(0)
-    say(h, 3, append(2, [40, 2], [], 39))
-    expect(h.member(1).core).toMatchObject({ toldCommitIndex: 39, commitIndex: 0 })
-    say(h, 3, append(2, [1, 1], entriesOf(2, 1), 12))
-    expect(h.member(1).core.toldCommitIndex).toBe(39)
-    say(h, 2, append(1, [0, 0], [], 99))
-    expect(h.member(1).core.toldCommitIndex).toBe(39)
-  })
-
   test('What is committed is applied once its own copy is durable', () => {
     const h = createFollower(1)
     say(h, 2, append(1, [0, 0], entriesOf(1, 1), 1))

@@ -98,40 +98,6 @@ test('a node whose front doors have lost their connection is not ready, and says
   expect(answer()).toMatchObject({ ready: false, waitingFor: ['the connection of the front doors to the broker'] })
 })
 
-describe('a node is ready', () => {
-  const ofReplica = (told: object, state = 'following', appliedIndex = 9) => {
-    const { options, map } = open()
-    const replica = {
-      ...replicaOf(0),
-      raft: { role: () => 'follower', isVouchedFor: () => true,
-        status: () => ({ role: 'follower', term: 3, leader: replicaId(self, 1), commitIndex: 9, toldCommitIndex: 9, ...told }) },
-      actor: {
-        meter: createShardMeter(), state: () => state, status: () => ({ appliedIndex, keys: 1, revision: 4, pendingOperations: 0 }),
-      },
-    } as unknown as HostedReplica
-    return readinessOf(reportNode({
-      options, map, level: 1, state: 'serving', routing: 'broker', replicas: [replica], walBytes: 0, walBacklogBytes: 0, diskFull: false,
-      counters: {}, meta: undefined, placements,
-    }), connectionsOf(options.ports))
-  }
-
-  test('when its replicas have what is committed, but for what is on its way', () => {
-    expect(ofReplica({})).toEqual({ ready: true, waitingFor: [], warnings: [] })
-    expect(ofReplica({ toldCommitIndex: 265 })).toMatchObject({ ready: true })
-    expect(ofReplica({ toldCommitIndex: 266 })).toMatchObject({ ready: false, waitingFor: ['shards to catch up: 0 (257 entries)'] })
-    expect(ofReplica({ commitIndex: 359 }, 'following', 2)).toMatchObject({ waitingFor: ['shards to catch up: 0 (357 entries)'] })
-  })
-
-  test('when they have loaded their state', () => {
-    expect(ofReplica({}, 'recovering')).toMatchObject({ ready: false, waitingFor: ['the state of shards 0 to be loaded'] })
-  })
-
-  test('whatever a replica lacks that copies by plan, or takes no more part', () => {
-    expect(ofReplica({ role: 'learner', toldCommitIndex: 10_000 }, 'recovering')).toMatchObject({ ready: true })
-    expect(ofReplica({ role: 'halted', quarantined: 'why', toldCommitIndex: 10_000 }, 'recovering')).toMatchObject({ ready: true })
-  })
-})
-
 describe('the micro service', () => {
   test('adds up the shards, and has a version even when nobody told it', () => {
     const { options, map, broker, pass } = open()
