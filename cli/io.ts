@@ -2,6 +2,7 @@
 
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Bus } from '../bus/port.ts'
+import type { GenesisResult } from '../storage/genesis.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
 import type { StartOptions, StartedCluster } from '../topology/launcher/startCluster.ts'
 import type { ClusterWishes, OpenedCluster } from '../topology/launcher/clusterFile.ts'
@@ -60,6 +61,10 @@ export interface CliIo {
    */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
   readonly version: () => Promise<string>
+  /** Of this machine. */
+  readonly hostName: () => string
+  /** Whose data directory it is. */
+  readonly readGenesis: (directory: string) => Promise<GenesisResult>
   /** What `shardkv start`, `init` and `node` run. */
   readonly startLocalCluster: (options: StartOptions, say: (line: string) => void) => Promise<StartedCluster>
   readonly createCluster: (wishes: ClusterWishes) => Promise<OpenedCluster>

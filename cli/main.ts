@@ -1,6 +1,7 @@
 /** The command line with the real terminal, broker and files behind its port. */
 
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
@@ -49,9 +50,11 @@ const realIo = (): CliIo => {
     newId: () => randomBytes(ID_BYTES).toString('hex'),
     onInterrupt,
     version: () => readVersion(files),
+    hostName: hostname,
     // Loaded when asked for: `get` should not pay for the engine.
     startLocalCluster: async (options, say) => (await import('../topology/launcher/main.ts')).startLocalCluster(options, say),
     createCluster: async (wishes) => (await import('../topology/launcher/main.ts')).createCluster(wishes),
+    readGenesis: async (directory) => (await import('../topology/launcher/main.ts')).readGenesisIn(directory),
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
     runBench: async (args) => (await import('../bench/main.ts')).main(args),
   }

@@ -52,7 +52,7 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   const program = new Command('shardkv')
     .enablePositionalOptions()
     .description('a linearizable, durable, sharded key-value database on NATS subjects')
-    .addHelpText('after', '\nEvery flag (but --force and -x) is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
+    .addHelpText('after', '\nEvery flag is an environment variable but --force, --if-epoch and -x: --http-port is SHARDKV_HTTP_PORT.\n'
       + 'Of a flag without a value, 1 and true switch it on, 0, false and nothing leave it off.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [

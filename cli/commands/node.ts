@@ -2,8 +2,9 @@
  * `shardkv node`: one node process. It takes the lock of its data directory, reads its genesis, opens three connections to the broker,
  * and runs topology/node.ts until a signal drains it or an actor fails.
  *
- * Exit codes: 0 drained; 1 something failed that a restart may cure; 78 (EX_CONFIG) the node refuses to run like this: another
- * process holds the directory or the name, the directory is not this node's, another cluster answers on the prefix.
+ * Exit codes: 0 drained; 1 something failed that a restart may cure, such as a cluster to join that is not there yet; 78 (EX_CONFIG) the
+ * node refuses to run like this: another process holds the directory or the name, the directory is not this node's, another cluster
+ * answers on the prefix.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -213,8 +214,8 @@ const join = async ({ prefix, id, dir, broker }: NodeCommandOptions, bus: Bus): 
   const inbox = inboxOf(broker, `${randomBytes(8).toString('hex')}.join`)
   const reports = await collectReports({ bus, clock: createSystemClock(), prefix, inbox })
   const joined = await joinCluster({ bus, fileSystem: createNodeFileSystem(dir), reports, prefix, id })
-  if ('problem' in joined) throw new StartRefused(joined.problem)
-  return joined.genesis
+  if ('genesis' in joined) return joined.genesis
+  throw joined.mayPass ? new Error(joined.problem) : new StartRefused(joined.problem)
 }
 
 interface Buses {

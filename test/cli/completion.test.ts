@@ -41,7 +41,7 @@ describe('bash', () => {
     [['put', '--servers', ''], []],
     [['get', ''], []],
     [['nosuch', ''], []],
-    [['member', 'a'], ['activate']],
+    [['member', 'ac'], ['activate']],
     [['member', 'drain', '--f'], ['--force']],
     [['shard', 'list', '-w', ''], ['json', 'table', 'raw']],
     [['member', 'list', ''], []],

@@ -151,6 +151,8 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
       return () => { handlers.delete(handler) }
     },
     version: async () => '1.2.3',
+    hostName: () => 'web1.example.org',
+    readGenesis: async () => ({ kind: 'none' }),
     startLocalCluster: async () => ({ problem: 'no cluster in this test' }),
     createCluster: async () => ({ record: undefined, problem: 'no cluster in this test' }),
     runNode: async () => 0,

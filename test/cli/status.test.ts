@@ -124,7 +124,7 @@ describe('what nodes believe of each other', () => {
       report('n1', [], gossip(['n2', 'alive'], ['n3', 'alive'])), report('n2', [], gossip(['n1', 'suspect'], ['n3', 'dead'])),
       report('n3', [], gossip(['n1', 'left'], ['n2', 'alive'])),
     ]
-    expect(rowsOf(reports).map((row) => row.split(/ {2,}/)[3])).toEqual(['2 alive', '0 alive, suspect: n1, dead: n3', '1 alive, left: n1'])
+    expect(rowsOf(reports).map((row) => row.split(/ {2,}/)[4])).toEqual(['2 alive', '0 alive, suspect: n1, dead: n3', '1 alive, left: n1'])
     expect(mergeReports(reports)?.nodes[1]?.sees).toEqual({ alive: [], suspect: ['n1'], dead: ['n3'], left: [] })
   })
 
@@ -136,13 +136,23 @@ describe('what nodes believe of each other', () => {
   test.each([['nothing', {}], ['no list', { gossip: { peers: 7 } }], ['null', { gossip: null }]])(
     'is a dash for a node that says %s', (_, fields) => {
       expect(mergeReports([report('n1', [], fields)])?.nodes[0]?.sees).toBeNull()
-      expect(rowsOf([report('n1', [], fields)])[0]?.split(/ {2,}/)[3]).toBe('-')
+      expect(rowsOf([report('n1', [], fields)])[0]?.split(/ {2,}/)[4]).toBe('-')
     })
 
   test('leaves out peers that are none', () => {
     const fields = { gossip: { peers: [null, 7, { node: 3 }, { node: 'n2', state: 'asleep' }, { node: 'n3', state: 'alive' }] } }
     expect(mergeReports([report('n1', [], fields)])?.nodes[0]?.sees).toEqual({ alive: ['n3'], suspect: [], dead: [], left: [] })
   })
+})
+
+test('what each node carries is a column: an even cluster can be seen to be even', () => {
+  const status = must(mergeReports([
+    report('n1', [replica(0, { role: 'leader', matchIndex: { 'n1:1': 5, 'n3:1': 4 } }), replica(1)]), report('n2', [replica(1)]),
+  ]), 'a status')
+  const rows = statusTable(status, false).split('\n').filter((line) => /^(?:NODE|n\d)/.test(line)).map((line) => line.split(/ {2,}/))
+  expect(rows.map(([node, , leads, replicas]) => [node, leads, replicas])).toEqual([
+    ['NODE', 'LEADS', 'REPLICAS'], ['n1', '1', '2'], ['n2', '0', '1'], ['n3', '0', '1'],
+  ])
 })
 
 describe('the command', () => {
