@@ -135,7 +135,7 @@ export interface Connections {
   readonly doors: boolean
 }
 
-export const connectionsOf = ({ bus, doorsBus }: NodeOptions['ports']): Connections =>
+export const connectionsOf = ({ bus, doorsBus }: Pick<NodeOptions['ports'], 'bus' | 'doorsBus'>): Connections =>
   ({ data: bus.status().connected, doors: doorsBus.status().connected })
 
 /** Ready when the node serves, the broker is there, and every replica that may know a leader knows one. */
