@@ -26,7 +26,7 @@ const open = async (url: string) => {
   return { tracing, port: tracing.join(deaf), warned }
 }
 
-test('each span that was begun is exported, refused or dropped for a reason in the end, and the log says what the end took along', async () => {
+test('each span that was begun is exported, refused or dropped for a reason, and the log says what the end took along', async () => {
   const server = createServer((inbound, answer) => { inbound.resume().on('end', () => answer.writeHead(400).end()) })
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   const { tracing, port, warned } = await open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`)

@@ -32,6 +32,24 @@ test('the spans of one export leave together, in one scope', async () => {
     ['http/protobuf', 'http/json', 'grpc'].flatMap((via) => ['a', 'b', 'c'].map((name) => `${via} ${name} n1`)))
 })
 
+test('the exporters that are installed take the encoder of this project: only JSON is handed objects to encode', async () => {
+  const given: Record<string, unknown> = {}
+  for (const protocol of ['http/protobuf', 'grpc', 'http/json'] as const) {
+    const exporter = await openOtlpExporter({ url: 'http://127.0.0.1:9', protocol }, identity, async (name) => {
+      const loaded = await loadInstalled(name) as { readonly OTLPTraceExporter?: new (config: object) => object }
+      if (loaded.OTLPTraceExporter === undefined) return loaded
+      return { OTLPTraceExporter: class extends loaded.OTLPTraceExporter {
+        export(spans: readonly unknown[], done: (result: object) => void): void {
+          given[protocol] = spans[0]
+          done({ code: 0 })
+        }
+      } }
+    })
+    await sent(exporter, [span('a')])
+  }
+  expect(Object.values(given).map((each) => 'traceId' in (each as object))).toEqual([true, true, false])
+})
+
 test('the exporter is handed all there is of a span, times as seconds and nanoseconds, and what is not there as nothing', async () => {
   const exported: unknown[] = []
   const exporter = await openOtlpExporter({ url: 'http://nowhere', protocol: 'http/protobuf' }, identity, async (name) => ({
