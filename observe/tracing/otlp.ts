@@ -15,7 +15,7 @@ import type * as Resources from '@opentelemetry/resources'
 import type { Resource } from '@opentelemetry/resources'
 import type { TraceContext } from '../../actors/kernel/trace.ts'
 import type { OtlpProtocol, TracingSettings } from './settings.ts'
-import type { FinishedSpan, SpanAttributes } from './span.ts'
+import type { FinishedSpan } from './span.ts'
 import type { SpanExporter } from './spanQueue.ts'
 
 /** A package is not there. */
@@ -93,7 +93,7 @@ const hasTakenEncoder = (exporter: object, { attributes, schemaUrl }: Resource):
   if (delegate === undefined || !isPlain) return false
   if (typeof theirs?.serializeRequest !== 'function' || typeof theirs.deserializeResponse !== 'function') return false
   delegate._serializer = {
-    serializeRequest: createSpanEncoder(attributes as SpanAttributes, scope.name),
+    serializeRequest: createSpanEncoder(attributes as Readonly<Record<string, string>>, scope.name),
     deserializeResponse: (bytes) => theirs.deserializeResponse(bytes),
   }
   return true

@@ -4,19 +4,17 @@
  *   ExportTraceServiceRequest { 1: ResourceSpans { 1: Resource, 2: ScopeSpans { 1: scope, 2: Span, 2: Span, ... } } }
  *
  * All spans of a node have one resource and one scope: their bytes are made once, and stand before the spans when these are there and their
- * length is known. An attribute is a key and a value that mostly came before: its bytes are remembered. Fields that have their default are
- * left out, as proto3 has it; the order is that of the field numbers.
- *
- * Limits: PAIRS_A_KEY_MAX values of a key are remembered. A key, like a name, is one of the few in this folder.
+ * length is known. So are those of names and keys, of which there are as few as this folder has. Fields that have their default are left
+ * out, as proto3 has it; the order is that of the field numbers.
  */
 
 import type { TraceContext } from '../../actors/kernel/trace.ts'
-import type { FinishedSpan, SpanAttributes } from './span.ts'
+import type { FinishedSpan } from './span.ts'
 
-/** As many as a cluster has shards, and a little; of keys' hashes the first so many, which is no loss. */
-const PAIRS_A_KEY_MAX = 1_100
-/** Of a span without name, attributes and links, its length included. */
+/** Of a span without name, attributes and links, its length included; and of what is around a key and a value. */
 const SPAN_BYTES_MAX = 96
+/** Of one character of a text. */
+const CHARACTER_BYTES_MAX = 3
 const LINK_BYTES = 36
 /** What a span takes on average. */
 const SPAN_BYTES = 128
@@ -38,25 +36,20 @@ const failedStatus = Uint8Array.of(tag(15, BYTES), 2, tag(3, 0), 2)
 
 export type SpanEncoder = (spans: readonly FinishedSpan[]) => Uint8Array
 
-export const createSpanEncoder = (resource: SpanAttributes, scopeName: string): SpanEncoder => {
-  const pairs = new Map<string, Map<string | number, Uint8Array>>()
+export const createSpanEncoder = (resource: Readonly<Record<string, string>>, scopeName: string): SpanEncoder => {
   const names = new Map<string, Uint8Array>()
-  const resourceBytes = message(1, Object.entries(resource).map(([key, value]) => pairBytes(1, key, value)))
+  const keys = new Map<string, Uint8Array>()
+  const resourceBytes = message(1, Object.entries(resource).map(([key, value]) =>
+    message(1, [textBytes(1, key), message(2, [textBytes(1, value)])])))
   const scopeBytes = message(1, [textBytes(1, scopeName)])
 
-  const pairOf = (key: string, value: string | number): Uint8Array => {
-    const values = remembered(pairs, key, () => new Map<string | number, Uint8Array>())
-    const known = values.get(value)
-    if (known !== undefined) return known
-    const made = pairBytes(9, key, value)
-    if (values.size < PAIRS_A_KEY_MAX) values.set(value, made)
-    return made
+  const known: Known = {
+    nameOf: (name) => names.get(name) ?? remembered(names, name, textBytes(5, name)),
+    keyOf: (key) => keys.get(key) ?? remembered(keys, key, textBytes(1, key)),
   }
-  const nameOf = (name: string): Uint8Array => remembered(names, name, () => textBytes(5, name))
   const roomBefore = resourceBytes.length + scopeBytes.length + AROUND_BYTES_MAX
   return (spans) => {
     const page = { bytes: new Uint8Array(roomBefore + spans.length * SPAN_BYTES), at: roomBefore }
-    const known = { nameOf, pairOf }
     for (const span of spans) writeSpan(page, span, known)
     const scopeSpans = [scopeBytes, page.bytes.subarray(roomBefore, page.at)]
     const inScope = header(2, scopeSpans)
@@ -66,12 +59,9 @@ export const createSpanEncoder = (resource: SpanAttributes, scopeName: string): 
   }
 }
 
-const remembered = <K, V>(known: Map<K, V>, key: K, make: () => V): V => {
-  const found = known.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  known.set(key, made)
-  return made
+const remembered = (known: Map<string, Uint8Array>, text: string, bytes: Uint8Array): Uint8Array => {
+  known.set(text, bytes)
+  return bytes
 }
 
 /** Where the next byte goes. */
@@ -92,9 +82,11 @@ const putByte = (page: Page, value: number): void => {
   page.at += 1
 }
 
-const putBytes = (page: Page, bytes: Uint8Array): void => {
-  page.bytes.set(bytes, page.at)
-  page.at += bytes.length
+/** One by one: they are few, and a call into the engine takes longer. */
+const putBytes = (page: Page, given: Uint8Array): void => {
+  const { bytes, at } = page
+  for (let i = 0; i < given.length; i += 1) bytes[at + i] = given[i] ?? 0
+  page.at = at + given.length
 }
 
 const putFixed32 = (page: Page, value: number): void => {
@@ -117,17 +109,42 @@ const putHex = (page: Page, field: number, text: string): void => {
 
 /**
  * A field of nanoseconds since 1970, given as milliseconds. They need 61 bits, and a number has 53: ms = upper * 2^16 + lower, so that
- * ns = (upper * 10^6) * 2^16 + (lower * 10^6 + rest), and each of the two brackets is exact.
+ * ns = (upper * 10^6) * 2^16 + (lower * 10^6 + rest), and each of the two brackets is exact. Without `%`, which is slow for such numbers.
  */
 const putNanos = (page: Page, field: number, ms: number): void => {
   const whole = Math.floor(ms)
   const rest = Math.round((ms - whole) * NANOS_PER_MS)
-  const upper = Math.floor(whole / TWO_16) * NANOS_PER_MS
-  const lower = (whole % TWO_16) * NANOS_PER_MS + rest
-  const low = (upper % TWO_16) * TWO_16 + lower
+  const upperMs = Math.floor(whole / TWO_16)
+  const upper = upperMs * NANOS_PER_MS
+  const lower = (whole - upperMs * TWO_16) * NANOS_PER_MS + rest
+  const high = Math.floor(upper / TWO_16)
+  const low = (upper - high * TWO_16) * TWO_16 + lower
+  const carry = Math.floor(low / TWO_32)
   putByte(page, tag(field, 1))
-  putFixed32(page, low % TWO_32)
-  putFixed32(page, Math.floor(upper / TWO_16) + Math.floor(low / TWO_32))
+  putFixed32(page, low - carry * TWO_32)
+  putFixed32(page, high + carry)
+}
+
+const putWhole = (page: Page, field: number, value: number): void => {
+  putByte(page, tag(field, 0))
+  let left = value
+  for (; left >= 0x80; left = Math.floor(left / 0x80)) putByte(page, (left & 0x7f) | 0x80)
+  putByte(page, left)
+}
+
+const putText = (page: Page, field: number, text: string): void => {
+  putByte(page, tag(field, BYTES))
+  const from = begin(page)
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code >= 0x80) {
+      page.at = from
+      putBytes(page, Buffer.from(text))
+      break
+    }
+    putByte(page, code)
+  }
+  end(page, from)
 }
 
 /** Begins a message whose length is not known; `end` takes what this returns. */
@@ -151,10 +168,10 @@ const end = (page: Page, from: number): void => {
 
 interface Known {
   readonly nameOf: (name: string) => Uint8Array
-  readonly pairOf: (key: string, value: string | number) => Uint8Array
+  readonly keyOf: (key: string) => Uint8Array
 }
 
-const writeSpan = (page: Page, span: FinishedSpan, { nameOf, pairOf }: Known): void => {
+const writeSpan = (page: Page, span: FinishedSpan, { nameOf, keyOf }: Known): void => {
   const name = nameOf(span.name)
   makeRoom(page, SPAN_BYTES_MAX + name.length)
   putByte(page, tag(2, BYTES))
@@ -167,16 +184,27 @@ const writeSpan = (page: Page, span: FinishedSpan, { nameOf, pairOf }: Known): v
   putByte(page, kinds[span.kind])
   putNanos(page, 7, span.startMs)
   putNanos(page, 8, span.endMs)
-  for (const key in span.attributes) {
-    const pair = pairOf(key, span.attributes[key] ?? '')
-    makeRoom(page, SPAN_BYTES_MAX + pair.length)
-    putBytes(page, pair)
-  }
+  for (const key in span.attributes) writePair(page, keyOf(key), span.attributes[key] ?? '')
   for (const link of span.links) writeLink(page, link)
   if (span.isFailed) putBytes(page, failedStatus)
   putBytes(page, flagsTag)
   putFixed32(page, flagsOf(span.flags, span.isParentRemote))
   end(page, from)
+}
+
+/** `KeyValue { key, AnyValue }`. */
+const writePair = (page: Page, key: Uint8Array, value: string | number): void => {
+  makeRoom(page, 2 * SPAN_BYTES_MAX + key.length + (typeof value === 'string' ? CHARACTER_BYTES_MAX * value.length : 0))
+  putByte(page, tag(9, BYTES))
+  const pair = begin(page)
+  putBytes(page, key)
+  putByte(page, tag(2, BYTES))
+  const from = begin(page)
+  if (typeof value === 'string') putText(page, 1, value)
+  else if (Number.isSafeInteger(value) && value >= 0) putWhole(page, 3, value)
+  else putBytes(page, doubleBytes(4, value))
+  end(page, from)
+  end(page, pair)
 }
 
 const writeLink = (page: Page, { traceId, spanId, flags }: TraceContext): void => {
@@ -221,15 +249,9 @@ const message = (field: number, parts: readonly Uint8Array[]): Uint8Array => Buf
 
 const textBytes = (field: number, text: string): Uint8Array => message(field, [Buffer.from(text)])
 
-/** `KeyValue { key, value }`. */
-const pairBytes = (field: number, key: string, value: string | number): Uint8Array =>
-  message(field, [textBytes(1, key), message(2, [valueBytes(value)])])
-
-/** `AnyValue`: a text, a whole number or another. */
-const valueBytes = (value: string | number): Uint8Array => {
-  if (typeof value === 'string') return textBytes(1, value)
-  if (Number.isSafeInteger(value) && value >= 0) return Buffer.concat([Uint8Array.of(tag(3, 0)), varint(value)])
-  const double = Buffer.alloc(9, tag(4, 1))
-  double.writeDoubleLE(value, 1)
-  return double
+/** Of a number that is not whole, or below 0. */
+const doubleBytes = (field: number, value: number): Uint8Array => {
+  const bytes = Buffer.alloc(9, tag(field, 1))
+  bytes.writeDoubleLE(value, 1)
+  return bytes
 }

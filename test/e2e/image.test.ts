@@ -66,7 +66,7 @@ const packagesIn = (path: string, seen = new Set<string>()): ReadonlySet<string>
   const found = new Set<string>()
   if (seen.has(path)) return found
   seen.add(path)
-  for (const [, name = ''] of readFileSync(path, 'utf8').matchAll(/(?:from|import|import\()\s*'([^'\n]+)'/g)) {
+  for (const [, name = ''] of readFileSync(path, 'utf8').matchAll(/\b(?:from|import|import\()\s*'([@.a-z][\w@./-]*)'/g)) {
     if (name.startsWith('.')) for (const below of packagesIn(join(dirname(path), name), seen)) found.add(below)
     else if (!name.startsWith('node:')) found.add(name)
   }
