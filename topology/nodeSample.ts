@@ -81,7 +81,8 @@ export const sampleNode = ({ report, ports, parts, state }: SampleInput): NodeSa
   const buses = [['data', ports.bus], ['doors', ports.doorsBus], ['control', ports.controlBus]] as const
   return {
     report, connections: { ...connectionsOf(ports), control: ports.controlBus.status().connected },
-    outstanding: buses.map(([connection, bus]) => outstandingOf(connection, bus.status())), groups, shards: replicas.map(shardSample), doors: parts?.doors.depths() ?? null,
+    outstanding: buses.map(([connection, bus]) => outstandingOf(connection, bus.status())),
+    groups, shards: replicas.map(shardSample), doors: parts?.doors.depths() ?? null,
     moves: movesByStep(state), isPaused: state.isPaused,
   }
 }

@@ -81,7 +81,8 @@ export const replayCommand = (io: CliIo): Command => withFormatFlag(new Command(
     await printResult(io, flags.writeOut, {
       raw: tabbed(told), json: lines,
       table: [
-        title, ...gapsIn(head, records), '', ...told.map(([at, node, who, what]) => `${at.padStart(10)}  ${node.padEnd(6)}  ${who.padEnd(12)}  ${what}`),
+        title, ...gapsIn(head, records), '',
+        ...told.map(([at, node, who, what]) => `${at.padStart(10)}  ${node.padEnd(6)}  ${who.padEnd(12)}  ${what}`),
       ].join('\n'),
     })
   })

@@ -74,7 +74,7 @@ const packagesIn = (path: string, seen = new Set<string>()): ReadonlySet<string>
 }
 
 test('has no package for development, and every one that the program may import, log targets but Loki\'s apart', () => {
-  const { dependencies, devDependencies = {}, peerDependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')) as
+  const { dependencies, devDependencies, peerDependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')) as
     Readonly<Record<'dependencies' | 'devDependencies' | 'peerDependencies', Readonly<Record<string, string>>>>
   expect(Object.keys(dependencies)).toContain('pino-loki')
   const isThere = (name: string): boolean => existsSync(join(app, 'node_modules', name))

@@ -33,6 +33,7 @@ test('each span that was begun is exported, refused or dropped for a reason, and
   const spans = Array.from({ length: 10 }, () => port.begin(request))
   for (const span of spans.slice(3)) span?.end('OK')
   await tracing.close()
+  server.closeAllConnections()
   server.close()
   spans[0]?.end('OK')
   expect(tracing.counts()).toEqual({

@@ -1,6 +1,7 @@
 /** What OpenTelemetry's own exporters make of our spans, and what is said when they can not send them. */
 
 import { expect, test } from '@jest/globals'
+import { must } from '../../../actors/kernel/assert.ts'
 import { loadInstalled, openOtlpExporter } from '../../../observe/tracing/otlp.ts'
 import { openOtlpReceiver } from '../../support/otlpReceiver.ts'
 import type { FinishedSpan } from '../../../observe/tracing/span.ts'
@@ -38,11 +39,13 @@ test('the exporters that are installed take the encoder of this project: only JS
     const exporter = await openOtlpExporter({ url: 'http://127.0.0.1:9', protocol }, identity, async (name) => {
       const loaded = await loadInstalled(name) as { readonly OTLPTraceExporter?: new (config: object) => object }
       if (loaded.OTLPTraceExporter === undefined) return loaded
-      return { OTLPTraceExporter: class extends loaded.OTLPTraceExporter {
-        export(spans: readonly unknown[], done: (result: object) => void): void {
-          given[protocol] = spans[0]
-          done({ code: 0 })
-        }
+      return { OTLPTraceExporter: function watched(config: object) {
+        return Object.assign(new (must(loaded.OTLPTraceExporter, 'an exporter'))(config), {
+          export: (spans: readonly unknown[], done: (result: object) => void): void => {
+            given[protocol] = spans[0]
+            done({ code: 0 })
+          },
+        })
       } }
     })
     await sent(exporter, [span('a')])
