@@ -113,8 +113,7 @@ export const createNode = (options: NodeOptions): Node => {
     report: () => report(running),
     readiness: () => readinessOf(report(running), connectionsOf(options.ports), running.gaps?.known() ?? null),
     sample: () => sampleNode({
-      report: report(running), parts: running.parts, state: running.live.state(),
-      connections: { ...connectionsOf(options.ports), control: options.ports.controlBus.status().connected },
+      report: report(running), parts: running.parts, state: running.live.state(), ports: options.ports,
     }),
     admin: () => (running.isEnded ? null : running.mapParts?.admin ?? null),
     observation: () => (running.isEnded ? null : running.observation),

@@ -97,7 +97,7 @@ export interface Connections {
   readonly doors: boolean
 }
 
-export const connectionsOf = ({ bus, doorsBus }: NodeOptions['ports']): Connections =>
+export const connectionsOf = ({ bus, doorsBus }: Pick<NodeOptions['ports'], 'bus' | 'doorsBus'>): Connections =>
   ({ data: bus.status().connected, doors: doorsBus.status().connected })
 
 export const readinessOf = (report: NodeReport, connected: Connections, gaps: Gaps | null): Readiness => {

@@ -72,7 +72,7 @@ export interface RaftPorts {
 /** What a member tells of its work, for metrics. */
 export interface RaftInstruments {
   /** Who leads the group as this member knows it, empty for nobody: told when its own part in that changes, too. */
-  readonly leaderKnown: (group: GroupId, leader: ReplicaId | '') => void
+  readonly leaderKnown: (group: GroupId, leader: ReplicaId | '', term: Term) => void
   /** An append message with entries leaves for a follower. */
   readonly appendSent: (entries: number) => void
 }
@@ -307,7 +307,7 @@ const changeRole = ({ options, core }: Running, effect: EffectOf<'raft.roleChang
   const { role, term, leader, settled, clockMs, reason } = effect
   options.log.info({ role, term, leader, settled, reason }, 'raft role changed')
   if (settled || role === 'follower') noteLeader(options, effect)
-  options.ports.instruments?.leaderKnown(options.group, leader)
+  options.ports.instruments?.leaderKnown(options.group, leader, term)
   options.ports.shard({
     type: 'raft.roleChanged', role, term, leaderNode: leader === '' ? '' : nodeOf(leader), settled, clockMs, now: core.now,
   })

@@ -165,8 +165,8 @@ const openTraced = async ({ operations, total, ratio, url }: Setting): Promise<T
       return await cpuOf(put, round) - without
     },
     close: async () => {
-      const { exported, dropped, failed, sampled } = sum(nodes)
-      if (dropped + failed > 0) throw new Error(`${dropped} spans were dropped and ${failed} not taken: the figure would be too good`)
+      const { exported, lost, sampled } = sum(nodes)
+      if (lost > 0) throw new Error(`${lost} spans were dropped or not taken: the figure would be too good`)
       await Promise.all(nodes.map((node) => node.close()))
       return exported / Math.max(1, sampled)
     },
@@ -174,9 +174,9 @@ const openTraced = async ({ operations, total, ratio, url }: Setting): Promise<T
 }
 
 const sum = (nodes: readonly ProcessTracing[]) => nodes.map((node) => node.counts()).reduce((all, one) => ({
-  exported: all.exported + one.exported, dropped: all.dropped + one.dropped, failed: all.failed + one.failed,
-  sampled: all.sampled + one.sampled,
-}), { exported: 0, dropped: 0, failed: 0, sampled: 0 })
+  exported: all.exported + one.exported, sampled: all.sampled + one.sampled,
+  lost: all.lost + one.failed + Object.values(one.dropped).reduce((total, count) => total + count, 0),
+}), { exported: 0, sampled: 0, lost: 0 })
 
 interface Round extends Pick<Setting, 'operations' | 'total'> {
   /** Resolves when all spans have left. */

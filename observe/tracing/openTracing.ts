@@ -7,14 +7,17 @@ import { joinListeners } from '../../gateway/tracing.ts'
 import { openOtlpExporter } from './otlp.ts'
 import { createRequestSpans } from './requestSpans.ts'
 import { sampling } from './sampling.ts'
+import { createSpanDrops } from './spanDrops.ts'
 import { createSpanQueue } from './spanQueue.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { RequestTracing, TraceListener } from '../../gateway/tracing.ts'
 import type { Load, OtlpIdentity } from './otlp.ts'
+import type { RequestSpans } from './requestSpans.ts'
 import type { SamplingCounts } from './sampling.ts'
 import type { TracingSettings } from './settings.ts'
 import type { SpanIds } from './span.ts'
+import type { DropCounts } from './spanDrops.ts'
 import type { SpanCounts, SpanQueue } from './spanQueue.ts'
 
 /** How long the end of a process waits for its last spans. */
@@ -22,6 +25,8 @@ const FLUSH_MS_MAX = 2_000
 const TOLD_EVERY_MS = 60_000
 
 export interface TracingCounts extends SamplingCounts, SpanCounts {
+  readonly dropped: DropCounts
+  /** To be sent. */
   readonly waiting: number
 }
 
@@ -47,24 +52,39 @@ const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
 /** Rejects with an OtlpError where a package is not installed. */
 export const openTracing = async (options: TracingOptions): Promise<ProcessTracing> => {
   const { settings: { otlp, ratio, perSecondMax }, clock, log, ids, random, load } = options
+  const drops = createSpanDrops()
   let queue: SpanQueue | null = null
   if (otlp !== null) {
     const exporter = await openOtlpExporter(otlp, options, load)
-    queue = createSpanQueue({ exporter, clock, onProblem: nowAndThen(clock, log) })
+    queue = createSpanQueue({ exporter, clock, drops, onProblem: nowAndThen(clock, log) })
     log.info({ actor: 'traces', endpoint: withoutQuery(otlp.url), protocol: otlp.protocol, ratio, perSecondMax }, 'spans are exported')
   }
   let counts = (): SamplingCounts => ({ sampled: 0, limited: 0 })
+  let spans: RequestSpans | null = null
+  /** Nobody reads the counts of a process that has ended: its log says what was lost with it. */
+  const tellLost = (): void => {
+    spans?.close()
+    const lost = drops.counts().end
+    if (lost > 0) log.warn({ actor: 'traces', spans: lost }, 'spans had not been exported when the process ended, and are lost')
+  }
   return {
     join: (recorder) => {
-      const inner = queue === null ? recorder : joinListeners(createRequestSpans({ clock, ids, sink: queue.add }), recorder)
-      const sampled = sampling(inner, { ratio, perSecondMax, clock, ids, random })
+      if (queue !== null) spans = createRequestSpans({ clock, ids, sink: queue.add, drops })
+      const sampled = sampling(spans === null ? recorder : joinListeners(spans, recorder), { ratio, perSecondMax, clock, ids, random })
       counts = sampled.counts
       return sampled.tracing
     },
-    counts: () => ({ ...counts(), ...(queue?.counts() ?? { exported: 0, failed: 0, dropped: 0 }), waiting: queue?.waiting() ?? 0 }),
+    counts: () => ({
+      ...counts(), ...(queue?.counts() ?? { exported: 0, failed: 0 }), dropped: drops.counts(), waiting: queue?.waiting() ?? 0,
+    }),
     close: () => new Promise((resolve) => {
       if (queue === null) resolve()
-      else queue.close(FLUSH_MS_MAX, resolve)
+      else {
+        queue.close(FLUSH_MS_MAX, () => {
+          tellLost()
+          resolve()
+        })
+      }
     }),
   }
 }

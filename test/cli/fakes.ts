@@ -68,7 +68,7 @@ export const fakeCluster = (
       flush: (done) => setImmediate(() => done(null)),
       drain: (done) => setImmediate(done),
       close: () => { cluster.isClosed = true },
-      status: () => ({ connected: true, outstandingBytes: 0, maxPayloadBytes: 1_048_576,
+      status: () => ({ connected: true, outstandingBytes: 0, outstandingBytesMax: 1, maxPayloadBytes: 1_048_576,
         server: { url: 'nats://fake', version: '2.12.7' } }),
       onEvent: () => {},
     },
