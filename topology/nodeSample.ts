@@ -5,7 +5,7 @@
 
 import { movesOf } from '../actors/topology/clusterState.ts'
 import { generationOf, nodeOf } from './ids.ts'
-import { connectionsOf } from './nodeReport.ts'
+import { connectionsOf } from './readiness.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { ShardCounters } from '../actors/shard/core.ts'
 import type { RaftStatus } from '../actors/raft/actor.ts'
