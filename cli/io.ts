@@ -59,6 +59,11 @@ export interface CliIo {
    * takes that back.
    */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
+  /**
+   * SIGTERM, or SIGHUP of a terminal that was closed: `work` is done first, then the process ends by that signal. The result takes that
+   * back.
+   */
+  readonly beforeKilled: (work: () => Promise<void>) => () => void
   readonly version: () => Promise<string>
   /** What `shardkv start`, `init` and `node` run. */
   readonly startLocalCluster: (options: StartOptions, say: (line: string) => void) => Promise<StartedCluster>
