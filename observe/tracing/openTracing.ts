@@ -4,7 +4,7 @@
  */
 
 import { joinListeners } from '../../gateway/tracing.ts'
-import { openOtlpExporter } from './otlp.ts'
+import { OtlpError, openOtlpExporter } from './otlp.ts'
 import { createRequestSpans } from './requestSpans.ts'
 import { sampling } from './sampling.ts'
 import { createSpanQueue } from './spanQueue.ts'
@@ -15,7 +15,7 @@ import type { Load, OtlpIdentity } from './otlp.ts'
 import type { SamplingCounts } from './sampling.ts'
 import type { TracingSettings } from './settings.ts'
 import type { SpanIds } from './span.ts'
-import type { SpanCounts, SpanQueue } from './spanQueue.ts'
+import type { SpanCounts, SpanExporter, SpanQueue } from './spanQueue.ts'
 
 /** How long the end of a process waits for its last spans. */
 const FLUSH_MS_MAX = 2_000
@@ -44,12 +44,16 @@ export interface TracingOptions extends OtlpIdentity {
 /** Some put a key there. */
 const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
 
-/** Rejects with an OtlpError where a package is not installed. */
+/**
+ * Rejects with an OtlpError where a package is not installed that a flag of this node asks for. An endpoint in the environment may be
+ * meant for a whole machine: then it is a line in the log, and the node works without.
+ */
 export const openTracing = async (options: TracingOptions): Promise<ProcessTracing> => {
-  const { settings: { otlp, ratio, perSecondMax }, clock, log, ids, random, load } = options
+  const { settings: { otlp, ratioAlone, perSecondMax }, clock, log, ids, random } = options
   let queue: SpanQueue | null = null
-  if (otlp !== null) {
-    const exporter = await openOtlpExporter(otlp, options, load)
+  const exporter = await exporterOf(options)
+  const ratio = exporter === null ? ratioAlone : options.settings.ratio
+  if (otlp !== null && exporter !== null) {
     queue = createSpanQueue({ exporter, clock, onProblem: nowAndThen(clock, log) })
     log.info({ actor: 'traces', endpoint: withoutQuery(otlp.url), protocol: otlp.protocol, ratio, perSecondMax }, 'spans are exported')
   }
@@ -66,6 +70,18 @@ export const openTracing = async (options: TracingOptions): Promise<ProcessTraci
       if (queue === null) resolve()
       else queue.close(FLUSH_MS_MAX, resolve)
     }),
+  }
+}
+
+const exporterOf = async (options: TracingOptions): Promise<SpanExporter | null> => {
+  const { settings: { otlp, isAsked }, log, load } = options
+  if (otlp === null) return null
+  try {
+    return await openOtlpExporter(otlp, options, load)
+  } catch (error) {
+    if (isAsked || !(error instanceof OtlpError) || !error.isMissing) throw error
+    log.warn({ actor: 'traces', reason: error.message }, 'spans are not exported')
+    return null
   }
 }
 
