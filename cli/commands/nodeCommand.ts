@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { brokerOf, brokerSecrets } from '../broker.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import { byteSize, duration, flag, wholeNumber, withClusterFlags } from '../flags.ts'
+import { byteSize, duration, flag, wholeNumber, withClusterFlags, withoutBroker } from '../flags.ts'
 import { isNodeId, isZone } from '../../topology/ids.ts'
 import { MOVE_BYTES_PER_SECOND_DEFAULT, defaultSettings } from '../../topology/nodeOptions.ts'
 import { levelNames } from '../../observe/logLevels.ts'
@@ -73,12 +73,12 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     + '\nExamples:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
     + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it')
   .action(async (flags: NodeFlags) => {
-    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...more } = flags
-    const { servers: _servers, natsUser: _user, natsPassword: _password, inboxPrefix: _inbox, ...rest } = more
-    const broker = { broker: brokerOf(flags), brokerSecrets: brokerSecrets(flags) }
+    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...rest } = withoutBroker(flags)
+    const broker = await brokerOf(flags, io.files)
+    const secrets = brokerSecrets(flags, broker)
     const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }
     const tracing = tracingFor({ otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond }, io.env)
-    const code = await io.runNode({ ...rest, ...broker, ...membership, tracing, version: await io.version() })
+    const code = await io.runNode({ ...rest, broker, brokerSecrets: secrets, ...membership, tracing, version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
   })
 
