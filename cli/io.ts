@@ -60,6 +60,11 @@ export interface CliIo {
    * takes that back.
    */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
+  /**
+   * SIGTERM, or SIGHUP of a terminal that was closed: `work` is done first, then the process ends by that signal. The result takes that
+   * back.
+   */
+  readonly beforeKilled: (work: () => Promise<void>) => () => void
   readonly version: () => Promise<string>
   /** Of this machine. */
   readonly hostName: () => string

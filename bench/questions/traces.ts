@@ -141,7 +141,10 @@ interface Traced {
 const openTraced = async ({ operations, total, ratio, url }: Setting): Promise<Traced> => {
   const clock = createSystemClock()
   const open = (node: string): Promise<ProcessTracing> => openTracing({
-    settings: { otlp: url === null ? null : { url, protocol: 'http/protobuf' }, ratio, perSecondMax: Number.MAX_SAFE_INTEGER },
+    settings: {
+      otlp: url === null ? null : { url, protocol: 'http/protobuf' }, isAsked: true,
+      ratio, ratioAlone: ratio, perSecondMax: Number.MAX_SAFE_INTEGER,
+    },
     node, version: '0', env: {}, clock, log: silentLogger, load: loadInstalled, random: Math.random, ids: createRandomIds(),
   })
   const nodes = await Promise.all(['n1', 'n2', 'n3'].map(open))

@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { brokerOf, brokerSecrets } from '../broker.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import { byteSize, duration, flag, wholeNumber, withClusterFlags } from '../flags.ts'
+import { byteSize, duration, flag, wholeNumber, withClusterFlags, withoutBroker } from '../flags.ts'
 import { newNodeName, nodeName, zoneName } from '../nodeName.ts'
 import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { isNodeId } from '../../topology/ids.ts'
@@ -76,13 +76,13 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it\n'
     + '  $ shardkv node --join                                    the same, under the name of this machine')
   .action(async (flags: NodeFlags) => {
-    const place = await placeOf(io, flags)
-    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...more } = flags
-    const { servers: _servers, natsUser: _user, natsPassword: _password, inboxPrefix: _inbox, ...rest } = more
-    const broker = { broker: brokerOf(flags), brokerSecrets: brokerSecrets(flags) }
+    const broker = await brokerOf(flags, io.files)
+    const place = await placeOf(io, flags, broker)
+    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...rest } = withoutBroker(flags)
+    const secrets = brokerSecrets(flags, broker)
     const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }
     const tracing = tracingFor({ otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond }, io.env)
-    const code = await io.runNode({ ...rest, ...place, ...broker, ...membership, tracing, version: await io.version() })
+    const code = await io.runNode({ ...rest, ...place, broker, brokerSecrets: secrets, ...membership, tracing, version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${place.id} has ended with code ${code}; its log says why`)
   })
 

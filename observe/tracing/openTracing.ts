@@ -4,7 +4,7 @@
  */
 
 import { joinListeners } from '../../gateway/tracing.ts'
-import { openOtlpExporter } from './otlp.ts'
+import { OtlpError, openOtlpExporter } from './otlp.ts'
 import { createRequestSpans } from './requestSpans.ts'
 import { sampling } from './sampling.ts'
 import { createSpanDrops } from './spanDrops.ts'
@@ -18,7 +18,7 @@ import type { SamplingCounts } from './sampling.ts'
 import type { TracingSettings } from './settings.ts'
 import type { SpanIds } from './span.ts'
 import type { DropCounts } from './spanDrops.ts'
-import type { SpanCounts, SpanQueue } from './spanQueue.ts'
+import type { SpanCounts, SpanExporter, SpanQueue } from './spanQueue.ts'
 
 /** How long the end of a process waits for its last spans. */
 const FLUSH_MS_MAX = 2_000
@@ -49,13 +49,17 @@ export interface TracingOptions extends OtlpIdentity {
 /** Some put a key there. */
 const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
 
-/** Rejects with an OtlpError where a package is not installed. */
+/**
+ * Rejects with an OtlpError where a package is not installed that a flag of this node asks for. An endpoint in the environment may be
+ * meant for a whole machine: then it is a line in the log, and the node works without.
+ */
 export const openTracing = async (options: TracingOptions): Promise<ProcessTracing> => {
-  const { settings: { otlp, ratio, perSecondMax }, clock, log, ids, random, load } = options
+  const { settings: { otlp, ratioAlone, perSecondMax }, clock, log, ids, random } = options
   const drops = createSpanDrops()
   let queue: SpanQueue | null = null
-  if (otlp !== null) {
-    const exporter = await openOtlpExporter(otlp, options, load)
+  const exporter = await exporterOf(options)
+  const ratio = exporter === null ? ratioAlone : options.settings.ratio
+  if (otlp !== null && exporter !== null) {
     queue = createSpanQueue({ exporter, clock, drops, onProblem: nowAndThen(clock, log) })
     log.info({ actor: 'traces', endpoint: withoutQuery(otlp.url), protocol: otlp.protocol, ratio, perSecondMax }, 'spans are exported')
   }
@@ -86,6 +90,18 @@ export const openTracing = async (options: TracingOptions): Promise<ProcessTraci
         })
       }
     }),
+  }
+}
+
+const exporterOf = async (options: TracingOptions): Promise<SpanExporter | null> => {
+  const { settings: { otlp, isAsked }, log, load } = options
+  if (otlp === null) return null
+  try {
+    return await openOtlpExporter(otlp, options, load)
+  } catch (error) {
+    if (isAsked || !(error instanceof OtlpError) || !error.isMissing) throw error
+    log.warn({ actor: 'traces', reason: error.message }, 'spans are not exported')
+    return null
   }
 }
 

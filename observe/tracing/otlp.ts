@@ -1,6 +1,6 @@
 /**
  * OTLP: OpenTelemetry's own exporters, and what they need to know of a span. Their packages are loaded only where an endpoint is
- * configured; they are optional dependencies, so that who wants none of them can do without (docs/adr/0010-spans-from-notes.md).
+ * configured, and installed by whoever configures one, as those of log targets are (docs/adr/0010-spans-from-notes.md).
  *
  * The exporter tries again by itself, within its time-out of 10 s (`OTEL_EXPORTER_OTLP_TIMEOUT`), and reads headers, certificates and
  * compression from the environment. Its queue and its tracer are not used: observe/tracing has its own. Nor is its encoder of protobuf, as
@@ -18,9 +18,15 @@ import type { OtlpProtocol, TracingSettings } from './settings.ts'
 import type { FinishedSpan } from './span.ts'
 import type { SpanExporter } from './spanQueue.ts'
 
-/** A package is not there. */
+/** A package is not there, or can not be loaded. */
 export class OtlpError extends Error {
   override readonly name = 'OtlpError'
+  readonly isMissing: boolean
+
+  constructor(message: string, isMissing: boolean) {
+    super(message)
+    this.isMissing = isMissing
+  }
 }
 
 export interface OtlpIdentity {
@@ -113,9 +119,10 @@ const loadPackage = async (name: string, load: Load): Promise<unknown> => {
   } catch (error) {
     const { code, message } = error as { readonly code?: string; readonly message?: string }
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+    const both = [...new Set([name, RESOURCES])].join(' ')
     throw new OtlpError(isMissing
-      ? `an OTLP endpoint is configured and the package ${name} is not installed: npm install ${name}, or configure none`
-      : `the package ${name} can not be loaded: ${message ?? String(error)}`)
+      ? `an OTLP endpoint is configured and the package ${name} is not installed: npm install ${both}, or configure none`
+      : `the package ${name} can not be loaded: ${message ?? String(error)}`, isMissing)
   }
 }
 

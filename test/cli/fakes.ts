@@ -116,6 +116,8 @@ export interface FakeTerminal {
   readonly run: (...args: string[]) => Promise<CliRun>
   /** Ctrl-C. */
   readonly interrupt: () => void
+  /** SIGTERM or SIGHUP: resolves where the process would end. */
+  readonly kill: () => Promise<void>
 }
 
 export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<CliIo> = {}): FakeTerminal => {
@@ -124,6 +126,7 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
   let ids = 0
   let count = 0
   const handlers = new Set<(count: number) => void>()
+  const last = new Set<() => Promise<void>>()
   const io: CliIo = {
     env: {},
     print: async (data) => { out = Buffer.concat([out, Buffer.from(data)]) },
@@ -150,6 +153,10 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
       handlers.add(handler)
       return () => { handlers.delete(handler) }
     },
+    beforeKilled: (work) => {
+      last.add(work)
+      return () => { last.delete(work) }
+    },
     version: async () => '1.2.3',
     hostName: () => 'web1.example.org',
     readGenesis: async () => ({ kind: 'none' }),
@@ -164,6 +171,9 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
     interrupt: () => {
       count += 1
       for (const handler of handlers) handler(count)
+    },
+    kill: async () => {
+      for (const work of last) await work()
     },
     run: async (...args) => {
       out = Buffer.alloc(0)
