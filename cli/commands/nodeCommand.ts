@@ -17,6 +17,7 @@ import type { LevelName } from '../../observe/logLevels.ts'
 import type { TracingFlags, TracingSettings } from '../../observe/tracing/settings.ts'
 import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
+import type { Broker } from '../broker.ts'
 
 interface NodeFlags extends ClusterFlags, TracingFlags {
   readonly id?: string
@@ -79,10 +80,10 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     const broker = await brokerOf(flags, io.files)
     const place = await placeOf(io, flags, broker)
     const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...rest } = withoutBroker(flags)
-    const secrets = brokerSecrets(flags, broker)
     const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }
     const tracing = tracingFor({ otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond }, io.env)
-    const code = await io.runNode({ ...rest, ...place, broker, brokerSecrets: secrets, ...membership, tracing, version: await io.version() })
+    const login = { broker, brokerSecrets: brokerSecrets(flags, broker) }
+    const code = await io.runNode({ ...rest, ...place, ...login, ...membership, tracing, version: await io.version() })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${place.id} has ended with code ${code}; its log says why`)
   })
 
@@ -92,7 +93,7 @@ interface NodePlace {
 }
 
 /** Which node, and where. A name that nobody gave is told, since it is what people name the node by from then on. */
-const placeOf = async (io: CliIo, flags: NodeFlags): Promise<NodePlace> => {
+const placeOf = async (io: CliIo, flags: NodeFlags, { user = '' }: Broker): Promise<NodePlace> => {
   const { id, join } = flags
   const dir = flags.dir ?? (join ? `.shardkv/${id ?? 'joined'}` : '')
   if (dir === '') throw new CliError(ExitCode.usage, 'give --dir, the data directory of this node; or --join, to add a new one')
@@ -101,7 +102,6 @@ const placeOf = async (io: CliIo, flags: NodeFlags): Promise<NodePlace> => {
   if (found.kind === 'refused') throw new CliError(EXIT_REFUSED as ExitCode, `${dir}: ${found.message}`)
   if (found.kind === 'found') return told(io, { id: found.genesis.node, dir }, 'as it is called in')
   if (!join) throw new CliError(ExitCode.usage, `${dir} is no node's yet: give --id, its name; or --join, to add a new one`)
-  const { user = '' } = brokerOf(flags)
   return told(io, { id: isNodeId(user) ? user : newNodeName(io.hostName(), io.newId()), dir }, 'which from now on is its name in')
 }
 

@@ -24,8 +24,8 @@ const open = async (url: string) => {
   const warned: unknown[] = []
   const log: Logger = { ...silentLogger, warn: (...line: readonly unknown[]) => { warned.push(line) } }
   const tracing = await openTracing({
-    settings: { otlp: { url, protocol: 'http/protobuf' }, isAsked: true, ratio: 0, ratioAlone: 0, perSecondMax: 1_000 }, clock: createSystemClock(), log,
-    node: 'n1', version: '1', env: {}, ids: createRandomIds(), random: Math.random, load: loadInstalled,
+    settings: { otlp: { url, protocol: 'http/protobuf' }, isAsked: true, ratio: 0, ratioAlone: 0, perSecondMax: 1_000 },
+    clock: createSystemClock(), log, node: 'n1', version: '1', env: {}, ids: createRandomIds(), random: Math.random, load: loadInstalled,
   })
   return { tracing, port: tracing.join(deaf), warned }
 }
