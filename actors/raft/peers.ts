@@ -33,7 +33,6 @@ export const membershipChanged = (core: RaftCore): void => {
   for (const peer of progress.keys()) if (!peers.includes(peer)) progress.delete(peer)
   for (const peer of peers) if (!progress.has(peer)) progress.set(peer, createProgress(peer, lastIndexOf(core.log) + 1))
   for (const [peer, row] of progress) row.isLearner = !isVoter(configuration, peer)
-  core.leading.confirmers = null
   // What was written before there was a new replica is what it is behind.
   core.leading.writtenBytes = 0
 }

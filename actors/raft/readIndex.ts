@@ -3,7 +3,7 @@
  *
  *   raft.read ──▶ gathered ──flush: round r starts──▶ waiting(r, commit index) ──a quorum answered r or later──▶ raft.readReady
  *
- * A round is one `raft.heartbeat` to each of some peers, with a number that is fresh for every attempt and belongs to this leader's
+ * A round is one `raft.heartbeat` to every peer, with a number that is fresh for every attempt and belongs to this leader's
  * term. Rules:
  * - A read joins only a round that starts after it arrived: an answer to an earlier one may predate a newer leader's writes.
  * - Its index is the commit index when the round starts, and rounds for reads start only once this leader's no-op has committed, so it
@@ -15,10 +15,6 @@
  * Rounds are pipelined: every turn with reads starts one, without waiting for the last. One in flight plus one waiting would save some
  * thirty bytes per peer and turn, and cost every read that arrives during a round up to a second round trip. A round needs no state but
  * its send time, so many are as cheap as two; `roundsInFlightMax` bounds them when answers stay away.
- *
- * Who is asked. A heartbeat's round goes to every peer. One for reads needs a quorum and no more, so it goes to as many peers as make one:
- * in a group of three to one of two, which saves a third of a read's messages. They are chosen anew after each heartbeat among those that
- * answer; where one stays silent for half a tick everybody is asked, so a follower that dies costs the reads that wait for it that long.
  *
  * Time is counted from when a round was *sent*. Answers buffered during a pause arrive together afterwards and look fresh, but say only
  * that the peer followed when it answered, which was after the round was sent.
@@ -39,23 +35,18 @@
  * Sources: thesis 6.4 and 6.4.1; etcd-io/raft's ReadOnlySafe, and etcd issue 20418 for why a number is never used twice.
  */
 
-import { nodeOf } from '../../topology/ids.ts'
 import { progressFor } from './peers.ts'
 import { isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused } from './promises.ts'
 import { quorumValue } from './quorum.ts'
 import { ROUNDS_REMEMBERED, configurationOf, send, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
-import type { Progress } from './progress.ts'
 import type { Received } from './presentation.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
 /** What the wall clock gains between two looks at both, in ms, is a suspend from here on: far above slewing, far below a lease. */
 const SUSPEND_MS_MIN = 10
-
-/** A round that is not answered for so many ticks is late: many times a usual round trip, far below an election timeout. */
-const LATE_TICKS = 0.5
 
 type Read = Extract<RaftLocalEvent, { type: 'raft.read' }>
 
@@ -119,71 +110,27 @@ export const startGatheredRound = (core: RaftCore): void => {
   const isWanted = leading.gatheredReads.length > 0 && isSettled(core)
   if (!leading.isRoundWanted && !isWanted) return
   if (leading.round - leading.confirmedRound >= limits.roundsInFlightMax) return
-  if (leading.isRoundWanted || isRoundLate(core, core.now)) askEverybody(core)
-  else startRound(core, leading.confirmers ??= chooseConfirmers(core))
+  startRound(core)
 }
 
-/** A round that goes to every peer: it shows who answers, and the confirmers are chosen anew. */
-export const startHeartbeat = (core: RaftCore): void => {
-  const { leading } = core
-  leading.provenRound = isRoundLate(core, core.now) ? leading.round + 1 : leading.provingRound
-  leading.heartbeatTicks = 0
-  startRound(core, 'all')
-  leading.provingRound = leading.round
-  leading.confirmers = null
-}
-
-/** Until the next heartbeat; by then it is known who has answered this round. */
-export const askEverybody = (core: RaftCore): void => {
-  const { leading } = core
-  startRound(core, 'all')
-  leading.provingRound = leading.round
-  leading.confirmers = 'all'
-}
-
-/** Whether reads have waited for their confirmers for longer than answers take: then the others are asked as well. */
-export const isRoundLate = ({ leading, timing }: RaftCore, now: number): boolean => {
-  const [oldest] = leading.waitingReads
-  if (oldest === undefined || leading.confirmers === null || leading.confirmers === 'all') return false
-  return now - (leading.roundSentAt[oldest.round % ROUNDS_REMEMBERED] ?? now) >= timing.tickMs * LATE_TICKS
-}
-
-/**
- * The peers whose answers make a quorum with this leader itself. In the order of the nodes' names from its own on, so that all groups which
- * a node leads ask the same nodes, and share frames. Where these could not do, or did not answer the heartbeat before last: all.
- */
-const chooseConfirmers = (core: RaftCore): readonly ReplicaId[] | 'all' => {
-  const { self, leading } = core
-  const { voters, outgoing } = configurationOf(core)
-  if (outgoing.length > 0 || !voters.includes(self)) return 'all'
-  const isPrompt = (voter: ReplicaId): boolean => (leading.progress.get(voter)?.ackedRound ?? 0) >= Math.max(1, leading.provenRound)
-  const prompt = voters.filter((voter) => voter !== self && isPrompt(voter))
-  const needed = Math.floor(voters.length / 2)
-  if (prompt.length < needed) return 'all'
-  const own = nodeOf(self)
-  const isBehind = (voter: ReplicaId): number => (nodeOf(voter) < own ? 1 : 0)
-  return prompt.sort((a, b) => isBehind(a) - isBehind(b) || (nodeOf(a) < nodeOf(b) ? -1 : 1)).slice(0, needed)
-}
-
-const startRound = (core: RaftCore, asked: readonly ReplicaId[] | 'all'): void => {
+export const startRound = (core: RaftCore): void => {
   const { leading } = core
   leading.round += 1
   leading.isRoundWanted = false
+  leading.heartbeatTicks = 0
   leading.roundSentAt[leading.round % ROUNDS_REMEMBERED] = core.now
   if (isSettled(core)) {
     for (const read of leading.gatheredReads) leading.waitingReads.push({ read, index: core.commitIndex, round: leading.round })
     leading.gatheredReads = []
   }
-  for (const progress of leading.progress.values()) if (asked === 'all' || asked.includes(progress.id)) ask(core, progress)
+  for (const { id, matchIndex } of leading.progress.values()) {
+    if (isRefused(core, id)) tellRefused(core, id)
+    else if (isTrusted(core, id)) {
+      const commitIndex = Math.min(core.commitIndex, matchIndex)
+      send(core, id, { type: 'raft.heartbeat', term: core.term, commitIndex, round: leading.round })
+    } else presentTo(core, id)
+  }
   confirmRounds(core)
-}
-
-const ask = (core: RaftCore, { id, matchIndex }: Progress): void => {
-  if (isRefused(core, id)) tellRefused(core, id)
-  else if (isTrusted(core, id)) {
-    const commitIndex = Math.min(core.commitIndex, matchIndex)
-    send(core, id, { type: 'raft.heartbeat', term: core.term, commitIndex, round: core.leading.round })
-  } else presentTo(core, id)
 }
 
 export const handleHeartbeatAcked = (core: RaftCore, event: Received<'raft.heartbeatAcked'>): void => {

@@ -148,12 +148,6 @@ export interface Leading {
   /** The newest confirmation round: counts from 1 in every term of a leader. */
   round: number
   confirmedRound: number
-  /** Whom rounds for reads ask, since the last heartbeat; null: not chosen yet. */
-  confirmers: readonly ReplicaId[] | 'all' | null
-  /** Who has answered this round may be a confirmer. */
-  provenRound: number
-  /** The newest round that went to everybody in order to see who answers. */
-  provingRound: number
   /** When each of the last ROUNDS_REMEMBERED rounds was sent, by round modulo. */
   readonly roundSentAt: Float64Array
   isRoundWanted: boolean
@@ -307,8 +301,7 @@ export const createFollowing = (verifiedIndex: Index): Following => ({
 
 export const createLeading = (now: number): Leading => ({
   progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
-  round: 0, confirmedRound: 0, confirmers: null, provenRound: 0, provingRound: 0,
-  roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
+  round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
   gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false, suspendedAt: Number.NEGATIVE_INFINITY,
 })
 

@@ -9,7 +9,7 @@ import { isCommitStalled, isQuorumLost, tickCommitStall } from './checkQuorum.ts
 import { isElectionDue, tickCampaign } from './election.ts'
 import { tickTransfer } from './leadershipTransfer.ts'
 import { isPresenting, tickPresenting } from './presentation.ts'
-import { askEverybody, compareClocks, isRoundLate, startHeartbeat } from './readIndex.ts'
+import { compareClocks, startRound } from './readIndex.ts'
 import { isAnyAwaited, resendToSilent } from './replication.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
@@ -60,8 +60,7 @@ export const handleTickAsLeader = (core: RaftCore, event: Tick): void => {
   resendToSilent(core, event.ticks)
   core.leading.heartbeatTicks += event.ticks
   core.leading.quietTicks += event.ticks
-  if (isHeartbeatDue(core, { ticks: 0, now: core.now })) startHeartbeat(core)
-  else if (isRoundLate(core, core.now)) askEverybody(core)
+  if (isHeartbeatDue(core, { ticks: 0, now: core.now })) startRound(core)
 }
 
 /** Quiet leaders speak in step, so that those of one node share frames and the ticks between pass without any. */
@@ -80,7 +79,7 @@ export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
   if (core.role === 'halted') return false
   if (isPresenting(core)) return true
   switch (core.role) {
-    case 'leader': return isHeartbeatDue(core, tick) || isRoundLate(core, tick.now) || core.leading.transfer !== null || isAnyAwaited(core)
+    case 'leader': return isHeartbeatDue(core, tick) || core.leading.transfer !== null || isAnyAwaited(core)
       || isAnyHeldBack(core) || isQuorumLost(core, tick) || isCommitStalled(core, tick)
     case 'follower': return isElectionDue(core, tick)
     case 'learner': return false
