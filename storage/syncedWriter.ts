@@ -23,15 +23,22 @@ export interface SyncedWriter {
 
 const { O_WRONLY, O_DSYNC } = fs.constants
 
+export interface SyncedWriterOptions {
+  readonly platform?: string
+  /** The folder that has this process's descriptors as names. */
+  readonly descriptors?: string
+}
+
 /** Null where the platform has no such call. Nothing is opened before the first write. */
-export const createSyncedWriter = (fd: number, platform: string = process.platform): SyncedWriter | null => {
+export const createSyncedWriter = (fd: number, options: SyncedWriterOptions = {}): SyncedWriter | null => {
+  const { platform = process.platform, descriptors = '/proc/self/fd' } = options
   if (platform !== 'linux') return null
   /** Null: not opened yet; `none`: it was refused. */
   let own: number | 'none' | null = null
   const write: SyncedWriter['write'] = (buffers, position, done) => {
     if (own === 'none') writeThenSync(fd, { buffers, position }, done)
     else if (own !== null) writeSynced(own, { buffers, position }, done)
-    else fs.open(`/proc/self/fd/${fd}`, O_WRONLY | O_DSYNC, (error, opened) => {
+    else fs.open(`${descriptors}/${fd}`, O_WRONLY | O_DSYNC, (error, opened) => {
       own = error === null ? opened : 'none'
       write(buffers, position, done)
     })
