@@ -12,7 +12,7 @@ import { recordsOf } from './coldSegment.ts'
 import type { SegmentEnd } from './coldSegment.ts'
 import { encodeGroup } from './group.ts'
 import type { Position } from './group.ts'
-import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
+import type { Done, File, FileSystem, WriteFailure } from './fileSystem.ts'
 import { without } from './fileWriter.ts'
 import { recoverSegments, repairSegments } from './logRecoverer.ts'
 import type { WalRecord } from './record.ts'
@@ -56,11 +56,6 @@ export interface LogFiles {
    */
   readonly readEntries: (segment: number, done: Done<readonly WalRecord[]>) => void
   readonly close: (done: Done) => void
-}
-
-export interface WriteFailure {
-  readonly isSync: boolean
-  readonly error: FileError
 }
 
 export interface LogFilesOptions {
@@ -149,21 +144,32 @@ const writeGroup = (writer: Writer, plan: GroupPlan, done: Written): void => {
 /** Writes what is left of the group under way, then syncs it. */
 const writeOn = (writer: Writer, done: Written): void => {
   const rest = must(writer.unwritten, 'there is a write to go on with')
-  rest.file.writev(rest.buffers, rest.position, (error, count) => {
-    if (error !== null) {
-      done({ isSync: false, error })
-      return
-    }
-    rest.buffers = without(rest.buffers, count)
-    rest.position += count
-    if (rest.buffers.length > 0) {
-      writeOn(writer, done)
-      return
-    }
-    writer.unwritten = undefined
+  if (rest.file.writeSynced !== undefined) {
     writer.onSync()
-    rest.file.datasync((syncError) => done(syncError === null ? undefined : { isSync: true, error: syncError }))
+    rest.file.writeSynced(rest.buffers, rest.position, (failure, count) => {
+      if (failure !== null) done(failure)
+      else goOn(writer, { rest, count }, done, () => done(undefined))
+    })
+    return
+  }
+  rest.file.writev(rest.buffers, rest.position, (error, count) => {
+    if (error !== null) done({ isSync: false, error })
+    else goOn(writer, { rest, count }, done, () => {
+      writer.onSync()
+      rest.file.datasync((syncError) => done(syncError === null ? undefined : { isSync: true, error: syncError }))
+    })
   })
+}
+
+const goOn = (writer: Writer, { rest, count }: { readonly rest: Unwritten; readonly count: number }, done: Written, whole: () => void): void => {
+  rest.buffers = without(rest.buffers, count)
+  rest.position += count
+  if (rest.buffers.length > 0) {
+    writeOn(writer, done)
+    return
+  }
+  writer.unwritten = undefined
+  whole()
 }
 
 const readEntries = (writer: Writer, segment: number, done: Done<readonly WalRecord[]>): void => {
