@@ -141,7 +141,7 @@ const writeGroup = (writer: Writer, plan: GroupPlan, done: Written): void => {
   writeOn(writer, done)
 }
 
-/** Writes what is left of the group under way, then syncs it. */
+/** Writes what is left of the group under way and syncs it: in one call where the file has one (storage/syncedWriter.ts), or in two. */
 const writeOn = (writer: Writer, done: Written): void => {
   const rest = must(writer.unwritten, 'there is a write to go on with')
   if (rest.file.writeSynced !== undefined) {
@@ -161,7 +161,10 @@ const writeOn = (writer: Writer, done: Written): void => {
   })
 }
 
-const goOn = (writer: Writer, { rest, count }: { readonly rest: Unwritten; readonly count: number }, done: Written, whole: () => void): void => {
+interface Progress { readonly rest: Unwritten; readonly count: number }
+
+/** `whole` when all of the group is written; until then what is left is written. */
+const goOn = (writer: Writer, { rest, count }: Progress, done: Written, whole: () => void): void => {
   rest.buffers = without(rest.buffers, count)
   rest.position += count
   if (rest.buffers.length > 0) {

@@ -48,7 +48,7 @@ describe('bash', () => {
     [['--servers', 'nats', ':', '//h', ':', '4222', 'to'], ['touch', 'top']],
     [['--servers', '=', 'nats', ':', '//h', 'to'], ['touch', 'top']],
     [['--tlsfirst', '-w', 'json', 'get', '--cons'], ['--consistency']],
-    [['--admin', 'http', ':', '//h', 'member', 'a'], ['activate']],
+    [['--admin', 'http', ':', '//h', 'member', 'ac'], ['activate']],
     [['--servers', ''], []],
   ])('%j completes to %j', (words, expected) => {
     expect(complete(...words)).toEqual(expected)
