@@ -12,8 +12,8 @@ import { recordsOf } from './coldSegment.ts'
 import type { SegmentEnd } from './coldSegment.ts'
 import { encodeGroup } from './group.ts'
 import type { Position } from './group.ts'
-import type { Done, File, FileSystem, WriteFailure } from './fileSystem.ts'
-import { without } from './fileWriter.ts'
+import type { Done, File, FileSystem, WriteFailure, WrittenSynced } from './fileSystem.ts'
+import { without, writeThenSync } from './fileWriter.ts'
 import { recoverSegments, repairSegments } from './logRecoverer.ts'
 import type { WalRecord } from './record.ts'
 import { encodeSegmentHeader } from './segment.ts'
@@ -144,35 +144,25 @@ const writeGroup = (writer: Writer, plan: GroupPlan, done: Written): void => {
 /** Writes what is left of the group under way and syncs it: in one call where the file has one (storage/syncedWriter.ts), or in two. */
 const writeOn = (writer: Writer, done: Written): void => {
   const rest = must(writer.unwritten, 'there is a write to go on with')
-  if (rest.file.writeSynced !== undefined) {
+  const settled: WrittenSynced = (failure, count) => {
+    if (failure !== null) {
+      done(failure)
+      return
+    }
+    rest.buffers = without(rest.buffers, count)
+    rest.position += count
+    if (rest.buffers.length > 0) {
+      writeOn(writer, done)
+      return
+    }
+    writer.unwritten = undefined
+    done(undefined)
+  }
+  if (rest.file.writeSynced === undefined) writeThenSync(rest.file, rest, writer.onSync, settled)
+  else {
     writer.onSync()
-    rest.file.writeSynced(rest.buffers, rest.position, (failure, count) => {
-      if (failure !== null) done(failure)
-      else goOn(writer, { rest, count }, done, () => done(undefined))
-    })
-    return
+    rest.file.writeSynced(rest.buffers, rest.position, settled)
   }
-  rest.file.writev(rest.buffers, rest.position, (error, count) => {
-    if (error !== null) done({ isSync: false, error })
-    else goOn(writer, { rest, count }, done, () => {
-      writer.onSync()
-      rest.file.datasync((syncError) => done(syncError === null ? undefined : { isSync: true, error: syncError }))
-    })
-  })
-}
-
-interface Progress { readonly rest: Unwritten; readonly count: number }
-
-/** `whole` when all of the group is written; until then what is left is written. */
-const goOn = (writer: Writer, { rest, count }: Progress, done: Written, whole: () => void): void => {
-  rest.buffers = without(rest.buffers, count)
-  rest.position += count
-  if (rest.buffers.length > 0) {
-    writeOn(writer, done)
-    return
-  }
-  writer.unwritten = undefined
-  whole()
 }
 
 const readEntries = (writer: Writer, segment: number, done: Done<readonly WalRecord[]>): void => {

@@ -32,11 +32,14 @@ const readFully = (fd: number, options: { readonly position: number; readonly le
 }
 
 const fileOf = (fd: number): File => {
-  const synced = createSyncedWriter(fd)
-  return {
+  const plain: Pick<File, 'writev' | 'datasync'> = {
     writev: (buffers, position, done) => fs.writev(fd, buffers, position, done),
-    read: (position, length, done) => readFully(fd, { position, length }, done),
     datasync: (done) => fs.fdatasync(fd, (error) => done(error)),
+  }
+  const synced = createSyncedWriter(fd, plain)
+  return {
+    ...plain,
+    read: (position, length, done) => readFully(fd, { position, length }, done),
     writeSynced: synced?.write,
     size: (done) => fs.fstat(fd, (error: Failure, stats) => done(error, error === null ? stats.size : 0)),
     truncate: (length, done) => fs.ftruncate(fd, length, (error) => done(error)),

@@ -14,7 +14,9 @@
  */
 
 import * as fs from 'node:fs'
-import type { Done, WrittenSynced } from './fileSystem.ts'
+import { writeThenSync } from './fileWriter.ts'
+import type { Done, File, WrittenSynced } from './fileSystem.ts'
+import type { Piece } from './fileWriter.ts'
 
 export interface SyncedWriter {
   readonly write: (buffers: readonly Uint8Array[], position: number, done: WrittenSynced) => void
@@ -29,14 +31,17 @@ export interface SyncedWriterOptions {
   readonly descriptors?: string
 }
 
+/** What is done where the second descriptor is refused. */
+type PlainCalls = Pick<File, 'writev' | 'datasync'>
+
 /** Null where the platform has no such call. Nothing is opened before the first write. */
-export const createSyncedWriter = (fd: number, options: SyncedWriterOptions = {}): SyncedWriter | null => {
+export const createSyncedWriter = (fd: number, plain: PlainCalls, options: SyncedWriterOptions = {}): SyncedWriter | null => {
   const { platform = process.platform, descriptors = '/proc/self/fd' } = options
   if (platform !== 'linux') return null
   /** Null: not opened yet; `none`: it was refused. */
   let own: number | 'none' | null = null
   const write: SyncedWriter['write'] = (buffers, position, done) => {
-    if (own === 'none') writeThenSync(fd, { buffers, position }, done)
+    if (own === 'none') writeThenSync(plain, { buffers, position }, () => {}, done)
     else if (own !== null) writeSynced(own, { buffers, position }, done)
     else fs.open(`${descriptors}/${fd}`, O_WRONLY | O_DSYNC, (error, opened) => {
       own = error === null ? opened : 'none'
@@ -52,25 +57,10 @@ export const createSyncedWriter = (fd: number, options: SyncedWriterOptions = {}
   }
 }
 
-interface Piece {
-  readonly buffers: readonly Uint8Array[]
-  readonly position: number
-}
-
 const outOfSpace: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
 
 const writeSynced = (fd: number, { buffers, position }: Piece, done: WrittenSynced): void => {
   fs.writev(fd, buffers, position, (error, count) => {
     done(error === null ? null : { isSync: !outOfSpace.includes(error.code), error }, count)
-  })
-}
-
-/** What is short is not synced: the call that writes the rest syncs all of it. */
-const writeThenSync = (fd: number, { buffers, position }: Piece, done: WrittenSynced): void => {
-  const wanted = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
-  fs.writev(fd, buffers, position, (error, count) => {
-    if (error !== null) done({ isSync: false, error }, 0)
-    else if (count < wanted) done(null, count)
-    else fs.fdatasync(fd, (syncError) => done(syncError === null ? null : { isSync: true, error: syncError }, count))
   })
 }

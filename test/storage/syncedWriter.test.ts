@@ -2,12 +2,14 @@
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs'
+import {
+  closeSync, constants, fdatasync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writev,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { must } from '../../actors/kernel/assert.ts'
 import { createSyncedWriter } from '../../storage/syncedWriter.ts'
-import type { WriteFailure } from '../../storage/fileSystem.ts'
+import type { File, WriteFailure } from '../../storage/fileSystem.ts'
 import type { SyncedWriter, SyncedWriterOptions } from '../../storage/syncedWriter.ts'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
@@ -24,8 +26,13 @@ const write = (writer: SyncedWriter, buffers: readonly string[], position: numbe
 
 const close = (writer: SyncedWriter): Promise<Error | null> => new Promise((resolve) => { writer.close(resolve) })
 
+const plainOf = (fd: number): Pick<File, 'writev' | 'datasync'> => ({
+  writev: (buffers, position, done) => { writev(fd, buffers, position, done) },
+  datasync: (done) => { fdatasync(fd, (error) => { done(error) }) },
+})
+
 const writerOf = (fd: number, options: SyncedWriterOptions = {}): SyncedWriter =>
-  must(createSyncedWriter(fd, { platform: 'linux', ...options }), 'on Linux there is one')
+  must(createSyncedWriter(fd, plainOf(fd), { platform: 'linux', ...options }), 'on Linux there is one')
 
 /** How many descriptors of this process sync what is written to them in the file. */
 const syncedDescriptorsOf = (path: string): number => readdirSync('/proc/self/fd').filter((fd) => {
@@ -79,8 +86,8 @@ onLinux('a lack of space may be tried again; any other failure is a failed sync,
 })
 
 test('there is none but on Linux, where the flag promises what fdatasync does', async () => {
-  expect(createSyncedWriter(0, { platform: 'darwin' })).toBeNull()
-  expect(createSyncedWriter(0, { platform: 'win32' })).toBeNull()
+  expect(createSyncedWriter(0, plainOf(0), { platform: 'darwin' })).toBeNull()
+  expect(createSyncedWriter(0, plainOf(0), { platform: 'win32' })).toBeNull()
   const unused = writerOf(0)
   expect(await close(unused)).toBeNull()
 })
