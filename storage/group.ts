@@ -1,5 +1,5 @@
 /**
- * A commit group: what one write and one fdatasync made durable together. It lives or dies whole, and never spans segments.
+ * A commit group: what one write and one sync made durable together. It lives or dies whole, and never spans segments.
  *
  *   0 magic u32    | 4 header checksum u32 | 8 own segment u32     | 12 own offset u32
  *   16 synced segment u32 | 20 synced offset u32 | 24 first segment u32 | 28 chain before u32

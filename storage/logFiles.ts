@@ -2,8 +2,8 @@
  * The files of the log: opens and recovers them, prepares segments ahead, writes groups, removes what is no longer needed.
  *
  * It decides nothing. The writer's only state is the chain and the open files (storage/segmentFiles.ts); every call has one
- * completion. A group is written to its end however short the writes are, then synced once; a failed sync is reported as such and
- * must never be repeated. Recovery's reads and repairs are in storage/logRecoverer.ts.
+ * completion. A group is written to its end however short the writes are, and synced; a failed sync is reported as such and must never be
+ * repeated, but for a lack of space, after which the group is written again whole (storage/syncedWriter.ts). Recovery's reads and repairs are in storage/logRecoverer.ts.
  */
 
 import { assert, must } from '../actors/kernel/assert.ts'

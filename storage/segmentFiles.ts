@@ -122,7 +122,7 @@ const publish = (segments: SegmentFiles, segment: number, done: Done): void => {
   })
 }
 
-/** A failed sync is final, whatever its code: of a segment made ahead, or while a log is recovered, as of any group. */
+/** A failed sync is final, whatever its code: of a segment made ahead, or while a log is recovered. Of a group: storage/syncedWriter.ts. */
 export const syncFailed = (error: FileError | null): FileError | null =>
   (error === null ? null : Object.assign(new Error(`fsync: ${error.message}`), { code: 'EIO' }))
 

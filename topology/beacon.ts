@@ -4,7 +4,8 @@
  * which layouts its build knows, and whether another process has spoken under their own name.
  *
  * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data.
- * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does. But a beacon may
+ * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does. So a node whose data
+ * connection is down goes on saying that its process lives, and that it is mute: it counts for nothing else. But a beacon may
  * come late, from a life that is over: whether the older one lives is asked (topology/twinCheck.ts).
  */
 
@@ -34,6 +35,8 @@ export interface BeaconMessage {
   readonly leads: readonly (readonly [number, number])[]
   /** [group, generation] pairs of its replicas that count for nothing and wait to be replaced. */
   readonly damaged: readonly (readonly [number, number])[]
+  /** Its data connection is down: it is of no use now, and says only that its process lives. */
+  readonly mute?: true
 }
 
 export interface LeaderHint {
@@ -48,8 +51,6 @@ interface Heard {
 }
 
 interface Peer extends Heard {
-  /** Of the processes that were heard lately under the name, the one that started first. */
-  readonly elder: Heard
   readonly firstHeardAt: number
 }
 
@@ -78,6 +79,8 @@ export interface BeaconSelf {
 
 export const createBeacon = (self: BeaconSelf): Beacon => {
   const peers = new Map<NodeId, Peer>()
+  /** Of the processes that were heard lately under a name, the one that started first. */
+  const elders = new Map<NodeId, Heard>()
   const leaders = new Map<number, LeaderHint>()
   const noteLeaders = (from: NodeId, message: BeaconMessage): void => {
     const leads = new Map(message.leads)
@@ -95,10 +98,11 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
   return {
     heard: (from, message, now) => {
       if (from === self.node) return isYounger(self, message) ? 'older' : 'noted'
+      elders.set(from, elderOf(elders.get(from), { message, heardAt: now }))
+      if (message.mute) return 'noted'
       const known = peers.get(from)
       const isNew = known === undefined || known.message.boot !== message.boot || now - known.heardAt > ALIVE_FOR_MS
-      const heard = { message, heardAt: now }
-      peers.set(from, { ...heard, elder: elderOf(known?.elder, heard), firstHeardAt: isNew ? now : known.firstHeardAt })
+      peers.set(from, { message, heardAt: now, firstHeardAt: isNew ? now : known.firstHeardAt })
       noteLeaders(from, message)
       return 'noted'
     },
@@ -108,8 +112,8 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       return hint
     },
     heardAt: (node) => peers.get(node)?.heardAt,
-    damaged: () => [...peers].sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([node, { elder }]) => elder.message.damaged.map(([group, generation]) => ({ group, id: replicaId(node, generation) }))),
+    damaged: () => [...elders].sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([node, { message }]) => message.damaged.map(([group, generation]) => ({ group, id: replicaId(node, generation) }))),
     isSteady,
     levelsOf: (node, now) => (isSteady(node, now) ? peers.get(node)?.message.levels : undefined),
     tellsLevels: (node, now) => {
@@ -139,16 +143,17 @@ const isYounger = (self: Pick<BeaconSelf, 'boot' | 'startedAtMs'>, other: Beacon
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
   // A node from before there were maps to learn says no epoch, and one from before there was repair nothing of damage.
-  const { boot, startedAtMs, state, epoch = 0, levels, leads, damaged = [] } = value as Record<string, unknown>
+  const { boot, startedAtMs, state, epoch = 0, levels, leads, damaged = [], mute } = value as Record<string, unknown>
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null
   if (!Array.isArray(leads) || !leads.every(isPair)) return null
   if (!Array.isArray(damaged) || damaged.length > GROUPS_MAX || !damaged.every((pair) => isPair(pair) && pair[1] > 0)) return null
   const known = levelsIn(levels)
-  if (known === null) return null
+  if (known === null || (mute !== undefined && mute !== true)) return null
   return {
     boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, ...known, leads, damaged,
+    ...(mute && { mute }),
   }
 }
 

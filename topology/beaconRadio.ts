@@ -51,6 +51,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   const subject = mapSubject(cluster, self)
   let sentAt = Number.NEGATIVE_INFINITY
   let hasChanged = false
+  let wasMute = false
   const refusals = createRefusalLog(clock, options.log, 'a beacon was refused')
   const subscription = bus.subscribe(mapWildcard(cluster), (inbound) => {
     const from = senderOf(inbound.subject)
@@ -67,10 +68,12 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   })
   return {
     onTick: (now) => {
-      if (!options.hasDataPath() || (!hasChanged && now - sentAt < BEACON_INTERVAL_MS)) return
+      const isMute = !options.hasDataPath()
+      if (!hasChanged && isMute === wasMute && now - sentAt < BEACON_INTERVAL_MS) return
       hasChanged = false
+      wasMute = isMute
       sentAt = now
-      bus.publish(subject, encodeControl(options.message()))
+      bus.publish(subject, encodeControl(isMute ? { ...options.message(), leads: [], mute: true } : options.message()))
     },
     changed: () => {
       hasChanged = true

@@ -89,7 +89,9 @@ export const createGapsWatch = ({ host, placements }: GapsWatchOptions): GapsWat
 const isWaitedFor = ({ id, raft }: Member, placement: Placement | undefined): boolean => {
   const role = raft.role()
   const move = placement?.move
-  return role !== 'halted' && !(role === 'learner' && move?.add === id && move.step !== 'promoting')
+  // Once the configuration has dropped the replica that goes, nobody sends it anything, until the map says so too.
+  const hasNoVote = move?.remove === id || (move?.add === id && move.step !== 'promoting')
+  return role !== 'halted' && !(role === 'learner' && hasNoVote)
 }
 
 export interface Connections {

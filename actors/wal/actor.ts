@@ -205,7 +205,7 @@ const writeGroup = (
 const written = (failure: WriteFailure | undefined): WalInput => {
   if (failure === undefined) return { type: 'wal.written' }
   if (!failure.isSync && isDiskFull(failure.error)) return { type: 'wal.writeStarved' }
-  return failed(failure.isSync ? 'fsync' : 'write', failure.error)
+  return failed(failure.isSync ? 'write or fsync' : 'write', failure.error)
 }
 
 const isDiskFull = (error: FileError): boolean => error.code === 'ENOSPC' || error.code === 'EDQUOT'

@@ -9,7 +9,8 @@
  *                                              closing ──▶ closed          any failure ──▶ halted (the process ends)
  *
  * One group is under way at most; what arrives meanwhile collects in the core. A failed sync is never retried: Linux marks the pages clean
- * after a failed write-back, so a second sync would succeed and lie.
+ * after a failed write-back, so a second sync would succeed and lie. Lack of space is no such failure, whichever half of a write that syncs
+ * met it: the group is written again, which makes its pages dirty again.
  */
 
 import { setup } from 'xstate'

@@ -7,6 +7,7 @@
  * disk and the torture of the log forget those.
  */
 
+import { writeThenSync } from '../../storage/fileWriter.ts'
 import { createNodeFileSystem as createRealFileSystem } from '../../storage/nodeFileSystem.ts'
 import { spell } from './orders.ts'
 import { createUnsynced } from './unsynced.ts'
@@ -51,7 +52,14 @@ export const createNodeFileSystem = (root: string): FileSystem => {
 
 const failure = (code: string): FileError => Object.assign(new Error(`${code}: the chaos lane wanted it so`), { code })
 
-const forgetful = (real: File, unsynced: Unsynced): File => ({
+/** Writes that sync stay one call where the real file has them: what fails or is short in it takes the way that it takes on Linux. */
+const forgetful = (real: File, unsynced: Unsynced): File => {
+  const file = inTwoCalls(real, unsynced)
+  if (real.writeSynced === undefined) return file
+  return { ...file, writeSynced: (buffers, position, done) => writeThenSync(file, { buffers, position }, () => {}, done) }
+}
+
+const inTwoCalls = (real: File, unsynced: Unsynced): File => ({
   ...real,
   writev: (buffers, position, done) => {
     const code = spell.failingWrites
@@ -67,7 +75,6 @@ const forgetful = (real: File, unsynced: Unsynced): File => ({
     if (pages > 0 && Math.random() < WRITTEN_BACK) real.writev([bytes.subarray(0, pages)], position, finish)
     else setImmediate(finish)
   },
-  writeSynced: undefined,
   read: (position, length, done) => unsynced.read(real, { position, length }, done),
   size: (done) => real.size((error, size) => done(error, unsynced.sizeOver(size))),
   truncate: (length, done) => {

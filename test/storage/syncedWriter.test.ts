@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
 import {
-  closeSync, constants, fdatasync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writev,
+  closeSync, constants, fdatasync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statfsSync, writev,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,10 @@ const plainOf = (fd: number): Pick<File, 'writev' | 'datasync'> => ({
 })
 
 const writerOf = (fd: number, options: SyncedWriterOptions = {}): SyncedWriter =>
-  must(createSyncedWriter(fd, plainOf(fd), { platform: 'linux', ...options }), 'on Linux there is one')
+  must(createSyncedWriter(fd, plainOf(fd), { platform: 'linux', fileSystems: hereAndDevices(), ...options }), 'on Linux there is one')
+
+/** These tests hold on whatever file system the temporary folder is; /dev/full is on a tmpfs. */
+const hereAndDevices = (): readonly number[] => [directory, '/dev'].map((path) => statfsSync(path).type >>> 0)
 
 /** How many descriptors of this process sync what is written to them in the file. */
 const syncedDescriptorsOf = (path: string): number => readdirSync('/proc/self/fd').filter((fd) => {
@@ -69,6 +72,16 @@ onLinux('where the descriptors have no names it writes, then syncs', async () =>
   expect(await close(writer)).toBeNull()
   closeSync(fd)
   expect((await write(writer, ['x'], 0)).failure).toMatchObject({ isSync: false, error: { code: 'EBADF' } })
+})
+
+onLinux('on a file system that is not known to heed the flag it writes, then syncs', async () => {
+  const path = join(directory, 'elsewhere')
+  const fd = openSync(path, 'wx+')
+  const writer = writerOf(fd, { fileSystems: [0x65735546] })
+  expect(await write(writer, ['hello'], 0)).toEqual({ failure: null, count: 5 })
+  expect(syncedDescriptorsOf(path)).toBe(0)
+  expect(await close(writer)).toBeNull()
+  closeSync(fd)
 })
 
 onLinux('a lack of space may be tried again; any other failure is a failed sync, since nobody knows which half failed', async () => {

@@ -97,6 +97,8 @@ describe('the beacon', () => {
 
   test('takes a well-formed one as it is', () => {
     expect(beaconOf({ ...message({ leads: [[3, 4]] }) })).toEqual(message({ leads: [[3, 4]] }))
+    expect(beaconOf({ ...message({ mute: true }) })).toEqual(message({ mute: true }))
+    expect(beaconOf({ ...message(), mute: false })).toBeNull()
     expect(beaconOf({ ...message({ levels: { min: 1, max: 3 } }) })).toEqual(message({ levels: { min: 1, max: 3 } }))
   })
 })
@@ -124,6 +126,18 @@ test('of damage a younger process is not believed while an elder of its name is 
   expect(beacon.damaged()).toEqual([{ group: 8, id: 'n2:1' }])
   beacon.heard(n2, younger, 14_000)
   expect(beacon.damaged()).toEqual([{ group: 7, id: 'n2:1' }])
+})
+
+test('of damage a younger process is not believed while its elder is mute, and who is mute counts as heard for nothing else', () => {
+  const beacon = open()
+  const elder = message({ startedAtMs: 10, mute: true })
+  beacon.heard(n2, elder, 10_000)
+  beacon.heard(n2, elder, 12_000)
+  beacon.heard(n2, message({ startedAtMs: 20, boot: boot(9), damaged: [[7, 1]] }), 12_500)
+  beacon.heard(n2, elder, 14_000)
+  expect(beacon.damaged()).toEqual([])
+  expect([beacon.heardAt(n2), beacon.isSteady(n2, 14_000)]).toEqual([12_500, false])
+  expect(beacon.heard(n1, message({ boot: boot(9), startedAtMs: 5, mute: true }), 14_000)).toBe('older')
 })
 
 test('of damage an elder process is believed at once, also when a younger was heard first', () => {

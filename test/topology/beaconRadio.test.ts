@@ -1,7 +1,7 @@
 /** Beacons over the bus: sent once a second and on change, heard from members only, rubbish counted. */
 
 import { describe, expect, test } from '@jest/globals'
-import { encodeControl } from '../../bus/codec/control.ts'
+import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
 import { silentLogger } from '../../actors/kernel/log.ts'
 import { createBeacon } from '../../topology/beacon.ts'
 import { createBeaconRadio } from '../../topology/beaconRadio.ts'
@@ -46,20 +46,18 @@ describe('the beacon radio', () => {
     expect(heard).toEqual(Array.from({ length: 3 }, () => `skv.${cluster}.map.all.n1`))
   })
 
-  test('keeps silent while its node has no data path, and says at once when it has one again', () => {
+  test('says that it is mute, and leads nothing, while its node has no data path, and says at once when that changes', () => {
     const { radio, other, pass, setDataPath } = open()
-    let heard = 0
-    other.subscribe(`skv.${cluster}.map.all.*`, () => { heard += 1 })
+    const heard: unknown[] = []
+    other.subscribe(`skv.${cluster}.map.all.*`, ({ data }) => heard.push(decodeControl(data)))
     radio.onTick(0)
     setDataPath(false)
-    radio.changed()
-    for (const now of [100, 1_100, 2_100]) radio.onTick(now)
-    pass(1)
-    expect(heard).toBe(1)
+    for (const now of [100, 1_000, 1_100]) radio.onTick(now)
     setDataPath(true)
-    radio.onTick(2_200)
+    for (const now of [1_200, 1_300]) radio.onTick(now)
     pass(1)
-    expect(heard).toBe(2)
+    const mute = { ...said, leads: [], mute: true }
+    expect(heard).toEqual([said, mute, mute, said])
   })
 
   test('hears other members, and an older process under its own name', () => {

@@ -82,6 +82,12 @@ describe('after its start', () => {
     },
   )
 
+  test.each(['promoting', 'undoing'] as const)('one that its group has let go is not waited for until the map says so too: while %s', (step) => {
+    const { first, after } = watching(coming(step))
+    Object.assign(first, { role: 'learner', leader: '', isUpToDate: false })
+    expect(after(1_000)).toEqual(nothing)
+  })
+
   test('a learner by its own log that the map knows as a voter is waited for', () => {
     const { first, after } = watching()
     Object.assign(first, { role: 'learner', isUpToDate: false })
