@@ -64,6 +64,26 @@ const tlsOf = ({ tlsca, tlscert, tlskey, tlsfirst }: BrokerFlags): Pick<Broker, 
   return Object.keys(tls).length === 0 ? {} : { tls }
 }
 
+/**
+ * Before whoever waits for the broker as long as it takes. The client library reads these files while it dials, and where one is wrong it
+ * would dial for ever, without a word.
+ */
+export const checkTlsFiles = async ({ tls = {} }: Pick<Broker, 'tls'>, files: Pick<LocalFiles, 'readText'>): Promise<void> => {
+  for (const { member, name, what, mark } of tlsFiles) {
+    const path = tls[member]
+    if (path !== undefined && !mark.test(await textIn(name, path, files))) {
+      throw new CliError(ExitCode.usage, `${path}, named by ${name}, holds no ${what}, which begins with "-----BEGIN"`)
+    }
+  }
+}
+
+const certificate = { what: 'certificate', mark: /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/m } as const
+const tlsFiles = [
+  { member: 'caFile', name: '--tlsca', ...certificate },
+  { member: 'certFile', name: '--tlscert', ...certificate },
+  { member: 'keyFile', name: '--tlskey', what: 'private key', mark: /^-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/m },
+] as const
+
 const credsIn = async (path: string, files: Pick<LocalFiles, 'readText'>): Promise<string> => {
   const text = await textIn('--creds', path, files)
   if (/BEGIN NATS USER JWT/.test(text) && seedLine.test(text)) return text

@@ -138,6 +138,36 @@ describe('what is wrong with a login is exit code 2 before anything is asked:', 
   })
 })
 
+describe('a node, which waits for its broker for as long as it takes,', () => {
+  const { certificate, key } = certify('n1')
+  const start = async (...tls: readonly string[]): Promise<CliRun & { readonly broker: Broker | undefined }> => {
+    let broker: Broker | undefined
+    const terminal = fakeTerminal(null, { runNode: async (options) => { broker = options.broker; return 0 } })
+    return { ...await terminal.run('node', '--id', 'n1', '--dir', 'd', ...tls), broker }
+  }
+  const cert = (): string => fileOf('n1.pem', certificate)
+  const own = (): string => fileOf('n1.key', key)
+  const none = (): string => join(folder, 'none.pem')
+
+  test.each<readonly [string, () => readonly string[], RegExp]>([
+    ['an authority that is not there', () => ['--tlsca', none()], /none\.pem, named by --tlsca, is not there/],
+    ['one that can not be read', () => ['--tlsca', folder], /named by --tlsca, can not be read \(EISDIR\)/],
+    ['one that is no certificate', () => ['--tlsca', own()], /n1\.key, named by --tlsca, holds no certificate/],
+    ['a certificate that is not there', () => ['--tlscert', none(), '--tlskey', own()], /named by --tlscert, is not there/],
+    ['a key that is not there', () => ['--tlscert', cert(), '--tlskey', none()], /named by --tlskey, is not there/],
+    ['a key in place of the certificate', () => ['--tlscert', own(), '--tlskey', own()], /named by --tlscert, holds no certificate/],
+    ['a certificate in place of the key', () => ['--tlscert', cert(), '--tlskey', cert()], /named by --tlskey, holds no private key/],
+  ])('is refused with %s', async (_what, tls, said) => {
+    expect(await start(...tls())).toMatchObject({ code: 2, err: expect.stringMatching(said), broker: undefined })
+  })
+
+  test('starts where the files are what they should be', async () => {
+    const [caFile, certFile, keyFile] = [cert(), cert(), own()]
+    expect(await start('--tlsca', caFile, '--tlscert', certFile, '--tlskey', keyFile))
+      .toMatchObject({ code: 0, broker: { tls: { caFile, certFile, keyFile } } })
+  })
+})
+
 describe('the environment of other NATS programs', () => {
   const asked = async (env: Readonly<Record<string, string>>, ...flags: readonly string[]): Promise<Broker | undefined> => {
     const seen: Broker[] = []
