@@ -30,9 +30,11 @@ export const brokerOf = async (given: BrokerFlags, files: Pick<LocalFiles, 'read
   return { servers, inboxPrefix: flags.inboxPrefix, ...login, ...await loginOf(flags, files), ...tlsOf(flags) }
 }
 
-/** A variable that is set to nothing names no file and no user. A password may be empty. */
-const withoutEmpty = (flags: BrokerFlags): BrokerFlags =>
-  Object.fromEntries(Object.entries(flags).filter(([name, value]) => value !== '' || name === 'natsPassword')) as unknown as BrokerFlags
+/** What is set to nothing names no file and no user. A user's password may be empty. */
+const withoutEmpty = (flags: BrokerFlags): BrokerFlags => {
+  const isMeant = (name: string): boolean => name === 'natsPassword' && (flags.natsUser ?? '') !== ''
+  return Object.fromEntries(Object.entries(flags).filter(([name, value]) => value !== '' || isMeant(name))) as unknown as BrokerFlags
+}
 
 /** The ways of a login that are taken, by their flags. */
 const loginsIn = ({ natsUser, natsPassword, natsToken, creds, nkey }: BrokerFlags): readonly string[] => [

@@ -218,6 +218,25 @@ describe('the environment of other NATS programs', () => {
     }
   })
 
+  const set = async (own: Readonly<Record<string, string>>, env: Readonly<Record<string, string>>): Promise<Broker | undefined> => {
+    Object.assign(process.env, own)
+    try {
+      return await asked(env)
+    } finally {
+      for (const name of Object.keys(own)) Reflect.deleteProperty(process.env, name)
+    }
+  }
+
+  test('is not kept out by variables that are set to nothing', async () => {
+    const names = ['CONTEXT', 'NATS_USER', 'NATS_PASSWORD', 'NATS_TOKEN', 'CREDS', 'NKEY', 'TLSCA', 'TLSCERT', 'TLSKEY']
+    const nothing = Object.fromEntries(names.map((name) => [`SHARDKV_${name}`, '']))
+    expect(await set(nothing, { ...ann, NATS_CA: '/ca.pem' })).toMatchObject({ user: 'ann', pass: 'secret', tls: { caFile: '/ca.pem' } })
+    expect(await set({ SHARDKV_NATS_USER: '' }, { NATS_CREDS: join(folder, 'none') })).toBeUndefined()
+    const { token, pass } = await set({ SHARDKV_NATS_PASSWORD: '', SHARDKV_NATS_TOKEN: 'mine' }, ann) ?? {}
+    expect([token, pass]).toEqual(['mine', undefined])
+    expect(await set({ SHARDKV_NATS_USER: 'ben', SHARDKV_NATS_PASSWORD: '' }, ann)).toMatchObject({ user: 'ben', pass: '' })
+  })
+
   test('gives way to a login by flags or in the address', async () => {
     const { user, token } = await asked(ann, '--nats-token', 'mine') ?? {}
     expect([user, token]).toEqual([undefined, 'mine'])
