@@ -62,7 +62,7 @@ export const createRequests = ({ clock, inboxRoot, publish, subscribe }: Request
   /** Of several requests on one subject nobody knows which of them was denied: permissions may have changed between them. */
   const denied = (subject: string): void => {
     const same = [...waiting].filter(([, pending]) => pending.subject === subject)
-    for (const [inbox] of same) finish(inbox, same.length === 1 ? 'noResponders' : 'closed', null)
+    for (const [inbox] of same) finish(inbox, same.length === 1 ? 'denied' : 'deniedAmong', null)
   }
   /** What was asked has been heard all the same. The next request tries the inbox again: permissions may change. */
   const deaf = (): void => {
