@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
+import { mappingsBlock } from '../../bus/natsConfig.ts'
 import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { certify } from '../support/certificates.ts'
 import { createChain, createNkey } from '../support/natsIdentities.ts'
@@ -80,6 +81,17 @@ test('a request that the broker does not permit says at once which permission is
   const terminal = fakeTerminal(null, { connect: (broker) => connectNats({ ...broker, name: 'cli' }) })
   expect(await terminal.run('get', 'k', ...reader)).toEqual(found)
   const { code, err } = await terminal.run('put', 'k', 'v', ...reader)
+  expect([code, err]).toEqual([4, expect.stringMatching(/not let this user publish kv\.put\.k; nothing was changed\. .*nats-config/)])
+})
+
+test('so it does where the broker maps requests to shards, and names what it made of them', async () => {
+  const url = await open(`${mappingsBlock({ prefix: 'kv', shardCount: 4 })}authorization: { users: [
+    { user: n1, password: secret }
+    { user: guest, password: secret, permissions: { publish: ["kv.help"], subscribe: ["_INBOX.>"] } }
+  ] }`, { user: 'n1', pass: 'secret' })
+  const guest = ['--servers', url, '--nats-user', 'guest', '--nats-password', 'secret', '--timeout', '60s']
+  const terminal = fakeTerminal(null, { connect: (broker) => connectNats({ ...broker, name: 'cli' }) })
+  const { code, err } = await terminal.run('put', 'k', 'v', ...guest)
   expect([code, err]).toEqual([4, expect.stringMatching(/not let this user publish kv\.put\.k; nothing was changed\. .*nats-config/)])
 })
 
