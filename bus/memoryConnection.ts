@@ -84,7 +84,7 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
     if (data.length + headerBytes(options?.headers) > exchange.maxPayloadBytes) return 'tooLarge'
     const mapped = exchange.mapped(subject)
     if (permissions !== undefined && !isAllowed(permissions.publish, mapped)) {
-      link.deny('publish', subject)
+      link.deny('publish', mapped)
       return 'sent'
     }
     exchange.route(connection, { subject: mapped, reply: options?.reply ?? '', data: new Uint8Array(data), headers: options?.headers })

@@ -67,10 +67,12 @@ export interface RequestOptions {
 }
 
 /**
- * Why a request has no answer. Only `noResponders` is definite: nobody received it. `noInbox`: the broker does not let this user hear
- * answers, and whoever was asked may have done it. `unreadable`: there is an answer, and its headers can not be read.
+ * Why a request has no answer. Only `noResponders` and `denied` are definite: nobody received it, since nobody is there or the broker does
+ * not let this user publish it. `deniedAmong`: of several on its subject one was denied, and nobody knows which. `noInbox`: the broker does
+ * not let this user hear answers, and whoever was asked may have done it. `unreadable`: there is an answer, but its headers can not be
+ * read.
  */
-export type RequestFailure = 'noResponders' | 'timeout' | 'closed' | 'noInbox' | 'unreadable'
+export type RequestFailure = 'noResponders' | 'denied' | 'deniedAmong' | 'timeout' | 'closed' | 'noInbox' | 'unreadable'
 
 export interface Bus {
   /**

@@ -6,6 +6,7 @@
  */
 
 import { isMalformed } from './receivedHeaders.ts'
+import { unmappedSubject } from './subjects.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Bus, BusEvent, Inbound, InboundHandler, RequestFailure, RequestOptions, Subscription } from './port.ts'
 
@@ -59,10 +60,14 @@ export const createRequests = ({ clock, inboxRoot, publish, subscribe }: Request
     const isSent = isOpen && subscription !== null && publish(subject, data, { reply: inbox, ...headers }) === 'sent'
     if (!isSent) clock.defer(() => finish(inbox, 'closed', null))
   }
-  /** Of several requests on one subject nobody knows which of them was denied: permissions may have changed between them. */
+  /**
+   * The broker names what its mapping made of a subject. Of several requests on one nobody knows which of them was denied: permissions may
+   * have changed between them.
+   */
   const denied = (subject: string): void => {
-    const same = [...waiting].filter(([, pending]) => pending.subject === subject)
-    for (const [inbox] of same) finish(inbox, same.length === 1 ? 'noResponders' : 'closed', null)
+    const asked = unmappedSubject(subject)
+    const same = [...waiting].filter(([, pending]) => pending.subject === subject || pending.subject === asked)
+    for (const [inbox] of same) finish(inbox, same.length === 1 ? 'denied' : 'deniedAmong', null)
   }
   /** What was asked has been heard all the same. The next request tries the inbox again: permissions may change. */
   const deaf = (): void => {

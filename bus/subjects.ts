@@ -132,6 +132,9 @@ const refuse = (reason: string): KeyRefusal => ({ ok: false, reason })
 /** Everything the broker routes to one shard: subscribed by its serving leader only. */
 export const slotWildcard = (prefix: string, shard: ShardId): string => `${prefix}.slot.${shard}.>`
 
+/** What the broker's mapping has made `subject` of; itself, if that has made nothing of it. */
+export const unmappedSubject = (subject: string): string => subject.replace(/\.slot\.\d+(?=\.)/, '')
+
 /** What every node serves in one queue group: requests that span shards, and single keys on a broker without the mapping. */
 export const gatewayWildcards = (prefix: string): readonly string[] => [`${prefix}.*`, `${prefix}.*.*`, `${prefix}.*.*.*`]
 

@@ -30,9 +30,11 @@ export const brokerOf = async (given: BrokerFlags, files: Pick<LocalFiles, 'read
   return { servers, inboxPrefix: flags.inboxPrefix, ...login, ...await loginOf(flags, files), ...tlsOf(flags) }
 }
 
-/** A variable that is set to nothing names no file and no user. A password may be empty. */
-const withoutEmpty = (flags: BrokerFlags): BrokerFlags =>
-  Object.fromEntries(Object.entries(flags).filter(([name, value]) => value !== '' || name === 'natsPassword')) as unknown as BrokerFlags
+/** What is set to nothing names no file and no user. A user's password may be empty. */
+const withoutEmpty = (flags: BrokerFlags): BrokerFlags => {
+  const isMeant = (name: string): boolean => name === 'natsPassword' && (flags.natsUser ?? '') !== ''
+  return Object.fromEntries(Object.entries(flags).filter(([name, value]) => value !== '' || isMeant(name))) as unknown as BrokerFlags
+}
 
 /** The ways of a login that are taken, by their flags. */
 const loginsIn = ({ natsUser, natsPassword, natsToken, creds, nkey }: BrokerFlags): readonly string[] => [
@@ -63,6 +65,26 @@ const tlsOf = ({ tlsca, tlscert, tlskey, tlsfirst }: BrokerFlags): Pick<Broker, 
   }
   return Object.keys(tls).length === 0 ? {} : { tls }
 }
+
+/**
+ * Before whoever waits for the broker as long as it takes. The client library reads these files while it dials, and where one is wrong it
+ * would dial for ever, without a word.
+ */
+export const checkTlsFiles = async ({ tls = {} }: Pick<Broker, 'tls'>, files: Pick<LocalFiles, 'readText'>): Promise<void> => {
+  for (const { member, name, what, mark } of tlsFiles) {
+    const path = tls[member]
+    if (path !== undefined && !mark.test(await textIn(name, path, files))) {
+      throw new CliError(ExitCode.usage, `${path}, named by ${name}, holds no ${what}, which begins with "-----BEGIN"`)
+    }
+  }
+}
+
+const certificate = { what: 'certificate', mark: /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/m } as const
+const tlsFiles = [
+  { member: 'caFile', name: '--tlsca', ...certificate },
+  { member: 'certFile', name: '--tlscert', ...certificate },
+  { member: 'keyFile', name: '--tlskey', what: 'private key', mark: /^-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/m },
+] as const
 
 const credsIn = async (path: string, files: Pick<LocalFiles, 'readText'>): Promise<string> => {
   const text = await textIn('--creds', path, files)

@@ -63,54 +63,46 @@ export interface KvClient {
 
 type Attempt = { readonly failure: RequestFailure } | { readonly answer: KvAnswer }
 
-export const createKvClient = (options: KvClientOptions): KvClient => {
-  /** Subjects that the broker does not let this user publish to. To the request it is as if nobody listened there. */
-  const denied = new Set<string>()
-  options.bus.onEvent((event) => {
-    if (event.type === 'bus.permissionDenied' && event.operation === 'publish') denied.add(event.subject)
-  })
-  return {
-    send: async (request) => {
-      const built = requestSubject(options.prefix, request.op, request.key)
-      if (!built.ok) return { kind: 'refused', reason: built.reason }
-      const { subject } = built
-      const deadline = options.clock.now() + options.timeoutMs
-      let mayHaveHappened = false
-      for (let tries = 1; ; tries += 1) {
-        const left = Math.max(1, Math.min(ATTEMPT_MS_MAX, deadline - options.clock.now()))
-        const attempt = await attemptOnce(options.bus, subject, request, Math.ceil(left))
-        if ('answer' in attempt && !isTransient(attempt.answer.status)) {
-          const { answer } = attempt
-          const mayHave = mayHaveHappened && request.op !== 'get' && !isOfAllAttempts(answer.status)
-          return { kind: 'answered', answer: mayHave ? { ...answer, isDefinite: false } : answer }
-        }
-        mayHaveHappened ||= !isDefinite(attempt)
-        const isUnchanged = !mayHaveHappened || request.op === 'get'
-        if (denied.delete(subject)) {
-          const reason = `the broker does not let this user publish ${subject}`
-          return { kind: 'unavailable', reason, isDefinite: isUnchanged, isDenied: true }
-        }
-        const waitMs = Math.max(backoffMs(tries), 'answer' in attempt ? attempt.answer.retryAfterMs : 0)
-        const isOver = options.clock.now() + waitMs >= deadline || options.isStopped?.() === true || isHopeless(attempt)
-        if (isOver || (mayHaveHappened && !isRepeatable(request))) {
-          return { kind: 'unavailable', reason: reasonOf(attempt), isDefinite: isUnchanged }
-        }
-        options.onRetry?.()
-        await sleep(options.clock, waitMs)
+export const createKvClient = (options: KvClientOptions): KvClient => ({
+  send: async (request) => {
+    const built = requestSubject(options.prefix, request.op, request.key)
+    if (!built.ok) return { kind: 'refused', reason: built.reason }
+    const { subject } = built
+    const deadline = options.clock.now() + options.timeoutMs
+    let mayHaveHappened = false
+    for (let tries = 1; ; tries += 1) {
+      const left = Math.max(1, Math.min(ATTEMPT_MS_MAX, deadline - options.clock.now()))
+      const attempt = await attemptOnce(options.bus, subject, request, Math.ceil(left))
+      if ('answer' in attempt && !isTransient(attempt.answer.status)) {
+        const { answer } = attempt
+        const mayHave = mayHaveHappened && request.op !== 'get' && !isOfAllAttempts(answer.status)
+        return { kind: 'answered', answer: mayHave ? { ...answer, isDefinite: false } : answer }
       }
-    },
-  }
-}
+      mayHaveHappened ||= !isDefinite(attempt)
+      const waitMs = Math.max(backoffMs(tries), 'answer' in attempt ? attempt.answer.retryAfterMs : 0)
+      const isOver = options.clock.now() + waitMs >= deadline || options.isStopped?.() === true || isHopeless(attempt)
+      if (isOver || (mayHaveHappened && !isRepeatable(request))) {
+        const isUnchanged = !mayHaveHappened || request.op === 'get'
+        return { kind: 'unavailable', reason: reasonOf(attempt, subject), isDefinite: isUnchanged, isDenied: isDenied(attempt) }
+      }
+      options.onRetry?.()
+      await sleep(options.clock, waitMs)
+    }
+  },
+})
 
 const backoffMs = (tries: number): number => Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** (tries - 1))
 
 const isRepeatable = (request: KvRequest): boolean => request.op === 'get' || request.requestId !== undefined
 
 const isDefinite = (attempt: Attempt): boolean =>
-  'answer' in attempt ? attempt.answer.isDefinite : attempt.failure === 'noResponders'
+  'answer' in attempt ? attempt.answer.isDefinite : attempt.failure === 'noResponders' || attempt.failure === 'denied'
 
-/** Asked again, it would be done again unheard. */
-const isHopeless = (attempt: Attempt): boolean => 'failure' in attempt && attempt.failure === 'noInbox'
+const denials: ReadonlySet<RequestFailure> = new Set(['denied', 'deniedAmong'])
+const isDenied = (attempt: Attempt): boolean => 'failure' in attempt && denials.has(attempt.failure)
+
+/** Asked again, it would be denied again, or done again unheard. */
+const isHopeless = (attempt: Attempt): boolean => isDenied(attempt) || ('failure' in attempt && attempt.failure === 'noInbox')
 
 /** What is repeated under one id has one result, which these are. A refusal speaks of its own attempt alone. */
 const results: ReadonlySet<StatusName> = new Set(['OK', 'NOT_FOUND', 'CONFLICT'])
@@ -119,16 +111,19 @@ const isOfAllAttempts = (status: StatusName): boolean => results.has(status)
 const transient: ReadonlySet<StatusName> = new Set(['OVERLOADED', 'NO_QUORUM', 'NOT_LEADER', 'TIMEOUT'])
 const isTransient = (status: StatusName): boolean => transient.has(status)
 
-const reasonOf = (attempt: Attempt): string => {
+const reasonOf = (attempt: Attempt, subject: string): string => {
   if ('answer' in attempt) {
     const detail = new TextDecoder().decode(attempt.answer.value)
     return `the cluster answered ${attempt.answer.status}${detail === '' ? '' : `: ${detail}`}`
   }
-  return failures[attempt.failure]
+  return `${failures[attempt.failure]}${isDenied(attempt) ? ` ${subject}` : ''}`
 }
 
+const DENIAL = 'the broker does not let this user publish'
 const failures: Readonly<Record<RequestFailure, string>> = {
   noResponders: 'no node answers for this key',
+  denied: DENIAL,
+  deniedAmong: DENIAL,
   timeout: 'no answer came in time',
   closed: 'the connection to the broker is closed',
   noInbox: 'the broker does not let this user hear answers: name its own inbox with --inbox-prefix',

@@ -7,10 +7,10 @@ import type { Command } from 'commander'
 
 /** The command line with its command first. What is neither flag nor command stays where it is, for commander to complain about. */
 export const commandFirst = (args: readonly string[], program: Command, isInteractive: boolean): readonly string[] => {
-  const { flags, path, command, rest } = split(args, program)
-  if (flags.some(isVersion)) return ['version']
+  const { flags, names, path, command, rest } = split(args, program)
+  if (names.some(isVersion)) return ['version']
   // `shardkv` alone: a prompt for a person, the help (and exit code 2) for a script.
-  if (path.length === 0) return isInteractive && rest.length === 0 && !flags.some(isHelp) ? ['repl', ...flags] : args
+  if (path.length === 0) return isInteractive && rest.length === 0 && !names.some(isHelp) ? ['repl', ...flags] : args
   // What a bench measures is the first of its own words, and its flags are that question's.
   const question = command.name() === 'bench' ? rest.slice(0, 1).filter((word) => !isFlag(word)) : []
   return [...path, ...question, ...flags, ...rest.slice(question.length)]
@@ -19,6 +19,8 @@ export const commandFirst = (args: readonly string[], program: Command, isIntera
 interface Split {
   /** Before the command, with their values. */
   readonly flags: readonly string[]
+  /** The same without: a password may be called -V. */
+  readonly names: readonly string[]
   /** The words of the command: `member`, `drain`. */
   readonly path: readonly string[]
   readonly command: Command
@@ -28,6 +30,7 @@ interface Split {
 const split = (args: readonly string[], program: Command): Split => {
   const takesValue = flagsOf(program)
   const flags: string[] = []
+  const names: string[] = []
   const path: string[] = []
   let command = program
   let at = 0
@@ -41,10 +44,11 @@ const split = (args: readonly string[], program: Command): Split => {
     } else if (isFlag(word)) {
       const width = isAlone(word, args[at + 1], { takesValue, command }) ? 1 : 2
       flags.push(...args.slice(at, at + width))
+      names.push(word)
       at += width
     } else break
   }
-  return { flags, path, command, rest: args.slice(at) }
+  return { flags, names, path, command, rest: args.slice(at) }
 }
 
 const isFlag = (word: string): boolean => /^-./.test(word) && word !== '--'

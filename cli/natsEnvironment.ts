@@ -18,8 +18,12 @@ type Environment = Readonly<Record<string, string | undefined>>
 const files = { tlsca: 'NATS_CA', tlscert: 'NATS_CERT', tlskey: 'NATS_KEY' } as const
 const logins = ['natsUser', 'natsPassword', 'natsToken', 'creds', 'nkey'] as const
 
+/** In this order: a password counts only beside a user. */
+const emptied = ['context', ...logins, 'tlsca', 'tlscert', 'tlskey'] as const
+
 /** Fills what neither a flag nor its own variable has said, once the command line has been read. */
 export const heedNatsEnvironment = (command: Command, env: Environment): Command => command.hook('preAction', async () => {
+  forgetEmpty(command)
   const context = command.getOptionValue('context') as string | undefined
   if (command.getOptionValueSource('servers') !== 'default') {
     if (command.getOptionValueSource('context') !== 'cli') return
@@ -34,6 +38,15 @@ export const heedNatsEnvironment = (command: Command, env: Environment): Command
   const isLoginGiven = logins.some((name) => command.getOptionValue(name) !== undefined) || hasLogin(found.servers ?? usualServers(command))
   for (const [name, value] of Object.entries(found)) if (!(isLoginGiven && logins.some((login) => login === name))) fill(name, value)
 })
+
+/** A variable that is set to nothing is as if it were not there; but a user's password may be empty. */
+const forgetEmpty = (command: Command): void => {
+  for (const name of emptied) {
+    const isEmpty = command.getOptionValueSource(name) === 'env' && command.getOptionValue(name) === ''
+    const isMeant = name === 'natsPassword' && command.getOptionValue('natsUser') !== undefined
+    if (isEmpty && !isMeant) command.setOptionValueWithSource(name, undefined, undefined)
+  }
+}
 
 const usualServers = (command: Command): readonly string[] => command.getOptionValue('servers') as readonly string[]
 

@@ -119,12 +119,15 @@ const flushStream = (stream: LogStream): void => {
 }
 
 /** The timer holds the process: without it there may be nothing left that does, and it would end before its log. */
-const endStream = ({ end }: LogStream): Promise<void> => new Promise((resolve) => {
+const endStream = ({ end, giveUp }: LogStream): Promise<void> => new Promise((resolve) => {
   if (end === undefined) {
     resolve()
     return
   }
-  const timer = setTimeout(resolve, END_MS_MAX)
+  const timer = setTimeout(() => {
+    giveUp?.()
+    resolve()
+  }, END_MS_MAX)
   end(() => {
     clearTimeout(timer)
     resolve()

@@ -38,6 +38,8 @@ export interface LogStream {
   readonly flushSync?: () => void
   /** Writes the rest and closes; calls back then, or never. */
   readonly end?: (done: () => void) => void
+  /** The end has been waited for long enough: what is left is lost, and counted. */
+  readonly giveUp?: () => void
   /** Lines that could not be written. */
   readonly lost?: () => number
 }

@@ -54,6 +54,8 @@ export interface LogWriter {
   readonly flushSync: () => void
   /** Calls back when all is written and the outlet closed, or at the first error. Lines that come later are lost. */
   readonly end: (done: () => void) => void
+  /** Who waited for the end waits no longer: what is left is lost. */
+  readonly giveUp: () => void
   readonly lost: () => number
 }
 
@@ -90,10 +92,12 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
     attempt()
   }
   const attempt = (): void => {
+    if (phase === 'ended') return
     phase = 'writing'
     outlet.write(chunk, settled)
   }
   const settled: Parameters<LogOutlet['write']>[1] = (error, written) => {
+    if (phase === 'ended') return
     chunk = chunk.subarray(written)
     failure = error
     if (error !== null) failed(error)
@@ -127,15 +131,19 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
     tell(`the log target ${target}: it is written again; ${lost} lines were lost`)
     if (lost > 0) onRecovered(lost)
   }
-  /** What is left is lost. */
-  const finish = (): void => {
-    const left = linesIn(chunk) + waiting.length
+  /** `own`: of the chunk, what nobody else is writing. */
+  const loseWhatIsLeft = (own: Uint8Array): void => {
+    const left = linesIn(own) + waiting.length
     lostInAll += left
-    if (lostInOutage + left > 0) tell(`the log target ${target}: the process ends, ${lostInOutage + left} lines were lost`)
-    phase = 'ended'
+    lostInOutage += left
+    if (lostInOutage > 0) tell(`the log target ${target}: the process ends, ${lostInOutage} lines were lost`)
     chunk = nothing
     waiting = []
     waitingCharacters = 0
+  }
+  const finish = (): void => {
+    loseWhatIsLeft(chunk)
+    phase = 'ended'
     outlet.end(() => onEnd?.())
   }
 
@@ -153,9 +161,14 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
       if (phase === 'idle' && waitingCharacters > 0) begin()
     },
     flushSync: () => {
-      if (phase === 'ended' || (failure !== null && !isBusy(failure))) return
+      if (phase === 'ended') return
       const isMine = phase !== 'writing'
-      const bytes = Buffer.concat([isMine ? chunk : nothing, Buffer.from(waiting.join(''))])
+      const own = isMine ? chunk : nothing
+      if (failure !== null && !isBusy(failure)) {
+        if (own.length + waiting.length > 0) loseWhatIsLeft(own)
+        return
+      }
+      const bytes = Buffer.concat([own, Buffer.from(waiting.join(''))])
       if (isMine) chunk = nothing
       waiting = []
       waitingCharacters = 0
@@ -168,6 +181,9 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
         if (retry !== null) clearTimeout(retry)
         attempt()
       } else if (phase === 'idle') endIdle()
+    },
+    giveUp: () => {
+      if (phase !== 'ended') finish()
     },
     lost: () => lostInAll,
   }

@@ -181,11 +181,13 @@ const refusalOf = (call: Call, { status, definite, message = '' }: OperationResu
  * What a write is told whose session was refused for good, which it shares with all that waited; null when `error` is no refusal but may
  * pass. Definite, since the write never left.
  */
-export const refusalFor = (call: Call, { code, message }: ShardKvError): ShardKvError | null =>
-  (isFinal(code) ? refusalOf(call, { status: code, revision: 0, definite: true, message }) : null)
+export const refusalFor = (call: Call, { code, message }: ShardKvError): ShardKvError | null => {
+  const Refusal = refusals[code]
+  return Refusal === undefined ? null : new Refusal(message, { definite: !call.isUncertain })
+}
 
-const finals = ['INVALID', 'TOO_LARGE', 'NO_SPACE', 'INTERNAL'] as const
-const isFinal = (code: ErrorCode): code is (typeof finals)[number] => finals.some((final) => final === code)
+const refusals: { readonly [Code in ErrorCode]?: new (...args: ConstructorParameters<typeof InternalError>) => ShardKvError } =
+  { INVALID: InvalidError, TOO_LARGE: TooLargeError, NO_SPACE: NoSpaceError, INTERNAL: InternalError }
 
 /** What keeps the opening of its session keeps the write that waits for it. */
 export const blameOpening = (call: Call, opening: Call): void => {

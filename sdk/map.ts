@@ -93,6 +93,8 @@ export const createMapFollower = (options: MapFollowerOptions): MapFollower => {
 
 const reasons = {
   noResponders: 'no node of a ShardKV cluster answers',
+  denied: 'the broker does not let this user ask for the map',
+  deniedAmong: 'the broker does not let this user ask for the map',
   timeout: 'no node answered in time',
   closed: 'the broker is not connected',
   noInbox: 'the broker does not let this user hear answers',

@@ -59,8 +59,9 @@ const callNames = ['partition', 'timeoutMs', 'signal', 'traceparent', 'consisten
 const closeNames = ['timeoutMs', 'signal'] as const
 const entryNames = ['key', 'value', 'partition', 'ttlMs', 'ifRevision'] as const
 
-/** A misspelt option would be no option: `{ ttl: 60 }` a key that never expires. */
+/** A misspelt option would be no option: `{ ttl: 60 }` a key that never expires, and so would be 60 alone. */
 export const namesProblem = (given: object, names: readonly string[]): InvalidError | null => {
+  if (typeof given !== 'object') return new InvalidError('Options are an object, such as { timeoutMs: 1000 }.')
   for (const name in given) if (!names.includes(name)) return unknownName(name, names)
   return null
 }
@@ -79,7 +80,8 @@ const unknownName = (name: string, names: readonly string[]): InvalidError => {
 
 export const closeProblem = (options: CloseOptions): InvalidError | null => namesProblem(options, closeNames) ?? optionsProblem(options)
 
-export const entryProblem = (entry: object): InvalidError | null => namesProblem(entry, entryNames)
+export const entryProblem = (entry: object): InvalidError | null =>
+  (typeof entry === 'object' ? namesProblem(entry, entryNames) : new InvalidError('An entry is { key, value } or [key, value].'))
 
 const isWhole = (value: number | undefined, min: number, max: number): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)

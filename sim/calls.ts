@@ -112,6 +112,7 @@ const bodyOf = (call: Call): string => {
 
 export const outcomeOfAnswer = (call: Call, failure: RequestFailure | null, answer: Inbound | null): Outcome => {
   if (failure === 'noResponders') return { kind: 'failed', status: 'NO_RESPONDERS' }
+  if (failure === 'denied') return { kind: 'failed', status: 'DENIED' }
   const headers = answer?.headers
   const status = headers?.get('Kv-Status')
   if (answer === null || headers === undefined || status === undefined) return { kind: 'unknown' }

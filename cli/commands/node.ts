@@ -228,6 +228,7 @@ const connectAll = async (options: NodeCommandOptions, log: Logger): Promise<Bus
   const open = (suffix: keyof Buses, more: Partial<NatsOptions> = {}): Promise<Bus> => connectNats({
     ...options.broker, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, ...more,
   })
+  log.info({ actor: 'bus', servers: options.broker.servers.join(',') }, 'connecting to the broker, for as long as it takes')
   const buses = {
     data: await open('data'),
     doors: await open('doors', { pingsOutMax: DOORS_PINGS_OUT_MAX }),

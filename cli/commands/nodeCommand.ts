@@ -1,7 +1,7 @@
 /** The flags of `shardkv node`; what it does is in node.ts. */
 
 import { Command, InvalidArgumentError } from 'commander'
-import { brokerOf, brokerSecrets } from '../broker.ts'
+import { brokerOf, brokerSecrets, checkTlsFiles } from '../broker.ts'
 import { CliError, ExitCode } from '../exit.ts'
 import { byteSize, duration, flag, wholeNumber, withClusterFlags, withoutBroker } from '../flags.ts'
 import { newNodeName, nodeName, zoneName } from '../nodeName.ts'
@@ -78,6 +78,7 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     + '  $ shardkv node --join                                    the same, under the name of this machine')
   .action(async (flags: NodeFlags) => {
     const broker = await brokerOf(flags, io.files)
+    await checkTlsFiles(broker, io.files)
     const place = await placeOf(io, flags, broker)
     const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...rest } = withoutBroker(flags)
     const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }

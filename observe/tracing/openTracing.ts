@@ -65,10 +65,11 @@ export const openTracing = async (options: TracingOptions): Promise<ProcessTraci
   }
   let counts = (): SamplingCounts => ({ sampled: 0, limited: 0 })
   let spans: RequestSpans | null = null
-  /** Nobody reads the counts of a process that has ended: its log says what was lost with it. */
-  const tellLost = (): void => {
+  const failed = (): number => queue?.counts().failed ?? 0
+  /** Nobody reads the counts of a process that has ended: its log says what was lost with it, be it that the last were refused. */
+  const tellLost = (failedBefore: number): void => {
     spans?.close()
-    const lost = drops.counts().end
+    const lost = drops.counts().end + failed() - failedBefore
     if (lost > 0) log.warn({ actor: 'traces', spans: lost }, 'spans had not been exported when the process ended, and are lost')
   }
   return {
@@ -84,8 +85,9 @@ export const openTracing = async (options: TracingOptions): Promise<ProcessTraci
     close: () => new Promise((resolve) => {
       if (queue === null) resolve()
       else {
+        const failedBefore = failed()
         queue.close(FLUSH_MS_MAX, () => {
-          tellLost()
+          tellLost(failedBefore)
           resolve()
         })
       }

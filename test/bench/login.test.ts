@@ -30,6 +30,10 @@ describe('the flags', () => {
     expect(await targetOf('--servers', 'nats://h:1, nats://h:2', ...login))
       .toEqual({ servers: ['nats://h:1', 'nats://h:2'], prefix: 'kv', login: { user: 'ann', pass: 'secret', inboxPrefix: '_INBOX.ann' } })
     expect(await targetOf('--servers', 'nats://s%65cret@h:1')).toMatchObject({ servers: ['nats://h:1'], login: { token: 'secret' } })
+    const unset = ['--nats-user', '', '--nats-password', '', '--nats-token', 'mine']
+    expect(await targetOf('--servers', 'nats://h:1', ...unset)).toMatchObject({ login: { token: 'mine' } })
+    expect((await targetOf('--servers', 'nats://h:1', '--nats-user', 'ann', '--nats-password', '')).login)
+      .toMatchObject({ user: 'ann', pass: '' })
     await expect(targetOf('--servers', 'nats://ann:geheim@h:1', '--nats-user', 'ann')).rejects.toThrow(/given twice/)
     const unread = /^address 1 of 1 of the broker can not be read(?!.*geheim)/
     await expect(targetOf('--servers', 'nats://ann:geheim%@h:1')).rejects.toThrow(unread)

@@ -222,7 +222,29 @@ describe('the memory broker', () => {
     askAs('mute', ['_INBOX.>'], 'other')
     askAs('free', ['_INBOX.>'], 'may.be.asked')
     runUntil(10)
-    expect(outcomes.toSorted()).toEqual(['deaf: noInbox', 'free: null', 'mute: noResponders'])
+    expect(outcomes.toSorted()).toEqual(['deaf: noInbox', 'free: null', 'mute: denied'])
+  })
+
+  test('says of a request that it denies, by the name that the mapping gave it, that it did not happen', () => {
+    const { broker, runUntil } = setUp({ mappings: { prefix: 'kv', shardCount: 16 } })
+    const mute = broker.connect({ name: 'mute', permissions: { publish: ['kv.help'], subscribe: ['_INBOX.>'] } })
+    const told: unknown[] = []
+    mute.onEvent((event) => told.push('subject' in event ? event.subject : event.type))
+    for (const subject of ['kv.put.a', 'kv.put.p.a']) {
+      mute.request(subject, bytesOf(''), { timeoutMs: 1_000 }, (failure) => told.push(failure))
+    }
+    runUntil(10)
+    const named = [/^kv\.slot\.\d+\.put\.a$/, /^kv\.slot\.\d+\.put\.p\.a$/].map((subject) => expect.stringMatching(subject) as unknown)
+    expect(told).toEqual(named.flatMap((subject) => ['denied', subject]))
+  })
+
+  test('says of none of several requests on a subject that it denies that it did not happen: one may have been before', () => {
+    const { broker, runUntil } = setUp()
+    const mute = broker.connect({ name: 'mute', permissions: { publish: ['may.>'], subscribe: ['_INBOX.>'] } })
+    const outcomes: unknown[] = []
+    for (let i = 0; i < 2; i += 1) mute.request('other', bytesOf(''), { timeoutMs: 1_000 }, (failure) => outcomes.push(failure))
+    runUntil(10)
+    expect(outcomes).toEqual(['deniedAmong', 'deniedAmong'])
   })
 
   test('keeps apart a request whose answer it denies and the one that its caller then makes', () => {

@@ -177,7 +177,7 @@ describe('a user who may not hear on the inbox', () => {
   test('is told so of a request which the broker did not let through', async () => {
     const hearing = await connectNats({ servers: [server.url], name: 'deaf', user: 'deaf', pass: 'x', inboxPrefix: '_INBOX.deaf' })
     expect(await ask(hearing, 'kv.put.d', bytesOf(''))).toMatchObject({ failure: null, answer: { text: 'done' } })
-    expect(await ask(hearing, 'other.put.a', bytesOf(''))).toEqual({ failure: 'noResponders', answer: null })
+    expect(await ask(hearing, 'other.put.a', bytesOf(''))).toEqual({ failure: 'denied', answer: null })
     hearing.close()
   })
 })

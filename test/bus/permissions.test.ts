@@ -153,7 +153,7 @@ describe('with the generated permissions', () => {
   })
 
   test('a request that the broker does not let through has reached nobody', async () => {
-    expect(await ask(client.bus, nodeSubject(cluster, n2, n1), bytesOf(''))).toEqual({ failure: 'noResponders', answer: null })
+    expect(await ask(client.bus, nodeSubject(cluster, n2, n1), bytesOf(''))).toEqual({ failure: 'denied', answer: null })
   })
 
   test('a node may subscribe everything a serving node needs', async () => {

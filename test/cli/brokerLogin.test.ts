@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
+import { mappingsBlock } from '../../bus/natsConfig.ts'
 import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { certify } from '../support/certificates.ts'
 import { createChain, createNkey } from '../support/natsIdentities.ts'
@@ -83,6 +84,17 @@ test('a request that the broker does not permit says at once which permission is
   expect([code, err]).toEqual([4, expect.stringMatching(/not let this user publish kv\.put\.k; nothing was changed\. .*nats-config/)])
 })
 
+test('so it does where the broker maps requests to shards, and names what it made of them', async () => {
+  const url = await open(`${mappingsBlock({ prefix: 'kv', shardCount: 4 })}authorization: { users: [
+    { user: n1, password: secret }
+    { user: guest, password: secret, permissions: { publish: ["kv.help"], subscribe: ["_INBOX.>"] } }
+  ] }`, { user: 'n1', pass: 'secret' })
+  const guest = ['--servers', url, '--nats-user', 'guest', '--nats-password', 'secret', '--timeout', '60s']
+  const terminal = fakeTerminal(null, { connect: (broker) => connectNats({ ...broker, name: 'cli' }) })
+  const { code, err } = await terminal.run('put', 'k', 'v', ...guest)
+  expect([code, err]).toEqual([4, expect.stringMatching(/not let this user publish kv\.put\.k; nothing was changed\. .*nats-config/)])
+})
+
 describe('TLS', () => {
   const authority = certify('authority')
   const [broker, client] = [certify('broker', authority), certify('client', authority)]
@@ -138,6 +150,36 @@ describe('what is wrong with a login is exit code 2 before anything is asked:', 
   })
 })
 
+describe('a node, which waits for its broker for as long as it takes,', () => {
+  const { certificate, key } = certify('n1')
+  const start = async (...tls: readonly string[]): Promise<CliRun & { readonly broker: Broker | undefined }> => {
+    let broker: Broker | undefined
+    const terminal = fakeTerminal(null, { runNode: async (options) => { broker = options.broker; return 0 } })
+    return { ...await terminal.run('node', '--id', 'n1', '--dir', 'd', ...tls), broker }
+  }
+  const cert = (): string => fileOf('n1.pem', certificate)
+  const own = (): string => fileOf('n1.key', key)
+  const none = (): string => join(folder, 'none.pem')
+
+  test.each<readonly [string, () => readonly string[], RegExp]>([
+    ['an authority that is not there', () => ['--tlsca', none()], /none\.pem, named by --tlsca, is not there/],
+    ['one that can not be read', () => ['--tlsca', folder], /named by --tlsca, can not be read \(EISDIR\)/],
+    ['one that is no certificate', () => ['--tlsca', own()], /n1\.key, named by --tlsca, holds no certificate/],
+    ['a certificate that is not there', () => ['--tlscert', none(), '--tlskey', own()], /named by --tlscert, is not there/],
+    ['a key that is not there', () => ['--tlscert', cert(), '--tlskey', none()], /named by --tlskey, is not there/],
+    ['a key in place of the certificate', () => ['--tlscert', own(), '--tlskey', own()], /named by --tlscert, holds no certificate/],
+    ['a certificate in place of the key', () => ['--tlscert', cert(), '--tlskey', cert()], /named by --tlskey, holds no private key/],
+  ])('is refused with %s', async (_what, tls, said) => {
+    expect(await start(...tls())).toMatchObject({ code: 2, err: expect.stringMatching(said), broker: undefined })
+  })
+
+  test('starts where the files are what they should be', async () => {
+    const [caFile, certFile, keyFile] = [cert(), cert(), own()]
+    expect(await start('--tlsca', caFile, '--tlscert', certFile, '--tlskey', keyFile))
+      .toMatchObject({ code: 0, broker: { tls: { caFile, certFile, keyFile } } })
+  })
+})
+
 describe('the environment of other NATS programs', () => {
   const asked = async (env: Readonly<Record<string, string>>, ...flags: readonly string[]): Promise<Broker | undefined> => {
     const seen: Broker[] = []
@@ -186,6 +228,25 @@ describe('the environment of other NATS programs', () => {
       const { code, err } = await fakeTerminal(null, { env }).run('get', 'k', '--context', ...words.split(' '))
       expect([words, code, err]).toEqual([words, 2, expect.stringMatching(said)])
     }
+  })
+
+  const set = async (own: Readonly<Record<string, string>>, env: Readonly<Record<string, string>>): Promise<Broker | undefined> => {
+    Object.assign(process.env, own)
+    try {
+      return await asked(env)
+    } finally {
+      for (const name of Object.keys(own)) Reflect.deleteProperty(process.env, name)
+    }
+  }
+
+  test('is not kept out by variables that are set to nothing', async () => {
+    const names = ['CONTEXT', 'NATS_USER', 'NATS_PASSWORD', 'NATS_TOKEN', 'CREDS', 'NKEY', 'TLSCA', 'TLSCERT', 'TLSKEY']
+    const nothing = Object.fromEntries(names.map((name) => [`SHARDKV_${name}`, '']))
+    expect(await set(nothing, { ...ann, NATS_CA: '/ca.pem' })).toMatchObject({ user: 'ann', pass: 'secret', tls: { caFile: '/ca.pem' } })
+    expect(await set({ SHARDKV_NATS_USER: '' }, { NATS_CREDS: join(folder, 'none') })).toBeUndefined()
+    const { token, pass } = await set({ SHARDKV_NATS_PASSWORD: '', SHARDKV_NATS_TOKEN: 'mine' }, ann) ?? {}
+    expect([token, pass]).toEqual(['mine', undefined])
+    expect(await set({ SHARDKV_NATS_USER: 'ben', SHARDKV_NATS_PASSWORD: '' }, ann)).toMatchObject({ user: 'ben', pass: '' })
   })
 
   test('gives way to a login by flags or in the address', async () => {

@@ -116,6 +116,24 @@ describe('retries', () => {
     expect(err).toContain('may or may not have happened')
   })
 
+  test('what the broker denies is told at once, with the subject, and whether something happened', async () => {
+    const cluster = fakeCluster(() => 'denied')
+    const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v')
+    expect([code, cluster.requests.length]).toEqual([4, 1])
+    expect(err).toContain('does not let this user publish kv.put.k; nothing was changed')
+    const several = fakeCluster(() => 'deniedAmong')
+    expect((await fakeTerminal(several).run('put', 'k', 'v')).err).toContain('publish kv.put.k; it may or may not have happened')
+    expect(several.requests.length).toBe(1)
+  })
+
+  test('a request leaves no listener on the connection, which the prompt uses for a million of them', async () => {
+    const cluster = fakeCluster(() => ok())
+    let listeners = 0
+    const bus = { ...cluster.bus, onEvent: () => { listeners += 1 } }
+    expect(await fakeTerminal(cluster, { connect: async () => bus }).run('get', 'k')).toMatchObject({ code: 0 })
+    expect(listeners).toBe(0)
+  })
+
   test('a user who may not hear answers is told so at once, and not that nothing happened', async () => {
     const cluster = fakeCluster(() => 'noInbox')
     const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v')

@@ -25,6 +25,8 @@ describe('a command line', () => {
     ['-V', 'version'],
     ['--version', 'version'],
     ['--servers nats://h --version', 'version'],
+    ['--nats-password -V get k', 'get --nats-password -V k'],
+    ['--nats-user --version -V', 'version'],
     ['get k --servers nats://h', 'get k --servers nats://h'],
     ['put k -- -v', 'put k -- -v'],
     ['--help', '--help'],
@@ -36,8 +38,8 @@ describe('a command line', () => {
   })
 
   test('without a command is the prompt for a person, and left to the help for a script', () => {
-    expect(['', '--servers nats://h', '--help', 'nosuch'].map((line) => reordered(line, true)))
-      .toEqual(['repl', 'repl --servers nats://h', '--help', 'nosuch'])
+    expect(['', '--servers nats://h', '--nats-password -h', '--help', 'nosuch'].map((line) => reordered(line, true)))
+      .toEqual(['repl', 'repl --servers nats://h', 'repl --nats-password -h', '--help', 'nosuch'])
     expect(reordered('--servers nats://h')).toBe('--servers nats://h')
   })
 })

@@ -1,8 +1,13 @@
 /** The log of real node processes: its last line, whatever ends them; its levels, while they run; and what it never says. */
 
-import { expect, test } from '@jest/globals'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
+import { builtFile } from '../../chaos/ground/checkout.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { repeatedKeys } from '../support/jsonKeys.ts'
 import { settledKv } from '../support/kv.ts'
@@ -42,6 +47,23 @@ test('the last line says how a node ended: told to, and by a disk that failed', 
   for (let i = 0; i < 8; i += 1) await settledKv(bus, `kv.put.key-${i}`, 'x', { 'Kv-Request-Id': `r-${i}` })
   expect(await running.ended(failing, ENDS_WITHIN_MS)).toBe(1)
   expect(linesOf(running, failing).slice(-2)).toContainEqual(expect.objectContaining({ ...ended, code: 1, level: 50 }))
+}, TEST_MS_MAX)
+
+test('a node whose broker is not there says that it waits for it, and where; and ends when it is told to', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shardkv-waits-'))
+  const flags = ['--join', '--id', 'n4', '--dir', join(folder, 'n4'), '--servers', 'nats://n4:geheim@127.0.0.1:1']
+  const child = spawn(process.execPath, [builtFile('cli/entry.js'), 'node', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] })
+  cluster.onEnd(() => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString() })
+  await until('a line', () => text.endsWith('\n'))
+  expect(JSON.parse(text)).toMatchObject({ actor: 'bus', servers: 'nats://127.0.0.1:1', msg: expect.stringContaining('connecting') })
+  child.kill('SIGTERM')
+  await until('an end', () => child.exitCode !== null)
+  expect([child.exitCode, text.includes('geheim')]).toEqual([0, false])
 }, TEST_MS_MAX)
 
 test('a level is changed while the node runs, messages of Raft included, and back', async () => {

@@ -3,10 +3,11 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { openProcessLog } from '../../observe/log.ts'
 import { createLogLevels } from '../../observe/logLevels.ts'
 import { LogTargetError, parseLogTarget } from '../../observe/logTargets.ts'
+import { createLogWriter } from '../../observe/logWriter.ts'
 import { createRedaction } from '../../observe/redaction.ts'
 import { ROWS_MAX, createRepeats } from '../../observe/repeats.ts'
 import { loggingSlow } from '../../observe/slowLog.ts'
@@ -14,9 +15,13 @@ import { createInstruments } from '../../observe/instruments.ts'
 import { OpCode } from '../../actors/shard/operation.ts'
 import { nodeId, shardId } from '../../topology/ids.ts'
 import type { LogOptions, ProcessLog } from '../../observe/log.ts'
+import type { LogOutlet } from '../../observe/logWriter.ts'
 
 const opened: ProcessLog[] = []
-afterEach(async () => { for (const log of opened.splice(0)) await log.close() })
+afterEach(async () => {
+  jest.useRealTimers()
+  for (const log of opened.splice(0)) await log.close()
+})
 
 const open = async (over: Partial<LogOptions> = {}) => {
   const written: string[] = []
@@ -177,6 +182,19 @@ describe('a slow request', () => {
     expect(lines()[2]).not.toHaveProperty('trace_id')
     expect(JSON.stringify(lines())).not.toContain('secret-key')
   })
+})
+
+test('at the end, lines that a reader who stands still has not taken in time are counted and told', async () => {
+  jest.useFakeTimers()
+  const told: string[] = []
+  const outlet: LogOutlet = { write: () => {}, writeSync: () => 0, end: (done) => done() }
+  const stdout = createLogWriter({ target: 'stdout', outlet, tell: (text) => told.push(text), onRecovered: () => {} })
+  const { log, close, lost } = await open({ stdout })
+  log.info({ actor: 'node' }, 'the node has ended')
+  const closed = close()
+  jest.advanceTimersByTime(2_000)
+  await closed
+  expect([lost(), told]).toEqual([1, ['the log target stdout: the process ends, 1 lines were lost']])
 })
 
 describe('targets', () => {

@@ -150,8 +150,52 @@ describe('at the end of a process, the writer', () => {
     log.flush()
     log.settle('EIO')
     log.sync.push('ENOSPC')
+    log.write(line(3))
     log.flushSync()
-    expect(log.sync).toEqual(['ENOSPC'])
+    log.flushSync()
+    expect([log.sync, log.lost()]).toEqual([['ENOSPC'], 3])
+    expect(log.told.slice(1)).toEqual(['the log target stdout: the process ends, 3 lines were lost'])
+  })
+
+  test('counts without what a thread is writing, which may yet go', () => {
+    const log = open()
+    log.write(line(1))
+    log.flush()
+    log.settle('EIO')
+    jest.advanceTimersByTime(1_000)
+    log.write(line(2))
+    log.flushSync()
+    expect([log.underWay(), log.lost()]).toEqual([1, 1])
+    log.settle()
+    expect(log.text()).toBe(line(1))
+  })
+
+  test('counts and tells what it is left with when nobody waits any longer, once, whatever comes of it afterwards', () => {
+    for (const how of ['all', 'ENOSPC']) {
+      const log = open()
+      let ends = 0
+      log.write(line(1))
+      log.flush()
+      log.write(line(2))
+      log.end(() => { ends += 1 })
+      expect([ends, log.lost()]).toEqual([0, 0])
+      log.giveUp()
+      log.giveUp()
+      log.settle(how)
+      jest.advanceTimersByTime(5_000)
+      expect([log.underWay(), ends, log.lost(), log.isClosed()]).toEqual([0, 1, 2, true])
+      expect(log.told).toEqual(['the log target stdout: the process ends, 2 lines were lost'])
+    }
+  })
+
+  test('tries a pipe that is busy no more when it has been given up', () => {
+    const log = open()
+    log.write(line(1))
+    log.end(() => {})
+    log.settle('EAGAIN')
+    log.giveUp()
+    jest.advanceTimersByTime(5_000)
+    expect([log.underWay(), log.lost()]).toEqual([0, 1])
   })
 
   test('waits a moment for a pipe that is busy, and not for ever', () => {

@@ -75,7 +75,7 @@ describe('a close', () => {
 
   test.each<readonly [string, unknown]>([
     ['a timeout of nothing', { timeoutMs: 0 }], ['an option that there is not', { timeout: 5 }],
-    ['a controller', { signal: new AbortController() }],
+    ['a controller', { signal: new AbortController() }], ['a number', 5_000],
   ])('is refused with %s, and the connection goes on', async (_what, options) => {
     const world = await openWorld()
     expect(await failureOf(world, world.kv.close(options as CloseOptions))).toMatchObject({ code: 'INVALID', definite: true })

@@ -55,6 +55,26 @@ describe('an option', () => {
     expect(world.asked).toEqual([])
   })
 
+  test('is no number and no text: a key would never expire', async () => {
+    const world = await openWorld()
+    const { kv } = world
+    for (const given of [60, 'stale', true, () => {}]) {
+      const options = given as unknown as PutOptions
+      const refused = {
+        get: kv.get(key, options), put: kv.put(key, 'v', options), cas: kv.cas(key, 1, 'v', options), del: kv.del(key, options),
+        incr: kv.incr(key, 1, options), touch: kv.touch(key, 1, options),
+      }
+      for (const [name, promise] of Object.entries(refused)) {
+        expect([name, await failureOf(world, promise)]).toEqual([name, expect.objectContaining(invalid(/^Options are an object/))])
+      }
+      expect(await world.settled(kv.mget([key], options))).toMatchObject([{ ok: false, error: invalid(/^Options are an object/) }])
+      const entries = [given] as unknown as PutEntry<string>[]
+      expect(await world.settled(kv.mput(entries))).toMatchObject([{ ok: false, error: invalid(/^An entry is/) }])
+    }
+    expect(world.asked).toEqual([])
+    expect(await world.settled(kv.get(key, null as unknown as undefined))).toBeNull()
+  })
+
   test('that resembles none is refused with the list of them', async () => {
     const world = await openWorld()
     const options = { somethingElse: 1 } as PutOptions
@@ -110,5 +130,9 @@ describe('connect', () => {
     ['a name', { server: servers }, /"server".*servers\?/], ['another name', { timeout: 100 }, /timeoutMs\?/],
   ])('refuses a wrong option before it looks for a broker: %s', async (_what, options, saying) => {
     await expect(connect({ servers, ...options })).rejects.toMatchObject(invalid(saying))
+  })
+
+  test('takes no address for its options', async () => {
+    await expect(connect(servers as unknown as { prefix: string })).rejects.toMatchObject(invalid(/^Options are an object/))
   })
 })

@@ -45,7 +45,7 @@ test('each span that was begun is exported, refused or dropped for a reason, and
   })
   expect(warned).toEqual([
     [expect.objectContaining({ reason: expect.stringContaining('400') as unknown }), 'spans could not be exported and are lost'],
-    [{ actor: 'traces', spans: 3 }, 'spans had not been exported when the process ended, and are lost'],
+    [{ actor: 'traces', spans: 10 }, 'spans had not been exported when the process ended, and are lost'],
   ])
 })
 
