@@ -3,7 +3,8 @@
  *
  * It decides nothing. The writer's only state is the chain and the open files (storage/segmentFiles.ts); every call has one
  * completion. A group is written to its end however short the writes are, and synced; a failed sync is reported as such and must never be
- * repeated, but for a lack of space, after which the group is written again whole (storage/syncedWriter.ts). Recovery's reads and repairs are in storage/logRecoverer.ts.
+ * repeated, but for a lack of space, after which the group is written again whole (storage/syncedWriter.ts). Recovery's reads and
+ * repairs are in storage/logRecoverer.ts.
  */
 
 import { assert, must } from '../actors/kernel/assert.ts'
