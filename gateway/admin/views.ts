@@ -126,7 +126,8 @@ export const eventsAnswer = z.object({
     epoch, at: z.int().openapi({ description: 'Wall clock of whoever asked, in milliseconds.' }), by: z.string(), what: z.string(),
     move: z.int().nullable(),
   })).openapi({ description: 'Newest first. The cluster keeps the last 1,000.' }),
-  older: z.int().nullable().openapi({ description: 'Give it as `before` for the events before these; null when there are none.' }),
+  older: z.int().nullable().openapi({ description: 'Give it as `before` for the events before these; null when none are kept.' }),
+  oldest: epoch.openapi({ description: 'Of the oldest event that is kept. Above 1, those of the epochs before it are forgotten.' }),
 }).openapi('Events')
 
 export const changeAnswer = z.object({

@@ -225,7 +225,7 @@ describe('what is shown', () => {
     if (path === '/v1/nodes') return ok({ ...head, nodes: [node, { ...node, id: 'n5', isLost: true, zone: 'r1', isMetaMember: false }] })
     if (path === '/v1/shards') return ok({ ...head, shards: [{ shard: 3, replicas: ['n1:1', 'n2:1'], leader: null, move }] })
     const event = { epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }
-    if (path.startsWith('/v1/events')) return ok({ ...head, events: [event], older: null })
+    if (path.startsWith('/v1/events')) return ok({ ...head, events: [event], older: null, oldest: 1 })
     return ok({
       ...head, consistency: 'local', cluster: 'c', shardCount: 4, replicationFactor: 3, isPaused: true, moves: 1, metaReplicas: ['n1:1'],
       nodes: { active: 3, draining: 1, left: 0, lost: 1 },
@@ -256,6 +256,20 @@ describe('what is shown', () => {
   test('of a move is how much is copied, how fast, and how long it takes', async () => {
     const { out } = await run('moves')
     for (const words of ['1.0 MiB of 4.0 MiB', '512 KiB/s', '6 s']) expect(out).toContain(words)
+  })
+
+  test.each<readonly [string, number | undefined, number | null, string]>([
+    ['the events that are forgotten, at the end of those that are kept', 41, null, 'events of epochs 1 to 40 are forgotten'],
+    ['that of one event alike', 2, null, 'events of epoch 1 are forgotten'],
+    ['nothing of that while there are older ones', 41, 6, ''],
+    ['nothing where nothing is forgotten', 1, null, ''],
+    ['nothing where an earlier version does not say', undefined, null, ''],
+  ])('of events is %s', async (_, oldest, older, words) => {
+    const event = { epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }
+    const { out } = await open(() => ok({ ...head, events: [event], older, oldest })).run('events')
+    expect(out).toContain('node n4 drains')
+    if (words === '') expect(out).not.toContain('forgotten')
+    else expect(out).toContain(words)
   })
 
   test('of a cluster whose leader is away says that it may be old', async () => {

@@ -59,7 +59,7 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
         done(seen === null ? undefined : { state: seen, lost: [], progress: [] })
       },
       loads: (done) => done(undefined),
-      history: (_wish, done) => done(world.state === null ? undefined : { epoch: world.state.epoch, events: world.state.history }),
+      history: (_wish, done) => done(world.state === null ? undefined : { epoch: world.state.epoch, events: world.state.history, oldest: 1 }),
     },
     proposals: {
       propose: (proposed, done) => {
