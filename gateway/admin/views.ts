@@ -42,6 +42,11 @@ const nodeView = z.object({
   leads: z.int().openapi({ description: 'Shards it leads, as far as the answering node knows.' }),
   isMetaMember: z.boolean(),
   moves: z.int().openapi({ description: 'Moves under way that bring it a replica or take one away.' }),
+  addresses: z.object({
+    host: z.string().openapi({ description: 'The machine, as it calls itself.', example: 'web1' }),
+    http: z.string().openapi({ description: 'Of its HTTP port; --http-address sets it.', example: 'http://10.0.0.3:8481' }),
+    hasAdmin: z.boolean().openapi({ description: 'This API is served there, and not health alone.' }),
+  }).nullable().openapi({ description: 'As its process last said of itself; null while the answering node has not heard it.' }),
 }).openapi('Node')
 
 export const shardView = z.object({
