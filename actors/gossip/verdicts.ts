@@ -47,9 +47,9 @@ const hearOfPeer = (core: GossipCore, peer: Peer, rumour: Rumour, way: Way = 'ru
 }
 
 /**
- * Whoever was presumed alive says so itself. In an exchange that is no news: a node that starts hears it of everybody. As a rumour it is the
- * refutation of an accusation that has not come here yet, and comes no further than it is passed on: nodes that kept it to themselves left
- * some of a thousand with the accusation alone, and each of these held the accused for dead when its time was over.
+ * Whoever was presumed alive says so itself. In an exchange that is no news: a node that starts hears it of everybody. As a rumour it is
+ * the refutation of an accusation that has not come here yet, and comes no further than it is passed on: nodes that kept it to themselves
+ * left some of a thousand with the accusation alone, and each of these held the accused for dead when its time was over.
  */
 const isGreeting = (peer: Peer, rumour: Rumour): boolean =>
   peer.state === 'alive' && peer.incarnation === 0 && rumour.state === 'alive'

@@ -59,7 +59,10 @@ const open = (start: ClusterState | null, own: ClusterState = born, addressesOf?
         done(seen === null ? undefined : { state: seen, lost: [], progress: [] })
       },
       loads: (done) => done(undefined),
-      history: (_wish, done) => done(world.state === null ? undefined : { epoch: world.state.epoch, events: world.state.history, oldest: 1 }),
+      history: (_wish, done) => {
+        const seen = world.state
+        done(seen === null ? undefined : { epoch: seen.epoch, events: seen.history, oldest: 1 })
+      },
     },
     proposals: {
       propose: (proposed, done) => {

@@ -98,7 +98,9 @@ describe('a question', () => {
     ['/v1/plan', { moves: expect.any(Array), blocked: [], isPaused: false }],
     ['/v1/ring', { meta: ['n1', 'n2', 'n3'] }],
     ['/v1/settings', { node: expect.objectContaining({ prefix: 'kv' }) }],
-    ['/v1/events?limit=1', { events: [{ epoch: 1, at: 1, by: 'genesis', what: 'the cluster is created', move: null }], older: null, oldest: 1 }],
+    ['/v1/events?limit=1', {
+      events: [{ epoch: 1, at: 1, by: 'genesis', what: 'the cluster is created', move: null }], older: null, oldest: 1,
+    }],
   ])('%s is answered with its epoch and how sure it is', async (path, expected) => {
     const { status, type, body } = await open().ask('GET', path)
     expect([status, type]).toEqual([200, expect.stringMatching(/^application\/json/)])
