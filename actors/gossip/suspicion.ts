@@ -7,10 +7,11 @@
  * small for k others it is `min` from the start. The times grow with the logarithm of the group, as rumours need longer there.
  *
  * Departure: nobody is condemned unasked. An accuser asks the suspect from the beginning; whoever knows of a suspicion by rumour asks
- * it for `askTicks` before the end. Why rumours alone will not do:
- *   1. n1 accuses n2 of a thousand, and n2 refutes at once. 2. Each node passes the refutation on sixteen times, at a loss of 30 % and
- *   with all the others that are on their way: about one of some ten thousand nodes hears of it from nobody. 3. There are fifty
- *   refutations a second: n3 is one that has the accusation alone, and its time for n2 runs out.
+ * it for `askTicks` before the end, in the words of its accusation, and gets the refutation with the answer (handlers.ts). Why rumours
+ * alone will not do:
+ *   1. n1 accuses n2, and n2 refutes at once. 2. Each node passes the refutation on a limited number of times, and some of the messages are
+ *   lost: now and then a node, n3, hears of it from nobody. 3. It has the accusation alone, and its time for n2 runs out.
+ * Test: "nobody is held for dead where half of the messages are lost ..." (test/sim/gossipScale.test.ts).
  */
 
 import { ticksOf } from './config.ts'
