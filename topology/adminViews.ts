@@ -18,6 +18,7 @@ import type { DamagedReplica, Refused } from '../actors/topology/protocol.ts'
 import type {
   ClusterAnswer, Move, MovesAnswer, NodeView, NodesAnswer, PlanAnswer, RingAnswer, SettingsAnswer, ShardView, ShardsAnswer,
 } from '../gateway/admin/views.ts'
+import type { NodeAddresses } from './addresses.ts'
 import type { LoadsAnswer } from './loadReads.ts'
 import type { NodeId, ReplicaId, ShardId } from './ids.ts'
 
@@ -31,6 +32,8 @@ export interface ReadingInput {
   readonly leaderOf: (shard: ShardId) => NodeId | null
   /** As the nodes say of themselves; absent: none. */
   readonly damaged?: readonly DamagedReplica[]
+  /** Likewise. */
+  readonly addressesOf?: ((node: NodeId) => NodeAddresses | undefined) | undefined
   /** Of the node that answers. */
   readonly node: Omit<SettingsAnswer['node'], 'movesMax' | 'movesPerNodeMax'>
 }
@@ -84,7 +87,7 @@ const clusterAnswer = (input: ReadingInput): ClusterAnswer => {
   }
 }
 
-const nodeView = ({ state, lost, leaderOf }: ReadingInput, { id, state: own, weight, zone }: ClusterNode): NodeView => ({
+const nodeView = ({ state, lost, leaderOf, addressesOf }: ReadingInput, { id, state: own, weight, zone }: ClusterNode): NodeView => ({
   id,
   state: own,
   isLost: own !== 'left' && lost.includes(id),
@@ -94,6 +97,7 @@ const nodeView = ({ state, lost, leaderOf }: ReadingInput, { id, state: own, wei
   leads: state.shards.filter((_, shard) => leaderOf(shard as ShardId) === id).length,
   isMetaMember: state.meta.replicas.some((replica) => nodeOf(replica) === id),
   moves: movesOf(state).filter(({ move: { add, remove } }) => isOn(add, id) || isOn(remove, id)).length,
+  addresses: own === 'left' ? null : addressesOf?.(id) ?? null,
 })
 
 const isOn = (replica: ReplicaId | null, node: NodeId): boolean => replica !== null && nodeOf(replica) === node

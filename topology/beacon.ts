@@ -1,7 +1,7 @@
 /**
  * The beacon: each node says once a second, and whenever its leaderships change, who it is and which shards it leads
  * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
- * which layouts its build knows, and whether another process has spoken under their own name.
+ * which layouts its build knows, where its process can be reached, and whether another process has spoken under their own name.
  *
  * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data.
  * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does. So a node whose data
@@ -9,9 +9,11 @@
  * come late, from a life that is over: whether the older one lives is asked (topology/twinCheck.ts).
  */
 
+import { addressesIn } from './addresses.ts'
 import { META_GROUP, isHex64, replicaId } from './ids.ts'
 import { FIRST_LEVEL } from './level.ts'
 import { nodeStates } from './report.ts'
+import type { NodeAddresses } from './addresses.ts'
 import type { BootId, NodeId, ShardId } from './ids.ts'
 import type { LevelRange } from './level.ts'
 import type { DamagedReplica } from './replicaHost.ts'
@@ -31,6 +33,8 @@ export interface BeaconMessage {
   readonly epoch: number
   /** The layout levels that this build knows; absent from a node of before there were levels. */
   readonly levels?: LevelRange
+  /** Absent where nobody has told the process, and from nodes of before they were told. */
+  readonly addresses?: NodeAddresses
   /** [shard, term] pairs of what this node leads and serves. */
   readonly leads: readonly (readonly [number, number])[]
   /** [group, generation] pairs of its replicas that count for nothing and wait to be replaced. */
@@ -69,6 +73,8 @@ export interface Beacon {
   readonly levelsOf: (node: NodeId, now: number) => LevelRange | undefined
   /** Whether the node is heard, and its build has layout levels. */
   readonly tellsLevels: (node: NodeId, now: number) => boolean
+  /** As the node said last, however long ago: of one that is down, where it was. */
+  readonly addressesOf: (node: NodeId) => NodeAddresses | undefined
 }
 
 export interface BeaconSelf {
@@ -120,6 +126,7 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       const peer = peers.get(node)
       return peer?.message.levels !== undefined && now - peer.heardAt < ALIVE_FOR_MS
     },
+    addressesOf: (node) => peers.get(node)?.message.addresses,
   }
 }
 
@@ -143,7 +150,7 @@ const isYounger = (self: Pick<BeaconSelf, 'boot' | 'startedAtMs'>, other: Beacon
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
   // A node from before there were maps to learn says no epoch, and one from before there was repair nothing of damage.
-  const { boot, startedAtMs, state, epoch = 0, levels, leads, damaged = [], mute } = value as Record<string, unknown>
+  const { boot, startedAtMs, state, epoch = 0, levels, addresses, leads, damaged = [], mute } = value as Record<string, unknown>
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null
@@ -151,9 +158,10 @@ export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (!Array.isArray(damaged) || damaged.length > GROUPS_MAX || !damaged.every((pair) => isPair(pair) && pair[1] > 0)) return null
   const known = levelsIn(levels)
   if (known === null || (mute !== undefined && mute !== true)) return null
+  const reached = addressesIn(addresses)
   return {
-    boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, ...known, leads, damaged,
-    ...(mute && { mute }),
+    boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, ...known,
+    ...(reached === undefined ? {} : { addresses: reached }), leads, damaged, ...(mute && { mute }),
   }
 }
 

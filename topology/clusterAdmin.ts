@@ -18,6 +18,7 @@ import { MOVE_BYTES_PER_SECOND_DEFAULT } from './nodeOptions.ts'
 import type { Cancel, Clock } from '../actors/kernel/clock.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { DamagedReplica, Preference, Refused } from '../actors/topology/protocol.ts'
+import type { NodeAddresses } from './addresses.ts'
 import type { Reading } from './adminViews.ts'
 import type { Change, ChangeRequest } from './changes.ts'
 import type { LiveMap } from './liveMap.ts'
@@ -58,6 +59,8 @@ export interface ClusterAdminOptions {
   readonly ask: TopologyDesk['ask']
   readonly leaderOf: (shard: ShardId) => NodeId | null
   readonly damaged?: () => readonly DamagedReplica[]
+  /** As the nodes say of themselves; absent: nothing is known of them. */
+  readonly addressesOf?: ((node: NodeId) => NodeAddresses | undefined) | undefined
 }
 
 /** Waits of this module end with the node. */
@@ -80,7 +83,7 @@ export const createClusterAdmin = (options: ClusterAdminOptions): ClusterAdmin &
     const moveBytesPerSecond = settings.raftLimits?.moveBytesPerSecond ?? MOVE_BYTES_PER_SECOND_DEFAULT
     const finish = (loads: LoadsAnswer | undefined): void => done(readingOf({
       ...(overview ?? own), isLinearizable: overview !== undefined, limits, leaderOf, loads: loads ?? { moves: [], shards: [] },
-      damaged: options.damaged?.() ?? [],
+      damaged: options.damaged?.() ?? [], addressesOf: options.addressesOf,
       node: { id: genesis.node, prefix, tickMs, lostAfterMs, moveBytesPerSecond },
     }))
     if (overview === undefined) finish(undefined)

@@ -118,6 +118,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const admin = createClusterAdmin({
     node, live, clock: ports.clock, reads, proposals, ask: desk.ask,
     leaderOf: (shard) => parts.leaderOf(shard)?.node ?? null, damaged: ailments.known,
+    addressesOf: (id) => (id === genesis.node ? node.addresses : parts.beacon.addressesOf(id)),
   })
   const membership = createOwnMembership({
     self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,

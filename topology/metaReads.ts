@@ -5,7 +5,7 @@
 
 import { decodeState } from '../actors/topology/codec.ts'
 import { count, list, node, record, text } from '../actors/topology/fields.ts'
-import { NODES_MAX } from '../actors/topology/clusterState.ts'
+import { NODES_MAX, oldestKept } from '../actors/topology/clusterState.ts'
 import { BY_CHARACTERS_MAX, REQUEST_CHARACTERS_MAX } from '../actors/topology/protocol.ts'
 import { SHARD_COUNT_MAX } from './ids.ts'
 import { loadsAnswerOf } from './loadReads.ts'
@@ -31,11 +31,17 @@ export interface Overview {
   readonly progress: readonly MoveProgress[]
 }
 
-export interface History {
+/** What the desk answers. */
+export interface HistoryAnswer {
   /** Of the state it is the history of. */
   readonly epoch: number
   /** Newest first. */
   readonly events: readonly HistoryEvent[]
+}
+
+export interface History extends HistoryAnswer {
+  /** The epoch of the oldest event that is still kept: those of before are forgotten. */
+  readonly oldest: number
 }
 
 export interface HistoryWish {
@@ -60,7 +66,9 @@ export const createMetaReads = ({ ask }: Pick<MetaQuestions, 'ask'>): MetaReads 
   overview: (done) => ask({ request: { kind: 'overview' }, askedMax: ASKED_MAX, answerOf: overview }, done),
   loads: (done) => ask({ request: { kind: 'loads' }, askedMax: LOADS_ASKED_MAX, answerOf: loadsAnswerOf }, done),
   history: ({ before, limit }, done) =>
-    ask({ request: { kind: 'history', before, limit }, askedMax: ASKED_MAX, answerOf: history }, done),
+    ask({ request: { kind: 'history', before, limit }, askedMax: ASKED_MAX, answerOf: history }, (answer) => {
+      done(answer === undefined ? undefined : { ...answer, oldest: oldestKept(answer.epoch) })
+    }),
 })
 
 const encodedState: Check<ClusterState> = (value) => {
@@ -72,4 +80,4 @@ const overview = record<Overview>({ state: encodedState, lost: list(node, NODES_
 const event = record<HistoryEvent>({
   epoch: count, at: count, by: text(BY_CHARACTERS_MAX), what: text(WHAT_CHARACTERS_MAX), request: text(REQUEST_CHARACTERS_MAX), move: count,
 })
-const history = record<History>({ epoch: count, events: list(event, EVENTS_MAX) })
+const history = record<HistoryAnswer>({ epoch: count, events: list(event, EVENTS_MAX) })

@@ -262,6 +262,7 @@ const join = (running: Running): void => {
       state: stateOf(running),
       epoch: live.map().epoch,
       levels: ownLevels,
+      ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
       leads: parts.host.all().filter(({ actor }) => actor.isServing()).map(({ shard, raft }) => [shard, raft.leadership().term]),
       damaged: parts.host.damaged().map(({ group, id }) => [group, generationOf(id)]),
     }),

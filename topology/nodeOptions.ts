@@ -24,6 +24,7 @@ import type { OperationTimes } from '../observe/recorder/wire.ts'
 import type { DoorInstruments } from '../gateway/instruments.ts'
 import type { RequestTracing } from '../gateway/tracing.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
+import type { NodeAddresses } from './addresses.ts'
 import type { BootId } from './ids.ts'
 import type { JoinWish } from './ownMembership.ts'
 import type { NodeVitals } from './report.ts'
@@ -132,6 +133,8 @@ export interface NodeOptions {
   readonly startedAtMs: number
   /** Of ShardKV, for reports. */
   readonly version?: string
+  /** What it tells the others and whoever asks; absent in the simulator. */
+  readonly addresses?: NodeAddresses
   readonly ports: NodePorts
   readonly settings: NodeSettings
   /** Given: the node asks to be added when the map does not name it. */

@@ -52,6 +52,7 @@ export const reportNode = (input: ReportInput): NodeReport => {
       bootId: options.boot,
       startedAtMs: options.startedAtMs,
       ...(options.version === undefined ? {} : { version: options.version }),
+      ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
       levels: ownLevels,
       wallMs: options.ports.clock.wall(),
       diskFull: input.diskFull,

@@ -3,6 +3,7 @@
  * answers of all nodes; a node that stays silent is shown as unreachable. Sent as JSON, for any client to read.
  */
 
+import type { NodeAddresses } from './addresses.ts'
 import type { BootId, ClusterId, NodeId, ShardId } from './ids.ts'
 import type { PeerView } from '../actors/gossip/protocol.ts'
 import type { SparseCounts } from '../actors/kernel/histogram.ts'
@@ -105,6 +106,8 @@ export interface NodeReport {
     readonly startedAtMs: number
     /** Of ShardKV, as the process was told; absent when it was not. */
     readonly version?: string
+    /** Absent likewise. */
+    readonly addresses?: NodeAddresses
     /** The layout levels that its build knows; absent likewise. */
     readonly levels?: LevelRange
     /** The node's wall clock when it answered. */

@@ -19,7 +19,7 @@ import type { LiveMap } from './liveMap.ts'
 import { loadsAnswer } from './loadReads.ts'
 import type { OwnFigures } from './figures.ts'
 import type { Redirect } from './metaQuestions.ts'
-import type { History, OverviewAnswer } from './metaReads.ts'
+import type { HistoryAnswer, OverviewAnswer } from './metaReads.ts'
 import type { ProposalAnswer } from './proposals.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 import type { Answer, RequestOf, TopologyRequest } from './topologyDesk.ts'
@@ -81,7 +81,7 @@ const answerLoads = ({ meta, live }: TopologyAnswersOptions, done: Answer): void
 const answerHistory = ({ meta }: TopologyAnswersOptions, { before, limit }: RequestOf<'history'>, done: Answer): void =>
   read(meta(), true, done, ({ epoch, history }) => {
     const older = before === 0 ? history : history.filter((event) => event.epoch < before)
-    return { epoch, events: older.toReversed().slice(0, Math.min(limit, EVENTS_MAX)) } satisfies History
+    return { epoch, events: older.toReversed().slice(0, Math.min(limit, EVENTS_MAX)) } satisfies HistoryAnswer
   })
 
 const read = (

@@ -18,16 +18,22 @@ import { condemnOverdue, hearAll } from './verdicts.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { GossipEvent, Rumour } from './protocol.ts'
 import type { GossipCore } from './state.ts'
+import type { Way } from './verdicts.ts'
 
 export type EventOf<Type extends GossipEvent['type']> = Extract<GossipEvent, { readonly type: Type }>
 
-const takeNews = (core: GossipCore, from: NodeId, rumours: readonly Rumour[]): void => {
-  if (core.peers.has(from)) hearAll(core, rumours)
+const takeNews = (core: GossipCore, from: NodeId, rumours: readonly Rumour[], way: Way = 'rumour'): void => {
+  if (core.peers.has(from)) hearAll(core, rumours, way)
 }
 
+/**
+ * Whoever says to this node's face that it is not alive gets the refutation with the answer. Left to the queue it might not: behind more
+ * rumours that were sent less often than one message holds, answer after answer would lack it, and the accuser condemn.
+ */
 export const handlePing = (core: GossipCore, { from, sequence, rumours }: EventOf<'gossip.ping'>): void => {
   takeNews(core, from, rumours)
-  sendTo(core, from, { type: 'gossip.ack', sequence })
+  const isAccused = rumours.some(({ node, state }) => node === core.self && state !== 'alive')
+  sendTo(core, from, { type: 'gossip.ack', sequence }, isAccused ? [ownClaim(core)] : [])
 }
 
 export const handlePingRequest = (core: GossipCore, { from, sequence, target, rumours }: EventOf<'gossip.pingRequest'>): void => {
@@ -49,7 +55,7 @@ export const handleNack = (core: GossipCore, { from, sequence, rumours }: EventO
 export const handleNews = (core: GossipCore, { from, rumours }: EventOf<'gossip.news'>): void => takeNews(core, from, rumours)
 
 export const handleExchange = (core: GossipCore, { from, kind, rumours }: EventOf<'gossip.exchange'>): void => {
-  takeNews(core, from, rumours)
+  takeNews(core, from, rumours, 'exchange')
   if (kind === 'question') sendEverything(core, from, 'answer')
 }
 

@@ -51,15 +51,19 @@ export const drawPeers = ({ pool, peers, random }: GossipCore, count: number, is
 
 export const isReachable = ({ state }: Peer): boolean => state === 'alive' || state === 'suspect'
 
+const NOTHING: readonly Rumour[] = []
+
 type WithoutRumours<Message> = Message extends unknown ? Omit<Message, 'rumours'> : never
 
 /**
  * With what is on its way, and first of all what is believed of the receiver when that is bad: whom nobody tells can not refute
- * (Lifeguard's buddy system, section IV.C; here also the dead are told when they are spoken to).
+ * (Lifeguard's buddy system, section IV.C; here also the dead are told when they are spoken to). Then `mustHear`.
  */
-export const sendTo = (core: GossipCore, to: NodeId, message: WithoutRumours<GossipMessage>): void => {
+export const sendTo = (
+  core: GossipCore, to: NodeId, message: WithoutRumours<GossipMessage>, mustHear: readonly Rumour[] = NOTHING,
+): void => {
   const peer = core.peers.get(to)
-  const first = peer === undefined || peer.state === 'alive' ? undefined : claimOf(peer)
+  const first = peer === undefined || peer.state === 'alive' ? mustHear : [claimOf(peer), ...mustHear]
   const rumours = takeRumours(core.queue, { config: core.config, groupSize: groupSize(core), first })
   core.effects.push({ type: 'gossip.send', to, message: { ...message, rumours } as GossipMessage })
 }

@@ -69,11 +69,11 @@ const endProbe = (core: GossipCore, probe: Probe): void => {
 /**
  * An accuser repeats what it says to the suspect's face until it is refuted or over: rumours that are sent four times may all be lost, and
  * a verdict that the accused never heard of would be the accuser's mistake. The few accusers that count do this; in a group too small
- * for more than one of them, everybody.
+ * for more than one of them, everybody; and everybody before it condemns (suspicion.ts).
  */
 export const askSuspects = (core: GossipCore): void => {
-  for (const [id, { accusers, expected }] of core.suspicions) {
-    if (expected === 0 || accusers.has(core.self)) sendTo(core, id, { type: 'gossip.ping', sequence: nextSequence(core) })
+  for (const [id, { askedSince }] of core.suspicions) {
+    if (askedSince !== null) sendTo(core, id, { type: 'gossip.ping', sequence: nextSequence(core) })
   }
 }
 

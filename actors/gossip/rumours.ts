@@ -56,14 +56,14 @@ export const transmissionsMax = (config: GossipConfig, groupSize: number): numbe
 export interface TakeOptions {
   readonly config: GossipConfig
   readonly groupSize: number
-  /** Goes first, if any: what the receiver must hear about itself. */
-  readonly first?: Rumour | undefined
+  /** Goes first, whatever else waits: what the receiver must hear, of different nodes. */
+  readonly first?: readonly Rumour[]
 }
 
 /** What leaves with one message now. Counts as one transmission of each. */
-export const takeRumours = (queue: RumourQueue, { config, groupSize, first }: TakeOptions): readonly Rumour[] => {
-  if (queue.tierOf.size === 0) return first === undefined ? NO_RUMOURS : [first]
-  const sent = leastSent(queue, config.rumourBytesMax - (first === undefined ? 0 : bytesOf(first)))
+export const takeRumours = (queue: RumourQueue, { config, groupSize, first = NO_RUMOURS }: TakeOptions): readonly Rumour[] => {
+  if (queue.tierOf.size === 0) return first
+  const sent = leastSent(queue, config.rumourBytesMax - first.reduce((sum, rumour) => sum + bytesOf(rumour), 0))
   const most = transmissionsMax(config, groupSize)
   for (const { rumour, tier } of sent) {
     queue.tiers[tier]?.delete(rumour.node)
@@ -71,7 +71,8 @@ export const takeRumours = (queue: RumourQueue, { config, groupSize, first }: Ta
     else queue.tierOf.delete(rumour.node)
   }
   const rumours = sent.map(({ rumour }) => rumour)
-  return first === undefined ? rumours : [first, ...rumours.filter(({ node }) => node !== first.node)]
+  if (first.length === 0) return rumours
+  return [...first, ...rumours.filter(({ node }) => first.every((said) => said.node !== node))]
 }
 
 interface Sent {

@@ -93,7 +93,10 @@ export interface ClusterState {
   readonly history: readonly HistoryEvent[]
 }
 
+/** More: who did what is remembered for longer; a snapshot and an answer to a read with its history grow by some 150 bytes an event. */
 export const HISTORY_EVENTS_MAX = 1_000
+/** The epoch of the oldest event that a history of this epoch still has: every epoch has its event, and the newest are kept. */
+export const oldestKept = (epoch: number): number => Math.max(1, epoch - HISTORY_EVENTS_MAX + 1)
 export const NODES_MAX = 1_024
 export const WEIGHT_MIN = 1
 export const WEIGHT_MAX = 64

@@ -22,13 +22,23 @@ export const eventsCommand = (io: CliIo): Command => adminCommand('events')
   .description('shows what was decided about the cluster, newest first')
   .addOption(flag('--limit <count>', 'how many').argParser(wholeNumber(1, LIMIT_MAX)).default(LIMIT_DEFAULT))
   .addOption(flag('--before <epoch>', 'only events of older epochs').argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)))
-  .addHelpText('after', '\nBY is who asked: a person, a node, or the planner. The cluster keeps the last 1,000.\n'
+  .addHelpText('after', '\nBY is who asked: a person, a node, or the planner. The cluster keeps the last 1,000, and says where it has\n'
+    + 'forgotten older ones.\n'
     + '\nExamples:\n  $ shardkv events\n  $ shardkv events --limit 100 -w json')
   .action(async (flags: EventsFlags) => {
     const before = flags.before === undefined ? '' : `&before=${flags.before}`
     const answer = await createAdminClient(io, flags).get<EventsAnswer>(`/v1/events?limit=${flags.limit}${before}`)
-    const rows = answer.events.map(({ epoch, at, by, what }) => [String(epoch), new Date(at).toISOString(), by, what])
+    const { events, older, oldest } = answer
+    const rows = events.map(({ epoch, at, by, what }) => [String(epoch), new Date(at).toISOString(), by, what])
     await printResult(io, flags.writeOut, {
-      raw: tabbed(rows), json: answer, table: table(['EPOCH', 'WHEN', 'BY', 'WHAT'], rows, { numeric: [0] }),
+      raw: tabbed(rows), json: answer,
+      table: `${table(['EPOCH', 'WHEN', 'BY', 'WHAT'], rows, { numeric: [0] })}${older === null ? forgottenText(oldest) : ''}`,
     })
   })
+
+/** At the end of what is kept; nothing where nothing is forgotten, or where a node of an earlier version does not say. */
+const forgottenText = (oldest: number | undefined): string => {
+  if (oldest === undefined || oldest === 1) return ''
+  const epochs = oldest === 2 ? 'epoch 1' : `epochs 1 to ${oldest - 1}`
+  return `\nthe events of ${epochs} are forgotten: the cluster keeps the last 1,000; the logs of the nodes have had them all`
+}

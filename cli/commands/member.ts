@@ -44,19 +44,20 @@ const pathOf = (node: string): string => `/v1/nodes/${encodeURIComponent(node)}`
 const listCommand = (io: CliIo): Command => adminCommand('list')
   .description('shows every node the cluster knows')
   .addHelpText('after', '\nLOST: silent for longer than the cluster waits; its replicas are rebuilt elsewhere.\n'
+    + 'HTTP: what to give to --admin, as the node said last; - while nobody has heard it.\n'
     + '\nExample:\n  $ shardkv member list')
   .action(async (flags: AdminCommandFlags) => {
     const answer = await createAdminClient(io, flags).get<NodesAnswer>('/v1/nodes')
     const rows = answer.nodes.map(rowOf)
     await printResult(io, flags.writeOut, {
       raw: tabbed(rows), json: answer,
-      table: table(['NODE', 'STATE', 'WEIGHT', 'ZONE', 'REPLICAS', 'LEADS', 'MOVES', 'META'], rows, { numeric: [2, 4, 5, 6] }),
+      table: table(['NODE', 'STATE', 'WEIGHT', 'ZONE', 'REPLICAS', 'LEADS', 'MOVES', 'META', 'HTTP'], rows, { numeric: [2, 4, 5, 6] }),
     })
   })
 
-const rowOf = ({ id, state, isLost, weight, zone, replicas, leads, moves, isMetaMember }: NodeView): string[] => [
+const rowOf = ({ id, state, isLost, weight, zone, replicas, leads, moves, isMetaMember, addresses }: NodeView): string[] => [
   id, isLost ? `${state}, lost` : state, String(weight), zone === '' ? '-' : zone, String(replicas), String(leads), String(moves),
-  isMetaMember ? 'yes' : '-',
+  isMetaMember ? 'yes' : '-', addresses?.http ?? '-',
 ]
 
 const addCommand = (io: CliIo): Command => adminCommand('add')

@@ -37,6 +37,7 @@ import { watchDiskSpace } from '../../storage/diskSpace.ts'
 import { readGenesis } from '../../storage/genesis.ts'
 import { createLocalFiles } from '../../storage/localFiles.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
+import { ownAddresses } from '../../topology/addresses.ts'
 import { bootId } from '../../topology/ids.ts'
 import { watchSupervisor } from '../../topology/launcher/supervised.ts'
 import { joinCluster } from '../../topology/joinCluster.ts'
@@ -55,6 +56,7 @@ import type { TracingSettings } from '../../observe/tracing/settings.ts'
 import type { NatsOptions } from '../../bus/nats.ts'
 import type { PageListener } from '../../gateway/observatory.ts'
 import type { Bus } from '../../bus/port.ts'
+import type { NodeAddresses } from '../../topology/addresses.ts'
 import type { Node } from '../../topology/node.ts'
 import type { JoinWish } from '../../topology/ownMembership.ts'
 import type { Broker } from '../broker.ts'
@@ -77,6 +79,10 @@ export interface NodeCommandOptions {
   readonly dir: string
   readonly httpHost: string
   readonly httpPort: number
+  /** How others reach that port, where somebody has said so. */
+  readonly httpAddress?: string
+  /** Of this machine. */
+  readonly hostName: string
   /** Of the admin API. Goes nowhere else: no log, no report. */
   readonly adminToken?: string
   /** Opens /metrics and nothing else. */
@@ -295,7 +301,8 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
   })
   if ('withheld' in metrics) log.warn({ actor: 'metrics' }, metrics.withheld)
   const page = await pageOf(options)
-  const health = await new Promise<{ close: () => void }>((resolve, reject) => {
+  const hasAdmin = 'listener' in admin
+  const [health, addresses] = await new Promise<[{ close: () => void }, NodeAddresses]>((resolve, reject) => {
     const server = serveHealth({
       ...('listener' in admin ? { admin: admin.listener, page } : {}),
       ...('listener' in metrics ? { metrics: metrics.listener } : {}),
@@ -307,8 +314,8 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
         reject(error)
         return
       }
-      log.info({ actor: 'http', host: options.httpHost, port, hasAdmin: 'listener' in admin }, 'HTTP is served')
-      resolve(server)
+      log.info({ actor: 'http', host: options.httpHost, port, hasAdmin }, 'HTTP is served')
+      resolve([server, ownAddresses({ ...options, httpPort: port, hasAdmin })])
     })
   })
   return new Promise<number>((resolve) => {
@@ -327,6 +334,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
       pid: process.pid,
       startedAtMs: Date.now(),
       version: options.version,
+      addresses,
       ports: {
         clock,
         random: createRandom(Number.parseInt(boot.slice(0, 12), 16)),

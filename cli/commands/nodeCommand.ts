@@ -6,6 +6,7 @@ import { CliError, ExitCode } from '../exit.ts'
 import { byteSize, duration, flag, wholeNumber, withClusterFlags, withoutBroker } from '../flags.ts'
 import { newNodeName, nodeName, zoneName } from '../nodeName.ts'
 import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
+import { isHttpAddress } from '../../topology/addresses.ts'
 import { isNodeId } from '../../topology/ids.ts'
 import { MOVE_BYTES_PER_SECOND_DEFAULT, defaultSettings } from '../../topology/nodeOptions.ts'
 import { levelNames } from '../../observe/logLevels.ts'
@@ -24,6 +25,7 @@ interface NodeFlags extends ClusterFlags, TracingFlags {
   readonly dir?: string
   readonly httpHost: string
   readonly httpPort: number
+  readonly httpAddress?: string
   readonly adminToken?: string
   readonly metricsToken?: string
   readonly logLevel: LevelName
@@ -59,6 +61,8 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
   .addOption(flag('--announce-changes', 'publishes each committed change of a key on kv-changed.<key>, without promise').default(false))
   .addOption(flag('--http-host <address>', 'where /livez, /readyz, /metrics and the admin API listen').default('127.0.0.1'))
   .addOption(flag('--http-port <port>', 'their port; 0: any free one').argParser(wholeNumber(0, 65_535)).default(0))
+  .addOption(flag('--http-address <url>', 'how others reach that port, such as http://10.0.0.3:8481: "member list" shows it')
+    .argParser(httpAddress))
   .addOption(flag('--admin-token <token>', 'what the admin API asks for; needed where --http-host is not loopback'))
   .addOption(flag('--metrics-token <token>', 'what /metrics asks for, beside the admin token; it opens nothing else'))
   .addOption(flag('--log-level <level>', 'what is logged').choices(levelNames).default('info'))
@@ -84,7 +88,8 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }
     const tracing = tracingFor({ otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond }, io.env)
     const login = { broker, brokerSecrets: brokerSecrets(flags, broker) }
-    const code = await io.runNode({ ...rest, ...place, ...login, ...membership, tracing, version: await io.version() })
+    const build = { hostName: io.hostName(), version: await io.version() }
+    const code = await io.runNode({ ...rest, ...place, ...login, ...membership, tracing, ...build })
     if (code !== 0) throw new CliError(code as ExitCode, `node ${place.id} has ended with code ${code}; its log says why`)
   })
 
@@ -117,6 +122,12 @@ const tracingFor = (flags: TracingFlags, env: CliIo['env']): TracingSettings => 
   } catch (error) {
     throw error instanceof TracingSettingsError ? new CliError(ExitCode.usage, error.message) : error
   }
+}
+
+const httpAddress = (text: string): string => {
+  const url = text.replace(/\/$/, '')
+  if (!isHttpAddress(url)) throw new InvalidArgumentError('It is an address without a path, such as http://10.0.0.3:8481.')
+  return url
 }
 
 const traceShare = (text: string): number => {

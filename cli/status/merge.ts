@@ -4,8 +4,10 @@
  * unreachable, not left out. Where a node's answer leaves replicas out (topology/statusAnswer.ts), those that follow say who leads.
  */
 
+import { addressesIn } from '../../topology/addresses.ts'
 import { FIRST_LEVEL } from '../../topology/level.ts'
 import type { PeerState, PeerView } from '../../actors/gossip/protocol.ts'
+import type { NodeAddresses } from '../../topology/addresses.ts'
 import type { GossipReport, MemberPlace, NodeReport, ReplicaHealth, ReplicaReport, Routing } from '../../topology/report.ts'
 
 export interface ClusterStatus {
@@ -33,6 +35,8 @@ export interface NodeStatus {
   readonly bootId: string | null
   /** How its failure detector sees the others; null when it does not say. */
   readonly sees: Sees | null
+  /** Where its process can be reached; null when it does not say. */
+  readonly addresses: NodeAddresses | null
 }
 
 /** Names by what the node believes of them, each sorted as a person counts. */
@@ -107,8 +111,11 @@ const nodesOf = (members: readonly string[], reports: readonly NodeReport[]): re
   return ids.toSorted(byNumber).map((id) => {
     const node = answered.get(id)
     return node === undefined
-      ? { id, pid: null, state: 'unreachable', bootId: null, sees: null }
-      : { id, pid: node.pid, state: node.state, bootId: node.bootId, sees: seesOf(gossip.get(id)) }
+      ? { id, pid: null, state: 'unreachable', bootId: null, sees: null, addresses: null }
+      : {
+          id, pid: node.pid, state: node.state, bootId: node.bootId, sees: seesOf(gossip.get(id)),
+          addresses: addressesIn(node.addresses) ?? null,
+        }
   })
 }
 

@@ -19,7 +19,9 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
     `broker ${broker.url}, nats-server ${broker.version}, routing by ${routing}`,
     ...(status.shortened.length === 0 ? [] : [color.yellow(shortenedText(status.shortened))]),
     '',
-    table(['NODE', 'STATE', 'LEADS', 'REPLICAS', 'SEES', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId, sees }) => [
+    table(['NODE', 'STATE', 'LEADS', 'REPLICAS', 'SEES', 'PID', 'BOOT', 'HTTP'], status.nodes.map(({
+      id, state, pid, bootId, sees, addresses,
+    }) => [
       id,
       state === 'serving' ? color.green(state) : color.red(state),
       String(status.shards.filter(({ leader }) => leader === id).length),
@@ -27,6 +29,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
       seesText(sees, color),
       String(pid ?? '-'),
       bootId ?? '-',
+      addresses?.http ?? '-',
     ])),
     '',
     table(['SHARD', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'REPLICAS (durable index)'], status.shards.map((shard) => [

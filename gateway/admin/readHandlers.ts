@@ -49,7 +49,9 @@ export const addReads = (app: OpenAPIHono, admin: AdminSource): void => {
     })
     if (history === null) throw new ProblemError('undecided', 'no leader of the meta group answered, and it alone knows: ask again')
     const events = history.events.map(({ epoch, at, by, what, move }) => ({ epoch, at, by, what, move: move === 0 ? null : move }))
-    const older = events.length === limit ? events.at(-1)?.epoch ?? null : null
-    return c.json({ epoch: history.epoch, consistency: 'linearizable' as const, events, older }, 200)
+    const { epoch, oldest } = history
+    const last = events.at(-1)?.epoch ?? oldest
+    const older = events.length === limit && last > oldest ? last : null
+    return c.json({ epoch, consistency: 'linearizable' as const, events, older, oldest }, 200)
   })
 }

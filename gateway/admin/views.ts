@@ -42,6 +42,11 @@ const nodeView = z.object({
   leads: z.int().openapi({ description: 'Shards it leads, as far as the answering node knows.' }),
   isMetaMember: z.boolean(),
   moves: z.int().openapi({ description: 'Moves under way that bring it a replica or take one away.' }),
+  addresses: z.object({
+    host: z.string().openapi({ description: 'The machine, as it calls itself.', example: 'web1' }),
+    http: z.string().openapi({ description: 'Of its HTTP port; --http-address sets it.', example: 'http://10.0.0.3:8481' }),
+    hasAdmin: z.boolean().openapi({ description: 'This API is served there, and not health alone.' }),
+  }).nullable().openapi({ description: 'As its process last said of itself; null while the answering node has not heard it.' }),
 }).openapi('Node')
 
 export const shardView = z.object({
@@ -126,7 +131,8 @@ export const eventsAnswer = z.object({
     epoch, at: z.int().openapi({ description: 'Wall clock of whoever asked, in milliseconds.' }), by: z.string(), what: z.string(),
     move: z.int().nullable(),
   })).openapi({ description: 'Newest first. The cluster keeps the last 1,000.' }),
-  older: z.int().nullable().openapi({ description: 'Give it as `before` for the events before these; null when there are none.' }),
+  older: z.int().nullable().openapi({ description: 'Give it as `before` for the events before these; null when none are kept.' }),
+  oldest: epoch.openapi({ description: 'Of the oldest event that is kept. Above 1, those of the epochs before it are forgotten.' }),
 }).openapi('Events')
 
 export const changeAnswer = z.object({

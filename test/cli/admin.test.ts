@@ -18,7 +18,8 @@ const move = {
   id: 12, group: 3, add: 'n4:9', remove: 'n1:1', step: 'adding', orderedAt: 7, entriesLeft: 40,
   bytes: { done: 1_048_576, total: 4_194_304, perSecond: 524_288, secondsLeft: 6 },
 }
-const node = { id: 'n4', state: 'draining', isLost: false, weight: 1, zone: '', replicas: 5, leads: 1, isMetaMember: true, moves: 1 }
+const node = { id: 'n4', state: 'draining', isLost: false, weight: 1, zone: '', replicas: 5, leads: 1, isMetaMember: true, moves: 1,
+  addresses: { host: 'web4', http: 'http://10.0.0.4:8480', hasAdmin: true } }
 const plan = {
   ...head, isPaused: true, underWay: 1, moves: [{ group: 3, add: 'n4', remove: 'n1:1' }, { group: 'meta', add: 'n4', remove: null }],
   next: [], cancels: [4], preferences: [], blocked: [5], heldBack: [6], heldBackBy: ['n4'],
@@ -222,10 +223,11 @@ describe('what is shown', () => {
   const answers = (path: string): HttpAnswer => {
     if (path.startsWith('/v1/plan')) return ok(plan)
     if (path === '/v1/moves') return ok({ ...head, moves: [move] })
-    if (path === '/v1/nodes') return ok({ ...head, nodes: [node, { ...node, id: 'n5', isLost: true, zone: 'r1', isMetaMember: false }] })
+    const silent = { ...node, id: 'n5', isLost: true, zone: 'r1', isMetaMember: false, addresses: null }
+    if (path === '/v1/nodes') return ok({ ...head, nodes: [node, silent] })
     if (path === '/v1/shards') return ok({ ...head, shards: [{ shard: 3, replicas: ['n1:1', 'n2:1'], leader: null, move }] })
     const event = { epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }
-    if (path.startsWith('/v1/events')) return ok({ ...head, events: [event], older: null })
+    if (path.startsWith('/v1/events')) return ok({ ...head, events: [event], older: null, oldest: 1 })
     return ok({
       ...head, consistency: 'local', cluster: 'c', shardCount: 4, replicationFactor: 3, isPaused: true, moves: 1, metaReplicas: ['n1:1'],
       nodes: { active: 3, draining: 1, left: 0, lost: 1 },
@@ -236,7 +238,7 @@ describe('what is shown', () => {
   test.each<readonly [string, string]>([
     ['plan -w raw', '3\tn4\tn1:1\nmeta\tn4\t-\n'],
     ['moves -w raw', '12\t3\tn4:9\tn1:1\tadding\t40\t1048576\t4194304\t524288\t6\n'],
-    ['member list -w raw', 'n4\tdraining\t1\t-\t5\t1\t1\tyes\nn5\tdraining, lost\t1\tr1\t5\t1\t1\t-\n'],
+    ['member list -w raw', 'n4\tdraining\t1\t-\t5\t1\t1\tyes\thttp://10.0.0.4:8480\nn5\tdraining, lost\t1\tr1\t5\t1\t1\t-\t-\n'],
     ['shard list -w raw', '3\tnone\tn1:1 n2:1\t12 n1:1 -> n4:9 adding\t-\n'],
     ['events -w raw', '7\t1970-01-01T00:00:00.000Z\tada\tnode n4 drains\n'],
     ['cluster show -w raw', 'c\t7\n'],
@@ -256,6 +258,20 @@ describe('what is shown', () => {
   test('of a move is how much is copied, how fast, and how long it takes', async () => {
     const { out } = await run('moves')
     for (const words of ['1.0 MiB of 4.0 MiB', '512 KiB/s', '6 s']) expect(out).toContain(words)
+  })
+
+  test.each<readonly [string, number | undefined, number | null, string]>([
+    ['the events that are forgotten, at the end of those that are kept', 41, null, 'events of epochs 1 to 40 are forgotten'],
+    ['that of one event alike', 2, null, 'events of epoch 1 are forgotten'],
+    ['nothing of that while there are older ones', 41, 6, ''],
+    ['nothing where nothing is forgotten', 1, null, ''],
+    ['nothing where an earlier version does not say', undefined, null, ''],
+  ])('of events is %s', async (_, oldest, older, words) => {
+    const event = { epoch: 7, at: 0, by: 'ada', what: 'node n4 drains', move: null }
+    const { out } = await open(() => ok({ ...head, events: [event], older, oldest })).run('events')
+    expect(out).toContain('node n4 drains')
+    if (words === '') expect(out).not.toContain('forgotten')
+    else expect(out).toContain(words)
   })
 
   test('of a cluster whose leader is away says that it may be old', async () => {

@@ -73,6 +73,19 @@ test('node takes a login out of the addresses of the broker, and listens where i
   expect([code, err.includes('geheim')]).toEqual([2, false])
 })
 
+test('node says where others reach its HTTP port, without a path, and on which machine it is', async () => {
+  let options: NodeCommandOptions | undefined
+  const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return 0 } })
+  const args = ['node', '--id', 'n1', '--dir', 'd']
+  expect((await terminal.run(...args)).code).toBe(0)
+  expect([options?.httpAddress, options?.hostName]).toEqual([undefined, 'web1.example.org'])
+  expect((await terminal.run(...args, '--http-address', 'http://10.0.0.3:8481/')).code).toBe(0)
+  expect(options?.httpAddress).toBe('http://10.0.0.3:8481')
+  for (const wrong of ['10.0.0.3:8481', 'http://a/v1', 'http://a@b']) {
+    expect((await terminal.run(...args, '--http-address', wrong)).code).toBe(2)
+  }
+})
+
 test('node --join carries what the node brings, and how long it waits for others', async () => {
   let options: NodeCommandOptions | undefined
   const terminal = fakeTerminal(null, { runNode: async (given) => { options = given; return 0 } })

@@ -145,6 +145,21 @@ describe('what nodes believe of each other', () => {
   })
 })
 
+test('where each node can be reached is a column, of those that say so in a way that a terminal may show', () => {
+  const at = (id: string, addresses: unknown): NodeReport => {
+    const { node, ...rest } = report(id, [])
+    return { ...rest, node: { ...node, addresses } } as NodeReport
+  }
+  const reports = [
+    at('n1', { host: 'web1', http: 'http://10.0.0.1:8481', hasAdmin: true }),
+    at('n2', { host: 'web2', http: 'http://\u001b[2J', hasAdmin: true }),
+  ]
+  const status = must(mergeReports(reports), 'a status')
+  expect(status.nodes.map(({ addresses }) => addresses?.http ?? null)).toEqual(['http://10.0.0.1:8481', null, null])
+  const rows = statusTable(status, false).split('\n').filter((line) => /^n\d/.test(line))
+  expect(rows.map((row) => row.split(/ {2,}/).at(-1))).toEqual(['http://10.0.0.1:8481', '-', '-'])
+})
+
 test('what each node carries is a column: an even cluster can be seen to be even', () => {
   const status = must(mergeReports([
     report('n1', [replica(0, { role: 'leader', matchIndex: { 'n1:1': 5, 'n3:1': 4 } }), replica(1)]), report('n2', [replica(1)]),

@@ -75,6 +75,9 @@ describe('a fourth node', () => {
       return moves.length + underWay + preferences.length === 0 && (own?.replicas ?? 0) >= 5
     })
     expect(await shardkv('plan', '-w', 'raw')).toEqual({ code: 0, out: '\n', err: '' })
+    const addresses = (await nodes()).nodes.map((node) => [node.id, node.addresses?.http, node.addresses?.hasAdmin])
+    expect(addresses).toEqual([...running.members.map((id) => [id, `http://127.0.0.1:${portOf(running, id)}`, true]),
+      ['n4', `http://127.0.0.1:${joinPort}`, true]])
 
     const json = { 'content-type': 'application/json' }
     const refusals: readonly (readonly [number, string, Ask, number, string])[] = [

@@ -37,6 +37,15 @@ describe('a measurement', () => {
   })
 })
 
+test('nobody is held for dead where half of the messages are lost and a message has room for three rumours', () => {
+  const starved = { ...small, nodes: 50, loss: 0.5, windowMs: 40_000, trials: 0, config: { rumourBytesMax: 60 } }
+  for (const seed of [1, 2, 3]) {
+    const { suspicions, falseDeaths } = measure(starved, seed)
+    expect(suspicions).toBeGreaterThan(100)
+    expect([seed, falseDeaths]).toEqual([seed, 0])
+  }
+})
+
 test('the tables have a row a measurement, and the plot a line a weather', () => {
   const rows = [small, { ...small, nodes: 12, trials: 1 }, { ...small, name: 'rough', loss: 0.3, trials: 1 }]
     .map((condition) => measure(condition, 1))

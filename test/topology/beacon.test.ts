@@ -103,6 +103,17 @@ describe('the beacon', () => {
   })
 })
 
+test('a beacon says where its process can be reached, which is remembered, and counts without that where it is not understood', () => {
+  const addresses = { host: 'web2', http: 'http://10.0.0.2:8481', hasAdmin: true }
+  expect(beaconOf({ ...message(), addresses })).toEqual(message({ addresses }))
+  expect(beaconOf({ ...message(), addresses: { ...addresses, http: 'somewhere' } })).toEqual(message())
+  const beacon = open()
+  beacon.heard(n2, message({ addresses }), 0)
+  expect([beacon.addressesOf(n2), beacon.addressesOf(n3)]).toEqual([addresses, undefined])
+  beacon.heard(n2, message({ boot: boot(3), addresses: { ...addresses, http: 'http://10.0.0.9:8481' } }), 1)
+  expect(beacon.addressesOf(n2)?.http).toBe('http://10.0.0.9:8481')
+})
+
 test('what the others say of their own replicas is kept, by node, until they say otherwise', () => {
   const beacon = createBeacon({ node: n1, boot: boot(1), startedAtMs: 1 })
   beacon.heard(n3, message({ damaged: [[META_GROUP, 4]] }), 0)

@@ -12,7 +12,7 @@ import { createVirtualWorld } from '../support/virtual.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { MetaCommand, Outcome, Wish } from '../../actors/topology/protocol.ts'
 import type { Reading } from '../../topology/adminViews.ts'
-import type { Transferred } from '../../topology/clusterAdmin.ts'
+import type { ClusterAdminOptions, Transferred } from '../../topology/clusterAdmin.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
 import type { NodeId } from '../../topology/ids.ts'
 
@@ -32,7 +32,7 @@ const absentFrom = (shard: number): NodeId => {
 }
 
 /** The meta group is one state here, which decides at once; null: nobody can be reached. */
-const open = (start: ClusterState | null, own: ClusterState = born) => {
+const open = (start: ClusterState | null, own: ClusterState = born, addressesOf?: ClusterAdminOptions['addressesOf']) => {
   const { clock, pass } = createVirtualWorld()
   const world = {
     state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun',
@@ -59,7 +59,10 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
         done(seen === null ? undefined : { state: seen, lost: [], progress: [] })
       },
       loads: (done) => done(undefined),
-      history: (_wish, done) => done(world.state === null ? undefined : { epoch: world.state.epoch, events: world.state.history }),
+      history: (_wish, done) => {
+        const seen = world.state
+        done(seen === null ? undefined : { epoch: seen.epoch, events: seen.history, oldest: 1 })
+      },
     },
     proposals: {
       propose: (proposed, done) => {
@@ -75,6 +78,7 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
       done({ answer: world.answer })
     },
     leaderOf: () => world.leader,
+    addressesOf,
   })
   const change = (wish: Wish, expectedEpoch: number | null = null, isForced = false, request = 'r1'): Outcome | null => {
     let heard: Outcome | null = null
@@ -229,6 +233,16 @@ describe('a reading', () => {
     expect(read().shards().shards).toHaveLength(8)
     expect(read().ring().nodes.map(({ share }) => share)).toEqual([0.25, 0.25, 0.25, 0.25])
     expect(read().settings().node).toMatchObject({ id: 'n1', lostAfterMs: 30_000, movesMax: 4 })
+  })
+
+  test('of nodes tells where they can be reached, of those that have said so and have not left', () => {
+    const told = { host: 'web1', http: 'http://10.0.0.3:8481', hasAdmin: true }
+    const { read } = open(paused, born, () => told)
+    expect(read().nodes().nodes.map(({ addresses }) => addresses?.http)).toEqual(Array(4).fill('http://10.0.0.3:8481'))
+    expect(open(paused).read().nodes().nodes.map(({ addresses }) => addresses)).toEqual(Array(4).fill(null))
+    const gone = { ...paused, nodes: paused.nodes.map((node) => ({ ...node, state: 'left' as const })) }
+    const left = open(gone, born, () => told)
+    expect(left.read().nodes().nodes.map(({ addresses }) => addresses)).toEqual(Array(4).fill(null))
   })
 
   test('of the ring tells shares as they can be: no node has more than one replica of a shard, and zones come before weights', () => {

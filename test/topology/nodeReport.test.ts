@@ -84,6 +84,16 @@ describe('the report', () => {
     })
     expect(replicas[1]).not.toHaveProperty('load')
     expect(node).toMatchObject({ version: '1.2.3', wallMs: clock.wall(), walBacklogBytes: 11, vitals })
+    expect(node).not.toHaveProperty('addresses')
+  })
+
+  test('says where the process can be reached, when that was told', () => {
+    const addresses = { host: 'web1', http: 'http://10.0.0.3:8481', hasAdmin: false }
+    const { options, map } = open({ addresses })
+    expect(reportNode({
+      options, map, level: 1, state: 'serving', routing: 'broker', replicas: [], walBytes: 0, walBacklogBytes: 0, diskFull: false,
+      counters: {}, meta: undefined, placements,
+    }).node.addresses).toEqual(addresses)
   })
 })
 

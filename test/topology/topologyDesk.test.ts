@@ -1,7 +1,7 @@
 /** Two nodes on a bus ask each other about the map: states, proposals, orders; rubbish is counted and not answered. */
 
 import { describe, expect, test } from '@jest/globals'
-import { adoptGenesis } from '../../actors/topology/clusterState.ts'
+import { HISTORY_EVENTS_MAX, adoptGenesis } from '../../actors/topology/clusterState.ts'
 import { apply } from '../../actors/topology/apply.ts'
 import { decodeCommand } from '../../actors/topology/codec.ts'
 import { silentLogger } from '../../actors/kernel/log.ts'
@@ -225,6 +225,16 @@ describe('the leader of the meta group answers', () => {
     expect(heard.slice(0, 2)).toEqual([[150, 149], [2, 1]])
     expect(heard[2]).toHaveLength(100)
   })
+
+  test.each([[150, 1], [HISTORY_EVENTS_MAX, 1], [HISTORY_EVENTS_MAX + 1, 2], [5_000, 4_001]])(
+    'at epoch %i that the events from epoch %i on are kept', (epoch, oldest) => {
+      const { pass, history: ask } = reads({ ...known, state: { ...state, epoch } })
+      const heard: (number | undefined)[] = []
+      ask({ before: 0, limit: 2 }, (answer) => heard.push(answer?.oldest))
+      pass(100)
+      expect(heard).toEqual([oldest])
+    },
+  )
 
   test('or nobody does: a member that does not lead only says who may', () => {
     const { asked, pass, overview } = reads({ type: 'meta.refused', request: 1, leader: '', reason: 'notLeader' })

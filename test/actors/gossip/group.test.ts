@@ -2,8 +2,8 @@
  * Laws of a whole group over random schedules of loss, crashes, pauses and cuts, in virtual time (sim/gossip/world.ts). The bars are
  * docs/SCALE.md's: nobody who lives is held for dead, everybody learns of a crash in time, all agree in the end, and rumours die out.
  *
- * A failure detector can not be right for certain: at a steady 30 % of loss with pauses some accusations meet no refutation in time, 2 in
- * 1,500 groups. So one group of a run may see a false death, and must have taken it back soon after.
+ * A failure detector can not be right for certain: at a steady 30 % of loss with pauses an accusation may meet no refutation in time. None
+ * did in 1,500 groups; one group of a run may see a false death all the same, and must have taken it back soon after.
  */
 
 import { describe, expect, test } from '@jest/globals'

@@ -46,8 +46,8 @@ test('what the receiver must hear comes first, and once', () => {
   spread(queue, claim('n2', 'suspect', 1))
   spread(queue, claim('n3', 'dead', 1))
   const first = claim('n3', 'dead', 1)
-  expect(takeRumours(queue, { config, groupSize: 10, first })).toEqual([first, claim('n2', 'suspect', 1)])
-  expect(takeRumours(createRumourQueue(), { config, groupSize: 10, first })).toEqual([first])
+  expect(takeRumours(queue, { config, groupSize: 10, first: [first] })).toEqual([first, claim('n2', 'suspect', 1)])
+  expect(takeRumours(createRumourQueue(), { config, groupSize: 10, first: [first] })).toEqual([first])
 })
 
 test('law: a message stays within its bytes, those sent least go first, and all are sent equally often in the end', () => {

@@ -2,11 +2,12 @@
 
 import { expect, test } from '@jest/globals'
 import { gossipConfig } from '../../../actors/gossip/config.ts'
-import { addAccuser, createSuspicion, isOver, timeoutTicks } from '../../../actors/gossip/suspicion.ts'
+import { addAccuser, beginAsking, createSuspicion, isAskDue, isOver, timeoutTicks } from '../../../actors/gossip/suspicion.ts'
 import { nodeId } from '../../../topology/ids.ts'
 
 const config = gossipConfig()
-const suspect = (groupSize: number) => createSuspicion({ config, groupSize, now: 100, by: nodeId('a1') })
+const suspect = (groupSize: number, self = 'holder') =>
+  createSuspicion({ self: nodeId(self), config, groupSize, now: 100, by: nodeId('a1') })
 
 test.each([
   ['a group of three has too few for others: the least at once', 3, 1, 40],
@@ -33,6 +34,26 @@ test('it is over with its timeout, and not a tick before', () => {
   const suspicion = suspect(3)
   expect(isOver(suspicion, 139)).toBe(false)
   expect(isOver(suspicion, 140)).toBe(true)
+})
+
+test('whoever did not accuse begins to ask two seconds before the end, and condemns no sooner than two seconds after it began', () => {
+  const suspicion = suspect(10)
+  addAccuser(suspicion, nodeId('a2'))
+  expect([isAskDue(suspicion, 192), isAskDue(suspicion, 193)]).toEqual([false, true])
+  addAccuser(suspicion, nodeId('a3'))
+  beginAsking(suspicion, 150)
+  beginAsking(suspicion, 160)
+  expect([isOver(suspicion, 169), isOver(suspicion, 170)]).toEqual([false, true])
+})
+
+test('whoever accuses asks from the beginning, as does everybody in a group too small for other accusers', () => {
+  expect([suspect(10).askedSince, suspect(10, 'a1').askedSince, suspect(3).askedSince]).toEqual([null, 100, 100])
+})
+
+test('a suspicion shorter than the time to ask is all asking', () => {
+  const accuser = nodeId('a1')
+  const hasty = createSuspicion({ self: accuser, config: gossipConfig({ suspicionMult: 0.5 }), groupSize: 3, now: 0, by: accuser })
+  expect([isOver(hasty, 4), isOver(hasty, 5)]).toEqual([false, true])
 })
 
 test.each([

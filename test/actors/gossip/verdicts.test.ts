@@ -53,12 +53,22 @@ describe('a peer', () => {
     expect(detector.view('n3')).toBe(is)
   })
 
-  test('that says for the first time that it is alive is no news', () => {
+  test('that says for the first time that it is alive is no news in an exchange', () => {
     const detector = createDetector({ nodes: 4 })
-    detector.rumour('n3', claim('n3', 'alive', 1))
+    const exchange = (incarnation: number): void =>
+      detector.hear('n3', { type: 'gossip.exchange', kind: 'answer', rumours: [claim('n3', 'alive', incarnation)] })
+    exchange(1)
     expect(detector.gossip.status()).toMatchObject({ rumours: 0 })
-    detector.rumour('n3', claim('n3', 'alive', 2))
+    exchange(2)
     expect(detector.gossip.status()).toMatchObject({ rumours: 1 })
+  })
+
+  test('that refutes an accusation which has not come here yet is passed on, or others would have the accusation alone', () => {
+    const detector = createDetector({ nodes: 4 })
+    detector.rumour('n2', claim('n3', 'alive', 1))
+    expect(detector.gossip.status()).toMatchObject({ rumours: 1 })
+    detector.rumour('n2', claim('n3', 'suspect', 0, 'n2'))
+    expect([detector.view('n3'), detector.gossip.status().rumours]).toEqual(['alive', 1])
   })
 
   test('that is suspected is dead when it does not refute in time, and sooner with independent accusers', () => {
@@ -79,6 +89,33 @@ describe('a peer', () => {
     expect(ticksUntilDead('n2', 'n4', 'n5')).toBe(40)
     expect(ticksUntilDead('n2', 'n2', 'n2')).toBeGreaterThan(40)
     expect(ticksUntilDead('n2', 'n3', 'stranger')).toBe(ticksUntilDead('n2'))
+  })
+
+  test('that is known by rumour to be suspected is asked for two seconds before it is held for dead', () => {
+    const detector = createDetector({ nodes: 8 })
+    // All answer, so that this node accuses nobody itself; n3 does not refute.
+    const pings = (): number => detector.sent('gossip.ping').filter(({ to, message }) => {
+      detector.hear(to, { type: 'gossip.ack', sequence: message.sequence, rumours: [] })
+      return to === 'n3' && message.rumours[0]?.state === 'suspect'
+    }).length
+    const pingsIn = (ticks: number): number => {
+      let seen = 0
+      for (let i = 0; i < ticks; i += 1) {
+        detector.ticks(1)
+        seen += pings()
+      }
+      return seen
+    }
+    detector.rumour('n2', claim('n3', 'suspect', 1, 'n2'))
+    detector.rumour('n4', claim('n3', 'suspect', 1, 'n4'))
+    // A probe of its own may come by.
+    expect(pingsIn(60)).toBeLessThanOrEqual(1)
+    // With a third accuser its time was over two seconds ago.
+    detector.rumour('n5', claim('n3', 'suspect', 1, 'n5'))
+    expect(pingsIn(20)).toBeGreaterThanOrEqual(9)
+    expect(detector.view('n3')).toBe('suspect')
+    detector.ticks(2)
+    expect(detector.view('n3')).toBe('dead')
   })
 
   test('has no row unless the map names it, and loses it when the map does', () => {
@@ -132,6 +169,17 @@ describe('a node that is accused', () => {
     detector.hear('n3', { type: 'gossip.ping', sequence: 7, rumours: [claim('n1', 'suspect', 4, 'n2')] })
     expect(detector.gossip.status().incarnation).toBe(5)
     expect(detector.sent('gossip.ack').map(({ message }) => message.rumours)).toEqual([[claim('n1', 'alive', 5)]])
+  })
+
+  test('answers it with the refutation, however many rumours wait that were sent less often', () => {
+    const detector = createDetector({ nodes: 200 })
+    detector.hear('n2', { type: 'gossip.ping', sequence: 1, rumours: [claim('n1', 'suspect', 1, 'n2')] })
+    const others = Array.from({ length: 150 }, (_, i) => claim(`n${i + 10}`, 'suspect', 1, 'n2'))
+    detector.rumour('n2', ...others)
+    detector.hear('n3', { type: 'gossip.ping', sequence: 2, rumours: [claim('n1', 'suspect', 1, 'n2')] })
+    for (const { message } of detector.sent('gossip.ack')) expect(message.rumours[0]).toEqual(claim('n1', 'alive', 2))
+    detector.hear('n3', { type: 'gossip.ping', sequence: 3, rumours: [claim('n1', 'alive', 1)] })
+    expect(detector.sent('gossip.ack')[0]?.message.rumours[0]).not.toEqual(claim('n1', 'alive', 2))
   })
 
   test('is not moved by what is said of it at the end of all incarnations', () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { apply } from '../../../actors/topology/apply.ts'
-import { HISTORY_EVENTS_MAX, NODES_MAX, hostedOn, mapOf } from '../../../actors/topology/clusterState.ts'
+import { HISTORY_EVENTS_MAX, NODES_MAX, hostedOn, mapOf, oldestKept } from '../../../actors/topology/clusterState.ts'
 import { nodeId, replicaId, shardId } from '../../../topology/ids.ts'
 import { mapOfGenesis } from '../../../topology/clusterMap.ts'
 import { after, asked, attempt, genesisOf, n, newborn } from './states.ts'
@@ -69,6 +69,7 @@ describe('an epoch', () => {
     for (let i = 0; i < HISTORY_EVENTS_MAX; i += 1) state = after(state, { kind: i % 2 === 0 ? 'pause' : 'resume' })
     expect(state.history).toHaveLength(HISTORY_EVENTS_MAX)
     expect(state.history[0]?.epoch).toBe(2)
+    expect(oldestKept(state.epoch)).toBe(2)
   })
 })
 

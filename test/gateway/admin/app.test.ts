@@ -13,6 +13,7 @@ import { readingOf } from '../../../topology/adminViews.ts'
 import { createGenesis } from '../../../topology/clusterMap.ts'
 import { clusterId, nodeId, nodeOf } from '../../../topology/ids.ts'
 import type { MetaCommand } from '../../../actors/topology/protocol.ts'
+import type { EventsAnswer } from '../../../gateway/admin/views.ts'
 import type { Reading } from '../../../topology/adminViews.ts'
 import type { ClusterAdmin } from '../../../topology/clusterAdmin.ts'
 
@@ -41,6 +42,7 @@ const open = (token: string | null = null) => {
     events: ({ before, limit }, done) => done(world.isDown ? null : {
       epoch: world.state.epoch,
       events: world.state.history.toReversed().filter(({ epoch }) => before === 0 || epoch < before).slice(0, limit),
+      oldest: world.state.history[0]?.epoch ?? 0,
     }),
     change: (asked, done) => {
       const { wish, expectedEpoch, by, request } = asked
@@ -96,11 +98,27 @@ describe('a question', () => {
     ['/v1/plan', { moves: expect.any(Array), blocked: [], isPaused: false }],
     ['/v1/ring', { meta: ['n1', 'n2', 'n3'] }],
     ['/v1/settings', { node: expect.objectContaining({ prefix: 'kv' }) }],
-    ['/v1/events?limit=1', { events: [{ epoch: 1, at: 1, by: 'genesis', what: 'the cluster is created', move: null }], older: 1 }],
+    ['/v1/events?limit=1', {
+      events: [{ epoch: 1, at: 1, by: 'genesis', what: 'the cluster is created', move: null }], older: null, oldest: 1,
+    }],
   ])('%s is answered with its epoch and how sure it is', async (path, expected) => {
     const { status, type, body } = await open().ask('GET', path)
     expect([status, type]).toEqual([200, expect.stringMatching(/^application\/json/)])
     expect(body).toMatchObject({ epoch: 1, consistency: 'linearizable', ...expected })
+  })
+
+  test('about events is told which are forgotten, and of no older ones that are not there', async () => {
+    const { world, ask } = open()
+    const event = (epoch: number) => ({ epoch, at: epoch, by: 'ada', what: `event ${epoch}`, request: '', move: 0 })
+    world.state = { ...world.state, epoch: 7, history: [5, 6, 7].map(event) }
+    const page = async (query: string) => {
+      const { events, older, oldest } = (await ask('GET', `/v1/events?${query}`)).body as EventsAnswer
+      return [events.map(({ epoch }) => epoch), older, oldest]
+    }
+    expect(await page('limit=2')).toEqual([[7, 6], 6, 5])
+    expect(await page('limit=2&before=6')).toEqual([[5], null, 5])
+    expect(await page('limit=1&before=6')).toEqual([[5], null, 5])
+    expect(await page('limit=2&before=3')).toEqual([[], null, 5])
   })
 
   test('is answered from the own map when no leader can be reached, but for the history, which nobody else has', async () => {

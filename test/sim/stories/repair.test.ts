@@ -8,6 +8,7 @@ import { must } from '../../../actors/kernel/assert.ts'
 import { generationOf, nodeOf } from '../../../topology/ids.ts'
 import { harm } from '../../../sim/atlas.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
+import { emptyImage } from '../../../storage/memoryFileSystem.ts'
 import { putBackOldCopy, tellStory } from '../story.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Machine } from '../../../sim/cluster.ts'
@@ -151,6 +152,21 @@ test('an old data directory that is put back is replaced under new ids, and prom
   const isNew = (replica: ReplicaId): boolean => nodeOf(replica) === victim.id && generationOf(replica) > 1
   const isReplaced = (): boolean => stateOf(story).shards[0]?.replicas.some(isNew) === true
   story.until('its replica of the shard is new and well', () => !isQuarantined(victim) && isReplaced(), REPAIRED_MS)
+  expect(story.get('k')).toBe('new9')
+  story.end()
+})
+
+/** Nobody can do so through the command line: an empty directory has no genesis, and a new one gets no member's name (joinCluster.ts). */
+test('a disk that was wiped gives no replica of its node the vote it had: they are refused, and replaced under new ids', () => {
+  const story = tellStory(929)
+  for (let i = 0; i < 10; i += 1) story.put('k', `new${i}`)
+  const victim = must(story.followers().find((machine) => !leadsMeta(machine)), 'a follower')
+  story.losePower(victim)
+  victim.disk.restore(emptyImage)
+  harm(victim, story.simulation.watch.newestMap())
+  story.start(victim)
+  story.until('it is told that it has forgotten', () => isQuarantined(victim))
+  untilRepaired(story, victim)
   expect(story.get('k')).toBe('new9')
   story.end()
 })
