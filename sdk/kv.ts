@@ -180,7 +180,8 @@ const missing = (value: number | undefined, what: string): Promise<never> | null
 const valueProblem = (client: Client, value: Uint8Array | undefined): ShardKvError | null => {
   if (value === undefined) return null
   const bytesMax = Math.min(VALUE_BYTES_MAX, byteBudget(client.maxPayloadBytes()).valueBytesMax)
-  return value.length <= bytesMax ? null : new TooLargeError(`The value has ${value.length} bytes: the limit is ${bytesMax}.`)
+  if (value.length <= bytesMax) return null
+  return new TooLargeError(`The value has ${value.length} bytes: the limit is ${bytesMax}. Split it over several keys.`)
 }
 
 const INT64_MIN = -(2n ** 63n)

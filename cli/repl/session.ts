@@ -4,7 +4,7 @@
  */
 
 import { CliError, ExitCode } from '../exit.ts'
-import { colorsFor } from '../output.ts'
+import { messageColorsFor } from '../output.ts'
 import { completeLine } from './complete.ts'
 import { HISTORY_LINES_MAX, historyPath, openHistory } from './history.ts'
 import { splitLine } from './words.ts'
@@ -104,7 +104,7 @@ const runCommand = (running: Running, args: readonly string[]): Promise<number> 
     endsValues: true,
     connect: async () => ({ ...bus, close: () => {} }),
     print: async (data) => { if (!isAbandoned) await io.print(data) },
-    say: (text) => { if (!isAbandoned) io.say(text.replace(/^shardkv: /, colorsFor(io).red('error: '))) },
+    say: (text) => { if (!isAbandoned) io.say(text.replace(/^shardkv: /, messageColorsFor(io).red('error: '))) },
     readInput: async () => {
       throw new CliError(ExitCode.usage, '-x reads standard input, which is the prompt here: give the value itself')
     },
@@ -117,7 +117,7 @@ const runCommand = (running: Running, args: readonly string[]): Promise<number> 
 })
 
 const complain = (io: CliIo, reason: string): number => {
-  io.say(`${colorsFor(io).red('error:')} ${reason}\n`)
+  io.say(`${messageColorsFor(io).red('error:')} ${reason}\n`)
   return ExitCode.usage
 }
 

@@ -158,6 +158,21 @@ describe('a session', () => {
     expect((await ended).out).toBe('1\nAda\n')
   })
 
+  test('has the lines of earlier ones under the arrow keys', async () => {
+    const historyFile = join(folder, 'recalled')
+    writeFileSync(historyFile, 'get older\nget newest\n')
+    const { type, shows, ended, cluster } = openSession(fakeStore().answer, { historyFile })
+    await shows('fake> ')
+    type('\u001B[A\u001B[A')
+    await shows('get older')
+    type('\r')
+    await until(() => cluster.requests.length === 1, 'the recalled line ran')
+    type(CTRL_D)
+    await ended
+    expect(cluster.requests[0]?.subject).toBe('kv.get.older')
+    expect(readFileSync(historyFile, 'utf8')).toBe('get older\nget newest\nget older\n')
+  })
+
   test('whose process is told to end, or whose terminal is closed, keeps its lines', async () => {
     const historyFile = join(folder, 'killed')
     const { type, shows, ended, cluster, kill } = openSession(fakeStore().answer, { historyFile })
