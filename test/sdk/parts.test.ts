@@ -26,6 +26,7 @@ describe('a key', () => {
     ['nothing', '', undefined, 'INVALID'], ['a brace without its partition', '{x', undefined, 'INVALID'],
     ['an empty partition', 'k', '', 'INVALID'], ['a partition with a brace', 'k', 'a}b', 'INVALID'],
     ['more than 1,024 bytes', 'x'.repeat(1_025), undefined, 'TOO_LARGE'],
+    ['half a character', 'a\ud83d', undefined, 'INVALID'], ['a partition with half a character', 'k', '\ude00', 'INVALID'],
   ])('of %s is refused', (_what, key, partition, code) => {
     expect(nameOf(key, partition)).toMatchObject({ ok: false, error: { code, definite: true } })
   })
@@ -47,6 +48,11 @@ describe('a codec', () => {
     }))
   })
 
+  test('gives back a text that begins with a byte order mark, and reads JSON that others wrote with one', () => {
+    expect(text.decode(text.encode('\ufeffAda'))).toBe('\ufeffAda')
+    expect(json().decode(text.encode('\ufeff{"name":"Ada"}'))).toEqual({ name: 'Ada' })
+  })
+
   test('keeps no view of the network\'s buffer', () => {
     const view = Uint8Array.of(1, 2)
     const value = bytes.decode(view)
@@ -57,6 +63,7 @@ describe('a codec', () => {
   test('refuses what it can not mean', () => {
     expect(() => bytes.encode('text' as unknown as Uint8Array)).toThrow(/withCodec/)
     expect(() => text.encode(5 as unknown as string)).toThrow(/string/)
+    expect(() => text.encode('cut here: \ud83d')).toThrow(/half of a surrogate pair/)
     expect(() => json().encode(undefined)).toThrow(/JSON/)
     expect(() => text.decode(Uint8Array.of(0xff))).toThrow(/encoded data/)
   })
