@@ -30,6 +30,8 @@ export interface RoutingVerdict {
   readonly routing: Routing
   /** One line for the log when something is wrong or unknown. */
   readonly finding?: string
+  /** False: no probe came back. */
+  readonly isHeard?: boolean
 }
 
 /** Calls `done` once, after at most ROUND_MS * ROUNDS_MAX. Unknown counts as `gateway`: nodes then forward. */
@@ -59,7 +61,8 @@ export const checkRouting = (check: RoutingCheck, done: (verdict: RoutingVerdict
   ]
   const startRound = (round: number): void => {
     if (round === ROUNDS_MAX) {
-      finish({ routing: 'gateway', finding: 'no routing probe came back: the broker lets this user neither publish nor hear them' })
+      const finding = 'no routing probe came back: the broker lets this user neither publish nor hear them'
+      finish({ routing: 'gateway', finding, isHeard: false })
       return
     }
     for (const token of tokens) from.publish(`${prefix}.${ROUTING_CHECK_OP}.${token}`, new Uint8Array(0))

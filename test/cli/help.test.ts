@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { shapesOf } from '../../cli/completion/shape.ts'
+import { commandFirst, everyCommand } from '../../cli/leadingFlags.ts'
 import { buildProgram } from '../../cli/program.ts'
+import { splitLine } from '../../cli/repl/words.ts'
 import { helpText } from '../../gateway/help.ts'
 import { fakeTerminal } from './fakes.ts'
 
@@ -41,6 +43,30 @@ describe.each(commands.map((command) => [command.name, command] as const))('shar
   test('says of every flag what it is for', () => {
     for (const flag of flags) expect(flag.description).toMatch(/.{8}/)
   })
+})
+
+/** What stands behind `$ shardkv` in a help: no pipes, no redirections, each command of several. */
+const examplesIn = (help: string): readonly string[] => [...help.matchAll(/\$ (?:source <\()?(shardkv .*)/g)]
+  .flatMap(([, line = '']) => line.split(/ (?:&&|\|) /))
+  .filter((line) => line.startsWith('shardkv '))
+  .map((line) => line.replace(/ [<>] .*$/, '').replace(/^shardkv /, '').replace(/\)$/, ''))
+
+test('every example of every help can be typed as it stands: its command, its flags and its arguments are there', async () => {
+  const places = ['', ...all.filter((shape) => shape.commands.length > 0).map(({ name }) => name), ...commands.map(({ name }) => name)]
+  const helps = await Promise.all(places.map(async (name) => (await terminal.run(...name.split(' ').filter(Boolean), '--help')).out))
+  expect(helps.filter((help) => examplesIn(help).length === 0)).toEqual([])
+  const examples = [...new Set(helps.flatMap(examplesIn))]
+  expect(examples.length).toBeGreaterThan(60)
+  for (const example of examples) {
+    const program = buildProgram(fakeTerminal(null).io, [])
+    let ran = 0
+    for (const command of everyCommand(program)) if (command.commands.length === 0) command.action(() => { ran += 1 })
+    const split = splitLine(example)
+    const words = split.ok ? split.words : []
+    await program.parseAsync([...commandFirst(words, program, true)], { from: 'user' })
+      .catch((error: unknown) => { throw new Error(`"shardkv ${example}" can not be typed`, { cause: error }) })
+    expect([example, ran]).toEqual([example, 1])
+  }
 })
 
 test('kv.help fits 100 columns and names every operation and header of the prefix', () => {
