@@ -246,7 +246,7 @@ const join = (running: Running): void => {
   const { parts, options, live } = running
   if (parts === null) return
   const { boot, ports, settings, genesis, startedAtMs } = options
-  const { clock, bus, doorsBus, controlBus } = ports
+  const { clock, bus, controlBus } = ports
   running.ticker = createTicker(clock, settings.tickMs, (tick) => onTick(running, tick))
   running.twinCheck = createTwinCheck({
     ...questionOf(running.options), inboxPrefix: `${settings.ownInboxPrefix}.`,

@@ -110,7 +110,7 @@ const inTerminal = [
   'zpty -n -w shell $\'\\C-u\'"shardkv --tlsfirst --prefix mine nats-c"$\'\\t\'',
   'await nats-config || exit 8',
   'zpty -n -w shell $\'\\C-u\'"shardkv --servers nats://h --consis"$\'\\t\'',
-  'await --consistency || exit 9',
+  'await tency || exit 9',
   'zpty -n -w shell $\'\\C-u\'"shardkv --consistency sta"$\'\\t\'',
   'await stale || exit 10',
   'zpty -n -w shell $\'\\C-u\'"shardkv --admin http://h:1 member --admin http://h:1 acti"$\'\\t\'',

@@ -53,7 +53,8 @@ const examplesIn = (help: string): readonly string[] => [...help.matchAll(/\$ (?
 
 test('every example of every help can be typed as it stands: its command, its flags and its arguments are there', async () => {
   const places = ['', ...all.filter((shape) => shape.commands.length > 0).map(({ name }) => name), ...commands.map(({ name }) => name)]
-  const helps = await Promise.all(places.map(async (name) => (await terminal.run(...name.split(' ').filter(Boolean), '--help')).out))
+  const helps: string[] = []
+  for (const name of places) helps.push((await terminal.run(...name.split(' ').filter(Boolean), '--help')).out)
   expect(helps.filter((help) => examplesIn(help).length === 0)).toEqual([])
   const examples = [...new Set(helps.flatMap(examplesIn))]
   expect(examples.length).toBeGreaterThan(60)

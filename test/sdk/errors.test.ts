@@ -197,6 +197,8 @@ const operations: Readonly<Record<string, Perform>> = {
 describe.each(Object.entries(operations))('%s', (_name, perform) => {
   test('ends when its time is over, and 50 ms later at most', async () => {
     const world = await openWorld()
+    // So that the session is there: its opening has a time of its own.
+    await world.settled(world.kv.put(key, '1'))
     world.behave(() => 'lose')
     const askedAt = world.clock.now()
     expect(await failureOf(world, perform(world, { timeoutMs: 400 }))).toMatchObject({ code: 'TIMEOUT' })
