@@ -45,11 +45,11 @@ describe.each(commands.map((command) => [command.name, command] as const))('shar
   })
 })
 
-/** What stands behind `$ shardkv` in a help: no pipes, no redirections, each command of several. */
+/** What stands behind `$ shardkv` in a help: no pipes, redirections and remarks, each command of several. */
 const examplesIn = (help: string): readonly string[] => [...help.matchAll(/\$ (?:source <\()?(shardkv .*)/g)]
   .flatMap(([, line = '']) => line.split(/ (?:&&|\|) /))
   .filter((line) => line.startsWith('shardkv '))
-  .map((line) => line.replace(/ [<>] .*$/, '').replace(/^shardkv /, '').replace(/\)$/, ''))
+  .map((line) => line.replace(/ +# .*$/, '').replace(/ [<>] .*$/, '').replace(/^shardkv /, '').replace(/\)$/, ''))
 
 test('every example of every help can be typed as it stands: its command, its flags and its arguments are there', async () => {
   const places = ['', ...all.filter((shape) => shape.commands.length > 0).map(({ name }) => name), ...commands.map(({ name }) => name)]

@@ -3,12 +3,15 @@
  * evidence that a test can not make is in test/cli/doctor.test.ts.
  */
 
-import { connect, createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { serverConfig } from '../../bus/natsConfig.ts'
 import { must } from '../../actors/kernel/assert.ts'
+import { VALUE_BYTES_MAX } from '../../actors/shard/operation.ts'
 import { isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
+import { connect, resultsOf } from '../../sdk/index.ts'
+import { shardOf } from '../../topology/hash.ts'
 import { flipBit } from '../support/flipBit.ts'
 import { until } from '../support/until.ts'
 import type { AddressInfo } from 'node:net'
@@ -20,6 +23,11 @@ const TEST_MS_MAX = 180_000
 const SEEN_MS_MAX = 90_000
 const SHARDS = 4
 const PREFIX = 'kv'
+/** So many values as these, one for each shard at a time, are more than the small disk. */
+const SEGMENT_VALUES_MAX = 100
+/** A key of each shard. */
+const shardKeys = Array.from({ length: SHARDS }, (_, shard) =>
+  must(Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => shardOf(key, SHARDS) === shard), 'one of a hundred'))
 
 interface Finding {
   readonly check: string
@@ -84,6 +92,9 @@ const writing = (cluster: TestCluster): (() => Promise<void>) => {
   }
 }
 
+/** What the broker says of itself, as one of a version with known holes says it. */
+const older = (line: string): string => line.replace(/"version":"[^"]*"/, '"version":"2.10.0"')
+
 describe('on nodes that have what a test orders', () => {
   let cluster: TestCluster
   let stopWriting = async (): Promise<void> => {}
@@ -93,14 +104,13 @@ describe('on nodes that have what a test orders', () => {
 
   test('a broker with known holes', async () => {
     const relay = createServer((client) => {
-      const broker = connect(cluster.broker.port, '127.0.0.1')
+      const broker = createConnection(cluster.broker.port, '127.0.0.1')
       for (const [from, to] of [[client, broker], [broker, client]] as const) {
         from.on('error', () => to.destroy()).on('close', () => to.destroy())
       }
       client.pipe(broker)
-      broker.once('data', (greeting: Buffer) => {
-        client.write(greeting.toString('latin1').replace(/"version":"[^"]*"/, '"version":"2.10.0"'), 'latin1')
-        broker.pipe(client)
+      broker.on('data', (bytes: Buffer) => {
+        client.write(bytes.toString('latin1').replaceAll(/^INFO .*$/gm, older), 'latin1')
       })
     })
     await new Promise<void>((resolve) => { relay.listen(0, '127.0.0.1', resolve) })
@@ -146,7 +156,7 @@ describe('on nodes that have what a test orders', () => {
 
   test('a majority that is gone: no leader, no answer to a read, and who is missing', async () => {
     for (const name of [n2, n3]) await cluster.kill(nodeOf(cluster, name))
-    await finds(cluster, { check: 'leaders', level: 'problem', found: /none for shard 0/ })
+    await finds(cluster, { check: 'leaders', level: 'problem', found: /none for shards 0, 1, 2, 3/ })
     const { code, findings } = await visit(cluster)
     expect([code, findings.get('nodes'), findings.get('access')]).toMatchObject([
       1, { level: 'problem', found: 'n2, n3 of 3 do not answer' }, { level: 'problem', found: /^a read is answered with "/ },
@@ -179,8 +189,8 @@ describe('on a broker and a disk of their own', () => {
     })
   }, TEST_MS_MAX)
   afterAll(async () => {
-    await cluster.stop()
     disk?.unmount()
+    await cluster.stop()
   }, TEST_MS_MAX)
 
   const routed = (routing: string) => (reports: readonly NodeReport[]): boolean =>
@@ -191,9 +201,9 @@ describe('on a broker and a disk of their own', () => {
     await cluster.broker.reconfigure((port) => serverConfig({ host: '127.0.0.1', port, prefix: PREFIX, shardCount: SHARDS * 2 }))
     await cluster.until('the nodes know', routed('mismatch'))
     await finds(cluster, { check: 'routing', level: 'problem', found: /another shard count/ })
-    const config = await cluster.cli('nats-config', '--shards', String(SHARDS)).ended
-    expect((await visit(cluster)).findings.get('routing')?.cure).toContain(`nats-config --shards ${SHARDS} --prefix kv`)
-    await cluster.broker.reconfigure((port) => `listen: "127.0.0.1:${port}"\n${config.out}`)
+    expect((await visit(cluster)).findings.get('routing')?.cure).toContain(`"shardkv nats-config --shards ${SHARDS} --prefix kv"`)
+    const printed = await cluster.cli('nats-config', '--shards', String(SHARDS), '--port', String(cluster.broker.port)).ended
+    await cluster.broker.reconfigure(() => printed.out)
     await cluster.until('the nodes know', routed('broker'))
     await finds(cluster, { check: 'routing', level: 'ok', found: /each of 4 shards to its leader/ })
   }, TEST_MS_MAX)
@@ -211,11 +221,16 @@ describe('on a broker and a disk of their own', () => {
   test('a disk with little room, and one that is full', async () => {
     await finds(cluster, { check: 'disk space', level: 'problem', found: /nearly full on n1: n1 [\d.]+ MiB free/ })
     must(disk, 'it is mounted').fill(65_536)
-    const stopWriting = writing(cluster)
+    const kv = await connect({ servers: cluster.url, timeoutMs: 60_000 })
+    const big = new Uint8Array(VALUE_BYTES_MAX)
+    const isFull = async (): Promise<boolean> => (await cluster.reports()).some(({ node }) => node.diskFull)
+    // The segments that it has are filled first.
+    for (let i = 0; i < SEGMENT_VALUES_MAX && !await isFull(); i += 1) await kv.mput(shardKeys.map((key) => [key, big] as const))
     await finds(cluster, { check: 'disk space', level: 'problem', found: /^full on n1: writes are refused$/ })
     must(disk, 'it is mounted').free()
     await finds(cluster, { check: 'disk space', level: 'problem', found: /nearly full on n1/ })
-    await stopWriting()
+    expect(resultsOf(await kv.mput(shardKeys.map((key) => [key, new Uint8Array(1)] as const)))).toHaveLength(SHARDS)
+    await kv.close()
   }, TEST_MS_MAX)
 
   test('a log that does not read back', async () => {
