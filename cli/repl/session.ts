@@ -4,6 +4,7 @@
  */
 
 import { CliError, ExitCode } from '../exit.ts'
+import { otherName } from '../otherNames.ts'
 import { messageColorsFor } from '../output.ts'
 import { completeLine } from './complete.ts'
 import { HISTORY_LINES_MAX, historyPath, openHistory } from './history.ts'
@@ -71,9 +72,14 @@ const runLine = async (running: Running, words: readonly string[]): Promise<numb
   if (name === undefined || name.startsWith('#')) return 0
   if (name === 'help') return help(session, rest[0])
   const command = session.commands.find((one) => one.name === name)
-  if (command === undefined) return complain(session.io, `"${name}" is no command here; "help" lists them`)
+  if (command === undefined) return complain(session.io, unknownText(name))
   if (command.values[0]?.name === 'key' && rest[0] !== undefined && keys.size < KEYS_MAX) keys.add(rest[0])
   return runCommand(running, [name, ...defaultsFor(command, session.defaults), ...rest])
+}
+
+const unknownText = (name: string): string => {
+  const here = otherName(name)
+  return here === null ? `"${name}" is no command here; "help" lists them` : `"${name}" is "${here}" here; "help ${here}" tells more`
 }
 
 const defaultsFor = ({ flags }: CommandShape, defaults: Readonly<Record<string, string>>): readonly string[] =>

@@ -4,9 +4,10 @@ import { describe, expect, test } from '@jest/globals'
 import { shapesOf } from '../../cli/completion/shape.ts'
 import { commandFirst, everyCommand } from '../../cli/leadingFlags.ts'
 import { buildProgram } from '../../cli/program.ts'
+import { otherName } from '../../cli/otherNames.ts'
 import { splitLine } from '../../cli/repl/words.ts'
 import { helpText } from '../../gateway/help.ts'
-import { fakeTerminal } from './fakes.ts'
+import { fakeCluster, fakeTerminal } from './fakes.ts'
 
 const terminal = fakeTerminal(null)
 const all = shapesOf(buildProgram(terminal.io, [])).filter(({ name }) => name !== 'help')
@@ -68,6 +69,23 @@ test('every example of every help can be typed as it stands: its command, its fl
       .catch((error: unknown) => { throw new Error(`"shardkv ${example}" can not be typed`, { cause: error }) })
     expect([example, ran]).toEqual([example, 1])
   }
+})
+
+test('what other programs call a command is told by its name here, at the shell and at the prompt', async () => {
+  for (const [there, here] of [['set', 'put'], ['delete', 'del'], ['expire', 'touch'], ['nodes', 'member list'], ['health', 'doctor']]) {
+    const { code, err } = await fakeTerminal(null).run(there ?? '', 'k', 'v')
+    expect([code, err]).toEqual([2, `shardkv: "${there}" is "${here}" here; "shardkv ${here} --help" shows how\n`])
+    expect(commands.map(({ name }) => name)).toContain(here)
+  }
+  const lines = ['set k v']
+  const openPrompt = () => ({ ask: async () => lines.shift() ?? null, close: () => {} })
+  const atPrompt = await fakeTerminal(fakeCluster(() => 'timeout'), { openPrompt }).run('repl')
+  expect(atPrompt).toMatchObject({ code: 2, err: expect.stringContaining('error: "set" is "put" here; "help put" tells more\n') })
+  expect(commands.filter(({ name }) => otherName(name) !== null)).toEqual([])
+})
+
+test('the help of all has no group of leftovers', async () => {
+  expect((await fakeTerminal(null).run('--help')).out).toMatch(/This program:\n(?: {2}.*\n)*? {2}help \[command\]/)
 })
 
 test('kv.help fits 100 columns and names every operation and header of the prefix', () => {
