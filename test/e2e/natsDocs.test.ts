@@ -109,7 +109,7 @@ describe('the programs of docs/NATS.md print what the page says', () => {
     const once = await raw('kv.incr.twice', '5', '-H', 'Kv-Request-Id:doc-1')
     expect(await raw('kv.incr.twice', '5', '-H', 'Kv-Request-Id:doc-1')).toBe(once)
   }, TEST_MS_MAX)
-})
+});
 
 (nats === null ? describe.skip : describe)('nats micro', () => {
   const micro = async (...args: readonly string[]): Promise<string> => {
