@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect } from 'nats'
 import { must } from '../../actors/kernel/assert.ts'
-import { isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
+import { CLUSTER, isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { settledKv } from '../support/kv.ts'
 import { GO_MODULE, hasGoClient, natsCommand, pythonEnvironment } from '../support/natsClients.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
@@ -122,12 +122,16 @@ describe('the programs of docs/NATS.md print what the page says', () => {
     const bus = await cluster.connect('test/client')
     for (let i = 0; i < 8; i += 1) expect((await settledKv(bus, `kv.put.shown-${i}`, 'x', { 'Kv-Request-Id': `s${i}` })).status).toBe('OK')
     bus.close()
-    const [listed, pinged, told, counted] = [await micro('ls'), await micro('ping', 'shardkv'), await micro('info', 'shardkv'),
-      await micro('stats', 'shardkv')]
-    expect(listed.match(/\bshardkv\b/g)?.length).toBeGreaterThanOrEqual(cluster.members.length)
-    expect(pinged.match(/\bshardkv\b/g)?.length).toBeGreaterThanOrEqual(cluster.members.length)
-    for (const subject of ['kv.get.>', 'kv.put.>', 'kv.del.>', 'kv.incr.>']) expect(told).toContain(subject)
-    expect(counted).toMatch(/put/)
+    const [listed, pinged, counted] = [await micro('ls'), await micro('ping', 'shardkv'), await micro('stats', 'shardkv')]
+    for (const member of cluster.members) {
+      for (const shown of [listed, pinged, counted]) expect(shown).toContain(`${member}-${CLUSTER}`)
+    }
+    expect(listed).toMatch(/shardkv .* Linearizable, durable, sharded/)
+    const puts = [...counted.matchAll(/│ put +│ ([\d,]+)/g)].map(([, count = '']) => Number(count.replaceAll(',', '')))
+    expect(puts).toHaveLength(cluster.members.length)
+    expect(puts.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(8)
+    const told = await micro('info', 'shardkv')
+    for (const subject of ['kv.get.>', 'kv.put.>', 'kv.del.>', 'kv.incr.>']) expect(told).toContain(`Subject: ${subject}`)
   }, TEST_MS_MAX)
 })
 
