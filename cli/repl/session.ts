@@ -68,13 +68,23 @@ export const runRepl = async (session: ReplSession): Promise<number> => {
 
 const runLine = async (running: Running, words: readonly string[]): Promise<number> => {
   const { session, keys } = running
-  const [name, ...rest] = words
+  const [name, ...rest] = withCommandFirst(words, session.commands)
   if (name === undefined || name.startsWith('#')) return 0
   if (name === 'help') return help(session, rest[0])
   const command = session.commands.find((one) => one.name === name)
   if (command === undefined) return complain(session.io, unknownText(name))
   if (command.values[0]?.name === 'key' && rest[0] !== undefined && keys.size < KEYS_MAX) keys.add(rest[0])
   return runCommand(running, [name, ...defaultsFor(command, session.defaults), ...rest])
+}
+
+/** `-w json get k` is `get -w json k`, as at the shell (leadingFlags.ts). */
+const withCommandFirst = (words: readonly string[], commands: readonly CommandShape[]): readonly string[] => {
+  const flags = [...commands, ...commands.flatMap((command) => command.commands)].flatMap((command) => command.flags)
+  const takesValue = (word: string): boolean => flags.some(({ names, takes }) => takes !== null && names.includes(word))
+  let at = 0
+  while (words[at]?.startsWith('-') === true) at += takesValue(words[at] ?? '') ? 2 : 1
+  const name = words[at]
+  return name === undefined ? words : [name, ...words.slice(0, at), ...words.slice(at + 1)]
 }
 
 const unknownText = (name: string): string => {

@@ -230,6 +230,16 @@ describe('a session', () => {
     expect(err).toBe('error: there is no such key\nshardkv: not every line succeeded\n')
   })
 
+  test('takes flags before the command, as the shell does', async () => {
+    const { type, finish, ended, cluster } = openSession(fakeStore().answer, { isInputTty: false })
+    type('put a 1\n-w json get a\n--partition p --write-out=json put k v\n-w json\n')
+    finish()
+    const { code, out, err } = await ended
+    expect([code, out]).toEqual([2, expect.stringMatching(/^1\n\{"key":"a",.*"value":"1"\}\n\{"key":"\{p\}k",.*\}\n$/)])
+    expect(err).toContain('error: "-w" is no command here')
+    expect(cluster.requests.map(({ subject }) => subject)).toEqual(['kv.put.a', 'kv.get.a', 'kv.put.p.k'])
+  })
+
   test('-x makes no sense at a prompt, and says so', async () => {
     const { type, finish, ended } = openSession(fakeStore().answer, { isInputTty: false })
     type('put a -x\n')
