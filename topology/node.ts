@@ -26,7 +26,7 @@ import { connectionsOf, createGapsWatch, readinessOf } from './readiness.ts'
 import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
-import { checkRouting } from './routingCheck.ts'
+import { checkRouting, isNews } from './routingCheck.ts'
 import { statusAnswer } from './statusAnswer.ts'
 import { createTwinCheck } from './twinCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
@@ -299,9 +299,9 @@ const askForRouting = (running: Running): void => {
   })
 }
 
-const noteRouting = (running: Running, { routing, finding, isHeard = true }: RoutingVerdict): void => {
-  // Nothing came back, since the broker was away, say: what was known holds.
-  if (running.isRoutingKnown && (!isHeard || routing === running.routing)) return
+const noteRouting = (running: Running, verdict: RoutingVerdict): void => {
+  if (!isNews(running.isRoutingKnown ? running.routing : null, verdict)) return
+  const { routing, finding } = verdict
   running.routing = routing
   const { bus, log } = running.options.ports
   const fields = { actor: 'node', routing, broker_version: bus.status().server.version }

@@ -34,6 +34,10 @@ export interface RoutingVerdict {
   readonly isHeard?: boolean
 }
 
+/** Whether it changes what was known. Once something was, a check that heard nothing tells of a broker that is away, and of no mapping. */
+export const isNews = (known: Routing | null, { routing, isHeard = true }: RoutingVerdict): boolean =>
+  known === null || (isHeard && routing !== known)
+
 /** Calls `done` once, after at most ROUND_MS * ROUNDS_MAX. Unknown counts as `gateway`: nodes then forward. */
 export const checkRouting = (check: RoutingCheck, done: (verdict: RoutingVerdict) => void): void => {
   const { from, to, prefix, shardCount } = check
