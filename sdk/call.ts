@@ -172,7 +172,7 @@ const nothing = new Uint8Array(0)
 /** An earlier copy of the write may have happened although this one was refused. */
 const refusalOf = (call: Call, { status, definite, message = '' }: OperationResult): ShardKvError => {
   const details = { definite: definite === true && !call.isUncertain }
-  const text = call.isUncertain ? `${message} An earlier attempt may have happened: ${READ_FIRST}` : message
+  const text = call.isUncertain ? `${message} An earlier attempt may have happened: ${READ_FIRST}`.trimStart() : message
   if (status === 'TOO_LARGE') return new TooLargeError(text, details)
   if (status === 'NO_SPACE') return new NoSpaceError(text, details)
   if (status === 'INVALID') return new InvalidError(text, details)

@@ -72,7 +72,7 @@ const runLine = async (running: Running, words: readonly string[]): Promise<numb
   if (name === undefined || name.startsWith('#')) return 0
   if (name === 'help') return help(session, rest[0])
   const command = session.commands.find((one) => one.name === name)
-  if (command === undefined) return complain(session.io, unknownText(name))
+  if (command === undefined) return complain(session.io, unknownText(name, session.commands))
   if (command.values[0]?.name === 'key' && rest[0] !== undefined && keys.size < KEYS_MAX) keys.add(rest[0])
   return runCommand(running, [name, ...defaultsFor(command, session.defaults), ...rest])
 }
@@ -87,9 +87,10 @@ const withCommandFirst = (words: readonly string[], commands: readonly CommandSh
   return name === undefined ? words : [name, ...words.slice(0, at), ...words.slice(at + 1)]
 }
 
-const unknownText = (name: string): string => {
+const unknownText = (name: string, commands: readonly CommandShape[]): string => {
   const here = otherName(name)
-  return here === null ? `"${name}" is no command here; "help" lists them` : `"${name}" is "${here}" here; "help ${here}" tells more`
+  const isHere = here !== null && commands.some((command) => command.name === here.split(' ')[0])
+  return isHere ? `"${name}" is "${here}" here; "help ${here}" tells more` : `"${name}" is no command here; "help" lists them`
 }
 
 const defaultsFor = ({ flags }: CommandShape, defaults: Readonly<Record<string, string>>): readonly string[] =>

@@ -77,10 +77,11 @@ test('what other programs call a command is told by its name here, at the shell 
     expect([code, err]).toEqual([2, `shardkv: "${there}" is "${here}" here; "shardkv ${here} --help" shows how\n`])
     expect(commands.map(({ name }) => name)).toContain(here)
   }
-  const lines = ['set k v']
+  const lines = ['server', 'set k v']
   const openPrompt = () => ({ ask: async () => lines.shift() ?? null, close: () => {} })
   const atPrompt = await fakeTerminal(fakeCluster(() => 'timeout'), { openPrompt }).run('repl')
   expect(atPrompt).toMatchObject({ code: 2, err: expect.stringContaining('error: "set" is "put" here; "help put" tells more\n') })
+  expect(atPrompt.err).toContain('error: "server" is no command here; "help" lists them\n')
   expect(commands.filter(({ name }) => otherName(name) !== null)).toEqual([])
 })
 
