@@ -6,6 +6,7 @@ import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { isCredentials, seedIn } from '../bus/credentials.ts'
 import { isInboxPrefix } from '../bus/inboxPrefix.ts'
 import { connectNats } from '../bus/nats.ts'
+import { refusedConnection } from '../bus/refusedConnection.ts'
 import { prefixProblem } from '../bus/subjects.ts'
 import { createClient } from './client.ts'
 import { bytes, codecProblem } from './codec.ts'
@@ -182,11 +183,18 @@ const openBus = async (options: ConnectOptions & Pick<Place, 'servers'>): Promis
 }
 
 const refusalOf = (cause: unknown, servers: readonly string[]): ShardKvError => {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  const text = `No broker at ${servers.join(', ')} accepts the connection: ${why}.`
+  const { about, reason } = refusedConnection(cause)
+  const where = servers.join(', ')
+  const text = `No broker at ${where} accepts the connection: ${reason}.`
   const details = { definite: true, cause }
-  if (/authoriz|authentic/i.test(why)) return new UnauthorizedError(`${text} Check user, password, token or creds.`, details)
-  return new UnavailableError(`${text} Is nats-server running there?`, details)
+  switch (about) {
+    case 'login': return new UnauthorizedError(`${text} Check user, password, token or creds.`, details)
+    case 'tls': {
+      const advice = 'Check the option tls: ca or caFile is who vouches for the broker, cert and key who this client is.'
+      return new UnavailableError(`No TLS with the broker at ${where} (${reason}). ${advice}`, details)
+    }
+    case 'broker': return new UnavailableError(`${text} Is nats-server running there?`, details)
+  }
 }
 
 interface Patience<Result> extends Pick<Place, 'servers'> {
