@@ -5,6 +5,7 @@
 
 import { resolve } from 'node:path'
 import { parseBrokerUrls } from '../bus/brokerUrls.ts'
+import { isCredentials, seedIn } from '../bus/credentials.ts'
 import { CliError, ExitCode } from './exit.ts'
 import type { BrokerFlags } from './flags.ts'
 import type { BrokerLogin } from '../bus/brokerUrls.ts'
@@ -50,7 +51,7 @@ const loginOf = async (
   ...(natsPassword === undefined ? {} : { pass: natsPassword }),
   ...(natsToken === undefined ? {} : { token: natsToken }),
   ...(creds === undefined ? {} : { creds: await credsIn(creds, files) }),
-  ...(nkey === undefined ? {} : { nkeySeed: await seedIn(nkey, files) }),
+  ...(nkey === undefined ? {} : { nkeySeed: await nkeyIn(nkey, files) }),
 })
 
 /** The client library reads these files itself, anew for each connection: a certificate may be renewed while a node runs. */
@@ -88,18 +89,15 @@ const tlsFiles = [
 
 const credsIn = async (path: string, files: Pick<LocalFiles, 'readText'>): Promise<string> => {
   const text = await textIn('--creds', path, files)
-  if (/BEGIN NATS USER JWT/.test(text) && seedLine.test(text)) return text
+  if (isCredentials(text)) return text
   throw new CliError(ExitCode.usage, `${path}, named by --creds, holds no JWT and seed of a user; "nsc generate creds" writes such a file`)
 }
 
-const seedIn = async (path: string, files: Pick<LocalFiles, 'readText'>): Promise<string> => {
-  const [seed] = seedLine.exec(await textIn('--nkey', path, files)) ?? []
-  if (seed !== undefined) return seed
+const nkeyIn = async (path: string, files: Pick<LocalFiles, 'readText'>): Promise<string> => {
+  const seed = seedIn(await textIn('--nkey', path, files))
+  if (seed !== null) return seed
   throw new CliError(ExitCode.usage, `${path}, named by --nkey, holds no seed of a user, which begins with SU; "nk -gen user" writes one`)
 }
-
-/** Of a user's nkey: 58 digits of base 32. */
-const seedLine = /^SU[A-Z2-7]{56}$/m
 
 const textIn = async (name: string, path: string, files: Pick<LocalFiles, 'readText'>): Promise<string> => {
   const text = await files.readText(path).catch((error: NodeJS.ErrnoException) => {
@@ -112,7 +110,7 @@ const textIn = async (name: string, path: string, files: Pick<LocalFiles, 'readT
 /** As they were written and as they are sent; `broker` is what came of `flags`. */
 export const brokerSecrets = (flags: BrokerFlags, { creds, nkeySeed }: Broker): readonly string[] => [
   ...urlsOf(flags).secrets,
-  ...[flags.natsPassword, flags.natsToken, nkeySeed, seedLine.exec(creds ?? '')?.[0]].filter((secret) => secret !== undefined),
+  ...[flags.natsPassword, flags.natsToken, nkeySeed, seedIn(creds ?? '') ?? undefined].filter((secret) => secret !== undefined),
 ]
 
 const urlsOf = ({ servers }: BrokerFlags): Extract<ReturnType<typeof parseBrokerUrls>, { ok: true }> => {
@@ -120,12 +118,6 @@ const urlsOf = ({ servers }: BrokerFlags): Extract<ReturnType<typeof parseBroker
   if (!urls.ok) throw new CliError(ExitCode.usage, urls.reason)
   return urls
 }
-
-/** Nodes answer nowhere else (docs/SUBJECTS.md). */
-export const isInboxPrefix = (text: string): boolean =>
-  /^_INBOX(?:\.[^\s.*>]+)*$/.test(text) && text.length <= INBOX_PREFIX_LENGTH_MAX
-
-export const INBOX_PREFIX_LENGTH_MAX = 200
 
 /** A subject that only this process hears on. */
 export const inboxOf = ({ inboxPrefix }: Pick<Broker, 'inboxPrefix'>, id: string): string => `${inboxPrefix}.${id}`

@@ -1,8 +1,8 @@
 /**
  * Single-key requests over the bus, with retries: what `put`, `get`, `load` and the rest have in common.
  *
- * Reads may be repeated freely. A write is repeated under one request id, so it takes effect at most once within the dedup window
- *; a write without a request id is repeated only when it certainly did not happen. Waiting doubles from BACKOFF_MS_MIN to
+ * Reads may be repeated freely. A write is repeated under one request id, so it takes effect at most once within the dedup window;
+ * a write without a request id is repeated only when it certainly did not happen. Waiting doubles from BACKOFF_MS_MIN to
  * BACKOFF_MS_MAX, and is at least what the cluster asks for.
  */
 
@@ -75,7 +75,8 @@ export const createKvClient = (options: KvClientOptions): KvClient => ({
       const attempt = await attemptOnce(options.bus, subject, request, Math.ceil(left))
       if ('answer' in attempt && !isTransient(attempt.answer.status)) {
         const { answer } = attempt
-        const mayHave = mayHaveHappened && request.op !== 'get' && !isOfAllAttempts(answer.status)
+        if (request.op === 'get') return { kind: 'answered', answer: { ...answer, isDefinite: true } }
+        const mayHave = mayHaveHappened && !isOfAllAttempts(answer.status)
         return { kind: 'answered', answer: mayHave ? { ...answer, isDefinite: false } : answer }
       }
       mayHaveHappened ||= !isDefinite(attempt)

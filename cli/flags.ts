@@ -6,8 +6,8 @@
 
 import { InvalidArgumentError, Option } from 'commander'
 import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
+import { INBOX_PREFIX_LENGTH_MAX, isInboxPrefix } from '../bus/inboxPrefix.ts'
 import { prefixProblem } from '../bus/subjects.ts'
-import { INBOX_PREFIX_LENGTH_MAX, isInboxPrefix } from './broker.ts'
 import { ExitCode } from './exit.ts'
 import { heedNatsEnvironment } from './natsEnvironment.ts'
 import type { Command } from 'commander'

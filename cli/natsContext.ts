@@ -6,8 +6,8 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { splitBrokerUrls } from '../bus/brokerUrls.ts'
+import { isInboxPrefix } from '../bus/inboxPrefix.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
-import { isInboxPrefix } from './broker.ts'
 import { CliError, ExitCode } from './exit.ts'
 import type { BrokerFlags } from './flags.ts'
 

@@ -40,6 +40,11 @@ const headOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `
 export const tabbed = (rows: readonly (readonly (string | number)[])[]): string => rows.map((row) => row.join('\t')).join('\n')
 
 /** https://no-color.org: any value but the empty one turns colors off. */
-export const hasColor = (io: CliIo): boolean => io.isOutputTty && (io.env['NO_COLOR'] ?? '') === ''
+const mayColor = ({ env }: CliIo): boolean => (env['NO_COLOR'] ?? '') === ''
+
+export const hasColor = (io: CliIo): boolean => io.isOutputTty && mayColor(io)
 
 export const colorsFor = (io: CliIo): ReturnType<typeof pc.createColors> => pc.createColors(hasColor(io))
+
+/** Of messages: they may go elsewhere than the data. */
+export const messageColorsFor = (io: CliIo): ReturnType<typeof pc.createColors> => pc.createColors(io.isErrorTty && mayColor(io))

@@ -30,6 +30,7 @@ import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
 import { readSwitches } from './flags.ts'
 import { commandFirst } from './leadingFlags.ts'
+import { otherName } from './otherNames.ts'
 import type { CliIo } from './io.ts'
 
 /** Runs one command line (without program names); resolves with the exit code, never rejects. */
@@ -37,7 +38,10 @@ export const runCli = async (args: readonly string[], io: CliIo): Promise<number
   const printed: Promise<void>[] = []
   try {
     const program = buildProgram(io, printed)
-    await program.parseAsync([...commandFirst(args, program, io.terminal !== null)], { from: 'user' })
+    const words = commandFirst(args, program, io.terminal !== null)
+    const here = otherName(words[0] ?? '')
+    if (here !== null) throw new CliError(ExitCode.usage, `"${words[0]}" is "${here}" here; "shardkv ${here} --help" shows how`)
+    await program.parseAsync([...words], { from: 'user' })
     return ExitCode.ok
   } catch (error) {
     return reportFailure(io, error)
@@ -67,9 +71,11 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
       cancelCommand(io), eventsCommand(io), logCommand(io),
     ]),
     ...group('Running one:', [startCommand(io), initCommand(io), nodeCommand(io), natsConfigCommand(io)]),
-    ...group('This program:', [completionCommand(io), versionCommand(io)]),
+    ...group(OWN, [completionCommand(io), versionCommand(io)]),
   ]
   for (const command of commands) program.addCommand(command)
+  program.addHelpCommand(new Command('help').argument('[command]').description('shows the help of a command').helpOption(false)
+    .helpGroup(OWN))
   for (const command of [program, ...commands, ...commands.flatMap((one) => one.commands)]) {
     const name = fullNameOf(command)
     readSwitches(command)
@@ -80,6 +86,8 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   }
   return program
 }
+
+const OWN = 'This program:'
 
 /** `shardkv member drain`. */
 const fullNameOf = (command: Command): string =>

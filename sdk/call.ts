@@ -172,9 +172,11 @@ const nothing = new Uint8Array(0)
 /** An earlier copy of the write may have happened although this one was refused. */
 const refusalOf = (call: Call, { status, definite, message = '' }: OperationResult): ShardKvError => {
   const details = { definite: definite === true && !call.isUncertain }
-  if (status === 'TOO_LARGE') return new TooLargeError(message, details)
-  if (status === 'NO_SPACE') return new NoSpaceError(message, details)
-  return status === 'INVALID' ? new InvalidError(message, details) : new InternalError(`${status}: ${message}`, details)
+  const text = call.isUncertain ? `${message} An earlier attempt may have happened: ${READ_FIRST}`.trimStart() : message
+  if (status === 'TOO_LARGE') return new TooLargeError(text, details)
+  if (status === 'NO_SPACE') return new NoSpaceError(text, details)
+  if (status === 'INVALID') return new InvalidError(text, details)
+  return new InternalError(`${describe(call)} met a bug of the cluster, please report it: ${status}: ${text}`, details)
 }
 
 /**
@@ -199,8 +201,10 @@ export const blameOpening = (call: Call, opening: Call): void => {
 /** Whether a copy of the write may have been executed, or may yet be. A read has no effect to be unsure of. */
 export const mayHaveHappened = (call: Call): boolean => isWrite(call) && (call.isUncertain || call.isSent)
 
-const advice = (call: Call): string =>
-  (mayHaveHappened(call) ? 'It may have happened: read the key before you write again.' : 'It did not happen: try again.')
+const READ_FIRST = 'read the key before you write again.'
+
+const advice = (call: Call, cure = 'try again.'): string =>
+  (mayHaveHappened(call) ? `It may have happened: ${READ_FIRST}` : `It did not happen: ${cure}`)
 
 export const timeoutOf = (call: Call): ShardKvError => {
   const definite = !mayHaveHappened(call)
@@ -217,7 +221,8 @@ export const abortOf = (call: Call): ShardKvError =>
   new AbortError(`${describe(call)} was aborted. ${advice(call)}`, { definite: !mayHaveHappened(call), cause: call.signal?.reason })
 
 export const closedOf = (call: Call, reason: string): ShardKvError =>
-  new ClosedError(`${describe(call)} was not answered: ${reason}. ${advice(call)}`, { definite: !mayHaveHappened(call) })
+  new ClosedError(`${describe(call)} was not answered: ${reason}. Connect again. ${advice(call, 'repeat it then.')}`,
+    { definite: !mayHaveHappened(call) })
 
 interface Denied {
   readonly operation: string

@@ -172,7 +172,7 @@ const endCall = (dispatch: Dispatch, call: Call, reason: string): void => {
   }
 }
 
-const endedBy = (reason: string): ClosedError => new ClosedError(`The connection is closed: ${reason}.`, { definite: true })
+const endedBy = (reason: string): ClosedError => new ClosedError(`The connection is closed (${reason}): connect again.`, { definite: true })
 
 const started = (dispatch: Dispatch, error: ShardKvError | null): void => {
   const waiting = dispatch.starting
@@ -183,7 +183,7 @@ const started = (dispatch: Dispatch, error: ShardKvError | null): void => {
 const submit = (dispatch: Dispatch, input: CallInput): void => {
   const { limits, clock } = dispatch
   if (dispatch.state !== 'open') {
-    input.reject(new ClosedError(`The connection is closed (${dispatch.closedBecause}): connect again.`, { definite: true }))
+    input.reject(endedBy(dispatch.closedBecause))
     return
   }
   const call = createCall(input, clock.now())
@@ -220,7 +220,7 @@ const takeMap = (dispatch: Dispatch, map: RoutingMap, changed: readonly ShardId[
   const before = dispatch.routing
   if (dispatch.state === 'closed') return
   if (before !== null && (before.cluster !== map.cluster || before.shardCount !== map.shardCount)) {
-    fail(dispatch, `another cluster (${map.cluster}) answers on prefix ${dispatch.prefix} now; connect again`)
+    fail(dispatch, `another cluster (${map.cluster}) answers on prefix ${dispatch.prefix} now`)
     return
   }
   dispatch.routing = map

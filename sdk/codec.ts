@@ -3,6 +3,7 @@
  * `decode` will do.
  */
 
+import { isBroken } from './brokenText.ts'
 import { InvalidError } from './errors.ts'
 
 export interface Codec<Value> {
@@ -20,8 +21,9 @@ export const codecProblem = (codec: unknown): InvalidError | null => {
 }
 
 const encoder = new TextEncoder()
-/** Strict: bytes that are no UTF-8 are an error, never a replacement character. */
-const decoder = new TextDecoder('utf-8', { fatal: true })
+/** Strict: bytes that are no UTF-8 are an error, never a replacement character. A byte order mark is part of a text, not of JSON. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const jsonDecoder = new TextDecoder('utf-8', { fatal: true })
 
 /** Values as they are. */
 export const bytes: Codec<Uint8Array> = {
@@ -36,6 +38,7 @@ export const bytes: Codec<Uint8Array> = {
 export const text: Codec<string> = {
   encode: (value) => {
     if (typeof value !== 'string') throw new TypeError('a value of the text codec is a string')
+    if (isBroken(value)) throw new TypeError('the text holds half of a surrogate pair, which has no UTF-8')
     return encoder.encode(value)
   },
   decode: (view) => decoder.decode(view),
@@ -48,5 +51,5 @@ export const json = <Value>(): Codec<Value> => ({
     if (encoded === undefined) throw new TypeError('the value has no JSON form')
     return encoder.encode(encoded)
   },
-  decode: (view) => JSON.parse(decoder.decode(view)) as Value,
+  decode: (view) => JSON.parse(jsonDecoder.decode(view)) as Value,
 })

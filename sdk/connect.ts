@@ -3,7 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
+import { isCredentials, seedIn } from '../bus/credentials.ts'
+import { isInboxPrefix } from '../bus/inboxPrefix.ts'
 import { connectNats } from '../bus/nats.ts'
+import { refusedConnection } from '../bus/refusedConnection.ts'
 import { prefixProblem } from '../bus/subjects.ts'
 import { createClient } from './client.ts'
 import { bytes, codecProblem } from './codec.ts'
@@ -76,8 +79,9 @@ const INBOX_BYTES = 12
 export function connect<Value>(options: ConnectWithCodec<Value>): Promise<Kv<Value>>
 export function connect(options?: ConnectOptions): Promise<Kv<Uint8Array>>
 export async function connect(options: ConnectOptions & { readonly codec?: unknown } = {}): Promise<unknown> {
+  if (typeof options !== 'object' || options === null) throw new InvalidError('connect takes an object of options: connect({ servers }).')
   const { prefix = 'kv', timeoutMs = TIMEOUT_MS_DEFAULT, consistency = 'linearizable', codec = bytes } = options
-  const misuse = namesProblem(options, connectNames) ?? codecProblem(codec) ?? limitsProblem(options)
+  const misuse = namesProblem(options, connectNames) ?? codecProblem(codec) ?? limitsProblem(options) ?? placeProblem(options)
   if (misuse !== null) throw misuse
   const wrong = prefixProblem(prefix)
   if (wrong !== null) throw new InvalidError(`The option is wrong: ${wrong}.`)
@@ -121,6 +125,23 @@ const limitsProblem = (options: ConnectOptions): InvalidError | null => {
   return wrong === undefined ? null : new InvalidError(`${wrong} is a whole number from 1.`)
 }
 
+/** What the client library would find out only when it connects, and then tell as if no broker were there. */
+const placeProblem = ({ servers, creds, nkeySeed, inboxPrefix }: ConnectOptions): InvalidError | null => {
+  if (servers !== undefined && typeof servers !== 'string' && !isTexts(servers)) {
+    return new InvalidError('servers is an address such as nats://127.0.0.1:4222, or a list of them.')
+  }
+  if (creds !== undefined && !isCredentials(creds instanceof Uint8Array ? Buffer.from(creds).toString() : creds)) {
+    return new InvalidError('creds holds no JWT and seed of a user: it is the content of a credentials file, not its path.')
+  }
+  if (nkeySeed !== undefined && seedIn(nkeySeed) !== nkeySeed) {
+    return new InvalidError('nkeySeed is no seed of a user: it begins with SU and has 58 characters.')
+  }
+  if (inboxPrefix === undefined || isInboxPrefix(inboxPrefix)) return null
+  return new InvalidError('inboxPrefix is _INBOX, or a subject under it such as _INBOX.ann: nodes answer nowhere else.')
+}
+
+const isTexts = (given: unknown): boolean => Array.isArray(given) && given.every((one) => typeof one === 'string')
+
 /** Session ids must not be met twice in all the world, so chance is the system's here and never a seed's. */
 const secureRandom: Random = { uint32: () => randomBytes(4).readUInt32BE() }
 
@@ -162,11 +183,18 @@ const openBus = async (options: ConnectOptions & Pick<Place, 'servers'>): Promis
 }
 
 const refusalOf = (cause: unknown, servers: readonly string[]): ShardKvError => {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  const text = `No broker at ${servers.join(', ')} accepts the connection: ${why}.`
+  const { about, reason } = refusedConnection(cause)
+  const where = servers.join(', ')
+  const text = `No broker at ${where} accepts the connection: ${reason}.`
   const details = { definite: true, cause }
-  if (/authoriz|authentic/i.test(why)) return new UnauthorizedError(`${text} Check user, password, token or creds.`, details)
-  return new UnavailableError(`${text} Is nats-server running there?`, details)
+  switch (about) {
+    case 'login': return new UnauthorizedError(`${text} Check user, password, token or creds.`, details)
+    case 'tls': {
+      const advice = 'Check the option tls: ca or caFile is who vouches for the broker, cert and key who this client is.'
+      return new UnavailableError(`No TLS with the broker at ${where} (${reason}). ${advice}`, details)
+    }
+    case 'broker': return new UnavailableError(`${text} Is nats-server running there?`, details)
+  }
 }
 
 interface Patience<Result> extends Pick<Place, 'servers'> {

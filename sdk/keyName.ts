@@ -1,6 +1,7 @@
 /** From the key a caller writes to its full name and its shard (bus/keys.ts has the rules of names). */
 
 import { tokensOfKey } from '../bus/keys.ts'
+import { isBroken } from './brokenText.ts'
 import { InvalidError, TooLargeError } from './errors.ts'
 import type { ShardKvError } from './errors.ts'
 
@@ -34,6 +35,10 @@ export const nameOf = (key: Key, partition: string | undefined): KeyName => {
   }
   if (partition !== undefined && (partition === '' || partition.includes('}'))) {
     return { ok: false, error: new InvalidError('A partition is not empty and contains no }.') }
+  }
+  // What is all ASCII is as it was, and whole.
+  if ((typeof key === 'string' && binary !== key && isBroken(key)) || (partition !== undefined && isBroken(partition))) {
+    return { ok: false, error: new InvalidError('The key holds half of a surrogate pair, which has no UTF-8: give its bytes.') }
   }
   const name = partition === undefined ? binary : `{${binaryOf(partition)}}${binary}`
   const tokens = tokensOfKey(name)

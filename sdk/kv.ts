@@ -156,7 +156,8 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     mget: (keys, options) => inSlices(keys, (key) => key, (key) => get(key, options)),
     mput: (entries, options) => inSlices(entries, keyOf, (entry) => {
       if (isPair(entry)) return refusalOf(options) ?? write({ key: entry[0], value: entry[1] }, options)
-      return refusalOf(options) ?? rejectionOf(entryProblem(entry)) ?? write(entry, options)
+      const problem = isObject(entry) ? entryProblem(entry) : new InvalidError('An entry of mput is [key, value] or { key, value }.')
+      return refusalOf(options) ?? rejectionOf(problem) ?? write(entry, options)
     }),
     mdel: (keys, options) => inSlices(keys, (key) => key, (key) => del(key, options)),
     withCodec: (other) => createKv(client, other, defaults),
@@ -180,7 +181,8 @@ const missing = (value: number | undefined, what: string): Promise<never> | null
 const valueProblem = (client: Client, value: Uint8Array | undefined): ShardKvError | null => {
   if (value === undefined) return null
   const bytesMax = Math.min(VALUE_BYTES_MAX, byteBudget(client.maxPayloadBytes()).valueBytesMax)
-  return value.length <= bytesMax ? null : new TooLargeError(`The value has ${value.length} bytes: the limit is ${bytesMax}.`)
+  if (value.length <= bytesMax) return null
+  return new TooLargeError(`The value has ${value.length} bytes: the limit is ${bytesMax}. Split it over several keys.`)
 }
 
 const INT64_MIN = -(2n ** 63n)
@@ -188,7 +190,7 @@ const INT64_MAX = 2n ** 63n - 1n
 
 const decimalOf = (by: number | bigint): string | null => {
   if (typeof by === 'number') return Number.isSafeInteger(by) ? String(by) : null
-  return by >= INT64_MIN && by <= INT64_MAX ? String(by) : null
+  return typeof by === 'bigint' && by >= INT64_MIN && by <= INT64_MAX ? String(by) : null
 }
 
 const notWhole = (): InvalidError =>
@@ -196,7 +198,12 @@ const notWhole = (): InvalidError =>
 
 const isPair = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): entry is readonly [Key, Value] => Array.isArray(entry)
 
-const keyOf = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): Key => (isPair(entry) ? entry[0] : entry.key)
+const keyOf = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): Key => {
+  if (isPair(entry)) return entry[0]
+  return isObject(entry) ? entry.key : ''
+}
+
+const isObject = (entry: unknown): boolean => typeof entry === 'object' && entry !== null
 
 const listProblem = (items: unknown): InvalidError | null => {
   const isKey = typeof items === 'string' || items instanceof Uint8Array

@@ -26,7 +26,7 @@ import { connectionsOf, createGapsWatch, readinessOf } from './readiness.ts'
 import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
-import { checkRouting } from './routingCheck.ts'
+import { checkRouting, isNews } from './routingCheck.ts'
 import { statusAnswer } from './statusAnswer.ts'
 import { createTwinCheck } from './twinCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
@@ -49,6 +49,7 @@ import type { NodeSample } from './nodeSample.ts'
 import type { Proposals } from './proposals.ts'
 import type { GapsWatch } from './readiness.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
+import type { RoutingVerdict } from './routingCheck.ts'
 import type { TwinCheck } from './twinCheck.ts'
 
 export interface Node {
@@ -63,6 +64,8 @@ export interface Node {
   readonly observation: () => Observation | null
   /** Hands leadership over, flushes, closes; ends in `onExit(0)`. */
   readonly drain: () => void
+  /** Finds out anew how requests come, since a broker may be configured anew. Once at a time; nothing before it is known at all. */
+  readonly checkRouting: () => void
   /** Asks the meta group to decide something; `done` with null when nobody who could answered. */
   readonly propose: Proposals['propose']
   /** Ends at once without another effect: what a crash does to a process. For the simulator. */
@@ -89,6 +92,7 @@ interface Running {
   routing: Routing
   isMember: boolean
   isRoutingKnown: boolean
+  isRoutingAsked: boolean
   isEnded: boolean
 }
 
@@ -96,7 +100,8 @@ export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
     options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
     life: null, parts: null, leadership: null, gaps: null, radio: null, twinCheck: null, gossip: null, mapParts: null, observation: null,
-    ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false,
+    ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isRoutingAsked: false,
+    isEnded: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -118,6 +123,7 @@ export const createNode = (options: NodeOptions): Node => {
     admin: () => (running.isEnded ? null : running.mapParts?.admin ?? null),
     observation: () => (running.isEnded ? null : running.observation),
     drain: () => running.life?.send({ type: 'node.drain' }),
+    checkRouting: () => { if (running.isRoutingKnown && !running.isEnded) askForRouting(running) },
     propose: (command, done) => {
       if (running.mapParts === null) done(null)
       else running.mapParts.propose(command, done)
@@ -240,7 +246,7 @@ const join = (running: Running): void => {
   const { parts, options, live } = running
   if (parts === null) return
   const { boot, ports, settings, genesis, startedAtMs } = options
-  const { clock, bus, doorsBus, controlBus } = ports
+  const { clock, bus, controlBus } = ports
   running.ticker = createTicker(clock, settings.tickMs, (tick) => onTick(running, tick))
   running.twinCheck = createTwinCheck({
     ...questionOf(running.options), inboxPrefix: `${settings.ownInboxPrefix}.`,
@@ -280,14 +286,29 @@ const join = (running: Running): void => {
     members: () => live.map().nodes,
     onFailure: (error) => onFailure(running, error),
   })
-  checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: genesis.shardCount }, (verdict) => {
-    if (running.isEnded) return
-    running.routing = verdict.routing
-    const fields = { actor: 'node', routing: verdict.routing, broker_version: bus.status().server.version }
-    if (verdict.finding === undefined) ports.log.info(fields, 'routing is known')
-    else ports.log.error({ ...fields, finding: verdict.finding }, 'the broker does not route as this cluster needs')
-    noteJoined(running, 'isRoutingKnown')
+  askForRouting(running)
+}
+
+const askForRouting = (running: Running): void => {
+  if (running.isRoutingAsked) return
+  running.isRoutingAsked = true
+  const { boot, ports, settings: { prefix }, genesis: { shardCount } } = running.options
+  const { clock, controlBus: from, doorsBus: to } = ports
+  checkRouting({ from, to, clock, boot, prefix, shardCount }, (verdict) => {
+    running.isRoutingAsked = false
+    if (!running.isEnded) noteRouting(running, verdict)
   })
+}
+
+const noteRouting = (running: Running, verdict: RoutingVerdict): void => {
+  if (!isNews(running.isRoutingKnown ? running.routing : null, verdict)) return
+  const { routing, finding } = verdict
+  running.routing = routing
+  const { bus, log } = running.options.ports
+  const fields = { actor: 'node', routing, broker_version: bus.status().server.version }
+  if (finding === undefined) log.info(fields, 'routing is known')
+  else log.error({ ...fields, finding }, 'the broker does not route as this cluster needs')
+  noteJoined(running, 'isRoutingKnown')
 }
 
 /** The map names this node, and it is known how requests come: it may serve. */

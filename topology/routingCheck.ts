@@ -30,7 +30,13 @@ export interface RoutingVerdict {
   readonly routing: Routing
   /** One line for the log when something is wrong or unknown. */
   readonly finding?: string
+  /** False: no probe came back. */
+  readonly isHeard?: boolean
 }
+
+/** Whether it changes what was known. Once something was, a check that heard nothing tells of a broker that is away, and of no mapping. */
+export const isNews = (known: Routing | null, { routing, isHeard = true }: RoutingVerdict): boolean =>
+  known === null || (isHeard && routing !== known)
 
 /** Calls `done` once, after at most ROUND_MS * ROUNDS_MAX. Unknown counts as `gateway`: nodes then forward. */
 export const checkRouting = (check: RoutingCheck, done: (verdict: RoutingVerdict) => void): void => {
@@ -59,7 +65,8 @@ export const checkRouting = (check: RoutingCheck, done: (verdict: RoutingVerdict
   ]
   const startRound = (round: number): void => {
     if (round === ROUNDS_MAX) {
-      finish({ routing: 'gateway', finding: 'no routing probe came back: the broker lets this user neither publish nor hear them' })
+      const finding = 'no routing probe came back: the broker lets this user neither publish nor hear them'
+      finish({ routing: 'gateway', finding, isHeard: false })
       return
     }
     for (const token of tokens) from.publish(`${prefix}.${ROUTING_CHECK_OP}.${token}`, new Uint8Array(0))

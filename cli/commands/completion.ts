@@ -2,7 +2,7 @@
 
 import { Argument, Command } from 'commander'
 import { bashScript } from '../completion/bash.ts'
-import { shapesOf } from '../completion/shape.ts'
+import { programShapeOf } from '../completion/shape.ts'
 import { zshScript } from '../completion/zsh.ts'
 import type { CliIo } from '../io.ts'
 
@@ -15,6 +15,6 @@ export const completionCommand = (io: CliIo): Command => {
     .addArgument(new Argument('<shell>').choices(Object.keys(scripts)))
     .addHelpText('after', '\nExamples:\n  $ source <(shardkv completion bash)\n  $ shardkv completion zsh > "${fpath[1]}/_shardkv"')
     .action(async (shell: keyof typeof scripts) => {
-      await io.print(`${scripts[shell](shapesOf(command.parent ?? command))}\n`)
+      await io.print(`${scripts[shell](programShapeOf(command.parent ?? command))}\n`)
     })
 }

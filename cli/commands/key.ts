@@ -123,7 +123,7 @@ const valueOf = async (io: CliIo, value: string | undefined, fromInput: boolean)
 const run = async (io: CliIo, flags: KeyFlags, request: KvRequest): Promise<void> => {
   await withBus(io, flags, async (bus) => {
     const client = createKvClient({ bus, clock: io.clock, prefix: flags.prefix, timeoutMs: flags.timeout })
-    const answer = answerOrThrow(await client.send(request))
+    const answer = answerOrThrow(await client.send(request), request.requestId)
     const raw = request.op === 'get' ? answer.value : hasValue(request) ? readableOf(answer.value) : String(answer.revision)
     await printResult(io, flags.writeOut, recordResult(fieldsOf(request, answer), raw, jsonOf(request, answer)))
   })

@@ -47,6 +47,7 @@ import { inboxOf } from '../broker.ts'
 import { otlpSecrets } from '../otlpSecrets.ts'
 import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
+import { watchRouting } from './routingWatch.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
 import type { ProcessLog } from '../../observe/log.ts'
@@ -360,6 +361,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
       end(EXIT_FAILURE, `the connection to the broker is closed for good: ${reason}`)
     }
     for (const name of ['data', 'doors', 'control'] as const) watchBus(buses[name], { name, clock, log, onLost })
+    watchRouting({ clock, buses: [buses.doors, buses.control], check: started.checkRouting })
     drain.handTo(() => started.drain())
   })
 }

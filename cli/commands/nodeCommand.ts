@@ -78,8 +78,8 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     .argParser(wholeNumber(0, TRACES_PER_SECOND_MAX)).default(TRACES_PER_SECOND_DEFAULT))
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExamples:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
-    + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it\n'
-    + '  $ shardkv node --join                                    the same, under the name of this machine')
+    + '  $ shardkv node --join --id n4 --dir .shardkv/n4   # one more node: shards come to it\n'
+    + '  $ shardkv node --join   # the same, under the name of this machine')
   .action(async (flags: NodeFlags) => {
     const broker = await brokerOf(flags, io.files)
     await checkTlsFiles(broker, io.files)

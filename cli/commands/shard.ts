@@ -48,7 +48,7 @@ const moveCommand = (io: CliIo): Command => changeCommand('move')
   .addArgument(new Argument('<from>', 'the node that gives its replica; - for none'))
   .addArgument(new Argument('<to>', 'the node that gets one; - for none'))
   .addHelpText('after', '\nThe cluster must be paused. The new replica copies first and votes only then.\n\nExamples:\n'
-    + '  $ shardkv shard move 7 n1 n4\n  $ shardkv shard move 7 - n5          one replica more')
+    + '  $ shardkv shard move 7 n1 n4\n  $ shardkv shard move 7 - n5   # one replica more')
   .action(async (shard: number | 'meta', from: string, to: string, flags: ChangeFlags) => {
     const remove = from === NOBODY ? null : await replicaOn(createAdminClient(io, flags), shard, from)
     const add = to === NOBODY ? null : to

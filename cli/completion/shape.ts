@@ -3,6 +3,7 @@
  * in the interactive mode.
  */
 
+import { everyCommand } from '../leadingFlags.ts'
 import type { Command, Option } from 'commander'
 
 export interface FlagShape {
@@ -28,7 +29,26 @@ export interface CommandShape {
   readonly commands: readonly CommandShape[]
 }
 
+export interface ProgramShape {
+  readonly commands: readonly CommandShape[]
+  /** What may stand before the command: the flags of all of them, and those of the program itself, each once. */
+  readonly leadingFlags: readonly FlagShape[]
+}
+
 const FILE_NAMES: ReadonlySet<string> = new Set(['file', 'path', 'directory'])
+
+export const programShapeOf = (program: Command): ProgramShape => {
+  const flags = everyCommand(program).flatMap((command) => command.createHelp().visibleOptions(command).map(flagShape))
+  const byName = new Map<string, FlagShape>()
+  for (const flag of flags) byName.set(flag.names[0] ?? '', better(byName.get(flag.names[0] ?? ''), flag))
+  return { commands: shapesOf(program), leadingFlags: [...byName.values()] }
+}
+
+/** Of two flags of one name the one whose value can be completed. */
+const better = (known: FlagShape | undefined, flag: FlagShape): FlagShape =>
+  (known === undefined || (!isCompleted(known) && isCompleted(flag)) ? flag : known)
+
+const isCompleted = ({ takes }: FlagShape): boolean => takes !== null && (takes.isFile || takes.choices.length > 0)
 
 export const shapesOf = (program: Command): readonly CommandShape[] => {
   const visible = program.createHelp().visibleCommands(program)

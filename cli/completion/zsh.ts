@@ -1,18 +1,21 @@
 /** A completion script for zsh, from the shapes of the commands: names with their descriptions, values where they are known. */
 
-import type { CommandShape, FlagShape, ValueShape } from './shape.ts'
+import type { CommandShape, FlagShape, ProgramShape, ValueShape } from './shape.ts'
 
-export const zshScript = (commands: readonly CommandShape[]): string => [
+export const zshScript = ({ commands, leadingFlags }: ProgramShape): string => [
   '#compdef shardkv',
   '# zsh completion for shardkv. To load it now: source <(shardkv completion zsh)',
   '# For every shell: shardkv completion zsh > "${fpath[1]}/_shardkv"',
   '_shardkv() {',
   '  local state line',
-  '  local -a commands',
+  '  local -a leading commands',
+  '  leading=(',
+  ...leadingFlags.flatMap(flagSpecs).map((spec) => `    ${spec}`),
+  '  )',
   '  commands=(',
   ...commands.map(({ name, description }) => `    ${quoted(`${name}:${description.replaceAll(':', '\\:')}`)}`),
   '  )',
-  '  _arguments -C "1: :->command" "*:: :->rest"',
+  `  ${THEN_WORDS} "1: :->command" "*:: :->rest"`,
   '  case "$state" in',
   '    command) _describe -t commands "shardkv command" commands ;;',
   '    rest)',
@@ -24,6 +27,9 @@ export const zshScript = (commands: readonly CommandShape[]): string => [
   '# Loaded from fpath, this file is the function; sourced, it registers it.',
   'if [ "${funcstack[1]}" = "_shardkv" ]; then _shardkv "$@"; else compdef _shardkv shardkv; fi',
 ].join('\n')
+
+/** Flags that stand before a word; those behind it are left to the command, whatever they are. */
+const THEN_WORDS = '_arguments -C -A "-*" $leading'
 
 const commandCase = ({ name, flags, values }: CommandShape): readonly string[] => [
   `        ${name})`,
@@ -40,7 +46,7 @@ const familyCase = ({ name, commands }: CommandShape): readonly string[] => [
   '          members=(',
   ...commands.map((member) => `            ${quoted(`${member.name}:${member.description.replaceAll(':', '\\:')}`)}`),
   '          )',
-  '          _arguments -C "1: :->member" "*:: :->ofMember"',
+  `          ${THEN_WORDS} "1: :->member" "*:: :->ofMember"`,
   '          case "$state" in',
   '            member) _describe -t commands "command" members ;;',
   '            ofMember)',

@@ -4,7 +4,8 @@
  */
 
 import { CliError, ExitCode } from '../exit.ts'
-import { colorsFor } from '../output.ts'
+import { otherName } from '../otherNames.ts'
+import { messageColorsFor } from '../output.ts'
 import { completeLine } from './complete.ts'
 import { HISTORY_LINES_MAX, historyPath, openHistory } from './history.ts'
 import { splitLine } from './words.ts'
@@ -67,13 +68,29 @@ export const runRepl = async (session: ReplSession): Promise<number> => {
 
 const runLine = async (running: Running, words: readonly string[]): Promise<number> => {
   const { session, keys } = running
-  const [name, ...rest] = words
+  const [name, ...rest] = withCommandFirst(words, session.commands)
   if (name === undefined || name.startsWith('#')) return 0
   if (name === 'help') return help(session, rest[0])
   const command = session.commands.find((one) => one.name === name)
-  if (command === undefined) return complain(session.io, `"${name}" is no command here; "help" lists them`)
+  if (command === undefined) return complain(session.io, unknownText(name, session.commands))
   if (command.values[0]?.name === 'key' && rest[0] !== undefined && keys.size < KEYS_MAX) keys.add(rest[0])
   return runCommand(running, [name, ...defaultsFor(command, session.defaults), ...rest])
+}
+
+/** `-w json get k` is `get -w json k`, as at the shell (leadingFlags.ts). */
+const withCommandFirst = (words: readonly string[], commands: readonly CommandShape[]): readonly string[] => {
+  const flags = [...commands, ...commands.flatMap((command) => command.commands)].flatMap((command) => command.flags)
+  const takesValue = (word: string): boolean => flags.some(({ names, takes }) => takes !== null && names.includes(word))
+  let at = 0
+  while (words[at]?.startsWith('-') === true) at += takesValue(words[at] ?? '') ? 2 : 1
+  const name = words[at]
+  return name === undefined ? words : [name, ...words.slice(0, at), ...words.slice(at + 1)]
+}
+
+const unknownText = (name: string, commands: readonly CommandShape[]): string => {
+  const here = otherName(name)
+  const isHere = here !== null && commands.some((command) => command.name === here.split(' ')[0])
+  return isHere ? `"${name}" is "${here}" here; "help ${here}" tells more` : `"${name}" is no command here; "help" lists them`
 }
 
 const defaultsFor = ({ flags }: CommandShape, defaults: Readonly<Record<string, string>>): readonly string[] =>
@@ -104,7 +121,7 @@ const runCommand = (running: Running, args: readonly string[]): Promise<number> 
     endsValues: true,
     connect: async () => ({ ...bus, close: () => {} }),
     print: async (data) => { if (!isAbandoned) await io.print(data) },
-    say: (text) => { if (!isAbandoned) io.say(text.replace(/^shardkv: /, colorsFor(io).red('error: '))) },
+    say: (text) => { if (!isAbandoned) io.say(text.replace(/^shardkv: /, messageColorsFor(io).red('error: '))) },
     readInput: async () => {
       throw new CliError(ExitCode.usage, '-x reads standard input, which is the prompt here: give the value itself')
     },
@@ -117,7 +134,7 @@ const runCommand = (running: Running, args: readonly string[]): Promise<number> 
 })
 
 const complain = (io: CliIo, reason: string): number => {
-  io.say(`${colorsFor(io).red('error:')} ${reason}\n`)
+  io.say(`${messageColorsFor(io).red('error:')} ${reason}\n`)
   return ExitCode.usage
 }
 

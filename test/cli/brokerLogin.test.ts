@@ -128,6 +128,8 @@ describe('TLS', () => {
     const said = /no TLS with the broker at .*--tlsca names who vouches/
     expect(await getK(url, [])).toMatchObject({ code: 4, err: expect.stringMatching(said) })
     expect(await getK(url, ['--tlsca', join(folder, 'none.pem')])).toMatchObject({ code: 4, err: expect.stringMatching(/none\.pem/) })
+    const plain = await getK(await open('', {}), ['--tlsca', ca])
+    expect(plain).toMatchObject({ code: 4, err: expect.stringMatching(/no TLS with the broker at .* \(the broker offers none\); --tlsca/) })
     expect(await getK(url, ['--tlsca', ca, '--tlscert', cert])).toMatchObject({ code: 2, err: expect.stringMatching(/belong together/) })
   })
 })

@@ -2,9 +2,12 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { shapesOf } from '../../cli/completion/shape.ts'
+import { commandFirst, everyCommand } from '../../cli/leadingFlags.ts'
 import { buildProgram } from '../../cli/program.ts'
+import { otherName } from '../../cli/otherNames.ts'
+import { splitLine } from '../../cli/repl/words.ts'
 import { helpText } from '../../gateway/help.ts'
-import { fakeTerminal } from './fakes.ts'
+import { fakeCluster, fakeTerminal } from './fakes.ts'
 
 const terminal = fakeTerminal(null)
 const all = shapesOf(buildProgram(terminal.io, [])).filter(({ name }) => name !== 'help')
@@ -41,6 +44,49 @@ describe.each(commands.map((command) => [command.name, command] as const))('shar
   test('says of every flag what it is for', () => {
     for (const flag of flags) expect(flag.description).toMatch(/.{8}/)
   })
+})
+
+/** What stands behind `$ shardkv` in a help: no pipes, redirections and remarks, each command of several. */
+const examplesIn = (help: string): readonly string[] => [...help.matchAll(/\$ (?:source <\()?(shardkv .*)/g)]
+  .flatMap(([, line = '']) => line.split(/ (?:&&|\|) /))
+  .filter((line) => line.startsWith('shardkv '))
+  .map((line) => line.replace(/ +# .*$/, '').replace(/ [<>] .*$/, '').replace(/^shardkv /, '').replace(/\)$/, ''))
+
+test('every example of every help can be typed as it stands: its command, its flags and its arguments are there', async () => {
+  const places = ['', ...all.filter((shape) => shape.commands.length > 0).map(({ name }) => name), ...commands.map(({ name }) => name)]
+  const helps: string[] = []
+  for (const name of places) helps.push((await terminal.run(...name.split(' ').filter(Boolean), '--help')).out)
+  expect(helps.filter((help) => examplesIn(help).length === 0)).toEqual([])
+  const examples = [...new Set(helps.flatMap(examplesIn))]
+  expect(examples.length).toBeGreaterThan(60)
+  for (const example of examples) {
+    const program = buildProgram(fakeTerminal(null).io, [])
+    let ran = 0
+    for (const command of everyCommand(program)) if (command.commands.length === 0) command.action(() => { ran += 1 })
+    const split = splitLine(example)
+    const words = split.ok ? split.words : []
+    await program.parseAsync([...commandFirst(words, program, true)], { from: 'user' })
+      .catch((error: unknown) => { throw new Error(`"shardkv ${example}" can not be typed`, { cause: error }) })
+    expect([example, ran]).toEqual([example, 1])
+  }
+})
+
+test('what other programs call a command is told by its name here, at the shell and at the prompt', async () => {
+  for (const [there, here] of [['set', 'put'], ['delete', 'del'], ['expire', 'touch'], ['nodes', 'member list'], ['health', 'doctor']]) {
+    const { code, err } = await fakeTerminal(null).run(there ?? '', 'k', 'v')
+    expect([code, err]).toEqual([2, `shardkv: "${there}" is "${here}" here; "shardkv ${here} --help" shows how\n`])
+    expect(commands.map(({ name }) => name)).toContain(here)
+  }
+  const lines = ['server', 'set k v']
+  const openPrompt = () => ({ ask: async () => lines.shift() ?? null, close: () => {} })
+  const atPrompt = await fakeTerminal(fakeCluster(() => 'timeout'), { openPrompt }).run('repl')
+  expect(atPrompt).toMatchObject({ code: 2, err: expect.stringContaining('error: "set" is "put" here; "help put" tells more\n') })
+  expect(atPrompt.err).toContain('error: "server" is no command here; "help" lists them\n')
+  expect(commands.filter(({ name }) => otherName(name) !== null)).toEqual([])
+})
+
+test('the help of all has no group of leftovers', async () => {
+  expect((await fakeTerminal(null).run('--help')).out).toMatch(/This program:\n(?: {2}.*\n)*? {2}help \[command\]/)
 })
 
 test('kv.help fits 100 columns and names every operation and header of the prefix', () => {

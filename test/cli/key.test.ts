@@ -114,6 +114,7 @@ describe('retries', () => {
     const { code, err } = await fakeTerminal(cluster).run('put', 'k', 'v', '--timeout', '60')
     expect(code).toBe(4)
     expect(err).toContain('may or may not have happened')
+    expect(err).toContain(`repeat it with --request-id ${cluster.requests[0]?.headers.get('Kv-Request-Id')}\n`)
   })
 
   test('what the broker denies is told at once, with the subject, and whether something happened', async () => {
@@ -149,7 +150,7 @@ describe('retries', () => {
     const { cluster, terminal } = answering('timeout', refusal)
     const { code, err } = await terminal.run('put', 'k', 'v')
     expect([code, cluster.requests.length]).toEqual([1, 2])
-    expect(err).toContain('it may have happened')
+    expect(err).toContain('It may have happened. Read the key before you repeat it, or repeat it with --request-id ')
   })
 
   test('an answer to what was repeated under one id is the answer to all of it', async () => {
@@ -163,6 +164,7 @@ describe('retries', () => {
   test('a read that is refused after an attempt without an answer may have done nothing', async () => {
     const { terminal } = answering('timeout', { status: 'UNAUTHORIZED', headers: { 'Kv-Definite': 'true' } })
     expect((await terminal.run('get', 'k')).err).toBe('shardkv: UNAUTHORIZED\n')
+    expect((await answering({ status: 'INTERNAL' }).terminal.run('get', 'k')).err).toBe('shardkv: INTERNAL\n')
   })
 
   test('what the cluster refuses for good is not repeated', async () => {

@@ -158,6 +158,21 @@ describe('a session', () => {
     expect((await ended).out).toBe('1\nAda\n')
   })
 
+  test('has the lines of earlier ones under the arrow keys', async () => {
+    const historyFile = join(folder, 'recalled')
+    writeFileSync(historyFile, 'get older\nget newest\n')
+    const { type, shows, ended, cluster } = openSession(fakeStore().answer, { historyFile })
+    await shows('fake> ')
+    type('\u001B[A\u001B[A')
+    await shows('get older')
+    type('\r')
+    await until(() => cluster.requests.length === 1, 'the recalled line ran')
+    type(CTRL_D)
+    await ended
+    expect(cluster.requests[0]?.subject).toBe('kv.get.older')
+    expect(readFileSync(historyFile, 'utf8')).toBe('get older\nget newest\nget older\n')
+  })
+
   test('whose process is told to end, or whose terminal is closed, keeps its lines', async () => {
     const historyFile = join(folder, 'killed')
     const { type, shows, ended, cluster, kill } = openSession(fakeStore().answer, { historyFile })
@@ -213,6 +228,16 @@ describe('a session', () => {
     const { code, out, err } = await ended
     expect([code, out]).toEqual([3, '1\n2\n'])
     expect(err).toBe('error: there is no such key\nshardkv: not every line succeeded\n')
+  })
+
+  test('takes flags before the command, as the shell does', async () => {
+    const { type, finish, ended, cluster } = openSession(fakeStore().answer, { isInputTty: false })
+    type('put a 1\n-w json get a\n--partition p --write-out=json put k v\n-w json\n')
+    finish()
+    const { code, out, err } = await ended
+    expect([code, out]).toEqual([2, expect.stringMatching(/^1\n\{"key":"a",.*"value":"1"\}\n\{"key":"\{p\}k",.*\}\n$/)])
+    expect(err).toContain('error: "-w" is no command here')
+    expect(cluster.requests.map(({ subject }) => subject)).toEqual(['kv.put.a', 'kv.get.a', 'kv.put.p.k'])
   })
 
   test('-x makes no sense at a prompt, and says so', async () => {

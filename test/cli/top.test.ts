@@ -181,5 +181,11 @@ describe('the command', () => {
     expect(screen().startsWith(`${ESCAPE}[?1049h`)).toBe(true)
     expect(screen().endsWith(`${ESCAPE}[?1049l`)).toBe(true)
     expect(isReleased()).toBe(true)
+    // Every frame begins where the one before did, fits the ten lines, and is never wiped first: that would flicker.
+    const frames = screen().split(`${ESCAPE}[H`).slice(1)
+    expect(frames.length).toBeGreaterThan(4)
+    for (const one of frames) expect(one.split('\r\n').length).toBeLessThanOrEqual(10)
+    expect(screen()).not.toContain(`${ESCAPE}[2J`)
+    for (const head of ['READS/s', 'WRITES/s', 'p50 ms', 'p99 ms', 'WAIT', 'LAG', 'BACKLOG']) expect(screen()).toContain(head)
   })
 })

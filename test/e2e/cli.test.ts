@@ -70,6 +70,13 @@ describe('keys', () => {
     expect([help.code, help.out.toString()]).toEqual([0, expect.stringContaining('$ shardkv bench put')])
   }, TEST_MS_MAX)
 
+  test('every question of the bench has an example in its help', async () => {
+    const { out } = await shardkv(['bench', '--', '--help'])
+    const questions = [...out.toString().matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, name = '']) => name)
+    expect(questions).toEqual(expect.arrayContaining(['put', 'get', 'floor', 'peers', 'latency', 'overload', 'memory', 'soak']))
+    for (const name of questions) expect(await text('bench', name, '--help')).toContain(`$ shardkv bench ${name}`)
+  }, TEST_MS_MAX)
+
   test('touch makes a key expire, and takes that back', async () => {
     expect((await shardkv(['put', 'brief', 'v'])).code).toBe(0)
     expect((await shardkv(['touch', 'brief', '--ttl', '1ms'])).code).toBe(0)

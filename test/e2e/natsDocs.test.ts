@@ -1,28 +1,31 @@
 /**
- * docs/NATS.md, run as it stands against a real cluster: the JavaScript program always, the commands where the `nats` command is there (on
- * PATH, or SHARDKV_NATS_CLI), the Python program where nats-py is. And the micro service, asked by NATS' own client library.
+ * docs/NATS.md, run as it stands against a real cluster: the JavaScript program always, the commands, the Python and the Go program where
+ * this machine has their clients or can get them (test/support/natsClients.ts). And the micro service, asked by NATS' own client library.
  */
 
-import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect } from 'nats'
 import { must } from '../../actors/kernel/assert.ts'
-import { isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
+import { CLUSTER, isServing, startTestCluster } from '../../chaos/ground/cluster.ts'
 import { settledKv } from '../support/kv.ts'
+import { GO_MODULE, hasGoClient, natsCommand, pythonEnvironment } from '../support/natsClients.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
 
 const TEST_MS_MAX = 120_000
 const PROGRAM_MS_MAX = 30_000
+const BUILD_MS_MAX = 300_000
 const TRIES_MAX = 5
 const page = readFileSync('docs/NATS.md', 'utf8')
 const blocks = (language: string): readonly string[] =>
   [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'))].map(([, text]) => text ?? '')
 
 const refusals = /Kv-Status: IN(?:VALID|TERNAL)|No responders are|usage:/
-const natsCommand = process.env.SHARDKV_NATS_CLI ?? 'nats'
-const hasNatsCommand = spawnSync(natsCommand, ['--version']).status === 0
-const hasPython = spawnSync('python3', ['-c', 'import nats']).status === 0
+const nats = natsCommand()
+const python = pythonEnvironment()
 
 let cluster: TestCluster
 beforeAll(async () => {
@@ -36,8 +39,15 @@ interface Run {
   readonly out: string
 }
 
-const run = (command: string, args: readonly string[]): Promise<Run> => new Promise((resolve, reject) => {
-  const child = spawn(command, args, { env: { ...process.env, NATS_URL: cluster.url }, timeout: PROGRAM_MS_MAX })
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>> | null
+  readonly cwd?: string
+  readonly timeoutMs?: number
+}
+
+const run = (command: string, args: readonly string[], options: RunOptions = {}): Promise<Run> => new Promise((resolve, reject) => {
+  const { env, timeoutMs = PROGRAM_MS_MAX, cwd = '.' } = options
+  const child = spawn(command, args, { env: { ...process.env, NATS_URL: cluster.url, ...env }, timeout: timeoutMs, cwd })
   let out = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { out += chunk.toString() })
   child.once('error', reject)
@@ -48,10 +58,10 @@ const run = (command: string, args: readonly string[]): Promise<Run> => new Prom
  * A machine with more to do than cores loses leaders now and then, and a request with them: it times out. The programs may be repeated:
  * what they add has request ids, and the rest they write anew.
  */
-const runSettled = async (command: string, args: readonly string[]): Promise<Run> => {
+const runSettled = async (command: string, args: readonly string[], options: RunOptions = {}): Promise<Run> => {
   for (let tries = 1; ; tries += 1) {
-    const outcome = await run(command, args)
-    if (tries === TRIES_MAX || !/TIMEOUT|TimeoutError/.test(outcome.out)) return outcome
+    const outcome = await run(command, args, options)
+    if (tries === TRIES_MAX || !/TIMEOUT|TimeoutError|nats: timeout/.test(outcome.out)) return outcome
     await cluster.until('every shard is served', isServing(cluster))
   }
 }
@@ -64,26 +74,64 @@ describe('the programs of docs/NATS.md print what the page says', () => {
     expect(await runSettled(process.execPath, args)).toEqual({ code: 0, out: expected })
   }, TEST_MS_MAX);
 
-  (hasPython ? test : test.skip)('Python, where nats-py is installed', async () => {
-    expect(await runSettled('python3', ['-c', must(blocks('python')[0], 'the program')])).toEqual({ code: 0, out: expected })
-  }, TEST_MS_MAX)
+  (python === null ? test.skip : test)('Python, where nats-py is', async () => {
+    const args = ['-c', must(blocks('python')[0], 'the program')]
+    expect(await runSettled('python3', args, { env: python })).toEqual({ code: 0, out: expected })
+  }, TEST_MS_MAX);
+
+  (hasGoClient() ? test : test.skip)('Go, where it and nats.go are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shardkv-go-'))
+    try {
+      const [source, program] = [join(folder, 'main.go'), join(folder, 'program')]
+      writeFileSync(source, must(blocks('go')[0], 'the program'))
+      const built = await run('go', ['build', '-buildvcs=false', '-o', program, source], { cwd: GO_MODULE, timeoutMs: BUILD_MS_MAX })
+      expect(built).toEqual({ code: 0, out: '' })
+      expect(await runSettled(program, [])).toEqual({ code: 0, out: expected })
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }, BUILD_MS_MAX + TEST_MS_MAX)
 });
 
-(hasNatsCommand ? describe : describe.skip)('the commands of docs/NATS.md, where the nats command is installed', () => {
+(nats === null ? describe.skip : describe)('the commands of docs/NATS.md, where the nats command is', () => {
   const commands = blocks('sh').flatMap((block) => block.trim().split('\n'))
 
   test('are all answered, and none is refused', async () => {
     expect(commands.length).toBeGreaterThan(20)
     for (const line of commands) {
-      const { code, out } = await run('sh', ['-c', line.replace(/^nats /, `'${natsCommand}' `)])
+      const { code, out } = await run('sh', ['-c', line.replace(/^nats /, `'${nats}' `)])
       expect({ line, code, out }).toEqual({ line, code: 0, out: expect.not.stringMatching(refusals) })
     }
   }, TEST_MS_MAX)
 
   test('a request id makes a repetition harmless, as the page promises', async () => {
-    const raw = async (...args: readonly string[]): Promise<string> => (await run(natsCommand, ['req', '--raw', ...args])).out.trim()
+    const raw = async (...args: readonly string[]): Promise<string> => (await run(nats ?? '', ['req', '--raw', ...args])).out.trim()
     const once = await raw('kv.incr.twice', '5', '-H', 'Kv-Request-Id:doc-1')
     expect(await raw('kv.incr.twice', '5', '-H', 'Kv-Request-Id:doc-1')).toBe(once)
+  }, TEST_MS_MAX)
+});
+
+(nats === null ? describe.skip : describe)('nats micro', () => {
+  const micro = async (...args: readonly string[]): Promise<string> => {
+    const { code, out } = await run(nats ?? '', ['micro', ...args])
+    expect([args, code]).toEqual([args, 0])
+    return out
+  }
+
+  test('ls, ping, info and stats show the nodes and what they have done', async () => {
+    const bus = await cluster.connect('test/client')
+    for (let i = 0; i < 8; i += 1) expect((await settledKv(bus, `kv.put.shown-${i}`, 'x', { 'Kv-Request-Id': `s${i}` })).status).toBe('OK')
+    bus.close()
+    const [listed, pinged, counted] = [await micro('ls'), await micro('ping', 'shardkv'), await micro('stats', 'shardkv')]
+    for (const member of cluster.members) {
+      for (const shown of [listed, pinged, counted]) expect(shown).toContain(`${member}-${CLUSTER}`)
+    }
+    expect(listed).toMatch(/shardkv .* Linearizable, durable, sharded/)
+    const puts = [...counted.matchAll(/│ put +│ ([\d,]+)/g)].map(([, count = '']) => Number(count.replaceAll(',', '')))
+    expect(puts).toHaveLength(cluster.members.length)
+    expect(puts.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(8)
+    const told = await micro('info', 'shardkv')
+    for (const subject of ['kv.get.>', 'kv.put.>', 'kv.del.>', 'kv.incr.>']) expect(told).toContain(`Subject: ${subject}`)
   }, TEST_MS_MAX)
 })
 

@@ -155,3 +155,13 @@ describe('a user without a permission', () => {
     await expect(heard).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 })
+
+test('TLS that the broker does not offer is named, and the option that asks for it', async () => {
+  // One of its own: the client library leaves the sockets of such a try open.
+  const server = await startNatsServer()
+  const message: unknown = expect.stringMatching(/No TLS with .* \(the broker offers none\)\. Check the option tls: ca /)
+  for (const tls of [{}, { caFile: '/none.pem' }]) {
+    await expect(connect({ servers: server.url, tls })).rejects.toMatchObject({ code: 'UNAVAILABLE', definite: true, message })
+  }
+  await server.stop()
+})

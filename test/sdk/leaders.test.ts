@@ -141,6 +141,16 @@ describe('answers', () => {
     const error = await failureOf(world, world.kv.get(key))
     expect(error).toMatchObject({ code: 'NO_SPACE', definite: true, message: 'The disk of the leader is full.' })
     expect(world.client.stats().retries).toBe(0)
+    let copies = 0
+    world.behave((request) => {
+      copies += isMutation(request) ? 1 : 0
+      if (copies > 1) return { status: 'NO_SPACE', revision: 0, definite: true, message: 'The disk of the leader is full.' }
+      return copies === 1 ? 'serveInSilence' : 'serve'
+    })
+    const later = await failureOf(world, world.kv.put(key, 'x'))
+    const saying = 'The disk of the leader is full. An earlier attempt may have happened: read the key before you write again.'
+    expect(later).toMatchObject({ code: 'NO_SPACE', definite: false, message: saying })
+    expect([world.valueOf(key), world.client.stats().retries]).toEqual(['x', 1])
   })
 
   test('that do not decode are counted, and their calls are asked for again', async () => {

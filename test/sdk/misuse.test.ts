@@ -22,6 +22,22 @@ describe('a list of keys', () => {
     expect(world.asked).toEqual([])
     expect(await world.settled(kv.mget(new Set([key])))).toMatchObject([{ ok: true }])
   })
+
+  test('has entries: what is none fails alone, and nothing throws', async () => {
+    const world = await openWorld()
+    const entries = [null, undefined, 7, 'ab', [key, 'v']] as unknown as (readonly [string, string])[]
+    const outcomes = await world.settled(world.kv.mput(entries))
+    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(['INVALID', 'INVALID', 'INVALID', 'INVALID', 'ok'])
+    expect(outcomes[0]).toMatchObject({ error: invalid(/\[key, value\] or \{ key, value \}/) })
+    expect(world.valueOf(key)).toBe('v')
+  })
+
+  test.each([['text', ''], ['a text of digits', '5'], ['null', null], ['true', true], ['a list', [5]]])(
+    'and an amount that is %s is refused before the cluster is asked', async (_what, by) => {
+      const world = await openWorld()
+      expect(await failureOf(world, world.kv.incr(key, by as unknown as number))).toMatchObject(invalid(/incr adds a whole number/))
+      expect(world.asked).toEqual([])
+    })
 })
 
 describe('an option', () => {
@@ -132,7 +148,15 @@ describe('connect', () => {
     await expect(connect({ servers, ...options })).rejects.toMatchObject(invalid(saying))
   })
 
-  test('takes no address for its options', async () => {
-    await expect(connect(servers as unknown as { prefix: string })).rejects.toMatchObject(invalid(/^Options are an object/))
+  test.each<readonly [string, unknown, RegExp]>([
+    ['an address alone', servers, /connect\(\{ servers \}\)/], ['null', null, /object of options/],
+    ['a port for an address', { servers: 4_222 }, /servers is an address/],
+    ['a list of ports', { servers: [4_222] }, /servers is an address/],
+    ['the path of a credentials file', { creds: './user.creds' }, /content of a credentials file, not its path/],
+    ['credentials that were cut off', { creds: '-----BEGIN NATS USER JWT-----' }, /creds holds no JWT and seed/],
+    ['a public key for a seed', { nkeySeed: 'UABC' }, /nkeySeed is no seed of a user/],
+    ['an inbox that nodes do not answer to', { inboxPrefix: 'ann' }, /inboxPrefix is _INBOX, or a subject under it/],
+  ])('refuses %s, and says what it is instead', async (_what, options, saying) => {
+    await expect(connect(options as { servers: string })).rejects.toMatchObject(invalid(saying))
   })
 })

@@ -30,6 +30,13 @@ describe('a key', () => {
     expect(nameOf(key, partition)).toMatchObject({ ok: false, error: { code, definite: true } })
   })
 
+  test('with half a character is refused: its bytes would be those of others', () => {
+    for (const [key, partition] of [['a\ud83d', undefined], ['\ude00', undefined], ['k', 'p\ud83d']] as const) {
+      expect(nameOf(key, partition)).toMatchObject({ ok: false, error: { code: 'INVALID', message: expect.stringContaining('surrogate') } })
+    }
+    expect(nameOf('a\ud83d\ude00', undefined)).toMatchObject({ ok: true })
+  })
+
   test('of text is that of its UTF-8 bytes', () => {
     fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (key) => {
       expect(binaryOf(key)).toBe(binaryOf(new TextEncoder().encode(key)))
@@ -47,6 +54,11 @@ describe('a codec', () => {
     }))
   })
 
+  test('gives back a text that begins with a byte order mark, and reads JSON that others wrote with one', () => {
+    expect(text.decode(text.encode('\ufeffAda'))).toBe('\ufeffAda')
+    expect(json().decode(text.encode('\ufeff{"name":"Ada"}'))).toEqual({ name: 'Ada' })
+  })
+
   test('keeps no view of the network\'s buffer', () => {
     const view = Uint8Array.of(1, 2)
     const value = bytes.decode(view)
@@ -57,6 +69,7 @@ describe('a codec', () => {
   test('refuses what it can not mean', () => {
     expect(() => bytes.encode('text' as unknown as Uint8Array)).toThrow(/withCodec/)
     expect(() => text.encode(5 as unknown as string)).toThrow(/string/)
+    expect(() => text.encode('cut here: \ud83d')).toThrow(/half of a surrogate pair/)
     expect(() => json().encode(undefined)).toThrow(/JSON/)
     expect(() => text.decode(Uint8Array.of(0xff))).toThrow(/encoded data/)
   })

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { checkIdentity } from '../../topology/identityCheck.ts'
 import { bootId, clusterId, nodeId } from '../../topology/ids.ts'
-import { checkRouting } from '../../topology/routingCheck.ts'
+import { checkRouting, isNews } from '../../topology/routingCheck.ts'
 import { createTwinCheck } from '../../topology/twinCheck.ts'
 import { startNodeOfTest } from '../support/nodeOfTest.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
@@ -163,7 +163,13 @@ describe('the routing check', () => {
 
   test('says so when no probe comes back, and lets the nodes forward', () => {
     const verdict = check({ permissions: { publish: [], subscribe: ['>'] } })
-    expect(verdict?.routing).toBe('gateway')
-    expect(verdict?.finding).toContain('no routing probe came back')
+    expect(verdict).toMatchObject({ routing: 'gateway', isHeard: false, finding: expect.stringContaining('no routing probe came back') })
+  })
+
+  test('that is made again and hears nothing, since the broker is away, leaves what is known', () => {
+    const silence = { routing: 'gateway', isHeard: false } as const
+    expect([isNews('broker', silence), isNews('mismatch', silence), isNews(null, silence)]).toEqual([false, false, true])
+    expect([isNews('broker', { routing: 'gateway' }), isNews('broker', { routing: 'broker' }), isNews(null, { routing: 'broker' })])
+      .toEqual([true, false, true])
   })
 })
