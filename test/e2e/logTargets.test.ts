@@ -96,6 +96,44 @@ test.each([['tcp', tcp], ['udp', udp]] as const)('syslog over %s: a line each, w
   ])
 }, TEST_MS_MAX)
 
+/** It takes what the connection's buffers take, and nothing more. */
+const deaf = async (): Promise<Receiver> => {
+  const server = createTcp((socket) => { socket.pause() })
+  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  cleanUps.push(() => server.close())
+  return { port: (server.address() as AddressInfo).port, text: () => '' }
+}
+
+test('a receiver that takes nothing any more costs lines, which are counted, and no memory; the process ends', async () => {
+  const { port } = await deaf()
+  const program = `
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close, lost } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['syslog:tcp://127.0.0.1:${port}'],
+    })
+    const before = process.memoryUsage.rss()
+    // Errors are never held back as repetitions.
+    for (let i = 0; i < 100; i += 1) {
+      for (let j = 0; j < 1_000; j += 1) log.error({ actor: 'raft', detail: 'x'.repeat(1_000) }, 'a line')
+      await new Promise((resolve) => { setImmediate(resolve) })
+    }
+    const grown = process.memoryUsage.rss() - before
+    const startedAt = performance.now()
+    await close()
+    console.log(JSON.stringify({ lost: lost(), grown, endMs: performance.now() - startedAt }))
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, said] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const code = await new Promise((ended) => { child.on('close', ended) })
+  expect([code, said]).toEqual([0, expect.stringContaining('the log target syslog: lines are lost: it takes them too slowly')])
+  const { lost, grown, endMs } = JSON.parse(out) as { lost: number; grown: number; endMs: number }
+  // Of 110 MB.
+  expect([lost > 50_000, grown < 80_000_000, endMs < 20_000]).toEqual([true, true, true])
+}, TEST_MS_MAX)
+
 test('loki', async () => {
   const receiver = await http()
   await logTo(`loki:http://127.0.0.1:${receiver.port}`)

@@ -16,7 +16,7 @@ const exposed = (instruments = createInstruments(() => 7)) => {
     traces: { sampled: 0, limited: 0, exported: 5, failed: 0, dropped: { queue: 1, open: 2, children: 3, end: 0 }, waiting: 0 },
     process: {
       version: '1.2.3', cpuSeconds: 1.5, startSeconds: 1, loopDelayMicros: createHistogram(),
-      memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 },
+      memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 }, lostLogLines: 6,
     },
   }))
   return { instruments, render, read: async (isOpen = false) => parseExposition((await render(isOpen)).text) }
@@ -116,6 +116,10 @@ describe('metrics of a node', () => {
     const { value } = await exposed().read()
     expect(['exported', 'failed', 'dropped'].map((outcome) => value('shardkv_spans_total', { outcome }))).toEqual([5, 0, 6])
     expect(['queue', 'open', 'children', 'end'].map((reason) => value('shardkv_spans_dropped_total', { reason }))).toEqual([1, 2, 3, 0])
+  })
+
+  test('say how many lines of the log could not be written', async () => {
+    expect((await exposed().read()).value('shardkv_log_lines_lost_total')).toBe(6)
   })
 
   test('say how many shards there are by the map, whoever hosts them, and what waits for the broker', async () => {

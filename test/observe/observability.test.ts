@@ -160,6 +160,29 @@ describe('docs/OBSERVABILITY.md', () => {
     expect(spanOf('shard')).toMatch(/^[0-9a-f]{16}$/)
   })
 
+  test('is right about slow requests that nobody sampled: the door\'s line of a kept one has the trace that it is kept by', async () => {
+    const lines: Record<string, unknown>[] = []
+    const opened = await openProcessLog({
+      node: 'n1', levels: createLogLevels('info'),
+      stdout: { write: (line: string) => { lines.push(JSON.parse(line) as Record<string, unknown>) } },
+    })
+    const instruments = createInstruments(() => 0)
+    const node = startNodeOfTest({ log: opened.log, instruments: loggingSlow(instruments.ports, opened.log, 0) })
+    node.send('kv.put.a', 'no number')
+    node.pass(50)
+    node.send('kv.incr.a', '1')
+    node.pass(50)
+    await opened.close()
+    const [kept] = node.spans
+    expect(kept).toMatchObject({ name: 'kv incr', parentId: '', attributes: { 'shardkv.kept': 'failed' } })
+    const atDoor = lines.filter(({ msg }) => msg === 'a request was slow at the door')
+    expect(atDoor.map(({ cmd, status, trace_id: trace, span_id: span }) => [cmd, status, trace, span])).toEqual([
+      ['put', 'OK', undefined, undefined], ['incr', 'INVALID', kept?.traceId, kept?.spanId],
+    ])
+    const examples = instruments.records.doors.nats.examples.flatMap((each) => [...each.values()])
+    expect(examples.map(({ traceId }) => traceId)).toEqual([kept?.traceId])
+  })
+
   test('has every actor that has a level of its own, and each of them writes lines', () => {
     const row = rowsOf('Logs').find(([name]) => nameIn(name) === 'actor') ?? []
     expect([...(row[3] ?? '').matchAll(/`(.*?)`/g)].map(([, name]) => name)).toEqual(loggedActors)

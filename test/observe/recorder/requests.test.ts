@@ -16,7 +16,7 @@ const open = () => {
   const recorder = createNodeRecorder({ node: 'n1', clock })
   const requests = createRequestRecorder({ recorder, clock })
   const note = (more: Partial<KeptNote> = {}): void =>
-    requests.tracing.noted?.({ op: 'put', shard, key: 'k', status: 'TIMEOUT', micros: 7, trace: parent, isRoot: true, ...more })
+    requests.tracing.noted?.({ op: 'put', shard, key: 'k', status: 'TIMEOUT', micros: 7, trace: parent, ...more })
   return { time, recorder, requests, note }
 }
 
