@@ -16,7 +16,7 @@ const OVERWRITTEN = 'overwritten before it was read'
 
 /** The rings of a recorder (recorder.ts), and what they hold, but for the states of the log and of connections, which are traffic. */
 const contents = { story: 'states and notes', traffic: 'batches, messages and phases' } as const
-export type RingName = keyof typeof contents
+type RingName = keyof typeof contents
 export const ringNames = Object.keys(contents) as readonly RingName[]
 
 /** Of each ring the newest record that it has dropped; null where it has dropped none. */

@@ -3,11 +3,14 @@
  * the disks of a majority before it is answered. On a broker that asks for passwords and allows what docs/SUBJECTS.md says, no more.
  */
 
+import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { traceQuestionSubject, traceWildcard } from '../../bus/subjects.ts'
 import { recordOf } from '../../observe/recorder/record.ts'
+import { headOf } from '../../observe/recorder/recording.ts'
 import { encodeJson } from '../../observe/recorder/wire.ts'
 import { CLUSTER } from '../../chaos/ground/cluster.ts'
 import { portOf } from '../support/adminPort.ts'
@@ -134,6 +137,29 @@ describe('a real cluster', () => {
     const kept = (await json(at, '/v1/requests?failed=1&limit=500') as { requests: { trace: string }[] }).requests
     const named = [...exemplars].map(([, id]) => id)
     expect([named.length > 0, named.filter((id) => !kept.some((request) => request.trace === id))]).toEqual([true, []])
+  }, TEST_MS_MAX)
+
+  test('is saved by "shardkv record" with what every node remembers, messages apart, and told by "shardkv replay"', async () => {
+    const { running, bus } = await cluster.open({ shards: 2 })
+    for (let i = 0; i < 20; i += 1) await settledKv(bus, `kv.put.key-${i}`, 'a secret value', { 'Kv-Request-Id': `r-${i}` })
+    const file = join(running.root, 'incident.ndjson')
+    const at = `http://127.0.0.1:${portOf(running, must(running.members[1], 'n2'))}`
+    const { code, err } = await running.cli('record', file, '--admin', at).ended
+    expect([code, err]).toEqual([0, ''])
+    const [head = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
+    expect(headOf(JSON.parse(head))).toMatchObject({ nodes: ['n1', 'n2', 'n3'], missing: [] })
+    const records = lines.map((line) => must(recordOf(JSON.parse(line)), line))
+    expect(records.every(({ at: then }, i) => then >= (records[i - 1]?.at ?? 0))).toBe(true)
+    for (const node of running.members) {
+      const own = records.filter((record) => record.node === node)
+      expect(own.map(({ seq }) => seq)).toEqual(Array.from({ length: own.length }, (_, i) => i + 1))
+      const has = (kind: string, actor: string): boolean => own.some((record) => record.kind === kind && record.actor === actor)
+      expect([has('state', 'raft/0'), has('state', 'shard/1'), has('state', 'node'), has('batch', 'wal')]).toEqual([true, true, true, true])
+      expect(own.filter(({ kind, trace }) => (kind === 'send' || kind === 'receive') && trace === undefined)).toEqual([])
+    }
+    expect(readFileSync(file, 'utf8')).not.toContain('secret')
+    const told = await running.cli('replay', file, '--shard', '0').ended
+    expect([told.code, told.out]).toEqual([0, expect.stringMatching(/ n\d +raft\/0 +serves as leader of shard 0/)])
   }, TEST_MS_MAX)
 
   test('does not let a client hear the feed, or ask for it', async () => {
