@@ -135,11 +135,14 @@ interface Stage {
 
 /** A pipeline of one, pino takes and then passes nothing on: each of these has to be a target of its own. */
 const openThread = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogThread => {
-  if (kind === 'syslog') return transport({ pipeline: syslogPipeline(new URL(where), options) }) as LogThread
+  if (kind === 'syslog') return threadOf({ pipeline: syslogPipeline(new URL(where), options) })
   const [name = ''] = packages[kind]
   const target = kind === 'elastic' ? ownTarget : name
-  return transport({ target, options: remoteOptions(kind, where, options) }) as LogThread
+  return threadOf({ target, options: remoteOptions(kind, where, options) })
 }
+
+/** Its types do not tell of its worker. */
+const threadOf = (options: Parameters<typeof transport>[0]): LogThread => transport(options) as unknown as LogThread
 
 /** Each takes what it knows of the options. Over TCP nothing but the line's end parts one message from the next. */
 const syslogPipeline = ({ protocol, hostname, port }: URL, options: Readonly<Record<string, unknown>>): Stage[] => {

@@ -99,7 +99,7 @@ describe('what clients asked', () => {
   test('by sessions is counted with them: open ones, those that were opened and closed, their batches', async () => {
     const before = await scrape()
     const clients = [await connect({ servers: cluster.url }), await connect({ servers: cluster.url })]
-    for (const client of clients) for (let i = 0; i < 8; i += 1) await client.put(`session-${i}`, i)
+    for (const client of clients) for (let i = 0; i < 8; i += 1) await client.put(`session-${i}`, new Uint8Array(8))
     const open = await scrape()
     const [opened, closed] = ['opened', 'closed'].map((how) => total(open, `shardkv_connections_${how}_total`))
     expect(total(open, 'shardkv_connections')).toBeGreaterThanOrEqual(2)
