@@ -1,7 +1,8 @@
 /**
- * Stands between the log and a remote target, whose package runs in a thread of its own (pino's transport). The thread takes 4 MiB ahead
- * of its receiver; behind that lines would wait in this process without limit. What comes above WAITING_CHARACTERS_MAX is lost and
- * counted, as it is where a file can not be written (logWriter.ts), and so is what comes when the thread has ended.
+ * Stands between the log and a remote target, whose package runs in a thread of its own (pino's transport). The thread has 4 MiB between
+ * it and this process; behind that lines would wait here without limit. What comes above WAITING_CHARACTERS_MAX is lost and counted, as it
+ * is where a file can not be written (logWriter.ts), and so is what comes when the thread has ended. (What a package holds that asks its
+ * thread for more than its receiver takes, as pino-socket does, is not limited by this.)
  *
  *   write ─▶ thread ── full ─▶ waiting ─▶ above WAITING_CHARACTERS_MAX: lost and counted
  *              ▲                   │
@@ -49,7 +50,7 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
     isFull = false
     waitingCharacters = 0
     lostWhileFull = 0
-    if (lost === 0) return
+    if (lost === 0 || isGone) return
     tell(`the log target ${target}: it takes lines again; ${lost} were lost`)
     onRecovered(lost)
   })
@@ -71,10 +72,13 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
     flushSync: () => thread.flushSync(),
     end: (done) => {
       thread.once('close', done)
+      if (lostWhileFull > 0) tell(`the log target ${target}: the process ends, ${lostWhileFull} lines were lost`)
       try {
         thread.flushSync()
+        isGone = true
         thread.end()
       } catch {
+        isGone = true
         // It does not answer: to be asked again, here or as the process exits, would take as long once more.
         thread.worker.terminate()
       }

@@ -99,11 +99,9 @@ const createNewest = <T>(countMax: number): { readonly push: (one: T) => void; r
   }
 }
 
-const passedInto = (recorder: NodeRecorder) => ({ trace, phase, actor, shard, micros, term, peer, bytes }: PassedPhase): void => {
-  const happening: { -readonly [Name in keyof Happening]: Happening[Name] } =
-    { actor, kind: 'phase', event: phase, shard, trace: trace.traceId, micros }
-  if (term !== undefined) happening.term = term
-  if (peer !== undefined) happening.peer = peer
-  if (bytes !== undefined) happening.bytes = bytes
-  recorder.record(happening)
-}
+/**
+ * All fields at once, though some may be undefined: what is added to an object later has a place of its own beside it, which the ring does
+ * not reckon with.
+ */
+const passedInto = (recorder: NodeRecorder) => ({ trace, phase, actor, shard, micros, term, peer, bytes }: PassedPhase): void =>
+  recorder.record({ actor, kind: 'phase', event: phase, shard, trace: trace.traceId, micros, term, peer, bytes } as Happening)

@@ -26,8 +26,8 @@ export interface Ring {
   readonly newestDropped: () => Entry | undefined
 }
 
-/** The entry, its happening with every field, two numbers on the heap, and its places in the two lists. */
-const ENTRY_BYTES = 136
+/** The entry, its happening with every field, two numbers on the heap, and its places in the two lists, which may be half empty. */
+const ENTRY_BYTES = 168
 const DETAIL_BYTES = 64
 /** V8 keeps a text with one byte for each character or with two. To find out which would cost as much as the record. */
 const CHARACTER_BYTES = 2

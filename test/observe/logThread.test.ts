@@ -66,18 +66,24 @@ describe('a remote target', () => {
   })
 
   test('is flushed and ended at the end, and is done when its thread has closed', () => {
-    const { stream, state, events } = open()
+    const { stream, written, state, events } = open()
     let isDone = false
     stream.end?.(() => { isDone = true })
     expect([state.flushed, state.ended, state.terminated, isDone]).toEqual([1, 1, 0, false])
+    stream.write(line)
+    expect([written.length, stream.lost?.()]).toEqual([0, 1])
     events.emit('close')
     expect(isDone).toBe(true)
   })
 
-  test('that does not answer at the end is waited for once, and ended', () => {
-    const { stream, state } = open()
+  test('that does not answer at the end is waited for once, and ended; what was lost is told', () => {
+    const { stream, state, told, recoveries, events } = open()
     state.answers = false
+    state.hasRoom = false
+    for (let i = 0; i < FIT + 3; i += 1) stream.write(line)
     stream.end?.(() => {})
-    expect([state.flushed, state.ended, state.terminated]).toEqual([1, 0, 1])
+    events.emit('drain')
+    expect([state.flushed, state.ended, state.terminated, recoveries]).toEqual([1, 0, 1, []])
+    expect(told.slice(1)).toEqual(['the log target loki: the process ends, 3 lines were lost'])
   })
 })

@@ -301,7 +301,7 @@ describe('a recording', () => {
 
   /** Traffic of n2, a record a millisecond, of which its ring holds some three thousand; a page two thousand. */
   const openBusy = () => {
-    const opened = open(1_048_576, 600_000)
+    const opened = open(1_048_576, 800_000)
     const traffic = (count: number): void => {
       for (let i = 0; i < count; i += 1) {
         opened.there.recorder.record({ actor: 'wal', kind: 'batch', event: 'group' })
