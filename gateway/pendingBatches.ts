@@ -107,7 +107,8 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
   return {
     open: (arrived, now) => {
       const { holding, bytes, operations: { length: operations } } = arrived
-      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, status: 'OK', kept: undefined, rows: [] }
+      const batch: PendingBatch =
+        { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, status: 'OK', kept: undefined, rows: [] }
       admission.admit({ holding, operations, bytes }, now)
       if (operations === 0) touch(batch)
       return batch

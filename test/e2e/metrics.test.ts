@@ -59,7 +59,7 @@ const until = async (what: string, holds: (scrapes: Scrapes) => boolean | Promis
 }
 
 describe('what clients asked', () => {
-  test('is counted as they were told: by operation and status, hits and misses; each is timed once at its door and in its shard', async () => {
+  test('is counted as they were told: by operation, status, hits and misses; each is timed once at its door and in its shard', async () => {
     await settledKv(bus, 'kv.put.text', 'no number', { 'Kv-Request-Id': 'text' })
     /** One attempt for each; where a leader changes meanwhile, somebody is told nothing, and it is begun again. */
     for (let attempt = 1; ; attempt += 1) {
