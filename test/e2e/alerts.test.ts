@@ -184,14 +184,15 @@ describe('an alert fires by its fault', () => {
   test('of a log that can not be written', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'shardkv-full-'))
     cluster.onEnd(() => { rmSync(folder, { recursive: true }) })
-    // A rolled log of the name that it begins with, full from the first byte, and of more words than wait for it.
+    // A rolled log by the name that it begins with, full from the first byte. Many groups, and each message of theirs a line.
     symlinkSync('/dev/full', join(folder, 'n1.1.log'))
-    const full = { SHARDKV_LOG_TO: `stdout,roll:${folder}/n1.log?size=1k`, SHARDKV_LOG_LEVEL: 'trace' }
-    const { running, bus } = await cluster.open({ shards: 2, environment: (user): Record<string, string> => (user === n1 ? full : {}) })
+    const full = { SHARDKV_LOG_TO: `stdout,roll:${folder}/n1.log?size=1k` }
+    const { running, bus } = await cluster.open({ shards: 64, environment: (user): Record<string, string> => (user === n1 ? full : {}) })
+    await running.cli('log', 'level', 'all', 'trace', '--admin', `http://127.0.0.1:${portOf(running, n1)}`).ended
     const before = await scrape(running)
     const deadline = performance.now() + FAULT_MS_MAX
     for (let round = 0; !isFired('ShardkvLogLinesLost', await scrape(running), before) && performance.now() < deadline; round += 1) {
-      await Promise.all(Array.from({ length: 64 }, (_, i) => settledKv(bus, `kv.put.key-${i}`, 'x', { 'Kv-Request-Id': `${round}-${i}` })))
+      await Promise.all(Array.from({ length: 256 }, (_, i) => settledKv(bus, `kv.put.key-${i}`, 'x', { 'Kv-Request-Id': `${round}-${i}` })))
     }
     await expectFired(running, before, 'ShardkvLogLinesLost')
   }, TEST_MS_MAX)
