@@ -34,7 +34,7 @@ const program = `
   }
   const take = kinds[process.argv[1]]
   // Story and traffic are rings of their own.
-  for (let i = 0; i < 300_000; i += 1) { take(i); if (i % 3 === 0) kinds.note(i) }
+  for (let i = 0; i < 120_000; i += 1) { take(i); if (i % 3 === 0) kinds.note(i) }
   gc()
   const { bytes, dropped } = recorder.figures()
   console.log(JSON.stringify({ limit: RING_BYTES_MAX, bytes, dropped, real: process.memoryUsage().heapUsed - before }))`
