@@ -1,7 +1,7 @@
 /**
  * The requests of a node that are worth looking at again: those that failed, those that took long, and those that were merely sampled. The
- * newest of each are kept, their values never: in one list, ten seconds of sampling, or of one client's mistakes, would push out the request
- * that somebody looks for.
+ * newest of each are kept, their values never: in one list, ten seconds of sampling, or of one client's mistakes, would push out the
+ * request that somebody looks for.
  *
  * It is also the recorder's ear at the tracing port: a sampled request's phases become records with its trace id. Of one that was not
  * sampled and is kept all the same there is one record, its reply.
