@@ -59,6 +59,17 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
     lostInAll += 1
     lostWhileFull += 1
   }
+  /** To be asked again, here or by pino as the process exits, would take as long once more: pino forgets what says that it is closed. */
+  const flushSync = (): void => {
+    if (isGone) return
+    try {
+      thread.flushSync()
+    } catch (error) {
+      thread.worker.terminate()
+      thread.emit('close')
+      throw error
+    }
+  }
   return {
     write: (line) => {
       if (isGone) lostInAll += 1
@@ -69,18 +80,16 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
       }
     },
     emit: (event, ...values) => thread.emit(event, ...values),
-    flushSync: () => thread.flushSync(),
+    flushSync,
     end: (done) => {
       thread.once('close', done)
       if (lostWhileFull > 0) tell(`the log target ${target}: the process ends, ${lostWhileFull} lines were lost`)
       try {
-        thread.flushSync()
+        flushSync()
         isGone = true
         thread.end()
       } catch {
-        isGone = true
-        // It does not answer: to be asked again, here or as the process exits, would take as long once more.
-        thread.worker.terminate()
+        // It is given up.
       }
     },
     lost: () => lostInAll,

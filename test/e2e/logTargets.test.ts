@@ -111,6 +111,28 @@ test.each([
   await expectBoth(receiver)
 }, TEST_MS_MAX)
 
+/** Longer than the library waits, and shorter than it would wait twice. */
+const ENDS_WITHIN_MS = 19_000
+
+test.each(['closed', 'crashed'] as const)('a receiver that never answers is waited for once: %s', async (ending) => {
+  const server = createHttp(() => {})
+  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  cleanUps.push(() => { server.closeAllConnections(); server.close() })
+  const program = `
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close, fatal } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['elastic:http://127.0.0.1:${(server.address() as AddressInfo).port}'],
+    })
+    process.on('uncaughtExceptionMonitor', fatal)
+    for (let i = 0; i < 6_000; i += 1) log.error({ actor: 'raft', detail: 'x'.repeat(1_000) }, 'one of many')
+    setTimeout(async () => { ${endings[ending]} }, 500)`
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'ignore' })
+  const code = await new Promise((ended) => { child.on('close', ended) })
+  expect([code, performance.now() - startedAt < ENDS_WITHIN_MS]).toEqual([ending === 'closed' ? 0 : 1, true])
+}, TEST_MS_MAX)
+
 const LINES = 30_000
 
 test('more at once than its thread takes costs lines: those that arrive and those that are counted are all there were', async () => {

@@ -81,9 +81,10 @@ describe('a remote target', () => {
     state.answers = false
     state.hasRoom = false
     for (let i = 0; i < FIT + 3; i += 1) stream.write(line)
-    stream.end?.(() => {})
+    let isDone = false
+    stream.end?.(() => { isDone = true })
     events.emit('drain')
-    expect([state.flushed, state.ended, state.terminated, recoveries]).toEqual([1, 0, 1, []])
+    expect([state.flushed, state.ended, state.terminated, isDone, recoveries]).toEqual([1, 0, 1, true, []])
     expect(told.slice(1)).toEqual(['the log target loki: the process ends, 3 lines were lost'])
   })
 })
