@@ -271,7 +271,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   }
 }
 
-/** Whether a batch took long is asked once, at its last answer; whether an operation failed, of each. */
+/** Whether a batch took long is asked once, at its last answer; whether an operation failed, of each. The first kept one stands for it. */
 const noteAnswer = (
   { tracing, clock }: Pick<BatchGatewayOptions, 'tracing' | 'clock'>, batch: PendingBatch, { position, result }: PositionedResult,
 ): void => {
@@ -279,7 +279,8 @@ const noteAnswer = (
   const { status } = result
   const request = batch.operations[position]
   if (tracing === undefined || request === undefined || (batch.waiting > 0 && isAnswer(status))) return
-  noteUnsampled(tracing, { request, status, tookMs: clock.now() - batch.arrivedAt, trace: batch.traces?.get(position) })
+  const kept = noteUnsampled(tracing, { request, status, tookMs: clock.now() - batch.arrivedAt, parent: batch.traces?.get(position) })
+  batch.kept ??= kept
 }
 
 /** The session and the sequence of a batch for which there is no room; null for whatever has to be read to be judged. */

@@ -12,9 +12,9 @@ export interface DoorInstruments {
   /**
    * That many operations of that code waited so long, from their arrival at this door to their answer, or until they were forgotten.
    * `status`: as their callers were told, of several the first that is not OK; TIMEOUT of a forgotten one. `trace`: of the first that is
-   * sampled.
+   * sampled, or else kept since it failed or took long.
    */
   readonly took: (code: number, tookMs: number, operations: number, status?: StatusName, trace?: TraceContext) => void
-  /** The request is part of a recorded trace: whoever asks why such requests take so long may look at it. */
+  /** The request is sampled or kept: whoever asks why such requests take so long may look at it. */
   readonly traced: (code: number, tookMs: number, traceId: string) => void
 }

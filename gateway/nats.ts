@@ -134,9 +134,9 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     const { shard, operation, consistency } = request
     const span = beginAtDoor(options.tracing, request, trace, done !== undefined)
     if (replies.size >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
-      refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk', span?.context)
       reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
-      finish(options, { span, trace, request, done }, { status: 'OVERLOADED', tookMs: null, result: null })
+      const known = finish(options, { span, trace, request, done }, { status: 'OVERLOADED', tookMs: null, result: null })
+      refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk', known)
       return
     }
     const ticket = nextTicket
@@ -146,8 +146,9 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     options.submit(span === null ? { ...request, ticket, policy } : { ...request, ticket, policy, trace: span.context })
   }
 
-  const close = (pending: PendingReply, status: StatusName, result: OperationResult | null): void =>
+  const close = (pending: PendingReply, status: StatusName, result: OperationResult | null): void => {
     finish(options, pending, { status, tookMs: options.clock.now() - pending.arrivedAt, result })
+  }
 
   const answerSpanning = (op: string, to: string): void => {
     if (op === STATUS_OP || to === '') return
@@ -244,20 +245,21 @@ interface Ending {
   readonly result: OperationResult | null
 }
 
-/** A request is over: its span, or a note of it; its figures; and whoever waits for a probe. */
+/** A request is over: its span, or a note of it; its figures; and whoever waits for a probe. What it can be asked for by, if anything. */
 const finish = (
   { tracing, instruments }: NatsGatewayOptions, { span, trace, request, done }: Pick<PendingReply, 'span' | 'trace' | 'request' | 'done'>,
   { status, tookMs, result }: Ending,
-): void => {
+): TraceContext | undefined => {
   const { code } = request.operation
-  if (span === null) noteUnsampled(tracing, { request, status, tookMs: tookMs ?? 0, trace })
-  else span.end(status)
+  const known = span === null ? noteUnsampled(tracing, { request, status, tookMs: tookMs ?? 0, parent: trace }) : span.context
+  span?.end(status)
   instruments?.told(code, status)
   if (tookMs !== null) {
-    instruments?.took(code, tookMs, 1, status, span?.context)
-    if (span !== null) instruments?.traced(code, tookMs, span.context.traceId)
+    instruments?.took(code, tookMs, 1, status, known)
+    if (known !== undefined) instruments?.traced(code, tookMs, known.traceId)
   }
   done?.(result)
+  return known
 }
 
 /** What it writes is gone by itself after a while. */

@@ -55,6 +55,8 @@ export interface PendingBatch extends ArrivedBatch {
   readonly arrivedAt: number
   /** Of its first operation that is not OK. */
   status: StatusName
+  /** What the first of its operations that is kept, though it was not sampled, is kept by. */
+  kept: TraceContext | undefined
   /** Results that have not left yet. */
   readonly rows: ResultRow[]
 }
@@ -72,10 +74,13 @@ export interface PendingBatches {
   readonly flush: () => void
 }
 
-/** A batch mostly holds operations of one kind: its first stands for all. */
-const measure = (instruments: DoorInstruments, { operations, arrivedAt, status, spans }: PendingBatch, now: number): void => {
+/** A batch mostly holds operations of one kind: its first stands for all. Examples of sampled operations come with their spans. */
+const measure = (instruments: DoorInstruments, { operations, arrivedAt, status, spans, kept }: PendingBatch, now: number): void => {
   const [first] = operations
-  if (first !== undefined) instruments.took(first.operation.code, now - arrivedAt, operations.length, status, spans?.first)
+  if (first === undefined) return
+  const { code } = first.operation
+  instruments.took(code, now - arrivedAt, operations.length, status, spans?.first ?? kept)
+  if (kept !== undefined) instruments.traced(code, now - arrivedAt, kept.traceId)
 }
 
 export const createPendingBatches = (options: PendingOptions): PendingBatches => {
@@ -102,7 +107,8 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
   return {
     open: (arrived, now) => {
       const { holding, bytes, operations: { length: operations } } = arrived
-      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, status: 'OK', rows: [] }
+      const batch: PendingBatch =
+        { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, status: 'OK', kept: undefined, rows: [] }
       admission.admit({ holding, operations, bytes }, now)
       if (operations === 0) touch(batch)
       return batch

@@ -15,14 +15,16 @@ export interface AnsweredRequest {
   readonly status: StatusName
   readonly tookMs: number
   /** What its caller said of its trace. */
-  readonly trace?: TraceContext | undefined
+  readonly parent?: TraceContext | undefined
 }
 
-export const noteUnsampled = (tracing: RequestTracing | undefined, { request, status, tookMs, trace }: AnsweredRequest): void => {
-  if (tracing?.noted === undefined || (tookMs < SLOW_REQUEST_MS && isAnswer(status))) return
+/** What it is kept by, for the log and for metrics: `shardkv trace` finds it under that. Of one that is not kept undefined. */
+export const noteUnsampled = (
+  tracing: RequestTracing | undefined, { request, status, tookMs, parent }: AnsweredRequest,
+): TraceContext | undefined => {
+  if (tracing?.noted === undefined || (tookMs < SLOW_REQUEST_MS && isAnswer(status))) return undefined
   const { shard, operation: { code, key } } = request
-  const micros = Math.round(tookMs * MICROS_PER_MS)
-  tracing.noted({ op: opNames.get(code) ?? '', shard, key, status, micros, ...(trace === undefined ? {} : { trace }) })
+  return tracing.noted({ op: opNames.get(code) ?? '', shard, key, status, micros: Math.round(tookMs * MICROS_PER_MS), parent })
 }
 
 export const opNames: ReadonlyMap<OpCode, string> = new Map(Object.entries(OpCode).map(([name, code]) => [code, name]))

@@ -56,7 +56,7 @@ export interface PassedPhase {
   /** replicate: the follower on whose disk it is. */
   readonly peer?: string | undefined
   readonly bytes?: number | undefined
-  /** fsync: of `micros`, the sync itself; what comes before it is the wait for the log and the write. */
+  /** fsync: of `micros`, the sync itself; before it comes the wait for the log, and the write where that is a call of its own. */
   readonly syncMicros?: number | undefined
   /** What was given as context for what others did in it (`openChild`). */
   readonly context?: TraceContext | undefined
@@ -71,15 +71,13 @@ export interface NotedRequest {
   readonly key: string
   readonly status: StatusName
   readonly micros: number
-  /** What its caller said. */
-  readonly trace?: TraceContext
+  /** What its caller said of its trace. */
+  readonly parent?: TraceContext | undefined
 }
 
-/** One that is kept, and what all who keep it call it. */
+/** One that is kept, and what all who keep it call it: its caller's trace, or one that was drawn when it ended, and a span of its own. */
 export interface KeptNote extends NotedRequest {
   readonly trace: TraceContext
-  /** Its caller said nothing: the trace was drawn for it when it ended. */
-  readonly isRoot: boolean
 }
 
 export interface RequestTracing {
@@ -93,7 +91,8 @@ export interface RequestTracing {
   /** The context of something that is told of when it ends, and that others have a part in before. */
   readonly openChild?: (parent: TraceContext) => TraceContext
   readonly passed?: (phase: PassedPhase) => void
-  readonly noted?: (request: NotedRequest) => void
+  /** What it is called by those who keep it; undefined when nobody does, since too many were within the second. */
+  readonly noted?: (request: NotedRequest) => TraceContext | undefined
 }
 
 /** Hears of sampled and kept requests only: whoever asks has decided. */

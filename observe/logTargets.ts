@@ -7,15 +7,17 @@
  *   syslog:tcp://10.0.0.9:514    elastic:http://10.0.0.9:9200?index=shardkv    loki:http://10.0.0.9:3100    otlp:http://10.0.0.9:4318
  *
  * What follows `?` are options of the package, dots going one deeper. Standard output and the rolled file are written by this process
- * (logWriter.ts); the others run in a thread of their own, which is waited for.
+ * (logWriter.ts); the others run in a thread of their own, which is waited for (logThread.ts).
  */
 
 import { fileURLToPath } from 'node:url'
 import { transport } from 'pino'
 import { descriptorOutlet, rolledOutlet } from './logOutlets.ts'
+import { threadStream } from './logThread.ts'
 import { createLogWriter } from './logWriter.ts'
-import { tellOnce, tellOperator } from './operator.ts'
+import { tellOperator } from './operator.ts'
 import type { RolledFile } from './logOutlets.ts'
+import type { LogThread } from './logThread.ts'
 import type { LogOutlet } from './logWriter.ts'
 
 export const logTargetKinds = ['stdout', 'roll', 'syslog', 'elastic', 'loki', 'otlp'] as const
@@ -97,7 +99,9 @@ const STANDARD_OUTPUT = 1
 export const openLogTarget = async ({ kind, where, options }: LogTarget, ports: TargetPorts): Promise<LogStream> => {
   if (kind === 'stdout') return writerTo(kind, descriptorOutlet(STANDARD_OUTPUT), ports)
   const [loaded] = await Promise.all(packages[kind].map((name) => loadPackage(kind, name, ports.load)))
-  if (kind !== 'roll') return openRemote(kind, where, options)
+  if (kind !== 'roll') {
+    return threadStream(openThread(kind, where, options), { target: kind, onRecovered: (lost) => ports.onRecovered(kind, lost) })
+  }
   const file = await openRolled(loaded as RollPackage, { mkdir: true, ...options, ...ownBuffering, file: where })
   const onTrouble = ({ message }: Error): void => tellOperator(`the log target ${kind} can not be rolled: ${message}`)
   return writerTo(kind, rolledOutlet(file, onTrouble), ports)
@@ -132,41 +136,15 @@ interface Stage {
 }
 
 /** A pipeline of one, pino takes and then passes nothing on: each of these has to be a target of its own. */
-const openRemote = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogStream => {
-  const thread = openThread(kind, where, options)
-  thread.on('error', tellOnce(kind))
-  return {
-    write: (line) => { thread.write(line) },
-    emit: (event, ...values) => thread.emit(event, ...values),
-    flushSync: () => thread.flushSync(),
-    end: (done) => {
-      thread.once('close', done)
-      try {
-        thread.flushSync()
-      } catch {
-        // It does not answer, or is gone: ending it is all that is left.
-      }
-      thread.end()
-    },
-  }
-}
-
-/** Of pino's thread-stream. */
-interface LogThread {
-  readonly write: (line: string) => unknown
-  readonly emit: (event: string, ...values: unknown[]) => unknown
-  readonly flushSync: () => void
-  readonly end: () => void
-  readonly on: (event: 'error', heard: (error: Error) => void) => unknown
-  readonly once: (event: 'close', heard: () => void) => unknown
-}
-
 const openThread = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogThread => {
-  if (kind === 'syslog') return transport({ pipeline: syslogPipeline(new URL(where), options) }) as LogThread
+  if (kind === 'syslog') return threadOf({ pipeline: syslogPipeline(new URL(where), options) })
   const [name = ''] = packages[kind]
   const target = kind === 'elastic' ? ownTarget : name
-  return transport({ target, options: remoteOptions(kind, where, options) }) as LogThread
+  return threadOf({ target, options: remoteOptions(kind, where, options) })
 }
+
+/** Its types do not tell of its worker. */
+const threadOf = (options: Parameters<typeof transport>[0]): LogThread => transport(options) as unknown as LogThread
 
 /** Each takes what it knows of the options. Over TCP nothing but the line's end parts one message from the next. */
 const syslogPipeline = ({ protocol, hostname, port }: URL, options: Readonly<Record<string, unknown>>): Stage[] => {

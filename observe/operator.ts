@@ -16,10 +16,10 @@ export const tellOperator = (text: string): void => {
 }
 
 /** The first error of a target. */
-export const tellOnce = (target: string): ((error: Error) => void) => {
+export const tellOnce = (target: string, tell: (text: string) => void): ((error: Error) => void) => {
   let isTold = false
   return (error) => {
-    if (!isTold) tellOperator(`the log target ${target} fails, lines are lost: ${error.message}`)
+    if (!isTold) tell(`the log target ${target} fails, lines are lost: ${error.message}`)
     isTold = true
   }
 }

@@ -40,7 +40,7 @@ export interface WrittenGroup {
   readonly records: number
   /** To be written and synced, in milliseconds. */
   readonly tookMs: number
-  /** Of which the sync. */
+  /** Of which the sync; the whole where both are one call (storage/syncedWriter.ts). */
   readonly syncMs: number
 }
 

@@ -295,8 +295,8 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     adminToken: options.adminToken ?? null,
     metricsToken: options.metricsToken ?? null,
     render: createExposition(() => ({
-      records: instruments.records, node: node?.sample() ?? null, process: processReadings(options.version, vitals.loopDelayMicros),
-      traces: tracing.counts(),
+      records: instruments.records, node: node?.sample() ?? null, traces: tracing.counts(),
+      process: processReadings({ version: options.version, loopDelayMicros: vitals.loopDelayMicros, lostLogLines: lostLines() }),
     })),
     onFailure: (error) => log.error({ actor: 'metrics', err: error }, 'the metrics could not be read'),
   })

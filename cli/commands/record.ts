@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import { happeningKinds } from '../../actors/kernel/recorder.ts'
-import { gapsIn, mayBeBreach } from '../../observe/recorder/gaps.ts'
+import { gapsIn, mayBeGap } from '../../observe/recorder/gaps.ts'
 import { storyOf } from '../../observe/recorder/story.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { adminCommand } from '../admin/command.ts'
@@ -42,8 +42,8 @@ export const recordCommand = (io: CliIo): Command => adminCommand('record')
     const head = JSON.parse(text.slice(0, lineEnd)) as RecordingHead
     await io.files.writeAtomically(file, text)
     const lines = text.slice(lineEnd + 1).split('\n').filter((line) => line !== '')
-    const breaches = lines.filter(mayBeBreach).map((line) => JSON.parse(line) as ActorRecord)
-    for (const gap of gapsIn(head, breaches)) io.say(`${gap}\n`)
+    const gaps = lines.filter(mayBeGap).map((line) => JSON.parse(line) as ActorRecord)
+    for (const gap of gapsIn(head, gaps)) io.say(`${gap}\n`)
     const records = lines.length
     await printResult(io, flags.writeOut, recordResult({ file, records, nodes: head.nodes.join(' ') }, `${file}\t${records}`))
   })

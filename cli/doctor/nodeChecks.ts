@@ -81,7 +81,7 @@ export const checkSyncs = (evidence: Evidence): readonly Finding[] => worstOf(ev
     return `${quantilesText(whole)} since its start, none lately`
   },
   wellMs: SYNC_MS_WELL,
-  cure: 'every write waits for the sync of a majority: use a faster disk, or one that others do not load',
+  cure: 'every write waits until a majority has written and synced it: use a faster disk, or one that others do not load',
 })
 
 export const checkLoops = (evidence: Evidence): readonly Finding[] => worstOf(evidence, {

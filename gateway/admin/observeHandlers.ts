@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { SAMPLED } from '../../actors/kernel/trace.ts'
 import { tokensOfKey } from '../../bus/keys.ts'
 import { displayKey } from '../../observe/recorder/keyText.ts'
-import { isBreach } from '../../observe/recorder/gaps.ts'
+import { isBreach, isGap } from '../../observe/recorder/gaps.ts'
 import { PROBE_KEY } from '../../observe/recorder/observation.ts'
 import { headLine, recordLine } from '../../observe/recorder/recording.ts'
 import { eventStream } from './eventStream.ts'
@@ -63,7 +63,7 @@ export const addObservation = (app: OpenAPIHono, observation: ObservationSource)
     const { records, missing } = await observation().recording({ from: 0, to: Number.MAX_SAFE_INTEGER, trace })
     const found = await firstOf(records, JOURNEY_RECORDS_MAX)
     const silent = found.filter(isBreach).map(({ node }) => node)
-    return c.json({ trace, records: found.filter((one) => !isBreach(one)), missing: [...missing, ...silent] }, 200)
+    return c.json({ trace, records: found.filter((one) => !isGap(one)), missing: [...missing, ...silent] }, 200)
   })
   app.openapi(observeRoutes.probe, async (c) => {
     const { key } = c.req.valid('json')

@@ -40,6 +40,8 @@ export interface ProcessReadings {
   readonly startSeconds: number
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly heapTotal: number; readonly external: number }
   readonly loopDelayMicros: Histogram
+  /** That could not be written, of all targets together. */
+  readonly lostLogLines: number
 }
 
 interface Named {

@@ -46,6 +46,10 @@ const processFamilies: readonly Family[] = [
     name: 'shardkv_event_loop_delay_seconds', type: 'histogram', bounds: secondsOfMicros, help: 'How much later than due a tick came.',
     read: ({ process: { loopDelayMicros } }) => [{ labels: {}, of: loopDelayMicros }],
   },
+  {
+    name: 'shardkv_log_lines_lost_total', type: 'counter', help: 'Lines of the node\'s log that could not be written.',
+    read: ({ process: { lostLogLines } }) => one(lostLogLines),
+  },
 ]
 
 const storageFamilies: readonly Family[] = [
@@ -59,7 +63,8 @@ const storageFamilies: readonly Family[] = [
     read: ({ records }) => [{ labels: {}, of: records.walMicros }],
   },
   {
-    name: 'shardkv_wal_sync_duration_seconds', type: 'histogram', bounds: secondsOfMicros, help: 'The fdatasync of one group of the log.',
+    name: 'shardkv_wal_sync_duration_seconds', type: 'histogram', bounds: secondsOfMicros,
+    help: 'The fdatasync of one group of the log; on Linux with its write, since both are one call there.',
     read: ({ records }) => [{ labels: {}, of: records.syncMicros }],
   },
   {

@@ -1,6 +1,5 @@
 /** What the process's metrics are read from. */
 
-import type { Histogram } from '../../actors/kernel/histogram.ts'
 import type { ProcessReadings } from './family.ts'
 
 const MICROS = 1e-6
@@ -18,9 +17,10 @@ const memory = (): ProcessReadings['memory'] => {
   return last
 }
 
-export const processReadings = (version: string, loopDelayMicros: Histogram): ProcessReadings => {
+/** What others know of the process. */
+type Told = Pick<ProcessReadings, 'version' | 'loopDelayMicros' | 'lostLogLines'>
+
+export const processReadings = (told: Told): ProcessReadings => {
   const { user, system } = process.cpuUsage()
-  return {
-    version, loopDelayMicros, memory: memory(), cpuSeconds: (user + system) * MICROS, startSeconds: Date.now() / 1_000 - process.uptime(),
-  }
+  return { ...told, memory: memory(), cpuSeconds: (user + system) * MICROS, startSeconds: Date.now() / 1_000 - process.uptime() }
 }

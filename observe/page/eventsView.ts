@@ -7,6 +7,7 @@ import { happeningsOf, isHistory } from './happenings.ts'
 import { html } from './html.ts'
 import { lacksOf, loadFromCluster } from './recordingSource.ts'
 import { recentRecords, shown } from './live.ts'
+import { isTrafficLoss } from '../recorder/gaps.ts'
 import { clockTime } from './words.ts'
 import type { VNode } from 'preact'
 import type { EventsAnswer } from '../../gateway/admin/views.ts'
@@ -16,6 +17,9 @@ import type { Happening, Topic } from './happenings.ts'
 const PAST_MS = 3_600_000
 const SHOWN_MAX = 300
 
+/** That traffic has been overwritten within the hour is no news, and none of it is shown. */
+const isTold = (record: ActorRecord): boolean => isHistory(record) && !isTrafficLoss(record)
+
 const past = signal<readonly ActorRecord[]>([])
 const decided = signal<EventsAnswer['events']>([])
 const state = signal('')
@@ -24,7 +28,7 @@ const lacks = signal<readonly string[]>([])
 const load = async (): Promise<void> => {
   state.value = 'Reading the last hour …'
   const [loaded, events] = await Promise.all([
-    loadFromCluster(Date.now() - PAST_MS, { wants: isHistory }), ask<EventsAnswer>('/v1/events?limit=100'),
+    loadFromCluster(Date.now() - PAST_MS, { wants: isTold }), ask<EventsAnswer>('/v1/events?limit=100'),
   ])
   if ('records' in loaded) past.value = loaded.records
   if ('value' in events) decided.value = events.value.events

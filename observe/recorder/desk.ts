@@ -116,7 +116,8 @@ const pageOf = (recorder: NodeRecorder, question: PageQuestion, bytesMax: number
   }
   const { list, count } = frameOf(found, bytesMax)
   if (count < found.length) next = (found[count]?.seq ?? 1) - 1
-  return new TextEncoder().encode(`{"records":${list},"next":${next},"begunAt":${recorder.begunAt}}`)
+  const about = `"next":${next},"begunAt":${recorder.begunAt},"overwritten":${JSON.stringify(recorder.overwritten())}`
+  return new TextEncoder().encode(`{"records":${list},${about}}`)
 }
 
 const isAskedFor = ({ from, to, trace, kinds }: PageQuestion, record: ActorRecord): boolean =>

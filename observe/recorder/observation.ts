@@ -6,7 +6,7 @@
 import { traceSubject, traceWildcard } from '../../bus/subjects.ts'
 import { createTraceDesk } from './desk.ts'
 import { createFeed } from './feed.ts'
-import { breachRecord } from './gaps.ts'
+import { breachRecord, lossRecord, ringsOf } from './gaps.ts'
 import { mergeByTime } from './merge.ts'
 import { createWatchers } from './watchers.ts'
 import { decodeActors, decodePage, decodeRequests } from './wire.ts'
@@ -39,7 +39,7 @@ export interface ClusterRecording {
   readonly cluster: string
   readonly madeAt: number
   readonly nodes: readonly string[]
-  /** Those that did not answer. Who stops answering later is told of by a record (gaps.ts). */
+  /** Those that did not answer. Who stops answering later, and what was overwritten meanwhile, is told of by records (gaps.ts). */
   readonly missing: readonly string[]
   /** By time; those of a node in the order of their numbers. */
   readonly records: AsyncIterable<ActorRecord>
@@ -134,15 +134,18 @@ const nextPage = (desk: TraceDesk, node: NodeId, wish: RecordingWish & { readonl
 
 /**
  * A node that falls silent in the middle, or starts anew and has forgotten, ends its part: what it had is there, and a record that says so
- * (gaps.ts), whatever kinds are asked for.
+ * (gaps.ts), whatever kinds are asked for. So does one that drops records faster than they are read, where they would have been.
  */
 async function* recordsOf(
   desk: TraceDesk, node: NodeId, wish: RecordingWish & { readonly madeAt: number }, first: RecordPage,
 ): AsyncGenerator<ActorRecord, void> {
+  const losses = createLosses(node, wish, first)
   let page = first
+  let after = 0
   let at = wish.madeAt
   let records = 0
   for (;;) {
+    yield* losses(page, { after, at: records === 0 ? null : at })
     for (const record of page.records) {
       if (wish.kinds?.includes(record.kind) === false) continue
       at = record.at
@@ -155,6 +158,28 @@ async function* recordsOf(
       yield breachRecord({ node, at, records, seq: page.next + 1 })
       return
     }
+    after = page.next
     page = next
   }
+}
+
+interface Reached {
+  /** The number of the last record that was looked at; 0: none was. */
+  readonly after: number
+  /** When the last one was that is in the recording; null: there is none. */
+  readonly at: number | null
+}
+
+/** What a page lacks, told once: records that the one before did not reach, or that the wished time begins before. */
+const createLosses = (node: NodeId, { kinds, from }: RecordingWish, { begunAt }: RecordPage) => {
+  const told = { story: 0, traffic: 0 }
+  const rings = ringsOf(kinds)
+  return ({ overwritten, records }: RecordPage, { after, at }: Reached): readonly ActorRecord[] => rings.flatMap((ring) => {
+    const lost = overwritten[ring]
+    if (lost === null || lost.seq <= Math.max(after, told[ring]) || lost.at < from || (after === 0 && from === 0)) return []
+    told[ring] = lost.seq
+    // Never behind the record that follows.
+    const since = at ?? Math.min(Math.max(from, begunAt), lost.at, records[0]?.at ?? lost.at)
+    return [lossRecord({ node, ring, at: since, seq: after + 1, until: lost.at })]
+  })
 }

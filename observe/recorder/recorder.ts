@@ -14,7 +14,8 @@ import { createRing } from './ring.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { Happening, Recorder } from '../../actors/kernel/recorder.ts'
 import type { ActorRecord } from './record.ts'
-import type { Entry } from './ring.ts'
+import type { Overwritten } from './gaps.ts'
+import type { Entry, Ring } from './ring.ts'
 
 /** Of both rings of a node. */
 export const RING_BYTES_MAX = 16 * 1_024 * 1_024
@@ -52,6 +53,7 @@ export interface NodeRecorder extends Recorder {
   /** While somebody wants every message. */
   readonly setDetailed: (isWanted: boolean) => void
   readonly figures: () => RecorderFigures
+  readonly overwritten: () => Overwritten
 }
 
 export interface NodeRecorderOptions {
@@ -98,12 +100,18 @@ export const createNodeRecorder = ({ node, clock, ringBytesMax = RING_BYTES_MAX 
     figures: () => ({
       seq, bytes: story.bytes() + traffic.bytes(), dropped: story.dropped() + traffic.dropped(), listeners: listeners.length,
     }),
+    overwritten: () => ({ story: lastOverwritten(story), traffic: lastOverwritten(traffic) }),
   }
 }
 
 /** The log and connections change their states with the traffic. */
 const isStory = ({ kind, actor }: Happening): boolean =>
   kind === 'note' || (kind === 'state' && actor !== 'wal' && !actor.startsWith('connection/'))
+
+const lastOverwritten = (ring: Ring): Overwritten['story'] => {
+  const entry = ring.newestDropped()
+  return entry === undefined ? null : { seq: entry.seq, at: entry.at }
+}
 
 const recordIn = (node: string, { at, seq, what }: Entry): ActorRecord => ({ at, seq, node, ...what })
 

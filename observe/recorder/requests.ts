@@ -1,6 +1,7 @@
 /**
- * The requests of a node that are worth looking at again: those that took long or failed, and those that were merely sampled. The newest of
- * each are kept, their values never: in one list, ten seconds of sampling would push out the request that somebody looks for.
+ * The requests of a node that are worth looking at again: those that failed, those that took long, and those that were merely sampled. The
+ * newest of each are kept, their values never: in one list, ten seconds of sampling, or of one client's mistakes, would push out the
+ * request that somebody looks for.
  *
  * It is also the recorder's ear at the tracing port: a sampled request's phases become records with its trace id. Of one that was not
  * sampled and is kept all the same there is one record, its reply.
@@ -15,11 +16,9 @@ import type { StatusName } from '../../actors/shard/operation.ts'
 import type { ArrivedRequest, NotedRequest, PassedPhase, RequestSpan, TraceListener } from '../../gateway/tracing.ts'
 import type { NodeRecorder } from './recorder.ts'
 
-/** That took SLOW_REQUEST_MS or longer, or failed; sampled or not. */
-export const NOTABLE_REQUESTS_MAX = 1_024
-/** Sampled ones of which nothing else is to be said. */
-export const SAMPLED_REQUESTS_MAX = 1_024
-export const REQUESTS_MAX = NOTABLE_REQUESTS_MAX + SAMPLED_REQUESTS_MAX
+/** Of those that failed; of others that took SLOW_REQUEST_MS or longer; and of sampled ones of which neither is to be said. */
+export const REQUESTS_OF_A_KIND_MAX = 1_024
+export const REQUESTS_MAX = 3 * REQUESTS_OF_A_KIND_MAX
 const MICROS_PER_MS = 1_000
 
 export interface KeptRequest {
@@ -53,13 +52,14 @@ export interface RequestRecorderOptions {
 }
 
 export const createRequestRecorder = ({ recorder, clock }: RequestRecorderOptions): RequestRecorder => {
-  const notable = createNewest<KeptRequest>(NOTABLE_REQUESTS_MAX)
-  const sampled = createNewest<KeptRequest>(SAMPLED_REQUESTS_MAX)
+  const failed = createNewest<KeptRequest>(REQUESTS_OF_A_KIND_MAX)
+  const slow = createNewest<KeptRequest>(REQUESTS_OF_A_KIND_MAX)
+  const sampled = createNewest<KeptRequest>(REQUESTS_OF_A_KIND_MAX)
   const node = recorder.node
 
   const keep = (trace: string, { op, shard, key, status, micros }: NotedRequest): void => {
     const shown = displayKey(key)
-    const list = isNotable(status, micros) ? notable : sampled
+    const list = !isAnswer(status) ? failed : isSlow(micros) ? slow : sampled
     list.push({ trace, at: clock.wall(), node, op, shard, status, micros, key: shown })
     recorder.record({ actor: 'door', kind: 'phase', event: 'reply', shard, trace, micros, detail: { op, status, key: shown } })
   }
@@ -78,14 +78,14 @@ export const createRequestRecorder = ({ recorder, clock }: RequestRecorderOption
       noted: (note) => keep(note.trace.traceId, note),
     },
     kept: ({ order, isFailed, key, limit }) => {
-      const found = [...sampled.all(), ...notable.all()].filter((request) =>
+      const found = [...sampled.all(), ...slow.all(), ...failed.all()].filter((request) =>
         (!isFailed || !isAnswer(request.status)) && (key === '' || request.key === key)).toReversed()
       return found.toSorted(order === 'slowest' ? (a, b) => b.micros - a.micros : (a, b) => b.at - a.at).slice(0, limit)
     },
   }
 }
 
-const isNotable = (status: StatusName, micros: number): boolean => micros >= SLOW_REQUEST_MS * MICROS_PER_MS || !isAnswer(status)
+const isSlow = (micros: number): boolean => micros >= SLOW_REQUEST_MS * MICROS_PER_MS
 
 /** Cut back only when there are twice as many: what is too old goes at once, not one by one. */
 const createNewest = <T>(countMax: number): { readonly push: (one: T) => void; readonly all: () => readonly T[] } => {
@@ -99,11 +99,9 @@ const createNewest = <T>(countMax: number): { readonly push: (one: T) => void; r
   }
 }
 
-const passedInto = (recorder: NodeRecorder) => ({ trace, phase, actor, shard, micros, term, peer, bytes }: PassedPhase): void => {
-  const happening: { -readonly [Name in keyof Happening]: Happening[Name] } =
-    { actor, kind: 'phase', event: phase, shard, trace: trace.traceId, micros }
-  if (term !== undefined) happening.term = term
-  if (peer !== undefined) happening.peer = peer
-  if (bytes !== undefined) happening.bytes = bytes
-  recorder.record(happening)
-}
+/**
+ * All fields at once, though some may be undefined: what is added to an object later has a place of its own beside it, which the ring does
+ * not reckon with.
+ */
+const passedInto = (recorder: NodeRecorder) => ({ trace, phase, actor, shard, micros, term, peer, bytes }: PassedPhase): void =>
+  recorder.record({ actor, kind: 'phase', event: phase, shard, trace: trace.traceId, micros, term, peer, bytes } as Happening)

@@ -22,10 +22,12 @@ export interface Ring {
   readonly after: (seq: number) => IterableIterator<Entry>
   readonly bytes: () => number
   readonly dropped: () => number
+  /** The last that went; it is held beside the others. */
+  readonly newestDropped: () => Entry | undefined
 }
 
-/** The entry, its happening with every field, two numbers on the heap, and its places in the two lists. */
-const ENTRY_BYTES = 136
+/** The entry, its happening with every field, two numbers on the heap, and its places in the two lists, which may be half empty. */
+const ENTRY_BYTES = 168
 const DETAIL_BYTES = 64
 /** V8 keeps a text with one byte for each character or with two. To find out which would cost as much as the record. */
 const CHARACTER_BYTES = 2
@@ -55,10 +57,12 @@ export const createRing = (bytesMax: number): Ring => {
   let head = 0
   let bytes = 0
   let dropped = 0
+  let newestDropped: Entry | undefined
 
   const isFull = (): boolean => bytes > bytesMax
   const dropOldest = (): void => {
     bytes -= sizes[head] ?? 0
+    newestDropped = entries[head]
     entries[head] = undefined
     head += 1
     dropped += 1
@@ -94,5 +98,6 @@ export const createRing = (bytesMax: number): Ring => {
     },
     bytes: () => bytes,
     dropped: () => dropped,
+    newestDropped: () => newestDropped,
   }
 }

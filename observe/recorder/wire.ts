@@ -7,8 +7,10 @@
  */
 
 import { happeningKinds } from '../../actors/kernel/recorder.ts'
-import { isTraceId, recordOf } from './record.ts'
+import { nothingOverwritten, ringNames } from './gaps.ts'
+import { isMoment, isTraceId, recordOf } from './record.ts'
 import type { SparseCounts } from '../../actors/kernel/histogram.ts'
+import type { Overwritten } from './gaps.ts'
 import type { ActorRecord, RecordKind } from './record.ts'
 import type { KeptRequest, RequestsWish } from './requests.ts'
 
@@ -47,6 +49,8 @@ export interface RecordPage {
   readonly next: number | null
   /** When the recorder began: another one has forgotten what went before. 0 from a version that does not say. */
   readonly begunAt: number
+  /** As the page was made. Nothing from a version that does not say. */
+  readonly overwritten: Overwritten
 }
 
 /** One actor, as its node shows it. */
@@ -109,8 +113,9 @@ export const decodeQuestion = (bytes: Uint8Array): TraceQuestion | undefined => 
 export const decodePage = (bytes: Uint8Array): RecordPage | undefined => {
   const value = fieldsOf(decodeJson(bytes, 2 * FRAME_BYTES_MAX))
   const records = recordsIn(value?.['records'])
-  const { next, begunAt = 0 } = value ?? {}
-  return records !== undefined && (next === null || isAmount(next)) && isAmount(begunAt) ? { records, next, begunAt } : undefined
+  const { next, begunAt = 0, overwritten = nothingOverwritten } = value ?? {}
+  const isOne = records !== undefined && (next === null || isAmount(next)) && isAmount(begunAt) && isOverwritten(overwritten)
+  return isOne ? { records, next, begunAt, overwritten } : undefined
 }
 
 export const decodeRequests = (bytes: Uint8Array): readonly KeptRequest[] | undefined => {
@@ -177,6 +182,14 @@ const isOperationTimes = (value: unknown): value is OperationTimes => {
 
 const isListOf = <T>(value: unknown, countMax: number, isOne: (one: unknown) => one is T): value is readonly T[] =>
   Array.isArray(value) && value.length <= countMax && (value as readonly unknown[]).every(isOne)
+
+const isOverwritten = (value: unknown): value is Overwritten => {
+  const rings = fieldsOf(value)
+  return ringNames.every((ring) => {
+    const place = fieldsOf(rings?.[ring])
+    return rings?.[ring] === null || (isAmount(place?.['seq']) && isMoment(place['at']))
+  })
+}
 
 const isOrder = (value: unknown): value is RequestsWish['order'] => value === 'slowest' || value === 'newest'
 

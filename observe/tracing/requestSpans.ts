@@ -20,7 +20,7 @@
  * counted.
  */
 
-import { SAMPLED, TRACES_A_MESSAGE_MAX } from '../../actors/kernel/trace.ts'
+import { TRACES_A_MESSAGE_MAX } from '../../actors/kernel/trace.ts'
 import { isAnswer } from '../../actors/shard/operation.ts'
 import { opNames } from '../../gateway/requestNotes.ts'
 import { fnv1a32 } from '../../topology/hash.ts'
@@ -143,7 +143,7 @@ export const createRequestSpans = ({ clock, ids, sink, drops }: RequestSpansOpti
     passed: (phase) => {
       if (!isAfterwards(phase)) tellPassed(phase, at(phase.endedAt), under)
     },
-    noted: (note) => sink(keptSpan(note, { ids, endMs: now(), attributes: aboutRequest(note) })),
+    noted: (note) => sink(keptSpan(note, { endMs: now(), attributes: aboutRequest(note) })),
   }
 }
 
@@ -196,16 +196,15 @@ const names: ReadonlyMap<string, string> = new Map([...opNames.values()].map((op
 const nameOf = (op: string): string => names.get(op) ?? `kv ${op}`
 
 interface Keeping {
-  readonly ids: SpanIds
   readonly endMs: number
   readonly attributes: SpanAttributes
 }
 
 const keptSpan = (
-  { op, status, micros, trace: { traceId, spanId }, isRoot }: KeptNote, { ids, endMs, attributes }: Keeping,
+  { op, status, micros, trace: { traceId, spanId, flags }, parent }: KeptNote, { endMs, attributes }: Keeping,
 ): FinishedSpan => ({
   name: nameOf(op), kind: 'server', startMs: endMs - micros / MICROS_PER_MS, endMs, links: unlinked, isFailed: isFault(status),
-  traceId, spanId: isRoot ? spanId : ids.span(), flags: SAMPLED, parentId: isRoot ? '' : spanId, isParentRemote: !isRoot,
+  traceId, spanId, flags, parentId: parent?.spanId ?? '', isParentRemote: parent !== undefined,
   attributes: { ...attributes, 'shardkv.status': status, 'shardkv.kept': isAnswer(status) ? 'slow' : 'failed' },
 })
 

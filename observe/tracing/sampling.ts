@@ -7,19 +7,21 @@
  * has the same chance). At a ratio of 0 there is nothing to call.
  *
  * A request that was not sampled and is kept all the same, because it failed or took long, keeps its caller's trace or gets one here, so
- * that everybody who keeps it calls it by the same name.
+ * that everybody calls it by the same name: who keeps it, the log and the metrics. One that is neither costs nothing.
  *
- * Limits: `perSecondMax` are sampled a second, and KEPT_PER_SECOND_MAX of the others kept.
+ * Limits: `perSecondMax` are sampled a second. Of the others KEPT_PER_SECOND_MAX that failed are kept, and as many that took long: a client
+ * that only makes mistakes hides no slow request.
  */
 
 import { SAMPLED, isSampled } from '../../actors/kernel/trace.ts'
+import { isAnswer } from '../../actors/shard/operation.ts'
 import { createPerSecond } from './perSecond.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { TraceContext } from '../../actors/kernel/trace.ts'
 import type { RequestTracing, TraceListener } from '../../gateway/tracing.ts'
 import type { SpanIds } from './span.ts'
 
-/** Of those that were not sampled: a node that refuses thousands a second has other things to do than to remember each. */
+/** Of those that were not sampled, for each reason: a node that refuses thousands a second has other things to do than to remember each. */
 export const KEPT_PER_SECOND_MAX = 100
 
 export interface SamplingOptions {
@@ -51,7 +53,8 @@ export const sampling = (inner: TraceListener, { ratio, perSecondMax, clock, ids
     counts.limited += 1
     return false
   }
-  const mayKeep = createPerSecond(clock, KEPT_PER_SECOND_MAX)
+  const mayKeepFailed = createPerSecond(clock, KEPT_PER_SECOND_MAX)
+  const mayKeepSlow = createPerSecond(clock, KEPT_PER_SECOND_MAX)
   const newTrace = (): TraceContext => ({ traceId: ids.trace(), spanId: ids.span(), flags: SAMPLED })
   const gap = (): number => (ratio >= 1 ? 1 : 1 + Math.floor(Math.log1p(-random()) / Math.log1p(-ratio)))
   let left = ratio > 0 ? gap() : 0
@@ -72,7 +75,10 @@ export const sampling = (inner: TraceListener, { ratio, perSecondMax, clock, ids
       return span
     },
     noted: (request) => {
-      if (mayKeep()) inner.noted?.({ ...request, trace: request.trace ?? newTrace(), isRoot: request.trace === undefined })
+      if (!(isAnswer(request.status) ? mayKeepSlow() : mayKeepFailed())) return undefined
+      const trace = { traceId: request.parent?.traceId ?? ids.trace(), spanId: ids.span(), flags: SAMPLED }
+      inner.noted?.({ ...request, trace })
+      return trace
     },
   }
   return { tracing, counts: () => counts }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { arrowsOf } from '../../cli/trace/arrows.ts'
 import { sequenceDiagram } from '../../cli/trace/diagram.ts'
-import { breachRecord } from '../../observe/recorder/gaps.ts'
+import { breachRecord, lossRecord } from '../../observe/recorder/gaps.ts'
 import { headLine, recordLine } from '../../observe/recorder/recording.ts'
 import { storyOf } from '../../observe/recorder/story.ts'
 import { fakeTerminal } from './fakes.ts'
@@ -140,7 +140,10 @@ describe('shardkv record', () => {
     const file = join(folder(), 'r.ndjson')
     const body = recording + recordLine(breachRecord({ node: 'n2', at: 60_000, seq: 9, records: 4 }))
       + recordLine(breachRecord({ node: 'n3', at: 70_000, seq: 1, records: 0 }))
+      + recordLine(lossRecord({ node: 'n1', ring: 'story', at: 60_000, seq: 9, until: 80_000 }))
     const gaps = 'n2 only until 1970-01-01T00:01:00.000Z, since it stopped answering\nwithout n3, which stopped answering\n'
+      + 'without states and notes of n1 from 1970-01-01T00:01:00.000Z to 1970-01-01T00:01:20.000Z, which were overwritten before they were '
+      + 'read\n'
     const { run } = open(() => ({ status: 200, body }))
     expect(await run('record', file)).toMatchObject({ code: 0, err: gaps })
     expect((await run('replay', file)).out).toMatch(new RegExp(`^cluster c1[^\n]*\n${gaps}\n[^]* n2 +recorder +stopped answering: what`))

@@ -7,7 +7,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -179,6 +179,22 @@ describe('an alert fires by its fault', () => {
     }
     for (let i = 0; i < SNAPSHOT_PUTS; i += 1) await settledKv(bus, 'kv.put.large', 'x'.repeat(LARGE), { 'Kv-Request-Id': `large-${i}` })
     await expectFired(running, before, 'ShardkvSnapshotsFail', 'ShardkvSpansLost')
+  }, TEST_MS_MAX)
+
+  test('of a log that can not be written', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shardkv-full-'))
+    cluster.onEnd(() => { rmSync(folder, { recursive: true }) })
+    // A rolled log by the name that it begins with, full from the first byte. Many groups, and each message of theirs a line.
+    symlinkSync('/dev/full', join(folder, 'n1.1.log'))
+    const full = { SHARDKV_LOG_TO: `stdout,roll:${folder}/n1.log?size=1k` }
+    const { running, bus } = await cluster.open({ shards: 64, environment: (user): Record<string, string> => (user === n1 ? full : {}) })
+    await running.cli('log', 'level', 'all', 'trace', '--admin', `http://127.0.0.1:${portOf(running, n1)}`).ended
+    const before = await scrape(running)
+    const deadline = performance.now() + FAULT_MS_MAX
+    for (let round = 0; !isFired('ShardkvLogLinesLost', await scrape(running), before) && performance.now() < deadline; round += 1) {
+      await Promise.all(Array.from({ length: 256 }, (_, i) => settledKv(bus, `kv.put.key-${i}`, 'x', { 'Kv-Request-Id': `${round}-${i}` })))
+    }
+    await expectFired(running, before, 'ShardkvLogLinesLost')
   }, TEST_MS_MAX)
 
   test('of a disk that fills', async () => {

@@ -61,8 +61,15 @@ const http = async (): Promise<Receiver & { readonly paths: () => readonly strin
   return { port: (server.address() as AddressInfo).port, text: () => text, paths: () => paths }
 }
 
+/** Of the process: told to close its log, or by an error that nobody caught. */
+type Ending = 'closed' | 'crashed'
+const endings: Readonly<Record<Ending, string>> = {
+  closed: 'await close(); process.exit(0)',
+  crashed: 'setImmediate(() => { throw new Error("a planted crash") })',
+}
+
 /** In a process of its own: when it ends it waits for its receiver without hearing anything else. */
-const logTo = async (target: string): Promise<void> => {
+const logTo = async (target: string, ending: Ending = 'closed'): Promise<void> => {
   const program = `
     import { openProcessLog } from '${builtFile('observe/log.js')}'
     import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
@@ -71,13 +78,12 @@ const logTo = async (target: string): Promise<void> => {
     })
     log.child({ actor: 'raft', shard: 3 }).warn({ term: 7 }, 'the first line')
     log.info({ actor: 'node', note: 'a-secret-token' }, 'the last line')
-    await close()
-    process.exit(0)`
+    ${endings[ending]}`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
   const code = await new Promise((ended) => { child.on('close', ended) })
-  expect([code, said]).toEqual([0, ''])
+  expect([code, said]).toEqual(ending === 'closed' ? [0, ''] : [1, expect.stringContaining('a planted crash')])
 }
 
 const expectBoth = async ({ text }: Receiver): Promise<void> => {
@@ -94,6 +100,65 @@ test.each([['tcp', tcp], ['udp', udp]] as const)('syslog over %s: a line each, w
   expect(lines.map((line) => /^<(\d+)>1 \S+Z (\S+) (\S+) \d+ - - \{/.exec(line)?.slice(1))).toEqual([
     ['132', hostname(), 'shardkv'], ['134', hostname(), 'shardkv'],
   ])
+}, TEST_MS_MAX)
+
+test.each([
+  ['syslog over tcp', tcp, 'syslog:tcp:'], ['syslog over udp', udp, 'syslog:udp:'], ['loki', http, 'loki:http:'],
+  ['elastic', http, 'elastic:http:'], ['otlp', http, 'otlp:http:'],
+] as const)('%s gets the last line of a process that crashes, too', async (_, open, target) => {
+  const receiver = await open()
+  await logTo(`${target}//127.0.0.1:${receiver.port}`, 'crashed')
+  await expectBoth(receiver)
+}, TEST_MS_MAX)
+
+/** Longer than the library waits, and shorter than it would wait twice. */
+const ENDS_WITHIN_MS = 19_000
+
+test.each(['closed', 'crashed'] as const)('a receiver that never answers is waited for once: %s', async (ending) => {
+  const server = createHttp(() => {})
+  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  cleanUps.push(() => { server.closeAllConnections(); server.close() })
+  const program = `
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close, fatal } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['elastic:http://127.0.0.1:${(server.address() as AddressInfo).port}'],
+    })
+    process.on('uncaughtExceptionMonitor', fatal)
+    for (let i = 0; i < 6_000; i += 1) log.error({ actor: 'raft', detail: 'x'.repeat(1_000) }, 'one of many')
+    setTimeout(async () => { ${endings[ending]} }, 500)`
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'ignore' })
+  const code = await new Promise((ended) => { child.on('close', ended) })
+  expect([code, performance.now() - startedAt < ENDS_WITHIN_MS]).toEqual([ending === 'closed' ? 0 : 1, true])
+}, TEST_MS_MAX)
+
+const LINES = 30_000
+
+test('more at once than its thread takes costs lines: those that arrive and those that are counted are all there were', async () => {
+  const receiver = await tcp()
+  const program = `
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close, lost } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['syslog:tcp://127.0.0.1:${receiver.port}'],
+    })
+    // Errors are never held back as repetitions.
+    for (let i = 0; i < ${LINES}; i += 1) log.error({ actor: 'raft', detail: 'x'.repeat(1_000) }, 'one of many')
+    await close()
+    console.log(lost())
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, said] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const code = await new Promise((ended) => { child.on('close', ended) })
+  expect([code, said]).toEqual([0, expect.stringContaining('the log target syslog: lines are lost: it takes them too slowly')])
+  const lost = Number(out)
+  expect(lost).toBeGreaterThan(LINES / 2)
+  const arrived = (): number => receiver.text().split('"one of many"').length - 1
+  await until(() => arrived() + lost >= LINES, 'all others have arrived', ARRIVES_WITHIN_MS)
+  expect(arrived() + lost).toBe(LINES)
 }, TEST_MS_MAX)
 
 test('loki', async () => {

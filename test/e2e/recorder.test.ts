@@ -3,15 +3,19 @@
  * the disks of a majority before it is answered. On a broker that asks for passwords and allows what docs/SUBJECTS.md says, no more.
  */
 
+import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { traceQuestionSubject, traceWildcard } from '../../bus/subjects.ts'
 import { recordOf } from '../../observe/recorder/record.ts'
+import { headOf } from '../../observe/recorder/recording.ts'
 import { encodeJson } from '../../observe/recorder/wire.ts'
 import { CLUSTER } from '../../chaos/ground/cluster.ts'
 import { portOf } from '../support/adminPort.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { settledKv } from '../support/kv.ts'
 import { until } from '../support/until.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
 import type { ActorRecord } from '../../observe/recorder/record.ts'
@@ -110,6 +114,52 @@ describe('a real cluster', () => {
     expect(whole).not.toContain('secret')
     const { code, out } = await running.cli('trace', trace, '--admin', `http://127.0.0.1:${port}`).ended
     expect([code, out]).toEqual([0, expect.stringMatching(/put user42 {2}shard \d {2}OK[^]*■ on disk[^]*● OK after/)])
+  }, TEST_MS_MAX)
+
+  test('finds a request that failed by the id in the log and in the metrics, though nobody had sampled it', async () => {
+    const { running, bus } = await cluster.open({ shards: 2, environment: () => ({ SHARDKV_SLOW_MS: '1' }) })
+    await settledKv(bus, 'kv.put.counter', 'no number', { 'Kv-Request-Id': 'put' })
+    const lines = (): readonly Readonly<Record<string, unknown>>[] => running.members.flatMap((node) => running.log(node).split('\n')
+      .filter((line) => line.includes('"cmd":"incr"') && line.includes('slow at the door'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>))
+    // One that takes less than a millisecond is no line.
+    for (let i = 0; lines().length === 0 && i < 200; i += 1) {
+      expect((await settledKv(bus, 'kv.incr.counter', '1', { 'Kv-Request-Id': `incr-${i}` })).status).toBe('INVALID')
+      await until(() => lines().length > 0, 'a line', 500).catch(() => {})
+    }
+    const { trace_id: trace, node, status } = must(lines()[0], 'a line of the log')
+    expect([status, trace]).toEqual(['INVALID', expect.stringMatching(/^[0-9a-f]{32}$/)])
+    const at = portOf(running, must(running.members.find((each) => each === node), 'its node'))
+    const { code, out } = await running.cli('trace', String(trace), '--admin', `http://127.0.0.1:${at}`).ended
+    expect([code, out]).toEqual([0, expect.stringMatching(/^incr counter {2}shard \d {2}INVALID in /)])
+    const accept = 'application/openmetrics-text'
+    const exemplars = (await (await fetch(`http://127.0.0.1:${at}/metrics`, { headers: { accept } })).text()).matchAll(/trace_id="(\w+)"/g)
+    const kept = (await json(at, '/v1/requests?failed=1&limit=500') as { requests: { trace: string }[] }).requests
+    const named = [...exemplars].map(([, id]) => id)
+    expect([named.length > 0, named.filter((id) => !kept.some((request) => request.trace === id))]).toEqual([true, []])
+  }, TEST_MS_MAX)
+
+  test('is saved by "shardkv record" with what every node remembers, messages apart, and told by "shardkv replay"', async () => {
+    const { running, bus } = await cluster.open({ shards: 2 })
+    for (let i = 0; i < 20; i += 1) await settledKv(bus, `kv.put.key-${i}`, 'a secret value', { 'Kv-Request-Id': `r-${i}` })
+    const file = join(running.root, 'incident.ndjson')
+    const at = `http://127.0.0.1:${portOf(running, must(running.members[1], 'n2'))}`
+    const { code, err } = await running.cli('record', file, '--admin', at).ended
+    expect([code, err]).toEqual([0, ''])
+    const [head = '', ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n')
+    expect(headOf(JSON.parse(head))).toMatchObject({ nodes: ['n1', 'n2', 'n3'], missing: [] })
+    const records = lines.map((line) => must(recordOf(JSON.parse(line)), line))
+    expect(records.every(({ at: then }, i) => then >= (records[i - 1]?.at ?? 0))).toBe(true)
+    for (const node of running.members) {
+      const own = records.filter((record) => record.node === node)
+      expect(own.map(({ seq }) => seq)).toEqual(Array.from({ length: own.length }, (_, i) => i + 1))
+      const has = (kind: string, actor: string): boolean => own.some((record) => record.kind === kind && record.actor === actor)
+      expect([has('state', 'raft/0'), has('state', 'shard/1'), has('state', 'node'), has('batch', 'wal')]).toEqual([true, true, true, true])
+      expect(own.filter(({ kind, trace }) => (kind === 'send' || kind === 'receive') && trace === undefined)).toEqual([])
+    }
+    expect(readFileSync(file, 'utf8')).not.toContain('secret')
+    const told = await running.cli('replay', file, '--shard', '0').ended
+    expect([told.code, told.out]).toEqual([0, expect.stringMatching(/ n\d +raft\/0 +serves as leader of shard 0/)])
   }, TEST_MS_MAX)
 
   test('does not let a client hear the feed, or ask for it', async () => {

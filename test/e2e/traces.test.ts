@@ -22,6 +22,20 @@ const cluster = clusterOfTest()
 
 const names = ['apply', 'commit', 'connection', 'kv put', 'propose', 'replicate', 'reply', 'shard', 'wal append', 'wal fsync']
 
+test('a trace is in frames between nodes when it is sampled, and in none when it is not', async () => {
+  const { bus } = await cluster.open({ shards: 2, environment: () => ({ OTEL_TRACES_SAMPLER_ARG: '0' }) })
+  const frames: Buffer[] = []
+  bus.subscribe('skv.>', ({ data }) => { frames.push(Buffer.from(data)) })
+  const ids = { sampled: '5'.repeat(32), unsampled: '7'.repeat(32) }
+  const has = (id: string): boolean => frames.some((frame) => frame.includes(Buffer.from(id, 'hex')) || frame.includes(id))
+  for (let i = 0; i < 20; i += 1) {
+    await settledKv(bus, 'kv.put.a', 'x', { 'Kv-Request-Id': `u-${i}`, traceparent: `00-${ids.unsampled}-${caller}-00` })
+    await settledKv(bus, 'kv.put.a', 'x', { 'Kv-Request-Id': `s-${i}`, traceparent: `00-${ids.sampled}-${caller}-01` })
+  }
+  await until(() => has(ids.sampled), 'the sampled trace in a frame', WAIT_MS_MAX)
+  expect([frames.length > 20, has(ids.unsampled)]).toEqual([true, false])
+}, TEST_MS_MAX)
+
 const isWhole = (spans: readonly ReceivedSpan[]): boolean =>
   spans.filter(({ name }) => name === 'wal fsync').length === 3 && spans.filter(({ name }) => name === 'replicate').length === 2
   && names.every((name) => spans.some((span) => span.name === name))
@@ -78,6 +92,16 @@ test('a write is one trace across three processes, by whatever protocol each exp
   await until(() => kept() !== undefined, 'the failed request', WAIT_MS_MAX)
   expect(kept()).toMatchObject({ name: 'kv incr', parentSpanId: '' })
   expect(receiver.text()).not.toMatch(/secret|no number/)
+
+  // Two writes of a turn, of one shard: they share their batch, and perhaps the entry.
+  const roots = (): readonly ReceivedSpan[] => receiver.spans.filter(({ traceId: id, name }) => id === traceId && name === 'kv put')
+  for (let attempt = 1; roots().length !== 2 || roots().some(({ links }) => links.length === 0); attempt += 1) {
+    expect(attempt).toBeLessThan(10)
+    traceId = attempt.toString(16).padStart(32, 'b')
+    await Promise.all(['{one}a', '{one}b'].map((key) => kv.put(key, 'x')))
+    await until(() => roots().length === 2, 'both have arrived', WAIT_MS_MAX)
+  }
+  expect(roots().map(({ links }) => links)).toEqual(roots().toReversed().map(({ spanId }) => [spanId]))
 
   await receiver.close()
   expect(await kv.put('a', 'b')).toMatchObject({ revision: expect.any(Number) })

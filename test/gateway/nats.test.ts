@@ -41,6 +41,7 @@ const open = (options: Situation = {}) => {
   const spans: string[] = []
   const noted: string[] = []
   const took: string[] = []
+  const examples: string[] = []
   let caughtUp = 0
   const bus = world.broker.connect({ name: 'node' })
   const gateway = createNatsGateway({
@@ -55,7 +56,7 @@ const open = (options: Situation = {}) => {
         const of = trace === undefined ? '' : ` ${trace.traceId}`
         took.push(`${code} ${tookMs >= 200 ? 'long' : 'short'} ${operations} ${String(status)}${of}`)
       },
-      traced: () => {},
+      traced: (_code, _tookMs, traceId) => { examples.push(traceId) },
     },
     prefix: 'kv',
     inboxPrefix: '_INBOX.',
@@ -70,7 +71,10 @@ const open = (options: Situation = {}) => {
         return { context: { ...parent, spanId: 'c'.repeat(16) }, end: (status) => { spans.push(`end ${status}`) } }
       },
       beginAtShard: () => { throw new Error('the gateway has no batches of other nodes') },
-      noted: ({ op, key, status, micros }) => { noted.push(`${op} ${key} ${status} ${Math.round(micros / 1_000)}`) },
+      noted: ({ op, key, status, micros }) => {
+        noted.push(`${op} ${key} ${status} ${Math.round(micros / 1_000)}`)
+        return { traceId: `kept-${key}`, spanId: 'd'.repeat(16), flags: 1 }
+      },
     },
     submit: (request) => submitted.push(request),
     map: () => options.map ?? { epoch: 1 },
@@ -95,7 +99,7 @@ const open = (options: Situation = {}) => {
   const serveAll = (): void => {
     for (let shard = 0; shard < SHARDS; shard += 1) gateway.setServing(shardId(shard), true)
   }
-  return { ...world, gateway, client, submitted, log, spans, noted, took, ask, serveAll, caughtUp: () => caughtUp }
+  return { ...world, gateway, client, submitted, log, spans, noted, took, examples, ask, serveAll, caughtUp: () => caughtUp }
 }
 
 const statusOf = (answer: Answer | string): string => (typeof answer === 'string' ? answer : answer.status)
@@ -293,7 +297,7 @@ describe('the NATS gateway', () => {
   })
 
   test('notes a request without a sampled trace that fails, is forgotten, or takes long, and no other', () => {
-    const { gateway, submitted, ask, serveAll, noted, pass } = open()
+    const { gateway, submitted, ask, serveAll, noted, took, examples, pass } = open()
     serveAll()
     gateway.open()
     for (const key of ['quick', 'missing', 'slow', 'failed', 'silent']) ask(`kv.get.${key}`)
@@ -307,6 +311,11 @@ describe('the NATS gateway', () => {
     expect(noted.map((line) => line.replace(/ 2\d\d$/, ' long').replace(/ \d+$/, ''))).toEqual([
       'get failed NO_QUORUM', 'get slow OK long', 'get silent TIMEOUT long',
     ])
+    const [quick, long] = [`${OpCode.get} short 1`, `${OpCode.get} long 1`]
+    expect(took).toEqual([
+      `${quick} OK`, `${quick} NOT_FOUND`, `${quick} NO_QUORUM kept-failed`, `${long} OK kept-slow`, `${long} TIMEOUT kept-silent`,
+    ])
+    expect(examples).toEqual(['kept-failed', 'kept-slow', 'kept-silent'])
   })
 
   test('measures a request that was forgotten, or waits as the node ends, like one that was answered', () => {
@@ -322,17 +331,20 @@ describe('the NATS gateway', () => {
     gateway.forget(must(submitted[1], 'submitted').ticket)
     gateway.close()
     expect(took).toEqual([
-      `${OpCode.get} short 1 NOT_FOUND`, `${OpCode.get} long 1 TIMEOUT ${trace}`, `${OpCode.put} long 1 TIMEOUT`,
+      `${OpCode.get} short 1 NOT_FOUND`, `${OpCode.get} long 1 TIMEOUT ${trace}`, `${OpCode.put} long 1 TIMEOUT kept-waiting`,
     ])
     expect(gateway.waiting()).toBe(0)
   })
 
   test('measures nothing of a request that is turned away as it comes, and logs its trace', () => {
-    const { gateway, ask, serveAll, took, log } = open({ isOverloaded: true })
+    const { gateway, ask, serveAll, took, log, pass } = open({ isOverloaded: true })
     serveAll()
     gateway.open()
     expect(statusOf(ask('kv.put.a', 'x', { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })())).toBe('OVERLOADED')
-    expect([took, log]).toEqual([[], [`OVERLOADED ${'a'.repeat(32)} ${'c'.repeat(16)}`]])
+    pass(1_000)
+    ask('kv.put.unsampled', 'x')
+    const known = [`${'a'.repeat(32)} ${'c'.repeat(16)}`, `kept-unsampled ${'d'.repeat(16)}`]
+    expect([took, log]).toEqual([[], known.map((trace) => `OVERLOADED ${trace}`)])
   })
 
   test('sends a probe the way of forwarded requests, spans it, and tells its result', () => {

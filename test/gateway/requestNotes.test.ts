@@ -23,8 +23,13 @@ test.each<readonly [StatusName, number, boolean]>([
 ])('%s after %d ms: %s', (status, tookMs, isKept) => {
   const kept: NotedRequest[] = []
   const beginAtShard = () => { throw new Error('nothing is forwarded') }
-  const tracing = { begin: () => null, beginAtShard, noted: (one: NotedRequest) => kept.push(one) }
-  noteUnsampled(tracing, { request: { shard: shardId(3), operation: { code: OpCode.incr, key: 'k' } }, status, tookMs })
+  const known = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1 }
+  const noted = (one: NotedRequest) => {
+    kept.push(one)
+    return known
+  }
+  const request = { shard: shardId(3), operation: { code: OpCode.incr, key: 'k' } }
+  expect(noteUnsampled({ begin: () => null, beginAtShard, noted }, { request, status, tookMs })).toBe(isKept ? known : undefined)
   expect(kept).toEqual(isKept ? [{ op: 'incr', shard: 3, key: 'k', status, micros: tookMs * 1_000 }] : [])
 })
 
@@ -32,6 +37,7 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
   const { broker, clock, pass } = createVirtualWorld()
   const noted: string[] = []
   const took: string[] = []
+  const examples: string[] = []
   const asked: { readonly requests: readonly ClientRequest[]; readonly answer: SessionPorts['answer'] }[] = []
   const gateway = createBatchGateway({
     bus: broker.connect({ name: 'node' }), clock, log: silentLogger, prefix: 'kv', self: nodeId('n1'), inboxPrefix: '_INBOX.',
@@ -42,7 +48,8 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
       stop: () => {},
     }),
     instruments: {
-      told: () => {}, traced: () => {},
+      told: () => {},
+      traced: (_code, tookMs, traceId) => { examples.push(`${traceId[0] ?? ''} ${tookMs < SLOW_REQUEST_MS ? 'quick' : 'slow'}`) },
       took: (_code, _ms, operations, status, trace) => {
         took.push([operations, status, ...(trace === undefined ? [] : ['of', trace.traceId[0]])].join(' '))
       },
@@ -51,8 +58,10 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
       // What this node samples itself, and not what is above its limit.
       begin: ({ parent }) => (parent.traceId.startsWith('e') ? { context: parent, end: () => {} } : null),
       beginAtShard: () => { throw new Error('nothing is forwarded') },
-      noted: ({ op, key, status, trace }) => {
-        noted.push([op, key, status, ...(trace === undefined ? [] : ['of', trace.traceId[0]])].join(' '))
+      // Called `c` by its caller, else by its key.
+      noted: ({ op, key, status, parent }) => {
+        noted.push([op, key, status, ...(parent === undefined ? [] : ['of', parent.traceId[0]])].join(' '))
+        return { traceId: parent?.traceId ?? key.repeat(32), spanId: key.repeat(16), flags: 1 }
       },
     },
   })
@@ -80,6 +89,7 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
   answerAll(() => 'OK')
   batch('a', 'b')
   answerAll((key) => (key === 'a' ? 'NO_QUORUM' : 'OK'))
+  gateway.flush()
   expect(noted.splice(0)).toEqual(['get a NO_QUORUM'])
   batch('a', 'b')
   pass(SLOW_REQUEST_MS)
@@ -94,5 +104,6 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
   batch('a', 'b', 'c')
   answerAll((key) => (key === 'a' ? 'NOT_FOUND' : 'OK'))
   gateway.flush()
-  expect(took).toEqual(['2 OK', '2 NO_QUORUM', '2 OK', '2 NO_QUORUM', '3 NOT_FOUND of e'])
+  expect(took).toEqual(['2 OK', '2 NO_QUORUM of a', '2 OK of b', '2 NO_QUORUM of a', '3 NOT_FOUND of e'])
+  expect(examples).toEqual(['a quick', 'b slow', 'a quick', 'e quick'])
 })

@@ -1,25 +1,29 @@
 /** What a node's metrics say after it has done this and that, in both formats; and what an observation must not cost. */
 
 import { describe, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
 import { createHistogram } from '../../actors/kernel/histogram.ts'
 import { OpCode } from '../../actors/shard/operation.ts'
+import { moveSteps } from '../../actors/topology/clusterState.ts'
 import { mapSubject } from '../../bus/subjects.ts'
 import { createInstruments } from '../../observe/instruments.ts'
 import { createExposition, families } from '../../observe/metrics/exposition.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { parseExposition } from '../support/exposition.ts'
 import { SHARDS_OF_TEST, startNodeOfTest } from '../support/nodeOfTest.ts'
+import type { Readings } from '../../observe/metrics/family.ts'
 
 const exposed = (instruments = createInstruments(() => 7)) => {
-  const render = createExposition(() => ({
+  const readings = (): Readings => ({
     records: instruments.records, node: null,
     traces: { sampled: 0, limited: 0, exported: 5, failed: 0, dropped: { queue: 1, open: 2, children: 3, end: 0 }, waiting: 0 },
     process: {
       version: '1.2.3', cpuSeconds: 1.5, startSeconds: 1, loopDelayMicros: createHistogram(),
-      memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 },
+      memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 }, lostLogLines: 6,
     },
-  }))
-  return { instruments, render, read: async (isOpen = false) => parseExposition((await render(isOpen)).text) }
+  })
+  const render = createExposition(readings)
+  return { instruments, readings, render, read: async (isOpen = false) => parseExposition((await render(isOpen)).text) }
 }
 
 describe('metrics of a node', () => {
@@ -118,6 +122,10 @@ describe('metrics of a node', () => {
     expect(['queue', 'open', 'children', 'end'].map((reason) => value('shardkv_spans_dropped_total', { reason }))).toEqual([1, 2, 3, 0])
   })
 
+  test('say how many lines of the log could not be written', async () => {
+    expect((await exposed().read()).value('shardkv_log_lines_lost_total')).toBe(6)
+  })
+
   test('say how many shards there are by the map, whoever hosts them, and what waits for the broker', async () => {
     const { scrape } = startNodeOfTest()
     const { value } = await scrape()
@@ -126,6 +134,45 @@ describe('metrics of a node', () => {
       expect(value('shardkv_bus_waiting_bytes', { connection })).toBe(0)
       expect(value('shardkv_bus_waiting_limit_bytes', { connection })).toBeGreaterThan(0)
     }
+  })
+
+  test('say what waits, what was dropped, refused or moved, as the node\'s parts count it', async () => {
+    const sample = startNodeOfTest().node.sample()
+    const { report, doors, shards } = sample
+    const counters = {
+      droppedFull: 3, droppedDisconnected: 4, droppedTooLarge: 5, misdirected: 6, framesSent: 7, framesReceived: 8, messagesSent: 9,
+      'gossip.sent': 10, 'gossip.unsent': 11, 'batch.opened': 12, 'batch.closed': 13, 'batch.batches': 14,
+    }
+    const peer = { node: nodeId('n2'), state: 'suspect', incarnation: 1 } as const
+    const render = createExposition(() => ({
+      ...exposed().readings(), node: {
+        ...sample, moves: new Map([[moveSteps[0], 2]]), isPaused: true,
+        report: {
+          ...report, node: { ...report.node, diskFull: true, walBacklogBytes: 15, counters },
+          gossip: { state: 'running', incarnation: 16, health: 2, peers: [peer] },
+        },
+        doors: { ...must(doors, 'doors'), natsWaiting: 17, batchWaiting: 18, batchSessions: 19 },
+        shards: shards.slice(0, 1).map((shard) => ({
+          ...shard, pendingBytes: 20, sessions: 21, undecodable: 22,
+          counters: { ...shard.counters, silenced: 23, overloaded: 24, changesDropped: 25 },
+        })),
+      },
+    }))
+    const { value } = parseExposition((await render(false)).text)
+    const expected: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
+      ['bus_messages_dropped_total', { reason: 'full' }, 3], ['bus_messages_dropped_total', { reason: 'disconnected' }, 4],
+      ['bus_messages_dropped_total', { reason: 'tooLarge' }, 5], ['bus_misdirected_total', {}, 6],
+      ['bus_frames_total', { direction: 'sent' }, 7], ['bus_frames_total', { direction: 'received' }, 8],
+      ['bus_messages_sent_total', {}, 9], ['gossip_messages_total', { outcome: 'sent' }, 10],
+      ['gossip_messages_total', { outcome: 'unsent' }, 11], ['connections_opened_total', {}, 12], ['connections_closed_total', {}, 13],
+      ['batches_total', {}, 14], ['wal_backlog_bytes', {}, 15], ['gossip_incarnation', {}, 16], ['gossip_health', {}, 2],
+      ['gossip_peers', { state: 'suspect' }, 1], ['gossip_peers', { state: 'alive' }, 0],
+      ['in_flight_requests', { door: 'nats' }, 17], ['in_flight_requests', { door: 'batch' }, 18], ['connections', {}, 19],
+      ['shard_waiting_bytes', {}, 20], ['shard_exactly_once_sessions', {}, 21], ['shard_undecodable_total', {}, 22],
+      ['shard_silenced_total', {}, 23], ['shard_overloaded_total', {}, 24], ['shard_announcements_dropped_total', {}, 25],
+      ['moves', { step: moveSteps[0] }, 2], ['moves', {}, 2], ['moves_paused', {}, 1], ['disk_full', {}, 1],
+    ]
+    expect(expected.map(([name, labels]) => [name, labels, value(`shardkv_${name}`, labels)])).toEqual(expected)
   })
 
   test('count messages that could not be read, from the first on, and not those of strangers', async () => {

@@ -14,9 +14,13 @@ import { openProcessLog } from '../../observe/log.ts'
 import { createLogLevels, loggedActors } from '../../observe/logLevels.ts'
 import { loggingSlow } from '../../observe/slowLog.ts'
 import { families } from '../../observe/metrics/exposition.ts'
+import { createRequestSpans } from '../../observe/tracing/requestSpans.ts'
+import { createSpanDrops } from '../../observe/tracing/spanDrops.ts'
+import { shardId } from '../../topology/ids.ts'
 import { repeatedKeys } from '../support/jsonKeys.ts'
 import { logFieldsIn } from '../support/logFields.ts'
 import { startNodeOfTest } from '../support/nodeOfTest.ts'
+import type { FinishedSpan } from '../../observe/tracing/span.ts'
 import type { Scrape } from '../support/exposition.ts'
 
 interface Rule {
@@ -160,11 +164,59 @@ describe('docs/OBSERVABILITY.md', () => {
     expect(spanOf('shard')).toMatch(/^[0-9a-f]{16}$/)
   })
 
+  test('is right about slow requests that nobody sampled: the door\'s line of a kept one has the trace that it is kept by', async () => {
+    const lines: Record<string, unknown>[] = []
+    const opened = await openProcessLog({
+      node: 'n1', levels: createLogLevels('info'),
+      stdout: { write: (line: string) => { lines.push(JSON.parse(line) as Record<string, unknown>) } },
+    })
+    const instruments = createInstruments(() => 0)
+    const node = startNodeOfTest({ log: opened.log, instruments: loggingSlow(instruments.ports, opened.log, 0) })
+    node.send('kv.put.a', 'no number')
+    node.pass(50)
+    node.send('kv.incr.a', '1')
+    node.pass(50)
+    await opened.close()
+    const [kept] = node.spans
+    expect(kept).toMatchObject({ name: 'kv incr', parentId: '', attributes: { 'shardkv.kept': 'failed' } })
+    const atDoor = lines.filter(({ msg }) => msg === 'a request was slow at the door')
+    expect(atDoor.map(({ cmd, status, trace_id: trace, span_id: span }) => [cmd, status, trace, span])).toEqual([
+      ['put', 'OK', undefined, undefined], ['incr', 'INVALID', kept?.traceId, kept?.spanId],
+    ])
+    const examples = instruments.records.doors.nats.examples.flatMap((each) => [...each.values()])
+    expect(examples.map(({ traceId }) => traceId)).toEqual([kept?.traceId])
+  })
+
   test('has every actor that has a level of its own, and each of them writes lines', () => {
     const row = rowsOf('Logs').find(([name]) => nameIn(name) === 'actor') ?? []
     expect([...(row[3] ?? '').matchAll(/`(.*?)`/g)].map(([, name]) => name)).toEqual(loggedActors)
     const written = new Set(sourcesOfNodes().flatMap((text) => [...text.matchAll(/\bactor: '([a-z]+)'/g)].map(([, name]) => name)))
     expect(loggedActors.filter((name) => !written.has(name))).toEqual([])
+  })
+
+  test('has every span that a request leaves, and every attribute, and no other', () => {
+    const node = startNodeOfTest()
+    const sampled = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
+    node.send('kv.put.a', 'no number', sampled)
+    node.pass(50)
+    node.send('kv.incr.a', '1')
+    node.pass(50)
+    // One without followers has no replication of its own.
+    const others: FinishedSpan[] = []
+    const trace = { traceId: '1'.repeat(32), spanId: '2'.repeat(16), flags: 1 }
+    const ids = { trace: () => trace.traceId, span: () => '3'.repeat(16) }
+    createRequestSpans({ clock: node.clock, ids, drops: createSpanDrops(), sink: (span) => others.push(span) }).passed?.({
+      endedAt: 0, trace, phase: 'replicate', actor: 'raft/0', shard: shardId(0), micros: 1, peer: 'n2', term: 1,
+    })
+    const spans = [...node.spans, ...others]
+    const rows = rowsOf('Traces')
+    const documented = rows.filter((cells) => cells.length === 4).flatMap(([cell = '']) => [...cell.matchAll(/`([^-`][^`]*)`/g)])
+      .map(([, name = '']) => name.replace(/^kv .*/, 'kv'))
+    expect([...new Set(documented)].toSorted()).toEqual([...new Set(spans.map(({ name }) => name.replace(/^kv .*/, 'kv')))].toSorted())
+    const attributes = rows.filter((cells) => cells.length === 3).flatMap(([cell = '']) => [...cell.matchAll(/`(.*?)`/g)])
+      .map(([, name = '']) => name)
+    const given = new Set(spans.flatMap((span) => Object.keys(span.attributes)))
+    expect(attributes.toSorted()).toEqual([...given, 'service.instance.id', 'shardkv.node'].toSorted())
   })
 
   test('has every alert, and no other', () => {

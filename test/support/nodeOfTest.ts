@@ -69,7 +69,8 @@ export const startNodeOfTest = (
     },
   })
   const render = createExposition(() => ({
-    records: instruments.records, node: node.sample(), process: processReadings('1.2.3', vitals.loopDelayMicros),
+    records: instruments.records, node: node.sample(),
+    process: processReadings({ version: '1.2.3', loopDelayMicros: vitals.loopDelayMicros, lostLogLines: 0 }),
     traces: { ...tracing.counts(), exported: 0, failed: 0, dropped: drops.counts(), waiting: 0 },
   }))
   for (let waited = 0; node.state() !== 'serving' && waited < 60_000; waited += 100) pass(100)

@@ -21,6 +21,8 @@ export interface ReceivedSpan {
   readonly startNs: bigint
   readonly endNs: bigint
   readonly attributes: Readonly<Record<string, string>>
+  /** The spans that it has links to. */
+  readonly links: readonly string[]
   readonly isError: boolean
 }
 
@@ -56,6 +58,7 @@ interface ExportedSpan {
   readonly startTimeUnixNano: string
   readonly endTimeUnixNano: string
   readonly attributes?: readonly Attribute[]
+  readonly links?: readonly { readonly spanId: string }[]
   readonly status?: { readonly code?: number }
 }
 
@@ -87,7 +90,7 @@ const spansOf = ({ resourceSpans = [] }: Exported, via: ReceivedSpan['via']): re
     return scopeSpans.flatMap(({ spans }) => spans.map((span) => ({
       via, node, service, name: span.name, traceId: span.traceId, spanId: span.spanId, parentSpanId: span.parentSpanId ?? '',
       startNs: BigInt(span.startTimeUnixNano), endNs: BigInt(span.endTimeUnixNano), attributes: recordOf(span.attributes),
-      isError: span.status?.code === 2,
+      links: (span.links ?? []).map(({ spanId }) => spanId), isError: span.status?.code === 2,
     })))
   })
 

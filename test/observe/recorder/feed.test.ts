@@ -7,7 +7,7 @@ import { traceQuestionSubject, traceSubject } from '../../../bus/subjects.ts'
 import { FEED_RECORDS_MAX } from '../../../observe/recorder/feed.ts'
 import { gapsIn } from '../../../observe/recorder/gaps.ts'
 import { createObservation } from '../../../observe/recorder/observation.ts'
-import { createNodeRecorder } from '../../../observe/recorder/recorder.ts'
+import { RING_BYTES_MAX, createNodeRecorder } from '../../../observe/recorder/recorder.ts'
 import { WATCHERS_MAX, WATCHER_RECORDS_MAX } from '../../../observe/recorder/watchers.ts'
 import { decodePage, encodeJson } from '../../../observe/recorder/wire.ts'
 import { clusterId, nodeId } from '../../../topology/ids.ts'
@@ -20,10 +20,10 @@ const cluster = clusterId('0123456789abcdef')
 const members = ['n1', 'n2'].map(nodeId)
 const everything = { detail: false }
 
-const open = (maxPayloadBytes = 1_048_576) => {
+const open = (maxPayloadBytes = 1_048_576, ringBytesMax = RING_BYTES_MAX) => {
   const { clock, broker, pass } = createVirtualWorld({ maxPayloadBytes })
   const start = (self: NodeId) => {
-    const recorder = createNodeRecorder({ node: self, clock })
+    const recorder = createNodeRecorder({ node: self, clock, ringBytesMax })
     const observation = createObservation({
       bus: broker.connect({ name: self }), clock, log: silentLogger, cluster, self, inboxPrefix: '_INBOX.', recorder,
       members: () => members,
@@ -255,7 +255,8 @@ describe('a recording', () => {
       encodeJson({ kind: 'page', after: 0, from: at, to: 1e15, trace: '' }), { timeoutMs: 500 },
       (_failure, answer) => { pages.push(must(decodePage(must(answer, 'an answer').data), 'a page')) })
     pass(500)
-    expect(pages).toEqual([{ records: [], next: 20_000, begunAt: there.recorder.begunAt }])
+    const nothing = { story: null, traffic: null }
+    expect(pages).toEqual([{ records: [], next: 20_000, begunAt: there.recorder.begunAt, overwritten: nothing }])
     const records = await collect(here.observation.recording({ from: at, to: 1e15, trace: '' }), pass)
     expect(events(records)).toEqual(['n2 then'])
   })
@@ -296,6 +297,90 @@ describe('a recording', () => {
     })
     const records = await collect(restarting, pass)
     expect(records.at(-1)).toMatchObject({ node: 'n2', actor: 'recorder', event: expect.stringContaining('stopped answering') })
+  })
+
+  /** Traffic of n2, a record a millisecond, of which its ring holds some three thousand; a page two thousand. */
+  const openBusy = () => {
+    const opened = open(1_048_576, 800_000)
+    const traffic = (count: number): void => {
+      for (let i = 0; i < count; i += 1) {
+        opened.there.recorder.record({ actor: 'wal', kind: 'batch', event: 'group' })
+        opened.pass(1)
+      }
+    }
+    traffic(1_000)
+    opened.there.recorder.record(note('a note'))
+    traffic(2_000)
+    return { ...opened, traffic }
+  }
+  const ofRecorder = (records: readonly ActorRecord[]): readonly ActorRecord[] => records.filter(({ actor }) => actor === 'recorder')
+
+  test('says what was overwritten before it was read, from where to where, and what of', async () => {
+    const { here, pass, traffic } = openBusy()
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '' }).then((recording) => {
+      traffic(3_000)
+      return recording
+    })
+    const records = await collect(asked, pass)
+    const [loss] = ofRecorder(records)
+    const place = records.indexOf(must(loss, 'a record of what is missing'))
+    const [before, behind] = [must(records[place - 1], 'before it'), must(records[place + 1], 'behind it')]
+    expect([before.seq, behind.seq > before.seq + 500]).toEqual([2_000, true])
+    expect(ofRecorder(records)).toEqual([{
+      at: before.at, seq: 2_001, node: 'n2', actor: 'recorder', kind: 'note',
+      event: 'overwritten before it was read: batches, messages and phases are missing', detail: { ring: 'traffic', until: behind.at - 1 },
+    }])
+    expect(records.slice(place + 1).map(({ seq }) => seq)).toEqual(Array.from({ length: 6_001 - behind.seq + 1 }, (_, i) => behind.seq + i))
+    const [since, until] = [before.at, behind.at - 1].map((at) => new Date(at).toISOString())
+    expect(gapsIn({ missing: [] }, records)).toEqual([
+      `without batches, messages and phases of n2 from ${since} to ${until}, which were overwritten before they were read`,
+    ])
+  })
+
+  test('says so of each page that came too late, in one sentence', async () => {
+    const { here, pass, traffic } = openBusy()
+    /** While a page is looked at, the ring goes round. */
+    async function* slowly(records: AsyncIterable<ActorRecord>): AsyncGenerator<ActorRecord, void> {
+      let seen = 0
+      for await (const record of records) {
+        seen += 1
+        if (seen === 1 || seen === 2_500) traffic(4_000)
+        yield record
+      }
+    }
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '' }).then(({ records }) => ({ records: slowly(records) }))
+    const losses = ofRecorder(await collect(asked, pass))
+    expect(losses.length).toBe(2)
+    const sentence = /^without batches, messages and phases of n2 in 2 places between \S+ and \S+, which were overwritten before/
+    expect(gapsIn({ missing: [] }, losses)).toEqual([expect.stringMatching(sentence)])
+  })
+
+  test('says nothing of what was overwritten and nobody asked for', async () => {
+    const { here, there, pass } = open(1_048_576, 3_000_000)
+    const record = (count: number, what: Parameters<typeof there.recorder.record>[0]): void => {
+      for (let i = 0; i < count; i += 1) there.recorder.record(what)
+    }
+    record(2_500, note('a note'))
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '', kinds: ['note'] }).then((recording) => {
+      record(30_000, { actor: 'wal', kind: 'batch', event: 'group' })
+      return recording
+    })
+    const records = await collect(asked, pass)
+    expect([records.length, ofRecorder(records)]).toEqual([2_500, []])
+  })
+
+  test('says what is gone of the time that was asked for; one of all there is begins where each ring does', async () => {
+    const { here, there, pass, traffic } = openBusy()
+    const [first] = [...there.recorder.read({ after: 0 })]
+    const from = must(first, 'a record').at + 500
+    traffic(3_000)
+    expect(ofRecorder(await collect(here.observation.recording({ from: 0, to: 1e15, trace: '' }), pass))).toEqual([])
+    const records = await collect(here.observation.recording({ from, to: 1e15, trace: '' }), pass)
+    expect(records[0]).toMatchObject({ at: from, seq: 1, actor: 'recorder', detail: { ring: 'traffic' } })
+    expect(records[1]).toMatchObject({ node: 'n2', event: 'a note' })
+    const oldest = must(records.find(({ kind }) => kind === 'batch'), 'traffic')
+    expect(records[0]?.detail?.['until']).toBe(oldest.at - 1)
+    expect(ofRecorder(records).length).toBe(1)
   })
 
   test('names those that do not answer', async () => {

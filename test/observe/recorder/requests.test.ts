@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createNodeRecorder } from '../../../observe/recorder/recorder.ts'
-import { NOTABLE_REQUESTS_MAX, SAMPLED_REQUESTS_MAX, createRequestRecorder } from '../../../observe/recorder/requests.ts'
+import { REQUESTS_OF_A_KIND_MAX, createRequestRecorder } from '../../../observe/recorder/requests.ts'
 import { shardId } from '../../../topology/ids.ts'
 import type { KeptNote } from '../../../gateway/tracing.ts'
 
@@ -16,7 +16,7 @@ const open = () => {
   const recorder = createNodeRecorder({ node: 'n1', clock })
   const requests = createRequestRecorder({ recorder, clock })
   const note = (more: Partial<KeptNote> = {}): void =>
-    requests.tracing.noted?.({ op: 'put', shard, key: 'k', status: 'TIMEOUT', micros: 7, trace: parent, isRoot: true, ...more })
+    requests.tracing.noted?.({ op: 'put', shard, key: 'k', status: 'TIMEOUT', micros: 7, trace: parent, ...more })
   return { time, recorder, requests, note }
 }
 
@@ -43,9 +43,11 @@ describe('a kept request', () => {
   })
 
   test('is found by order, failure and key', () => {
-    const { requests, note } = open()
+    const { time, requests, note } = open()
     note({ key: 'a', status: 'OK', micros: 900_000 })
+    time.now += 1
     note({ key: 'b', status: 'TIMEOUT', micros: 5_000_000 })
+    time.now += 1
     note({ key: 'c', status: 'CONFLICT', micros: 200_000 })
     const keys = (wish: Partial<Parameters<typeof requests.kept>[0]>): string[] =>
       requests.kept({ ...everything, ...wish }).map(({ key }) => key)
@@ -58,8 +60,16 @@ describe('a kept request', () => {
 
   test('is forgotten after so many others', () => {
     const { requests, note } = open()
-    for (let i = 0; i < 3 * NOTABLE_REQUESTS_MAX; i += 1) note()
-    expect(requests.kept(everything).length).toBe(NOTABLE_REQUESTS_MAX)
+    for (let i = 0; i < 3 * REQUESTS_OF_A_KIND_MAX; i += 1) note()
+    expect(requests.kept(everything).length).toBe(REQUESTS_OF_A_KIND_MAX)
+  })
+
+  test('that took long stays, however many fail meanwhile', () => {
+    const { requests, note } = open()
+    note({ key: 'slow', status: 'OK', micros: 900_000 })
+    for (let i = 0; i < 3 * REQUESTS_OF_A_KIND_MAX; i += 1) note({ key: 'mistake', status: 'INVALID' })
+    expect(requests.kept({ ...everything, key: 'slow' }).length).toBe(1)
+    expect(requests.kept(everything).length).toBe(REQUESTS_OF_A_KIND_MAX + 1)
   })
 
   test('that failed or took long stays, however many come that were merely sampled, and the other way round', () => {
@@ -72,11 +82,11 @@ describe('a kept request', () => {
     note({ key: 'failed' })
     sample('sampled and slow', 100)
     sample('sampled and failed', 1, 'TIMEOUT')
-    for (let i = 0; i < 3 * SAMPLED_REQUESTS_MAX; i += 1) sample('fine', 1)
+    for (let i = 0; i < 3 * REQUESTS_OF_A_KIND_MAX; i += 1) sample('fine', 1)
     const kept = requests.kept(everything)
     expect(kept.slice(-3).map(({ key }) => key)).toEqual(['sampled and failed', 'sampled and slow', 'failed'])
-    expect(kept.length).toBe(SAMPLED_REQUESTS_MAX + 3)
-    for (let i = 0; i < 3 * NOTABLE_REQUESTS_MAX; i += 1) note({ key: 'failed' })
-    expect(requests.kept({ ...everything, key: 'fine' }).length).toBe(SAMPLED_REQUESTS_MAX)
+    expect(kept.length).toBe(REQUESTS_OF_A_KIND_MAX + 3)
+    for (let i = 0; i < 3 * REQUESTS_OF_A_KIND_MAX; i += 1) note({ key: 'failed' })
+    expect(requests.kept({ ...everything, key: 'fine' }).length).toBe(REQUESTS_OF_A_KIND_MAX)
   })
 })

@@ -25,6 +25,7 @@ describe('a ring', () => {
       expect(ring.dropped()).toBe(entries.length - kept.length)
       const next = entries[entries.length - kept.length - 1]
       if (next !== undefined) expect(ring.bytes() + bytesOf(next)).toBeGreaterThan(bytesMax)
+      expect(ring.newestDropped()).toBe(next)
     }), { numRuns: 200 })
   })
 

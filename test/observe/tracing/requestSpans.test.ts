@@ -140,12 +140,14 @@ describe('spans of requests', () => {
 
   test('of what was not sampled and is kept: one, at the root of its own trace or below its caller', () => {
     const { tracing, spans } = open()
-    const note = { ...request, status: 'OK', micros: 200_000, trace: caller } as const
-    tracing.noted?.({ ...note, isRoot: true })
-    tracing.noted?.({ ...note, isRoot: false, status: 'TIMEOUT' })
+    const own: TraceContext = { traceId: caller.traceId, spanId: 'c'.repeat(16), flags: 1 }
+    const { parent: _parent, ...asked } = request
+    const note = { ...asked, status: 'OK', micros: 200_000, trace: own } as const
+    tracing.noted?.(note)
+    tracing.noted?.({ ...note, parent: caller, status: 'TIMEOUT' })
     expect(spans).toMatchObject([
-      { parentId: '', isParentRemote: false, ...caller, attributes: { 'shardkv.kept': 'slow' }, isFailed: false },
-      { parentId: caller.spanId, isParentRemote: true, traceId: caller.traceId, attributes: { 'shardkv.kept': 'failed' } },
+      { parentId: '', isParentRemote: false, ...own, attributes: { 'shardkv.kept': 'slow' }, isFailed: false },
+      { parentId: caller.spanId, isParentRemote: true, ...own, attributes: { 'shardkv.kept': 'failed' } },
     ])
   })
 

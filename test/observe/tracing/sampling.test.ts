@@ -68,23 +68,35 @@ test('never more than the limit in a second, whoever asks for it, but for a prob
   expect([begun.length, counts()]).toEqual([11, { sampled: 11, limited: 13 }])
 })
 
-test('what is kept without being sampled is called by its caller\'s trace, or gets one', () => {
+test('what is kept without being sampled is called by its caller\'s trace, or gets one; whoever told of it is told by which', () => {
   const { tracing, noted } = open(0)
   const one = { op: 'put', shard: shardId(3), key: 'k', status: 'TIMEOUT', micros: 7 } as const
-  tracing.noted?.(one)
-  tracing.noted?.({ ...one, trace: { ...flagged, flags: 0 } })
-  expect(noted.map(({ trace, isRoot }) => [trace.traceId, isRoot])).toEqual([['a'.repeat(32), true], [flagged.traceId, false]])
+  const known = [tracing.noted?.(one), tracing.noted?.({ ...one, parent: { ...flagged, flags: 0 } })]
+  const own = { spanId: 'b'.repeat(16), flags: 1 }
+  expect(known).toEqual([{ ...own, traceId: 'a'.repeat(32) }, { ...own, traceId: flagged.traceId }])
+  expect(noted.map(({ trace }) => trace)).toEqual(known)
 })
 
 test('so many are kept in a second, and names drawn for no more, however many fail at once and whoever traces them', () => {
   const { tracing, noted, named, pass } = open(0)
   const one = { op: 'put', shard: shardId(3), key: 'k', status: 'NO_QUORUM', micros: 7 } as const
   for (let i = 0; i < 10_000; i += 1) tracing.noted?.(one)
-  tracing.noted?.({ ...one, trace: flagged })
+  expect(tracing.noted?.({ ...one, parent: flagged })).toBeUndefined()
   expect([noted.length, named()]).toEqual([KEPT_PER_SECOND_MAX, KEPT_PER_SECOND_MAX])
   pass(1_000)
   tracing.noted?.(one)
   expect([noted.length, named()]).toEqual([KEPT_PER_SECOND_MAX + 1, KEPT_PER_SECOND_MAX + 1])
+})
+
+test('those that fail leave room for those that take long, and the other way round', () => {
+  const { tracing, noted } = open(0)
+  const failed = { op: 'put', shard: shardId(3), key: 'k', status: 'INVALID', micros: 7 } as const
+  const slow = { ...failed, status: 'OK', micros: 900_000 } as const
+  for (let i = 0; i < 10_000; i += 1) tracing.noted?.(failed)
+  for (let i = 0; i < 10_000; i += 1) tracing.noted?.(slow)
+  expect(noted.map(({ status }) => status)).toEqual([
+    ...Array.from({ length: KEPT_PER_SECOND_MAX }, () => 'INVALID'), ...Array.from({ length: KEPT_PER_SECOND_MAX }, () => 'OK'),
+  ])
 })
 
 test('the smallest ratio draws next to nothing', () => {
