@@ -82,7 +82,7 @@ describe('after its start', () => {
     },
   )
 
-  test.each(['promoting', 'undoing'] as const)('one that its group has let go is not waited for until the map says so: while %s', (step) => {
+  test.each(['promoting', 'undoing'] as const)('one that its group has let go is not waited for: while %s', (step) => {
     const { first, after } = watching(coming(step))
     Object.assign(first, { role: 'learner', leader: '', isUpToDate: false })
     expect(after(1_000)).toEqual(nothing)
