@@ -15,8 +15,8 @@
 
 import type { Random } from '../actors/kernel/random.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { createInode } from './memoryInode.ts'
-import type { Inode } from './memoryInode.ts'
+import { ALL_SECTORS, createInode } from './memoryInode.ts'
+import type { Inode, Survival } from './memoryInode.ts'
 import {
   addDirectory, beginDirectorySync, createName, errorOf, imageSeen, imageSurviving, inodeNamed, listNames, namesOf, removeName,
   renameName,
@@ -59,7 +59,7 @@ export interface MemoryFileSystemOptions {
 
 export interface CrashOptions {
   readonly random: Random
-  /** Probability that an unsynced page or directory operation survives. */
+  /** Probability that an unsynced page or directory operation survives, and that a page which does is not torn. */
   readonly keep: number
 }
 
@@ -109,7 +109,7 @@ export const createMemoryFileSystem = (options: MemoryFileSystemOptions): Memory
     ...directoryCalls(disk),
     crash: ({ random, keep }) => {
       disk.isDead = true
-      return imageSurviving(names, () => random.uint32() / 0x1_0000_0000 < keep)
+      return imageSurviving(names, survivalOf(random, keep))
     },
     kill: () => {
       disk.isDead = true
@@ -120,6 +120,11 @@ export const createMemoryFileSystem = (options: MemoryFileSystemOptions): Memory
     setCapacity: (bytes) => { disk.capacityBytes = bytes },
     usedBytes: () => usedBytes(disk),
   }
+}
+
+const survivalOf = (random: Random, keep: number): Survival => {
+  const survives = (): boolean => random.uint32() / 0x1_0000_0000 < keep
+  return { survives, sectors: () => (survives() ? ALL_SECTORS : random.uint32() & ALL_SECTORS) }
 }
 
 const directoryCalls = (disk: Disk): FileSystem => {

@@ -1,8 +1,8 @@
 /**
  * One file of the memory file system: what readers see, what is on the platter, and which 4 KiB pages differ.
  *
- * A sync covers what was written before it began. At a crash every unsynced page is kept, lost, or torn at a
- * sector boundary, independently of its neighbours (pages of one write survive in any order).
+ * A sync covers what was written before it began. At a crash every unsynced page is kept, lost, or torn, independently of its
+ * neighbours (pages of one write survive in any order): of a torn page any of its sectors are the new ones, in any pattern.
  *
  * A sync that fails marks its pages clean and writes none, as Linux does: readers see them on, and no later sync writes them unless they
  * are written again. Whether they had got to the platter all the same is drawn at the crash.
@@ -10,6 +10,16 @@
 
 export const PAGE_BYTES = 4_096
 export const SECTOR_BYTES = 512
+
+/** What a crash draws, for one page, size or name after another. */
+export interface Survival {
+  /** Whether it survives at all. */
+  readonly survives: () => boolean
+  /** Of a page that does, which sectors are the new ones: bit i for the one at i * SECTOR_BYTES. */
+  readonly sectors: () => number
+}
+
+export const ALL_SECTORS = 2 ** (PAGE_BYTES / SECTOR_BYTES) - 1
 
 export interface Inode {
   readonly sizeBytes: number
@@ -21,7 +31,7 @@ export interface Inode {
   /** What is dirty now is clean, and not durable. */
   readonly failSync: () => void
   readonly corrupt: (change: (bytes: Uint8Array) => void) => void
-  readonly crash: (survives: () => boolean) => Uint8Array
+  readonly crash: (survival: Survival) => Uint8Array
 }
 
 interface Buffer { bytes: Uint8Array; size: number }
@@ -58,12 +68,12 @@ export const inodeOf = (initial: Uint8Array): Inode => {
     }
   }
 
-  const crash = (survives: () => boolean): Uint8Array => {
+  const crash = ({ survives, sectors: drawSectors }: Survival): Uint8Array => {
     const size = survives() ? seen.size : platter.size
     const kept: { readonly page: number; readonly sectors: number }[] = []
     for (const page of [...dirty.keys(), ...forsaken].sort((a, b) => a - b)) {
       if (!survives()) continue
-      kept.push({ page, sectors: survives() ? 0xff : 0x0f })
+      kept.push({ page, sectors: drawSectors() })
     }
     const result: Buffer = { bytes: Uint8Array.from(platter.bytes.subarray(0, platter.size)), size: platter.size }
     shrink(result, size)
@@ -120,5 +130,5 @@ export const inodeOf = (initial: Uint8Array): Inode => {
 }
 
 export const createInode = (): Inode => inodeOf(new Uint8Array(0))
-export const crashInode = (inode: Inode, survives: () => boolean): Uint8Array => inode.crash(survives)
+export const crashInode = (inode: Inode, survival: Survival): Uint8Array => inode.crash(survival)
 export const inodeBytes = (inode: Inode): Uint8Array => inode.read(0, inode.sizeBytes)

@@ -8,7 +8,6 @@ export const rareMarks: ReadonlySet<string> = new Set([
   'a session was opened again',
   'a session ended because nobody used it',
   'a received snapshot was damaged or had no room',
-  'a torn tail was cut',
   'a write went to the wrong sector of a log',
   'two machines had damaged disks',
   'a leader was deposed, or elected, with more to apply',
