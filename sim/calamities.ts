@@ -1,10 +1,11 @@
 /**
- * What is seldom and severe, drawn from a stream of its own (faults.ts): power that goes just when much has been written, a process
- * that stands still for many seconds, a machine that is away for longer than it is waited for, a disk that is lost with everything on it, and
- * files that end in zeros.
+ * What is seldom and severe, drawn from a stream of its own (faults.ts): power that goes just when much has been written, a process that
+ * stands still for many seconds, a machine that is away for longer than it is waited for, a disk that is lost with everything on it,
+ * and files that end in zeros.
  *
- * A lost disk: the node can not come back under its name, which is a member's (topology/joinCluster.ts). Its replicas are rebuilt elsewhere;
- * somebody then removes the name, and the machine joins as a new one does: with the cluster's map in its directory, and nothing else.
+ * A lost disk: the node can not come back under its name, which is a member's (topology/joinCluster.ts). Its replicas are rebuilt
+ * elsewhere; somebody then removes the name, and the machine joins as a new one does: with the cluster's map in its directory, and
+ * nothing else.
  */
 
 import { between } from '../actors/kernel/random.ts'

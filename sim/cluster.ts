@@ -2,9 +2,9 @@
  * The simulated machines: each has a disk that outlives its processes, clocks of its own, and runs the real node
  * (topology/node.ts) with its charts, cores and shells; only the ports are simulated.
  *
- * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced
- * bytes are lost or torn; `torn`: they tear for certain). A node that ends by itself is a failure of the run unless somebody said that it may
- * (`mayExit`): a failed sync must end the process.
+ * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced bytes are lost or torn;
+ * `torn`: they tear for certain). A node that ends by itself is a failure of the run unless somebody said that it may (`mayExit`): a
+ * failed sync must end the process.
  */
 
 import { must } from '../actors/kernel/assert.ts'
@@ -108,7 +108,8 @@ export const createCluster = (input: ClusterInput): Cluster => {
   })
   const joiners = Array.from({ length: options.joiners }, (_, i) => nodeId(`n${options.nodes + i + 1}`))
   const machines = [...members, ...joiners].map((id): Machine => ({
-    id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline), node: null, process: createProcess(id), lives: 0,
+    id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
+    node: null, process: createProcess(id), lives: 0,
     wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, createNode, isInUse: members.includes(id), isLost: false,
     isJoining: false,
   }))

@@ -67,7 +67,7 @@ export interface Disk {
   readonly zeroSector: (kind: DamagedKind) => string | null
   /** The same for a sector that holds what was written for another. */
   readonly misdirectWrite: (kind: DamagedKind) => string | null
-  /** Zeros from a place on, and the length as it was, as file systems leave what they lost. Not in the newest segment: nothing proves it. */
+  /** Zeros from a place on, and the length as it was, as file systems leave what they lost. Not in the newest segment: none proves it. */
   readonly zeroTail: (kind: DamagedKind) => string | null
   readonly faultsInjected: () => number
 }

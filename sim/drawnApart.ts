@@ -33,11 +33,13 @@ const drawTears = (seed: number): Pick<SimOptions['disk'], 'torn' | 'sectorBytes
   }
 }
 
-/** One client alone, or a crowd that thinks longer: as many operations as from a few, and more at once now and then. */
+/** A crowd thinks longer: as many operations as from a few, and more at once now and then. */
 const CROWD_THINK_MS = 1_000
 
-/** An even number of nodes, replicas without another, one client or many: each seldom, since they shift all of a run. */
-const drawNumbers = ({ seed, nodes, replicationFactor, workload }: SimOptions): Pick<SimOptions, 'nodes' | 'replicationFactor' | 'workload'> => {
+/** Six nodes, replicas without another, one client or many: each seldom, since they shift all of a run. */
+type Numbers = Pick<SimOptions, 'nodes' | 'replicationFactor' | 'workload'>
+
+const drawNumbers = ({ seed, nodes, replicationFactor, workload }: SimOptions): Numbers => {
   const random = streamOf(seed, 'how many of everything')
   const isSix = chance(random, 0.06)
   const isSingle = chance(random, 0.06)

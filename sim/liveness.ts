@@ -133,7 +133,8 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
 /** A replica on a lost disk whose place somebody who runs could take. */
 const lostIn = (state: ClusterState, machines: readonly Machine[]): ReplicaId | undefined => {
   const lost = machines.filter(({ isLost }) => isLost).map(({ id }) => id)
-  const living = activeNodes(state).map(({ id }) => id).filter((id) => machines.some((machine) => machine.id === id && machine.node !== null))
+  const running = machines.filter(({ node }) => node !== null).map(({ id }) => id)
+  const living = activeNodes(state).map(({ id }) => id).filter((id) => running.includes(id))
   return groupsOf(state).flatMap((group) => {
     const replicas = placementOf(state, group)?.replicas ?? []
     const isFree = living.some((id) => !replicas.some((replica) => nodeOf(replica) === id))

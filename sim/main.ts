@@ -88,7 +88,9 @@ export const main = async (args: readonly string[], world: SimWorld): Promise<vo
 /** Resolves with the number of failures. */
 const perform = async (command: Command, world: SimWorld): Promise<number> => {
   if (command.corpus) return (await replayCorpus(world)).failed
-  if (command.case !== undefined) return replay((await readCase(command.case)).options, { flags: `--case ${command.case}`, commit: world.commit }, command.record)
+  if (command.case !== undefined) {
+    return replay((await readCase(command.case)).options, { flags: `--case ${command.case}`, commit: world.commit }, command.record)
+  }
   if (command.seeds.length > 1) return runMany(command, world)
   const seed = command.seeds[0] ?? SEED_DEFAULT
   const failed = await replay(drawOptions(seed, command.overrides), wayBack(seed, command.overrides, world.commit), command.record)

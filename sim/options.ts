@@ -34,7 +34,6 @@ export type FaultKind = (typeof faultKinds)[number]
 export const mapChangeKinds = ['undoDrain', 'forceDrain', 'removeIdle', 'setReplicas', 'rezone'] as const
 export type MapChangeKind = (typeof mapChangeKinds)[number]
 
-
 export interface WorkloadOptions {
   readonly clients: number
   readonly registers: number
@@ -103,7 +102,7 @@ export interface SimOptions {
   readonly calamities: readonly CalamityKind[]
   /** Mean time between two of them, in milliseconds. */
   readonly calamityEveryMs: number
-  /** Faults, changes of the map and calamities by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
+  /** Faults of all streams by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
   readonly skippedFaults: readonly number[]
   /** Mean time between two faults, in milliseconds. */
   readonly faultEveryMs: number

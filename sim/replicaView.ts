@@ -1,4 +1,4 @@
-/** Takes a view (view.ts) from a running node's parts. After every event one is taken of each of its replicas: it is one object, made at once. */
+/** Takes a view (view.ts) from a running node's parts: one object, made at once, since that is done after every event for each replica. */
 
 import { encodeState } from '../actors/topology/codec.ts'
 import { fnv1a32 } from '../topology/hash.ts'

@@ -86,7 +86,9 @@ export const createWatch = (input: WatchInput): Watch => {
     createOrderedMembers(maps), createSoundAreTrusted(),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
-  const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits)]
+  const always: readonly Invariant[] = [
+    createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
+  ]
   const past = new Map<ReplicaId, Map<number, ReplicaView>>()
   const report = (invariant: Invariant, text: string | null | undefined): void => {
     if (text !== null && text !== undefined) input.onViolation({ invariant: invariant.name, text })

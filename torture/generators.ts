@@ -22,7 +22,7 @@ export const generatorsOf = (seed: number): readonly Generator[] => {
   const specimensOf = remembered((pass) => (pass === 0 ? fixedSpecimens() : randomSpecimens(seed, pass)))
   return [
     truncation(specimensOf), zeroedTails(specimensOf), bitFlips(specimensOf), wipedSectors(specimensOf), movedSectors(specimensOf),
-    movedRecords(specimensOf), staleSegments(specimensOf), unsyncedPages(seed), snapshotDamage(), crashes(seed, scenarios), recoveryCrashes(seed, scenarios),
-    faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios), damageAtRest(seed),
+    movedRecords(specimensOf), staleSegments(specimensOf), unsyncedPages(seed), snapshotDamage(), crashes(seed, scenarios),
+    recoveryCrashes(seed, scenarios), faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios), damageAtRest(seed),
   ]
 }

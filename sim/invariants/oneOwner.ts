@@ -6,7 +6,7 @@
  * beside its successor: harmless as long as nobody who could confirm it is left. So it counts as an owner only while, of the members
  * that it would ask (its own configuration, both halves while that is joint), a majority has not yet been in a later term: those would
  * answer it. The terms are the greatest that each replica was ever seen in, wherever it is now. Were two majorities of two epochs
- * disjoint, which is what moves must never lead to, both leaders would be confirmed, and each of them would answer reads and writes of its own.
+ * disjoint, which is what moves must never lead to, both leaders would be confirmed, and each would answer reads and writes of its own.
  */
 
 import { isQuorum } from '../view.ts'

@@ -44,7 +44,8 @@ const entry = (index: number, term: number, text = ''): Entry => ({ index, term,
 const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term))
 
 const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
-  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false, role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
+  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false,
+  role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
   configuration: { epoch: 0, voters, outgoing: [], learners: [] },
   entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, revision: 0, keys: 0, undecodable: 0,

@@ -1,4 +1,4 @@
-/** Every single disk call of every scenario fails once: with an I/O error, as on a full disk, or, if it writes, writing less than it was given. */
+/** Every single disk call of every scenario fails once: with an I/O error, as on a full disk, or, if it writes, by writing less. */
 
 import { createRandom } from '../../actors/kernel/random.ts'
 import { remembered } from '../generator.ts'

@@ -1,6 +1,6 @@
 /**
- * Snapshot files cut, flipped and zeroed from there on at every byte, wiped, grown, swapped, under another's name. The oracle: a file that is not as it was
- * written is named and never used, whatever else is there stays good and loads as it was written, and nothing is deleted.
+ * Snapshot files cut, flipped and zeroed from there on at every byte, wiped, grown, swapped, under another's name. The oracle: a file that
+ * is not as it was written is named and never used, whatever else is there stays good and loads as it was written, and nothing is deleted.
  */
 
 import { changed, withFile } from '../specimen.ts'
