@@ -21,7 +21,8 @@ type Apart = Pick<SimOptions,
 export const drawApart = (drawn: SimOptions): Apart => {
   const { seed } = drawn
   const { raftLimits, shardLimits } = drawQueueLimits(drawn)
-  return { ...drawNumbers(drawn), ...drawCalamities(drawn), disk: { ...drawn.disk, ...drawTears(seed) }, raftLimits, shardLimits }
+  const numbers = drawNumbers(drawn)
+  return { ...numbers, ...drawCalamities({ ...drawn, ...numbers }), disk: { ...drawn.disk, ...drawTears(seed) }, raftLimits, shardLimits }
 }
 
 /** Most disks tear now and then; a quarter write pages whole. */
@@ -52,16 +53,21 @@ const drawNumbers = ({ seed, nodes, replicationFactor, workload }: SimOptions): 
 /** Of the seeds in which a silent node is soon taken for lost. */
 const LOST_AFTER_MS: readonly [min: number, max: number] = [3_000, 6_000]
 
-/** Two fifths of the seeds have some. Whoever is gone for long, or for good, is replaced only where somebody is not waited for. */
-const drawCalamities = ({ seed, lostAfterMs }: SimOptions): Pick<SimOptions, 'calamities' | 'calamityEveryMs' | 'lostAfterMs'> => {
+type Calamities = Pick<SimOptions, 'calamities' | 'calamityEveryMs' | 'lostAfterMs' | 'nodes'>
+
+/**
+ * Two fifths of the seeds have some. Whoever is gone for long, or for good, is replaced only where a silent node is not waited for, and
+ * where somebody has no replica yet: there is a node more than a shard has replicas.
+ */
+const drawCalamities = ({ seed, lostAfterMs, nodes, replicationFactor }: SimOptions): Calamities => {
   const random = streamOf(seed, 'which calamities')
   const calamityEveryMs = between(random, 3_000, 9_000)
-  if (!chance(random, 0.4)) return { calamities: [], calamityEveryMs, lostAfterMs }
+  if (!chance(random, 0.4)) return { calamities: [], calamityEveryMs, lostAfterMs, nodes }
   const kinds = calamityKinds.filter(() => chance(random, 0.6))
   const isReplaced = lostAfterMs < LOST_AFTER_MS_DEFAULT || chance(random, 0.4)
   const soon = Math.min(lostAfterMs, between(random, ...LOST_AFTER_MS))
-  return isReplaced ? { calamities: kinds, calamityEveryMs, lostAfterMs: soon }
-    : { calamities: kinds.filter((kind) => !ofTheLost.includes(kind)), calamityEveryMs, lostAfterMs }
+  return isReplaced ? { calamities: kinds, calamityEveryMs, lostAfterMs: soon, nodes: Math.max(nodes, replicationFactor + 1) }
+    : { calamities: kinds.filter((kind) => !ofTheLost.includes(kind)), calamityEveryMs, lostAfterMs, nodes }
 }
 
 const ofTheLost: readonly CalamityKind[] = ['longCrash', 'wipe']
