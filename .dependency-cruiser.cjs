@@ -108,10 +108,10 @@ module.exports = {
     },
     {
       name: 'dependencies-are-declared',
-      comment: 'The package is not in package.json, or is only a development dependency. Cure: npm install --save it, or do without. The page is bundled when it is built.',
+      comment: 'The package is not in package.json, or is only a development dependency. Cure: npm install --save it, make it a peer that is loaded when it is named, or do without. The page is bundled when it is built.',
       severity: 'error',
       from: { path: '^(actors|bus|topology|storage|gateway|observe|cli|sdk)/', pathNot: '^observe/page/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'] },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], dependencyTypesNot: ['npm-peer'] },
     },
     {
       name: 'imports-resolve',

@@ -11,7 +11,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Not npm ci: it refuses a lockfile that lacks the binaries of other platforms. The versions and checksums are the lockfile's.
 RUN npm install --no-save --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json tsconfig.cjs.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.types.json tsconfig.cjs.json ./
 COPY actors ./actors
 COPY bench ./bench
 COPY bin ./bin
@@ -26,10 +26,13 @@ COPY sim ./sim
 COPY storage ./storage
 COPY topology ./topology
 RUN npm run build
-# What a log target needs is installed by who names it; of those Loki's is in the image, for the profile of compose.yaml.
-RUN npm pkg set dependencies.pino-loki="$(npm pkg get devDependencies.pino-loki | tr -d '"')" \
-  && npm pkg delete devDependencies.pino-loki \
-  && npm prune --omit=dev --omit=peer --ignore-scripts --no-audit --no-fund
+# What a log target or an exporter of traces needs is installed by who names it; for the profiles of compose.yaml Loki's and those of OTLP are in
+# the image.
+RUN set -e; for name in pino-loki @opentelemetry/exporter-trace-otlp-grpc @opentelemetry/exporter-trace-otlp-proto \
+    @opentelemetry/exporter-trace-otlp-http @opentelemetry/resources; do \
+    npm pkg set "dependencies.$name=$(npm pkg get "devDependencies.$name" | tr -d '"')"; \
+    npm pkg delete "devDependencies.$name" "peerDependencies.$name" "peerDependenciesMeta.$name"; \
+  done; npm prune --omit=dev --omit=peer --ignore-scripts --no-audit --no-fund
 RUN mkdir /data
 
 FROM ${RUNTIME}

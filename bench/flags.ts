@@ -14,18 +14,34 @@ const IN_FLIGHT_MAX = 65_536
 const KEYS_MAX = 10_000_000
 const KEYS_DEFAULT = 100_000
 
-export interface RunFlags {
-  readonly runs: number
-  readonly seconds: number
-  readonly warmUpMs: number
-  readonly warmServersSeconds: number
+export interface PrintFlags {
   readonly json?: boolean
 }
 
-export interface WorkloadFlags {
+/** Of a question that watches for a while. */
+export interface LengthFlags extends PrintFlags {
+  readonly seconds: number
+}
+
+/** Of one that asks operations for a while. */
+export interface LoadFlags extends LengthFlags {
+  readonly warmUpMs: number
+}
+
+/** Of one that asks them several times. */
+export interface RunFlags extends LoadFlags {
+  readonly runs: number
+  readonly warmServersSeconds: number
+}
+
+/** What is written once. */
+export interface KeysFlags {
   readonly keys: number
-  readonly distribution: Distribution
   readonly valueBytes: number
+}
+
+export interface WorkloadFlags extends KeysFlags {
+  readonly distribution: Distribution
 }
 
 export interface DriverFlags {
@@ -43,24 +59,37 @@ export const wholeNumbers = (min: number, max: number) => (text: string): readon
   return text.split(',').map((part) => parse(part.trim()))
 }
 
-export const withRunFlags = (command: Command, defaults: { readonly runs: number; readonly seconds: number }): Command => command
-  .addOption(flag('--runs <count>', 'runs per figure; the median counts').argParser(wholeNumber(1, 99)).default(defaults.runs))
-  .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(defaults.seconds))
-  .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))
-  .addOption(flag('--warm-servers-seconds <count>', 'work before the first run, so that no figure is of code being compiled')
-    .argParser(wholeNumber(0, 3_600)).default(10))
-  .addOption(flag('--json', 'print the figures as JSON'))
+export const withJsonFlag = (command: Command): Command => command.addOption(flag('--json', 'print the figures as JSON'))
 
-export const withWorkloadFlags = (command: Command, keys = KEYS_DEFAULT): Command => command
+export const withRunsFlag = (command: Command, runs: number): Command => command
+  .addOption(flag('--runs <count>', 'runs per figure; the median counts').argParser(wholeNumber(1, 99)).default(runs))
+
+export const withLengthFlags = (command: Command, seconds: number): Command => withJsonFlag(command
+  .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(seconds)))
+
+export const withLoadFlags = (command: Command, seconds: number): Command => withLengthFlags(command, seconds)
+  .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))
+
+export const withRunFlags = (command: Command, defaults: { readonly runs: number; readonly seconds: number }): Command =>
+  withLoadFlags(withRunsFlag(command, defaults.runs), defaults.seconds)
+    .addOption(flag('--warm-servers-seconds <count>', 'work before the first run, so that no figure is of code being compiled')
+      .argParser(wholeNumber(0, 3_600)).default(10))
+
+export const withKeysFlags = (command: Command, keys = KEYS_DEFAULT): Command => command
   .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, KEYS_MAX)).default(keys))
-  .addOption(flag('--distribution <name>', 'how often which key is asked for').choices(distributions).default('uniform'))
   .addOption(flag('--value-bytes <count>', 'size of a value').argParser(wholeNumber(0, 524_288)).default(128))
+
+export const withWorkloadFlags = (command: Command, keys = KEYS_DEFAULT): Command => withKeysFlags(command, keys)
+  .addOption(flag('--distribution <name>', 'how often which key is asked for').choices(distributions).default('uniform'))
 
 export const withInFlightFlag = (command: Command, depths: readonly number[]): Command => command
   .addOption(flag('--inflight <counts>', 'operations in flight, separated by commas')
     .argParser(wholeNumbers(1, IN_FLIGHT_MAX)).default(depths, depths.join(',')))
 
-export const withTargetFlags = (command: Command): Command => withLoginFlags(withDriverFlag(command)
+export const withTargetFlags = (command: Command): Command => withPlaceFlags(withDriverFlag(command))
+
+/** Where the cluster is, for a question that leaves no choice of how it is asked. */
+export const withPlaceFlags = (command: Command): Command => withLoginFlags(command
   .addOption(flag('--servers <urls>', 'a cluster that runs already; default: one of three nodes is started').argParser(serverUrls)))
   .addOption(prefixFlag())
 

@@ -3,7 +3,8 @@
  * a question, in bench/questions; docs/PERFORMANCE.md has the published figures and the line that repeats each.
  */
 
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
+import { CliError, ExitCode } from '../cli/exit.ts'
 import { readSwitches } from '../cli/flags.ts'
 import { addElastic } from './questions/elastic.ts'
 import { addFloor } from './questions/floor.ts'
@@ -37,12 +38,22 @@ Examples:
 export const main = async (args: readonly string[]): Promise<void> => {
   const program = new Command('bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
   for (const add of questions) add(program)
-  for (const question of program.commands) readSwitches(question)
+  for (const question of program.commands) {
+    readSwitches(question)
+    question.exitOverride().addHelpText('after', `\nExample:\n  $ shardkv bench ${question.name()}`)
+  }
   try {
-    await program.parseAsync([...args], { from: 'user' })
+    await program.exitOverride().parseAsync([...args], { from: 'user' })
   } catch (error) {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exit(1)
+    process.exit(endOf(error))
   }
   process.exit()
+}
+
+/** The exit code, as of any other command. */
+const endOf = (error: unknown): number => {
+  // It has said all that there is.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  return error instanceof CliError ? error.exitCode : ExitCode.error
 }

@@ -1,8 +1,9 @@
-/** How figures leave: a table for people, JSON for programs, always with the machine and the versions they were measured on. */
+/** How figures leave: a table for people, JSON for programs, always with the machine, the versions and the commit they are of. */
 
 import { cpus, release, totalmem } from 'node:os'
 import Table from 'cli-table3'
 import { serverVersion } from './targets/broker.ts'
+import { commitOf, ownCheckout } from './targets/checkout.ts'
 import type { Figure } from './turns.ts'
 
 export interface Machine {
@@ -53,8 +54,9 @@ export const throughputTable = (rows: readonly Row[]): string => formatTable(
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
-/** Prints the result of a question: with `--json` everything, otherwise the machine and the table. */
+/** Prints the result of a question: with `--json` everything, otherwise machine, commit and table. */
 export const printResult = async (isJson: boolean, result: { readonly [name: string]: unknown }, table: string): Promise<void> => {
-  const machine = await machineFacts()
-  process.stdout.write(isJson ? `${JSON.stringify({ machine, ...result })}\n` : `${machineLine(machine)}\n${table}\n`)
+  const [machine, commit] = await Promise.all([machineFacts(), commitOf(ownCheckout)])
+  const text = isJson ? JSON.stringify({ commit, machine, ...result }) : `${machineLine(machine)}, commit ${commit}\n${table}`
+  process.stdout.write(`${text}\n`)
 }

@@ -24,6 +24,13 @@ export const sampleProcess = async (pid: number): Promise<Sample | null> => {
   return { rssBytes: rssOf(status), cpuMs: cpuOf(stat), descriptors }
 }
 
+/** The same of a server that is there: throws when it has ended, since what is measured then is something else. Null without /proc. */
+export const sampleServer = async (name: string, pid: number): Promise<Sample | null> => {
+  const sample = await sampleProcess(pid)
+  if (sample === null && process.platform === 'linux') throw new Error(`${name} has ended while it was measured`)
+  return sample
+}
+
 /** Bytes that a process has read, from files and sockets alike; 0 where that is not to be known. */
 export const bytesReadBy = async (pid: number): Promise<number> => readOf(await files.readText(`/proc/${pid}/io`) ?? '')
 

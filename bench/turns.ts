@@ -4,7 +4,7 @@
  */
 
 import { median, medianRun } from './load/measurement.ts'
-import { sampleProcess } from './sampling.ts'
+import { sampleServer } from './sampling.ts'
 import type { MeasuredLoop } from './clientTask.ts'
 import type { Measurement } from './load/measurement.ts'
 import type { WorkloadSpec } from './load/workload.ts'
@@ -56,7 +56,7 @@ export const runOnce = async (target: Target, workload: WorkloadSpec, loop: Meas
 
 const serverCpuMs = async ({ pids }: Target): Promise<number> => {
   let sum = 0
-  for (const pid of Object.values(pids)) sum += (await sampleProcess(pid))?.cpuMs ?? 0
+  for (const [name, pid] of Object.entries(pids)) sum += (await sampleServer(name, pid))?.cpuMs ?? 0
   return sum
 }
 

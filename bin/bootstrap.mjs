@@ -60,12 +60,13 @@ export const ensureBuild = () => {
 }
 
 /**
- * Everything as ES modules, and the SDK once more for `require`: in a folder of its own, which says that its files are CommonJS. Then the
- * Observatory's page, which draws the charts that were just compiled.
+ * Everything as ES modules; the SDK's types, since nobody can import the rest of the package; and the SDK once more for `require`, in a
+ * folder of its own, which says that its files are CommonJS. Then the Observatory's page, which draws the charts that were just compiled.
  */
 export const build = () => {
-  for (const project of ['tsconfig.build.json', 'tsconfig.cjs.json']) {
-    run(process.execPath, [inRoot('node_modules', 'typescript', 'bin', 'tsc'), '-p', project], 'the build failed; the lines above say where')
+  for (const project of ['tsconfig.build.json', 'tsconfig.types.json', 'tsconfig.cjs.json']) {
+    const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc')
+    run(process.execPath, [compiler, '-p', project], 'the build failed; the lines above say where')
   }
   writeFileSync(inRoot('dist', 'cjs', 'package.json'), '{ "type": "commonjs" }\n')
   run(process.execPath, [inRoot('scripts', 'page.mjs')], 'building the Observatory failed; the lines above say why')
@@ -117,7 +118,7 @@ const sourcesStamp = () => {
   const files = folders.filter((folder) => existsSync(inRoot(folder)))
     .flatMap((folder) => readdirSync(inRoot(folder), { recursive: true }).map((name) => `${folder}/${name}`))
     .filter((path) => /\.(?:ts|css|html|svg)$/.test(path))
-  const settings = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.cjs.json', 'package-lock.json', 'scripts/page.mjs', 'scripts/charts.mjs', 'scripts/simulator.mjs']
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.types.json', 'tsconfig.cjs.json', 'package-lock.json', 'scripts/page.mjs', 'scripts/charts.mjs', 'scripts/simulator.mjs']
   return [...settings, ...files.sort()].map((path) => {
     const { size, mtimeMs } = statSync(inRoot(path))
     return `${path}\t${size}\t${mtimeMs}\n`

@@ -3,10 +3,11 @@
  *
  * A header that changes what a request means must never be overlooked: a compare-and-set whose header is misspelt would become a
  * plain write. So names are matched in any case, an unknown `Kv-` name is refused, and so is one given twice. Headers without
- * that prefix belong to others and are ignored; so is a malformed `traceparent` (W3C Trace Context, section 3.2: restart the trace).
+ * that prefix belong to others and are ignored; so is a malformed `traceparent` (W3C Trace Context: restart the trace). One of a later
+ * version is read as far as it is known ("Versioning of traceparent" there).
  */
 
-import { isSampled } from '../actors/kernel/trace.ts'
+import { SAMPLED, isSampled } from '../actors/kernel/trace.ts'
 import { REQUEST_ID_BYTES_MAX } from '../actors/shard/operation.ts'
 import { isHex64 } from '../topology/ids.ts'
 import { VALUES_APART, isMalformed } from './receivedHeaders.ts'
@@ -39,7 +40,8 @@ const UNREADABLE = 'the headers can not be read: a name is printable ASCII witho
 const none: HeadersResult = { ok: true, headers: {} }
 const decimal = /^(?:0|[1-9][0-9]{0,14})$/
 const plainId = /^[\x21-\x39\x3b-\x7e]+$/
-const traceparent = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
+/** Later versions may go on after the flags, behind a dash. */
+const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
 /** The typed headers, or what is wrong with one of them: the caller gets INVALID with the reason. */
 export const parseRequestHeaders = (headers: Headers | undefined): HeadersResult => {
@@ -119,16 +121,23 @@ const isPositive = (text: string): boolean => decimal.test(text) && text !== '0'
 
 const notDecimal = 'is a decimal number of at most 15 digits without sign or leading zero'
 
+/** Version ff is none; ids of zeros alone are none. Of a later version's flags only the sampled one means what it means here. */
 const parseTraceparent = (value: string): TraceContext | null => {
-  const match = traceparent.exec(value)
-  const [, traceId = '', spanId = '', flags = ''] = match ?? []
-  if (match === null || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return null
-  return { traceId, spanId, flags: Number.parseInt(flags, 16) }
+  const [, version = 'ff', traceId = '', spanId = '', flags = '', more = ''] = traceparent.exec(value) ?? []
+  const isMalformed = version === 'ff' || (version === '00' && more !== '')
+  if (isMalformed || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return null
+  const bits = Number.parseInt(flags, 16)
+  return { traceId, spanId, flags: version === '00' ? bits : bits & SAMPLED }
 }
 
-export const isSampledTraceparent = (text: string): boolean => {
+/**
+ * The text of a sampled one, as version 00 has it; empty when it is none, or not sampled. What a later version appends is nobody's to
+ * pass on, and could be as long as it likes.
+ */
+export const sampledTraceparent = (text: string): string => {
   const trace = parseTraceparent(text)
-  return trace !== null && isSampled(trace)
+  if (trace === null || !isSampled(trace)) return ''
+  return `00-${trace.traceId}-${trace.spanId}-${trace.flags.toString(16).padStart(2, '0')}`
 }
 
 /**

@@ -117,8 +117,9 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
   return connection
 }
 
+/** What is published is with the broker at once: nothing is ever outstanding, and no limit met. */
 const statusOf = (connected: boolean, maxPayloadBytes: number): BusStatus =>
-  ({ connected, outstandingBytes: 0, maxPayloadBytes, server: SERVER, roundTripMs: 0 })
+  ({ connected, outstandingBytes: 0, outstandingBytesMax: Number.MAX_SAFE_INTEGER, maxPayloadBytes, server: SERVER, roundTripMs: 0 })
 
 /** `NATS/1.0`, a line for each header, and an empty line: they count towards the payload. */
 const headerBytes = (headers: Headers | undefined): number => {

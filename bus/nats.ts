@@ -129,6 +129,7 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
       return {
         connected,
         outstandingBytes: outbox.outstandingBytes(),
+        outstandingBytesMax: outbox.bytesMax,
         maxPayloadBytes,
         server,
         ...(roundTripMs === undefined ? {} : { roundTripMs }),

@@ -15,6 +15,7 @@ export interface Outbox {
   readonly hasRoom: (bytes: number) => boolean
   readonly published: (bytes: number) => void
   readonly outstandingBytes: () => number
+  readonly bytesMax: number
   readonly roundTripMs: () => number | undefined
   readonly flush: (done: (error: Error | null) => void) => void
   /** The connection is gone, and with it everything unconfirmed. */
@@ -66,6 +67,7 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
       if (!isConfirming) ask()
     },
     outstandingBytes: () => publishedBytes - confirmedBytes,
+    bytesMax,
     roundTripMs: () => roundTripMs,
     flush: (settle) => void ping().then(() => settle(null), (error: Error) => settle(error)),
     reset: () => {

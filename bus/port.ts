@@ -43,6 +43,8 @@ export interface BusStatus {
   readonly connected: boolean
   /** Bytes published and not yet confirmed received by the broker (by a later ping). */
   readonly outstandingBytes: number
+  /** Above it `publish` answers `full`. */
+  readonly outstandingBytesMax: number
   /** Payload bytes the broker accepts in one message. */
   readonly maxPayloadBytes: number
   readonly server: { readonly url: string; readonly version: string }

@@ -2,11 +2,13 @@
  * `npm run chaos`: real brokers, real node processes, real files, and what can happen to them.
  *
  *   npm run chaos -- [--seed N] [--runs 8] [--seconds 40] [--nodes 3|5] [--brokers 1|3] [--nemesis NAME,...] [--budget-seconds N]
+ *                    [--leader-kills 10] [--phase-seconds 4]
  *   npm run chaos -- --check FILE        judges a history alone
  *   npm run chaos -- --list              names the nemeses
  *
  * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs that must be caught
- * (docs/TESTING.md). The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures).
+ * (docs/TESTING.md). The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures), or to
+ * chaos-NAME.json with --name NAME, so that a second campaign leaves those of the first.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -19,11 +21,15 @@ import { parseHistory } from './history.ts'
 import { judgeHistory, problemsOf } from './judge.ts'
 import { checkout } from './ground/checkout.ts'
 import { nemesisNames } from './nemeses/all.ts'
+import { killLeader } from './nemeses/killLeader.ts'
 import { planCampaign } from './plan.ts'
 import type { Planted } from './ground/hauntedBuild.ts'
 import type { CampaignResult } from './campaign.ts'
 
 const SEED_DEFAULT = 42
+/** Of Jepsen's schedules, and the calm before and between. */
+const PHASES = 2
+const PHASE_ROOM_SECONDS = 5
 
 interface Command {
   readonly check: string | undefined
@@ -34,6 +40,10 @@ interface Command {
   readonly nodes: number | undefined
   readonly brokers: number | undefined
   readonly nemeses: readonly string[] | undefined
+  readonly leaderKills: number | undefined
+  readonly phaseSeconds: number | undefined
+  /** Of the lane, where one leaves its figures. */
+  readonly lane: string
   readonly budgetSeconds: number | null
   readonly isVerbose: boolean
   readonly isKept: boolean
@@ -64,6 +74,7 @@ const readCommand = (args: readonly string[]): Command => {
     options: {
       seed: { type: 'string' }, runs: { type: 'string' }, seconds: { type: 'string' }, nodes: { type: 'string' },
       brokers: { type: 'string' }, nemesis: { type: 'string' }, 'budget-seconds': { type: 'string' },
+      'leader-kills': { type: 'string' }, 'phase-seconds': { type: 'string' }, name: { type: 'string' },
       check: { type: 'string' }, plant: { type: 'string' },
       list: { type: 'boolean', default: false }, verbose: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false },
     },
@@ -71,15 +82,27 @@ const readCommand = (args: readonly string[]): Command => {
   const nemeses = values.nemesis?.split(',')
   const unknown = nemeses?.find((name) => !nemesisNames.includes(name))
   if (unknown !== undefined) throw new RangeError(`there is no nemesis "${unknown}"; --list names them`)
+  const seconds = wholeNumber('seconds', values.seconds) ?? 40
+  const leaderKills = wholeNumber('leader-kills', values['leader-kills'])
+  if (leaderKills !== undefined && nemeses?.includes(killLeader.name) === false) {
+    throw new RangeError(`--leader-kills is of storms with ${killLeader.name}`)
+  }
+  const phaseSeconds = wholeNumber('phase-seconds', values['phase-seconds'])
+  if (phaseSeconds !== undefined && seconds < phaseSeconds * PHASES + PHASE_ROOM_SECONDS) {
+    throw new RangeError(`--seconds ${seconds} has no room for ${PHASES} phases of ${phaseSeconds} s and ${PHASE_ROOM_SECONDS} s more`)
+  }
   return {
     check: values.check,
     isList: values.list,
     seed: wholeNumber('seed', values.seed) ?? Number(process.env['SHARDKV_SEED'] ?? SEED_DEFAULT),
     runs: wholeNumber('runs', values.runs) ?? 8,
-    seconds: wholeNumber('seconds', values.seconds) ?? 40,
+    seconds,
     nodes: oneOf('nodes', values.nodes, [3, 5]),
     brokers: oneOf('brokers', values.brokers, [1, 3]),
     nemeses,
+    leaderKills,
+    phaseSeconds,
+    lane: values.name === undefined ? 'chaos' : `chaos-${word('name', values.name)}`,
     budgetSeconds: wholeNumber('budget-seconds', values['budget-seconds']) ?? null,
     isVerbose: values.verbose,
     isKept: values.keep,
@@ -93,6 +116,12 @@ const wholeNumber = (name: string, text: string | undefined): number | undefined
   return Number(text)
 }
 
+/** It is a part of a file's name. */
+const word = (name: string, text: string): string => {
+  if (!/^[a-z0-9-]{1,40}$/.test(text)) throw new RangeError(`--${name} is a word of lower-case letters, digits and dashes, not "${text}"`)
+  return text
+}
+
 const oneOf = (name: string, text: string | undefined, allowed: readonly number[]): number | undefined => {
   const value = wholeNumber(name, text)
   if (value !== undefined && !allowed.includes(value)) throw new RangeError(`--${name} is ${allowed.join(' or ')}`)
@@ -102,14 +131,14 @@ const oneOf = (name: string, text: string | undefined, allowed: readonly number[
 const checkFile = (path: string): void => {
   const history = parseHistory(readFileSync(path, 'utf8'))
   const judgement = judgeHistory(history)
-  const problems = problemsOf(judgement)
+  const problems = [...problemsOf(judgement), ...(judgement.checked > 0 ? [] : ['there is no operation in it: nothing is proved'])]
   for (const problem of problems) say(`chaos: FAILED: ${problem}`)
   say(`chaos: ${judgement.checked} operations of ${path} checked${history.isWhole ? '' : '; the history does not say that it is whole'}`)
   finish(problems.length === 0 ? 1 : 0, problems.length === 0 ? 0 : 1)
 }
 
 const attack = async (command: Command): Promise<void> => {
-  const { seed, runs, seconds, nodes, brokers, nemeses, budgetSeconds, isVerbose, isKept, planted } = command
+  const { seed, runs, seconds, budgetSeconds, isVerbose, isKept, planted } = command
   const server = await ensureNatsServer((line) => { process.stderr.write(`${line}\n`) })
   if (server.path === undefined) {
     process.stderr.write(`${server.problem}\n`)
@@ -118,9 +147,9 @@ const attack = async (command: Command): Promise<void> => {
   }
   process.env['SHARDKV_NATS_SERVER'] = server.path
   const commit = commitHere()
-  const plans = planCampaign(seed, { runs, seconds }, { nodes, brokers, nemeses })
+  const plans = planCampaign(seed, { runs, seconds }, command)
   const result = await runCampaign({ plans, commit, budgetSeconds, isKept, isVerbose, planted, say })
-  writeFigures(commit, result)
+  writeFigures(command.lane, commit, result)
   finish(result.passed, result.failed)
   // Timers of connections that are gone hold nobody up.
   process.exit()
@@ -136,11 +165,11 @@ const commitHere = (): string => {
   }
 }
 
-const writeFigures = (commit: string, { passed, failed, figures }: CampaignResult): void => {
+const writeFigures = (lane: string, commit: string, { passed, failed, figures }: CampaignResult): void => {
   const folder = process.env['SHARDKV_FIGURES'] ?? join(checkout, '.figures')
   mkdirSync(folder, { recursive: true })
-  const content = { lane: 'chaos', commit, finishedAt: new Date().toISOString(), passed, failed, figures }
-  writeFileSync(join(folder, 'chaos.json'), `${JSON.stringify(content, null, 2)}\n`)
+  const content = { lane, commit, finishedAt: new Date().toISOString(), passed, failed, figures }
+  writeFileSync(join(folder, `${lane}.json`), `${JSON.stringify(content, null, 2)}\n`)
 }
 
 const finish = (passed: number, failed: number): void => {

@@ -2,12 +2,12 @@
  * What a seed draws: the shape of the cluster, its clients, and which nemeses strike. The flags of the command line take precedence,
  * so that the command which a failure prints draws the same again.
  *
- * A campaign deals all nemeses to its runs, so that each strikes at least once. Its first run is a plain failover: leaders are killed
- * and nothing else happens, so that times can be measured and callers of the SDK must not notice. Its second, where there are enough, is
+ * A campaign deals all nemeses to its runs. Its first run is a plain failover: leaders are killed and nothing else happens, so that times
+ * can be measured and callers of the SDK must not notice; it goes on until ten leaders have died. Its second, where there are enough, is
  * a plain upgrade, of which they must not notice either. A third of its runs have five nodes, a third or more three brokers.
  */
 
-import { between, chance, createRandom, pick, shuffle } from '../actors/kernel/random.ts'
+import { between, chance, createRandom, shuffle } from '../actors/kernel/random.ts'
 import { must } from '../actors/kernel/assert.ts'
 import { killLeader } from './nemeses/killLeader.ts'
 import { rollingUpgrade } from './nemeses/rollingUpgrade.ts'
@@ -22,6 +22,10 @@ export interface Plan {
   readonly brokers: number
   readonly shards: number
   readonly nemeses: readonly string[]
+  /** So many nodes must have died as leaders. */
+  readonly leaderKills: number
+  /** Of Jepsen's schedules, which are too short where the storm is. */
+  readonly phaseSeconds: number
   readonly clients: { readonly requests: number; readonly rememberedRequests: number; readonly batches: number; readonly sdk: number }
   readonly registers: number
   readonly counters: number
@@ -33,6 +37,8 @@ interface Size {
 }
 
 export interface Overrides {
+  readonly leaderKills?: number | undefined
+  readonly phaseSeconds?: number | undefined
   readonly nodes?: number | undefined
   readonly brokers?: number | undefined
   readonly nemeses?: readonly string[] | undefined
@@ -43,6 +49,9 @@ const A_RUN_AT_LEAST = 3
 /** With fewer, the upgrade is one of a storm's strikes. */
 const UPGRADE_FROM_RUNS = 5
 const SHARDS_MAX = 16
+const LEADER_KILLS = 10
+/** Jepsen's are 30 s: a night has storms that are long enough. */
+const PHASE_SECONDS = 4
 
 /** The seeds, nemeses and sizes of a campaign's runs. */
 export const planCampaign = (seed: number, { runs, seconds }: Size, overrides: Overrides): Plan[] => {
@@ -51,6 +60,7 @@ export const planCampaign = (seed: number, { runs, seconds }: Size, overrides: O
   const nodes = dealCounts(random, runs, [3, 3, 5])
   const brokers = dealCounts(random, runs, [1, 1, 3])
   return hands.map((hand, i) => drawPlan({ seed: seed + i * SEED_STEP, seconds }, {
+    ...overrides,
     nodes: overrides.nodes ?? nodes[i], brokers: overrides.brokers ?? (needsRoutes(hand) ? 3 : brokers[i]), nemeses: hand,
   }))
 }
@@ -68,15 +78,31 @@ const deal = (random: Random, runs: number): readonly string[][] => {
   // Of those that come last only one can strike in a storm (storm.ts), and changes of members take their time: dealt first, no two of
   // either are in one hand.
   const usual = names.filter((name) => !isApart(name) && !alone.includes(name))
-  const ordered = [...names.filter(isApart), ...usual]
+  const apart = names.filter(isApart)
+  // Neighbours are in different hands: weather makes every time longer, so that nothing is measured under it.
+  const first = [...usual.filter(isSky), ...usual.filter(isMeasured)]
+  const ordered = [...apart, ...first, ...usual.filter((name) => !first.includes(name))]
   ordered.forEach((name, i) => must(hands[i % hands.length], 'a hand').push(name))
-  for (const hand of hands) {
-    while (hand.length < A_RUN_AT_LEAST) hand.push(must(pick(random, usual.filter((name) => !hand.includes(name))), 'a name'))
-  }
+  // A long campaign has hands with room: all have another turn, one after the other.
+  const again = shuffle(random, usual)
+  hands.forEach((hand, i) => {
+    const another = apart[i % apart.length]
+    if (hand.length < A_RUN_AT_LEAST && !hand.some(isApart) && another !== undefined) hand.push(another)
+    while (hand.length < A_RUN_AT_LEAST) {
+      const name = must(again.find((each) => suits(hand, each)), 'a name')
+      again.push(...again.splice(again.indexOf(name), 1))
+      hand.push(name)
+    }
+  })
   return [[killLeader.name], ...alone.map((name) => [name]), ...shuffle(random, hands)]
 }
 
 const isApart = (name: string): boolean => chosen([name]).some(({ isLast, needs }) => isLast === true || needs.includes('members'))
+const isSky = (name: string): boolean => chosen([name]).some(({ isWeather }) => isWeather === true)
+const isMeasured = (name: string): boolean => chosen([name]).some((nemesis) => nemesis.isMeasured === true)
+
+const suits = (hand: readonly string[], name: string): boolean =>
+  !hand.includes(name) && !(isSky(name) && hand.some(isMeasured)) && !(isMeasured(name) && hand.some(isSky))
 
 const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: number }, overrides: Overrides): Plan => {
   const random = createRandom(seed)
@@ -84,14 +110,15 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
   const brokers = chance(random, 0.35) ? 3 : 1
   const shards = between(random, 4, SHARDS_MAX)
   const hand = overrides.nemeses ?? []
-  const isFailover = hand.every((name) => name === killLeader.name)
   return {
     seed, seconds,
     // Of a failover every shard is a sample.
-    shards: isFailover ? SHARDS_MAX : shards,
+    shards: isFailover(hand) ? SHARDS_MAX : shards,
     nodes: overrides.nodes ?? nodes,
     brokers: overrides.brokers ?? (needsRoutes(hand) ? 3 : brokers),
     nemeses: hand,
+    leaderKills: hand.includes(killLeader.name) ? overrides.leaderKills ?? usualKills(hand) : 0,
+    phaseSeconds: overrides.phaseSeconds ?? PHASE_SECONDS,
     clients: {
       requests: between(random, 6, 12), rememberedRequests: between(random, 4, 8),
       batches: between(random, 4, 8), sdk: between(random, 6, 12),
@@ -101,14 +128,21 @@ const drawPlan = ({ seed, seconds }: { readonly seed: number; readonly seconds: 
   }
 }
 
+const isFailover = (hand: readonly string[]): boolean => hand.length > 0 && hand.every((name) => name === killLeader.name)
+
+/** Of a storm in which other things happen, too, none is demanded. */
+const usualKills = (hand: readonly string[]): number => (isFailover(hand) ? LEADER_KILLS : 0)
+
 const needsRoutes = (hand: readonly string[]): boolean => chosen(hand).some(({ needs }) => needs.includes('brokers'))
 
 export const chosen = (names: readonly string[]): readonly Nemesis[] =>
   names.map((name) => must(nemeses.find((nemesis) => nemesis.name === name), `nemesis ${name} exists`))
 
 /** The command that draws this plan again. */
-export const commandOf = ({ seed, seconds, nodes, brokers, nemeses: names }: Plan): string =>
+export const commandOf = ({ seed, seconds, nodes, brokers, nemeses: names, leaderKills, phaseSeconds }: Plan): string =>
   `npm run chaos -- --seed ${seed} --runs 1 --seconds ${seconds} --nodes ${nodes} --brokers ${brokers} --nemesis ${names.join(',')}`
+  + (leaderKills === usualKills(names) ? '' : ` --leader-kills ${leaderKills}`)
+  + (phaseSeconds === PHASE_SECONDS ? '' : ` --phase-seconds ${phaseSeconds}`)
 
 export const describePlan = ({ nodes, brokers, shards, clients, nemeses: names }: Plan): string =>
   `${nodes} nodes, ${brokers} broker${brokers === 1 ? '' : 's'}, ${shards} shards, `

@@ -10,15 +10,16 @@ import { createRandom } from '../actors/kernel/random.ts'
 import { startLoad, readFinals } from './clients/load.ts'
 import { awaitAcknowledgement, watchShards } from './clients/probes.ts'
 import { connectClients } from './clients/connections.ts'
-import { createRecorder } from './history.ts'
+import { FINAL_CLIENT, createRecorder } from './history.ts'
 import { judgeHistory, problemsOf } from './judge.ts'
 import { isServing, startTestCluster } from './ground/cluster.ts'
 import { mountSmallDisk } from './ground/smallDisk.ts'
 import { chosen } from './plan.ts'
 import { settleMembers } from './settleMembers.ts'
-import { rage } from './storm.ts'
+import { rage, strikeOn } from './storm.ts'
 import { superviseCluster } from './supervisor.ts'
 import { SLACK, bars, noTimes } from './times.ts'
+import type { Outcome } from '../sim/history.ts'
 import type { Connections } from './clients/connections.ts'
 import type { Load } from './clients/load.ts'
 import type { ShardWatch } from './clients/probes.ts'
@@ -47,7 +48,10 @@ export interface RunResult {
   readonly problems: readonly string[]
   readonly times: Times
   readonly strikes: ReadonlyMap<string, number>
-  readonly acknowledged: number
+  /** Nodes that were killed while they led, and were succeeded. */
+  readonly leaderKills: number
+  /** Operations that were answered, and those of which nobody knows what became of them; the rest has failed for certain. */
+  readonly answered: number
   readonly unknown: number
 }
 
@@ -60,6 +64,9 @@ const AFTERMATH_MS = 1_000
 const SERVED_WITHIN_MS = 120_000
 /** Longer than most pauses, shorter than some. */
 const LOST_AFTER_MS = 5_000
+/** What a storm was too short for: the kills that are demanded. */
+const MORE_KILLS_SECONDS = 120
+const MS_PER_SECOND = 1_000
 
 interface Ground {
   readonly input: RunInput
@@ -72,13 +79,14 @@ interface Ground {
   readonly supervisor: Supervisor
   readonly times: Times
   readonly problems: string[]
+  leaderKills: number
 }
 
 /** Of a cluster that never served. */
 const notBegun = (error: unknown): RunResult => ({
   judgement: judgeHistory({ operations: [], repeats: new Map(), isWhole: false }),
   problems: [`the cluster did not start: ${error instanceof Error ? error.message : String(error)}`],
-  times: noTimes(), strikes: new Map(), acknowledged: 0, unknown: 0,
+  times: noTimes(), strikes: new Map(), leaderKills: 0, answered: 0, unknown: 0,
 })
 
 export const run = async (input: RunInput): Promise<RunResult> => {
@@ -96,6 +104,7 @@ export const run = async (input: RunInput): Promise<RunResult> => {
   try {
     strikes = await weatherTheStorm(ground)
     recorder.end()
+    problems.push(...emptyProblems({ answered: countOf(recorder, 'answered'), strikes }))
   } catch (error) {
     problems.push(error instanceof Error ? error.stack ?? error.message : String(error))
   }
@@ -103,13 +112,21 @@ export const run = async (input: RunInput): Promise<RunResult> => {
   const judgement = judgeHistory(recorder.history())
   problems.push(...problemsOf(judgement), ...supervisor.surprises())
   await close(ground, problems.length > 0)
-  const { operations } = recorder.history()
+  const { leaderKills } = ground
   return {
-    judgement, problems, times, strikes,
-    acknowledged: operations.filter(({ outcome }) => outcome.kind === 'answered').length,
-    unknown: operations.filter(({ outcome }) => outcome.kind === 'unknown').length,
+    judgement, problems, times, strikes, leaderKills, answered: countOf(recorder, 'answered'), unknown: countOf(recorder, 'unknown'),
   }
 }
+
+/** Of what clients asked for under attack: the reads after it are answered in any case. */
+const countOf = (recorder: Recorder, kind: Outcome['kind']): number =>
+  recorder.history().operations.filter(({ outcome, client }) => outcome.kind === kind && client !== FINAL_CLIENT).length
+
+/** A run in which nothing struck, or nobody was answered, has tried nothing. */
+export const emptyProblems = ({ answered, strikes }: Pick<RunResult, 'answered' | 'strikes'>): readonly string[] => [
+  ...(answered > 0 ? [] : ['no operation was answered: nothing was tested']),
+  ...([...strikes.values()].some((count) => count > 0) ? [] : ['nothing struck: nothing was tested']),
+]
 
 const open = async (input: RunInput): Promise<Ground> => {
   const { plan, keepIn, planted } = input
@@ -139,7 +156,7 @@ const open = async (input: RunInput): Promise<Ground> => {
   const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan })
   return {
     input, nemeses, cluster, connections, recorder, disk,
-    supervisor: superviseCluster(cluster), times: noTimes(), problems: [],
+    supervisor: superviseCluster(cluster), times: noTimes(), problems: [], leaderKills: 0,
     load: startLoad({
       through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
       registers: plan.registers, counters: plan.counters,
@@ -149,23 +166,36 @@ const open = async (input: RunInput): Promise<Ground> => {
 
 const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, number>> => {
   const { input: { plan }, cluster, connections, load, times, nemeses, problems } = ground
-  const hasFailovers = nemeses.some(({ name }) => name === 'killLeader')
-  const isUnnoticed = nemeses.every(({ name, isGentle }) => isGentle === true || name === 'killLeader')
+  const killer = nemeses.find(({ name }) => name === 'killLeader')
+  const isUnnoticed = nemeses.every((nemesis) => nemesis.isGentle === true || nemesis === killer)
   const watch = isUnnoticed ? watchShards(connections.prober, cluster.shardCount) : null
   const random = createRandom(plan.seed + 1)
   const arena = arenaOf(ground, random)
-  const strikes = await rage({ chosen: nemeses, seconds: plan.seconds, arenaOf: arena })
+  const strikes = new Map(await rage({ chosen: nemeses, seconds: plan.seconds, arenaOf: arena }))
+  if (killer !== undefined) {
+    const isEnough = (): boolean => ground.leaderKills >= plan.leaderKills
+    const more = await strikeOn({ nemesis: killer, arenaOf: arena, isEnough, withinSeconds: MORE_KILLS_SECONDS })
+    strikes.set(killer.name, (strikes.get(killer.name) ?? 0) + more)
+  }
+  problems.push(...killProblems(plan.leaderKills, ground.leaderKills))
   heal(ground)
   times.settled.push(await settle(ground))
   if (changesMembers(nemeses)) await settleMoves(ground)
-  if (watch !== null) problems.push(...await rejectionProblems(connections, watch, hasFailovers))
+  if (watch !== null) problems.push(...await rejectionProblems(connections, watch, killer !== undefined))
   await readFinals(connections.prober, load)
   return strikes
 }
 
-const arenaOf = ({ cluster, connections, disk, input, nemeses, recorder, supervisor, times }: Ground, random: Arena['random']) =>
-  (nemesis: Nemesis, over: AbortSignal): Arena => ({
+/** Only kills of nodes that led, and were succeeded, say anything about failovers. */
+export const killProblems = (wanted: number, found: number): readonly string[] =>
+  (found >= wanted ? [] : [`only ${found} of ${wanted} leaders died as leaders: the failover is not proved`])
+
+const arenaOf = (ground: Ground, random: Arena['random']) => (nemesis: Nemesis, over: AbortSignal): Arena => {
+  const { cluster, connections, disk, input, nemeses, recorder, supervisor, times } = ground
+  return {
     cluster, random, times, over,
+    phaseMs: input.plan.phaseSeconds * MS_PER_SECOND,
+    noteLeaderKill: () => { ground.leaderKills += 1 },
     prober: connections.prober,
     smallDisk: disk,
     clients: connections.linked,
@@ -178,7 +208,8 @@ const arenaOf = ({ cluster, connections, disk, input, nemeses, recorder, supervi
       recorder.nemesis(nemesis.name, text)
       input.say(`${nemesis.name}: ${text}`)
     },
-  })
+  }
+}
 
 /** Whatever a strike left undone. */
 const heal = ({ cluster, disk, supervisor, input, recorder }: Ground): void => {

@@ -1,6 +1,6 @@
 /**
  * The storm of one run: weather over all of it, one strike after the other with a little calm between, what leaves lasting damage
- * last; then everything is healed.
+ * last; then everything is healed. What a bar is held against has early turns.
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,6 +19,25 @@ export interface Storm {
   readonly seconds: number
   /** Every strike of this one says so through the arena given to it. */
   readonly arenaOf: (nemesis: Nemesis, over: AbortSignal) => Arena
+}
+
+export interface MoreStrikes extends Pick<Storm, 'arenaOf'> {
+  readonly nemesis: Nemesis
+  readonly isEnough: () => boolean
+  readonly withinSeconds: number
+}
+
+/** What a storm was too short for: more strikes of one nemesis until there are enough, or the time is up. Returns how many. */
+export const strikeOn = async ({ nemesis, arenaOf, isEnough, withinSeconds }: MoreStrikes): Promise<number> => {
+  const over = endingAfter(withinSeconds).signal
+  let count = 0
+  while (!isEnough() && !over.aborted) {
+    const arena = arenaOf(nemesis, over)
+    await hold(arena, between(arena.random, CALM_MS_MIN, CALM_MS_MAX))
+    await nemesis.strike(arena)
+    count += 1
+  }
+  return count
 }
 
 /** The strikes, by name. Rejects with what a strike throws: then something was not as it must be. */
@@ -54,11 +73,19 @@ const inTurns = async (nemeses: readonly Nemesis[], over: AbortSignal, { strike,
   const [first] = nemeses
   if (first === undefined) return
   const arena = arenaOf(first, over)
-  while (!over.aborted) {
-    for (const nemesis of shuffle(arena.random, nemeses)) {
+  for (let round = 0; !over.aborted; round += 1) {
+    const order = shuffle(arena.random, nemeses)
+    for (const nemesis of round === 0 ? measuredEarly(order) : order) {
       await hold(arena, between(arena.random, CALM_MS_MIN, CALM_MS_MAX))
       if (over.aborted) return
       await strike(nemesis, over)
     }
   }
+}
+
+/** Not the first, where there is another: a cluster that has just started is slower than it will be. */
+export const measuredEarly = (nemeses: readonly Nemesis[]): readonly Nemesis[] => {
+  const measured = nemeses.filter(({ isMeasured }) => isMeasured === true)
+  const others = nemeses.filter((nemesis) => !measured.includes(nemesis))
+  return [...others.slice(0, 1), ...measured, ...others.slice(1)]
 }

@@ -25,7 +25,9 @@ export interface TimeFigures {
   readonly leaderKilledP95Ms: number
   readonly leaderKilledSamples: number
   readonly brokerRestartedMaxMs: number
+  readonly brokerRestartedSamples: number
   readonly settledMaxMs: number
+  readonly settledSamples: number
   readonly membersSettledMaxMs: number
 }
 
@@ -34,7 +36,9 @@ export const figuresOf = ({ leaderKilled, brokerRestarted, settled, membersSettl
   leaderKilledP95Ms: Math.round(percentile(leaderKilled, 0.95)),
   leaderKilledSamples: leaderKilled.length,
   brokerRestartedMaxMs: Math.round(Math.max(0, ...brokerRestarted)),
+  brokerRestartedSamples: brokerRestarted.length,
   settledMaxMs: Math.round(Math.max(0, ...settled)),
+  settledSamples: settled.length,
   membersSettledMaxMs: Math.round(Math.max(0, ...membersSettled)),
 })
 
@@ -44,6 +48,17 @@ export const timeProblems = (figures: TimeFigures): readonly string[] => [
   ...late('the next acknowledgement after a broker restart', figures.brokerRestartedMaxMs, bars.brokerRestartedMax),
   ...late('healing until nothing is unresolved', figures.settledMaxMs, bars.settledMax),
 ]
+
+/** Of a campaign that is to measure them: a time that nobody measured is below every bar. Brokers are restarted in one storm of some. */
+export const unmeasured = (
+  { leaderKilledSamples, brokerRestartedSamples, settledSamples }: TimeFigures, areBrokersRestarted: boolean,
+): readonly string[] => [
+  ...none('the next acknowledgement after a leader was killed', leaderKilledSamples),
+  ...(areBrokersRestarted ? none('the next acknowledgement after a broker restart', brokerRestartedSamples) : []),
+  ...none('healing until nothing is unresolved', settledSamples),
+]
+
+const none = (what: string, samples: number): readonly string[] => (samples > 0 ? [] : [`${what} was never measured`])
 
 const late = (what: string, ms: number, bar: number): readonly string[] =>
   (ms > bar * SLACK ? [`${what} took ${ms} ms: above ${SLACK} times its bar of ${bar} ms`] : [])

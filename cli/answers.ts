@@ -19,6 +19,9 @@ export const answerOrThrow = (outcome: KvOutcome): KvAnswer => {
   throw new CliError(ExitCode.error, `${answer.status}${detail === '' ? '' : `: ${detail}`}${effect}`)
 }
 
-const unavailableText = ({ reason, isDefinite }: Extract<KvOutcome, { kind: 'unavailable' }>): string => isDefinite
-  ? `${reason}; nothing was changed. Is the cluster up? "shardkv status" shows it; "shardkv start" starts one here`
-  : `${reason}; it may or may not have happened. Read the key, or repeat with the same --request-id`
+const unavailableText = ({ reason, isDefinite, isDenied }: Extract<KvOutcome, { kind: 'unavailable' }>): string => {
+  if (!isDefinite) return `${reason}; it may or may not have happened. Read the key, or repeat with the same --request-id`
+  return `${reason}; nothing was changed. ${isDenied === true
+    ? '"shardkv nats-config --cluster ID" prints what the broker must permit to clients; "shardkv doctor" looks what it does'
+    : 'Is the cluster up? "shardkv status" shows it; "shardkv start" starts one here'}`
+}

@@ -44,7 +44,7 @@ export type KvOutcome =
   /** The key can not be sent at all. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** No answer in time. `isDefinite`: it certainly did not happen. */
-  | { readonly kind: 'unavailable'; readonly reason: string; readonly isDefinite: boolean }
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly isDefinite: boolean; readonly isDenied?: boolean }
 
 export interface KvClientOptions {
   readonly bus: Bus
@@ -63,31 +63,44 @@ export interface KvClient {
 
 type Attempt = { readonly failure: RequestFailure } | { readonly answer: KvAnswer }
 
-export const createKvClient = (options: KvClientOptions): KvClient => ({
-  send: async (request) => {
-    const built = requestSubject(options.prefix, request.op, request.key)
-    if (!built.ok) return { kind: 'refused', reason: built.reason }
-    const deadline = options.clock.now() + options.timeoutMs
-    let mayHaveHappened = false
-    for (let tries = 1; ; tries += 1) {
-      const left = Math.max(1, Math.min(ATTEMPT_MS_MAX, deadline - options.clock.now()))
-      const attempt = await attemptOnce(options.bus, built.subject, request, Math.ceil(left))
-      if ('answer' in attempt && !isTransient(attempt.answer.status)) {
-        const { answer } = attempt
-        const mayHave = mayHaveHappened && request.op !== 'get' && !isOfAllAttempts(answer.status)
-        return { kind: 'answered', answer: mayHave ? { ...answer, isDefinite: false } : answer }
+export const createKvClient = (options: KvClientOptions): KvClient => {
+  /** Subjects that the broker does not let this user publish to. To the request it is as if nobody listened there. */
+  const denied = new Set<string>()
+  options.bus.onEvent((event) => {
+    if (event.type === 'bus.permissionDenied' && event.operation === 'publish') denied.add(event.subject)
+  })
+  return {
+    send: async (request) => {
+      const built = requestSubject(options.prefix, request.op, request.key)
+      if (!built.ok) return { kind: 'refused', reason: built.reason }
+      const { subject } = built
+      const deadline = options.clock.now() + options.timeoutMs
+      let mayHaveHappened = false
+      for (let tries = 1; ; tries += 1) {
+        const left = Math.max(1, Math.min(ATTEMPT_MS_MAX, deadline - options.clock.now()))
+        const attempt = await attemptOnce(options.bus, subject, request, Math.ceil(left))
+        if ('answer' in attempt && !isTransient(attempt.answer.status)) {
+          const { answer } = attempt
+          const mayHave = mayHaveHappened && request.op !== 'get' && !isOfAllAttempts(answer.status)
+          return { kind: 'answered', answer: mayHave ? { ...answer, isDefinite: false } : answer }
+        }
+        mayHaveHappened ||= !isDefinite(attempt)
+        const isUnchanged = !mayHaveHappened || request.op === 'get'
+        if (denied.delete(subject)) {
+          const reason = `the broker does not let this user publish ${subject}`
+          return { kind: 'unavailable', reason, isDefinite: isUnchanged, isDenied: true }
+        }
+        const waitMs = Math.max(backoffMs(tries), 'answer' in attempt ? attempt.answer.retryAfterMs : 0)
+        const isOver = options.clock.now() + waitMs >= deadline || options.isStopped?.() === true || isHopeless(attempt)
+        if (isOver || (mayHaveHappened && !isRepeatable(request))) {
+          return { kind: 'unavailable', reason: reasonOf(attempt), isDefinite: isUnchanged }
+        }
+        options.onRetry?.()
+        await sleep(options.clock, waitMs)
       }
-      mayHaveHappened ||= !isDefinite(attempt)
-      const waitMs = Math.max(backoffMs(tries), 'answer' in attempt ? attempt.answer.retryAfterMs : 0)
-      const isOver = options.clock.now() + waitMs >= deadline || options.isStopped?.() === true || isHopeless(attempt)
-      if (isOver || (mayHaveHappened && !isRepeatable(request))) {
-        return { kind: 'unavailable', reason: reasonOf(attempt), isDefinite: !mayHaveHappened || request.op === 'get' }
-      }
-      options.onRetry?.()
-      await sleep(options.clock, waitMs)
-    }
-  },
-})
+    },
+  }
+}
 
 const backoffMs = (tries: number): number => Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** (tries - 1))
 

@@ -1,17 +1,19 @@
 /**
  * Flags shared by commands. Every flag is also an environment variable: `--http-port` is SHARDKV_HTTP_PORT; the flag wins.
- * `--servers` falls back to NATS_URL, which other NATS tools use.
+ * `--servers` falls back to NATS_URL, and the login that goes with it to what other NATS tools use (natsEnvironment.ts). Credentials and
+ * TLS are named as the `nats` command names them.
  */
 
 import { InvalidArgumentError, Option } from 'commander'
 import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { prefixProblem } from '../bus/subjects.ts'
+import { INBOX_PREFIX_LENGTH_MAX, isInboxPrefix } from './broker.ts'
 import { ExitCode } from './exit.ts'
+import { heedNatsEnvironment } from './natsEnvironment.ts'
 import type { Command } from 'commander'
 
 const SERVERS_DEFAULT = 'nats://127.0.0.1:4222'
 const INBOX_PREFIX_DEFAULT = '_INBOX'
-const INBOX_PREFIX_LENGTH_MAX = 200
 const TIMEOUT_MS_DEFAULT = 5_000
 /** Nodes of one cluster on one machine. */
 export const NODES_MAX = 64
@@ -25,6 +27,16 @@ export interface BrokerFlags {
   readonly inboxPrefix: string
   readonly natsUser?: string
   readonly natsPassword?: string
+  readonly natsToken?: string
+  /** Paths of files, as are those of TLS. */
+  readonly creds?: string
+  readonly nkey?: string
+  readonly tlsca?: string
+  readonly tlscert?: string
+  readonly tlskey?: string
+  readonly tlsfirst?: boolean
+  /** Where the rest was taken from, if not from flags. */
+  readonly context?: string
 }
 
 export interface ClusterFlags extends BrokerFlags {
@@ -69,17 +81,36 @@ export const prefixFlag = (): Option => flag('--prefix <prefix>', 'the public su
 
 const withBrokerFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => {
   const usual = splitBrokerUrls(env['NATS_URL'] ?? SERVERS_DEFAULT)
-  return withLoginFlags(command
+  return heedNatsEnvironment(withLoginFlags(command
     .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
-      .argParser(splitBrokerUrls).default(usual, printable(usual))))
+      .argParser(splitBrokerUrls).default(usual, printable(usual)))
+    .addOption(flag('--context <name>', 'in their place a context of the nats command: address, login and TLS'))), env)
 }
 
-/** What is in BrokerFlags beside the addresses. */
-export const withLoginFlags = (command: Command): Command => command
-  .addOption(flag('--nats-user <user>', 'the name to enter the broker with'))
-  .addOption(flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'))
-  .addOption(flag('--inbox-prefix <subject>', 'where this user may hear answers, in or under _INBOX')
-    .argParser(inboxPrefix).default(INBOX_PREFIX_DEFAULT))
+/** What is in BrokerFlags beside the addresses. A heading of its own in the help: those of the command itself come first. */
+export const withLoginFlags = (command: Command): Command => {
+  const flags = [
+    flag('--nats-user <user>', 'the name to enter the broker with'),
+    flag('--nats-password <password>', 'its password; prefer the environment: others on this machine can read a command line'),
+    flag('--nats-token <token>', 'a token in place of both; prefer the environment'),
+    flag('--creds <file>', 'or a credentials file (JWT and seed)'),
+    flag('--nkey <file>', 'or a file with the seed of an nkey'),
+    flag('--tlsca <file>', 'who may vouch for the broker: a chain of certificates; default: whom the system trusts'),
+    flag('--tlscert <file>', 'the certificate of this client'),
+    flag('--tlskey <file>', 'and its private key'),
+    flag('--tlsfirst', 'TLS before the broker\'s greeting, as the broker must be configured too'),
+    flag('--inbox-prefix <subject>', 'where this user may hear answers, in or under _INBOX')
+      .argParser(inboxPrefix).default(INBOX_PREFIX_DEFAULT),
+  ]
+  for (const one of flags) command.addOption(one.helpGroup('To enter the broker:'))
+  return command
+}
+
+/** What a command has beside them: brokerOf has made something of these. */
+export const withoutBroker = <Flags extends BrokerFlags>({
+  servers: _servers, inboxPrefix: _inbox, natsUser: _user, natsPassword: _password, natsToken: _token, creds: _creds, nkey: _nkey,
+  tlsca: _ca, tlscert: _cert, tlskey: _key, tlsfirst: _first, context: _context, ...rest
+}: Flags): Omit<Flags, keyof BrokerFlags> => rest
 
 /** For the help: without logins. */
 const printable = (urls: readonly string[]): string => {
@@ -87,9 +118,8 @@ const printable = (urls: readonly string[]): string => {
   return parsed.ok ? parsed.servers.join(', ') : 'NATS_URL, which can not be read'
 }
 
-/** Nodes answer nowhere else (docs/SUBJECTS.md). */
 const inboxPrefix = (text: string): string => {
-  if (!/^_INBOX(?:\.[^\s.*>]+)*$/.test(text) || text.length > INBOX_PREFIX_LENGTH_MAX) {
+  if (!isInboxPrefix(text)) {
     throw new InvalidArgumentError(`It is _INBOX, or a subject under it such as _INBOX.ann, of at most ${INBOX_PREFIX_LENGTH_MAX} bytes.`)
   }
   return text

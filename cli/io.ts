@@ -2,6 +2,7 @@
 
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Bus } from '../bus/port.ts'
+import type { GenesisResult } from '../storage/genesis.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
 import type { StartOptions, StartedCluster } from '../topology/launcher/startCluster.ts'
 import type { ClusterWishes, OpenedCluster } from '../topology/launcher/clusterFile.ts'
@@ -59,7 +60,16 @@ export interface CliIo {
    * takes that back.
    */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
+  /**
+   * SIGTERM, or SIGHUP of a terminal that was closed: `work` is done first, then the process ends by that signal. The result takes that
+   * back.
+   */
+  readonly beforeKilled: (work: () => Promise<void>) => () => void
   readonly version: () => Promise<string>
+  /** Of this machine. */
+  readonly hostName: () => string
+  /** Whose data directory it is. */
+  readonly readGenesis: (directory: string) => Promise<GenesisResult>
   /** What `shardkv start`, `init` and `node` run. */
   readonly startLocalCluster: (options: StartOptions, say: (line: string) => void) => Promise<StartedCluster>
   readonly createCluster: (wishes: ClusterWishes) => Promise<OpenedCluster>

@@ -1,6 +1,7 @@
 /** The command line with the real terminal, broker and files behind its port. */
 
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
@@ -16,16 +17,16 @@ const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Runs one command line and ends the process with its exit code. */
 export const main = async (args: readonly string[]): Promise<void> => {
-  process.stdout.on('error', endWithoutReader)
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
   process.exitCode = await runCli(args, realIo())
   process.exit()
 }
 
 const SIGPIPE_EXIT_CODE = 141
 
-/** `shardkv status | head -1`: whoever read has gone. Ends as programs do that know SIGPIPE, without a word. */
+/** `shardkv status | head -1`, a terminal that was closed: whoever read has gone. Ends as programs do that know SIGPIPE, without a word. */
 const endWithoutReader = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
   process.exit(SIGPIPE_EXIT_CODE)
 }
 
@@ -48,10 +49,13 @@ const realIo = (): CliIo => {
     clock: createSystemClock(),
     newId: () => randomBytes(ID_BYTES).toString('hex'),
     onInterrupt,
+    beforeKilled,
     version: () => readVersion(files),
+    hostName: hostname,
     // Loaded when asked for: `get` should not pay for the engine.
     startLocalCluster: async (options, say) => (await import('../topology/launcher/main.ts')).startLocalCluster(options, say),
     createCluster: async (wishes) => (await import('../topology/launcher/main.ts')).createCluster(wishes),
+    readGenesis: async (directory) => (await import('../topology/launcher/main.ts')).readGenesisIn(directory),
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
     runBench: async (args) => (await import('../bench/main.ts')).main(args),
   }
@@ -105,6 +109,23 @@ const onInterrupt = (handler: (count: number) => void): (() => void) => {
   return () => {
     for (const signal of interrupts) process.removeListener(signal, listener)
   }
+}
+
+const killers = ['SIGTERM', 'SIGHUP'] as const
+
+/** Then by the signal itself: an exit would put a terminal in order that may be gone, which ends Node with an abort. */
+const beforeKilled = (work: () => Promise<void>): (() => void) => {
+  const release = (): void => {
+    for (const signal of killers) process.removeListener(signal, listener)
+  }
+  const listener = (signal: (typeof killers)[number]): void => {
+    void work().finally(() => {
+      release()
+      process.kill(process.pid, signal)
+    })
+  }
+  for (const signal of killers) process.on(signal, listener)
+  return release
 }
 
 /** From the nearest package.json above this file: sources and build lie at different depths. */

@@ -29,13 +29,15 @@ import { traceCommand } from './commands/trace.ts'
 import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
 import { readSwitches } from './flags.ts'
+import { commandFirst } from './leadingFlags.ts'
 import type { CliIo } from './io.ts'
 
 /** Runs one command line (without program names); resolves with the exit code, never rejects. */
 export const runCli = async (args: readonly string[], io: CliIo): Promise<number> => {
   const printed: Promise<void>[] = []
   try {
-    await buildProgram(io, printed).parseAsync(orInteractive(args, io), { from: 'user' })
+    const program = buildProgram(io, printed)
+    await program.parseAsync([...commandFirst(args, program, io.terminal !== null)], { from: 'user' })
     return ExitCode.ok
   } catch (error) {
     return reportFailure(io, error)
@@ -44,15 +46,14 @@ export const runCli = async (args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-/** `shardkv` alone: a prompt for a person, the help (and exit code 2) for a script. */
-const orInteractive = (args: readonly string[], io: CliIo): string[] => (args.length === 0 && io.terminal !== null ? ['repl'] : [...args])
-
 /** `printed` gets what commander prints by itself (help), to be waited for. */
 export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
   const program = new Command('shardkv')
     .enablePositionalOptions()
     .description('a linearizable, durable, sharded key-value database on NATS subjects')
-    .addHelpText('after', '\nEvery flag (but --force and -x) is also an environment variable: --http-port is SHARDKV_HTTP_PORT.\n'
+    .option('-V, --version', 'prints the version, as the command does')
+    .addHelpText('after', '\nFlags may also stand before the command: shardkv --servers nats://host:4222 get user42.\n'
+      + 'Every flag is an environment variable but --force, --if-epoch, -x and --version: --http-port is SHARDKV_HTTP_PORT.\n'
       + 'Of a flag without a value, 1 and true switch it on, 0, false and nothing leave it off.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [

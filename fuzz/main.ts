@@ -5,11 +5,13 @@
  *   npm run fuzz -- --decoder NAME --input HEX       one input again, every check taken
  *   npm run fuzz -- --grow yes                       adds inputs of new outcomes to test/corpus/fuzz
  *
- * Ends with `N passed, N failed`, where what is counted are decoders; exit code 1 when any failed.
+ * Ends with `N passed, N failed`, where what is counted are decoders; exit code 1 when any failed. One that was never executed, or that
+ * took nothing of what it was given, has failed: nothing behind its first check was looked at.
  */
 
 import { figuresDirectory, laneFlags } from '../lanes/command.ts'
 import { writeFigures } from '../lanes/figures.ts'
+import { idleOf } from '../lanes/idle.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { growCorpus, readCorpus } from './corpus.ts'
 import { StallError } from '../lanes/crew.ts'
@@ -155,11 +157,17 @@ const sayTally = ({ target, executions, accepted, seconds, findings, signatures,
   }
 }
 
+/** What a run has to show of each decoder: inputs that it accepted, so that it was looked at beyond its first check. */
+export const unproven = (tallies: readonly { readonly target: Pick<Target, 'name'>; readonly accepted: number }[]): readonly string[] =>
+  idleOf(tallies.map(({ target, accepted }) => ({ name: target.name, done: accepted })))
+
 interface End { readonly command: Command; readonly world: LaneWorld; readonly seconds: number; readonly stalls: number }
 
 const finish = async (tallies: readonly Tally[], { command, world, seconds, stalls }: End): Promise<number> => {
   const executions = tallies.reduce((sum, tally) => sum + tally.executions, 0)
-  const failed = tallies.filter(({ findings }) => findings.length > 0).length + stalls
+  const idle = unproven(tallies)
+  for (const name of idle) say(`FAILED ${name}: no input was accepted, so nothing is proved of it`)
+  const failed = tallies.filter(({ target, findings }) => findings.length > 0 || idle.includes(target.name)).length + stalls
   const isCut = command.budgetSeconds !== undefined && executions < command.executions * 0.95
   if (isCut) say(`fuzz: the time was up after ${executions} of ${command.executions} executions`)
   const decoders = Object.fromEntries(tallies.map((tally) => [tally.target.name, {
@@ -170,7 +178,7 @@ const finish = async (tallies: readonly Tally[], { command, world, seconds, stal
     lane: 'fuzz', commit: world.commit, passed: Math.max(0, tallies.length - failed), failed,
     figures: { seed: command.seed, executions, executionsWanted: command.executions, seconds: Math.round(seconds), decoders },
   })
-  say(`fuzz: ${seconds.toFixed(1)} s, ${(executions / seconds).toFixed(0)} executions a second`)
+  say(`fuzz: ${executions} executions in ${seconds.toFixed(1)} s, ${(executions / seconds).toFixed(0)} a second`)
   say(`${Math.max(0, tallies.length - failed)} passed, ${failed} failed`)
   return failed
 }

@@ -11,6 +11,8 @@ import type { DoorInstruments } from './instruments.ts'
 import type { RequestSpan, RequestTracing } from './tracing.ts'
 
 export interface BatchSpans {
+  /** Of its first sampled operation. */
+  readonly first: TraceContext
   readonly contextOf: (position: number) => TraceContext | undefined
   readonly answered: (position: number) => void
   /** Their answers have left. */
@@ -30,18 +32,20 @@ export const openBatchSpans = (
 ): BatchSpans | null => {
   if (tracing === undefined || (traces === null && tracing.draw === undefined)) return null
   let spans: Map<number, RequestSpan> | null = null
+  let first: TraceContext | null = null
   for (let position = 0; position < operations.length; position += 1) {
     const span = beginAtDoor(tracing, operations[position] as PlacedOperation, traces?.get(position))
-    if (span !== null) (spans ??= new Map<number, RequestSpan>()).set(position, span)
+    if (span === null) continue
+    (spans ??= new Map<number, RequestSpan>()).set(position, span)
+    first ??= span.context
   }
-  return spans === null ? null : spansIn(spans, operations, { instruments, now })
+  return spans === null || first === null ? null : spansIn({ spans, operations, instruments, now, arrivedAt: now() }, first)
 }
 
-const spansIn = (
-  spans: Map<number, RequestSpan>, operations: readonly PlacedOperation[], { instruments, now }: Omit<BatchSpansOptions, 'tracing'>,
-): BatchSpans => {
-  const batch = { spans, operations, instruments, now, arrivedAt: now() }
+const spansIn = (batch: SampledBatch, first: TraceContext): BatchSpans => {
+  const { spans } = batch
   return {
+    first,
     contextOf: (position) => spans.get(position)?.context,
     answered: (position) => spans.get(position)?.answered?.(),
     replied: (rows) => endSpans(batch, rows),

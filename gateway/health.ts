@@ -5,7 +5,7 @@
  * `/metrics` (gateway/metrics.ts) and the admin API (gateway/admin/), where they are served, have the same port; none of the three passes
  * through the admin API.
  *
- * Live: the process answers. Ready: the node serves, the broker is connected, and every replica it hosts knows a leader.
+ * Live: the process answers. Ready: the node serves, the broker is connected, and its replicas have caught up (topology/readiness.ts).
  */
 
 import { createServer } from 'node:http'

@@ -134,9 +134,9 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     const { shard, operation, consistency } = request
     const span = beginAtDoor(options.tracing, request, trace, done !== undefined)
     if (replies.size >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
-      refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk')
+      refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk', span?.context)
       reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
-      finish(options, { span, trace, request, done }, { status: 'OVERLOADED', tookMs: 0, result: null })
+      finish(options, { span, trace, request, done }, { status: 'OVERLOADED', tookMs: null, result: null })
       return
     }
     const ticket = nextTicket
@@ -199,7 +199,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       replies.delete(ticket)
       if (pending === undefined) return
       pending.span?.answered?.()
-      reply(pending.to, pending.context, result)
+      reply(pending.to, pending.context, result, pending.span?.context)
       close(pending, result.status, result)
     },
     forget: (ticket) => {
@@ -228,6 +228,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       for (const subscription of served.values()) subscription?.unsubscribe()
       for (const shard of draining.keys()) dropDraining(shard)
       served.clear()
+      for (const pending of replies.values()) close(pending, 'TIMEOUT', null)
       replies.clear()
     },
     waiting: () => replies.size,
@@ -237,7 +238,8 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
 
 interface Ending {
   readonly status: StatusName
-  readonly tookMs: number
+  /** Null: it was turned away as it came. */
+  readonly tookMs: number | null
   /** Null: it was never executed here, or nobody knows. */
   readonly result: OperationResult | null
 }
@@ -248,11 +250,11 @@ const finish = (
   { status, tookMs, result }: Ending,
 ): void => {
   const { code } = request.operation
-  if (span === null) noteUnsampled(tracing, { request, status, tookMs, trace })
+  if (span === null) noteUnsampled(tracing, { request, status, tookMs: tookMs ?? 0, trace })
   else span.end(status)
   instruments?.told(code, status)
-  if (result !== null) {
-    instruments?.took(code, tookMs, 1)
+  if (tookMs !== null) {
+    instruments?.took(code, tookMs, 1, status, span?.context)
     if (span !== null) instruments?.traced(code, tookMs, span.context.traceId)
   }
   done?.(result)

@@ -10,7 +10,7 @@ import { tooManyValues, valueTooLarge } from './batchRefusals.ts'
 import type { Admission, Holding } from './admission.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
-import type { OperationResult } from '../actors/shard/operation.ts'
+import type { OperationResult, StatusName } from '../actors/shard/operation.ts'
 import type { DoorInstruments } from './instruments.ts'
 import type { BatchSessionId } from '../bus/codec/batch.ts'
 import type { ResultRow } from '../bus/codec/batchAnswers.ts'
@@ -53,6 +53,8 @@ export interface PendingBatch extends ArrivedBatch {
   /** Bytes of the values that were read for it so far. */
   valueBytes: number
   readonly arrivedAt: number
+  /** Of its first operation that is not OK. */
+  status: StatusName
   /** Results that have not left yet. */
   readonly rows: ResultRow[]
 }
@@ -71,9 +73,9 @@ export interface PendingBatches {
 }
 
 /** A batch mostly holds operations of one kind: its first stands for all. */
-const measure = (instruments: DoorInstruments, { operations, arrivedAt }: PendingBatch, now: number): void => {
+const measure = (instruments: DoorInstruments, { operations, arrivedAt, status, spans }: PendingBatch, now: number): void => {
   const [first] = operations
-  if (first !== undefined) instruments.took(first.operation.code, now - arrivedAt, operations.length)
+  if (first !== undefined) instruments.took(first.operation.code, now - arrivedAt, operations.length, status, spans?.first)
 }
 
 export const createPendingBatches = (options: PendingOptions): PendingBatches => {
@@ -100,7 +102,7 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
   return {
     open: (arrived, now) => {
       const { holding, bytes, operations: { length: operations } } = arrived
-      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, rows: [] }
+      const batch: PendingBatch = { ...arrived, waiting: operations, valueBytes: 0, arrivedAt: now, status: 'OK', rows: [] }
       admission.admit({ holding, operations, bytes }, now)
       if (operations === 0) touch(batch)
       return batch
@@ -108,6 +110,7 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
     answer: (batch, { position, result }) => {
       const placed = must(batch.operations[position], 'an answer is for an operation of its batch')
       batch.rows.push({ position, shard: placed.shard, result: isRead(placed.operation.code) ? fitRead(batch, result) : result })
+      if (batch.status === 'OK') batch.status = result.status
       instruments?.told(placed.operation.code, result.status)
       batch.spans?.answered(position)
       batch.waiting -= 1

@@ -4,6 +4,7 @@
  */
 
 import { replyHeaders } from '../bus/headers.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { OperationResult, StatusName } from '../actors/shard/operation.ts'
 import type { ReplyContext } from '../bus/headers.ts'
 import type { Bus } from '../bus/port.ts'
@@ -18,7 +19,7 @@ export interface PlainAnswersOptions {
 
 /** `to` empty: nobody wants an answer. */
 export interface PlainAnswers {
-  readonly reply: (to: string, context: ReplyContext, result: OperationResult) => void
+  readonly reply: (to: string, context: ReplyContext, result: OperationResult, trace?: TraceContext) => void
   /** Definite: nothing was done. Noted, too. */
   readonly refuse: (to: string, status: StatusName, message: string) => void
   /** The node's own answer to `subject`; TOO_LARGE and what to do when the broker does not take it in one message. */
@@ -26,11 +27,11 @@ export interface PlainAnswers {
 }
 
 export const createPlainAnswers = ({ bus, refusals, instruments }: PlainAnswersOptions): PlainAnswers => {
-  const noteUnsent = (sent: ReturnType<Bus['publish']>): void => {
-    if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
+  const noteUnsent = (sent: ReturnType<Bus['publish']>, trace?: TraceContext): void => {
+    if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`, trace)
   }
-  const reply: PlainAnswers['reply'] = (to, context, result) => {
-    if (to !== '') noteUnsent(bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) }))
+  const reply: PlainAnswers['reply'] = (to, context, result, trace) => {
+    if (to !== '') noteUnsent(bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) }), trace)
   }
   const refuse: PlainAnswers['refuse'] = (to, status, message) => {
     refusals.note(status, message)

@@ -3,7 +3,8 @@
  * time is up. What a task does may depend on its number alone, so a run says the same however many workers it has.
  *
  * A task that does not end is a failure of its own: each worker has a box in shared memory where it writes what it is about to try, and
- * when nothing has come from it for STALL_MS, the crew gives up with the content of that box.
+ * when nothing has come from it for STALL_MS, the crew gives up with the content of that box. So is a worker that ends by itself, whatever
+ * its exit code says: the task that it had taken was not done, and nobody else takes it.
  */
 
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
@@ -54,13 +55,21 @@ const put = (box: Box, bytes: Uint8Array): void => {
 
 const contentOf = (box: Box): Uint8Array => Uint8Array.from(new Uint8Array(box, 4, new DataView(box).getUint32(0)))
 
-/** Resolves when all have ended; rejects when one could not go on. */
+/** Resolves when every task that was taken is reported; rejects when a worker could not go on, or ended in the middle of one. */
 export const runCrew = async (options: CrewOptions, onReport: (report: unknown) => void): Promise<void> => {
+  if (options.workers < 1) throw new RangeError('a crew has at least one worker')
+  let reported = 0
+  const count = (report: unknown): void => {
+    reported += 1
+    onReport(report)
+  }
   const work: Omit<CrewWork, 'box'> = {
     crew: true, data: options.data, tasks: options.tasks, next: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
     endsAt: options.budgetSeconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.budgetSeconds * 1_000,
   }
-  await Promise.all(Array.from({ length: Math.min(options.workers, options.tasks) }, () => workerOf(options.entry, work, onReport)))
+  await Promise.all(Array.from({ length: Math.min(options.workers, options.tasks) }, () => workerOf(options.entry, work, count)))
+  const taken = Math.min(options.tasks, Atomics.load(new Int32Array(work.next), 0))
+  if (reported < taken) throw new Error(`of ${taken} tasks that were begun, ${taken - reported} have no result: a worker has ended early`)
 }
 
 const workerOf = (entry: string, work: Omit<CrewWork, 'box'>, onReport: (report: unknown) => void): Promise<void> =>
@@ -81,9 +90,10 @@ const workerOf = (entry: string, work: Omit<CrewWork, 'box'>, onReport: (report:
       onReport(report)
     })
     worker.on('error', reject)
-    worker.on('exit', () => {
+    worker.on('exit', (code) => {
       clearInterval(look)
-      resolve()
+      if (code === 0) resolve()
+      else reject(new Error(`a worker ended with exit code ${code}: what it was about to do is not done`))
     })
   })
 

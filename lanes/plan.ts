@@ -19,13 +19,26 @@ export interface Item {
 
 const GOLDEN = 0.618_033_988_749_894_9
 
+/** `total` items, or one of each kind where that is more. */
 export const planOf = (kinds: readonly Kind[], total: number): readonly Item[] => {
-  const shares = kinds.reduce((sum, { share }) => sum + share, 0)
+  const counts = countsOf(kinds, total)
   const placed = kinds.flatMap((kind, at) => {
-    const count = Math.max(1, Math.round(total * kind.share / shares))
+    const count = counts[at] ?? 0
     return itemsOf(kind, at, count).map((item, i) => ({ item, order: (i + 0.5) / count }))
   })
   return placed.sort((a, b) => a.order - b.order || a.item.kind - b.item.kind).map(({ item }) => item)
+}
+
+/** One of each kind; of the rest each its share, and what rounding down leaves over goes to the largest remainders. */
+const countsOf = (kinds: readonly Kind[], total: number): readonly number[] => {
+  const shares = kinds.reduce((sum, { share }) => sum + share, 0)
+  const rest = Math.max(0, total - kinds.length)
+  const wanted = kinds.map(({ share }) => rest * share / shares)
+  const counts = wanted.map((count) => 1 + Math.floor(count))
+  const left = rest + kinds.length - counts.reduce((sum, count) => sum + count, 0)
+  const byRemainder = wanted.map((count, at) => ({ at, remainder: count % 1 })).sort((a, b) => b.remainder - a.remainder || a.at - b.at)
+  for (const { at } of byRemainder.slice(0, left)) counts[at] = (counts[at] ?? 0) + 1
+  return counts
 }
 
 const itemsOf = ({ sizeOf }: Kind, kind: number, count: number): readonly Item[] => {

@@ -14,7 +14,8 @@ import { OpCode, Status } from '../actors/shard/operation.ts'
 import type { Histogram } from '../actors/kernel/histogram.ts'
 import type { AnsweredBatch } from '../actors/shard/actor.ts'
 import type { DoorInstruments } from '../gateway/instruments.ts'
-import type { GroupId, ReplicaId } from '../topology/ids.ts'
+import type { Term } from '../actors/raft/protocol.ts'
+import type { GroupId } from '../topology/ids.ts'
 import type { NodeInstruments } from '../topology/nodeOptions.ts'
 import type { SnapshotRefusal } from '../topology/timedSnapshots.ts'
 
@@ -81,7 +82,8 @@ export const createInstruments = (nowSeconds: () => number): Instruments => {
   const [shard, gather, raft] = [byOperation(), byOperation(), byOperation()]
   const [apply, applyEntries, appendEntries, walRecords, walMicros] = five()
   const [syncMicros, snapshotMicros, snapshotBytes] = five()
-  const leaders = new Map<GroupId, ReplicaId>()
+  /** A term has one leader: who is elected anew, because it had lost its quorum, is one more. */
+  const terms = new Map<GroupId, Term>()
   const leaderChanges = new Map<GroupId, number>()
   const snapshots = { failed: 0, received: 0, receivedBytes: 0, refused: { damaged: 0, newer: 0, failed: 0 } }
   const answered = (answer: AnsweredBatch, now: number): void => {
@@ -107,9 +109,9 @@ export const createInstruments = (nowSeconds: () => number): Instruments => {
       },
       raft: {
         appendSent: (entries) => appendEntries.record(entries, 1),
-        leaderKnown: (group, leader) => {
-          if (leader === '' || leaders.get(group) === leader) return
-          leaders.set(group, leader)
+        leaderKnown: (group, leader, term) => {
+          if (leader === '' || terms.get(group) === term) return
+          terms.set(group, term)
           leaderChanges.set(group, (leaderChanges.get(group) ?? 0) + 1)
         },
       },

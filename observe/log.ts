@@ -3,13 +3,13 @@
  * actor and change while the node runs (logLevels.ts), secrets and values stay out (redaction.ts), repetition is held back
  * (repeats.ts), and lines go to standard output or to what the operator named (logTargets.ts).
  *
- * The destination is asynchronous with a small buffer, so that a log line costs microseconds. It is flushed several times a second,
- * when the node ends, and whenever the process exits by its own doing, uncaught errors included: the last lines before a
- * fail-stop are there.
+ * Lines are gathered, so that one costs microseconds, and written several times a second, when the node ends, and whenever the process
+ * exits by its own doing, uncaught errors included: the last lines before a fail-stop are there. What can not be written is counted, and
+ * neither stops the node nor keeps it from ending (logWriter.ts).
  */
 
 import { hostname } from 'node:os'
-import { destination, multistream, pino } from 'pino'
+import { multistream, pino } from 'pino'
 import { createRedaction, redactedPaths } from './redaction.ts'
 import { createRepeats } from './repeats.ts'
 import { openLogTarget, parseLogTarget } from './logTargets.ts'
@@ -19,19 +19,22 @@ import type { LevelName, LogLevels } from './logLevels.ts'
 import type { Load, LogStream } from './logTargets.ts'
 import type { Repeats } from './repeats.ts'
 
-const LOG_BUFFER_BYTES = 4_096
 const FLUSH_EVERY_MS = 250
 /** How long files are waited for when the node ends; the thread of a remote target, by its library, ten seconds where nobody answers. */
 const END_MS_MAX = 2_000
 
 export interface ProcessLog {
   readonly log: Logger
-  /** Writes everything buffered, synchronously as far as that goes. */
+  /** What nobody caught, and ends the process: the one line of level 60, written before this returns as far as that goes. */
+  readonly fatal: (error: unknown, origin: string) => void
+  /** Writes everything gathered, synchronously as far as that goes. */
   readonly flush: () => void
-  /** As `flush`, and closes what the operator named, within limits. */
+  /** Writes the rest, each stream for END_MS_MAX at most, and closes what the operator named. */
   readonly close: () => Promise<void>
   /** Lines held back as repetitions. */
   readonly held: () => number
+  /** Lines that could not be written to a file or to standard output. */
+  readonly lost: () => number
 }
 
 export interface LogOptions {
@@ -48,16 +51,10 @@ export interface LogOptions {
 
 /** Rejects with a LogTargetError. */
 export const openProcessLog = async (options: LogOptions): Promise<ProcessLog> => {
-  const { streams, targets } = await openStreams(options)
-  const strike = createRedaction(options.secrets ?? [])
-  const settings: LoggerOptions = {
-    level: 'trace', base: { node: options.node, pid: process.pid, ...(isForSyslog(options) ? { hostname: hostname() } : {}) },
-    redact: { paths: [...redactedPaths], censor: '[redacted]' }, hooks: { streamWrite: strike },
-  }
-  const [only] = streams
-  const root = streams.length === 1 && only !== undefined
-    ? pino(settings, only)
-    : pino(settings, multistream(streams.map((stream) => ({ level: 'trace' as const, stream }))))
+  const streams = await openStreams(options, (target, lost) => {
+    root.warn({ actor: 'node', target, lost_lines: lost }, 'the log could not be written for a while')
+  })
+  const root = rootOf(options, streams)
   let isClosed = false
   const repeats = createRepeats(() => performance.now())
   const timer = setInterval(() => {
@@ -71,36 +68,46 @@ export const openProcessLog = async (options: LogOptions): Promise<ProcessLog> =
   }
   process.on('exit', flush)
   return {
-    log: loggerOf({ pino: root, levels: options.levels, repeats }, ''),
+    log: loggerOf({ pino: root, root, levels: options.levels, repeats }, {}),
+    fatal: (error, origin) => {
+      root.fatal({ actor: 'node', err: error, origin }, 'what nobody caught ends the process')
+      flush()
+    },
     flush,
     close: async () => {
       if (isClosed) return
       isClosed = true
       clearInterval(timer)
-      flush()
+      repeats.settle(true)
+      await Promise.all(streams.map(endStream))
       process.off('exit', flush)
-      await Promise.all(targets.map(endTarget))
     },
     held: repeats.heldInAll,
+    lost: () => streams.reduce((sum, { lost }) => sum + (lost?.() ?? 0), 0),
   }
+}
+
+const rootOf = (options: LogOptions, streams: readonly LogStream[]): Pino => {
+  const strike = createRedaction(options.secrets ?? [])
+  const settings: LoggerOptions = {
+    level: 'trace', base: { node: options.node, pid: process.pid, ...(isForSyslog(options) ? { hostname: hostname() } : {}) },
+    redact: { paths: [...redactedPaths], censor: '[redacted]' }, hooks: { streamWrite: strike },
+  }
+  const [only] = streams
+  return streams.length === 1 && only !== undefined
+    ? pino(settings, only)
+    : pino(settings, multistream(streams.map((stream) => ({ level: 'trace' as const, stream }))))
 }
 
 /** It asks every line for the name of its machine. */
 const isForSyslog = ({ targets = [] }: LogOptions): boolean => targets.some((target) => target.startsWith('syslog:'))
 
-interface Streams {
-  readonly streams: readonly LogStream[]
-  /** Those that are not standard output. */
-  readonly targets: readonly LogStream[]
-}
-
-const openStreams = async ({ targets = [], load = (name) => import(name), stdout }: LogOptions): Promise<Streams> => {
-  const standard = (): LogStream => stdout ?? destination({ dest: 1, minLength: LOG_BUFFER_BYTES, sync: false })
-  const parsed = targets.map(parseLogTarget)
-  const opened = await Promise.all(parsed.map((target) => openLogTarget(target, load)))
-  const isStandard = opened.length === 0 || opened.includes('stdout')
-  const named = opened.filter((stream) => stream !== 'stdout')
-  return { streams: isStandard ? [standard(), ...named] : named, targets: named }
+const openStreams = (
+  { targets = [], load = (name) => import(name), stdout }: LogOptions, onRecovered: (target: string, lost: number) => void,
+): Promise<readonly LogStream[]> => {
+  const parsed = (targets.length === 0 ? ['stdout'] : targets).map(parseLogTarget)
+  return Promise.all(parsed.map((target) =>
+    (target.kind === 'stdout' && stdout !== undefined ? Promise.resolve(stdout) : openLogTarget(target, { load, onRecovered }))))
 }
 
 const flushStream = (stream: LogStream): void => {
@@ -112,37 +119,62 @@ const flushStream = (stream: LogStream): void => {
 }
 
 /** The timer holds the process: without it there may be nothing left that does, and it would end before its log. */
-const endTarget = (stream: LogStream): Promise<void> => new Promise((resolve) => {
+const endStream = ({ end }: LogStream): Promise<void> => new Promise((resolve) => {
+  if (end === undefined) {
+    resolve()
+    return
+  }
   const timer = setTimeout(resolve, END_MS_MAX)
-  stream.once?.('close', () => {
+  end(() => {
     clearTimeout(timer)
     resolve()
   })
-  stream.end?.()
 })
 
 interface Writing {
+  /** With the fields of the child. */
   readonly pino: Pino
+  /** Without them. */
+  readonly root: Pino
   readonly levels: LogLevels
   readonly repeats: Repeats
 }
 
-/** `actor`: of the children that an actor's shell made; a line of somebody without one names its own. */
-const loggerOf = (writing: Writing, actor: string): Logger => {
-  const { levels, repeats } = writing
+/** What a line is of, as children and lines themselves say: repetition is counted of each apart. */
+interface Subject {
+  /** Of the children that an actor's shell made; a line of somebody without one names its own. */
+  readonly actor?: unknown
+  readonly shard?: unknown
+  readonly conn_id?: unknown
+}
+
+interface Line {
+  readonly level: LevelName
+  readonly actor: string
+  readonly message: string
+  readonly subject: Subject
+}
+
+const subjectOf = (fields: LogFields, of: Subject): Subject =>
+  ({ actor: fields['actor'] ?? of.actor, shard: fields['shard'] ?? of.shard, conn_id: fields['conn_id'] ?? of.conn_id })
+
+const loggerOf = (writing: Writing, of: Subject): Logger => {
+  const { levels, repeats, root } = writing
   const at = (level: LevelName) => (fields: LogFields, message: string): void => {
-    const own = fields['actor']
-    const who = typeof own === 'string' ? own : actor
-    if (!levels.isOn(who, level)) return
+    const named = fields['actor'] ?? of.actor
+    const actor = typeof named === 'string' ? named : ''
+    if (!levels.isOn(actor, level)) return
     const isFree = level === 'error' || level === 'trace'
-    const told = (repeated: number): void => writing.pino[level]({ actor: who, repeated }, message)
-    if (isFree || repeats.passes(`${level} ${who} ${message}`, told)) writing.pino[level](fields, message)
+    if (isFree || passes(`${level} ${actor} ${message}`, { level, actor, message, subject: subjectOf(fields, of) })) {
+      writing.pino[level](fields, message)
+    }
   }
+  const passes = (common: string, { level, actor, message, subject: { shard, conn_id } }: Line): boolean =>
+    repeats.passes(`${String(shard)} ${String(conn_id)} ${common}`, common, (repeated, isOwn) => {
+      root[level]({ actor, ...(isOwn ? { shard, conn_id } : {}), repeated }, message)
+    })
   return {
     error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug'), trace: at('trace'),
-    child: (fields) => {
-      const own = fields['actor']
-      return loggerOf({ ...writing, pino: writing.pino.child(fields) }, typeof own === 'string' ? own : actor)
-    },
+    child: (fields) => loggerOf({ ...writing, pino: writing.pino.child(fields) }, subjectOf(fields, of)),
   }
 }

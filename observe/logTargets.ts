@@ -6,13 +6,17 @@
  *   roll:/var/log/shardkv/n1.log?size=50m&limit.count=7  a file that is rolled by size or time (pino-roll)
  *   syslog:tcp://10.0.0.9:514    elastic:http://10.0.0.9:9200?index=shardkv    loki:http://10.0.0.9:3100    otlp:http://10.0.0.9:4318
  *
- * What follows `?` are options of the package, dots going one deeper. The rolled file is written by this process and flushed when it ends;
- * the others run in a thread of their own, which is waited for.
+ * What follows `?` are options of the package, dots going one deeper. Standard output and the rolled file are written by this process
+ * (logWriter.ts); the others run in a thread of their own, which is waited for.
  */
 
 import { fileURLToPath } from 'node:url'
 import { transport } from 'pino'
-import type { StreamEntry } from 'pino'
+import { descriptorOutlet, rolledOutlet } from './logOutlets.ts'
+import { createLogWriter } from './logWriter.ts'
+import { tellOnce, tellOperator } from './operator.ts'
+import type { RolledFile } from './logOutlets.ts'
+import type { LogOutlet } from './logWriter.ts'
 
 export const logTargetKinds = ['stdout', 'roll', 'syslog', 'elastic', 'loki', 'otlp'] as const
 type RemoteKind = Exclude<(typeof logTargetKinds)[number], 'stdout' | 'roll'>
@@ -25,12 +29,17 @@ export interface LogTarget {
 }
 
 /** What pino writes to. */
-export type LogStream = StreamEntry['stream'] & {
+export interface LogStream {
+  readonly write: (line: string) => void
+  /** pino sends a thread its settings by this, and some wait for them. */
+  readonly emit?: (event: string, ...values: unknown[]) => unknown
   readonly flush?: () => void
+  /** For the end of a process; may take ten seconds where a thread does not answer. */
   readonly flushSync?: () => void
-  readonly end?: () => void
-  readonly on?: (event: 'error', heard: (error: Error) => void) => void
-  readonly once?: (event: 'ready' | 'close', heard: () => void) => void
+  /** Writes the rest and closes; calls back then, or never. */
+  readonly end?: (done: () => void) => void
+  /** Lines that could not be written. */
+  readonly lost?: () => number
 }
 
 /** The operator named what can not be: said before the node starts. */
@@ -74,31 +83,42 @@ const nested = (given: URLSearchParams): Record<string, unknown> => {
 
 export type Load = (packageName: string) => Promise<unknown>
 
-/** Rejects with a LogTargetError where the package is not installed. */
-export const openLogTarget = async (target: LogTarget, load: Load): Promise<LogStream | 'stdout'> => {
-  const { kind, where, options } = target
-  if (kind === 'stdout') return 'stdout'
-  const names = packages[kind]
-  const [loaded] = await Promise.all(names.map((name) => loadPackage(kind, name, load)))
-  const stream = kind === 'roll'
-    ? await openRolled(loaded as RollPackage, { mkdir: true, ...options, file: where })
-    : openRemote(kind, where, options)
-  stream.on?.('error', onceTold(kind))
-  return stream
+export interface TargetPorts {
+  readonly load: Load
+  /** As in logWriter.ts, of the target's kind. */
+  readonly onRecovered: (kind: string, lost: number) => void
 }
 
+const STANDARD_OUTPUT = 1
+
+/** Rejects with a LogTargetError where the package is not installed. */
+export const openLogTarget = async ({ kind, where, options }: LogTarget, ports: TargetPorts): Promise<LogStream> => {
+  if (kind === 'stdout') return writerTo(kind, descriptorOutlet(STANDARD_OUTPUT), ports)
+  const [loaded] = await Promise.all(packages[kind].map((name) => loadPackage(kind, name, ports.load)))
+  if (kind !== 'roll') return openRemote(kind, where, options)
+  const file = await openRolled(loaded as RollPackage, { mkdir: true, ...options, ...ownBuffering, file: where })
+  const onTrouble = ({ message }: Error): void => tellOperator(`the log target ${kind} can not be rolled: ${message}`)
+  return writerTo(kind, rolledOutlet(file, onTrouble), ports)
+}
+
+const writerTo = (target: string, outlet: LogOutlet, { onRecovered }: TargetPorts): LogStream =>
+  createLogWriter({ target, outlet, tell: tellOperator, onRecovered: (lost) => onRecovered(target, lost) })
+
+/** Whatever the operator asks of the package: what gathers lines is the writer before it. */
+const ownBuffering = { sync: false, minLength: 0, maxLength: 0, periodicFlush: 0, contentMode: 'utf8' } as const
+
 interface RollPackage {
-  readonly default: (options: object) => Promise<LogStream>
+  readonly default: (options: object) => Promise<RolledFile>
 }
 
 /** Ready when the file is open: what a process writes and exits right after would be lost otherwise. */
-const openRolled = async (loaded: RollPackage, options: object): Promise<LogStream> => {
-  const stream = await loaded.default(options)
+const openRolled = async (loaded: RollPackage, options: object): Promise<RolledFile> => {
+  const file = await loaded.default(options)
   await new Promise<void>((resolve, reject) => {
-    stream.once?.('ready', resolve)
-    stream.on?.('error', reject)
+    file.once('ready', resolve)
+    file.on('error', reject)
   }).catch((error: unknown) => { throw new LogTargetError(`the log file can not be opened: ${String(error)}`) })
-  return stream
+  return file
 }
 
 /** Beside this file, compiled as it is. */
@@ -111,10 +131,39 @@ interface Stage {
 
 /** A pipeline of one, pino takes and then passes nothing on: each of these has to be a target of its own. */
 const openRemote = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogStream => {
-  if (kind === 'syslog') return transport({ pipeline: syslogPipeline(new URL(where), options) }) as LogStream
+  const thread = openThread(kind, where, options)
+  thread.on('error', tellOnce(kind))
+  return {
+    write: (line) => { thread.write(line) },
+    emit: (event, ...values) => thread.emit(event, ...values),
+    flushSync: () => thread.flushSync(),
+    end: (done) => {
+      thread.once('close', done)
+      try {
+        thread.flushSync()
+      } catch {
+        // It does not answer, or is gone: ending it is all that is left.
+      }
+      thread.end()
+    },
+  }
+}
+
+/** Of pino's thread-stream. */
+interface LogThread {
+  readonly write: (line: string) => unknown
+  readonly emit: (event: string, ...values: unknown[]) => unknown
+  readonly flushSync: () => void
+  readonly end: () => void
+  readonly on: (event: 'error', heard: (error: Error) => void) => unknown
+  readonly once: (event: 'close', heard: () => void) => unknown
+}
+
+const openThread = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogThread => {
+  if (kind === 'syslog') return transport({ pipeline: syslogPipeline(new URL(where), options) }) as LogThread
   const [name = ''] = packages[kind]
   const target = kind === 'elastic' ? ownTarget : name
-  return transport({ target, options: remoteOptions(kind, where, options) }) as LogStream
+  return transport({ target, options: remoteOptions(kind, where, options) }) as LogThread
 }
 
 /** Each takes what it knows of the options. Over TCP nothing but the line's end parts one message from the next. */
@@ -126,15 +175,6 @@ const syslogPipeline = ({ protocol, hostname, port }: URL, options: Readonly<Rec
     { target: lines, options: { appname: 'shardkv', newline: mode === 'tcp', ...options } },
     { target: sender, options: { ...socket, ...options } },
   ]
-}
-
-/** A log that can not be written ends no database. It is said once, where somebody may look. */
-const onceTold = (kind: string): ((error: Error) => void) => {
-  let isTold = false
-  return (error) => {
-    if (!isTold) process.stderr.write(`shardkv: the log target ${kind} fails, lines are lost: ${error.message}\n`)
-    isTold = true
-  }
 }
 
 const loadPackage = async (kind: string, name: string, load: Load): Promise<unknown> => {

@@ -1,8 +1,10 @@
 /**
  * A line for each request that took longer than the operator wants to hear of, with the phases of its time: how long it was gathered before
- * Raft had it, how long Raft took, and how long the latest sync of the log lasted. Durations are whole microseconds.
+ * Raft had it, how long Raft took, and how long the latest sync of the log lasted. Durations are whole microseconds. A sampled one has its
+ * trace, and the span of the door or of the shard.
  */
 
+import { traceFields } from '../actors/kernel/trace.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { AnsweredBatch } from '../actors/shard/actor.ts'
@@ -18,10 +20,11 @@ export const loggingSlow = (instruments: NodeInstruments, log: Logger, slowMs: n
   const shardLog = log.child({ actor: 'shard' })
   const doorLog = (door: DoorInstruments, where: string): DoorInstruments => ({
     ...door,
-    took: (code, tookMs, operations) => {
-      door.took(code, tookMs, operations)
+    took: (code, tookMs, operations, status, trace) => {
+      door.took(code, tookMs, operations, status, trace)
       if (tookMs < slowMs) return
-      log.warn({ actor: where, cmd: names.get(code) ?? 'none', operations, latency_us: micros(tookMs) }, 'a request was slow at the door')
+      const fields = { actor: where, cmd: names.get(code) ?? 'none', operations, status, latency_us: micros(tookMs) }
+      log.warn({ ...fields, ...traceFields(trace) }, 'a request was slow at the door')
     },
   })
   return {
@@ -34,10 +37,11 @@ export const loggingSlow = (instruments: NodeInstruments, log: Logger, slowMs: n
     },
     shard: {
       ...instruments.shard,
-      answered: (batch, now, shard) => {
-        instruments.shard.answered(batch, now, shard)
+      answered: (batch, now, shard, trace) => {
+        instruments.shard.answered(batch, now, shard, trace)
         if (now - batch.arrivedAt < slowMs) return
-        shardLog.warn({ shard, ...slowFields(batch, now), wal_sync_us: micros(syncMs) }, 'a request was slow')
+        const fields = { shard, ...slowFields(batch, now), wal_sync_us: micros(syncMs) }
+        shardLog.warn({ ...fields, ...traceFields(trace) }, 'a request was slow')
       },
     },
   }

@@ -1,8 +1,9 @@
 /**
  * Adds up what the lanes of .ci/run left: `<lane>.code` (exit code) and, for jest lanes, `<lane>.json` in one folder, the figures of lanes
  * that count in another. The last line is "N passed, N failed"; a lane without tests of its own counts as one, and so does a
- * failure that no test owns (a crash, the coverage gate, the clock). What a lane that failed complained of is said again here
- * (`<lane>.log`), as the end of a long output is what people and programs look at.
+ * failure that no test owns (a crash, the coverage gate, the clock). Any other lane that left no test, or nothing at all, has run nothing,
+ * and failed whatever its exit code says. What a lane that failed complained of is said again here (`<lane>.log`), as the end of a long
+ * output is what people and programs look at.
  */
 
 import { readFileSync, readdirSync } from 'node:fs'
@@ -11,6 +12,7 @@ import { join } from 'node:path'
 const [folder, figures] = process.argv.slice(2)
 /** Of images, seeds and mutants only the failures are tests to a reader: a lane of forty thousand would hide the others. */
 const LANES_OF_MANY = ['torture']
+const LANES_WITHOUT_TESTS = ['check']
 const names = readdirSync(folder)
 
 const read = (path) => {
@@ -46,13 +48,15 @@ let passed = 0
 let failed = 0
 for (const name of names.filter((file) => file.endsWith('.code'))) {
   const lane = name.slice(0, -'.code'.length)
-  const isOk = readFileSync(join(folder, name), 'utf8').trim() === '0'
   const tests = testsOf(lane)
   const hasTests = tests.passed + tests.failed > 0
+  const isIdle = !hasTests && !LANES_WITHOUT_TESTS.includes(lane)
+  const hasEndedWell = readFileSync(join(folder, name), 'utf8').trim() === '0'
+  const isOk = hasEndedWell && !isIdle
   passed += tests.passed + (isOk && !hasTests ? 1 : 0)
   failed += tests.failed + (!isOk && tests.failed === 0 ? 1 : 0)
   if (isOk) continue
-  process.stdout.write(`ci: lane "${lane}" failed\n`)
+  process.stdout.write(`ci: lane "${lane}" failed${hasEndedWell ? ': it ran nothing' : ''}\n`)
   for (const line of complaintsOf(lane)) process.stdout.write(`    ${line.trim().slice(0, COMPLAINT_CHARACTERS)}\n`)
 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`)

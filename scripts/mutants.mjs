@@ -7,7 +7,8 @@
  *   npm run mutants -- --search [--seeds 300] [--workers 1] [M01 ...]   looks for the first seed that catches each simulator mutant, and
  *                                          writes it into its file; one that is named is looked for even if a test catches it now
  *
- * Ends with `N passed, N failed`, and exit code 1 when a mutant survives, is stale, or its catcher fails without it.
+ * Ends with `N passed, N failed`, and exit code 1 when a mutant survives, is stale, or its catcher fails without it, and when none was
+ * tried at all; exit code 2 when there is no mutant of a name that was given.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -28,15 +29,26 @@ const { values, positionals } = parseArgs({
   },
 })
 
+/** A number that a flag gives, or what holds without it; anything else ends the process with 2. */
+const numberOf = (name, fallback, min) => {
+  const number = values[name] === undefined ? fallback : Number(values[name])
+  if (number >= min) return number
+  process.stderr.write(`mutants: --${name} is a number from ${min}, not "${values[name]}"\n`)
+  process.exit(2)
+}
+const seedsMax = numberOf('seeds', SEEDS_MAX, 1)
+const workers = numberOf('workers', availableParallelism(), 1)
+const budgetSeconds = numberOf('budget-seconds', Number.POSITIVE_INFINITY, 0)
+
 ensureDependencies()
 ensureBuild()
 const { readMutants, staleness } = await import('../test/mutants/lib/catalogue.mjs')
 const { runTests, runSeeds } = await import('../test/mutants/lib/sandbox.mjs')
 
 const startedAt = Date.now()
-const budgetMs = Number(values['budget-seconds'] ?? Number.POSITIVE_INFINITY) * 1_000
+const budgetMs = budgetSeconds * 1_000
 /** Whether so much of the budget is spent. */
-const isOver = (share = 1) => Date.now() - startedAt > budgetMs * share
+const isOver = (share = 1) => Date.now() - startedAt >= budgetMs * share
 const say = (text) => process.stdout.write(`${text}\n`)
 
 /** Takes jobs as workers become free. */
@@ -45,7 +57,7 @@ const inParallel = async (jobs) => {
   const work = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job()
   }
-  await Promise.all(Array.from({ length: Number(values.workers ?? availableParallelism()) }, work))
+  await Promise.all(Array.from({ length: workers }, work))
 }
 
 /** What a replay found out about one mutant; null when the budget left no time for it. */
@@ -69,7 +81,8 @@ const cleanSeeds = new Map()
 const isCleanSeed = (seed) => {
   const known = cleanSeeds.get(seed)
   if (known !== undefined) return known
-  const run = runSeeds(null, { from: seed, to: seed }).then(({ violation, problem }) => violation === null && problem === undefined)
+  const run = runSeeds(null, { from: seed, to: seed }).then((ended) =>
+    ended.seed === seed && ended.violation === null && ended.problem === undefined)
   cleanSeeds.set(seed, run)
   return run
 }
@@ -117,7 +130,6 @@ const printTable = (mutants, verdicts) => {
 }
 
 const search = async (mutants) => {
-  const seedsMax = Number(values.seeds ?? SEEDS_MAX)
   const survived = []
   await inParallel(mutants.map((mutant) => async () => {
     const stale = staleness(mutant)
@@ -152,16 +164,28 @@ const inOrder = (mutants) => {
 }
 
 const isWanted = ({ id }) => positionals.length === 0 || positionals.includes(id)
-const wanted = readMutants().filter(isWanted)
-const { passed, failed, figures } = values.search
+const everyMutant = readMutants()
+const unknown = positionals.filter((name) => !everyMutant.some(({ id }) => id === name))
+if (unknown.length > 0) {
+  process.stderr.write(`mutants: there is no ${unknown.join(', ')} in test/mutants\n`)
+  process.exit(2)
+}
+const wanted = everyMutant.filter(isWanted)
+const ended = values.search
   ? await search(wanted.filter(({ catcher }) => catcher.lane === 'sim' || positionals.length > 0))
   : await replay(inOrder(wanted))
+const { passed, figures } = ended
+const isIdle = passed + ended.failed === 0
+if (isIdle) say('FAILED no planted bug was tried: nothing is proved')
+const failed = ended.failed + (isIdle ? 1 : 0)
 
 const folder = resolve(root, process.env.SHARDKV_FIGURES ?? '.figures')
 const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim()
 mkdirSync(folder, { recursive: true })
-writeFileSync(join(folder, 'mutants.json'), `${JSON.stringify({
-  lane: 'mutants', commit, finishedAt: new Date().toISOString(), passed, failed, figures: { ...figures, seconds: (Date.now() - startedAt) / 1_000 },
+// The night searches and replays: neither takes the other's place.
+const lane = values.search ? 'mutants-search' : 'mutants'
+writeFileSync(join(folder, `${lane}.json`), `${JSON.stringify({
+  lane, commit, finishedAt: new Date().toISOString(), passed, failed, figures: { ...figures, seconds: (Date.now() - startedAt) / 1_000 },
 }, null, 2)}\n`)
 say(`${passed} passed, ${failed} failed`)
 if (failed > 0) process.exitCode = 1

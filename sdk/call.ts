@@ -195,7 +195,7 @@ export const blameOpening = (call: Call, opening: Call): void => {
 }
 
 /** Whether a copy of the write may have been executed, or may yet be. A read has no effect to be unsure of. */
-const mayHaveHappened = (call: Call): boolean => isWrite(call) && (call.isUncertain || call.isSent)
+export const mayHaveHappened = (call: Call): boolean => isWrite(call) && (call.isUncertain || call.isSent)
 
 const advice = (call: Call): string =>
   (mayHaveHappened(call) ? 'It may have happened: read the key before you write again.' : 'It did not happen: try again.')
@@ -217,9 +217,21 @@ export const abortOf = (call: Call): ShardKvError =>
 export const closedOf = (call: Call, reason: string): ShardKvError =>
   new ClosedError(`${describe(call)} was not answered: ${reason}. ${advice(call)}`, { definite: !mayHaveHappened(call) })
 
-export const unauthorizedOf = (call: Call, denied: { readonly operation: string; readonly subject: string }): ShardKvError =>
+interface Denied {
+  readonly operation: string
+  readonly subject: string
+}
+
+export const unauthorizedOf = (call: Call, denied: Denied): ShardKvError =>
   new UnauthorizedError(`${describe(call)}: the broker does not let this user ${denied.operation} ${denied.subject}. `
-    + `${advice(call)} shardkv nats-config prints the permissions that clients need.`, { definite: !mayHaveHappened(call) })
+    + `${advice(call)} ${PERMISSIONS}`, { definite: !mayHaveHappened(call) })
+
+/** To whoever waits for the connection. */
+export const deniedOf = ({ operation, subject }: Denied): ShardKvError =>
+  new UnauthorizedError(`The broker does not let this user ${operation} ${subject}, which connecting needs. `
+    + `${operation === 'subscribe' ? 'Has it an inbox of its own? Then say so in inboxPrefix. ' : ''}${PERMISSIONS}`)
+
+const PERMISSIONS = 'shardkv nats-config prints the permissions that clients need.'
 
 export const sessionExpiredOf = (call: Call): ShardKvError =>
   new SessionExpiredError(`${describe(call)}: the cluster forgot this client's session before it could say whether the write happened. `

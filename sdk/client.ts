@@ -12,7 +12,8 @@
 
 import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
-import { abortOf, closedOf, createCall, unauthorizedOf } from './call.ts'
+import { abortOf, closedOf, createCall, deniedOf, mayHaveHappened, unauthorizedOf } from './call.ts'
+import { closeWithin } from './closing.ts'
 import { BROKER_AWAY, enqueue, isIdle, laneOf, noteProblem, rejectCall, takeIn, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createLane } from './lane.ts'
@@ -23,9 +24,12 @@ import { noteTrouble, ownCall, runTick, runTurn, wakeHeld, wakeWaiting } from '.
 import type { BusEvent, Inbound } from '../bus/port.ts'
 import type { ShardId } from '../topology/ids.ts'
 import type { Call, CallInput } from './call.ts'
+import type { CutOff } from './closing.ts'
 import type { ClientOptions, Dispatch } from './dispatch.ts'
+import type { ShardKvError } from './errors.ts'
 import type { Lane } from './lane.ts'
 import type { RoutingMap } from './map.ts'
+import type { CloseOptions } from './options.ts'
 
 export interface Stats {
   /** Frames with operations, and the operations in them, repetitions included. */
@@ -54,8 +58,8 @@ export interface Client {
   readonly maxPayloadBytes: () => number
   /** Resolves with the first map; rejects when the connection ends before. */
   readonly ready: () => Promise<void>
-  /** Waits for what is in flight, says goodbye, and closes the connection. */
-  readonly close: () => Promise<void>
+  /** Waits for what is in flight, says goodbye, and closes the connection; no longer than it is told to (closing.ts). */
+  readonly close: (options?: CloseOptions) => Promise<void>
   /** Ends everything at once: a bug, or a connection that is gone for good. Nothing is sent or taken in after, and `close` settles. */
   readonly fail: (reason: string) => void
   readonly stats: () => Stats
@@ -91,9 +95,9 @@ export const createClient = (options: ClientOptions): Client => {
       dispatch.map.refresh()
       dispatch.startTicking()
     }),
-    close: () => {
+    close: (wish = {}) => {
       closing ??= close()
-      return closing
+      return closeWithin(closing, wish, { clock: options.clock, cutOff: (reason) => cutOff(dispatch, reason) })
     },
     fail: (reason) => { fail(dispatch, reason) },
     stats: () => ({
@@ -170,7 +174,7 @@ const endCall = (dispatch: Dispatch, call: Call, reason: string): void => {
 
 const endedBy = (reason: string): ClosedError => new ClosedError(`The connection is closed: ${reason}.`, { definite: true })
 
-const started = (dispatch: Dispatch, error: ClosedError | null): void => {
+const started = (dispatch: Dispatch, error: ShardKvError | null): void => {
   const waiting = dispatch.starting
   dispatch.starting = []
   for (const done of waiting) done(error)
@@ -247,6 +251,8 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
       return
     case 'bus.permissionDenied':
       noteProblem(dispatch, `the broker does not let this user ${event.operation} ${event.subject}`)
+      // All that connecting asks for is the map, and to hear: nothing of it can do without.
+      started(dispatch, deniedOf(event))
       for (const call of dispatch.calls) rejectCall(dispatch, call, unauthorizedOf(call, event))
       return
     case 'bus.closed':
@@ -278,6 +284,15 @@ const sayFarewell = async (dispatch: Dispatch): Promise<void> => {
   dispatch.startTicking()
   await becomeIdle(dispatch)
   for (const link of dispatch.numberedLinks) link.sayBye()
+}
+
+/** Whoever is cut off is told so. Also of a connection that is over, all but its last words. */
+const cutOff = (dispatch: Dispatch, reason: string): CutOff => {
+  const callers = [...dispatch.calls].filter(({ code }) => code !== OpCode.openSession && code !== OpCode.closeSession)
+  const cut = { operations: callers.length, isDefinite: !callers.some(mayHaveHappened) }
+  if (dispatch.state === 'closed') dispatch.bus.close()
+  else fail(dispatch, reason)
+  return cut
 }
 
 const ignore = (): void => {}

@@ -12,14 +12,14 @@ import { codecProblem } from './codec.ts'
 import { CodecError, InvalidError, TooLargeError } from './errors.ts'
 import { nameOf } from './keyName.ts'
 import { MULTI_OPERATIONS_MAX } from './limits.ts'
-import { entryProblem, optionsProblem } from './options.ts'
+import { callProblem, closeProblem, entryProblem, optionsProblem, writeProblem } from './options.ts'
 import { sampledTrace } from './trace.ts'
 import { ShardKvError } from './errors.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Client, Stats } from './client.ts'
 import type { Codec } from './codec.ts'
 import type { Key, Keys } from './keyName.ts'
-import type { CallOptions, DeleteOptions, IncrementOptions, PutEntry, PutOptions, ReadOptions } from './options.ts'
+import type { CallOptions, CloseOptions, DeleteOptions, IncrementOptions, PutEntry, PutOptions, ReadOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
 import type { ReadTraceparent } from './trace.ts'
 
@@ -62,8 +62,11 @@ export interface Kv<Value> {
   readonly mdel: (keys: Keys, options?: CallOptions) => Promise<Outcome<Written | null>[]>
   /** The same connection for values of another type. */
   readonly withCodec: <Other>(codec: Codec<Other>) => Kv<Other>
-  /** Refuses new calls, waits for what is in flight, says goodbye and closes the connection, of all views. */
-  readonly close: () => Promise<void>
+  /**
+   * Refuses new calls, waits for what is in flight, says goodbye and closes the connection, of all views. What is still in flight when
+   * the time is over, or the signal is aborted, is cut off, each call with its own error, and this rejects with TimeoutError or AbortError.
+   */
+  readonly close: (options?: CloseOptions) => Promise<void>
   readonly stats: () => Stats
 }
 
@@ -73,43 +76,57 @@ export interface KvDefaults {
   readonly traceparent?: ReadTraceparent | undefined
 }
 
-interface Wish extends PutOptions, ReadOptions {
+/** What an operation is, beside what its caller may choose for any call; the caller's choice counts where nothing is said here. */
+interface Deed extends Pick<PutOptions, 'partition' | 'ttlMs' | 'ifRevision'> {
   readonly code: OpCode
   readonly bytes?: Uint8Array
 }
 
+type AnyOptions = ReadOptions & PutOptions
+
+/** Of a call without options, which is known by it. */
+const none: AnyOptions = {}
+
 export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: KvDefaults): Kv<Value> => {
   const wrongCodec = codecProblem(codec)
-  /** `Result` is what the operation resolves with (call.ts): the caller knows which. */
-  const call = <Result>(key: Key, wish: Wish): Promise<Result> => {
-    const named = nameOf(key, wish.partition)
+  /**
+   * `Result` is what the operation resolves with (call.ts): the caller knows which. Nothing is spread here: that costs more than all the
+   * rest of a call.
+   */
+  const call = <Result>(key: Key, deed: Deed, given: AnyOptions | undefined): Promise<Result> => {
+    const options = given ?? none
+    const { code, bytes } = deed
+    const named = nameOf(key, deed.partition === undefined ? options.partition : deed.partition)
     if (!named.ok) return Promise.reject(named.error)
-    const problem = wrongCodec ?? optionsProblem(wish) ?? valueProblem(client, wish.bytes)
+    const ttlMs = deed.ttlMs === undefined ? options.ttlMs : deed.ttlMs
+    const ifRevision = deed.ifRevision === undefined ? options.ifRevision : deed.ifRevision
+    const problem = wrongCodec ?? (options === none ? null : optionsProblem(options)) ?? writeProblem(ttlMs, ifRevision)
+      ?? valueProblem(client, bytes)
     if (problem !== null) return Promise.reject(problem)
     return new Promise((resolve, reject) => {
       client.submit({
-        code: wish.code,
+        code,
         name: typeof key === 'string' ? key : named.key,
         key: named.key,
         shard: shardOf(named.hashToken, client.shardCount()),
-        value: wish.bytes,
-        ifRevision: wish.ifRevision,
-        ttlMs: wish.ttlMs,
-        consistency: wish.code === OpCode.get ? wish.consistency ?? defaults.consistency : 'linearizable',
+        value: bytes,
+        ifRevision,
+        ttlMs,
+        consistency: code === OpCode.get ? options.consistency ?? defaults.consistency : 'linearizable',
         decode: codec.decode,
-        timeoutMs: wish.timeoutMs ?? defaults.timeoutMs,
-        signal: wish.signal,
-        trace: sampledTrace(wish.traceparent, defaults.traceparent),
+        timeoutMs: options.timeoutMs ?? defaults.timeoutMs,
+        signal: options.signal,
+        trace: sampledTrace(options.traceparent, defaults.traceparent),
         resolve: resolve as (value: unknown) => void,
         reject,
       })
     })
   }
-  const put = (key: Key, value: Value, options: PutOptions = {}): Promise<Written> => {
+  const write = (entry: PutEntry<Value>, options: PutOptions | undefined): Promise<Written> => {
     if (wrongCodec !== null) return Promise.reject(wrongCodec)
     let bytes: Uint8Array
     try {
-      bytes = codec.encode(value)
+      bytes = codec.encode(entry.value)
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
       return Promise.reject(new CodecError(`The value can not be encoded: ${why}.`, { definite: true, cause }))
@@ -119,34 +136,46 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
       const message = 'The codec gave no Uint8Array: encode the value to bytes, or use the codec json or text.'
       return Promise.reject(new CodecError(message, { definite: true }))
     }
-    return call(key, { ...options, code: OpCode.put, bytes })
+    const { key, partition, ttlMs, ifRevision } = entry
+    return call(key, { code: OpCode.put, bytes, partition, ttlMs, ifRevision }, options)
   }
-  const putEntry = (entry: PutEntry<Value>, options: CallOptions): Promise<Written> => {
-    const problem = entryProblem(entry)
-    return problem === null ? put(entry.key, entry.value, { ...options, ...writeOptionsOf(entry) }) : Promise.reject(problem)
-  }
-  const get: Kv<Value>['get'] = (key, options = {}) => call(key, { ...options, code: OpCode.get })
-  const del: Kv<Value>['del'] = (key, options = {}) => call(key, { ...options, code: OpCode.del })
+  const get: Kv<Value>['get'] = (key, options) => refusalOf(options) ?? call(key, { code: OpCode.get }, options)
+  const del: Kv<Value>['del'] = (key, options) => refusalOf(options) ?? call(key, { code: OpCode.del }, options)
   return {
     get,
-    put,
-    cas: (key, revision, value, options = {}) => put(key, value, { ...options, ifRevision: revision }),
+    put: (key, value, options) => refusalOf(options) ?? write({ key, value }, options),
+    cas: (key, ifRevision, value, options) =>
+      refusalOf(options) ?? missing(ifRevision, 'the revision') ?? write({ key, value, ifRevision }, options),
     del,
-    incr: (key, by = 1, options = {}) => {
+    incr: (key, by = 1, options) => {
       const amount = decimalOf(by)
       if (amount === null) return Promise.reject(notWhole())
-      return call(key, { ...options, code: OpCode.incr, bytes: Buffer.from(amount) })
+      return refusalOf(options) ?? call(key, { code: OpCode.incr, bytes: Buffer.from(amount) }, options)
     },
-    touch: (key, ttlMs, options = {}) => call(key, { ...options, ttlMs, code: OpCode.touch }),
-    mget: (keys, options = {}) => inSlices(keys, (key) => key, (key) => get(key, options)),
-    mput: (entries, options = {}) => inSlices(entries, keyOf, (entry) =>
-      (isPair(entry) ? put(entry[0], entry[1], options) : putEntry(entry, options))),
-    mdel: (keys, options = {}) => inSlices(keys, (key) => key, (key) => del(key, options)),
+    touch: (key, ttlMs, options) => refusalOf(options) ?? missing(ttlMs, 'ttlMs') ?? call(key, { code: OpCode.touch, ttlMs }, options),
+    mget: (keys, options) => inSlices(keys, (key) => key, (key) => get(key, options)),
+    mput: (entries, options) => inSlices(entries, keyOf, (entry) => {
+      if (isPair(entry)) return refusalOf(options) ?? write({ key: entry[0], value: entry[1] }, options)
+      return refusalOf(options) ?? rejectionOf(entryProblem(entry)) ?? write(entry, options)
+    }),
+    mdel: (keys, options) => inSlices(keys, (key) => key, (key) => del(key, options)),
     withCodec: (other) => createKv(client, other, defaults),
-    close: client.close,
+    close: (options) => {
+      const wish = options ?? {}
+      const problem = closeProblem(wish)
+      return problem === null ? client.close(wish) : Promise.reject(problem)
+    },
     stats: client.stats,
   }
 }
+
+const rejectionOf = (problem: ShardKvError | null): Promise<never> | null => (problem === null ? null : Promise.reject(problem))
+
+const refusalOf = (options: CallOptions | undefined): Promise<never> | null => rejectionOf(callProblem(options))
+
+/** Left out in plain JavaScript, a revision to compare with would be none, and the write unconditional. */
+const missing = (value: number | undefined, what: string): Promise<never> | null =>
+  (value === undefined ? Promise.reject(new InvalidError(`${what} is missing: it is a whole number from 0.`)) : null)
 
 const valueProblem = (client: Client, value: Uint8Array | undefined): ShardKvError | null => {
   if (value === undefined) return null
@@ -168,9 +197,6 @@ const notWhole = (): InvalidError =>
 const isPair = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): entry is readonly [Key, Value] => Array.isArray(entry)
 
 const keyOf = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): Key => (isPair(entry) ? entry[0] : entry.key)
-
-const writeOptionsOf = <Value>({ partition, ttlMs, ifRevision }: PutEntry<Value>): PutOptions =>
-  ({ ...(partition === undefined ? {} : { partition }), ttlMs, ifRevision })
 
 const listProblem = (items: unknown): InvalidError | null => {
   const isKey = typeof items === 'string' || items instanceof Uint8Array

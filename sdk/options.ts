@@ -41,6 +41,13 @@ export interface IncrementOptions extends CallOptions {
   readonly ttlMs?: number | undefined
 }
 
+export interface CloseOptions {
+  /** How long the connection waits for what is in flight, 1 to 300,000 ms; default: until all of it has ended, by its own timeouts. */
+  readonly timeoutMs?: number | undefined
+  /** Aborting it ends the waiting. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** A write of `mput`. */
 export interface PutEntry<Value> extends Pick<PutOptions, 'partition' | 'ttlMs' | 'ifRevision'> {
   readonly key: Key
@@ -49,16 +56,18 @@ export interface PutEntry<Value> extends Pick<PutOptions, 'partition' | 'ttlMs' 
 
 /** Of all operations: what one of them has no use for is left to the types. */
 const callNames = ['partition', 'timeoutMs', 'signal', 'traceparent', 'consistency', 'ttlMs', 'ifRevision'] as const
+const closeNames = ['timeoutMs', 'signal'] as const
 const entryNames = ['key', 'value', 'partition', 'ttlMs', 'ifRevision'] as const
 
-/** What the SDK puts beside them (kv.ts). */
-const ownNames = ['code', 'bytes'] as const
-
-/** A misspelt option would be no option: `{ ttl: 60 }` a key that never expires. `own` are taken and not told. */
-export const namesProblem = (given: object, names: readonly string[], own: readonly string[] = []): InvalidError | null => {
-  for (const name in given) if (!names.includes(name) && !own.includes(name)) return unknownName(name, names)
+/** A misspelt option would be no option: `{ ttl: 60 }` a key that never expires. */
+export const namesProblem = (given: object, names: readonly string[]): InvalidError | null => {
+  for (const name in given) if (!names.includes(name)) return unknownName(name, names)
   return null
 }
+
+/** Of what a caller gave to one call, before anything is put beside it: most calls have no options, and cost nothing here. */
+export const callProblem = (options: CallOptions | undefined): InvalidError | null =>
+  (options === undefined ? null : namesProblem(options, callNames))
 
 const NAME_CHARACTERS_MAX = 40
 
@@ -68,21 +77,22 @@ const unknownName = (name: string, names: readonly string[]): InvalidError => {
   return new InvalidError(`There is no option "${name.slice(0, NAME_CHARACTERS_MAX)}". ${advice}`)
 }
 
+export const closeProblem = (options: CloseOptions): InvalidError | null => namesProblem(options, closeNames) ?? optionsProblem(options)
+
 export const entryProblem = (entry: object): InvalidError | null => namesProblem(entry, entryNames)
 
 const isWhole = (value: number | undefined, min: number, max: number): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)
 
-/** What is wrong with the options of a call, or null. */
-export const optionsProblem = (
-  options: Pick<PutOptions, 'ttlMs' | 'ifRevision'> & Pick<ReadOptions, 'timeoutMs' | 'consistency' | 'signal'>,
-): InvalidError | null => {
-  const { ttlMs, ifRevision, timeoutMs, consistency, signal } = options
-  const unknown = namesProblem(options, callNames, ownNames)
-  if (unknown !== null) return unknown
-  if (!isWhole(timeoutMs, 1, TIMEOUT_MS_MAX)) return new InvalidError(`timeoutMs is a whole number from 1 to ${TIMEOUT_MS_MAX}.`)
+export const writeProblem = (ttlMs: number | undefined, ifRevision: number | undefined): InvalidError | null => {
   if (!isWhole(ttlMs, 0, TTL_MS_MAX)) return new InvalidError(`ttlMs is a whole number from 0 to ${TTL_MS_MAX}.`)
-  if (!isWhole(ifRevision, 0, Number.MAX_SAFE_INTEGER)) return new InvalidError('A revision is a whole number from 0.')
+  return isWhole(ifRevision, 0, Number.MAX_SAFE_INTEGER) ? null : new InvalidError('A revision is a whole number from 0.')
+}
+
+/** What is wrong with the values of a call's options, beside those of writes, or null. */
+export const optionsProblem = (options: Pick<ReadOptions, 'timeoutMs' | 'consistency' | 'signal'>): InvalidError | null => {
+  const { timeoutMs, consistency, signal } = options
+  if (!isWhole(timeoutMs, 1, TIMEOUT_MS_MAX)) return new InvalidError(`timeoutMs is a whole number from 1 to ${TIMEOUT_MS_MAX}.`)
   if (signal !== undefined && !isSignal(signal)) return new InvalidError('signal is an AbortSignal: controller.signal, not the controller.')
   if (consistency === undefined || consistencies.includes(consistency)) return null
   return new InvalidError(`consistency is ${consistencies.join(', ')}.`)

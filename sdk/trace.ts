@@ -3,19 +3,21 @@
  * knows no tracing library: it is handed `traceparent` values (W3C Trace Context), or a function that reads the current one.
  */
 
-import { BATCH_TRACES_HEADER, TRACED_OPERATIONS_MAX, isSampledTraceparent } from '../bus/headers.ts'
+import { BATCH_TRACES_HEADER, TRACED_OPERATIONS_MAX, sampledTraceparent } from '../bus/headers.ts'
 import type { Headers } from '../bus/port.ts'
 import type { Call } from './call.ts'
 
 /** Reads the current `traceparent`; undefined where there is none. */
 export type ReadTraceparent = () => string | undefined
 
-/** Empty unless it is sampled. What is malformed, and a reader that throws, are no trace: tracing never fails a call. */
+/**
+ * As version 00 has it; empty unless it is sampled. What is malformed, and a reader that throws, are no trace: tracing never fails a call.
+ */
 export const sampledTrace = (given: string | undefined, read: ReadTraceparent | undefined): string => {
   if (given === undefined && read === undefined) return ''
   try {
     const traceparent = given ?? read?.()
-    return typeof traceparent === 'string' && isSampledTraceparent(traceparent) ? traceparent : ''
+    return typeof traceparent === 'string' ? sampledTraceparent(traceparent) : ''
   } catch {
     return ''
   }

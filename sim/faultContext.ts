@@ -32,4 +32,5 @@ export type FaultAction = (context: FaultContext, machine: Machine) => void
 
 export type Range = readonly [min: number, max: number]
 
-export const say = ({ trace }: FaultContext, kind: string, details: string): void => trace.line('sim', 'fault', `${kind} ${details}`)
+export const say = ({ trace }: Pick<FaultContext, 'trace'>, kind: string, details: string): void =>
+  trace.line('sim', 'fault', `${kind} ${details}`)

@@ -1,6 +1,7 @@
 /**
  * The liveness phase: everything heals for a random majority, and the cluster must live again: every shard commits within COMMIT_MS_MAX,
- * and within AGREE_MS_MAX every live replica has the same state, and none is quarantined any more: what was damaged has been replaced.
+ * and within AGREE_MS_MAX every live replica has the same state, and none is quarantined any more: what was damaged has been replaced. A
+ * pause that is still in force is ended, since it would forbid that.
  * MAP_MS_MAX later at most every node holds the cluster map that was the newest by then.
  */
 
@@ -8,7 +9,7 @@ import { createRandom, shuffle } from '../actors/kernel/random.ts'
 import { activeNodes, groupsOf, movesOf, placementOf } from '../actors/topology/clusterState.ts'
 import { isHarmed } from './atlas.ts'
 import { NEWEST_MAP } from './invariants/newestMapEverywhere.ts'
-import { newestState } from './mapFaults.ts'
+import { endPause, newestState } from './mapFaults.ts'
 import { lateMaps, traceLateMaps } from './mapLiveness.ts'
 import { isElastic } from './options.ts'
 import { shardOf } from '../topology/hash.ts'
@@ -30,6 +31,7 @@ export const runLiveness = (simulation: Simulation): void => {
   trace.line('sim', 'heal', `${keep.map(({ id }) => id).join(' ')} live on`)
   traceLateMaps(simulation)
   faults.healAll(keep)
+  endPause(simulation, keep)
   const probed = new Set<number>()
   for (let shard = 0; shard < options.shards; shard += 1) {
     workload.probe(keyInShard(shard, options.shards), () => probed.add(shard))

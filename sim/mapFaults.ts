@@ -15,6 +15,9 @@ import type { FaultAction, FaultContext } from './faultContext.ts'
 /** A person who moves things by hand has told the planner to rest, and lets it go on after a while. */
 const PAUSE_MS_MAX = 8_000
 const WEIGHT_MAX = 3
+/** Where the meta group has lost its majority for good nobody is ever heard. */
+const RESUME_TRIES = 60
+const RESUME_EVERY_MS = 1_000
 
 /** The newest map in force on any machine that runs. */
 export const newestState = ({ machines }: Cluster): ClusterState | null => machines
@@ -27,8 +30,10 @@ export const hasLeft = (cluster: Cluster, { id }: Machine): boolean => {
   return state !== null && nodeIn(state, id)?.state === 'left'
 }
 
+type Asking = Pick<FaultContext, 'timeline' | 'trace'>
+
 /** Asks the node of this machine, which may not get it decided. */
-export const ask = (context: FaultContext, machine: Machine, wish: (state: ClusterState) => Wish | undefined): void => {
+export const ask = (context: Asking, machine: Machine, wish: (state: ClusterState) => Wish | undefined): void => {
   const { process } = machine
   context.timeline.arrive(process, () => {
     const state = machine.node?.parts()?.live.state()
@@ -39,6 +44,20 @@ export const ask = (context: FaultContext, machine: Machine, wish: (state: Clust
       say(context, 'asked', `${machine.id}: ${outcome === null ? 'nobody decided' : outcome.kind}`)
     })
   })
+}
+
+/**
+ * Whoever has paused the cluster, and was not heard when it was to go on, says so until it does: under a pause nothing is replaced. Nothing
+ * happens when it is not paused.
+ */
+export const endPause = (context: Asking & Pick<FaultContext, 'cluster'>, machines: readonly Machine[]): void => {
+  const tryNow = (attempt: number): void => {
+    if (newestState(context.cluster)?.isPaused !== true) return
+    const machine = machines[attempt % machines.length]
+    if (machine !== undefined) ask(context, machine, () => ({ kind: 'resume' }))
+    if (attempt < RESUME_TRIES) context.timeline.schedule(RESUME_EVERY_MS, () => tryNow(attempt + 1))
+  }
+  tryNow(0)
 }
 
 const join: FaultAction = (context) => {

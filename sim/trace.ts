@@ -15,6 +15,7 @@
  * same steps. Old lines are dropped above LINES_KEPT; the hash covers them all the same.
  */
 
+import { joinFields } from '../actors/kernel/log.ts'
 import type { LogFields, Logger } from '../actors/kernel/log.ts'
 
 const LINES_KEPT = 200_000
@@ -77,7 +78,7 @@ export const createTrace = ({ now, onLine, onColumns }: TraceOptions): Trace => 
 export const createTraceLogger = (trace: Trace, who: string, isVerbose: boolean): Logger => {
   const make = (inherited: LogFields): Logger => {
     const write = (level: string) => (fields: LogFields, message: string): void => {
-      const { actor, ...rest } = { ...inherited, ...fields } as Record<string, unknown>
+      const { actor, ...rest } = joinFields(inherited, fields)
       trace.line(who, typeof actor === 'string' ? actor : 'node', `${level}${message}${textOf(rest)}`)
     }
     const quiet = (): void => {}
@@ -87,7 +88,7 @@ export const createTraceLogger = (trace: Trace, who: string, isVerbose: boolean)
       info: write(''),
       debug: isVerbose ? write('') : quiet,
       trace: isVerbose ? write('') : quiet,
-      child: (fields) => make({ ...inherited, ...fields }),
+      child: (fields) => make(joinFields(inherited, fields)),
     }
   }
   return make({})

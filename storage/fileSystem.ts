@@ -10,6 +10,13 @@
 export type FileError = Error & { readonly code?: string | undefined }
 export type Done<T = void> = (error: FileError | null, result: T) => void
 
+export interface WriteFailure {
+  readonly isSync: boolean
+  readonly error: FileError
+}
+
+export type WrittenSynced = (failure: WriteFailure | null, count: number) => void
+
 export interface File {
   /**
    * Writes all buffers at `position`, in order. The result is the number of bytes written, which may be short.
@@ -20,6 +27,12 @@ export interface File {
   readonly read: (position: number, length: number, done: Done<Uint8Array>) => void
   /** fdatasync. After an error the file must not be used again: the kernel may have dropped the dirty pages. */
   readonly datasync: (done: Done) => void
+  /**
+   * Where the platform can do both in one call: writes as `writev`, and when it answers the bytes that it counts are as durable as after a
+   * `datasync`; no others are. After a failure with `isSync` the file must not be used again; after another nothing of this call counts,
+   * and all of it may be written once more.
+   */
+  readonly writeSynced?: ((buffers: readonly Uint8Array[], position: number, done: WrittenSynced) => void) | undefined
   readonly size: (done: Done<number>) => void
   readonly truncate: (length: number, done: Done) => void
   readonly close: (done: Done) => void

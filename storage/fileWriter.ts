@@ -1,6 +1,6 @@
 /** Writing whatever must be written whole, however short the single writes are. */
 
-import type { Done, File } from './fileSystem.ts'
+import type { Done, File, WrittenSynced } from './fileSystem.ts'
 
 export const writeFully = (file: File, write: { readonly bytes: Uint8Array; readonly position: number }, done: Done): void => {
   const { bytes, position } = write
@@ -12,6 +12,26 @@ export const writeFully = (file: File, write: { readonly bytes: Uint8Array; read
     if (error !== null) done(error)
     else if (count < bytes.length) writeFully(file, { bytes: bytes.subarray(count), position: position + count }, done)
     else done(null)
+  })
+}
+
+export interface Piece {
+  readonly buffers: readonly Uint8Array[]
+  readonly position: number
+}
+
+/** As File.writeSynced, in two calls. What is short is not synced: the call that writes the rest syncs all of it. `onSync`: in between. */
+export const writeThenSync = (
+  file: Pick<File, 'writev' | 'datasync'>, { buffers, position }: Piece, onSync: () => void, done: WrittenSynced,
+): void => {
+  const wanted = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+  file.writev(buffers, position, (error, count) => {
+    if (error !== null) done({ isSync: false, error }, 0)
+    else if (count < wanted) done(null, count)
+    else {
+      onSync()
+      file.datasync((syncError) => done(syncError === null ? null : { isSync: true, error: syncError }, count))
+    }
   })
 }
 

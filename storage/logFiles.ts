@@ -12,8 +12,8 @@ import { recordsOf } from './coldSegment.ts'
 import type { SegmentEnd } from './coldSegment.ts'
 import { encodeGroup } from './group.ts'
 import type { Position } from './group.ts'
-import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { without } from './fileWriter.ts'
+import type { Done, File, FileSystem, WriteFailure, WrittenSynced } from './fileSystem.ts'
+import { without, writeThenSync } from './fileWriter.ts'
 import { recoverSegments, repairSegments } from './logRecoverer.ts'
 import type { WalRecord } from './record.ts'
 import { encodeSegmentHeader } from './segment.ts'
@@ -56,11 +56,6 @@ export interface LogFiles {
    */
   readonly readEntries: (segment: number, done: Done<readonly WalRecord[]>) => void
   readonly close: (done: Done) => void
-}
-
-export interface WriteFailure {
-  readonly isSync: boolean
-  readonly error: FileError
 }
 
 export interface LogFilesOptions {
@@ -146,12 +141,12 @@ const writeGroup = (writer: Writer, plan: GroupPlan, done: Written): void => {
   writeOn(writer, done)
 }
 
-/** Writes what is left of the group under way, then syncs it. */
+/** Writes what is left of the group under way and syncs it: in one call where the file has one (storage/syncedWriter.ts), or in two. */
 const writeOn = (writer: Writer, done: Written): void => {
   const rest = must(writer.unwritten, 'there is a write to go on with')
-  rest.file.writev(rest.buffers, rest.position, (error, count) => {
-    if (error !== null) {
-      done({ isSync: false, error })
+  const settled: WrittenSynced = (failure, count) => {
+    if (failure !== null) {
+      done(failure)
       return
     }
     rest.buffers = without(rest.buffers, count)
@@ -161,9 +156,13 @@ const writeOn = (writer: Writer, done: Written): void => {
       return
     }
     writer.unwritten = undefined
+    done(undefined)
+  }
+  if (rest.file.writeSynced === undefined) writeThenSync(rest.file, rest, writer.onSync, settled)
+  else {
     writer.onSync()
-    rest.file.datasync((syncError) => done(syncError === null ? undefined : { isSync: true, error: syncError }))
-  })
+    rest.file.writeSynced(rest.buffers, rest.position, settled)
+  }
 }
 
 const readEntries = (writer: Writer, segment: number, done: Done<readonly WalRecord[]>): void => {

@@ -6,6 +6,7 @@
 
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
+import { createSyncedWriter } from './syncedWriter.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
 
 type Failure = NodeJS.ErrnoException | null
@@ -30,14 +31,24 @@ const readFully = (fd: number, options: { readonly position: number; readonly le
   readMore(0)
 }
 
-const fileOf = (fd: number): File => ({
-  writev: (buffers, position, done) => fs.writev(fd, buffers, position, done),
-  read: (position, length, done) => readFully(fd, { position, length }, done),
-  datasync: (done) => fs.fdatasync(fd, (error) => done(error)),
-  size: (done) => fs.fstat(fd, (error: Failure, stats) => done(error, error === null ? stats.size : 0)),
-  truncate: (length, done) => fs.ftruncate(fd, length, (error) => done(error)),
-  close: (done) => fs.close(fd, (error) => done(error ?? null)),
-})
+const fileOf = (fd: number): File => {
+  const plain: Pick<File, 'writev' | 'datasync'> = {
+    writev: (buffers, position, done) => fs.writev(fd, buffers, position, done),
+    datasync: (done) => fs.fdatasync(fd, (error) => done(error)),
+  }
+  const synced = createSyncedWriter(fd, plain)
+  return {
+    ...plain,
+    read: (position, length, done) => readFully(fd, { position, length }, done),
+    writeSynced: synced?.write,
+    size: (done) => fs.fstat(fd, (error: Failure, stats) => done(error, error === null ? stats.size : 0)),
+    truncate: (length, done) => fs.ftruncate(fd, length, (error) => done(error)),
+    close: (done) => fs.close(fd, (error) => {
+      if (synced === null) done(error ?? null)
+      else synced.close((syncedError) => done(error ?? syncedError))
+    }),
+  }
+}
 
 const syncDirectory = (path: string, done: Done): void => {
   fs.open(path, 'r', (error, fd) => {

@@ -10,6 +10,7 @@ import { refuseWorse } from '../actors/topology/spread.ts'
 import { wantedOf } from '../actors/topology/wanted.ts'
 import { nodeOf } from './ids.ts'
 import { healthOf } from './replicaHealth.ts'
+import { sharesOf } from './shares.ts'
 import type { ClusterNode, ClusterState, MoveOfGroup } from '../actors/topology/clusterState.ts'
 import type { MoveProgress } from '../actors/topology/driver.ts'
 import type { PlanLimits } from '../actors/topology/plan.ts'
@@ -177,16 +178,23 @@ const ringAnswer = (input: ReadingInput): RingAnswer => {
   const { state, lost } = input
   const wanted = wantedOf(state, lost)
   const usable = activeNodes(state).filter(({ id }) => !lost.includes(id))
-  const weights = usable.reduce((sum, { weight }) => sum + weight, 0)
+  const shares = shareOfEach(state, usable)
   return {
     ...headOf(input),
     nodes: usable.map(({ id, weight, zone }) => ({
       id, weight, zone,
-      share: weight / weights,
+      share: shares.get(id) ?? 0,
       replicas: wanted.shards.filter((nodes) => nodes.includes(id)).length,
       leaders: wanted.shards.filter(([first]) => first === id).length,
     })),
     shards: wanted.shards.map((nodes, shard) => ({ shard, nodes: [...nodes] })),
     meta: [...wanted.meta],
   }
+}
+
+/** Of 1. */
+const shareOfEach = ({ shardCount, replicationFactor }: ClusterState, usable: readonly ClusterNode[]): ReadonlyMap<NodeId, number> => {
+  if (usable.length === 0) return new Map()
+  const { nodes, share, copies } = sharesOf({ nodes: usable, shardCount, replicationFactor })
+  return new Map(nodes.map(({ id }, i) => [id, (share[i] ?? 0) / (shardCount * copies)]))
 }

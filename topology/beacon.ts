@@ -16,9 +16,9 @@ import type { LevelRange } from './level.ts'
 import type { DamagedReplica } from './replicaHost.ts'
 import type { NodeState } from './report.ts'
 
-/** How long a node counts as alive after its last beacon. */
 export const BEACON_INTERVAL_MS = 1_000
-const ALIVE_FOR_MS = 3 * BEACON_INTERVAL_MS
+/** How long a node counts as alive after its last beacon. */
+export const ALIVE_FOR_MS = 3 * BEACON_INTERVAL_MS
 /** A node has one replica of a group. */
 const GROUPS_MAX = META_GROUP + 1
 

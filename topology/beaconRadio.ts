@@ -1,6 +1,9 @@
 /**
  * Sends this node's beacon and hears the others' over the control connection (topology/beacon.ts says what they mean).
  *
+ * A node whose data path is down keeps silent: it leads nothing, copies nothing and acknowledges nothing, and who is silent is handed no
+ * leadership and is replaced in the end (topology/absences.ts).
+ *
  * What a node says of itself counts when the own map names it. Which map it has is of interest whoever it is: it may be one of those that
  * joined while this node was away (topology/mapSync.ts).
  */
@@ -37,6 +40,8 @@ export interface BeaconRadioOptions {
   /** The cluster map that is in force at a node of this cluster, which the own map need not name. */
   readonly onEpoch: (from: NodeId, epoch: number) => void
   readonly message: () => BeaconMessage
+  /** Whether frames between nodes could leave now, as far as this node knows. */
+  readonly hasDataPath: () => boolean
   /** An older process with this node's name has spoken, some time ago or now. */
   readonly onOlder: (boot: BootId) => void
 }
@@ -62,7 +67,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   })
   return {
     onTick: (now) => {
-      if (!hasChanged && now - sentAt < BEACON_INTERVAL_MS) return
+      if (!options.hasDataPath() || (!hasChanged && now - sentAt < BEACON_INTERVAL_MS)) return
       hasChanged = false
       sentAt = now
       bus.publish(subject, encodeControl(options.message()))

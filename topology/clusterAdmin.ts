@@ -38,12 +38,15 @@ export type Transferred =
   | { readonly kind: 'givenUp'; readonly message: string }
   | Refused
 
+/** The epoch is that of the order of preference, which is changed first. */
+type TransferTerms = Pick<ChangeRequest, 'by' | 'request' | 'expectedEpoch'>
+
 export interface ClusterAdmin {
   readonly read: (done: (reading: Reading) => void) => void
   /** Without a leader of the meta group nobody knows the history: null. */
   readonly events: (wish: HistoryWish, done: (history: History | null) => void) => void
   readonly change: Change
-  readonly transfer: (wish: TransferWish, by: Pick<ChangeRequest, 'by' | 'request'>, done: (result: Transferred | null) => void) => void
+  readonly transfer: (wish: TransferWish, terms: TransferTerms, done: (result: Transferred | null) => void) => void
 }
 
 export interface ClusterAdminOptions {
@@ -104,13 +107,13 @@ export const createClusterAdmin = (options: ClusterAdminOptions): ClusterAdmin &
     read,
     events: (wish, done) => reads.history(wish, (history) => done(history ?? null)),
     change,
-    transfer: (wish, by, done) => reads.overview((overview) => {
+    transfer: (wish, terms, done) => reads.overview((overview) => {
       const order = overview === undefined ? null : preferring(overview.state, wish)
       if (order === null || isRefused(order)) {
         done(order)
         return
       }
-      change({ wish: { kind: 'prefer', preferences: [order] }, expectedEpoch: null, ...by }, (outcome) => {
+      change({ wish: { kind: 'prefer', preferences: [order] }, ...terms }, (outcome) => {
         if (outcome === null || outcome.kind === 'refused') done(outcome)
         else pursue(wish, clock.now() + TRANSFER_MS_MAX, done)
       })
@@ -133,7 +136,7 @@ const preferring = (state: ClusterState, { shard, to }: TransferWish): Preferenc
     return refused(state, 'unknownReplica', `node ${to} has no replica of shard ${shard}; possible: ${namesText(replicas.map(nodeOf))}`)
   }
   if (!state.isPaused) {
-    return refused(state, 'notPaused', 'the balance would bring the leadership back: pause the cluster first')
+    return refused(state, 'notPaused', 'the balance would bring the leadership back: pause the cluster first, and resume it afterwards')
   }
   return { shard, replicas: [first, ...replicas.filter((replica) => replica !== first)] }
 }

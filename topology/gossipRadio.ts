@@ -2,7 +2,7 @@
  * The failure detector on the air: its messages go to `skv.<cluster>.gossip.<to>.<self>` and come from others' over the control connection,
  * which a dead data path does not silence. What is no message of a node is refused and counted.
  *
- * It informs. Whoever composes a node shows what it says, and takes nobody for lost whom it holds alive (absences.ts); it makes nobody
+ * It informs. Whoever composes a node shows what it says, and waits longer for whom it takes for alive (absences.ts); it makes nobody
  * lost and moves no leadership (docs/GUARANTEES.md).
  */
 
@@ -27,6 +27,8 @@ export interface GossipRadio {
   /** This node drains: the others are told. */
   readonly leave: () => void
   readonly report: () => GossipReport
+  /** Whom it takes for alive: also the suspect, who may refute it yet. */
+  readonly present: () => ReadonlySet<NodeId>
   /** Messages sent, and those refused by reason. */
   readonly counters: () => Readonly<Record<string, number>>
   readonly stop: () => void
@@ -76,6 +78,7 @@ export const createGossipRadio = (options: GossipRadioOptions): GossipRadio => {
       const { state, incarnation, health, peers } = gossip.status()
       return { state, incarnation, health, peers }
     },
+    present: () => new Set(gossip.status().peers.filter(({ state }) => state === 'alive' || state === 'suspect').map(({ node }) => node)),
     counters: () => ({
       'gossip.sent': sent, 'gossip.unsent': unsent,
       ...Object.fromEntries(Object.entries(refusals.counts()).map(([reason, count]) => [`gossip.refused.${reason}`, count])),

@@ -54,6 +54,7 @@ export const openReplica = (options: ReplicaHostOptions, shard: ShardId, start: 
     ticks: start.ticks.shards,
     ports: {
       answer: ports.answer,
+      traceOf: (to, batch) => ports.traceOf?.(shard, to, batch),
       raft: (event) => {
         journeys?.toRaft(shard, event)
         member.send(event)

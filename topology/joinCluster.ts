@@ -33,33 +33,41 @@ export interface JoinOptions {
   readonly id: string
 }
 
-export type Joined = { readonly genesis: Genesis } | { readonly problem: string }
+/** `mayPass`: a later start may find it otherwise, so it is worth one; what else is wrong stays wrong. */
+interface NotJoined {
+  readonly problem: string
+  readonly mayPass: boolean
+}
+
+export type Joined = { readonly genesis: Genesis } | NotJoined
+
+const passing = (problem: string): NotJoined => ({ problem, mayPass: true })
+const lasting = (problem: string): NotJoined => ({ problem, mayPass: false })
 
 export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
   const { bus, prefix, reports } = options
   const self = nodeId(options.id)
   const newest = reports.toSorted((a, b) => b.epoch - a.epoch)[0]
   if (newest === undefined) {
-    return { problem: `nobody answers on ${prefix}.status: start a cluster first, or give the right --prefix and --servers` }
+    return passing(`nobody answers on ${prefix}.status: start a cluster first, or give the right --prefix and --servers`)
   }
   const { cluster } = newest
   if (reports.some((report) => report.cluster !== cluster)) {
-    return { problem: `two clusters answer on the prefix ${prefix}: give the --prefix of one` }
+    return lasting(`two clusters answer on the prefix ${prefix}: give the --prefix of one`)
   }
   const { id: peer } = newest.node
   const state = stateOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'state', newerThan: 0 }))
-  if (state !== null && 'isNewer' in state) return { problem: state.reason }
+  if (state !== null && 'isNewer' in state) return lasting(state.reason)
   const genesis = genesisOf(await ask(bus, { cluster, to: peer, from: self }, { kind: 'genesis' }))
   if (state === null || 'reason' in state || genesis === null) {
-    return { problem: `node ${peer} does not say how its cluster stands: it is older, or the broker keeps ${self} from asking` }
+    return passing(`node ${peer} does not say how its cluster stands: it starts or is busy, is older, or the broker keeps ${self} `
+      + 'from asking')
   }
   const unknown = levelProblem(ownLevels, state.level)
-  if (unknown !== null) return { problem: unknown }
+  if (unknown !== null) return lasting(unknown)
   if ((nodeIn(state, self)?.state ?? 'left') !== 'left') {
-    return {
-      problem: `${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is `
-        + `lost, join under another name and remove ${self} ("shardkv member remove ${self}")`,
-    }
+    return lasting(`${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is `
+      + `lost, join under another name and remove ${self} ("shardkv member remove ${self}")`)
   }
   return await settle(options, { ...genesis, node: self }, state)
 }
@@ -83,5 +91,5 @@ const stateOf = (answer: unknown): ReturnType<typeof decodeState> | null => {
 const settle = async ({ fileSystem }: JoinOptions, genesis: Genesis, state: ClusterState): Promise<Joined> => {
   const failure = await new Promise<Error | null>((resolve) => { writeGenesis(fileSystem, genesis, resolve) })
     ?? await new Promise<Error | null>((resolve) => { writeMapFile(fileSystem, encodeState(state), resolve) })
-  return failure === null ? { genesis } : { problem: `the data directory can not be set up: ${failure.message}` }
+  return failure === null ? { genesis } : passing(`the data directory can not be set up: ${failure.message}`)
 }

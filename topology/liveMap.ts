@@ -55,7 +55,7 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange, onNew
   const take = (next: ClusterState): void => {
     state = next
     map = mapOf(next)
-    log.info({ epoch: next.epoch, level: next.level }, 'a newer cluster map is in force')
+    log.info({ epoch: next.epoch, layout_level: next.level }, 'a newer cluster map is in force')
     onChange()
   }
   const writeNext = (): void => {

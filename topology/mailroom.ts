@@ -11,6 +11,7 @@ import { numberIn } from '../bus/address.ts'
 import { createPost } from '../bus/postOffice.ts'
 import { createShardSpans } from './shardSpans.ts'
 import { silentRecorder } from '../actors/kernel/recorder.ts'
+import { traceFields } from '../actors/kernel/trace.ts'
 import { isOnNode } from './ids.ts'
 import { aboutMessage, actorAt, wireType } from './mailNames.ts'
 import type { Recorder } from '../actors/kernel/recorder.ts'
@@ -56,6 +57,8 @@ export interface Mailroom {
   readonly post: Post
   /** To an actor of any node, this one included. */
   readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => void
+  /** The span of a request that its shard works on here. */
+  readonly traceOf: ShardSpans['contextOf']
   readonly misdirected: () => number
 }
 
@@ -100,7 +103,7 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     post.send(to, address, message, trace)
   }
   const sorting: Sorting = { options, send, spans, recorder, misdirected: 0 }
-  return { post, send, misdirected: () => sorting.misdirected }
+  return { post, send, traceOf: spans.contextOf, misdirected: () => sorting.misdirected }
 }
 
 /** What the way of a sampled request has to do with a message that leaves. */
@@ -179,8 +182,8 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
   const shard = numberIn(to, 'shard') as ShardId | null
   const hosted = shard === null ? undefined : sorting.options.host().of(shard)
   if (trace !== undefined && shard !== null) {
-    logForwarded(sorting, { shard, origin, message, trace })
-    noteTraced(sorting, { shard, origin, message, trace })
+    const own = noteTraced(sorting, { shard, origin, message, trace })
+    logForwarded(sorting, { shard, origin, message, trace }, own)
   }
   if (hosted === undefined) refuseUnhosted(sorting, origin, { shard, message })
   else {
@@ -197,13 +200,16 @@ interface TracedBatch {
   readonly trace: TraceContext
 }
 
-const noteTraced = ({ options, spans }: Sorting, { shard, origin, message, trace }: TracedBatch): void =>
-  options.journeys.arrived(shard, origin, message, spans.begin(shard, origin, message, trace))
+/** The span of the shard's work for it. */
+const noteTraced = ({ options, spans }: Sorting, { shard, origin, message, trace }: TracedBatch): TraceContext => {
+  const own = spans.begin(shard, origin, message, trace)
+  options.journeys.arrived(shard, origin, message, own)
+  return own
+}
 
-const logForwarded = ({ options }: Sorting, { shard, origin, message, trace }: TracedBatch): void => {
-  const { traceId, spanId } = trace
-  const fields = { actor: 'shard', shard, from: origin.node, trace_id: traceId, parent_span_id: spanId }
-  options.node.ports.log.trace({ ...fields, operations: message.operations.length }, 'a sampled request arrived from another node')
+const logForwarded = ({ options }: Sorting, { shard, origin, message, trace }: TracedBatch, own: TraceContext): void => {
+  const fields = { actor: 'shard', shard, from: origin.node, operations: message.operations.length, ...traceFields(own) }
+  options.node.ports.log.trace({ ...fields, parent_span_id: trace.spanId }, 'a sampled request arrived from another node')
 }
 
 const refuseUnhosted = (

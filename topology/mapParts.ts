@@ -9,6 +9,7 @@ import { createLevelCensus } from './levelCensus.ts'
 import { ownLevels } from './level.ts'
 import { createMoveOrders } from './moveOrders.ts'
 import { createMapSync } from './mapSync.ts'
+import { metaHeir } from './metaHeir.ts'
 import { createMetaQuestions } from './metaQuestions.ts'
 import { createMetaReads } from './metaReads.ts'
 import { createOwnMembership } from './ownMembership.ts'
@@ -43,8 +44,8 @@ export interface MapPartsOptions {
   readonly live: LiveMap
   readonly parts: NodeParts
   readonly leadership: Pick<Leadership, 'leave' | 'transfer'>
-  /** Whether this node's failure detector says that the other lives. */
-  readonly seesAlive: (node: NodeId) => boolean
+  /** Whom this node's failure detector takes for alive. */
+  readonly present: () => ReadonlySet<NodeId>
   readonly onMember: () => void
   readonly onLeft: () => void
   readonly onRefused: (reason: string) => void
@@ -62,7 +63,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     raftOf: (group) => parts.host.memberOf(group)?.raft,
     meta: parts.host.meta,
     leave: (group, voters) => {
-      if (group === META_GROUP) handOverMeta(parts, voters)
+      if (group === META_GROUP) handOverMeta(parts, voters, ports.clock.now())
       else leadership.leave(group as ShardId, ports.clock.now())
     },
     transfer: (shard, to) => leadership.transfer({ shard, to }, ports.clock.now()),
@@ -82,7 +83,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     reported: (report) => parts.host.meta()?.actor.send({ type: 'shard.configured', ...report }),
   })
   const absences = createAbsences({
-    self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon, seesAlive: options.seesAlive,
+    self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon, present: options.present,
   })
   const levelCensus = createLevelCensus({ self: genesis.node, own: ownLevels, beacon: parts.beacon })
   const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
@@ -143,12 +144,9 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
 }
 
 /** Nobody waits for the meta group as clients wait for a shard: Raft's own transfer will do. */
-const handOverMeta = ({ host }: NodeParts, voters: readonly ReplicaId[]): void => {
+const handOverMeta = ({ host, beacon }: NodeParts, voters: readonly ReplicaId[], now: number): void => {
   const meta = host.meta()
   if (meta === undefined) return
-  const { configuration, matchIndex } = meta.raft.status()
-  const match = (voter: ReplicaId): number => matchIndex.get(voter) ?? 0
-  // Of those that stay: a newcomer has no vote before this very order is carried out.
-  const [to] = configuration.voters.filter((voter) => voter !== meta.id && voters.includes(voter)).toSorted((a, b) => match(b) - match(a))
+  const to = metaHeir({ self: meta.id, staying: voters, status: meta.raft.status(), isSteady: (node) => beacon.isSteady(node, now) })
   if (to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
 }

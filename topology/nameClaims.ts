@@ -8,15 +8,16 @@
  *   1. A client stores a report in the name of n2 under a key. n2 starts and asks; the client hears what others answer, and so the inbox.
  *   2. It reads its key with that inbox for the answer: a node sends the value there.
  *   3. If n2 took that for a claim, any client could keep it from starting.
- * Rule: reports have no headers, and all that a node answers with bytes of a client's choice has (`Kv-Status`); frames of the batch door
- * are no JSON. The client can also have nodes report to that inbox. Those reports are true, and made after this process began, whose boot
- * id is in the inbox.
+ * Rule (statusReading.ts): reports have no headers, and all that a node answers with bytes of a client's choice has (`Kv-Status`);
+ * frames of the batch door are no JSON. The client can also have nodes report to that inbox. Those reports are true, and made after this
+ * process began, whose boot id is in the inbox.
  *
  * A subject of the nodes' own (`skv.`) would do no more yet. Of two processes of one name either may be of a version that knows
  * `kv.status` alone, so both would have to count until a layout level rules such versions out (docs/adr/0008-layout-levels.md), and there
  * is none so far.
  */
 
+import { statusIn } from './statusReading.ts'
 import type { Bus, Inbound } from '../bus/port.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 
@@ -63,15 +64,9 @@ export const askForClaim = (
 }
 
 const claimIn = (message: Inbound): NameClaim | null => {
-  if (message.headers !== undefined) return null
-  try {
-    const report = JSON.parse(new TextDecoder().decode(message.data)) as {
-      cluster?: unknown; node?: { id?: unknown; bootId?: unknown }
-    }
-    const { cluster, node } = report
-    if (typeof cluster !== 'string' || typeof node?.id !== 'string' || typeof node.bootId !== 'string') return null
-    return { cluster, node: node.id, boot: node.bootId }
-  } catch {
-    return null
-  }
+  const report = statusIn(message) as { cluster?: unknown; node?: { id?: unknown; bootId?: unknown } | null } | null
+  if (report === null) return null
+  const { cluster, node } = report
+  if (typeof cluster !== 'string' || typeof node?.id !== 'string' || typeof node.bootId !== 'string') return null
+  return { cluster, node: node.id, boot: node.bootId }
 }

@@ -21,7 +21,8 @@ import { createLiveMap } from './liveMap.ts'
 import { createMapParts } from './mapParts.ts'
 import { generationOf } from './ids.ts'
 import { createNodeParts } from './nodeParts.ts'
-import { connectionsOf, countersOf, readinessOf, reportNode } from './nodeReport.ts'
+import { countersOf, reportNode } from './nodeReport.ts'
+import { connectionsOf, createGapsWatch, readinessOf } from './readiness.ts'
 import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
@@ -46,6 +47,7 @@ import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { NodeSample } from './nodeSample.ts'
 import type { Proposals } from './proposals.ts'
+import type { GapsWatch } from './readiness.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
 import type { TwinCheck } from './twinCheck.ts'
 
@@ -76,6 +78,7 @@ interface Running {
   life: Shell<NodeEvent> | null
   parts: NodeParts | null
   leadership: Leadership | null
+  gaps: GapsWatch | null
   radio: BeaconRadio | null
   twinCheck: TwinCheck | null
   gossip: GossipRadio | null
@@ -92,8 +95,8 @@ interface Running {
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
     options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
-    life: null, parts: null, leadership: null, radio: null, twinCheck: null, gossip: null, mapParts: null, observation: null, ticker: null,
-    status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false,
+    life: null, parts: null, leadership: null, gaps: null, radio: null, twinCheck: null, gossip: null, mapParts: null, observation: null,
+    ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isEnded: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -108,10 +111,9 @@ export const createNode = (options: NodeOptions): Node => {
   return {
     state: () => stateOf(running),
     report: () => report(running),
-    readiness: () => readinessOf(report(running), connectionsOf(options.ports)),
+    readiness: () => readinessOf(report(running), connectionsOf(options.ports), running.gaps?.known() ?? null),
     sample: () => sampleNode({
-      report: report(running), parts: running.parts, state: running.live.state(),
-      connections: { ...connectionsOf(options.ports), control: options.ports.controlBus.status().connected },
+      report: report(running), parts: running.parts, state: running.live.state(), ports: options.ports,
     }),
     admin: () => (running.isEnded ? null : running.mapParts?.admin ?? null),
     observation: () => (running.isEnded ? null : running.observation),
@@ -197,9 +199,10 @@ const openReplicas = (running: Running): void => {
     isMoving: (shard) => running.live.state().shards[shard]?.move !== null,
     isDiskFull: parts.wal.isFull, isIdle: parts.doors.isIdle,
   })
+  running.gaps = createGapsWatch({ host: parts.host, placements: running.live.state })
   running.mapParts = createMapParts({
     node: running.options, live: running.live, parts, leadership: running.leadership,
-    seesAlive: (other) => running.gossip?.report().peers.some(({ node, state }) => node === other && state === 'alive') ?? false,
+    present: () => running.gossip?.present() ?? new Set(),
     onMember: () => noteJoined(running, 'isMember'),
     onLeft: () => running.life?.send({ type: 'node.drain' }),
     onRefused: (reason) => fail(running, reason, EXIT_REFUSED),
@@ -252,6 +255,7 @@ const join = (running: Running): void => {
     members: () => live.map().nodes,
     beacon: parts.beacon,
     onEpoch: (from, epoch) => running.mapParts?.heardEpoch(from, epoch),
+    hasDataPath: () => bus.status().connected,
     message: () => ({
       boot,
       startedAtMs,
@@ -278,7 +282,7 @@ const join = (running: Running): void => {
   checkRouting({ from: controlBus, to: doorsBus, clock, boot, prefix: settings.prefix, shardCount: genesis.shardCount }, (verdict) => {
     if (running.isEnded) return
     running.routing = verdict.routing
-    const fields = { actor: 'node', routing: verdict.routing, broker: bus.status().server.version }
+    const fields = { actor: 'node', routing: verdict.routing, broker_version: bus.status().server.version }
     if (verdict.finding === undefined) ports.log.info(fields, 'routing is known')
     else ports.log.error({ ...fields, finding: verdict.finding }, 'the broker does not route as this cluster needs')
     noteJoined(running, 'isRoutingKnown')
@@ -306,6 +310,7 @@ const onTick = (running: Running, tick: Tick): void => {
   running.radio?.onTick(tick.now)
   running.mapParts?.onTick(tick.now)
   running.gossip?.onTick(tick)
+  running.gaps?.onTick(tick.now)
   if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
 }

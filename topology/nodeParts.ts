@@ -94,6 +94,7 @@ export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: Part
       wal.send(event)
     },
     answer: (to, message) => mailroom.send(to.node, to.address, message),
+    traceOf: mailroom.traceOf,
     serving: (shard, isServing) => {
       doors.setServing(shard, isServing)
       hooks.onLeadershipChanged()

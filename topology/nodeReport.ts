@@ -7,7 +7,6 @@ import { healthOf } from './replicaHealth.ts'
 import type { ShardMeter } from '../actors/shard/meter.ts'
 import type { ClusterNode, ClusterState } from '../actors/topology/clusterState.ts'
 import type { ClusterMap } from './clusterMap.ts'
-import type { Readiness } from '../gateway/health.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { HostedMeta } from './hostedMeta.ts'
@@ -128,31 +127,4 @@ export const countersOf = (parts: NodeParts, radio: BeaconRadio | null): Record<
   for (const [reason, count] of Object.entries(refused)) counters[`post.refused.${reason}`] = count
   for (const [reason, count] of Object.entries(radio?.counters() ?? {})) counters[`beacon.refused.${reason}`] = count
   return { ...counters, ...parts.doors.counters() }
-}
-
-export interface Connections {
-  readonly data: boolean
-  readonly doors: boolean
-}
-
-export const connectionsOf = ({ bus, doorsBus }: NodeOptions['ports']): Connections =>
-  ({ data: bus.status().connected, doors: doorsBus.status().connected })
-
-/** Ready when the node serves, the broker is there, and every replica that may know a leader knows one. */
-export const readinessOf = (report: NodeReport, connected: Connections): Readiness => {
-  const waitingFor: string[] = []
-  const warnings: string[] = []
-  const leaderless = report.replicas.filter((replica) => replica.leader === '' && replica.quarantined === undefined)
-  if (!connected.data) waitingFor.push('the broker')
-  if (!connected.doors) waitingFor.push('the connection of the front doors to the broker')
-  if (report.node.state !== 'serving') waitingFor.push(`the node to serve (it is ${report.node.state})`)
-  if (leaderless.length > 0) waitingFor.push(`a leader of shards ${leaderless.map(({ shard }) => shard).join(', ')}`)
-  if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
-  if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')
-  for (const { shard, quarantined, health } of report.replicas) {
-    if (quarantined !== undefined) warnings.push(`shard ${shard} is quarantined: ${quarantined}`)
-    if (health === 'suspect' || health === 'repairing') warnings.push(`shard ${shard} is ${health}`)
-  }
-  if (report.metaHealth !== undefined) warnings.push(`the meta group's replica is ${report.metaHealth}`)
-  return { ready: waitingFor.length === 0, waitingFor, warnings }
 }

@@ -5,12 +5,15 @@
 
 import { movesOf } from '../actors/topology/clusterState.ts'
 import { generationOf, nodeOf } from './ids.ts'
+import { connectionsOf } from './readiness.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { ShardCounters } from '../actors/shard/core.ts'
 import type { RaftStatus } from '../actors/raft/actor.ts'
+import type { BusStatus } from '../bus/port.ts'
 import type { FrontDoors } from './frontDoors.ts'
 import type { HostedReplica } from './hostedReplica.ts'
-import type { Connections } from './nodeReport.ts'
+import type { NodeOptions } from './nodeOptions.ts'
+import type { Connections } from './readiness.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { NodeReport } from './report.ts'
 
@@ -40,9 +43,17 @@ export interface ShardSample {
   readonly counters: Readonly<ShardCounters>
 }
 
+/** What a connection has published and the broker has not confirmed. */
+export interface Outstanding {
+  readonly connection: 'data' | 'doors' | 'control'
+  readonly bytes: number
+  readonly bytesMax: number
+}
+
 export interface NodeSample {
   readonly report: NodeReport
   readonly connections: Connections & { readonly control: boolean }
+  readonly outstanding: readonly Outstanding[]
   readonly groups: readonly GroupSample[]
   readonly shards: readonly ShardSample[]
   /** Null until the log is being opened. */
@@ -54,12 +65,12 @@ export interface NodeSample {
 
 export interface SampleInput {
   readonly report: NodeReport
-  readonly connections: NodeSample['connections']
+  readonly ports: Pick<NodeOptions['ports'], 'bus' | 'doorsBus' | 'controlBus'>
   readonly parts: NodeParts | null
   readonly state: ClusterState
 }
 
-export const sampleNode = ({ report, connections, parts, state }: SampleInput): NodeSample => {
+export const sampleNode = ({ report, ports, parts, state }: SampleInput): NodeSample => {
   const replicas = parts?.host.all() ?? []
   const meta = parts?.host.meta()
   const groups = replicas.map(({ shard, raft, actor }) => groupSample(String(shard), raft.status(), actor.status().appliedIndex))
@@ -67,11 +78,17 @@ export const sampleNode = ({ report, connections, parts, state }: SampleInput): 
     const status = meta.raft.status()
     groups.push(groupSample('meta', status, status.emittedIndex))
   }
+  const buses = [['data', ports.bus], ['doors', ports.doorsBus], ['control', ports.controlBus]] as const
   return {
-    report, connections, groups, shards: replicas.map(shardSample), doors: parts?.doors.depths() ?? null,
+    report, connections: { ...connectionsOf(ports), control: ports.controlBus.status().connected },
+    outstanding: buses.map(([connection, bus]) => outstandingOf(connection, bus.status())),
+    groups, shards: replicas.map(shardSample), doors: parts?.doors.depths() ?? null,
     moves: movesByStep(state), isPaused: state.isPaused,
   }
 }
+
+const outstandingOf = (connection: Outstanding['connection'], { outstandingBytes, outstandingBytesMax }: BusStatus): Outstanding =>
+  ({ connection, bytes: outstandingBytes, bytesMax: outstandingBytesMax })
 
 const groupSample = (group: string, status: RaftStatus, appliedIndex: number): GroupSample => ({
   group,

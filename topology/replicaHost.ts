@@ -38,6 +38,7 @@ import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Recorder } from '../actors/kernel/recorder.ts'
+import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { Turn } from '../actors/kernel/turn.ts'
 import type { SnapshotStore } from '../storage/snapshotStore.ts'
@@ -63,6 +64,8 @@ export interface ReplicaHostPorts {
   readonly mail: (group: GroupId, from: ReplicaId, to: ReplicaId, message: RaftMessage) => void
   readonly wal: (event: WalEvent) => void
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
+  /** As of shard actors. */
+  readonly traceOf?: (shard: ShardId, to: Origin, batch: number) => TraceContext | undefined
   readonly serving: (shard: ShardId, serving: boolean, term: number) => void
   readonly drainSlot: (shard: ShardId, done: () => void) => void
   /** The shard waits for Raft to hand its leadership over. */

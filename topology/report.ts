@@ -62,11 +62,15 @@ export interface NodeVitals {
   readonly loopDelayMs: { readonly p99: number; readonly max: number }
   /** How long the log's commit groups took to be written and synced, since the start, in microseconds. */
   readonly syncMicros: SparseCounts
+  /** The same of the last minute or two, in milliseconds; zeros where there was none. Absent in reports of older nodes. */
+  readonly syncMs?: { readonly count: number; readonly p50: number; readonly p99: number }
   /** Of the file system that holds the data; null until it is known. */
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
+  /** That could not be written to standard output or to a file, since the start; absent from older nodes. */
+  readonly lostLogLines?: number
 }
 
-/** What this node's failure detector believes of the others. Who is alive to it is never `lost` (absences.ts); no more comes of it. */
+/** What this node's failure detector believes of the others. Who is alive to it is waited for longer (absences.ts); no more comes of it. */
 export interface GossipReport {
   /** `joining`, `running` or `leaving`. */
   readonly state: string

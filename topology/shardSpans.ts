@@ -19,6 +19,8 @@ type ShardReply = Extract<ShardMessage, { type: 'shard.reply' }>
 export interface ShardSpans {
   /** What the shard's work for it is a child of. */
   readonly begin: (shard: ShardId, origin: Origin, request: ShardRequest, parent: TraceContext) => TraceContext
+  /** Of what has begun and not ended. */
+  readonly contextOf: (shard: ShardId, to: Origin, batch: number) => TraceContext | undefined
   readonly end: (to: Origin, reply: ShardReply) => void
 }
 
@@ -41,6 +43,7 @@ export const createShardSpans = (self: NodeId, tracing: RequestTracing | undefin
       open.set(key, span)
       return span.context
     },
+    contextOf: (shard, to, batch) => (open.size > 0 ? open.get(keyOf(shard, to, batch))?.context : undefined),
     end: (to, { shard, batch, results }) => {
       if (open.size > 0) take(keyOf(shard, to, batch))?.end(results.find(({ status }) => status !== 'OK')?.status ?? 'OK')
     },

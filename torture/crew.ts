@@ -20,7 +20,7 @@ export interface TortureFailure { readonly item: Item; readonly problem: string 
 
 export interface TortureReport {
   /** Verdicts by generator, in the order of `generatorsOf`. */
-  readonly kinds: readonly { readonly generator: number; readonly kind: string }[]
+  readonly kinds: readonly { readonly generator: number; readonly kind: string; readonly acknowledged: number }[]
   readonly failures: readonly TortureFailure[]
 }
 
@@ -47,11 +47,11 @@ serveCrew((data) => {
   const generators = generatorsOf(seed)
   const plan = planOf(generators, images)
   return (task): TortureReport => {
-    const kinds: { generator: number; kind: string }[] = []
+    const kinds: { generator: number; kind: string; acknowledged: number }[] = []
     const failures: TortureFailure[] = []
     for (const item of plan.slice(task * IMAGES_PER_TASK, (task + 1) * IMAGES_PER_TASK)) {
-      const { kind, problem } = judgeItem(generators, item)
-      kinds.push({ generator: item.kind, kind })
+      const { kind, acknowledged = 0, problem } = judgeItem(generators, item)
+      kinds.push({ generator: item.kind, kind, acknowledged })
       if (problem !== undefined) failures.push({ item, problem })
     }
     return { kinds, failures }

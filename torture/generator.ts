@@ -6,6 +6,8 @@
 /** How a restart on an image ended. `problem`: what must never be. */
 export interface Verdict {
   readonly kind: string
+  /** Records that the log had acknowledged before it was interrupted, where a generator counts them. */
+  readonly acknowledged?: number
   readonly problem?: string
 }
 

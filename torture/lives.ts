@@ -127,10 +127,16 @@ const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | und
 const newestTerm = ({ hardState, mark, entries }: ModelState): number =>
   Math.max(hardState.term, mark.term, ...entries.map(({ term }) => term))
 
-export interface LivesOptions extends RigOptions { readonly withReplicas?: boolean }
+export interface LivesOptions extends RigOptions {
+  readonly withReplicas?: boolean
+  /** Told, at each restart, how many records had been acknowledged since the last one. */
+  readonly onAcknowledged?: (count: number) => void
+}
 
 /** Four lives of one log. Returns the first thing that is wrong; undefined when nothing is. */
-export const livesProblem = (seed: number, { withReplicas = false, ...limits }: LivesOptions): string | undefined => {
+export const livesProblem = (
+  seed: number, { withReplicas = false, onAcknowledged = () => {}, ...limits }: LivesOptions,
+): string | undefined => {
   const random = createRandom(seed)
   const config = randomConfig(random)
   const models = new Map<number, GroupModel>()
@@ -138,6 +144,7 @@ export const livesProblem = (seed: number, { withReplicas = false, ...limits }: 
   let image: DiskImage | undefined
   for (let life = 0; life < LIVES; life += 1) {
     const rig = createRig({ ...limits, config, models, ...(image === undefined ? {} : { image }) }).open()
+    for (const { acknowledged } of models.values()) onAcknowledged(acknowledged)
     const problem = restartProblem(rig, models)
     if (problem !== undefined) return `seed ${seed}, life ${life}: ${problem}`
     for (const [group, { base }] of models) {

@@ -16,5 +16,9 @@ export const SAMPLED = 1
 
 export const isSampled = ({ flags }: TraceContext): boolean => (flags & SAMPLED) !== 0
 
+/** For a line of the log, in OpenTelemetry's names; nothing where no sampled request is at hand. */
+export const traceFields = (trace: Pick<TraceContext, 'traceId' | 'spanId'> | undefined): Readonly<Record<string, string>> =>
+  (trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId })
+
 /** Of a message, its own included. */
 export const TRACES_A_MESSAGE_MAX = 16

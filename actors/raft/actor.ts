@@ -33,6 +33,7 @@ import { snapshotsInUse } from './retention.ts'
 import { configurationOf, createCore } from './state.ts'
 import { dueInTicks, isTickDue } from './timers.ts'
 import { raftTiming } from './timing.ts'
+import { isUpToDate } from './upToDate.ts'
 import type { LogFields, Logger } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Happening, Recorder } from '../kernel/recorder.ts'
@@ -71,7 +72,7 @@ export interface RaftPorts {
 /** What a member tells of its work, for metrics. */
 export interface RaftInstruments {
   /** Who leads the group as this member knows it, empty for nobody: told when its own part in that changes, too. */
-  readonly leaderKnown: (group: GroupId, leader: ReplicaId | '') => void
+  readonly leaderKnown: (group: GroupId, leader: ReplicaId | '', term: Term) => void
   /** An append message with entries leaves for a follower. */
   readonly appendSent: (entries: number) => void
 }
@@ -144,6 +145,8 @@ export interface RaftMember {
   readonly role: () => RaftRole
   /** A quorum, itself included, has compared what this start presented with what it had been promised. */
   readonly isVouchedFor: () => boolean
+  /** It has handed the shard all that had been committed when it first heard a leader, or led, after this start (upToDate.ts). */
+  readonly isUpToDate: () => boolean
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
@@ -221,6 +224,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
     isVouchedFor: () => isQuorum(configurationOf(core), (voter) => voter === core.self || isAcceptedBy(core, voter)),
+    isUpToDate: () => isUpToDate(core),
     leadership: () => core,
     stalledMembers: () => stalledIn(core),
     status: () => statusOf(core),
@@ -278,7 +282,7 @@ const append = ({ options }: Running, { ticket, submittedTerm, hardState, entrie
 const isReserved = (entries: readonly Entry[]): boolean => entries.every(({ kind }) => kind !== EntryKind.batch)
 
 const mail = ({ options }: Running, { to, message }: EffectOf<'raft.send'>): void => {
-  if (isOn(options.isTracing)) options.log.trace({ to, ...summaryOf(message) }, message.type)
+  if (isOn(options.isTracing)) options.log.trace({ to, message: summaryOf(message) }, message.type)
   if (message.type === 'raft.append' && message.entries.length > 0) options.ports.instruments?.appendSent(message.entries.length)
   options.ports.mail(to, message)
 }
@@ -303,7 +307,7 @@ const changeRole = ({ options, core }: Running, effect: EffectOf<'raft.roleChang
   const { role, term, leader, settled, clockMs, reason } = effect
   options.log.info({ role, term, leader, settled, reason }, 'raft role changed')
   if (settled || role === 'follower') noteLeader(options, effect)
-  options.ports.instruments?.leaderKnown(options.group, leader)
+  options.ports.instruments?.leaderKnown(options.group, leader, term)
   options.ports.shard({
     type: 'raft.roleChanged', role, term, leaderNode: leader === '' ? '' : nodeOf(leader), settled, clockMs, now: core.now,
   })

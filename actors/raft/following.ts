@@ -17,6 +17,7 @@ import { forgetFrom, noteEntry } from './membership.ts'
 import { membershipChanged } from './peers.ts'
 import { knownTermAt, send } from './state.ts'
 import { resetElectionTimer } from './timers.ts'
+import { noteMark } from './upToDate.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import { isAcceptedBy } from './presentation.ts'
 import type { Received } from './presentation.ts'
@@ -31,6 +32,7 @@ export const handleAppend = (core: RaftCore, event: Append): void => {
     return
   }
   hearLeader(core, event.from)
+  noteMark(core, event.commitIndex)
   if (core.following.isInstalling) return
   const { prevIndex, prevTerm, entries } = withoutCommitted(core, event)
   if (termAt(core.log, prevIndex) !== prevTerm) {

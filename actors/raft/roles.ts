@@ -13,6 +13,7 @@ import { EntryKind } from './protocol.ts'
 import { createCampaign, createFollowing, createLeading, wantFlush } from './state.ts'
 import { adoptTerm, followTerm } from './term.ts'
 import { resetElectionTimer } from './timers.ts'
+import { noteMark } from './upToDate.ts'
 import type { RaftEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -68,6 +69,7 @@ export const becomeLeader = (core: RaftCore): void => {
   core.leader = core.self
   core.elections = 0
   core.leading = createLeading(core.now)
+  noteMark(core, core.commitIndex)
   for (const entry of entriesBetween(core.log, core.commitIndex + 1, lastIndexOf(core.log))) core.leading.uncommittedBytes += bytesOf(entry)
   membershipChanged(core)
   core.leading.noopIndex = appendOwn(core, EntryKind.noop, EMPTY)

@@ -19,7 +19,7 @@ import type { BootId, ReplicaId } from '../../topology/ids.ts'
 import type { RecoveredGroup } from '../wal/protocol.ts'
 import type { Allowance } from './allowance.ts'
 import type { RaftLimits } from './limits.ts'
-import type { Log } from './log.ts'
+import type { Log, LogPosition } from './log.ts'
 import type { Membership } from './membership.ts'
 import type { Progress } from './progress.ts'
 import type { Configuration, Index, Presentation, RaftEffect, RaftMessage, RaftRole, Term } from './protocol.ts'
@@ -188,6 +188,8 @@ export interface RaftCore {
   isRestoring: boolean
   /** A later turn goes on with what is committed. */
   isEmitWanted: boolean
+  /** What the first leader of this life said was committed, and its term (upToDate.ts); null before. */
+  mark: LogPosition | null
   snapshot: StoredSnapshot | null
   readonly durability: Durability
   isDiskStalled: boolean
@@ -253,7 +255,7 @@ export const createCore = (input: RaftInput): RaftCore => {
     now: input.now, wallMs: input.wallMs, wallAheadMs: input.wallMs - input.now,
     role: 'follower', term, vote, leader: '',
     log, membership,
-    commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false,
+    commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false, mark: null,
     snapshot, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
     electionTicks: 0,
     electionTimeout: isAlone ? 1 : firstTimeout(input) + firstElectionDelay,

@@ -20,6 +20,7 @@ import { hashState } from './stateHash.ts'
 import type { Cancel, Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/log.ts'
 import type { Recorder } from '../kernel/recorder.ts'
+import type { TraceContext } from '../kernel/trace.ts'
 import type { TickBoard } from '../kernel/tickBoard.ts'
 import type { Configuration, RaftLocalEvent } from '../raft/protocol.ts'
 import type { ReplicaId, ShardId } from '../../topology/ids.ts'
@@ -36,6 +37,8 @@ useBinaryText(createNodeText())
 
 export interface ShardPorts {
   readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
+  /** The span under which the shard works for it, when it is sampled; asked before it is answered. */
+  readonly traceOf?: ((to: Origin, batch: number) => TraceContext | undefined) | undefined
   readonly raft: (event: RaftLocalEvent) => void
   readonly snapshots: SnapshotStore
   /** The membership in force at an applied index. */
@@ -54,7 +57,7 @@ export interface ShardPorts {
 /** What a shard tells of its work, for metrics. Called for every batch: nothing is allocated for it. */
 export interface ShardInstruments {
   /** The times of the batch are those of its effect, in milliseconds of the clock that `now` is of. */
-  readonly answered: (batch: AnsweredBatch, now: number, shard: ShardId) => void
+  readonly answered: (batch: AnsweredBatch, now: number, shard: ShardId, trace?: TraceContext) => void
   /** Committed entries were applied, and what waited for them was answered. */
   readonly applied: (entries: number, tookMs: number) => void
 }
@@ -129,7 +132,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     const header = { group: shard, index, term, configuration: ports.configurationAt(index) }
     cancelSnapshot = ports.snapshots.write(header, effect.chunks, (error, info) => {
       if (error !== null) {
-        log.warn({ index, term, error: error.message }, 'a snapshot could not be written; the log keeps growing until one is')
+        log.warn({ index, term, err: error }, 'a snapshot could not be written; the log keeps growing until one is')
         send({ type: 'shard.snapshotFailed', reason: error.message })
         return
       }
@@ -137,24 +140,25 @@ export const createShard = (options: ShardOptions): ShardActor => {
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
       recorder.record({ actor: name, kind: 'note', event: 'wrote a snapshot', shard, term, bytes: totalBytes, detail: { index } })
       ports.snapshots.prune(shard, { newest: SNAPSHOTS_KEPT, through: index, inUse: ports.snapshotsInUse() }, (pruneError) => {
-        if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
+        if (pruneError !== null) log.warn({ err: pruneError }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         send({ type: 'shard.snapshotWritten', index, term, totalBytes })
       })
     })
   }
 
-  const answered = (batch: AnsweredBatch, now: number): void => {
-    meter.answered(batch.operations, batch.results, now - batch.arrivedAt)
-    ports.instruments?.answered(batch, now, shard)
+  const answer = (effect: Extract<ShardEffect, { type: 'shard.answer' }>): void => {
+    const { to, batch, operations, results } = effect
+    const trace = ports.traceOf?.(to, batch)
+    ports.answer(to, { type: 'shard.reply', shard, batch, results })
+    const now = clock.now()
+    meter.answered(operations, results, now - effect.arrivedAt)
+    ports.instruments?.answered(effect, now, shard, trace)
   }
 
   const perform = (effect: ShardEffect): void => {
     switch (effect.type) {
-      case 'shard.answer':
-        ports.answer(effect.to, { type: 'shard.reply', shard, batch: effect.batch, results: effect.results })
-        answered(effect, clock.now())
-        return
+      case 'shard.answer': answer(effect); return
       case 'raft.propose':
         recorder.record({
           actor: name, kind: 'batch', event: 'proposal', shard, term: core.term, bytes: effect.payload.length,

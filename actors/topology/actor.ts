@@ -94,14 +94,14 @@ export const createTopology = (options: TopologyOptions): TopologyActor => {
     const header = { group, index, term, configuration: ports.configurationAt(index) }
     cancelSnapshot = ports.snapshots.write(header, chunks, (error, info) => {
       if (error !== null) {
-        log.warn({ index, term, error: error.message }, 'a snapshot could not be written; the log keeps growing until one is')
+        log.warn({ index, term, err: error }, 'a snapshot could not be written; the log keeps growing until one is')
         shell.send({ type: 'shard.snapshotFailed', reason: error.message })
         return
       }
       const { totalBytes } = info
       log.info({ index, term, bytes: totalBytes }, 'snapshot written')
       ports.snapshots.prune(group, { newest: SNAPSHOTS_KEPT, through: index, inUse: ports.snapshotsInUse() }, (pruneError) => {
-        if (pruneError !== null) log.warn({ error: pruneError.message }, 'old snapshots could not be removed')
+        if (pruneError !== null) log.warn({ err: pruneError }, 'old snapshots could not be removed')
         ports.raft({ type: 'raft.snapshotStored', index, term, totalBytes })
         shell.send({ type: 'shard.snapshotWritten', index, term, totalBytes })
       })

@@ -21,7 +21,7 @@ export const beginMove = (state: ClusterState, command: CommandOf<'beginMove'>):
   const { group, remove, isPlanned } = command
   if (isPlanned && state.isPaused) return refused(state, 'paused', 'the cluster is paused: resume it first')
   if (!isPlanned && !state.isPaused) {
-    return refused(state, 'notPaused', 'the planner would move it back: pause the cluster first')
+    return refused(state, 'notPaused', 'the planner would move it back: pause the cluster first, and resume it afterwards')
   }
   const placement = placementOf(state, group)
   if (placement === undefined) return refused(state, 'unknownGroup', `there are shards 0 to ${state.shardCount - 1}, and the meta group`)

@@ -47,15 +47,53 @@ export const isWorse = (after: Spread, before: Spread): boolean => {
 
 /** Why the change would take nodes or zones away that replicas need; null when it would not, or would change nothing. */
 export const refuseWorse = (state: ClusterState, lost: readonly NodeId[], wish: Wish): Refused | null => {
+  const worsening = worseningOf(state, lost, wish)
+  if (worsening === null) return null
+  const { after, before, isHeldBack } = worsening
+  if (after.missing > before.missing) return refused(state, 'tooFewNodes', nodesText(after, lost, isHeldBack))
+  return refused(state, 'zonesTooFew', zonesText(worsening))
+}
+
+/** What it takes away all the same when it is forced, for whoever forces it; null when nothing. */
+export const costOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish): string | null => {
+  const worsening = worseningOf(state, lost, wish)
+  if (worsening === null) return null
+  const { after, before, isHeldBack } = worsening
+  if (after.missing <= before.missing) return sharedText(worsening)
+  const [copies, were] = [after, before].map(({ wanted, missing }) => wanted - missing) as [number, number]
+  const first = isHeldBack ? `it keeps its replicas until ${namesText(lost)}, now lost, comes back; if that is drained, too, ` : ''
+  return `${first}every shard has ${copies} of ${after.wanted} replicas, and goes on after ${comparedText(copies, were)}`
+}
+
+interface Worsening {
+  readonly before: Spread
+  readonly after: Spread
+  /** The zones that are left, by name. */
+  readonly names: readonly string[]
+  /** Its replicas wait for nodes that are lost. */
+  readonly isHeldBack: boolean
+}
+
+const worseningOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish): Worsening | null => {
   const { state: then, outcome } = apply(state, { ...wish, expectedEpoch: state.epoch, at: 0, by: '', request: '' })
   if (outcome.kind !== 'applied') return null
   const before = spreadOf(state, lost)
   const after = spreadOf(then, lost)
   if (!isWorse(after, before)) return null
-  if (after.missing > before.missing) {
-    return refused(state, 'tooFewNodes', nodesText(after, lost, wish.kind === 'drainNode' && isAnyAwaited(then, lost)))
-  }
-  return refused(state, 'zonesTooFew', zonesText({ after, before, names: zoneNames(usableNodes(then, lost)) }))
+  const isHeldBack = wish.kind === 'drainNode' && isAnyAwaited(then, lost)
+  return { before, after, names: zoneNames(usableNodes(then, lost)), isHeldBack }
+}
+
+const comparedText = (copies: number, were: number): string => {
+  const [now, before] = [copies, were].map(failuresText) as [string, string]
+  return now === before ? `${now}, as before` : `${now}, not ${before}`
+}
+
+/** How many of so many replicas may fail while a majority is left. */
+const failuresText = (copies: number): string => {
+  const failures = Math.max(0, Math.floor((copies - 1) / 2))
+  if (failures === 0) return 'no failure'
+  return failures === 1 ? '1 failure' : `${failures} failures`
 }
 
 const usableNodes = (state: ClusterState, lost: readonly NodeId[]): ClusterNode[] =>
@@ -74,18 +112,21 @@ const nodesText = ({ wanted, missing }: Spread, lost: readonly NodeId[], isHeldB
     + `add a node first, or lower the replication factor, or ${forced} ${wanted - missing} of ${wanted} replicas`
 }
 
-interface Zones {
-  readonly after: Spread
-  readonly before: Spread
-  readonly names: readonly string[]
+const sharedText = ({ after: { wanted, missing, crowd }, names }: Worsening): string => {
+  const copies = wanted - missing
+  return `${crowd} of the ${copies} replicas of a shard share one of ${names.length} zones (${namesText(names)}), whose failure `
+    + majorityText(copies, crowd)
 }
 
-const zonesText = ({ after: { wanted, missing, crowd }, before, names }: Zones): string => {
+const majorityText = (copies: number, crowd: number): string =>
+  ((copies - crowd) * 2 > copies ? 'leaves a majority of them' : 'takes the majority of them')
+
+const zonesText = ({ after: { wanted, missing, crowd }, before, names }: Worsening): string => {
   const copies = wanted - missing
-  const cost = (copies - crowd) * 2 > copies ? 'leaves a majority of them' : 'takes the majority of them'
   const today = before.crowd === 1 ? 'each can be in a zone of its own' : `no more than ${before.crowd} have to share one`
   return `the ${copies} replicas of a shard would have ${names.length} zones to be in (${namesText(names)}), and ${crowd} of them `
-    + `would share one, whose failure ${cost}; as it is, ${today}: add a node in another zone first, or ask for fewer replicas, or force it`
+    + `would share one, whose failure ${majorityText(copies, crowd)}; as it is, ${today}: add a node in another zone first, or `
+    + 'ask for fewer replicas, or force it'
 }
 
 /** A node without a zone is a zone of its own. */

@@ -10,10 +10,10 @@ import { silentRecorder } from '../kernel/recorder.ts'
 import type { Recorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
 import { crc32 } from '../../storage/crc.ts'
-import type { FileError, FileSystem } from '../../storage/fileSystem.ts'
+import type { FileError, FileSystem, WriteFailure } from '../../storage/fileSystem.ts'
 import { GROUP_HEADER_BYTES } from '../../storage/group.ts'
 import { createLogFiles } from '../../storage/logFiles.ts'
-import type { LogFiles, WriteFailure } from '../../storage/logFiles.ts'
+import type { LogFiles } from '../../storage/logFiles.ts'
 import { recordBytes } from '../../storage/record.ts'
 import { BLOCK_BYTES, SEGMENT_DATA_OFFSET, segmentLevelAt } from '../../storage/segment.ts'
 import { walConfigDefaults } from './config.ts'
@@ -87,7 +87,7 @@ export const createWal = (options: WalOptions): Wal => {
       isEnding: () => isStopped || core.isClosing,
       onGroupWritten: options.onGroupWritten,
     }),
-    onState: (state) => log.trace({ actor: 'wal', state }, 'log state'),
+    onState: (state) => log.trace({ state }, 'log state'),
     recording: { recorder, actor: 'wal' },
   })
   const flush = (): void => report({ type: 'wal.flush' })
@@ -165,7 +165,7 @@ const openLog = (ports: Ports, isFirstTime = true): void => {
   const { files, clock, log, report, spaceRetryMs, isEnding } = ports
   files.open(() => report({ type: 'wal.scanned' }), (error, recovery) => {
     if (error !== null && isDiskFull(error)) {
-      if (isFirstTime) log.warn({ actor: 'wal', err: error }, 'the disk is full: the log is opened when it has room')
+      if (isFirstTime) log.warn({ err: error }, 'the disk is full: the log is opened when it has room')
       files.close(() => clock.after(spaceRetryMs, () => (isEnding() ? report(failed('recovery', error)) : openLog(ports, false))))
     } else if (error !== null || recovery === undefined) report(failed('recovery', error))
     else if (recovery.isNewer) {
@@ -229,8 +229,8 @@ const unread = (error: FileError): WalInput => {
 const logNotice = (log: Logger, notice: WalNotice): void => {
   if (notice.type === 'wal.recovered') logRecovery(log, notice.report)
   else if (notice.type === 'wal.spaceChanged') {
-    log.warn({ actor: 'wal', full: notice.full }, notice.full ? 'the disk is full: new writes are refused' : 'the disk has room again')
-  } else if (notice.type === 'wal.failed') log.error({ actor: 'wal' }, notice.reason)
+    log.warn({ full: notice.full }, notice.full ? 'the disk is full: new writes are refused' : 'the disk has room again')
+  } else if (notice.type === 'wal.failed') log.error({}, notice.reason)
 }
 
 const recordNotice = (recorder: Recorder, notice: WalNotice): void => {
@@ -245,6 +245,6 @@ const recordNotice = (recorder: Recorder, notice: WalNotice): void => {
 }
 
 const logRecovery = (log: Logger, report: RecoveryReport): void => {
-  for (const finding of report.findings) log.warn({ actor: 'wal' }, finding)
-  log.info({ actor: 'wal', groups: report.groups.size, tornBytes: report.tornBytes }, 'log recovered')
+  for (const finding of report.findings) log.warn({}, finding)
+  log.info({ groups: report.groups.size, tornBytes: report.tornBytes }, 'log recovered')
 }

@@ -20,7 +20,7 @@ export interface Driver {
 }
 
 /** As whom to enter the broker, and under which inbox to hear answers there. */
-export type DriverLogin = Pick<NatsOptions, 'user' | 'pass' | 'token' | 'inboxPrefix'>
+export type DriverLogin = Pick<NatsOptions, 'user' | 'pass' | 'token' | 'creds' | 'nkeySeed' | 'tls' | 'inboxPrefix'>
 
 export interface DriverTarget {
   readonly servers: readonly string[]

@@ -21,6 +21,7 @@ import { createAdmin } from '../targets/admin.ts'
 import { openFourthNode } from '../targets/fourthNode.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { fill, warm } from '../turns.ts'
+import { endWith, flawsOf } from '../verdict.ts'
 import { movedKeys, summaryOf, tableOf, verdictsOf } from './elasticReport.ts'
 import type { Command } from 'commander'
 import type { DriverFlags, RunFlags, WorkloadFlags } from '../flags.ts'
@@ -68,6 +69,8 @@ const askElastic = (flags: ElasticFlags): Promise<void> => withOwnProduct(flags,
   const summary = summaryOf(rounds)
   const bars = verdictsOf(summary)
   await printResult(flags.json === true, { rate, keys, summary, bars, runs: rounds }, [tableOf(summary), ...bars].join('\n'))
+  endWith(flawsOf(rounds.flatMap((round, i) => (['quiet', 'join', 'drain'] as const).map((phase) =>
+    ({ what: `run ${i + 1}, ${phase}`, done: round[phase].load.done, failed: round[phase].load.failed })))))
 })
 
 interface Ground {

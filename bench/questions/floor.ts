@@ -11,7 +11,8 @@ import { startProduct } from '../targets/product.ts'
 import { withTargets } from '../targets/use.ts'
 import { getMix } from './get.ts'
 import { putMix } from './put.ts'
-import { measureMixes } from './throughput.ts'
+import { endWith } from '../verdict.ts'
+import { flawsOfRows, measureMixes } from './throughput.ts'
 import type { Command } from 'commander'
 import type { DriverFlags, RunFlags, WorkloadFlags } from '../flags.ts'
 import type { Row } from '../report.ts'
@@ -42,6 +43,7 @@ const askFloor = (flags: FloorFlags): Promise<void> =>
     const rows = await measureMixes(targets, mixes, flags)
     const bars = rows.flatMap(verdict)
     await printResult(flags.json === true, { rows, bars }, [throughputTable(rows), ...bars].join('\n'))
+    endWith(flawsOfRows(rows))
   })
 
 const verdict = ({ op, inFlight, ratio }: Row): readonly string[] => {

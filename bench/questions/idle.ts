@@ -12,21 +12,28 @@ import { NODES_MAX, flag, wholeNumber } from '../../cli/flags.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { collectReports } from '../../cli/status/collect.ts'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
-import { withDriverFlag, withRunFlags } from '../flags.ts'
+import { withLengthFlags, withRunsFlag } from '../flags.ts'
 import { median } from '../load/measurement.ts'
 import { formatTable, printResult } from '../report.ts'
-import { mebibytes, sampleProcess } from '../sampling.ts'
+import { mebibytes, sampleServer } from '../sampling.ts'
+import { commitOf } from '../targets/checkout.ts'
 import { startOtherProduct, startProduct } from '../targets/product.ts'
 import { withTargets } from '../targets/use.ts'
 import type { Command } from 'commander'
-import type { DriverFlags, RunFlags } from '../flags.ts'
+import type { LengthFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
 
-interface IdleFlags extends RunFlags, DriverFlags {
+interface IdleFlags extends LengthFlags {
+  readonly runs: number
   readonly nodes: number
   readonly shards: number
   readonly against?: string
 }
+
+/** How it would be asked, if anybody did. */
+const UNASKED = 'sdk'
+/** The launcher's name of what is no node. */
+const BROKER = 'nats-server'
 
 interface IdleRow {
   readonly target: string
@@ -44,20 +51,21 @@ export const addIdle = (program: Command): void => {
     .addOption(flag('--nodes <count>', 'node processes').argParser(wholeNumber(1, NODES_MAX)).default(3))
     .addOption(flag('--shards <count>', 'shards, of three replicas each').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
     .addOption(flag('--against <directory>', 'watch in turns with the build of another checkout'))
-  withDriverFlag(withRunFlags(command, { runs: 1, seconds: 30 })).action(askIdle)
+  withLengthFlags(withRunsFlag(command, 1), 30).action(askIdle)
 }
 
 const askIdle = (flags: IdleFlags): Promise<void> => {
-  const { against, driver, nodes, shards, seconds } = flags
-  const own = (): Promise<ProductTarget> => startProduct(driver, { nodes, shards })
-  const starts = against === undefined ? [own] : [() => startOtherProduct(against, driver, { nodes, shards }), own]
+  const { against, nodes, shards, seconds } = flags
+  const own = (): Promise<ProductTarget> => startProduct(UNASKED, { nodes, shards })
+  const starts = against === undefined ? [own] : [() => startOtherProduct(against, UNASKED, { nodes, shards }), own]
   return withTargets(starts, async (targets) => {
     // What starting left to do is not idleness, and a leader is quiet only after a while.
     await pause(seconds * 1_000)
     const rounds: IdleRow[][] = []
     for (let run = 0; run < flags.runs; run += 1) for (const target of targets) rounds.push(await watch(target, seconds))
     const rows = middleOf(rounds.flat())
-    await printResult(flags.json === true, { nodes, shards, rows }, tableOf(rows))
+    const builds = against === undefined ? {} : { against: { directory: against, commit: await commitOf(against) } }
+    await printResult(flags.json === true, { ...builds, nodes, shards, rows }, tableOf(rows))
   })
 }
 
@@ -96,8 +104,9 @@ const look = async ({ at, pids }: ProductTarget): Promise<ReadonlyMap<string, Si
     const reports = await collectReports({ bus, clock: createSystemClock(), prefix: at.prefix, inbox: `_INBOX.bench.${process.pid}` })
     const sights = new Map<string, Sight>()
     for (const [name, pid] of Object.entries(pids)) {
-      const sample = await sampleProcess(pid)
+      const sample = await sampleServer(name, pid)
       const counters = reports.find(({ node }) => node.id === name)?.node.counters
+      if (counters === undefined && name !== BROKER) throw new Error(`${name} does not say what it sent: it has not answered on kv.status`)
       if (sample === null) continue
       const { cpuMs, rssBytes } = sample
       sights.set(name, { cpuMs, rssBytes, messages: counters?.['messagesSent'], frames: counters?.['framesSent'] })

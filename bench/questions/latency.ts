@@ -8,7 +8,8 @@ import { wholeNumbers, withRunFlags, withTargetFlags, withWorkloadFlags } from '
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
 import { productOf, withTargets } from '../targets/use.ts'
-import { fill, measureInTurns } from '../turns.ts'
+import { fill, measureInTurns, warm } from '../turns.ts'
+import { askedOf, endWith, flawsOf } from '../verdict.ts'
 import { getMix } from './get.ts'
 import { putMix } from './put.ts'
 import type { Command } from 'commander'
@@ -49,11 +50,13 @@ const askLatency = (flags: LatencyFlags): Promise<void> => withTargets([productO
     for (const mix of [putMix, getMix]) rows.push(...await measureMix(target, mix, flags))
   }
   await printResult(flags.json === true, { rows }, tableOf(rows))
+  endWith(flawsOf(rows.flatMap((row) => askedOf(`${row.op} at ${row.sharePercent} %`, [row]))))
 })
 
 const measureMix = async (target: Target, { op, readShare }: Mix, flags: LatencyFlags): Promise<readonly LatencyRow[]> => {
   const { warmUpMs, runs, seconds, keys, distribution, valueBytes } = flags
   const workload = { keys, distribution, valueBytes, readShare }
+  await warm(target, workload, flags.warmServersSeconds)
   const peak = flags.peak ?? await measurePeak(target, { workload, seconds: Math.min(seconds, 5), warmUpMs })
   const rows: LatencyRow[] = []
   for (const sharePercent of flags.shares) {

@@ -4,13 +4,13 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
+import { withDriverFlag, withKeysFlags, withLengthFlags } from '../flags.ts'
 import { formatTable, printResult } from '../report.ts'
-import { mebibytes, sampleProcess } from '../sampling.ts'
+import { mebibytes, sampleServer } from '../sampling.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
 import type { Command } from 'commander'
-import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
+import type { DriverFlags, KeysFlags, LengthFlags } from '../flags.ts'
 import type { Target } from '../targets/port.ts'
 
 interface MemoryRow {
@@ -25,23 +25,19 @@ const MILLION = 1_000_000
 
 export const addMemory = (program: Command): void => {
   const command = program.command('memory').description('RSS and CPU of idle nodes, RSS with a million keys')
-  const keys = withWorkloadFlags(command).options.find(({ long }) => long === '--keys')
-  keys?.default(MILLION)
-  // The help reads the option; the value was taken when the option was added.
-  command.setOptionValueWithSource('keys', MILLION, 'default')
-  withDriverFlag(withRunFlags(command, { runs: 1, seconds: 20 })).action(askMemory)
+  withDriverFlag(withLengthFlags(withKeysFlags(command, MILLION), 20)).action(askMemory)
 }
 
-const askMemory = (flags: RunFlags & WorkloadFlags & DriverFlags): Promise<void> => withOwnProduct(flags, async (target) => {
+const askMemory = (flags: LengthFlags & KeysFlags & DriverFlags): Promise<void> => withOwnProduct(flags, async (target) => {
   const idle = await watchIdle(target, flags.seconds * 1_000)
   process.stderr.write(`writing ${flags.keys} keys\n`)
-  await fill(target, { ...flags, readShare: 0 })
+  await fill(target, { ...flags, distribution: 'uniform', readShare: 0 })
   // Snapshots and compaction that the writes have set off come to their end.
   await pause(flags.seconds * 1_000)
   const rows: MemoryRow[] = []
   for (const [name, pid] of Object.entries(target.pids)) {
     const { rssBytes = 0, cpuPercent = 0 } = idle.get(name) ?? {}
-    const filledRssBytes = (await sampleProcess(pid))?.rssBytes ?? 0
+    const filledRssBytes = (await sampleServer(name, pid))?.rssBytes ?? 0
     rows.push({
       process: name, idleRssBytes: rssBytes, idleCpuPercent: cpuPercent, filledRssBytes,
       bytesPerKey: Math.max(0, filledRssBytes - rssBytes) / flags.keys,
@@ -56,11 +52,11 @@ const watchIdle = async (
   // What starting left to do is not idleness.
   await pause(ms)
   const processes = Object.entries(target.pids)
-  const before = await Promise.all(processes.map(async ([name, pid]) => ({ name, pid, sample: await sampleProcess(pid) })))
+  const before = await Promise.all(processes.map(async ([name, pid]) => ({ name, pid, sample: await sampleServer(name, pid) })))
   await pause(ms)
   const idle = new Map<string, { readonly rssBytes: number; readonly cpuPercent: number }>()
   for (const { name, pid, sample } of before) {
-    const after = await sampleProcess(pid)
+    const after = await sampleServer(name, pid)
     if (sample === null || after === null) continue
     idle.set(name, { rssBytes: after.rssBytes, cpuPercent: (after.cpuMs - sample.cpuMs) / ms * 100 })
   }

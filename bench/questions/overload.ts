@@ -11,20 +11,21 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { flag, wholeNumber } from '../../cli/flags.ts'
 import { runFloodClient } from '../clientTask.ts'
-import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
+import { withDriverFlag, withLoadFlags, withWorkloadFlags } from '../flags.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { awaitLeaders } from '../drivers/leaders.ts'
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
-import { mebibytes, sampleProcess } from '../sampling.ts'
+import { mebibytes, sampleServer } from '../sampling.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
+import { endWith, flawsOf } from '../verdict.ts'
 import type { Command } from 'commander'
-import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
+import type { DriverFlags, LoadFlags, WorkloadFlags } from '../flags.ts'
 import type { FloodFigures } from '../load/flood.ts'
 import type { ProductTarget, Target } from '../targets/port.ts'
 
-interface OverloadFlags extends RunFlags, WorkloadFlags, DriverFlags {
+interface OverloadFlags extends LoadFlags, WorkloadFlags, DriverFlags {
   readonly times: number
   readonly peak?: number
 }
@@ -52,7 +53,7 @@ const GROWTH_BYTES_BAR = 256 * 2 ** 20
 
 export const addOverload = (program: Command): void => {
   const command = program.command('overload').description('ten times the peak: goodput, refusals, memory')
-  withDriverFlag(withWorkloadFlags(withRunFlags(command, { runs: 1, seconds: 10 })))
+  withDriverFlag(withWorkloadFlags(withLoadFlags(command, 10)))
     .addOption(flag('--times <count>', 'how many times the peak').argParser(wholeNumber(1, 1_000)).default(10))
     .addOption(flag('--peak <count>', 'operations a second; default: measured first').argParser(wholeNumber(1, 10_000_000)))
     .action(askOverload)
@@ -84,6 +85,8 @@ const askOverload = (flags: OverloadFlags): Promise<void> => withOwnProduct(flag
   bus.close()
   const rows = floods.map((figures, i) => rowOf(figures, ((peaks[i] ?? 0) + (peaks[i + 1] ?? 0)) / 2))
   await printResult(flags.json === true, { peaks, electionsAtPeak, rows }, tableOf(rows, { peaks, electionsAtPeak }))
+  // What was neither done nor refused has a bar of its own here.
+  endWith(flawsOf(rows.map(({ client, done }) => ({ what: `a client that ${client}`, done, failed: 0 }))))
 })
 
 type Flooded = Omit<OverloadRow, 'goodputShare' | 'peak' | 'otherShare' | 'elections'>
@@ -105,6 +108,7 @@ const flood = async (
     loop: { kind: 'flood', perSecond, durationMs: seconds * 1_000, warmUpMs, isObeying },
   })
   const most = watch.stop()
+  await memoryOf(target)
   const [name = ''] = Object.keys(before).toSorted((a, b) => grown(before, most, b) - grown(before, most, a))
   return {
     client: isObeying ? 'obeys' : 'does not obey', seconds, ...figures,
@@ -118,7 +122,7 @@ const grown = (before: Memory, after: Memory, name: string): number => (after[na
 
 const memoryOf = async (target: Target): Promise<Memory> => {
   const memory: Memory = {}
-  for (const [name, pid] of Object.entries(target.pids)) memory[name] = (await sampleProcess(pid))?.rssBytes ?? 0
+  for (const [name, pid] of Object.entries(target.pids)) memory[name] = (await sampleServer(name, pid))?.rssBytes ?? 0
   return memory
 }
 
@@ -128,6 +132,7 @@ const watchMemory = (target: Target): { readonly stop: () => Memory } => {
   const timer = setInterval(() => {
     memoryOf(target).then((now) => {
       for (const [name, bytes] of Object.entries(now)) most[name] = Math.max(most[name] ?? 0, bytes)
+      // That a process has ended is said by the next sample that is waited for.
     }).catch(() => clearInterval(timer))
   }, SAMPLE_EVERY_MS)
   return {

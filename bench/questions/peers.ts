@@ -3,8 +3,7 @@
  * client in one process. The table says what each promises, since a figure without its promise compares nothing.
  */
 
-import { withDriverFlag, withInFlightFlag, withRunFlags } from '../flags.ts'
-import { wholeNumber, flag } from '../../cli/flags.ts'
+import { withDriverFlag, withInFlightFlag, withKeysFlags, withRunFlags } from '../flags.ts'
 import { formatTable, printResult, throughputTable } from '../report.ts'
 import { buildPeerPrograms, etcdVersion } from '../targets/peerPrograms.ts'
 import { startEtcd, startJetStream } from '../targets/peers.ts'
@@ -12,12 +11,13 @@ import { startProduct } from '../targets/product.ts'
 import { withTargets } from '../targets/use.ts'
 import { getMix } from './get.ts'
 import { putMix } from './put.ts'
-import { measureMixes } from './throughput.ts'
+import { endWith } from '../verdict.ts'
+import { flawsOfRows, measureMixes } from './throughput.ts'
 import type { Command } from 'commander'
-import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
+import type { RunFlags, DriverFlags, KeysFlags } from '../flags.ts'
 import type { Row } from '../report.ts'
 
-interface PeersFlags extends RunFlags, Pick<WorkloadFlags, 'keys' | 'valueBytes'>, DriverFlags {
+interface PeersFlags extends RunFlags, KeysFlags, DriverFlags {
   readonly inflight: readonly number[]
 }
 
@@ -35,10 +35,7 @@ const BARS: Readonly<Record<string, number>> = { put: 1.8, get: 3 }
 
 export const addPeers = (program: Command): void => {
   const command = program.command('peers').description('ShardKV, etcd and JetStream KV in turns (needs Go)')
-  withDriverFlag(withRunFlags(withInFlightFlag(command, [1, BAR_IN_FLIGHT, 256]), { runs: 3, seconds: 3 }))
-    .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, 10_000_000)).default(100_000))
-    .addOption(flag('--value-bytes <count>', 'size of a value').argParser(wholeNumber(0, 524_288)).default(128))
-    .action(askPeers)
+  withDriverFlag(withKeysFlags(withRunFlags(withInFlightFlag(command, [1, BAR_IN_FLIGHT, 256]), { runs: 3, seconds: 3 }))).action(askPeers)
 }
 
 const askPeers = async (flags: PeersFlags): Promise<void> => {
@@ -56,6 +53,7 @@ const askPeers = async (flags: PeersFlags): Promise<void> => {
       formatTable(['target', 'an acknowledged write is', 'a read is'], PROMISES), ...bars,
     ]
     await printResult(flags.json === true, { etcd, rows, bars }, text.join('\n'))
+    endWith(flawsOfRows(rows))
   })
 }
 

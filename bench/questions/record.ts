@@ -8,7 +8,10 @@
 
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { createNodeRecorder } from '../../observe/recorder/recorder.ts'
+import { withJsonFlag } from '../flags.ts'
+import { printResult } from '../report.ts'
 import type { Command } from 'commander'
+import type { PrintFlags } from '../flags.ts'
 import type { NodeRecorder } from '../../observe/recorder/recorder.ts'
 
 const ROUNDS = 7
@@ -16,7 +19,7 @@ const RECORDS = 300_000
 const NANOS_PER_MICRO = 1_000
 
 export const addRecord = (program: Command): void => {
-  program.command('record').description('the cost of the recorder, in nanoseconds').action(() => {
+  withJsonFlag(program.command('record').description('the cost of the recorder, in nanoseconds')).action(async (flags: PrintFlags) => {
     const recorder = createNodeRecorder({ node: 'n1', clock: createSystemClock() })
     const before = heapBytes()
     const lines = [
@@ -28,10 +31,11 @@ export const addRecord = (program: Command): void => {
     const stop = recorder.listen(() => {})
     const watched = nanosOf(() => propose(recorder))
     stop()
-    for (const [what, nanos] of [...lines, ['a record, somebody watches', watched] as const]) {
-      process.stdout.write(`${what.padEnd(40)} ${nanos.toFixed(0).padStart(6)} ns\n`)
-    }
-    process.stdout.write(`a full ring: ${bytes} bytes by its own reckoning, ${measured} of the heap\n`)
+    const rows = [...lines, ['a record, somebody watches', watched] as const]
+    await printResult(flags.json === true, { nanos: Object.fromEntries(rows), ring: { bytes, heapBytes: measured } }, [
+      ...rows.map(([what, nanos]) => `${what.padEnd(40)} ${nanos.toFixed(0).padStart(6)} ns`),
+      `a full ring: ${bytes} bytes by its own reckoning, ${measured} of the heap`,
+    ].join('\n'))
   })
 }
 

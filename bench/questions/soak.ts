@@ -6,18 +6,19 @@
 
 import { join } from 'node:path'
 import { flag, wholeNumber } from '../../cli/flags.ts'
-import { withRunFlags, withDriverFlag, withWorkloadFlags } from '../flags.ts'
+import { withDriverFlag, withLoadFlags, withWorkloadFlags } from '../flags.ts'
 import { median } from '../load/measurement.ts'
 import { measurePeak } from '../peak.ts'
 import { formatTable, printResult } from '../report.ts'
 import { directoryBytes, mebibytes, sampleProcess } from '../sampling.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
+import { endWith, flawsOf } from '../verdict.ts'
 import type { Command } from 'commander'
-import type { RunFlags, DriverFlags, WorkloadFlags } from '../flags.ts'
+import type { DriverFlags, LoadFlags, WorkloadFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
 
-interface SoakFlags extends RunFlags, WorkloadFlags, DriverFlags {
+interface SoakFlags extends LoadFlags, WorkloadFlags, DriverFlags {
   readonly minutes: number
   readonly everySeconds: number
 }
@@ -36,7 +37,7 @@ const IN_FLIGHT_MAX = 16_000
 
 export const addSoak = (program: Command): void => {
   const command = program.command('soak').description('half of the peak for long: memory, file descriptors and log size')
-  withDriverFlag(withWorkloadFlags(withRunFlags(command, { runs: 1, seconds: 5 })))
+  withDriverFlag(withWorkloadFlags(withLoadFlags(command, 5)))
     .addOption(flag('--minutes <count>', 'how long').argParser(wholeNumber(1, 10_000)).default(60))
     .addOption(flag('--every-seconds <count>', 'time between samples').argParser(wholeNumber(1, 3_600)).default(30))
     .action(askSoak)
@@ -58,6 +59,7 @@ const askSoak = (flags: SoakFlags): Promise<void> => withOwnProduct(flags, async
       + `p50 ${load.p50Ms.toFixed(2)} ms, p99 ${load.p99Ms.toFixed(2)} ms`,
   ]
   await printResult(flags.json === true, { perSecond, load, samples }, lines.join('\n'))
+  endWith(flawsOf([{ what: `${minutes} minutes`, done: load.done, failed: load.failed }]))
 })
 
 /** Samples all processes at once, again and again until stopped. */

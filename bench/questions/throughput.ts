@@ -1,11 +1,13 @@
 /** How many operations a second, and how long does one take, with so many in flight? The question behind put, get, mixed and raw. */
 
 import { flag } from '../../cli/flags.ts'
-import { withInFlightFlag, withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
+import { withInFlightFlag, withPlaceFlags, withRunFlags, withTargetFlags, withWorkloadFlags } from '../flags.ts'
 import { printResult, throughputTable } from '../report.ts'
 import { startOtherProduct } from '../targets/product.ts'
 import { productOf, withTargets } from '../targets/use.ts'
 import { fill, measureInTurns, warm } from '../turns.ts'
+import { commitOf } from '../targets/checkout.ts'
+import { askedOf, endWith, flawsOf } from '../verdict.ts'
 import type { Command } from 'commander'
 import type { RunFlags, TargetFlags, WorkloadFlags } from '../flags.ts'
 import type { DriverName } from '../drivers/port.ts'
@@ -31,8 +33,11 @@ export const addThroughput = (program: Command, { name, description, mixes, driv
   /** How the client asks, when the question leaves no choice. */
   readonly driver?: DriverName
 }): void => {
-  const command = program.command(name).description(description)
-  withTargetFlags(withWorkloadFlags(withRunFlags(withInFlightFlag(command, DEPTHS), { runs: 3, seconds: 3 })))
+  const command = withWorkloadFlags(withRunFlags(withInFlightFlag(program.command(name).description(description), DEPTHS), {
+    runs: 3, seconds: 3,
+  }))
+  const placed = driver === undefined ? withTargetFlags(command) : withPlaceFlags(command)
+  placed
     .addOption(flag('--against <directory>', 'measure in turns with the build of another checkout, and print the ratio'))
     .action((flags: ThroughputFlags) => askThroughput(driver === undefined ? flags : { ...flags, driver }, mixes))
 }
@@ -43,9 +48,15 @@ const askThroughput = (flags: ThroughputFlags, mixes: readonly Mix[]): Promise<v
   const starts = against === undefined ? [productOf(flags)] : [() => startOtherProduct(against, driver), productOf(flags)]
   return withTargets(starts, async (targets) => {
     const rows = await measureMixes(targets, mixes, flags)
-    await printResult(flags.json === true, { rows }, throughputTable(rows))
+    const builds = against === undefined ? {} : { against: { directory: against, commit: await commitOf(against) } }
+    await printResult(flags.json === true, { ...builds, rows }, throughputTable(rows))
+    endWith(flawsOfRows(rows))
   })
 }
+
+/** A figure of operations that failed is none. */
+export const flawsOfRows = (rows: readonly Row[]): readonly string[] =>
+  flawsOf(rows.flatMap((row) => askedOf(`${row.op} at ${row.inFlight}`, [row])))
 
 /** Every mix at every depth, all targets in turns. */
 export const measureMixes = async (

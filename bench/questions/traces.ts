@@ -25,10 +25,12 @@ import { createChildGroup } from '../targets/children.ts'
 import { freePorts } from '../targets/freePorts.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { runOnce, warm } from '../turns.ts'
+import { endWith, flawsOf } from '../verdict.ts'
 import type { Command } from 'commander'
 import type { ProcessTracing } from '../../observe/tracing/openTracing.ts'
 import type { DriverFlags, RunFlags, WorkloadFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
+import type { Asked } from '../verdict.ts'
 
 interface TracesFlags extends RunFlags, WorkloadFlags, DriverFlags {
   readonly inflight: readonly number[]
@@ -65,6 +67,8 @@ interface TracesRow {
   readonly offNanos: number
   readonly someNanos: number
   readonly spansEach: number
+  /** Of the cluster's PUTs. */
+  readonly asked: readonly Asked[]
 }
 
 const askTraces = (flags: TracesFlags): Promise<void> => withOwnProduct(flags, async (target) => {
@@ -85,15 +89,16 @@ const askTraces = (flags: TracesFlags): Promise<void> => withOwnProduct(flags, a
       return [inFlight, putMicros.toFixed(1), ...costs, spansEach.toFixed(1)]
     }),
   ))
+  endWith(flawsOf(rows.flatMap(({ asked }) => asked)))
 })
 
-interface Asked {
+interface TracesInput {
   readonly flags: TracesFlags
   readonly inFlight: number
   readonly url: string
 }
 
-const rowOf = async (target: ProductTarget, { flags, inFlight, url }: Asked): Promise<TracesRow> => {
+const rowOf = async (target: ProductTarget, { flags, inFlight, url }: TracesInput): Promise<TracesRow> => {
   const { keys, distribution, valueBytes, seconds, warmUpMs, runs } = flags
   const operations = shared.get(inFlight)
   if (operations === undefined) throw new Error(`--inflight is of ${[...shared.keys()].join(', ')}`)
@@ -104,14 +109,16 @@ const rowOf = async (target: ProductTarget, { flags, inFlight, url }: Asked): Pr
     await some.nanos()
   }
   const rounds = []
+  const asked: Asked[] = []
   for (let seed = 1; seed <= runs; seed += 1) {
     const workload = { keys, distribution, valueBytes, readShare: 0, seed }
     const run = await runOnce(target, workload, { kind: 'closed', inFlight, warmUpMs, durationMs: seconds * 1_000 })
+    asked.push({ what: `PUT at ${inFlight}, run ${seed}`, done: run.done, failed: run.failed })
     rounds.push({ putMicros: run.serverCpuUs, offNanos: await off.nanos(), someNanos: await some.nanos() })
   }
   await off.close()
   return {
-    inFlight, spansEach: await some.close(), putMicros: median(rounds.map(({ putMicros }) => putMicros)),
+    inFlight, asked, spansEach: await some.close(), putMicros: median(rounds.map(({ putMicros }) => putMicros)),
     offNanos: median(rounds.map(({ offNanos }) => offNanos)), someNanos: median(rounds.map(({ someNanos }) => someNanos)),
   }
 }
@@ -134,7 +141,10 @@ interface Traced {
 const openTraced = async ({ operations, total, ratio, url }: Setting): Promise<Traced> => {
   const clock = createSystemClock()
   const open = (node: string): Promise<ProcessTracing> => openTracing({
-    settings: { otlp: url === null ? null : { url, protocol: 'http/protobuf' }, ratio, perSecondMax: Number.MAX_SAFE_INTEGER },
+    settings: {
+      otlp: url === null ? null : { url, protocol: 'http/protobuf' }, isAsked: true,
+      ratio, ratioAlone: ratio, perSecondMax: Number.MAX_SAFE_INTEGER,
+    },
     node, version: '0', env: {}, clock, log: silentLogger, load: loadInstalled, random: Math.random, ids: createRandomIds(),
   })
   const nodes = await Promise.all(['n1', 'n2', 'n3'].map(open))
@@ -158,8 +168,8 @@ const openTraced = async ({ operations, total, ratio, url }: Setting): Promise<T
       return await cpuOf(put, round) - without
     },
     close: async () => {
-      const { exported, dropped, failed, sampled } = sum(nodes)
-      if (dropped + failed > 0) throw new Error(`${dropped} spans were dropped and ${failed} not taken: the figure would be too good`)
+      const { exported, lost, sampled } = sum(nodes)
+      if (lost > 0) throw new Error(`${lost} spans were dropped or not taken: the figure would be too good`)
       await Promise.all(nodes.map((node) => node.close()))
       return exported / Math.max(1, sampled)
     },
@@ -167,9 +177,9 @@ const openTraced = async ({ operations, total, ratio, url }: Setting): Promise<T
 }
 
 const sum = (nodes: readonly ProcessTracing[]) => nodes.map((node) => node.counts()).reduce((all, one) => ({
-  exported: all.exported + one.exported, dropped: all.dropped + one.dropped, failed: all.failed + one.failed,
-  sampled: all.sampled + one.sampled,
-}), { exported: 0, dropped: 0, failed: 0, sampled: 0 })
+  exported: all.exported + one.exported, sampled: all.sampled + one.sampled,
+  lost: all.lost + one.failed + Object.values(one.dropped).reduce((total, count) => total + count, 0),
+}), { exported: 0, sampled: 0, lost: 0 })
 
 interface Round extends Pick<Setting, 'operations' | 'total'> {
   /** Resolves when all spans have left. */

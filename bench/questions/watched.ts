@@ -15,6 +15,7 @@ import { watchAsPage } from '../pageWatcher.ts'
 import { formatTable, printResult } from '../report.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { runOnce, warm } from '../turns.ts'
+import { endWith, flawsOf } from '../verdict.ts'
 import type { Command } from 'commander'
 import type { DriverFlags, RunFlags, WorkloadFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
@@ -69,6 +70,10 @@ const askWatched = (flags: WatchedFlags): Promise<void> => withOwnProduct(flags,
       median(pairs.map(({ recordsPerSecond }) => recordsPerSecond)).toFixed(0),
     ]),
   ))
+  endWith(flawsOf(rows.flatMap(({ inFlight, pairs }) => pairs.flatMap(({ alone, watched }, i) => [
+    { what: `${inFlight} in flight, run ${i + 1}, alone`, done: alone.done, failed: alone.failed },
+    { what: `${inFlight} in flight, run ${i + 1}, watched`, done: watched.done, failed: watched.failed },
+  ]))))
 })
 
 const pairOf = async (target: ProductTarget, ask: () => Promise<Run>, isDetailed: boolean): Promise<Pair> => {

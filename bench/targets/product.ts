@@ -11,6 +11,7 @@ import { startLocalCluster } from '../../topology/launcher/main.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { runClient } from '../clientTask.ts'
 import { awaitLeaders } from '../drivers/leaders.ts'
+import { buildThere } from './checkout.ts'
 import { freePorts } from './freePorts.ts'
 import type { DriverName, DriverTarget } from '../drivers/port.ts'
 import type { ProductTarget } from './port.ts'
@@ -48,14 +49,15 @@ const USUAL_SIZE: ClusterSize = { nodes: 3, shards: 16 }
 export const startProduct = (driver: DriverName, size: ClusterSize = USUAL_SIZE): Promise<ProductTarget> =>
   startFrom(startLocalCluster, { name: 'product', driver, size })
 
-/** The build in `directory`, which must have been built. Its measuring client is used when it has one. */
+/** The build in `directory`, which is built first unless it is. Its measuring client is used when it has one. */
 export const startOtherProduct = async (
   directory: string, driver: DriverName, size: ClusterSize = USUAL_SIZE,
 ): Promise<ProductTarget> => {
   const files = createLocalFiles()
   const root = resolve(directory)
   const launcher = join(root, LAUNCHER_MODULE)
-  if (await files.facts(launcher) === null) throw new Error(`there is no build in ${root}: run "npm run build" there`)
+  await buildThere(root)
+  if (await files.facts(launcher) === null) throw new Error(`the build in ${root} has no ${LAUNCHER_MODULE}: it can not be compared`)
   const { startLocalCluster: start } = await import(pathToFileURL(launcher).href) as { startLocalCluster: StartLocalCluster }
   const target = await startFrom(start, { name: 'other', driver, size })
   const clientProgram = join(root, CLIENT_PROGRAM)
@@ -91,7 +93,12 @@ const startFrom = async (start: StartLocalCluster, { name, driver, size }: Start
   }
   if (await Promise.race([ready, cluster.ended]) !== 'ready') throw new Error(`the cluster did not start; its logs are in ${directory}`)
   const at = { servers: [`nats://127.0.0.1:${natsPort}`], prefix: 'kv' }
-  await settle(at, size)
+  try {
+    await settle(at, size)
+  } catch (error) {
+    await stop()
+    throw error
+  }
   return productAt({ name, driver, at, pids, directory, admin, stop })
 }
 

@@ -1,6 +1,7 @@
 /** Targets for the time of a question. */
 
 import { brokerOf } from '../../cli/broker.ts'
+import { createLocalFiles } from '../../storage/localFiles.ts'
 import { runningProduct, startProduct } from './product.ts'
 import type { ClusterFlags } from '../../cli/flags.ts'
 import type { DriverName, DriverTarget } from '../drivers/port.ts'
@@ -38,10 +39,10 @@ export const withTargets = async <Started extends Target>(
 
 /** A cluster of our own, or the one that `--servers` names. */
 export const productOf = ({ servers, ...flags }: TargetFlags) => async (): Promise<ProductTarget> =>
-  (servers === undefined ? await startProduct(flags.driver) : runningProduct(placeOf({ ...flags, servers }), flags.driver))
+  (servers === undefined ? await startProduct(flags.driver) : runningProduct(await placeOf({ ...flags, servers }), flags.driver))
 
-export const placeOf = (flags: ClusterFlags): DriverTarget => {
-  const { servers, ...login } = brokerOf(flags)
+export const placeOf = async (flags: ClusterFlags): Promise<DriverTarget> => {
+  const { servers, ...login } = await brokerOf(flags, createLocalFiles())
   return { servers, prefix: flags.prefix, login }
 }
 

@@ -1,19 +1,21 @@
-/** The batch door without a client library: the simulator's client of it (sim/door.ts), over a real broker and real time. */
+/**
+ * The batch door without a client library: the simulator's client of it (sim/door.ts), over a real broker and real time. It knows the nodes
+ * that the cluster's map names (mapNodes.ts).
+ */
 
 import { operationOf, outcomeOfResult } from '../../sim/calls.ts'
 import { createDoor } from '../../sim/door.ts'
 import { createProcess } from '../../sim/clock.ts'
 import { shardOf } from '../../topology/hash.ts'
 import type { Bus } from '../../bus/port.ts'
-import type { NodeId } from '../../topology/ids.ts'
 import type { NewWay } from './load.ts'
+import type { MapNodes } from './mapNodes.ts'
 
 const TIMEOUT_MS = 1_500
 
 export interface BatchTarget {
   readonly bus: Bus
-  /** The roster's own array: who is a member when a batch leaves, not who was when the connection was opened. */
-  readonly nodes: readonly NodeId[]
+  readonly nodes: MapNodes
   readonly shardCount: number
   /** Of this connection, so that no two have the same inbox. */
   readonly connection: number
@@ -22,7 +24,7 @@ export interface BatchTarget {
 /** All clients of one connection share its door: what they ask for in one turn is one batch. */
 export const batchOver = ({ bus, nodes, shardCount, connection }: BatchTarget): NewWay => {
   const door = createDoor({
-    client: process.pid * 1_000 + connection, bus, nodes: () => nodes, timeoutMs: TIMEOUT_MS, process: createProcess('batches'),
+    client: process.pid * 1_000 + connection, bus, nodes: nodes.current, timeoutMs: TIMEOUT_MS, process: createProcess('batches'),
     timeline: {
       schedule: (delayMs, run) => {
         const timer = setTimeout(run, delayMs)
@@ -33,7 +35,11 @@ export const batchOver = ({ bus, nodes, shardCount, connection }: BatchTarget): 
   return () => ({
     name: 'batch',
     perform: (key, call) => new Promise((resolve) => {
-      door.send(shardOf(key, shardCount), operationOf({ call, key }, undefined), (result) => resolve(outcomeOfResult(call, result)))
+      door.send(shardOf(key, shardCount), operationOf({ call, key }, undefined), (result) => {
+        const outcome = outcomeOfResult(call, result)
+        if (outcome.kind !== 'answered') nodes.refresh()
+        resolve(outcome)
+      })
     }),
   })
 }

@@ -3,8 +3,10 @@
  * harmed.
  */
 
+import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { connect, text } from '../../sdk/index.ts'
 import { batchOver } from './batches.ts'
+import { followNodes } from './mapNodes.ts'
 import { rememberedRequestOver, requestOver } from './requests.ts'
 import { sdkOver } from './sdk.ts'
 import type { Bus } from '../../bus/port.ts'
@@ -38,8 +40,12 @@ export const connectClients = async (cluster: TestCluster, counts: Plan['clients
   const prober = await cluster.connect('chaos/prober')
   const requests = await Promise.all(range(BUSES).map((i) => openBus('requests', i)))
   const batches = await Promise.all(range(BUSES).map((i) => openBus('batches', i)))
-  const doors = batches.map((bus, connection) =>
-    batchOver({ bus, connection, nodes: cluster.members, shardCount: cluster.shardCount }))
+  const clock = createSystemClock()
+  const followed = batches.map((bus) => followNodes({ bus, clock, first: cluster.members.slice() }))
+  const doors = batches.flatMap((bus, connection) => {
+    const nodes = followed[connection]
+    return nodes === undefined ? [] : [batchOver({ bus, connection, nodes, shardCount: cluster.shardCount })]
+  })
   const rejections: string[] = []
   const kvs = await Promise.all(range(BUSES).map(async (i) => {
     const name = nameOf('sdk', i)
@@ -61,6 +67,7 @@ export const connectClients = async (cluster: TestCluster, counts: Plan['clients
     ],
     retries: () => kvs.reduce((sum, kv) => sum + kv.stats().retries, 0),
     close: async () => {
+      for (const nodes of followed) nodes.close()
       for (const bus of [prober, ...requests, ...batches]) bus.close()
       await Promise.all(kvs.map((kv) => kv.close()))
     },

@@ -236,13 +236,22 @@ export const isServing = (cluster: TestCluster, nodes: readonly NodeId[] = clust
   return led.size === cluster.shardCount && nodes.every((node) => serving.get(node)?.node.state === 'serving')
 }
 
-/** The serving leader's node of each shard; of two claims the newer term counts. */
-export const leadersOf = (reports: readonly NodeReport[]): Map<number, NodeId> => {
-  const best = new Map<number, { readonly term: number; readonly node: NodeId }>()
+export interface Leadership {
+  readonly term: number
+  readonly node: NodeId
+}
+
+/** The serving leader's node of each shard. */
+export const leadersOf = (reports: readonly NodeReport[]): Map<number, NodeId> =>
+  new Map([...leadershipsOf(reports)].map(([shard, { node }]) => [shard, node]))
+
+/** By shard; of two claims the newer term counts. */
+export const leadershipsOf = (reports: readonly NodeReport[]): ReadonlyMap<number, Leadership> => {
+  const best = new Map<number, Leadership>()
   for (const { node, replicas } of reports) {
     for (const { shard, state, term } of replicas) {
       if (state === 'leading.serving' && (best.get(shard)?.term ?? -1) < term) best.set(shard, { term, node: node.id })
     }
   }
-  return new Map([...best].map(([shard, { node }]) => [shard, node]))
+  return best
 }

@@ -5,11 +5,12 @@
  * Haunted ones run another build (hauntedBuild.ts), and take orders over Node's own channel.
  */
 
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { builtFile } from './checkout.ts'
+import { limitOpenFiles } from './openFiles.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Order } from '../inside/orders.ts'
@@ -28,7 +29,7 @@ export interface NodeProcesses {
   readonly ended: (node: NodeId, withinMs: number) => Promise<number | null>
   /** Only where nodes are haunted. */
   readonly order: (node: NodeId, order: Order) => void
-  /** Sets the soft limit of open files of the running process; the previous one. */
+  /** Sets the soft limit of open files of the running process; throws where it can not be set. */
   readonly limitFiles: (node: NodeId, limit: number) => void
   readonly log: (node: NodeId) => string
   readonly command: (args: readonly string[], env: NodeJS.ProcessEnv) => CliProcess
@@ -105,7 +106,7 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
     },
     limitFiles: (node, limit) => {
       const pid = children.get(node)?.pid
-      if (pid !== undefined) spawnSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`])
+      if (pid !== undefined) limitOpenFiles(pid, limit)
     },
     log: (node) => readFileSync(logPath(node), 'utf8'),
     command: (args, env) => {

@@ -1,5 +1,6 @@
 /** What the nodes of a cluster say of themselves, asked over one connection. */
 
+import { reportIn } from '../../topology/statusReading.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeReport } from '../../topology/report.ts'
 
@@ -17,10 +18,10 @@ export const askForReports = (bus: Bus, expected: number): Promise<readonly Node
     subscription.unsubscribe()
     resolve(found)
   }
-  const subscription = bus.subscribe(inbox, ({ data }) => {
-    // Nobody was there: the broker's own empty answer.
-    if (data.length === 0) return
-    found.push(JSON.parse(new TextDecoder().decode(data)) as NodeReport)
+  const subscription = bus.subscribe(inbox, (message) => {
+    const report = reportIn(message)
+    if (report === null) return
+    found.push(report)
     if (found.length === expected) finish()
   })
   const timer = setTimeout(finish, STATUS_WAIT_MS)

@@ -67,6 +67,7 @@ const forgetful = (real: File, unsynced: Unsynced): File => ({
     if (pages > 0 && Math.random() < WRITTEN_BACK) real.writev([bytes.subarray(0, pages)], position, finish)
     else setImmediate(finish)
   },
+  writeSynced: undefined,
   read: (position, length, done) => unsynced.read(real, { position, length }, done),
   size: (done) => real.size((error, size) => done(error, unsynced.sizeOver(size))),
   truncate: (length, done) => {

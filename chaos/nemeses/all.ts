@@ -14,6 +14,7 @@ import { join } from './join.ts'
 import { kill } from './kill.ts'
 import { killForGood } from './killForGood.ts'
 import { killLeader } from './killLeader.ts'
+import { lameDuck } from './lameDuck.ts'
 import { clientLinks, nodeLinks, peersCut } from './links.ts'
 import { oldDirectory } from './oldDirectory.ts'
 import { pauseNodes } from './pause.ts'
@@ -28,7 +29,7 @@ import { writeFailure } from './writeFailure.ts'
 import type { Nemesis } from './nemesis.ts'
 
 export const nemeses: readonly Nemesis[] = [
-  kill, killLeader, pauseNodes, brokerRestart, brokerPause, routeCut, routeStall, weather, nodeLinks, clientLinks, peersCut,
+  kill, killLeader, pauseNodes, lameDuck, brokerRestart, brokerPause, routeCut, routeStall, weather, nodeLinks, clientLinks, peersCut,
   forgetfulKill, jepsenNats, syncFailure, writeFailure, slowDisk, fullDisk, blockedLoop, clockOffset, fileLimit, twin,
   rollingRestart, rollingUpgrade,
   bitFlips, oldDirectory,

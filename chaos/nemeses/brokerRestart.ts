@@ -8,6 +8,7 @@ import type { Nemesis } from './nemesis.ts'
 export const brokerRestart: Nemesis = {
   name: 'brokerRestart',
   needs: [],
+  isMeasured: true,
   strike: async (arena) => {
     const { cluster, random } = arena
     const { servers } = cluster.brokers

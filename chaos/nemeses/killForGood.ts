@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
+import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { chance, pick } from '../../actors/kernel/random.ts'
 import { awaitIn, comeBack, emptyDirectory, hasSpare, viewOf } from './membership.ts'
@@ -18,6 +18,8 @@ const REMOVED_WITHIN_MS = 30_000
 const ATTEMPTS_MAX = 3
 /** What it must say (topology/joinCluster.ts). */
 const NOT_ITS_OWN = 'and this directory is not its own'
+/** When it came too early, and may be started again. */
+const TOO_EARLY = /nobody answers on|does not say how its cluster stands/
 
 export const killForGood: Nemesis = {
   name: 'killForGood',
@@ -55,6 +57,7 @@ const isRefused = async ({ cluster }: Arena, node: NodeId): Promise<boolean> => 
   const { child, ended } = cluster.cli('node', '--join', '--id', node, '--dir', cluster.directory(node))
   const outcome = await Promise.race([ended, pause(REFUSED_WITHIN_MS, null, { ref: false })])
   if (outcome === null) child.kill('SIGKILL')
+  if (outcome?.code === EXIT_FAILURE && TOO_EARLY.test(outcome.out)) return false
   if (outcome?.code !== EXIT_REFUSED) {
     throw new Error(`${node} was not refused with an empty directory: ${outcome === null ? 'it runs' : `${outcome.code}\n${outcome.out}`}`)
   }

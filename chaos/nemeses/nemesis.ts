@@ -6,12 +6,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { must } from '../../actors/kernel/assert.ts'
 import { between, pick, shuffle } from '../../actors/kernel/random.ts'
-import { leadersOf } from '../ground/cluster.ts'
+import { leadershipsOf } from '../ground/cluster.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { SmallDisk } from '../ground/smallDisk.ts'
-import type { TestCluster } from '../ground/cluster.ts'
+import type { Leadership, TestCluster } from '../ground/cluster.ts'
 import type { Times } from '../times.ts'
 
 /**
@@ -29,6 +29,8 @@ export interface Nemesis {
   readonly isGentle?: boolean
   /** It lasts for the whole storm, under the others. */
   readonly isWeather?: boolean
+  /** A bar is held against its times: it comes early in a storm, so that the storm is not over before its turn. */
+  readonly isMeasured?: boolean
   readonly strike: (arena: Arena) => Promise<void>
 }
 
@@ -43,12 +45,16 @@ export interface Arena {
   readonly clients: readonly string[]
   /** False while weather makes every time longer. */
   readonly isTimed: boolean
+  /** How long each phase of a schedule of phases lasts, in ms. */
+  readonly phaseMs: number
   /** Aborted when the storm is over. */
   readonly over: AbortSignal
   readonly say: (text: string) => void
   /** Ends the process of a node, and leaves it so. */
   readonly kill: (node: NodeId) => Promise<void>
   readonly start: (node: NodeId) => void
+  /** A node has died as the leader that it was. */
+  readonly noteLeaderKill: () => void
   /** A process of this node may end by itself from here on, until it is started again. */
   readonly expectExit: (node: NodeId) => void
   /** It runs, and from here on may not end by itself any more; or it has ended. */
@@ -70,9 +76,9 @@ export const someMinority = ({ cluster, random }: Arena): readonly NodeId[] => {
   return shuffle(random, cluster.members).slice(0, between(random, 1, countMax))
 }
 
-/** A node that leads something, and what; the leader of a random shard, not of most. */
-export const anyLeader = async (arena: Arena): Promise<{ readonly node: NodeId; readonly shards: readonly number[] }> => {
-  const leaders = leadersOf(await arena.cluster.reports())
-  const node = pick(arena.random, [...new Set(leaders.values())]) ?? anyNode(arena)
-  return { node, shards: [...leaders].filter(([, leader]) => leader === node).map(([shard]) => shard) }
+/** A node that leads something, and what, by shard; the leader of a random shard, not of most. Where nobody leads any node, and nothing. */
+export const anyLeader = async (arena: Arena): Promise<{ readonly node: NodeId; readonly led: ReadonlyMap<number, Leadership> }> => {
+  const leaderships = [...leadershipsOf(await arena.cluster.reports())]
+  const node = pick(arena.random, [...new Set(leaderships.map(([, leadership]) => leadership.node))]) ?? anyNode(arena)
+  return { node, led: new Map(leaderships.filter(([, leadership]) => leadership.node === node)) }
 }

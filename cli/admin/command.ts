@@ -1,10 +1,10 @@
 /** What the commands of the admin API have in common: their flags, and how they print a change. */
 
 import { Command, Option } from 'commander'
-import { withAdminFlags, withFormatFlag } from '../flags.ts'
+import { wholeNumber, withAdminFlags, withFormatFlag } from '../flags.ts'
 import { printResult } from '../output.ts'
 import { createAdminClient } from './client.ts'
-import { outcomeText } from './texts.ts'
+import { costText, outcomeText } from './texts.ts'
 import type { ChangeAnswer } from '../../gateway/admin/views.ts'
 import type { AdminFlags, OutputFormat } from '../flags.ts'
 import type { CliIo } from '../io.ts'
@@ -14,7 +14,11 @@ export interface AdminCommandFlags extends AdminFlags {
   readonly writeOut: OutputFormat
 }
 
-export interface ForceFlags extends AdminCommandFlags {
+export interface ChangeFlags extends AdminCommandFlags {
+  readonly ifEpoch?: number
+}
+
+export interface ForceFlags extends ChangeFlags {
   readonly force?: boolean
 }
 
@@ -26,14 +30,29 @@ export const forceQuery = ({ force }: ForceFlags): string => (force === true ? '
 
 export const adminCommand = (name: string): Command => withFormatFlag(withAdminFlags(new Command(name)), 'table')
 
+/** One that changes the cluster. An epoch is for one change: no environment gives it. */
+export const changeCommand = (name: string): Command => adminCommand(name)
+  .addOption(new Option('--if-epoch <epoch>', 'only if the cluster still is at this epoch (that of a "-w json" answer)')
+    .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)))
+
 export interface Change {
-  readonly wish: ChangeWish
+  readonly wish: Omit<ChangeWish, 'epoch'>
   /** What is so then, for a person. */
   readonly done: string
+  /** What to do afterwards, where there is something. */
+  readonly next?: string
 }
 
-export const makeChange = async (io: CliIo, flags: AdminCommandFlags, { wish, done }: Change): Promise<ChangeAnswer> => {
-  const answer = await createAdminClient(io, flags).change(wish)
-  await printResult(io, flags.writeOut, { raw: `${answer.outcome}\t${answer.epoch}`, json: answer, table: outcomeText(answer, done) })
+/** After what is done by hand, which is done while the cluster is paused. */
+export const STAYS_PAUSED = 'the cluster stays paused: "shardkv resume" lets moves begin again, and brings this back to where the ring '
+  + 'wants it'
+
+export const makeChange = async (io: CliIo, flags: ChangeFlags, { wish, ...words }: Change): Promise<ChangeAnswer> => {
+  const answer = await createAdminClient(io, flags).change(wishFor(flags, wish))
+  await printResult(io, flags.writeOut, { raw: `${answer.outcome}\t${answer.epoch}`, json: answer, table: outcomeText(answer, words) })
+  if (flags.writeOut === 'raw' && typeof answer.cost === 'string') io.say(`${costText(answer.cost)}\n`)
   return answer
 }
+
+export const wishFor = ({ ifEpoch }: ChangeFlags, wish: Omit<ChangeWish, 'epoch'>): ChangeWish =>
+  ({ ...wish, ...(ifEpoch === undefined ? {} : { epoch: ifEpoch }) })

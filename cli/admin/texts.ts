@@ -76,7 +76,19 @@ const isSame = (a: PlannedMove, b: PlannedMove): boolean => a.group === b.group 
 export const localText = ({ consistency }: { readonly consistency: string }): string =>
   (consistency === 'local' ? ' (of this node\'s own map: the meta group\'s leader could not be reached)' : '')
 
-export const outcomeText = ({ outcome, epoch, move }: ChangeAnswer, done: string): string => {
+/** A node of an earlier version says no cost. */
+type ChangeAnswered = Omit<ChangeAnswer, 'cost'> & Partial<Pick<ChangeAnswer, 'cost'>>
+
+export const outcomeText = ({ outcome, epoch, move, cost = null }: ChangeAnswered, { done, next }: Words): string => {
+  if (outcome === 'unchanged') return `it was so already (epoch ${epoch})`
   const about = move === null ? '' : `, move ${move}`
-  return outcome === 'unchanged' ? `it was so already (epoch ${epoch})` : `${done} (epoch ${epoch}${about})`
+  return [`${done} (epoch ${epoch}${about})`, ...(cost === null ? [] : [costText(cost)]), ...(next === undefined ? [] : [next])]
+    .join('\n')
+}
+
+export const costText = (cost: string): string => `what it costs: ${cost}`
+
+interface Words {
+  readonly done: string
+  readonly next?: string
 }

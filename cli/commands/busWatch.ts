@@ -19,14 +19,14 @@ export interface BusWatch {
 }
 
 export const watchBus = (bus: Bus, { name, clock, log, onLost }: BusWatch): void => {
-  const denials = createRefusalLog(clock, log.child({ actor: 'bus', connection: name }), 'permission denied by the broker')
+  const busLog = log.child({ actor: 'bus', connection: name })
+  const denials = createRefusalLog(clock, busLog, 'permission denied by the broker')
   bus.onEvent((event) => {
-    const fields = { actor: 'bus', connection: name }
     switch (event.type) {
-      case 'bus.connected': log.info(fields, 'connected to the broker again'); return
-      case 'bus.disconnected': log.warn(fields, 'the connection to the broker is lost'); return
-      case 'bus.lameDuck': log.info(fields, 'the broker is about to stop'); return
-      case 'bus.slowConsumer': log.warn({ ...fields, subject: event.subject }, 'messages arrive faster than this node takes them'); return
+      case 'bus.connected': busLog.info({}, 'connected to the broker again'); return
+      case 'bus.disconnected': busLog.warn({}, 'the connection to the broker is lost'); return
+      case 'bus.lameDuck': busLog.info({}, 'the broker is about to stop'); return
+      case 'bus.slowConsumer': busLog.warn({ subject: event.subject }, 'messages arrive faster than this node takes them'); return
       case 'bus.permissionDenied':
         denials.note(event.operation, `${event.operation} ${event.subject}; "shardkv nats-config --cluster" prints what a node needs`)
         return

@@ -1,13 +1,13 @@
 /** `shardkv cluster`: the cluster at a glance, and how many replicas it keeps. */
 
 import { Argument, Command } from 'commander'
-import { adminCommand, forceFlag, forceQuery, makeChange } from '../admin/command.ts'
+import { adminCommand, changeCommand, forceFlag, forceQuery, makeChange } from '../admin/command.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { localText } from '../admin/texts.ts'
 import { wholeNumber } from '../flags.ts'
 import { printResult } from '../output.ts'
 import type { ClusterAnswer } from '../../gateway/admin/views.ts'
-import type { AdminCommandFlags, ForceFlags } from '../admin/command.ts'
+import type { AdminCommandFlags, ChangeFlags, ForceFlags } from '../admin/command.ts'
 import type { CliIo } from '../io.ts'
 
 const REPLICAS_MAX = 99
@@ -38,12 +38,12 @@ const showCommand = (io: CliIo): Command => adminCommand('show')
     })
   })
 
-const balanceCommand = (io: CliIo): Command => adminCommand('balance')
+const balanceCommand = (io: CliIo): Command => changeCommand('balance')
   .description('says whether load moves leaders and replicas')
   .addArgument(new Argument('<state>', 'on or off').choices(['on', 'off']))
   .addHelpText('after', '\nOn: what is asked of shards is spread over nodes, slowly. "shardkv plan" shows the load, "shardkv events" why\n'
     + 'something moved. Off, as at first: counts, weights and zones decide alone.\n\nExample:\n  $ shardkv cluster balance off')
-  .action(async (state: string, flags: AdminCommandFlags) => {
+  .action(async (state: string, flags: ChangeFlags) => {
     const isBalanced = state === 'on'
     await makeChange(io, flags, {
       wish: { method: 'PATCH', path: '/v1/cluster', body: { isBalanced } },
@@ -51,7 +51,7 @@ const balanceCommand = (io: CliIo): Command => adminCommand('balance')
     })
   })
 
-const replicasCommand = (io: CliIo): Command => adminCommand('replicas')
+const replicasCommand = (io: CliIo): Command => changeCommand('replicas')
   .description('sets how many replicas every shard is to have')
   .addArgument(new Argument('<count>', '1, 3 or 5').argParser(wholeNumber(0, REPLICAS_MAX)))
   .addOption(forceFlag())

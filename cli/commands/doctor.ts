@@ -5,7 +5,7 @@ import { brokerOf } from '../broker.ts'
 import { checkAccess, checkBroker, checkRouting } from '../doctor/brokerChecks.ts'
 import { gatherEvidence } from '../doctor/evidence.ts'
 import { problem } from '../doctor/finding.ts'
-import { checkClocks, checkDisks, checkLoops, checkNodes, checkSyncs } from '../doctor/nodeChecks.ts'
+import { checkClocks, checkDisks, checkLogs, checkLoops, checkNodes, checkSyncs } from '../doctor/nodeChecks.ts'
 import { checkShards } from '../doctor/shardChecks.ts'
 import { findingsText } from '../doctor/table.ts'
 import { CliError, ExitCode } from '../exit.ts'
@@ -27,9 +27,10 @@ export const doctorCommand = (io: CliIo): Command => withFormatFlag(withClusterF
     + 'clocks, disks, sync times and event loops. It takes about two seconds and changes nothing.\n'
     + 'Exit code: 0 all is well, 1 something is wrong, 4 no broker answers.\n\nExamples:\n  $ shardkv doctor\n  $ shardkv doctor -w json')
   .action(async (flags: DoctorFlags) => {
-    const { user, token, inboxPrefix } = brokerOf(flags)
+    const { user, token, creds, nkeySeed, inboxPrefix } = await brokerOf(flags, io.files)
+    const hasUser = [user, token, creds, nkeySeed].some((given) => given !== undefined)
     const findings = diagnose(await withBus(io, flags, (bus) => gatherEvidence({
-      bus, clock: io.clock, prefix: flags.prefix, hasUser: user !== undefined || token !== undefined, newId: io.newId, inboxPrefix,
+      bus, clock: io.clock, prefix: flags.prefix, hasUser, newId: io.newId, inboxPrefix,
     })))
     const problems = findings.filter(({ level }) => level === 'problem').length
     await printResult(io, flags.writeOut, {
@@ -41,7 +42,7 @@ export const doctorCommand = (io: CliIo): Command => withFormatFlag(withClusterF
   })
 
 const checks: readonly ((evidence: Evidence) => readonly Finding[])[] = [
-  checkNodes, checkRouting, checkAccess, checkShards, checkClocks, checkDisks, checkSyncs, checkLoops,
+  checkNodes, checkRouting, checkAccess, checkShards, checkClocks, checkDisks, checkSyncs, checkLoops, checkLogs,
 ]
 
 export const diagnose = (evidence: Evidence): readonly Finding[] => {

@@ -22,8 +22,8 @@ export const eventsCommand = (io: CliIo): Command => adminCommand('events')
   .description('shows what was decided about the cluster, newest first')
   .addOption(flag('--limit <count>', 'how many').argParser(wholeNumber(1, LIMIT_MAX)).default(LIMIT_DEFAULT))
   .addOption(flag('--before <epoch>', 'only events of older epochs').argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)))
-  .addHelpText('after', '\nBY is who asked: a person, a node, or the planner.\n\nExamples:\n  $ shardkv events\n'
-    + '  $ shardkv events --limit 100 -w json')
+  .addHelpText('after', '\nBY is who asked: a person, a node, or the planner. The cluster keeps the last 1,000.\n'
+    + '\nExamples:\n  $ shardkv events\n  $ shardkv events --limit 100 -w json')
   .action(async (flags: EventsFlags) => {
     const before = flags.before === undefined ? '' : `&before=${flags.before}`
     const answer = await createAdminClient(io, flags).get<EventsAnswer>(`/v1/events?limit=${flags.limit}${before}`)

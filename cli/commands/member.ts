@@ -1,14 +1,17 @@
 /** `shardkv member`: the nodes of the cluster: draining, removing, weighing them. A node adds itself: `shardkv node --join`. */
 
 import { Argument, Command } from 'commander'
-import { adminCommand, forceFlag, forceQuery, makeChange } from '../admin/command.ts'
+import { addingText, joinLine, refuseMember } from '../admin/adding.ts'
+import { adminCommand, changeCommand, forceFlag, forceQuery, makeChange } from '../admin/command.ts'
 import { followDrain } from '../admin/drain.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { flag, wholeNumber } from '../flags.ts'
+import { nodeName, zoneName } from '../nodeName.ts'
 import { printResult, tabbed } from '../output.ts'
 import { table } from '../table.ts'
+import { WEIGHT_MAX as JOIN_WEIGHT_MAX, WEIGHT_MIN } from '../../topology/ownMembership.ts'
 import type { NodeView, NodesAnswer } from '../../gateway/admin/views.ts'
-import type { AdminCommandFlags, ForceFlags } from '../admin/command.ts'
+import type { AdminCommandFlags, ChangeFlags, ForceFlags } from '../admin/command.ts'
 import type { CliIo } from '../io.ts'
 
 /** The cluster has a stricter limit, and says it with what is possible instead. */
@@ -18,11 +21,17 @@ interface DrainFlags extends ForceFlags {
   readonly wait?: boolean
 }
 
+interface AddFlags extends AdminCommandFlags {
+  readonly weight: number
+  readonly zone: string
+}
+
 export const memberCommand = (io: CliIo): Command => new Command('member')
   .description('shows the nodes of the cluster; drains, removes and weighs them')
   .addHelpText('after', '\nA node adds itself: shardkv node --join --id n4 --dir DIR\n\nExamples:\n  $ shardkv member list\n'
-    + '  $ shardkv member drain n2 --wait\n  $ shardkv member weight n3 2')
+    + '  $ shardkv member add n4\n  $ shardkv member drain n2 --wait\n  $ shardkv member weight n3 2')
   .addCommand(listCommand(io))
+  .addCommand(addCommand(io))
   .addCommand(drainCommand(io))
   .addCommand(activateCommand(io))
   .addCommand(removeCommand(io))
@@ -50,7 +59,22 @@ const rowOf = ({ id, state, isLost, weight, zone, replicas, leads, moves, isMeta
   isMetaMember ? 'yes' : '-',
 ]
 
-const drainCommand = (io: CliIo): Command => adminCommand('drain')
+const addCommand = (io: CliIo): Command => adminCommand('add')
+  .description('says what to type on the machine of a new node; changes nothing')
+  .addArgument(new Argument('[node]', 'its name').argParser(nodeName))
+  .addOption(flag('--weight <n>', 'how much it shall carry, compared with the others')
+    .argParser(wholeNumber(WEIGHT_MIN, JOIN_WEIGHT_MAX)).default(WEIGHT_MIN))
+  .addOption(flag('--zone <name>', 'what fails together with it').argParser(zoneName).default(''))
+  .addHelpText('after', '\nA node adds itself when it starts. Raw: the line alone.\n\nExamples:\n  $ shardkv member add n4\n'
+    + '  $ shardkv member add n4 --weight 2 --zone rack-2')
+  .action(async (id: string | undefined, { weight, zone, ...flags }: AddFlags) => {
+    const node = { id, weight, zone }
+    refuseMember(await createAdminClient(io, flags).get<NodesAnswer>('/v1/nodes'), node)
+    const line = joinLine(node)
+    await printResult(io, flags.writeOut, { raw: line, json: { changed: false, command: line }, table: addingText(node) })
+  })
+
+const drainCommand = (io: CliIo): Command => changeCommand('drain')
   .description('moves everything off a node, which then leaves and stops by itself')
   .addArgument(nodeArgument())
   .addOption(flag('--wait', 'show the progress until the node has left; Ctrl-C stops looking, not the drain'))
@@ -62,15 +86,15 @@ const drainCommand = (io: CliIo): Command => adminCommand('drain')
     if (flags.wait === true) await followDrain(io, createAdminClient(io, flags), node)
   })
 
-const activateCommand = (io: CliIo): Command => adminCommand('activate')
+const activateCommand = (io: CliIo): Command => changeCommand('activate')
   .description('ends a drain: the node carries its share again')
   .addArgument(nodeArgument())
   .addHelpText('after', '\nExample:\n  $ shardkv member activate n2')
-  .action(async (node: string, flags: AdminCommandFlags) => {
+  .action(async (node: string, flags: ChangeFlags) => {
     await makeChange(io, flags, { wish: { path: `${pathOf(node)}/activate` }, done: `${node} drains no more` })
   })
 
-const removeCommand = (io: CliIo): Command => adminCommand('remove')
+const removeCommand = (io: CliIo): Command => changeCommand('remove')
   .description('removes a node that carries nothing, such as a lost one that was drained')
   .addArgument(nodeArgument())
   .addOption(forceFlag())
@@ -79,16 +103,16 @@ const removeCommand = (io: CliIo): Command => adminCommand('remove')
     await makeChange(io, flags, { wish: { method: 'DELETE', path: `${pathOf(node)}${forceQuery(flags)}` }, done: `${node} has left` })
   })
 
-const weightCommand = (io: CliIo): Command => adminCommand('weight')
+const weightCommand = (io: CliIo): Command => changeCommand('weight')
   .description('sets how much a node carries, compared with the others')
   .addArgument(nodeArgument())
   .addArgument(new Argument('<weight>', '1 to 64').argParser(wholeNumber(0, WEIGHT_MAX)))
   .addHelpText('after', '\nExample:\n  $ shardkv member weight n3 2')
-  .action(async (node: string, weight: number, flags: AdminCommandFlags) => {
+  .action(async (node: string, weight: number, flags: ChangeFlags) => {
     await makeChange(io, flags, { wish: { method: 'PATCH', path: pathOf(node), body: { weight } }, done: `${node} has weight ${weight}` })
   })
 
-const zoneCommand = (io: CliIo): Command => adminCommand('zone')
+const zoneCommand = (io: CliIo): Command => changeCommand('zone')
   .description('sets what fails together with a node')
   .addArgument(nodeArgument())
   .addArgument(new Argument('<zone>', 'such as rack-2; "" for none'))

@@ -2,8 +2,9 @@
  * `shardkv node`: one node process. It takes the lock of its data directory, reads its genesis, opens three connections to the broker,
  * and runs topology/node.ts until a signal drains it or an actor fails.
  *
- * Exit codes: 0 drained; 1 something failed that a restart may cure; 78 (EX_CONFIG) the node refuses to run like this: another
- * process holds the directory or the name, the directory is not this node's, another cluster answers on the prefix.
+ * Exit codes: 0 drained; 1 something failed that a restart may cure, such as a cluster to join that is not there yet; 78 (EX_CONFIG) the
+ * node refuses to run like this: another process holds the directory or the name, the directory is not this node's, another cluster
+ * answers on the prefix.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -107,8 +108,9 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
   const opened = await openLog(options, levels)
   if (opened === null) return EXIT_REFUSED
   const { log, flush, close } = opened
-  const drain = watchForDrain(() => {
-    log.info({ actor: 'node' }, 'told to stop before the node had started')
+  // What ends the process with a stack on standard error, as Node does by itself, is in the log, too.
+  process.on('uncaughtExceptionMonitor', opened.fatal)
+  const drain = watchForDrain(log, () => {
     flush()
     process.exit(0)
   })
@@ -119,7 +121,7 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
     const tracing = await traces(options, log)
     const buses = await connectAll(options, log)
     const genesis = known ?? await join(options, buses.control)
-    const code = await serveUntilEnd(options, genesis, { log, levels, buses, drain, tracing })
+    const code = await serveUntilEnd(options, genesis, { log, lostLines: opened.lost, levels, buses, drain, tracing })
     const drains = Object.values(buses).map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) }))
     await Promise.all([tracing.close(), ...drains])
     await new Promise<void>((resolve) => { release(resolve) })
@@ -162,13 +164,18 @@ interface DrainWatch {
   readonly handTo: (drain: () => void) => void
 }
 
+/** SIGHUP: the terminal has gone. */
+const drainSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /** Listens from the first moment: a node that waits for its broker must hear a signal, and a launcher that is gone, too. */
-const watchForDrain = (beforeStart: () => void): DrainWatch => {
+const watchForDrain = (log: Logger, beforeStart: () => void): DrainWatch => {
   let receiver = beforeStart
-  const told = (): void => receiver()
-  process.on('SIGTERM', told)
-  process.on('SIGINT', told)
-  watchSupervisor(process.env, process.stdin, told)
+  const told = (reason: string): void => {
+    log.info({ actor: 'node', reason }, 'the node is told to stop')
+    receiver()
+  }
+  for (const signal of drainSignals) process.on(signal, told)
+  watchSupervisor(process.env, process.stdin, () => told('the launcher has gone'))
   return { handTo: (drain) => { receiver = drain } }
 }
 
@@ -207,8 +214,8 @@ const join = async ({ prefix, id, dir, broker }: NodeCommandOptions, bus: Bus): 
   const inbox = inboxOf(broker, `${randomBytes(8).toString('hex')}.join`)
   const reports = await collectReports({ bus, clock: createSystemClock(), prefix, inbox })
   const joined = await joinCluster({ bus, fileSystem: createNodeFileSystem(dir), reports, prefix, id })
-  if ('problem' in joined) throw new StartRefused(joined.problem)
-  return joined.genesis
+  if ('genesis' in joined) return joined.genesis
+  throw joined.mayPass ? new Error(joined.problem) : new StartRefused(joined.problem)
 }
 
 interface Buses {
@@ -238,6 +245,8 @@ const connectAll = async (options: NodeCommandOptions, log: Logger): Promise<Bus
 
 interface Surroundings {
   readonly log: Logger
+  /** Lines that could not be written. */
+  readonly lostLines: () => number
   readonly levels: LogLevels
   readonly buses: Buses
   readonly drain: DrainWatch
@@ -251,7 +260,7 @@ const pageOf = async ({ adminToken }: NodeCommandOptions): Promise<PageListener>
 }
 
 const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surroundings: Surroundings): Promise<number> => {
-  const { log, levels, buses, drain, tracing } = surroundings
+  const { log, lostLines, levels, buses, drain, tracing } = surroundings
   const boot = randomBytes(8).toString('hex')
   let node: Node | null = null
   const admin = createAdminListener({
@@ -271,7 +280,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     traceMessages: () => levels.isOn('raft', 'trace'), raftLimits: { moveBytesPerSecond },
   }
   const disk = watchDiskSpace(options.dir)
-  const vitals = createVitals(settings.tickMs, disk.space)
+  const vitals = createVitals(settings.tickMs, disk.space, lostLines)
   const instruments = createInstruments(() => Date.now() / 1_000)
   const metrics = createMetricsListener({
     host: options.httpHost,

@@ -3,8 +3,10 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { brokerOf, brokerSecrets } from '../broker.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import { byteSize, duration, flag, wholeNumber, withClusterFlags } from '../flags.ts'
-import { isNodeId, isZone } from '../../topology/ids.ts'
+import { byteSize, duration, flag, wholeNumber, withClusterFlags, withoutBroker } from '../flags.ts'
+import { newNodeName, nodeName, zoneName } from '../nodeName.ts'
+import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
+import { isNodeId } from '../../topology/ids.ts'
 import { MOVE_BYTES_PER_SECOND_DEFAULT, defaultSettings } from '../../topology/nodeOptions.ts'
 import { levelNames } from '../../observe/logLevels.ts'
 import {
@@ -15,10 +17,11 @@ import type { LevelName } from '../../observe/logLevels.ts'
 import type { TracingFlags, TracingSettings } from '../../observe/tracing/settings.ts'
 import type { ClusterFlags } from '../flags.ts'
 import type { CliIo } from '../io.ts'
+import type { Broker } from '../broker.ts'
 
 interface NodeFlags extends ClusterFlags, TracingFlags {
-  readonly id: string
-  readonly dir: string
+  readonly id?: string
+  readonly dir?: string
   readonly httpHost: string
   readonly httpPort: number
   readonly adminToken?: string
@@ -43,8 +46,8 @@ const TRACES_PER_SECOND_MAX = 10_000
 
 export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command('node'), io.env)
   .description('runs one node: on a directory of its own, or on a new one that joins')
-  .addOption(flag('--id <node>', 'the name of this node').argParser(nodeName).makeOptionMandatory())
-  .addOption(flag('--dir <directory>', 'the data directory of this node').makeOptionMandatory())
+  .addOption(flag('--id <node>', 'its name; without it the one that the directory has, or with --join a new one').argParser(nodeName))
+  .addOption(flag('--dir <directory>', 'its data; with --join, without this: .shardkv/NAME, or .shardkv/joined without a name'))
   .addOption(flag('--join', 'joins the cluster that answers on the prefix, if the directory is new or its node has left').default(false))
   .addOption(flag('--weight <n>', 'with --join: how much it carries, compared with the others')
     .argParser(wholeNumber(WEIGHT_MIN, WEIGHT_MAX)).default(WEIGHT_MIN))
@@ -71,16 +74,41 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     .argParser(wholeNumber(0, TRACES_PER_SECOND_MAX)).default(TRACES_PER_SECOND_DEFAULT))
   .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
     + '\nExamples:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
-    + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it')
+    + '  $ shardkv node --join --id n4 --dir .shardkv/n4          one more node: shards come to it\n'
+    + '  $ shardkv node --join                                    the same, under the name of this machine')
   .action(async (flags: NodeFlags) => {
-    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...more } = flags
-    const { servers: _servers, natsUser: _user, natsPassword: _password, inboxPrefix: _inbox, ...rest } = more
-    const broker = { broker: brokerOf(flags), brokerSecrets: brokerSecrets(flags) }
+    const broker = await brokerOf(flags, io.files)
+    const place = await placeOf(io, flags, broker)
+    const { join, weight, zone, lostAfter, otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond, ...rest } = withoutBroker(flags)
     const membership = { lostAfterMs: lostAfter, ...(join ? { join: { weight, zone } } : {}) }
     const tracing = tracingFor({ otlpEndpoint, otlpProtocol, traceRatio, tracesPerSecond }, io.env)
-    const code = await io.runNode({ ...rest, ...broker, ...membership, tracing, version: await io.version() })
-    if (code !== 0) throw new CliError(code as ExitCode, `node ${flags.id} has ended with code ${code}; its log says why`)
+    const login = { broker, brokerSecrets: brokerSecrets(flags, broker) }
+    const code = await io.runNode({ ...rest, ...place, ...login, ...membership, tracing, version: await io.version() })
+    if (code !== 0) throw new CliError(code as ExitCode, `node ${place.id} has ended with code ${code}; its log says why`)
   })
+
+interface NodePlace {
+  readonly id: string
+  readonly dir: string
+}
+
+/** Which node, and where. A name that nobody gave is told, since it is what people name the node by from then on. */
+const placeOf = async (io: CliIo, flags: NodeFlags, { user = '' }: Broker): Promise<NodePlace> => {
+  const { id, join } = flags
+  const dir = flags.dir ?? (join ? `.shardkv/${id ?? 'joined'}` : '')
+  if (dir === '') throw new CliError(ExitCode.usage, 'give --dir, the data directory of this node; or --join, to add a new one')
+  if (id !== undefined) return { id, dir }
+  const found = await io.readGenesis(dir)
+  if (found.kind === 'refused') throw new CliError(EXIT_REFUSED as ExitCode, `${dir}: ${found.message}`)
+  if (found.kind === 'found') return told(io, { id: found.genesis.node, dir }, 'as it is called in')
+  if (!join) throw new CliError(ExitCode.usage, `${dir} is no node's yet: give --id, its name; or --join, to add a new one`)
+  return told(io, { id: isNodeId(user) ? user : newNodeName(io.hostName(), io.newId()), dir }, 'which from now on is its name in')
+}
+
+const told = (io: CliIo, place: NodePlace, how: string): NodePlace => {
+  io.say(`this is node ${place.id}, ${how} ${place.dir}\n`)
+  return place
+}
 
 const tracingFor = (flags: TracingFlags, env: CliIo['env']): TracingSettings => {
   try {
@@ -96,14 +124,4 @@ const traceShare = (text: string): number => {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message)
   }
-}
-
-const nodeName = (text: string): string => {
-  if (!isNodeId(text)) throw new InvalidArgumentError('It is 1-32 of a-z, 0-9 and -, starting with a letter.')
-  return text
-}
-
-const zoneName = (text: string): string => {
-  if (!isZone(text)) throw new InvalidArgumentError('It is 1-32 of a-z, 0-9 and -, starting with a letter or digit; or empty for none.')
-  return text
 }

@@ -1,7 +1,7 @@
 /** `shardkv plan`, `pause`, `resume`, `cancel`: what the cluster is about to do by itself, and whether it may. */
 
 import { Argument } from 'commander'
-import { adminCommand, makeChange } from '../admin/command.ts'
+import { adminCommand, changeCommand, makeChange } from '../admin/command.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { followPlan } from '../admin/followPlan.ts'
 import { changeText, groupText, planTable } from '../admin/texts.ts'
@@ -10,7 +10,7 @@ import { printResult, tabbed } from '../output.ts'
 import type { Command } from 'commander'
 import type { PlanAnswer } from '../../gateway/admin/views.ts'
 import type { AdminClient } from '../admin/client.ts'
-import type { AdminCommandFlags } from '../admin/command.ts'
+import type { AdminCommandFlags, ChangeFlags } from '../admin/command.ts'
 import type { CliIo } from '../io.ts'
 
 interface PlanFlags extends AdminCommandFlags {
@@ -53,24 +53,24 @@ const applyPlan = async (io: CliIo, client: AdminClient, { epoch, moves: [first]
   return answer.epoch
 }
 
-export const pauseCommand = (io: CliIo): Command => adminCommand('pause')
+export const pauseCommand = (io: CliIo): Command => changeCommand('pause')
   .description('lets no move begin by itself; those under way go on')
   .addHelpText('after', '\nWhile it is paused, lost nodes are not replaced either.\n\nExample:\n  $ shardkv pause')
-  .action(async (flags: AdminCommandFlags) => {
+  .action(async (flags: ChangeFlags) => {
     await makeChange(io, flags, { wish: { path: '/v1/plan/pause' }, done: 'paused: no move begins by itself' })
   })
 
-export const resumeCommand = (io: CliIo): Command => adminCommand('resume')
+export const resumeCommand = (io: CliIo): Command => changeCommand('resume')
   .description('lets moves begin by themselves again')
   .addHelpText('after', '\nExample:\n  $ shardkv resume')
-  .action(async (flags: AdminCommandFlags) => {
+  .action(async (flags: ChangeFlags) => {
     await makeChange(io, flags, { wish: { path: '/v1/plan/resume' }, done: 'moves begin by themselves again' })
   })
 
-export const cancelCommand = (io: CliIo): Command => adminCommand('cancel')
+export const cancelCommand = (io: CliIo): Command => changeCommand('cancel')
   .description('undoes a move that is under way')
   .addArgument(new Argument('<move>', 'its number ("shardkv moves")').argParser(wholeNumber(1, MOVE_MAX)))
   .addHelpText('after', '\nA planner that still wants it begins it again: pause the cluster first.\n\nExample:\n  $ shardkv cancel 12')
-  .action(async (move: number, flags: AdminCommandFlags) => {
+  .action(async (move: number, flags: ChangeFlags) => {
     await makeChange(io, flags, { wish: { path: `/v1/moves/${move}/cancel` }, done: `move ${move} is being undone` })
   })

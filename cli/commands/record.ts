@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import { happeningKinds } from '../../actors/kernel/recorder.ts'
+import { gapsIn, mayBeBreach } from '../../observe/recorder/gaps.ts'
 import { storyOf } from '../../observe/recorder/story.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { adminCommand } from '../admin/command.ts'
@@ -39,9 +40,11 @@ export const recordCommand = (io: CliIo): Command => adminCommand('record')
     const text = await createAdminClient(io, flags).text(`/v1/recording${wanted.length === 0 ? '' : `?${wanted.join('&')}`}`)
     const lineEnd = text.indexOf('\n')
     const head = JSON.parse(text.slice(0, lineEnd)) as RecordingHead
-    if (head.missing.length > 0) io.say(`without ${head.missing.join(', ')}, which did not answer\n`)
     await io.files.writeAtomically(file, text)
-    const records = text.split('\n').length - 2
+    const lines = text.slice(lineEnd + 1).split('\n').filter((line) => line !== '')
+    const breaches = lines.filter(mayBeBreach).map((line) => JSON.parse(line) as ActorRecord)
+    for (const gap of gapsIn(head, breaches)) io.say(`${gap}\n`)
+    const records = lines.length
     await printResult(io, flags.writeOut, recordResult({ file, records, nodes: head.nodes.join(' ') }, `${file}\t${records}`))
   })
 
@@ -78,7 +81,8 @@ export const replayCommand = (io: CliIo): Command => withFormatFlag(new Command(
     await printResult(io, flags.writeOut, {
       raw: tabbed(told), json: lines,
       table: [
-        title, '', ...told.map(([at, node, who, what]) => `${at.padStart(10)}  ${node.padEnd(6)}  ${who.padEnd(12)}  ${what}`),
+        title, ...gapsIn(head, records), '',
+        ...told.map(([at, node, who, what]) => `${at.padStart(10)}  ${node.padEnd(6)}  ${who.padEnd(12)}  ${what}`),
       ].join('\n'),
     })
   })

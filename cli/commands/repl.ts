@@ -39,7 +39,7 @@ export const replCommand = (io: CliIo, run: ReplSession['run']): Command => {
           io, bus, run,
           commands: shapesOf(command.parent ?? command).filter(({ name }) => !OUTSIDE.has(name)),
           defaults: {
-            '--prefix': flags.prefix, '--inbox-prefix': flags.inboxPrefix, '--timeout': String(flags.timeout),
+            ...brokerWords(flags), '--prefix': flags.prefix, '--timeout': String(flags.timeout),
             ...(isFormatGiven ? { '--write-out': flags.writeOut } : {}),
           },
           prompt: promptText(io, bus, flags.prefix),
@@ -48,6 +48,15 @@ export const replCommand = (io: CliIo, run: ReplSession['run']): Command => {
       if (code !== 0 && !io.isInputTty) throw new CliError(code as ExitCode, 'not every line succeeded')
     })
 }
+
+/** Of the connection that all lines share: none reads another broker's login from the environment (natsEnvironment.ts). */
+const brokerWords = ({ servers, inboxPrefix, natsUser, natsPassword, natsToken, creds, nkey }: ReplFlags): Record<string, string> => ({
+  '--servers': servers.join(','), '--inbox-prefix': inboxPrefix,
+  ...(natsUser === undefined ? {} : { '--nats-user': natsUser }),
+  ...(natsPassword === undefined ? {} : { '--nats-password': natsPassword }),
+  ...(natsToken === undefined ? {} : { '--nats-token': natsToken }), ...(creds === undefined ? {} : { '--creds': creds }),
+  ...(nkey === undefined ? {} : { '--nkey': nkey }),
+})
 
 const greeting = async (io: CliIo, bus: Bus, { prefix, inboxPrefix }: ReplFlags): Promise<string> => {
   const status = mergeReports(await collectReports({ bus, clock: io.clock, prefix, inbox: inboxOf({ inboxPrefix }, io.newId()) }))

@@ -1,7 +1,7 @@
 /** `shardkv shard`: where shards live, and moving them by hand. */
 
 import { Argument, Command, InvalidArgumentError } from 'commander'
-import { adminCommand, makeChange } from '../admin/command.ts'
+import { STAYS_PAUSED, adminCommand, changeCommand, makeChange, wishFor } from '../admin/command.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { CliError, ExitCode } from '../exit.ts'
 import { changeText, groupText } from '../admin/texts.ts'
@@ -9,7 +9,7 @@ import { printResult, tabbed } from '../output.ts'
 import { table } from '../table.ts'
 import type { ClusterAnswer, ShardView, ShardsAnswer, TransferAnswer } from '../../gateway/admin/views.ts'
 import type { AdminClient } from '../admin/client.ts'
-import type { AdminCommandFlags } from '../admin/command.ts'
+import type { AdminCommandFlags, ChangeFlags } from '../admin/command.ts'
 import type { CliIo } from '../io.ts'
 
 /** In place of a node: none. */
@@ -42,31 +42,34 @@ const rowOf = ({ shard, leader, replicas, move, damaged = [] }: ShardListed): st
   damaged.length === 0 ? NOBODY : damaged.map(({ replica, state }) => `${replica} ${state}`).join(', '),
 ]
 
-const moveCommand = (io: CliIo): Command => adminCommand('move')
+const moveCommand = (io: CliIo): Command => changeCommand('move')
   .description('gives a replica of a shard to another node')
   .addArgument(new Argument('<shard>', 'its number, or "meta"').argParser(group))
   .addArgument(new Argument('<from>', 'the node that gives its replica; - for none'))
   .addArgument(new Argument('<to>', 'the node that gets one; - for none'))
   .addHelpText('after', '\nThe cluster must be paused. The new replica copies first and votes only then.\n\nExamples:\n'
     + '  $ shardkv shard move 7 n1 n4\n  $ shardkv shard move 7 - n5          one replica more')
-  .action(async (shard: number | 'meta', from: string, to: string, flags: AdminCommandFlags) => {
+  .action(async (shard: number | 'meta', from: string, to: string, flags: ChangeFlags) => {
     const remove = from === NOBODY ? null : await replicaOn(createAdminClient(io, flags), shard, from)
     const add = to === NOBODY ? null : to
     await makeChange(io, flags, {
       wish: { path: '/v1/moves', body: { group: shard, add, remove } },
       done: `${shard === 'meta' ? 'the meta group' : `shard ${shard}`} moves: ${changeText({ add, remove })}`,
+      next: STAYS_PAUSED,
     })
   })
 
-const transferCommand = (io: CliIo): Command => adminCommand('transfer')
+const transferCommand = (io: CliIo): Command => changeCommand('transfer')
   .description('lets another node lead a shard')
   .addArgument(new Argument('<shard>', 'its number').argParser(shardNumber))
   .addArgument(new Argument('<to>', 'a node with a replica of it'))
   .addHelpText('after', '\nThe cluster must be paused: the balance would bring the leadership back. It waits until the node leads.\n'
     + '\nExample:\n  $ shardkv shard transfer 7 n3')
-  .action(async (shard: number, to: string, flags: AdminCommandFlags) => {
-    const answer = await createAdminClient(io, flags).change<TransferAnswer>({ path: `/v1/shards/${shard}/transfer`, body: { to } })
-    await printResult(io, flags.writeOut, { raw: answer.leader, json: answer, table: `${answer.leader} leads shard ${answer.shard}` })
+  .action(async (shard: number, to: string, flags: ChangeFlags) => {
+    const wish = wishFor(flags, { path: `/v1/shards/${shard}/transfer`, body: { to } })
+    const answer = await createAdminClient(io, flags).change<TransferAnswer>(wish)
+    const done = `${answer.leader} leads shard ${answer.shard}\n${STAYS_PAUSED}`
+    await printResult(io, flags.writeOut, { raw: answer.leader, json: answer, table: done })
   })
 
 /** People name nodes; a move names the replica, so that it is about that one and no later one. */

@@ -8,9 +8,12 @@ export const bashScript = (commands: readonly CommandShape[]): string => {
     '# bash completion for shardkv. To load it now: source <(shardkv completion bash)',
     '# For every shell: shardkv completion bash > ~/.local/share/bash-completion/completions/shardkv',
     '_shardkv() {',
-    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="${COMP_WORDS[1]}"',
+    '  local words; words=("${COMP_WORDS[@]}")',
+    '  local at="$COMP_CWORD"',
     '  COMPREPLY=()',
-    '  if [ "$COMP_CWORD" -eq 1 ]; then',
+    ...withoutLeadingFlags(leaves),
+    '  local current="${words[at]}" previous="${words[at-1]}" command="${words[1]}"',
+    '  if [ "$at" -eq 1 ]; then',
     `    COMPREPLY=($(compgen -W ${quoted(commands.map(({ name }) => name))} -- "$current"))`,
     '    return',
     '  fi',
@@ -24,6 +27,28 @@ export const bashScript = (commands: readonly CommandShape[]): string => {
     '}',
     'complete -F _shardkv shardkv',
   ].join('\n')
+}
+
+/**
+ * Flags before the command are passed over, with their values. Bash has cut those at `:` and `=`, where an address goes on. Where one of
+ * them is being typed there is nothing to offer.
+ */
+const withoutLeadingFlags = (leaves: readonly CommandShape[]): readonly string[] => {
+  const valued = new Set(leaves.flatMap(({ flags }) => flags.flatMap(({ names, takes }) => (takes === null ? [] : names))))
+  return [
+    '  local first=1',
+    '  while [ "$first" -lt "$at" ]; do',
+    '    case "${words[first]}" in',
+    `      ${[...valued].join('|')}) first=$((first + 2)); if [ "\${words[first-1]}" = "=" ]; then first=$((first + 1)); fi ;;`,
+    '      :|=) first=$((first + 2)) ;;',
+    '      -*) first=$((first + 1)) ;;',
+    '      *) break ;;',
+    '    esac',
+    '  done',
+    '  if [ "$first" -gt "$at" ]; then return; fi',
+    '  words=("${words[0]}" "${words[@]:first}")',
+    '  at=$((at - first + 1))',
+  ]
 }
 
 /** A family's members under both their words: `member drain`. */
@@ -40,8 +65,8 @@ const familyCases = (commands: readonly CommandShape[]): readonly string[] => {
     ...families.map((shape) => `    ${shape.name}) members=${quoted(shape.commands.map(({ name }) => name))} ;;`),
     '  esac',
     '  if [ -n "$members" ]; then',
-    '    if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "$members" -- "$current")); return; fi',
-    '    command="$command ${COMP_WORDS[2]}"',
+    '    if [ "$at" -eq 2 ]; then COMPREPLY=($(compgen -W "$members" -- "$current")); return; fi',
+    '    command="$command ${words[2]}"',
     '  fi',
   ]
 }

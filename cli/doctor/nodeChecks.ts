@@ -71,10 +71,15 @@ export const checkDisks = ({ second }: Evidence): readonly Finding[] => {
   return spaces.length === 0 ? [] : [ok('disk space', text)]
 }
 
+/** Of the last minute or two: what stalled once is over. Where nobody has written since, the whole life is told and blamed for nothing. */
 export const checkSyncs = (evidence: Evidence): readonly Finding[] => worstOf(evidence, {
   check: 'sync time',
-  valueOf: ({ syncMicros }) => (totalOf(syncMicros) === 0 ? null : quantileOf(syncMicros, 0.99) / 1_000),
-  textOf: ({ syncMicros }) => `p50 ${millis(quantileOf(syncMicros, 0.5) / 1_000)}, p99 ${millis(quantileOf(syncMicros, 0.99) / 1_000)}`,
+  valueOf: ({ syncMicros, syncMs }) => (isRecent(syncMs) ? syncMs.p99 : totalOf(syncMicros) === 0 ? null : 0),
+  textOf: ({ syncMicros, syncMs }) => {
+    if (isRecent(syncMs)) return quantilesText(syncMs)
+    const whole = { p50: quantileOf(syncMicros, 0.5) / 1_000, p99: quantileOf(syncMicros, 0.99) / 1_000 }
+    return `${quantilesText(whole)} since its start, none lately`
+  },
   wellMs: SYNC_MS_WELL,
   cure: 'every write waits for the sync of a majority: use a faster disk, or one that others do not load',
 })
@@ -86,6 +91,16 @@ export const checkLoops = (evidence: Evidence): readonly Finding[] => worstOf(ev
   wellMs: LOOP_MS_WELL,
   cure: 'the machine has too little CPU for its load: see "shardkv top", and what else runs there',
 })
+
+/** Nothing where all of it was written, as ever. */
+export const checkLogs = ({ second }: Evidence): readonly Finding[] => {
+  const lossy = second.flatMap(({ report: { node: { id, vitals } } }) => {
+    const lost = vitals?.lostLogLines ?? 0
+    return lost > 0 ? [`${id} lost ${lost} lines`] : []
+  })
+  const cure = 'its standard error says when: the disk of the log was full, or what reads its output is too slow'
+  return lossy.length === 0 ? [] : [note('log', lossy.join(', '), cure)]
+}
 
 interface Measure {
   readonly check: string
@@ -106,5 +121,9 @@ const worstOf = ({ second }: Evidence, { check, valueOf, textOf, wellMs, cure }:
   if (worst > ELECTION_MS_MIN) return [problem(check, `${text}: longer than an election timeout, leaders may change`, cure)]
   return [worst > wellMs ? note(check, text, cure) : ok(check, text)]
 }
+
+const isRecent = (syncMs: NodeVitals['syncMs']): syncMs is NonNullable<NodeVitals['syncMs']> => (syncMs?.count ?? 0) > 0
+
+const quantilesText = ({ p50, p99 }: { readonly p50: number; readonly p99: number }): string => `p50 ${millis(p50)}, p99 ${millis(p99)}`
 
 const millis = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`

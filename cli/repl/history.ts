@@ -15,7 +15,7 @@ export interface History {
   /** Oldest first. */
   readonly lines: readonly string[]
   readonly add: (line: string) => void
-  /** Never fails: a history that can not be written is no reason to end with an error. */
+  /** Those that are new since the last time. Never fails: a history that can not be written is no reason to end with an error. */
   readonly save: () => Promise<void>
 }
 
@@ -28,17 +28,27 @@ export const historyPath = (env: Readonly<Record<string, string | undefined>>): 
 
 export const openHistory = async (files: LocalFiles, path: string | null): Promise<History> => {
   const added: string[] = []
+  /** So many of them are in the file, or on their way there. */
+  let saved = 0
+  /** One after the other: whoever waits for the second waits for the first, too. */
+  let saving = Promise.resolve()
   const read = async (): Promise<readonly string[]> => (path === null ? [] : linesOf(await files.readText(path).catch(() => null)))
   const lines = await read()
+  const write = async (): Promise<void> => {
+    const fresh = added.slice(saved)
+    if (path === null || fresh.length === 0) return
+    saved = added.length
+    const all = [...await read(), ...fresh].slice(-HISTORY_LINES_MAX)
+    await files.writeAtomically(path, `${all.join('\n')}\n`, OWNER_ONLY).catch(() => {})
+  }
   return {
     lines,
     add: (line) => {
       if (line.trim() !== '' && !line.startsWith(' ') && line !== (added.at(-1) ?? lines.at(-1))) added.push(line)
     },
-    save: async () => {
-      if (path === null || added.length === 0) return
-      const all = [...await read(), ...added].slice(-HISTORY_LINES_MAX)
-      await files.writeAtomically(path, `${all.join('\n')}\n`, OWNER_ONLY).catch(() => {})
+    save: () => {
+      saving = saving.then(write)
+      return saving
     },
   }
 }

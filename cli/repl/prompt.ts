@@ -47,10 +47,13 @@ export const openPrompt = ({ input, output, isTty }: PromptStreams, options: Pro
     if (settle === null) waiting.push(line)
     else settle(line)
   })
-  editor.on('close', () => {
+  const end = (): void => {
     isClosed = true
     settle?.(null)
-  })
+  }
+  editor.on('close', end)
+  // A terminal that was closed: there are no more lines. To close the editor would touch the terminal again, and fail again.
+  editor.on('error', end)
   editor.on('SIGINT', () => {
     if (settle === null) {
       options.onInterrupt()

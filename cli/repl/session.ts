@@ -47,6 +47,7 @@ export const runRepl = async (session: ReplSession): Promise<number> => {
     complete: (line) => completeLine(line, vocabulary),
     onInterrupt: () => running.interrupt?.(),
   })
+  const release = io.beforeKilled(history.save)
   let code = 0
   for (;;) {
     const line = await prompt.ask(session.prompt)
@@ -59,6 +60,7 @@ export const runRepl = async (session: ReplSession): Promise<number> => {
   }
   prompt.close()
   await history.save()
+  release()
   if (io.isInputTty) io.say('\n')
   return code
 }

@@ -7,8 +7,9 @@
 import { CliError, ExitCode } from '../exit.ts'
 import { byNumber } from './merge.ts'
 import { spanningSubject } from '../../bus/subjects.ts'
+import { reportIn } from '../../topology/statusReading.ts'
 import type { Cancel, Clock } from '../../actors/kernel/clock.ts'
-import type { Bus, Inbound } from '../../bus/port.ts'
+import type { Bus } from '../../bus/port.ts'
 import type { NodeReport } from '../../topology/report.ts'
 
 export const COLLECT_MS_MAX = 1_200
@@ -47,7 +48,7 @@ export const collectTimedReports = ({ bus, clock, prefix, inbox }: Collection): 
       resolve([...reports.values()].toSorted((a, b) => byNumber(a.report.node.id, b.report.node.id)))
     }
     const subscription = bus.subscribe(inbox, (message) => {
-      const report = reportOf(message)
+      const report = reportIn(message)
       if (report === null) return
       reports.set(report.node.id, { report, askedMs, heardMs: clock.wall() })
       if (report.members.every((member) => reports.has(member))) finish()
@@ -64,17 +65,3 @@ export const collectTimedReports = ({ bus, clock, prefix, inbox }: Collection): 
 
 export const nobodyAnswers = (prefix: string): CliError => new CliError(ExitCode.unavailable,
   `the broker is there, but no node answers on ${prefix}.status; start one with "shardkv start", or give the right --prefix`)
-
-/** Null for anything that is no report, such as NATS' own "no responders". */
-export const reportOf = (message: Pick<Inbound, 'data'>): NodeReport | null => {
-  try {
-    const report = JSON.parse(new TextDecoder().decode(message.data)) as Partial<NodeReport>
-    const isReport = typeof report.node?.id === 'string' && isTexts(report.members) && Array.isArray(report.replicas)
-      && Number.isInteger(report.shardCount) && report.broker !== undefined
-    return isReport ? report as NodeReport : null
-  } catch {
-    return null
-  }
-}
-
-const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((item) => typeof item === 'string')

@@ -19,10 +19,11 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
     `broker ${broker.url}, nats-server ${broker.version}, routing by ${routing}`,
     ...(status.shortened.length === 0 ? [] : [color.yellow(shortenedText(status.shortened))]),
     '',
-    table(['NODE', 'STATE', 'LEADS', 'SEES', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId, sees }) => [
+    table(['NODE', 'STATE', 'LEADS', 'REPLICAS', 'SEES', 'PID', 'BOOT'], status.nodes.map(({ id, state, pid, bootId, sees }) => [
       id,
       state === 'serving' ? color.green(state) : color.red(state),
       String(status.shards.filter(({ leader }) => leader === id).length),
+      String(status.shards.filter(({ replicas }) => replicas.some(({ node }) => node === id)).length),
       seesText(sees, color),
       String(pid ?? '-'),
       bootId ?? '-',

@@ -15,6 +15,11 @@ export interface ReadRecording {
 export const readRecording = async (files: LocalFiles, path: string): Promise<ReadRecording> => {
   const text = await files.readText(path)
   if (text === null) throw new CliError(ExitCode.notFound, `there is no file ${path}; "shardkv record ${path}" writes one`)
+  return recordingIn(text, path)
+}
+
+/** Throws a CliError with the line of `path` that is wrong. */
+export const recordingIn = (text: string, path: string): ReadRecording => {
   const [first = '', ...lines] = text.trimEnd().split('\n')
   const head = headOf(parsed(first))
   if (head === undefined) throw new CliError(ExitCode.error, `${path} is no recording of a version that is known here: see its first line`)

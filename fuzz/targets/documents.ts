@@ -5,10 +5,10 @@ import { peerStates } from '../../actors/gossip/protocol.ts'
 import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
 import { decodeGossip, encodeGossip } from '../../bus/codec/gossip.ts'
 import { mergeReports } from '../../cli/status/merge.ts'
-import { reportOf } from '../../cli/status/collect.ts'
 import { readMap } from '../../sdk/map.ts'
 import { beaconOf } from '../../topology/beacon.ts'
 import { nodeId } from '../../topology/ids.ts'
+import { reportIn } from '../../topology/statusReading.ts'
 import { drawHex, drawList, drawU32, drawWhole, drawWord, one } from '../draw.ts'
 import { refused, utf8 } from '../target.ts'
 import type { GossipMessage } from '../../actors/gossip/protocol.ts'
@@ -109,7 +109,7 @@ export const nodeReport: Target = {
   name: 'node report', share: 2, isCanonical: false, words,
   example: (random) => utf8(JSON.stringify(drawReport(random))),
   decode: (bytes) => {
-    const report = reportOf({ data: bytes })
+    const report = reportIn({ data: bytes })
     if (report === null) return refused('no report')
     const status = mergeReports([report])
     return { ok: true, shape: `${Math.min(3, status?.shards.length ?? 0)} shards`, value: status }

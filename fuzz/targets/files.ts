@@ -1,8 +1,9 @@
-/** Small files: a snapshot as it is walked, and the genesis. Read from memory; checksums are made right after most changes. */
+/** Small files: a snapshot as it is walked, the genesis and the map. Read from memory; checksums are made right after most changes. */
 
 import { between } from '../../actors/kernel/random.ts'
 import { crc32 } from '../../storage/crc.ts'
 import { readGenesis } from '../../storage/genesis.ts'
+import { readMapFile } from '../../storage/mapFile.ts'
 import {
   CHUNK_HEADER_BYTES, encodeChunkHeader, encodeSnapshotHeader, encodeTrailer, SNAPSHOT_PREFIX_BYTES, TRAILER_BYTES,
 } from '../../storage/snapshotFormat.ts'
@@ -37,6 +38,10 @@ const drawHeader = (random: Random): SnapshotHeader => ({
     epoch: 0, voters: [replicaId(nodeId('a'), 1)], outgoing: [], learners: drawList(random, 1, () => replicaId(nodeId('b'), 2)),
   },
 })
+
+/** The bytes of a whole file, of the snapshot that is named. */
+export const drawSnapshot = (random: Random, name: Pick<SnapshotHeader, 'group' | 'index' | 'term'>): Uint8Array =>
+  encodeSnapshot({ ...drawHeader(random), ...name }, drawList(random, 3, (r) => drawBytes(r, 60)))
 
 const walk = (bytes: Uint8Array): Outcome => {
   const chunks: Uint8Array[] = []
@@ -142,4 +147,34 @@ export const genesisFile: Target = {
   decode: readBack,
   mend: mendGenesis,
   words: ['null', '[]', '{}', '""', '-1', '1e999', '"replicas":', '"members":', '"node":', '"shardCount":'],
+}
+
+const CRC_BYTES = 4
+
+/** What storage/mapFile.ts writes: a checksum and the bytes, which are the codec's to understand (metaGroup.ts). */
+const encodeMapFile = (bytes: Uint8Array): Uint8Array => {
+  const file = Buffer.concat([new Uint8Array(CRC_BYTES), bytes])
+  file.writeUInt32LE(crc32(bytes))
+  return file
+}
+
+const readMapBack = (bytes: Uint8Array): Outcome => {
+  const fileSystem = {
+    open: (_: string, __: string, done: (error: null, file: File) => void) => done(null, fileOf(bytes)),
+  } as Pick<FileSystem, 'open'> as FileSystem
+  const found: { outcome: Outcome } = { outcome: refused('no answer') }
+  readMapFile(fileSystem, (map) => {
+    if (map.kind === 'found') found.outcome = { ok: true, shape: 'found', again: encodeMapFile(map.bytes), value: map.bytes.length }
+    else found.outcome = refused(map.kind === 'unusable' ? map.reason : map.kind)
+  })
+  return found.outcome
+}
+
+export const mapFile: Target = {
+  name: 'map file', share: 1, isCanonical: true,
+  example: (random) => encodeMapFile(Uint8Array.of(1, ...drawBytes(random, 80))),
+  decode: readMapBack,
+  mend: (bytes) => {
+    if (bytes.length > CRC_BYTES) bytes.set(encodeMapFile(bytes.subarray(CRC_BYTES)))
+  },
 }

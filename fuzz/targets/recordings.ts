@@ -1,10 +1,18 @@
-/** What nodes ask each other about their recordings and answer, as JSON: any node that may speak on the trace subjects can send it. */
+/**
+ * What nodes ask each other about their recordings and answer, as JSON: any node that may speak on the trace subjects can send it. And a
+ * recording as a file, which a person got from somebody.
+ */
 
 import { happeningKinds } from '../../actors/kernel/recorder.ts'
 import { chance } from '../../actors/kernel/random.ts'
+import { CliError } from '../../cli/exit.ts'
+import { recordingIn } from '../../cli/trace/recordingFile.ts'
+import { headLine, recordLine } from '../../observe/recorder/recording.ts'
 import { decodeActors, decodeFrame, decodePage, decodeQuestion, decodeRequests, encodeJson } from '../../observe/recorder/wire.ts'
 import { drawHex, drawList, drawU32, drawWhole, drawWord, one } from '../draw.ts'
-import { refused } from '../target.ts'
+import { refused, utf8 } from '../target.ts'
+import type { ActorRecord } from '../../observe/recorder/record.ts'
+import type { RecordingHead } from '../../observe/recorder/recording.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Target } from '../target.ts'
 
@@ -65,3 +73,30 @@ export const actorsOfNode = targetOf('list of actors', decodeActors, (random) =>
     actor: 'raft/7', machine: 'raft', state: one(r, ['follower', 'leader.serving']), since: drawWhole(r), counters: { term: drawU32(r) },
   })),
 }))
+
+const drawHead = (random: Random): Omit<RecordingHead, 'format' | 'version'> => ({
+  cluster: drawHex(random, 16), madeAt: drawWhole(random), nodes: [NODE], missing: drawList(random, 2, (r) => drawWord(r, 4)), from: null,
+  to: one(random, [null, drawWhole(random)]),
+})
+
+/** `shardkv replay` reads it: what is wrong is said with the line, and nothing else is thrown. */
+export const recordingFile: Target = {
+  name: 'recording', share: 2, isCanonical: false,
+  words: [...words, '\n', '"format":"shardkv-recording"', '"version":1', '"at":1', '"at":9e15', '"seq":'],
+  example: (random) => utf8(headLine(drawHead(random)) + drawList(random, 4, (r) => recordLine(drawRecord(r) as ActorRecord)).join('')),
+  decode: (bytes) => {
+    try {
+      const { head, records } = recordingIn(new TextDecoder().decode(bytes), 'x')
+      // As whoever shows it does.
+      for (const at of [head.madeAt, ...records.map((record) => record.at)]) new Date(at).toISOString()
+      const { format: _format, version: _version, ...rest } = head
+      return {
+        ok: true, shape: `${Math.min(4, records.length)} records`, again: utf8(headLine(rest) + records.map(recordLine).join('')),
+        value: records,
+      }
+    } catch (error) {
+      if (error instanceof CliError) return refused(error.message)
+      throw error
+    }
+  },
+}

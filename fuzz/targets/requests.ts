@@ -1,7 +1,7 @@
 /** What a plain NATS client sends: the subject with its key, the headers, and all of it as one request. */
 
 import { between, chance } from '../../actors/kernel/random.ts'
-import { parseRequestHeaders } from '../../bus/headers.ts'
+import { BATCH_TRACES_HEADER, TRACED_OPERATIONS_MAX, parseBatchTraces, parseRequestHeaders } from '../../bus/headers.ts'
 import { decodeToken, encodeToken, tokensOfKey } from '../../bus/keys.ts'
 import { receivedHeaders } from '../../bus/receivedHeaders.ts'
 import { parseSubject, requestSubject } from '../../bus/subjects.ts'
@@ -113,4 +113,23 @@ export const rawRequest: Target = {
   name: 'raw request', share: 5, isCanonical: false, words: [...words, ...HEADER_WORDS, '\r'],
   example: (random) => latin1([drawSubject(random), drawHeaders(random), drawText(random, 70)].join('\r')),
   decode: readRaw,
+}
+
+const drawTraces = (random: Random): string => Array.from({ length: between(random, 1, TRACED_OPERATIONS_MAX + 2) }, () =>
+  `${between(random, 0, 99_999)}:00-${drawHex(random, 31)}1-${drawHex(random, 15)}1-${one(random, ['00', '01'])}`).join(',')
+
+/** What does not read as a trace is none, and takes no other's place. */
+export const batchTraces: Target = {
+  name: 'batch traces', share: 2, isCanonical: false, words: [':00-', '-01', ',', ':', '00000', '99999', '0'.repeat(32), 'ff'],
+  example: (random) => latin1(drawTraces(random)),
+  decode: (bytes) => {
+    const traces = parseBatchTraces(new Map([[BATCH_TRACES_HEADER, textOf(bytes)]]))
+    if (traces === null) return refused('no trace')
+    if (traces.size > TRACED_OPERATIONS_MAX) throw new Error(`${traces.size} traces are more than a batch may have`)
+    const texts = [...traces].map(([position, { traceId, spanId, flags }]) => {
+      if (!Number.isSafeInteger(position) || !(flags >= 0 && flags <= 255)) throw new Error('a number is none')
+      return `${position}:00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`
+    })
+    return { ok: true, shape: `${Math.min(3, traces.size)} traces`, again: latin1(texts.join(',')), value: texts }
+  },
 }

@@ -67,7 +67,7 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
   addObservation(app, () => options.observation() ?? notYet())
   addLog(app, options.logLevels)
   addChanges(app, { admin, newRequestId: options.newRequestId })
-  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'ShardKV admin API', version: options.version } })
+  describe(app, options)
   app.notFound((c) => answer(problemOf('noSuchPath', `there is no ${c.req.method} ${c.req.path}; /openapi.json lists what there is`)))
   app.onError((error) => {
     if (error instanceof ProblemError) return answer(error.problem)
@@ -76,6 +76,18 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
     return answer(problemOf('internal', 'this is a bug: the node\'s log says more'))
   })
   return { fetch: (request) => app.fetch(request) }
+}
+
+const BEARER = 'bearer'
+
+/** The scheme is there in any case, so that one client is made for all clusters; asked for where this node has a token. */
+const describe = (app: OpenAPIHono, { token, version }: AdminAppOptions): void => {
+  app.openAPIRegistry.registerComponent('securitySchemes', BEARER, {
+    type: 'http', scheme: 'bearer', description: 'SHARDKV_ADMIN_TOKEN of the nodes. A node on loopback without one asks for none.',
+  })
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0', info: { title: 'ShardKV admin API', version }, security: token === null ? [] : [{ [BEARER]: [] }],
+  })
 }
 
 const notYet = (): never => {

@@ -4,8 +4,9 @@ import { ProblemError, decidedOrThrow } from './problems.ts'
 import { requestIdOf } from './requestId.ts'
 import { changeRoutes } from './routes.ts'
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Outcome, Wish } from '../../actors/topology/protocol.ts'
+import type { Wish } from '../../actors/topology/protocol.ts'
 import type { NodeId, ReplicaId, ShardId } from '../../topology/ids.ts'
+import type { Changed } from '../../topology/changes.ts'
 import type { Transferred } from '../../topology/clusterAdmin.ts'
 import type { AdminSource } from './readHandlers.ts'
 import type { ChangeAnswer } from './views.ts'
@@ -28,12 +29,13 @@ export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOpt
   const termsOf = ({ 'shardkv-by': by = 'admin', 'idempotency-key': key }: ChangeHeaders, wish: object) =>
     ({ by, request: key === undefined ? newRequestId() : requestIdOf(key, wish) })
   const change = async (headers: ChangeHeaders, wish: Wish, { force: isForced } = unforced): Promise<ChangeAnswer> => {
-    const outcome = await new Promise<Outcome | null>((resolve) => {
-      admin().change({ wish, expectedEpoch: epochIn(headers), isForced, ...termsOf(headers, wish) }, resolve)
+    const asked = { wish, expectedEpoch: epochIn(headers), isForced, ...termsOf(headers, wish) }
+    const [outcome, cost = null] = await new Promise<Parameters<Changed>>((resolve) => {
+      admin().change(asked, (...told) => { resolve(told) })
     })
     const decided = decidedOrThrow(outcome)
     const move = decided.kind === 'applied' && decided.move !== 0 ? decided.move : null
-    return { outcome: decided.kind, epoch: decided.epoch, move }
+    return { outcome: decided.kind, epoch: decided.epoch, move, cost }
   }
 
   app.openapi(changeRoutes.cluster, async (c) => {
@@ -73,8 +75,7 @@ export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOpt
   app.openapi(changeRoutes.transfer, async (c) => {
     const wish = { shard: c.req.valid('param').shard as ShardId, to: c.req.valid('json').to as NodeId }
     const headers = c.req.valid('header')
-    if (epochIn(headers) !== null) throw new ProblemError('malformed', 'a transfer takes no If-Match: it is decided by the shard')
-    const terms = termsOf(headers, { kind: 'transfer', ...wish })
+    const terms = { ...termsOf(headers, { kind: 'transfer', ...wish }), expectedEpoch: epochIn(headers) }
     const result = await new Promise<Transferred | null>((resolve) => { admin().transfer(wish, terms, resolve) })
     if (result?.kind === 'givenUp') throw new ProblemError('givenUp', result.message)
     if (result?.kind !== 'leads') decidedOrThrow(result)

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { SAMPLED } from '../../actors/kernel/trace.ts'
 import { tokensOfKey } from '../../bus/keys.ts'
 import { displayKey } from '../../observe/recorder/keyText.ts'
+import { isBreach } from '../../observe/recorder/gaps.ts'
 import { PROBE_KEY } from '../../observe/recorder/observation.ts'
 import { headLine, recordLine } from '../../observe/recorder/recording.ts'
 import { eventStream } from './eventStream.ts'
@@ -60,7 +61,9 @@ export const addObservation = (app: OpenAPIHono, observation: ObservationSource)
   app.openapi(observeRoutes.request, async (c) => {
     const { trace } = c.req.valid('param')
     const { records, missing } = await observation().recording({ from: 0, to: Number.MAX_SAFE_INTEGER, trace })
-    return c.json({ trace, records: await firstOf(records, JOURNEY_RECORDS_MAX), missing: [...missing] }, 200)
+    const found = await firstOf(records, JOURNEY_RECORDS_MAX)
+    const silent = found.filter(isBreach).map(({ node }) => node)
+    return c.json({ trace, records: found.filter((one) => !isBreach(one)), missing: [...missing, ...silent] }, 200)
   })
   app.openapi(observeRoutes.probe, async (c) => {
     const { key } = c.req.valid('json')

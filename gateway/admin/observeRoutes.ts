@@ -20,7 +20,7 @@ const REQUESTS_LIMIT_MAX = 500
 const REQUESTS_LIMIT_DEFAULT = 50
 const KEY_CHARACTERS_MAX = 1_024
 
-const missing = z.array(z.string()).openapi({ description: 'Nodes that did not answer.' })
+const missing = z.array(z.string()).openapi({ description: 'Nodes that did not answer, or stopped answering.' })
 
 export const actorsAnswer = z.object({
   nodes: z.array(z.object({

@@ -99,7 +99,9 @@ export const ringAnswer = z.object({
   ...read,
   nodes: z.array(z.object({
     id: node, weight: z.int(), zone: z.string(),
-    share: z.number().openapi({ description: 'Of the replicas, by weight.' }),
+    share: z.number().openapi({
+      description: 'Of the replicas, 0 to 1: by weight, as far as zones and one replica of a shard on a node allow.',
+    }),
     replicas: z.int().openapi({ description: 'Where the ring wants them.' }),
     leaders: z.int(),
   })),
@@ -123,7 +125,7 @@ export const eventsAnswer = z.object({
   events: z.array(z.object({
     epoch, at: z.int().openapi({ description: 'Wall clock of whoever asked, in milliseconds.' }), by: z.string(), what: z.string(),
     move: z.int().nullable(),
-  })).openapi({ description: 'Newest first.' }),
+  })).openapi({ description: 'Newest first. The cluster keeps the last 1,000.' }),
   older: z.int().nullable().openapi({ description: 'Give it as `before` for the events before these; null when there are none.' }),
 }).openapi('Events')
 
@@ -131,6 +133,7 @@ export const changeAnswer = z.object({
   outcome: z.enum(['applied', 'unchanged']).openapi({ description: 'unchanged: it was so already.' }),
   epoch,
   move: z.int().nullable().openapi({ description: 'The move it is about.' }),
+  cost: z.string().nullable().openapi({ description: 'What a change that was forced takes away; null when nothing, or not known.' }),
 }).openapi('Change')
 
 export const transferAnswer = z.object({ shard, leader: node }).openapi('Transfer')

@@ -8,6 +8,9 @@ import { snapshotRefusals } from '../../topology/timedSnapshots.ts'
 import type { Family, Readings } from './family.ts'
 
 const counter = ({ node }: Readings, name: string): number => node?.report.node.counters[name] ?? 0
+const radios = ['post', 'beacon', 'gossip'] as const
+/** Of the reasons for which a radio refuses: those that say something of the bytes, and not of their sender. */
+const undecodable = ['malformed', 'version', 'kind', 'flags', 'truncated'] as const
 const dropReasons = { full: 'droppedFull', disconnected: 'droppedDisconnected', tooLarge: 'droppedTooLarge' } as const
 
 const processFamilies: readonly Family[] = [
@@ -129,6 +132,21 @@ const busFamilies: readonly Family[] = [
     read: (from) => each(Object.entries(dropReasons), ([reason, name]) => ({ labels: { reason }, value: counter(from, name) })),
   },
   {
+    name: 'shardkv_bus_waiting_bytes', type: 'gauge', help: 'Bytes that were published and that the broker has not confirmed.',
+    read: ({ node }) => each(node?.outstanding, ({ connection, bytes: value }) => ({ labels: { connection }, value })),
+  },
+  {
+    name: 'shardkv_bus_waiting_limit_bytes', type: 'gauge', help: 'So many may: above it messages are dropped.',
+    read: ({ node }) => each(node?.outstanding, ({ connection, bytesMax: value }) => ({ labels: { connection }, value })),
+  },
+  {
+    name: 'shardkv_bus_undecodable_total', type: 'counter',
+    help: 'Messages from other nodes that could not be read here, by the radio that heard them.',
+    read: (from) => (from.node === null ? [] : each(radios, (where) => ({
+      labels: { where }, value: undecodable.reduce((sum, reason) => sum + counter(from, `${where}.refused.${reason}`), 0),
+    }))),
+  },
+  {
     name: 'shardkv_bus_misdirected_total', type: 'counter', help: 'Messages for an actor or a replica that is not here.',
     read: (from) => one(counter(from, 'misdirected')),
   },
@@ -139,6 +157,10 @@ const clusterFamilies: readonly Family[] = [
     name: 'shardkv_node_state', type: 'gauge', help: '1 for the state that the node is in.',
     read: ({ node }) =>
       (node === null ? [] : each(nodeStates, (state) => ({ labels: { state }, value: Number(state === node.report.node.state) }))),
+  },
+  {
+    name: 'shardkv_shards', type: 'gauge', help: 'Shards that the cluster map says there are, whoever hosts them.',
+    read: ({ node }) => one(node?.report.shardCount),
   },
   {
     name: 'shardkv_map_epoch', type: 'gauge', help: 'The epoch of the cluster map in force here.',

@@ -29,7 +29,7 @@ export const raftFamilies: readonly Family[] = [
     name: 'shardkv_raft_has_leader', type: 'gauge', help: '1 where the replica here knows who leads.', of: ({ hasLeader }) => hasLeader,
   }),
   {
-    name: 'shardkv_raft_leader_changes_total', type: 'counter', help: 'Leaders that replicas here have got to know, each time another.',
+    name: 'shardkv_raft_leader_changes_total', type: 'counter', help: 'Leaders that replicas here have got to know, one for each term.',
     read: ({ records }) => each(records.leaderChanges, ([group, value]) => ({ labels: { shard: groupName(group) }, value })),
   },
   perGroup({

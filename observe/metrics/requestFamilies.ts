@@ -27,7 +27,7 @@ export const requestFamilies: readonly Family[] = [
   },
   {
     name: 'shardkv_request_duration_seconds', type: 'histogram', bounds: secondsOfMicros,
-    help: 'From the arrival of a request at a door of this node to its answer, wherever its shard is led.',
+    help: 'From a request\'s arrival at a door of this node until its answer, or until it was given up, wherever its shard is led.',
     read: ({ records }) => doors.flatMap((door) => distributions(records.doors[door].took, { door }, records.doors[door].examples)),
   },
   {

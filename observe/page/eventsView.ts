@@ -5,7 +5,7 @@ import { signal } from '@preact/signals'
 import { ask } from './access.ts'
 import { happeningsOf, isHistory } from './happenings.ts'
 import { html } from './html.ts'
-import { loadFromCluster } from './recordingSource.ts'
+import { lacksOf, loadFromCluster } from './recordingSource.ts'
 import { recentRecords, shown } from './live.ts'
 import { clockTime } from './words.ts'
 import type { VNode } from 'preact'
@@ -19,6 +19,7 @@ const SHOWN_MAX = 300
 const past = signal<readonly ActorRecord[]>([])
 const decided = signal<EventsAnswer['events']>([])
 const state = signal('')
+const lacks = signal<readonly string[]>([])
 
 const load = async (): Promise<void> => {
   state.value = 'Reading the last hour …'
@@ -28,6 +29,7 @@ const load = async (): Promise<void> => {
   if ('records' in loaded) past.value = loaded.records
   if ('value' in events) decided.value = events.value.events
   state.value = 'problem' in loaded ? loaded.problem : 'problem' in events ? events.problem : ''
+  lacks.value = 'records' in loaded ? lacksOf(loaded) : []
 }
 
 const topics: readonly (readonly [Topic | 'all', string])[] = [
@@ -52,6 +54,7 @@ export const EventsView = (): VNode => {
         onInput=${(event: Event) => search((event.target as HTMLInputElement).value)} /></label>
     </header>
     ${state.value === '' ? null : html`<p class="faint" role="status">${state.value}</p>`}
+    ${lacks.value.map((lack) => html`<p key=${lack} class="problem" role="alert">${lack}</p>`)}
     ${found.length === 0 && state.value === '' ? html`<p class="faint">Nothing of this kind in the last hour.</p>` : html`<${List}
       found=${found} />`}
   </section>`

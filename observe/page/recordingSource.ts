@@ -2,6 +2,7 @@
 
 import { createRecordingReader, recordingText } from './recordingText.ts'
 import { open } from './access.ts'
+import { gapsIn } from '../recorder/gaps.ts'
 import type { ActorRecord } from '../recorder/record.ts'
 import type { RecordingHead } from '../recorder/recording.ts'
 import type { ReadPiece } from './recordingText.ts'
@@ -50,6 +51,12 @@ const readAll = async (body: ReadableStream<Uint8Array>, { wants = () => true, o
     return head === null ? { problem: 'There is nothing in it.' } : { head, records, isCut: !done }
   }
 }
+
+/** What is not in it, in sentences: it looks as if nothing had happened there. */
+export const lacksOf = (loaded: LoadedRecording | null): readonly string[] => (loaded === null ? [] : [
+  ...gapsIn(loaded.head, loaded.records).map((gap) => `This recording is ${gap.startsWith('without') ? gap : `of ${gap}`}.`),
+  ...(loaded.isCut ? [`The page takes ${RECORDS_MAX.toLocaleString('en')} records: what comes later is left out.`] : []),
+])
 
 export const saveToFile = ({ head: { format: _format, version: _version, ...head }, records }: LoadedRecording): void => {
   const url = URL.createObjectURL(new Blob([recordingText(head, records)], { type: 'application/x-ndjson' }))

@@ -9,7 +9,7 @@ import { Legend } from './clusterView.ts'
 import { Ring } from './ring.ts'
 import { createTimeline, densityOf } from './timeline.ts'
 import { html } from './html.ts'
-import { loadFromCluster, loadFromFile, saveToFile } from './recordingSource.ts'
+import { loadFromCluster, loadFromFile, lacksOf, saveToFile } from './recordingSource.ts'
 import { pictureOf } from './picture.ts'
 import { filterOf, isStory } from './recordFilter.ts'
 import { storyOf } from '../recorder/story.ts'
@@ -91,6 +91,7 @@ export const TimeView = (): VNode => {
       </div>
       <span class="faint" role="status">${progress.value}</span></header>
     ${problem.value === '' ? null : html`<p class="problem" role="alert">${problem.value}</p>`}
+    ${lacksOf(loaded.value).map((lack) => html`<p key=${lack} class="problem" role="alert">${lack}</p>`)}
     ${made === null
       ? html`<p class="faint hint">Take what the nodes remember, or open a file: "shardkv record FILE" and "save to a file" write them.</p>`
       : html`<${Player} made=${made} />`}

@@ -26,7 +26,14 @@ interface Wish {
 const wish = signal<Wish>({ order: 'newest', isFailed: false, key: '' })
 const kept = signal<readonly KeptRequest[]>([])
 const problem = signal('')
-const journey = signal<{ readonly trace: string; readonly records: readonly ActorRecord[] } | null>(null)
+interface FoundJourney {
+  readonly trace: string
+  readonly records: readonly ActorRecord[]
+  /** Nodes whose part of it is not known. */
+  readonly missing: readonly string[]
+}
+
+const journey = signal<FoundJourney | null>(null)
 const isProbing = signal(false)
 
 const find = async (): Promise<void> => {
@@ -38,7 +45,7 @@ const find = async (): Promise<void> => {
 }
 
 const look = async (trace: string): Promise<void> => {
-  const answer = await ask<{ readonly trace: string; readonly records: readonly ActorRecord[] }>(`/v1/requests/${trace}`)
+  const answer = await ask<FoundJourney>(`/v1/requests/${trace}`)
   problem.value = 'problem' in answer ? answer.problem : ''
   if ('value' in answer) journey.value = answer.value
 }
@@ -73,7 +80,7 @@ export const TraceView = (): VNode => {
     </div>
     <div class="trace-journey">${journey.value === null || journey.value.trace !== id
       ? html`<p class="faint hint">Choose a request, or send a probe: a write and a read of a reserved key, on the way of any request.</p>`
-      : html`<${Journey} key=${id} records=${journey.value.records} />`}</div>
+      : html`<${Journey} key=${id} found=${journey.value} />`}</div>
   </section>`
 }
 
@@ -103,7 +110,7 @@ const KeptList = ({ chosen }: { chosen: string }): VNode => (kept.value.length =
       <span class="faint meta">${clockTime(at)} · shard ${shard} · ${node}</span><span class="status ${isAnswer(status) ? 'is-ok' : ''}">
         ${status}</span></a></li>`)}</ol>`)
 
-const Journey = ({ records }: { records: readonly ActorRecord[] }): VNode => {
+const Journey = ({ found: { records, missing } }: { found: FoundJourney }): VNode => {
   const [chosen, choose] = useState<number | null>(null)
   if (records.length === 0) return html`<p class="faint">Nothing of it is left in the recorders: they keep the last seconds to minutes.</p>`
   const sequence = sequenceOf(records)
@@ -113,6 +120,7 @@ const Journey = ({ records }: { records: readonly ActorRecord[] }): VNode => {
   }
   const row = chosen === null ? undefined : sequence.rows[chosen]
   return html`<p class="headline">${verdictOf(sequence)}</p>
+    ${missing.length === 0 ? null : html`<p class="problem" role="alert">Without ${missing.join(', ')}, which did not answer.</p>`}
     <${Waterfall} sequence=${sequence} />
     <div class="journey-body"><${SequenceDrawing} sequence=${sequence} chosen=${chosen} onChoose=${choose} />
     ${row === undefined ? null : html`<${RowBox} row=${row} onClose=${close} />`}</div>`

@@ -116,7 +116,7 @@ const pageOf = (recorder: NodeRecorder, question: PageQuestion, bytesMax: number
   }
   const { list, count } = frameOf(found, bytesMax)
   if (count < found.length) next = (found[count]?.seq ?? 1) - 1
-  return new TextEncoder().encode(`{"records":${list},"next":${next}}`)
+  return new TextEncoder().encode(`{"records":${list},"next":${next},"begunAt":${recorder.begunAt}}`)
 }
 
 const isAskedFor = ({ from, to, trace, kinds }: PageQuestion, record: ActorRecord): boolean =>

@@ -6,6 +6,7 @@
 import { traceSubject, traceWildcard } from '../../bus/subjects.ts'
 import { createTraceDesk } from './desk.ts'
 import { createFeed } from './feed.ts'
+import { breachRecord } from './gaps.ts'
 import { mergeByTime } from './merge.ts'
 import { createWatchers } from './watchers.ts'
 import { decodeActors, decodePage, decodeRequests } from './wire.ts'
@@ -38,6 +39,7 @@ export interface ClusterRecording {
   readonly cluster: string
   readonly madeAt: number
   readonly nodes: readonly string[]
+  /** Those that did not answer. Who stops answering later is told of by a record (gaps.ts). */
   readonly missing: readonly string[]
   /** By time; those of a node in the order of their numbers. */
   readonly records: AsyncIterable<ActorRecord>
@@ -89,12 +91,13 @@ export const createObservation = (options: ObservationOptions): Observation & { 
     watch: watchers.open,
     recording: async (wish) => {
       const firsts = await Promise.all(members().map(async (node) => ({ node, first: await nextPage(desk, node, { ...wish, after: 0 }) })))
-      const there = firsts.filter(({ first }) => first !== undefined)
+      const there = firsts.flatMap(({ node, first }) => (first === undefined ? [] : [{ node, first }]))
+      const madeAt = clock.wall()
       return {
-        cluster, madeAt: clock.wall(),
+        cluster, madeAt,
         nodes: there.map(({ node }) => node),
         missing: firsts.filter(({ first }) => first === undefined).map(({ node }) => node),
-        records: mergeByTime(there.map(({ node, first }) => recordsOf(desk, node, wish, first))),
+        records: mergeByTime(there.map(({ node, first }) => recordsOf(desk, node, { ...wish, madeAt }, first))),
       }
     },
     requests: async (wish) => {
@@ -129,13 +132,29 @@ const nextPage = (desk: TraceDesk, node: NodeId, wish: RecordingWish & { readonl
     desk.ask(node, { kind: 'page', ...wish }, (answer) => resolve(answer === undefined ? undefined : decodePage(answer)))
   })
 
-/** A node that falls silent in the middle ends its part: what it had is there. */
+/**
+ * A node that falls silent in the middle, or starts anew and has forgotten, ends its part: what it had is there, and a record that says so
+ * (gaps.ts), whatever kinds are asked for.
+ */
 async function* recordsOf(
-  desk: TraceDesk, node: NodeId, wish: RecordingWish, first: RecordPage | undefined,
+  desk: TraceDesk, node: NodeId, wish: RecordingWish & { readonly madeAt: number }, first: RecordPage,
 ): AsyncGenerator<ActorRecord, void> {
   let page = first
-  while (page !== undefined) {
-    for (const record of page.records) if (wish.kinds?.includes(record.kind) !== false) yield record
-    page = page.next === null ? undefined : await nextPage(desk, node, { ...wish, after: page.next })
+  let at = wish.madeAt
+  let records = 0
+  for (;;) {
+    for (const record of page.records) {
+      if (wish.kinds?.includes(record.kind) === false) continue
+      at = record.at
+      records += 1
+      yield record
+    }
+    if (page.next === null) return
+    const next = await nextPage(desk, node, { ...wish, after: page.next })
+    if (next === undefined || next.begunAt !== first.begunAt) {
+      yield breachRecord({ node, at, records, seq: page.next + 1 })
+      return
+    }
+    page = next
   }
 }

@@ -20,6 +20,8 @@ export type RecordKind = HappeningKind
 
 const TEXT_CHARACTERS_MAX = 512
 const DETAILS_MAX = 16
+/** The last millisecond that has a date (ECMAScript, "Time Values"). */
+const MOMENT_MAX = 8_640_000_000_000_000
 const fields = new Set<string>([
   'at', 'seq', 'node', 'actor', 'kind', 'event', 'because', 'peer', 'shard', 'term', 'trace', 'micros', 'bytes', 'detail',
 ])
@@ -30,7 +32,7 @@ export const recordOf = (value: unknown): ActorRecord | undefined => {
   const given = value as Readonly<Record<string, unknown>>
   if (!Object.keys(given).every((name) => fields.has(name))) return undefined
   const { at, seq, node, actor, kind, event, because, peer, shard, term, trace, micros, bytes, detail } = given
-  const isWhole = isNumber(at) && isCount(seq) && isText(node) && isText(actor) && isText(event)
+  const isWhole = isMoment(at) && isCount(seq) && isText(node) && isText(actor) && isText(event)
     && happeningKinds.includes(kind as HappeningKind)
   const isRest = [because, peer].every((text) => text === undefined || isText(text))
     && [shard, term, bytes].every((count) => count === undefined || isCount(count))
@@ -41,6 +43,8 @@ export const recordOf = (value: unknown): ActorRecord | undefined => {
 export const isTraceId = (value: unknown): value is string => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value)
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0
+/** A date can be made of it: whoever shows a record does that. */
+export const isMoment = (value: unknown): value is number => isNumber(value) && value <= MOMENT_MAX
 const isCount = (value: unknown): value is number => isNumber(value) && Number.isSafeInteger(value)
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= TEXT_CHARACTERS_MAX && !/\p{Cc}/u.test(value)

@@ -42,6 +42,8 @@ export interface RecorderFigures {
 
 export interface NodeRecorder extends Recorder {
   readonly node: string
+  /** Milliseconds since 1970 by the node's clock. */
+  readonly begunAt: number
   /** In the order of their numbers. Not to be held on to across turns. */
   readonly read: (reading: Reading) => IterableIterator<ActorRecord>
   readonly states: () => readonly ActorState[]
@@ -72,6 +74,7 @@ export const createNodeRecorder = ({ node, clock, ringBytesMax = RING_BYTES_MAX 
   }
   return {
     node,
+    begunAt: timeOf(),
     record: (what) => {
       const at = timeOf()
       seq += 1

@@ -3,6 +3,7 @@
  * simulator write it; `shardkv replay` and the viewer read it (docs/RECORDING.md).
  */
 
+import { isMoment } from './record.ts'
 import type { ActorRecord } from './record.ts'
 
 const RECORDING_FORMAT = 'shardkv-recording'
@@ -31,7 +32,7 @@ export const recordLine = (record: ActorRecord): string => `${JSON.stringify(rec
 export const headOf = (value: unknown): RecordingHead | undefined => {
   if (typeof value !== 'object' || value === null) return undefined
   const { format, version, cluster, madeAt, nodes } = value as Readonly<Record<string, unknown>>
-  const isOne = format === RECORDING_FORMAT && version === RECORDING_VERSION && typeof cluster === 'string' && typeof madeAt === 'number'
+  const isOne = format === RECORDING_FORMAT && version === RECORDING_VERSION && typeof cluster === 'string' && isMoment(madeAt)
     && Array.isArray(nodes) && nodes.every((node) => typeof node === 'string')
   return isOne ? value as RecordingHead : undefined
 }

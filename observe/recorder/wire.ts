@@ -45,6 +45,8 @@ export interface RecordPage {
   readonly records: readonly ActorRecord[]
   /** Give it as `after` for what follows; null when nothing does. */
   readonly next: number | null
+  /** When the recorder began: another one has forgotten what went before. 0 from a version that does not say. */
+  readonly begunAt: number
 }
 
 /** One actor, as its node shows it. */
@@ -107,8 +109,8 @@ export const decodeQuestion = (bytes: Uint8Array): TraceQuestion | undefined => 
 export const decodePage = (bytes: Uint8Array): RecordPage | undefined => {
   const value = fieldsOf(decodeJson(bytes, 2 * FRAME_BYTES_MAX))
   const records = recordsIn(value?.['records'])
-  const next = value?.['next']
-  return records !== undefined && (next === null || isAmount(next)) ? { records, next } : undefined
+  const { next, begunAt = 0 } = value ?? {}
+  return records !== undefined && (next === null || isAmount(next)) && isAmount(begunAt) ? { records, next, begunAt } : undefined
 }
 
 export const decodeRequests = (bytes: Uint8Array): readonly KeptRequest[] | undefined => {

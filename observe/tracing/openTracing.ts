@@ -4,24 +4,29 @@
  */
 
 import { joinListeners } from '../../gateway/tracing.ts'
-import { openOtlpExporter } from './otlp.ts'
+import { OtlpError, openOtlpExporter } from './otlp.ts'
 import { createRequestSpans } from './requestSpans.ts'
 import { sampling } from './sampling.ts'
+import { createSpanDrops } from './spanDrops.ts'
 import { createSpanQueue } from './spanQueue.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { RequestTracing, TraceListener } from '../../gateway/tracing.ts'
 import type { Load, OtlpIdentity } from './otlp.ts'
+import type { RequestSpans } from './requestSpans.ts'
 import type { SamplingCounts } from './sampling.ts'
 import type { TracingSettings } from './settings.ts'
 import type { SpanIds } from './span.ts'
-import type { SpanCounts, SpanQueue } from './spanQueue.ts'
+import type { DropCounts } from './spanDrops.ts'
+import type { SpanCounts, SpanExporter, SpanQueue } from './spanQueue.ts'
 
 /** How long the end of a process waits for its last spans. */
 const FLUSH_MS_MAX = 2_000
 const TOLD_EVERY_MS = 60_000
 
 export interface TracingCounts extends SamplingCounts, SpanCounts {
+  readonly dropped: DropCounts
+  /** To be sent. */
   readonly waiting: number
 }
 
@@ -44,28 +49,59 @@ export interface TracingOptions extends OtlpIdentity {
 /** Some put a key there. */
 const withoutQuery = (url: string): string => url.replace(/[?#].*$/, '')
 
-/** Rejects with an OtlpError where a package is not installed. */
+/**
+ * Rejects with an OtlpError where a package is not installed that a flag of this node asks for. An endpoint in the environment may be
+ * meant for a whole machine: then it is a line in the log, and the node works without.
+ */
 export const openTracing = async (options: TracingOptions): Promise<ProcessTracing> => {
-  const { settings: { otlp, ratio, perSecondMax }, clock, log, ids, random, load } = options
+  const { settings: { otlp, ratioAlone, perSecondMax }, clock, log, ids, random } = options
+  const drops = createSpanDrops()
   let queue: SpanQueue | null = null
-  if (otlp !== null) {
-    const exporter = await openOtlpExporter(otlp, options, load)
-    queue = createSpanQueue({ exporter, clock, onProblem: nowAndThen(clock, log) })
+  const exporter = await exporterOf(options)
+  const ratio = exporter === null ? ratioAlone : options.settings.ratio
+  if (otlp !== null && exporter !== null) {
+    queue = createSpanQueue({ exporter, clock, drops, onProblem: nowAndThen(clock, log) })
     log.info({ actor: 'traces', endpoint: withoutQuery(otlp.url), protocol: otlp.protocol, ratio, perSecondMax }, 'spans are exported')
   }
   let counts = (): SamplingCounts => ({ sampled: 0, limited: 0 })
+  let spans: RequestSpans | null = null
+  /** Nobody reads the counts of a process that has ended: its log says what was lost with it. */
+  const tellLost = (): void => {
+    spans?.close()
+    const lost = drops.counts().end
+    if (lost > 0) log.warn({ actor: 'traces', spans: lost }, 'spans had not been exported when the process ended, and are lost')
+  }
   return {
     join: (recorder) => {
-      const inner = queue === null ? recorder : joinListeners(createRequestSpans({ clock, ids, sink: queue.add }), recorder)
-      const sampled = sampling(inner, { ratio, perSecondMax, clock, ids, random })
+      if (queue !== null) spans = createRequestSpans({ clock, ids, sink: queue.add, drops })
+      const sampled = sampling(spans === null ? recorder : joinListeners(spans, recorder), { ratio, perSecondMax, clock, ids, random })
       counts = sampled.counts
       return sampled.tracing
     },
-    counts: () => ({ ...counts(), ...(queue?.counts() ?? { exported: 0, failed: 0, dropped: 0 }), waiting: queue?.waiting() ?? 0 }),
+    counts: () => ({
+      ...counts(), ...(queue?.counts() ?? { exported: 0, failed: 0 }), dropped: drops.counts(), waiting: queue?.waiting() ?? 0,
+    }),
     close: () => new Promise((resolve) => {
       if (queue === null) resolve()
-      else queue.close(FLUSH_MS_MAX, resolve)
+      else {
+        queue.close(FLUSH_MS_MAX, () => {
+          tellLost()
+          resolve()
+        })
+      }
     }),
+  }
+}
+
+const exporterOf = async (options: TracingOptions): Promise<SpanExporter | null> => {
+  const { settings: { otlp, isAsked }, log, load } = options
+  if (otlp === null) return null
+  try {
+    return await openOtlpExporter(otlp, options, load)
+  } catch (error) {
+    if (isAsked || !(error instanceof OtlpError) || !error.isMissing) throw error
+    log.warn({ actor: 'traces', reason: error.message }, 'spans are not exported')
+    return null
   }
 }
 

@@ -1,12 +1,15 @@
 /**
  * OTLP: OpenTelemetry's own exporters, and what they need to know of a span. Their packages are loaded only where an endpoint is
- * configured; they are optional dependencies, so that who wants none of them can do without (docs/adr/0010-spans-from-notes.md).
+ * configured, and installed by whoever configures one, as those of log targets are (docs/adr/0010-spans-from-notes.md).
  *
  * The exporter tries again by itself, within its time-out of 10 s (`OTEL_EXPORTER_OTLP_TIMEOUT`), and reads headers, certificates and
- * compression from the environment. Its queue and its tracer are not used: observe/tracing has its own.
+ * compression from the environment. Its queue and its tracer are not used: observe/tracing has its own. Nor is its encoder of protobuf, as
+ * long as it can be replaced: spanEncoder.ts takes a quarter of the time. Where an exporter is made otherwise than those that are known
+ * here, it is handed what it wants, and encodes by itself.
  */
 
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
+import { createSpanEncoder } from './spanEncoder.ts'
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type * as Resources from '@opentelemetry/resources'
 import type { Resource } from '@opentelemetry/resources'
@@ -15,9 +18,15 @@ import type { OtlpProtocol, TracingSettings } from './settings.ts'
 import type { FinishedSpan } from './span.ts'
 import type { SpanExporter } from './spanQueue.ts'
 
-/** A package is not there. */
+/** A package is not there, or can not be loaded. */
 export class OtlpError extends Error {
   override readonly name = 'OtlpError'
+  readonly isMissing: boolean
+
+  constructor(message: string, isMissing: boolean) {
+    super(message)
+    this.isMissing = isMissing
+  }
 }
 
 export interface OtlpIdentity {
@@ -60,15 +69,40 @@ export const openOtlpExporter = async (
   const [exporters, resources] = await Promise.all([loadPackage(packages[protocol], load), loadPackage(RESOURCES, load)])
   const { OTLPTraceExporter: Exporter } = exporters as { readonly OTLPTraceExporter: new (config: { url: string }) => Exporter }
   const exporter = new Exporter({ url })
-  const readable = readableBy(resourceOf(identity, resources as ResourcesPackage))
+  const resource = resourceOf(identity, resources as ResourcesPackage)
+  const readable = readableBy(resource)
+  const encodes = protocol !== 'http/json' && hasTakenEncoder(exporter, resource)
   return {
-    send: (spans, done) => exporter.export(spans.map(readable), ({ code, error }) => {
+    send: (spans, done) => exporter.export(encodes ? spans as unknown as ReadableSpan[] : spans.map(readable), ({ code, error }) => {
       done((code as number) === SUCCESS ? null : new Error(reasonOf(error), { cause: error }))
     }),
     shutdown: () => {
       exporter.shutdown().catch(() => {})
     },
   }
+}
+
+/** What the exporters of both protobuf protocols have inside, as far as it is used here. Not theirs to promise: looked at before. */
+interface Delegating {
+  readonly _delegate?: { _serializer?: Serializer | undefined }
+}
+interface Serializer {
+  readonly serializeRequest: (spans: readonly FinishedSpan[]) => Uint8Array
+  readonly deserializeResponse: (bytes: Uint8Array) => unknown
+}
+
+/** True: it is to be given spans as they are. */
+const hasTakenEncoder = (exporter: object, { attributes, schemaUrl }: Resource): boolean => {
+  const delegate = (exporter as Delegating)._delegate
+  const theirs = delegate?._serializer
+  const isPlain = schemaUrl === undefined && Object.values(attributes).every((value) => typeof value === 'string')
+  if (delegate === undefined || !isPlain) return false
+  if (typeof theirs?.serializeRequest !== 'function' || typeof theirs.deserializeResponse !== 'function') return false
+  delegate._serializer = {
+    serializeRequest: createSpanEncoder(attributes as Readonly<Record<string, string>>, scope.name),
+    deserializeResponse: (bytes) => theirs.deserializeResponse(bytes),
+  }
+  return true
 }
 
 /** Some have nothing but a code (an AggregateError of refused connections), some a message without it (HTTP 401). */
@@ -85,9 +119,10 @@ const loadPackage = async (name: string, load: Load): Promise<unknown> => {
   } catch (error) {
     const { code, message } = error as { readonly code?: string; readonly message?: string }
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+    const both = [...new Set([name, RESOURCES])].join(' ')
     throw new OtlpError(isMissing
-      ? `an OTLP endpoint is configured and the package ${name} is not installed: npm install ${name}, or configure none`
-      : `the package ${name} can not be loaded: ${message ?? String(error)}`)
+      ? `an OTLP endpoint is configured and the package ${name} is not installed: npm install ${both}, or configure none`
+      : `the package ${name} can not be loaded: ${message ?? String(error)}`, isMissing)
   }
 }
 

@@ -16,7 +16,8 @@
  * what is open: a span that is over is the sink's. Attributes name operation, shard and a hash of the key; never the key, a value or a
  * header.
  *
- * Limits: OPEN_SPANS_MAX open at a time, above which a request is not sampled; CHILDREN_MAX under each.
+ * Limits: OPEN_SPANS_MAX open at a time, above which a request is not sampled; CHILDREN_MAX under each. What there is no room for is
+ * counted.
  */
 
 import { SAMPLED, TRACES_A_MESSAGE_MAX } from '../../actors/kernel/trace.ts'
@@ -29,6 +30,7 @@ import type { TraceContext } from '../../actors/kernel/trace.ts'
 import type { StatusName } from '../../actors/shard/operation.ts'
 import type { ArrivedBatch, ArrivedRequest, KeptNote, PassedPhase, RequestSpan, TraceListener } from '../../gateway/tracing.ts'
 import type { FinishedSpan, SpanAttributes, SpanIds } from './span.ts'
+import type { SpanDrops } from './spanDrops.ts'
 
 export const OPEN_SPANS_MAX = 4_096
 export const CHILDREN_MAX = 64
@@ -38,6 +40,12 @@ export interface RequestSpansOptions {
   readonly clock: Pick<Clock, 'now' | 'wall'>
   readonly ids: SpanIds
   readonly sink: (span: FinishedSpan) => void
+  readonly drops: Pick<SpanDrops, 'add'>
+}
+
+export interface RequestSpans extends TraceListener {
+  /** The process ends: what is open is given up, and whatever ends afterwards is nothing any more. */
+  readonly close: () => void
 }
 
 type Attributes = Record<string, string | number>
@@ -55,7 +63,7 @@ interface Open {
   children: number
 }
 
-export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): TraceListener => {
+export const createRequestSpans = ({ clock, ids, sink, drops }: RequestSpansOptions): RequestSpans => {
   const { now, at } = createSpanClock(clock)
   /** By span id. */
   const open = new Map<string, Open>()
@@ -64,7 +72,10 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
   const under = ({ traceId, spanId, flags }: TraceContext, child: Child): void => {
     const { name, startMs, endMs, attributes, links, own, isRemote = false } = child
     const parent = open.get(spanId)
-    if (parent !== undefined && parent.children >= CHILDREN_MAX) return
+    if (parent !== undefined && parent.children >= CHILDREN_MAX) {
+      drops.add('children')
+      return
+    }
     if (parent !== undefined) parent.children += 1
     sink({
       name, kind: 'internal', traceId, spanId: own ?? ids.span(), flags, parentId: spanId, isParentRemote: isRemote,
@@ -82,6 +93,7 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
   const ended = (entry: Open, status: StatusName): void => {
     const { name, kind, context, parentId, isParentRemote, startMs, answeredMs, attributes, links } = entry
     const { traceId, spanId, flags } = context
+    if (!open.has(spanId)) return
     const endMs = now()
     if (answeredMs > 0) under(context, { name: 'reply', startMs: answeredMs, endMs, attributes: none, links: unlinked })
     open.delete(spanId)
@@ -91,9 +103,18 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
       startMs: Math.min(startMs, endMs), endMs, attributes, links, isFailed: isFault(status),
     })
   }
+  const hasRoom = (): boolean => {
+    if (open.size < OPEN_SPANS_MAX) return true
+    drops.add('open')
+    return false
+  }
   return {
+    close: () => {
+      drops.add('end', open.size)
+      open.clear()
+    },
     begin: (request) => {
-      if (open.size >= OPEN_SPANS_MAX) return null
+      if (!hasRoom()) return null
       const { op, parent: { traceId, spanId, flags }, isRoot = false } = request
       return start({
         name: nameOf(op), kind: 'server', attributes: aboutRequest(request), links: [],
@@ -102,10 +123,10 @@ export const createRequestSpans = ({ clock, ids, sink }: RequestSpansOptions): T
     },
     beginAtShard: ({ shard, operations, parent, isForwarded }: ArrivedBatch) => {
       const { traceId, spanId, flags, others = [] } = parent
-      if (open.size >= OPEN_SPANS_MAX) return { context: { traceId, spanId, flags }, end: () => {} }
+      if (!hasRoom()) return { context: { traceId, spanId, flags }, end: () => {} }
       return start({
         name: 'shard', kind: isForwarded ? 'consumer' : 'internal', links: [...others],
-        attributes: { 'shardkv.shard': shard, 'shardkv.role': 'leader', 'shardkv.operations': operations, 'shardkv.status': '' },
+        attributes: { 'shardkv.shard': shard, 'shardkv.operations': operations, 'shardkv.status': '' },
         context: { traceId, spanId: ids.span(), flags }, parentId: spanId, isParentRemote: isForwarded,
       })
     },
@@ -161,11 +182,10 @@ const tellPassed = (phase: PassedPhase, endMs: number, under: (trace: TraceConte
 }
 
 /**
- * As little as will do, since most of what a span costs is what it says. Shard and role stand on the shard's own span, and on those of
- * another process, which may be all that somebody sees; the entry's size stands where the entry is made.
+ * As little as will do, since most of what a span costs is what it says: the shard stands on the shard's own span, a follower's are below
+ * the `replicate` that names it, and the entry's size stands where the entry is made.
  */
-const attributesOf = ({ phase, shard, isFollower = false, term, peer, bytes }: PassedPhase): SpanAttributes => {
-  if (isFollower) return { 'shardkv.shard': shard, 'shardkv.role': 'follower' }
+const attributesOf = ({ phase, term, peer, bytes }: PassedPhase): SpanAttributes => {
   if (phase === 'propose' && bytes !== undefined) return { 'shardkv.bytes': bytes }
   return phase === 'replicate' && peer !== undefined && term !== undefined ? { 'shardkv.term': term, 'shardkv.peer': peer } : none
 }

@@ -67,8 +67,9 @@ export const sampling = (inner: TraceListener, { ratio, perSecondMax, clock, ids
     begin: (request) => {
       if (!isSampled(request.parent)) return null
       if (request.isRoot !== true && request.isProbe !== true && !mayStart()) return null
-      counts.sampled += 1
-      return inner.begin(request)
+      const span = inner.begin(request)
+      if (span !== null) counts.sampled += 1
+      return span
     },
     noted: (request) => {
       if (mayKeep()) inner.noted?.({ ...request, trace: request.trace ?? newTrace(), isRoot: request.trace === undefined })

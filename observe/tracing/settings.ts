@@ -12,8 +12,12 @@ export type OtlpProtocol = (typeof otlpProtocols)[number]
 export interface TracingSettings {
   /** Null: spans leave this process nowhere. */
   readonly otlp: { readonly url: string; readonly protocol: OtlpProtocol } | null
+  /** By a flag of this node, and not by an environment that may be a whole machine's. */
+  readonly isAsked: boolean
   /** Of requests that come without a trace, from 0 to 1. */
   readonly ratio: number
+  /** The same where spans turn out to leave this process nowhere after all. */
+  readonly ratioAlone: number
   /** Sampled requests. */
   readonly perSecondMax: number
 }
@@ -40,7 +44,8 @@ export const tracingSettingsOf = (flags: TracingFlags, env: Environment): Tracin
   const named = (name: string): string | undefined => (env[name]?.trim() === '' ? undefined : env[name]?.trim())
   const otlp = otlpOf(flags, named)
   const ratio = flags.traceRatio ?? (otlp === null ? 0 : ratioIn(named) ?? TRACE_RATIO_DEFAULT)
-  return { otlp, ratio, perSecondMax: flags.tracesPerSecond }
+  const isAsked = flags.otlpEndpoint !== undefined
+  return { otlp, isAsked, ratio, ratioAlone: flags.traceRatio ?? 0, perSecondMax: flags.tracesPerSecond }
 }
 
 type Named = (name: string) => string | undefined

@@ -2,11 +2,13 @@
  * Spans on their way out of the process: they wait here, and leave in batches, one at a time. Whoever adds one never waits and never fails.
  *
  * Limits: SPANS_QUEUED_MAX wait, what comes above it is dropped and counted; a batch is SPANS_A_BATCH_MAX. A batch that the receiver does
- * not take is given up (the exporter has tried again by itself) and counted, and the next waits for RETRY_MS.
+ * not take is given up (the exporter has tried again by itself) and counted, and the next waits for RETRY_MS. What has not left when the
+ * queue closes is dropped and counted: every span that is added is in one count in the end, and in one only.
  */
 
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { FinishedSpan } from './span.ts'
+import type { SpanDrops } from './spanDrops.ts'
 
 export const SPANS_QUEUED_MAX = 8_192
 /**
@@ -27,8 +29,6 @@ export interface SpanCounts {
   readonly exported: number
   /** Not taken by the receiver. */
   readonly failed: number
-  /** Above the limit of the queue. */
-  readonly dropped: number
 }
 
 export interface SpanQueue {
@@ -42,16 +42,20 @@ export interface SpanQueue {
 export interface SpanQueueOptions {
   readonly exporter: SpanExporter
   readonly clock: Pick<Clock, 'after'>
+  readonly drops: SpanDrops
   readonly onProblem: (error: Error) => void
 }
 
-export const createSpanQueue = ({ exporter, clock, onProblem }: SpanQueueOptions): SpanQueue => {
-  const counts = { exported: 0, failed: 0, dropped: 0 }
+export const createSpanQueue = ({ exporter, clock, drops, onProblem }: SpanQueueOptions): SpanQueue => {
+  const counts = { exported: 0, failed: 0 }
   let queue: FinishedSpan[] = []
   let isSending = false
+  /** Spans of the batch that is being sent. */
+  let sending = 0
   /** The receiver did not take the last batch, and RETRY_MS are not over. */
   let isBackingOff = false
   let isClosing = false
+  let isClosed = false
   let cancel: (() => void) | null = null
   let closed: (() => void) | null = null
 
@@ -67,6 +71,7 @@ export const createSpanQueue = ({ exporter, clock, onProblem }: SpanQueueOptions
     const batch = queue.slice(0, SPANS_A_BATCH_MAX)
     queue = queue.slice(SPANS_A_BATCH_MAX)
     isSending = true
+    sending = batch.length
     let isDone = false
     const done = (error: Error | null): void => {
       if (isDone) return
@@ -80,7 +85,10 @@ export const createSpanQueue = ({ exporter, clock, onProblem }: SpanQueueOptions
       done(error instanceof Error ? error : new Error(String(error)))
     }
   }
+  /** What is heard of a batch after the end comes too late: it is counted already. */
   const ended = (count: number, error: Error | null): void => {
+    if (isClosed) return
+    sending = 0
     counts[error === null ? 'exported' : 'failed'] += count
     isBackingOff = error !== null
     if (error !== null) onProblem(error)
@@ -92,7 +100,7 @@ export const createSpanQueue = ({ exporter, clock, onProblem }: SpanQueueOptions
   return {
     add: (span) => {
       if (isClosing || queue.length >= SPANS_QUEUED_MAX) {
-        counts.dropped += 1
+        drops.add(isClosing ? 'end' : 'queue')
         return
       }
       queue.push(span)
@@ -109,6 +117,9 @@ export const createSpanQueue = ({ exporter, clock, onProblem }: SpanQueueOptions
       closed = () => {
         closed = null
         giveUp()
+        isClosed = true
+        drops.add('end', sending + queue.length)
+        queue = []
         exporter.shutdown()
         done()
       }

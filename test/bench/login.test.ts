@@ -20,23 +20,24 @@ import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const login = ['--nats-user', 'ann', '--nats-password', 'secret', '--inbox-prefix', '_INBOX.ann']
 
-const targetOf = (...words: readonly string[]): DriverTarget => {
+const targetOf = async (...words: readonly string[]): Promise<DriverTarget> => {
   const { servers, ...flags } = withTargetFlags(new Command('put')).parse([...words], { from: 'user' }).opts<TargetFlags>()
   return placeOf({ ...flags, servers: must(servers, 'the servers') })
 }
 
 describe('the flags', () => {
-  test('are those of the command line tool', () => {
-    expect(targetOf('--servers', 'nats://h:1, nats://h:2', ...login))
+  test('are those of the command line tool', async () => {
+    expect(await targetOf('--servers', 'nats://h:1, nats://h:2', ...login))
       .toEqual({ servers: ['nats://h:1', 'nats://h:2'], prefix: 'kv', login: { user: 'ann', pass: 'secret', inboxPrefix: '_INBOX.ann' } })
-    expect(targetOf('--servers', 'nats://s%65cret@h:1')).toMatchObject({ servers: ['nats://h:1'], login: { token: 'secret' } })
-    expect(() => targetOf('--servers', 'nats://ann:geheim@h:1', '--nats-user', 'ann')).toThrow(/given twice/)
-    expect(() => targetOf('--servers', 'nats://ann:geheim%@h:1')).toThrow(/^address 1 of 1 of the broker can not be read(?!.*geheim)/)
+    expect(await targetOf('--servers', 'nats://s%65cret@h:1')).toMatchObject({ servers: ['nats://h:1'], login: { token: 'secret' } })
+    await expect(targetOf('--servers', 'nats://ann:geheim@h:1', '--nats-user', 'ann')).rejects.toThrow(/given twice/)
+    const unread = /^address 1 of 1 of the broker can not be read(?!.*geheim)/
+    await expect(targetOf('--servers', 'nats://ann:geheim%@h:1')).rejects.toThrow(unread)
   })
 
-  test('bring no password into a command line, and the client has it all the same', () => {
+  test('bring no password into a command line, and the client has it all the same', async () => {
     const task = {
-      driver: 'sdk', target: targetOf('--servers', 'nats://ann:geheim@h:1'), workload: { keys: 1 }, loop: { kind: 'closed' },
+      driver: 'sdk', target: await targetOf('--servers', 'nats://ann:geheim@h:1'), workload: { keys: 1 }, loop: { kind: 'closed' },
     } as unknown as ClientTask
     const { argument, env } = orderOf(task)
     expect(argument).not.toContain('geheim')
@@ -81,9 +82,9 @@ describe('a driver', () => {
   })
 
   test.each(['sdk', 'batch', 'requests'] as const)('enters the broker by its login, and hears under its own inbox: %s', async (name) => {
-    const driver = await connectDriver(name, targetOf('--servers', server.url, ...login))
+    const driver = await connectDriver(name, await targetOf('--servers', server.url, ...login))
     if (name === 'requests') expect(await driver.put('k', Buffer.from('v'))).toBe('ok')
     await driver.close()
-    await expect(connectDriver(name, targetOf('--servers', server.url))).rejects.toThrow(/authorization/i)
+    await expect(connectDriver(name, await targetOf('--servers', server.url))).rejects.toThrow(/authorization/i)
   })
 })

@@ -1,4 +1,7 @@
-/** The end of `.ci/run`: what it adds up, and what it says again of a lane that failed (scripts/ciSummary.mjs). */
+/**
+ * The end of `.ci/run`: what it adds up, and what it says again of a lane that failed (scripts/ciSummary.mjs); and the seed that it begins
+ * with.
+ */
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { spawnSync } from 'node:child_process'
@@ -33,6 +36,26 @@ test('lanes with tests, with figures and with neither add up', () => {
   lane('torture', 0, '')
   writeFileSync(join(figures, 'torture.json'), JSON.stringify({ passed: 40_000, failed: 0 }))
   expect(summary()).toEqual({ code: 0, lines: ['42 passed, 0 failed'] })
+})
+
+test('a lane that ended well and ran nothing has failed', () => {
+  lane('check', 0, '')
+  lane('test', 0, 'No tests found, exiting with code 0\n')
+  writeFileSync(join(results, 'test.json'), JSON.stringify({ numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTestSuites: 0 }))
+  lane('fuzz', 0, '')
+  writeFileSync(join(figures, 'fuzz.json'), JSON.stringify({ passed: 0, failed: 0 }))
+  lane('mutants', 0, '')
+  const { code, lines } = summary()
+  expect([code, lines.at(-1)]).toEqual([1, '1 passed, 3 failed'])
+  expect(lines).toEqual(expect.arrayContaining(['test', 'fuzz', 'mutants'].map((name) => `ci: lane "${name}" failed: it ran nothing`)))
+})
+
+test('the seed of a tree is of its hash, and another one of another tree', () => {
+  const run = (...args: readonly string[]): string => spawnSync(process.execPath, [...args], { encoding: 'utf8' }).stdout
+  const hashes = ['0000000fffff', '00000010ffff', 'fffffff00000', '']
+  const program = `import { seedOf } from './scripts/treeSeed.mjs'; console.log(JSON.stringify(${JSON.stringify(hashes)}.map(seedOf)))`
+  expect(JSON.parse(run('--input-type=module', '--eval', program))).toEqual([1, 2, 2 ** 28, 2])
+  expect(run('scripts/treeSeed.mjs')).toMatch(/^[1-9]\d*\n$/)
 })
 
 test('a lane that failed without a test that did, by the coverage gate say, counts as one', () => {

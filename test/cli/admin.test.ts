@@ -94,6 +94,32 @@ describe('a change', () => {
     expect(request?.body === undefined ? undefined : JSON.parse(request.body)).toEqual(body)
   })
 
+  test.each([
+    'pause', 'resume', 'cancel 12', 'member drain n2', 'member activate n2', 'member remove n2', 'member weight n2 3', 'member zone n2 r1',
+    'cluster replicas 5', 'cluster balance off', 'shard move 3 - n4', 'shard transfer 3 n4',
+  ])('%s is for one epoch alone when it is told which', async (line) => {
+    const { requests, run } = open(() => problem(412, 'staleEpoch'))
+    expect(await run(`${line} --if-epoch 7`)).toMatchObject({ code: 1, err: expect.stringContaining('look again') })
+    expect(requests[0]?.headers).toMatchObject({ 'if-match': '"7"' })
+    await run(line)
+    expect(requests[1]?.headers).not.toHaveProperty('if-match')
+    expect((await run(`${line} --if-epoch new`)).code).toBe(2)
+  })
+
+  test('that is forced says what it costs, where it costs something', async () => {
+    const forced = open(() => ok({ outcome: 'applied', epoch: 8, move: null, cost: 'every shard has 2 of 3 replicas' }))
+    expect((await forced.run('member drain n2 --force')).out).toBe('n2 drains (epoch 8)\nwhat it costs: every shard has 2 of 3 replicas\n')
+    const piped = await forced.run('member drain n2 --force -w raw')
+    expect(piped).toMatchObject({ out: 'applied\t8\n', err: expect.stringContaining('2 of 3') })
+    const free = open(() => ok({ outcome: 'applied', epoch: 8, move: null, cost: null }))
+    expect((await free.run('member drain n2 --force')).out).toBe('n2 drains (epoch 8)\n')
+  })
+
+  test.each(['shard move 3 - n4', 'shard transfer 3 n4'])('%s, made while the cluster is paused, says how that ends', async (line) => {
+    const { run } = open(() => ok({ outcome: 'applied', epoch: 8, move: 12, shard: 3, leader: 'n4' }))
+    expect((await run(line)).out).toContain('the cluster stays paused: "shardkv resume"')
+  })
+
   test('of a replica names the one that its node has', async () => {
     const shard = ok({ ...head, shard: { shard: 3, replicas: ['n2:1', 'n1:5'] } })
     const { requests, run } = open(({ method }) => (method === 'GET' ? shard : changed))
@@ -129,6 +155,30 @@ describe('a change', () => {
     }
     expect(requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer from-the-environment', 'Bearer another'])
   })
+})
+
+describe('a node more', () => {
+  const known = ok({ ...head, nodes: [node, { ...node, id: 'n5', state: 'active' }, { ...node, id: 'n6', state: 'left' }] })
+
+  test('adds itself: what to type on its machine is said, and nothing is changed', async () => {
+    const { requests, run } = open(() => known)
+    const line = 'shardkv node --join --id n7 --dir ./n7 --servers nats://HOST:4222 --weight 2 --zone r1'
+    expect((await run('member add n7 --weight 2 --zone r1 -w raw')).out).toBe(`${line}\n`)
+    expect((await run('member add n7 --weight 2 --zone r1')).out).toContain(`nothing was changed: a node adds itself`)
+    expect((await run('member add -w raw')).out).toBe('shardkv node --join --servers nats://HOST:4222\n')
+    expect((await run('member add n6')).out).toContain('--id n6')
+    expect(requests.filter(({ method }) => method !== 'GET')).toEqual([])
+  })
+
+  test.each([['n5', 'start it where its data is'], ['n4', 'shardkv member activate n4']])(
+    'of the name %s, which is a member, is refused with what to do instead', async (name, words) => {
+      expect(await open(() => known).run(`member add ${name}`)).toMatchObject({ code: 1, out: '', err: expect.stringContaining(words) })
+    })
+
+  test.each(['member add N7', 'member add n7 --weight 0', 'member add n7 --weight 65', 'member add n7 --zone _'])(
+    '%s is refused', async (line) => {
+      expect((await open(() => known).run(line)).code).toBe(2)
+    })
 })
 
 describe('a refusal', () => {

@@ -1,10 +1,13 @@
 /** The commands that run something: `start`, `init`, `node`, `version`, `nats-config`. */
 
 import { readFileSync } from 'node:fs'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { fakeTerminal } from './fakes.ts'
 import type { NodeCommandOptions } from '../../cli/commands/node.ts'
 import { mappingsBlock } from '../../bus/natsConfig.ts'
+import { newNodeName } from '../../cli/nodeName.ts'
+import { isNodeId } from '../../topology/ids.ts'
+import type { GenesisResult } from '../../storage/genesis.ts'
 import type { ClusterWishes, OpenedCluster } from '../../topology/launcher/clusterFile.ts'
 import type { StartOptions } from '../../topology/launcher/startCluster.ts'
 
@@ -76,6 +79,59 @@ test('node --join carries what the node brings, and how long it waits for others
   const wish = ['--weight', '2', '--zone', 'rack-2', '--lost-after', '5s', '--announce-changes']
   expect((await terminal.run('node', '--join', '--id', 'n4', '--dir', 'd', ...wish)).code).toBe(0)
   expect(options).toMatchObject({ join: { weight: 2, zone: 'rack-2' }, lostAfterMs: 5_000, announceChanges: true })
+})
+
+describe('node without a name', () => {
+  const found = { kind: 'found', genesis: { node: 'n7' } } as GenesisResult
+  const start = async (line: string, genesis: GenesisResult = { kind: 'none' }) => {
+    const places: string[] = []
+    const terminal = fakeTerminal(null, {
+      readGenesis: async (directory) => {
+        places.push(directory)
+        return genesis
+      },
+      runNode: async ({ id, dir }) => {
+        places.push(`${id} in ${dir}`)
+        return 0
+      },
+    })
+    return { ...await terminal.run(...line.split(' ')), places }
+  }
+
+  test('that joins is called after its machine, with an end of its own, and says so', async () => {
+    const { code, err, places } = await start('node --join')
+    expect([code, places]).toEqual([0, ['.shardkv/joined', 'web1-0000 in .shardkv/joined']])
+    expect(err).toBe('this is node web1-0000, which from now on is its name in .shardkv/joined\n')
+    expect((await start('node --join --id n4')).places).toEqual(['n4 in .shardkv/n4'])
+  })
+
+  test('that joins is called as its user, whom the broker lets be that node alone', async () => {
+    expect((await start('node --join --nats-user n4 --nats-password x')).places[1]).toBe('n4 in .shardkv/joined')
+    expect((await start('node --join --nats-user Ops --nats-password x')).places[1]).toBe('web1-0000 in .shardkv/joined')
+  })
+
+  test('has the one that its directory has, with --join as without', async () => {
+    for (const line of ['node --dir d', 'node --join --dir d']) {
+      expect(await start(line, found)).toMatchObject({ code: 0, err: 'this is node n7, as it is called in d\n', places: ['d', 'n7 in d'] })
+    }
+  })
+
+  test('is refused where there is none to have, or where it can not be read', async () => {
+    expect(await start('node')).toMatchObject({ code: 2, err: expect.stringContaining('give --dir'), places: [] })
+    expect(await start('node --id n1')).toMatchObject({ code: 2, err: expect.stringContaining('give --dir'), places: [] })
+    expect(await start('node --dir d')).toMatchObject({ code: 2, err: expect.stringContaining('give --id'), places: ['d'] })
+    const damaged = { kind: 'refused', reason: 'damaged', message: 'genesis.json is damaged' } as const
+    const refused = { code: 78, err: expect.stringContaining('d: genesis.json'), places: ['d'] }
+    expect(await start('node --join --dir d', damaged)).toMatchObject(refused)
+  })
+})
+
+test.each([
+  ['Web1.example.org', 'web1-7c2e'], ['3f2a9c1b2d4e', 'f2a9c1b2d4e-7c2e'], ['', 'node-7c2e'], ['10.0.0.7', 'node-7c2e'],
+  ['ä_b--c-', 'b-c-7c2e'], ['a-very-long-name-of-a-machine', 'a-very-long-name-of-7c2e'],
+])('a node of the machine %j is called %s', (host, name) => {
+  expect(newNodeName(host, '7c2e0123456789ab')).toBe(name)
+  expect(isNodeId(name)).toBe(true)
 })
 
 test.each([

@@ -31,7 +31,7 @@ describe('bash', () => {
 
   test.each<readonly [readonly string[], readonly string[]]>([
     [['to'], ['touch', 'top']],
-    [['get', '--con'], ['--consistency']],
+    [['get', '--cons'], ['--consistency']],
     [['get', 'k', '--consistency', 'l'], ['linearizable', 'lease']],
     [['status', '-w', ''], ['json', 'table', 'raw']],
     [['completion', ''], ['bash', 'zsh']],
@@ -41,10 +41,15 @@ describe('bash', () => {
     [['put', '--servers', ''], []],
     [['get', ''], []],
     [['nosuch', ''], []],
-    [['member', 'a'], ['activate']],
+    [['member', 'ac'], ['activate']],
     [['member', 'drain', '--f'], ['--force']],
     [['shard', 'list', '-w', ''], ['json', 'table', 'raw']],
     [['member', 'list', ''], []],
+    [['--servers', 'nats', ':', '//h', ':', '4222', 'to'], ['touch', 'top']],
+    [['--servers', '=', 'nats', ':', '//h', 'to'], ['touch', 'top']],
+    [['--tlsfirst', '-w', 'json', 'get', '--cons'], ['--consistency']],
+    [['--admin', 'http', ':', '//h', 'member', 'ac'], ['activate']],
+    [['--servers', ''], []],
   ])('%j completes to %j', (words, expected) => {
     expect(complete(...words)).toEqual(expected)
   })

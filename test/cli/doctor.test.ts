@@ -80,13 +80,25 @@ describe('finds, and says what to do about', () => {
     ['a full disk', evidenceOf({ node: { diskFull: true } }), 'problem', 'disk space', /full on n1/],
     ['a disk with little room', evidenceOf({ vitals: { disk: { freeBytes: 2 * GIB, totalBytes: 100 * GIB } } }), 'problem',
       'disk space', /nearly full on n1/],
-    ['a slow disk', evidenceOf({ vitals: { syncMicros: [134, 100] } }), 'note', 'sync time', /n1 p50/],
-    ['a disk that stalls', evidenceOf({ vitals: { syncMicros: [162, 100] } }), 'problem', 'sync time', /election timeout/],
+    ['a slow disk', evidenceOf({ vitals: { syncMs: { count: 9, p50: 30, p99: 60 } } }), 'note', 'sync time', /n1 p50 30 ms, p99 60 ms/],
+    ['a disk that stalls', evidenceOf({ vitals: { syncMs: { count: 9, p50: 30, p99: 700 } } }), 'problem', 'sync time', /election timeout/],
     ['a busy event loop', evidenceOf({ vitals: { loopDelayMs: { p99: 200, max: 400 } } }), 'note', 'event loop', /p99 200 ms/],
+    ['a log that could not be written', evidenceOf({ vitals: { lostLogLines: 12 } }), 'note', 'log', /n1 lost 12 lines$/],
     ['an event loop that stalls', evidenceOf({ vitals: { loopDelayMs: { p99: 900, max: 900 } } }), 'problem', 'event loop', /election/],
   ]
   test.each(cases)('%s', (_name, evidence, level, check, found) => {
     expect(worst(evidence)).toContainEqual({ check, level, found: expect.stringMatching(found), cure: expect.stringMatching(/.{10}/) })
+  })
+
+  test('no stall of a disk that is over: recent syncs count, and where there are none nothing is blamed', () => {
+    const stalledOnce = { syncMicros: [80, 100, 162, 100] }
+    const seen = (syncMs: NodeVitals['syncMs']): readonly unknown[] =>
+      diagnose(evidenceOf({ vitals: { ...stalledOnce, ...(syncMs === undefined ? {} : { syncMs }) } }))
+        .filter(({ check }) => check === 'sync time').map(({ level, found }) => [level, found.split(';')[0]])
+    expect(seen({ count: 40, p50: 1.5, p99: 3 })).toEqual([['ok', 'n1 p50 1.5 ms, p99 3.0 ms']])
+    for (const none of [{ count: 0, p50: 0, p99: 0 }, undefined]) {
+      expect(seen(none)).toEqual([['ok', expect.stringMatching(/^n1 p50 [\d.]+ ms, p99 \d+ ms since its start, none lately$/)]])
+    }
   })
 
   test('answers that the broker takes in part alone: what nobody tells is no damage', () => {

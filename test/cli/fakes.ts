@@ -68,7 +68,7 @@ export const fakeCluster = (
       flush: (done) => setImmediate(() => done(null)),
       drain: (done) => setImmediate(done),
       close: () => { cluster.isClosed = true },
-      status: () => ({ connected: true, outstandingBytes: 0, maxPayloadBytes: 1_048_576,
+      status: () => ({ connected: true, outstandingBytes: 0, outstandingBytesMax: 1, maxPayloadBytes: 1_048_576,
         server: { url: 'nats://fake', version: '2.12.7' } }),
       onEvent: () => {},
     },
@@ -116,6 +116,8 @@ export interface FakeTerminal {
   readonly run: (...args: string[]) => Promise<CliRun>
   /** Ctrl-C. */
   readonly interrupt: () => void
+  /** SIGTERM or SIGHUP: resolves where the process would end. */
+  readonly kill: () => Promise<void>
 }
 
 export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<CliIo> = {}): FakeTerminal => {
@@ -124,6 +126,7 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
   let ids = 0
   let count = 0
   const handlers = new Set<(count: number) => void>()
+  const last = new Set<() => Promise<void>>()
   const io: CliIo = {
     env: {},
     print: async (data) => { out = Buffer.concat([out, Buffer.from(data)]) },
@@ -150,7 +153,13 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
       handlers.add(handler)
       return () => { handlers.delete(handler) }
     },
+    beforeKilled: (work) => {
+      last.add(work)
+      return () => { last.delete(work) }
+    },
     version: async () => '1.2.3',
+    hostName: () => 'web1.example.org',
+    readGenesis: async () => ({ kind: 'none' }),
     startLocalCluster: async () => ({ problem: 'no cluster in this test' }),
     createCluster: async () => ({ record: undefined, problem: 'no cluster in this test' }),
     runNode: async () => 0,
@@ -162,6 +171,9 @@ export const fakeTerminal = (cluster: FakeCluster | null, overrides: Partial<Cli
     interrupt: () => {
       count += 1
       for (const handler of handlers) handler(count)
+    },
+    kill: async () => {
+      for (const work of last) await work()
     },
     run: async (...args) => {
       out = Buffer.alloc(0)

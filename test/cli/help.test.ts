@@ -18,9 +18,9 @@ test('there are the commands that the documentation lists', () => {
   expect(commands.map(({ name }) => name).toSorted()).toEqual([
     'bench', 'cancel', 'cluster balance', 'cluster replicas', 'cluster show', 'completion', 'del', 'doctor', 'events', 'get',
     'incr', 'init', 'load', 'log level',
-    'member activate', 'member drain', 'member list', 'member remove', 'member weight', 'member zone', 'moves', 'nats-config', 'node',
-    'pause', 'plan', 'put', 'record', 'repl', 'replay', 'resume', 'ring', 'shard list', 'shard move', 'shard transfer', 'start', 'status',
-    'top', 'touch', 'trace', 'version',
+    'member activate', 'member add', 'member drain', 'member list', 'member remove', 'member weight', 'member zone', 'moves',
+    'nats-config', 'node', 'pause', 'plan', 'put', 'record', 'repl', 'replay', 'resume', 'ring', 'shard list', 'shard move',
+    'shard transfer', 'start', 'status', 'top', 'touch', 'trace', 'version',
   ])
 })
 

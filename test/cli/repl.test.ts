@@ -82,6 +82,19 @@ describe('the history', () => {
     expect(readFileSync(path, 'utf8')).toBe('from one\nfrom two\n')
   })
 
+  test('that is saved twice has each line once, and the second waits for the first', async () => {
+    const path = join(folder, 'twice')
+    const history = await openHistory(files, path)
+    history.add('get a')
+    const first = history.save()
+    await history.save()
+    expect(readFileSync(path, 'utf8')).toBe('get a\n')
+    await first
+    history.add('get b')
+    await history.save()
+    expect(readFileSync(path, 'utf8')).toBe('get a\nget b\n')
+  })
+
   test('is where the environment says, or nowhere', async () => {
     expect([{ HOME: '/h' }, { HOME: '/h', SHARDKV_HISTORY: '/x' }, { HOME: '/h', SHARDKV_HISTORY: '' }, {}]
       .map(historyPath)).toEqual(['/h/.shardkv_history', '/x', null, null])
@@ -95,19 +108,19 @@ const CTRL_C = '\u0003'
 const CTRL_D = '\u0004'
 
 /** A session at a keyboard. */
-const openSession = (answer: (request: FakeRequest) => FakeAnswer, isInputTty = true) => {
+const openSession = (answer: (request: FakeRequest) => FakeAnswer, { isInputTty = true, historyFile = '' } = {}) => {
   const [input, output] = [new PassThrough(), new PassThrough()]
   let screen = ''
   output.on('data', (chunk: Buffer) => { screen += chunk.toString() })
   const cluster = fakeCluster(answer)
   const terminal = fakeTerminal(cluster, {
     isInputTty,
-    env: { SHARDKV_HISTORY: '' },
+    env: { SHARDKV_HISTORY: historyFile },
     openPrompt: (options) => openPrompt({ input, output, isTty: isInputTty }, options),
   })
   const ended = terminal.run('repl', '--timeout', '60s')
   return {
-    cluster, ended,
+    cluster, ended, kill: terminal.kill,
     type: (text: string): void => { input.write(text) },
     finish: (): void => { input.end() },
     screen: () => screen,
@@ -143,6 +156,19 @@ describe('a session', () => {
     await until(() => cluster.requests.length === 2, 'the get was made')
     type(CTRL_D)
     expect((await ended).out).toBe('1\nAda\n')
+  })
+
+  test('whose process is told to end, or whose terminal is closed, keeps its lines', async () => {
+    const historyFile = join(folder, 'killed')
+    const { type, shows, ended, cluster, kill } = openSession(fakeStore().answer, { historyFile })
+    await shows('fake> ')
+    type('put user1 Ada\r')
+    await until(() => cluster.requests.length === 1, 'the put was made')
+    await kill()
+    expect(readFileSync(historyFile, 'utf8')).toBe('put user1 Ada\n')
+    type(CTRL_D)
+    await ended
+    expect(readFileSync(historyFile, 'utf8')).toBe('put user1 Ada\n')
   })
 
   test('Ctrl-C clears the line', async () => {
@@ -181,7 +207,7 @@ describe('a session', () => {
   })
 
   test('of a file of lines ends with the code of what failed, and skips comments', async () => {
-    const { type, finish, ended } = openSession(fakeStore().answer, false)
+    const { type, finish, ended } = openSession(fakeStore().answer, { isInputTty: false })
     type('# set up\nput a 1\nget nobody\nput b 2\n')
     finish()
     const { code, out, err } = await ended
@@ -190,7 +216,7 @@ describe('a session', () => {
   })
 
   test('-x makes no sense at a prompt, and says so', async () => {
-    const { type, finish, ended } = openSession(fakeStore().answer, false)
+    const { type, finish, ended } = openSession(fakeStore().answer, { isInputTty: false })
     type('put a -x\n')
     finish()
     expect(await ended).toMatchObject({ code: 2, err: expect.stringContaining('give the value itself') })

@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
-import { reportOf } from '../../cli/status/collect.ts'
 import { mergeReports } from '../../cli/status/merge.ts'
 import { statusTable } from '../../cli/status/table.ts'
 import { fakeCluster, fakeTerminal } from './fakes.ts'
@@ -125,7 +124,7 @@ describe('what nodes believe of each other', () => {
       report('n1', [], gossip(['n2', 'alive'], ['n3', 'alive'])), report('n2', [], gossip(['n1', 'suspect'], ['n3', 'dead'])),
       report('n3', [], gossip(['n1', 'left'], ['n2', 'alive'])),
     ]
-    expect(rowsOf(reports).map((row) => row.split(/ {2,}/)[3])).toEqual(['2 alive', '0 alive, suspect: n1, dead: n3', '1 alive, left: n1'])
+    expect(rowsOf(reports).map((row) => row.split(/ {2,}/)[4])).toEqual(['2 alive', '0 alive, suspect: n1, dead: n3', '1 alive, left: n1'])
     expect(mergeReports(reports)?.nodes[1]?.sees).toEqual({ alive: [], suspect: ['n1'], dead: ['n3'], left: [] })
   })
 
@@ -137,7 +136,7 @@ describe('what nodes believe of each other', () => {
   test.each([['nothing', {}], ['no list', { gossip: { peers: 7 } }], ['null', { gossip: null }]])(
     'is a dash for a node that says %s', (_, fields) => {
       expect(mergeReports([report('n1', [], fields)])?.nodes[0]?.sees).toBeNull()
-      expect(rowsOf([report('n1', [], fields)])[0]?.split(/ {2,}/)[3]).toBe('-')
+      expect(rowsOf([report('n1', [], fields)])[0]?.split(/ {2,}/)[4]).toBe('-')
     })
 
   test('leaves out peers that are none', () => {
@@ -146,10 +145,14 @@ describe('what nodes believe of each other', () => {
   })
 })
 
-test.each([
-  ['nothing', ''], ['no JSON', '{'], ['members that are no names', JSON.stringify({ ...report('n1', []), members: ['n1', 1] })],
-])('an answer with %s is no report', (_what, text) => {
-  expect(reportOf({ data: new TextEncoder().encode(text) })).toBeNull()
+test('what each node carries is a column: an even cluster can be seen to be even', () => {
+  const status = must(mergeReports([
+    report('n1', [replica(0, { role: 'leader', matchIndex: { 'n1:1': 5, 'n3:1': 4 } }), replica(1)]), report('n2', [replica(1)]),
+  ]), 'a status')
+  const rows = statusTable(status, false).split('\n').filter((line) => /^(?:NODE|n\d)/.test(line)).map((line) => line.split(/ {2,}/))
+  expect(rows.map(([node, , leads, replicas]) => [node, leads, replicas])).toEqual([
+    ['NODE', 'LEADS', 'REPLICAS'], ['n1', '1', '2'], ['n2', '0', '1'], ['n3', '0', '1'],
+  ])
 })
 
 describe('the command', () => {

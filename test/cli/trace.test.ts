@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { arrowsOf } from '../../cli/trace/arrows.ts'
 import { sequenceDiagram } from '../../cli/trace/diagram.ts'
+import { breachRecord } from '../../observe/recorder/gaps.ts'
 import { headLine, recordLine } from '../../observe/recorder/recording.ts'
 import { storyOf } from '../../observe/recorder/story.ts'
 import { fakeTerminal } from './fakes.ts'
@@ -133,6 +134,16 @@ describe('shardkv record', () => {
     expect(requests[1]?.url).toMatch(/\/v1\/recording\?from=\d+&kind=state,note$/)
     const { code, err } = await run('record', file, '--kind', 'rumour')
     expect([code, err]).toEqual([2, expect.stringContaining('It is a list of state,')])
+  })
+
+  test('says whose part ends early, and so does the story of the file', async () => {
+    const file = join(folder(), 'r.ndjson')
+    const body = recording + recordLine(breachRecord({ node: 'n2', at: 60_000, seq: 9, records: 4 }))
+      + recordLine(breachRecord({ node: 'n3', at: 70_000, seq: 1, records: 0 }))
+    const gaps = 'n2 only until 1970-01-01T00:01:00.000Z, since it stopped answering\nwithout n3, which stopped answering\n'
+    const { run } = open(() => ({ status: 200, body }))
+    expect(await run('record', file)).toMatchObject({ code: 0, err: gaps })
+    expect((await run('replay', file)).out).toMatch(new RegExp(`^cluster c1[^\n]*\n${gaps}\n[^]* n2 +recorder +stopped answering: what`))
   })
 })
 

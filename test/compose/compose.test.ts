@@ -94,6 +94,12 @@ describe('the nodes of compose.yaml', () => {
     }
   })
 
+  test('are started again when they fail, and not when they have been drained; what has no such end, whatever it ends with', () => {
+    expect(nodes.map(([, { restart }]) => restart)).toEqual(nodes.map(() => 'on-failure'))
+    const others = services.filter(([name]) => name !== 'setup' && !nodes.some(([node]) => node === name))
+    expect(others.map(([, { restart }]) => restart)).toEqual(others.map(() => 'unless-stopped'))
+  })
+
   test('are given tokens that are long enough; the admin API has none unless the shell has one', () => {
     expect(command.environment?.['SHARDKV_ADMIN_TOKEN']).toBeNull()
     expect(command.environment?.['SHARDKV_METRICS_TOKEN']?.length).toBeGreaterThanOrEqual(TOKEN_CHARACTERS_MIN)

@@ -2,8 +2,8 @@
  * The alerts of observe/prometheus/alerts.yml, each fired once by the fault it is for, on real clusters that are scraped as Prometheus
  * would.
  *
- * What is looked for is what the rule's expression asks, in TypeScript, with the rule's own threshold. That Prometheus agrees is checked
- * where promtool is installed: the same scrapes become its input, and the alert has to be firing there, and not before.
+ * What is evaluated is the rule's own expression (test/support/promql.ts). That Prometheus agrees is checked where promtool is installed:
+ * the same scrapes become its input, and the alert has to be firing there, and not before.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -14,7 +14,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { must } from '../../actors/kernel/assert.ts'
-import { isServing, leadersOf } from '../../chaos/ground/cluster.ts'
+import { nodeSubject } from '../../bus/subjects.ts'
+import { CLUSTER, isServing, leadersOf } from '../../chaos/ground/cluster.ts'
 import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
 import { portOf } from '../support/adminPort.ts'
 import { floodBatchDoor } from '../support/batchFlood.ts'
@@ -22,14 +23,20 @@ import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { parseExposition } from '../support/exposition.ts'
 import { flipBit } from '../support/flipBit.ts'
 import { settledKv } from '../support/kv.ts'
+import { evaluate } from '../support/promql.ts'
+import { seriesOf } from '../support/scrapedSeries.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Scrape } from '../support/exposition.ts'
+import type { Scrapes } from '../support/scrapedSeries.ts'
 
 const RULES = 'observe/prometheus/alerts.yml'
 const TEST_MS_MAX = 600_000
 const FAULT_MS_MAX = 120_000
+/** More of a log than a shard goes without a snapshot (actors/shard/limits.ts): 4 MiB. */
+const LARGE = 400_000
+const SNAPSHOT_PUTS = 16
 
 interface Rule {
   readonly alert: string
@@ -37,61 +44,12 @@ interface Rule {
   readonly for?: string
 }
 const rules = (parse(readFileSync(RULES, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules)
-const thresholdOf = (alert: string): number =>
-  Number(/([\d.]+)\s*$/.exec(must(rules.find((rule) => rule.alert === alert), alert).expr)?.[1])
-
-/** By node; null where nothing answers. */
-type Scrapes = ReadonlyMap<NodeId, Scrape | null>
-type Fired = (now: Scrape, before: Scrape, threshold: number) => boolean
-
-const increase = (now: Scrape, before: Scrape, name: string, labels: Record<string, string> = {}): number =>
-  (now.value(name, labels) ?? 0) - (before.value(name, labels) ?? 0)
-
-/** The share of new observations above the bound nearest to the threshold is more than one in a hundred. */
-const isSlow = (name: string): Fired => (now, before, threshold) => {
-  const bounds = [...new Set(now.samples.filter((each) => each.name === `${name}_bucket`).map(({ labels }) => labels['le'] ?? ''))]
-  const le = must(bounds.find((bound) => Number(bound) >= threshold), 'a bound above the threshold')
-  const all = increase(now, before, `${name}_count`)
-  return all > 0 && (all - increase(now, before, `${name}_bucket`, { le })) / all > 0.01
-}
-const isAny = (name: string, holds: (value: number, threshold: number) => boolean): Fired => (now, _before, threshold) =>
-  now.samples.some((each) => each.name === name && holds(each.value, threshold))
-
-/** Of one node. Two rules look at all nodes: below. */
-const firedOnNode: Readonly<Record<string, Fired>> = {
-  ShardkvLeaderChurn: (now, before, threshold) => now.samples.some(({ name, labels }) => name === 'shardkv_raft_leader_changes_total'
-    && increase(now, before, name, { shard: labels['shard'] ?? '' }) > threshold),
-  ShardkvFollowerBehind: isAny('shardkv_raft_follower_lag_entries', (value, threshold) => value > threshold),
-  ShardkvPeerDead: (now, _before, threshold) => (now.value('shardkv_gossip_peers', { state: 'dead' }) ?? 0) > threshold,
-  ShardkvBrokerConnectionLost: isAny('shardkv_bus_connected', (value, threshold) => value === threshold),
-  ShardkvMessagesDropped: (now, before, threshold) => increase(now, before, 'shardkv_bus_messages_dropped_total') > threshold,
-  ShardkvDiskFull: isAny('shardkv_disk_full', (value, threshold) => value === threshold),
-  ShardkvDiskAlmostFull: (now, _before, threshold) =>
-    (now.value('shardkv_disk_free_bytes') ?? 1) / (now.value('shardkv_disk_total_bytes') ?? 1) < threshold,
-  ShardkvSyncSlow: isSlow('shardkv_wal_sync_duration_seconds'),
-  ShardkvEventLoopLate: isSlow('shardkv_event_loop_delay_seconds'),
-  ShardkvReplicaQuarantined: isAny('shardkv_raft_quarantined', (value, threshold) => value === threshold),
-  ShardkvOverloaded: (now, before, threshold) => increase(now, before, 'shardkv_requests_total', { status: 'OVERLOADED' })
-    > threshold * increase(now, before, 'shardkv_requests_total'),
-  ShardkvMovesPaused: isAny('shardkv_moves_paused', (value, threshold) => value === threshold),
-}
+/** Between the two. */
+const SECONDS = 60
 
 const isFired = (alert: string, now: Scrapes, before: Scrapes): boolean => {
-  if (alert === 'ShardkvNodeDown') return [...now.values()].includes(null)
-  if (alert === 'ShardkvShardNotServed') {
-    const served = new Map<string, number>()
-    for (const scrape of now.values()) {
-      for (const { name, labels: { shard = '' }, value } of scrape?.samples ?? []) {
-        if (name === 'shardkv_shard_serving') served.set(shard, (served.get(shard) ?? 0) + value)
-      }
-    }
-    return [...served.values()].includes(0)
-  }
-  const fired = must(firedOnNode[alert], `a way to see ${alert}`)
-  return [...now].some(([node, scrape]) => {
-    const earlier = before.get(node)
-    return scrape !== null && earlier !== null && earlier !== undefined && fired(scrape, earlier, thresholdOf(alert))
-  })
+  const { expr } = must(rules.find((rule) => rule.alert === alert), alert)
+  return evaluate(expr, seriesOf([{ atSeconds: 0, scrapes: before }, { atSeconds: SECONDS, scrapes: now }]), SECONDS).length > 0
 }
 
 const scrape = async (running: TestCluster): Promise<Scrapes> => new Map(await Promise.all(running.members.map(
@@ -204,6 +162,25 @@ describe('an alert fires by its fault', () => {
     await expectFired(running, before, 'ShardkvBrokerConnectionLost', 'ShardkvMessagesDropped')
   }, TEST_MS_MAX)
 
+  test('of snapshots, spans and what can not be read', async () => {
+    const { running, bus } = await cluster.open({ shards: 2, environment: () => ({
+      // Nobody listens there.
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_TRACES_SAMPLER_ARG: '1',
+    }) })
+    const before = await scrape(running)
+    bus.publish(nodeSubject(CLUSTER, n2, n1), new TextEncoder().encode('no frame'))
+    await expectFired(running, before, 'ShardkvUndecodable')
+
+    // Where a snapshot's folder would be made there is a file.
+    for (const node of running.members) {
+      const folder = join(running.directory(node), 'snapshots')
+      rmSync(folder, { recursive: true, force: true })
+      writeFileSync(folder, '')
+    }
+    for (let i = 0; i < SNAPSHOT_PUTS; i += 1) await settledKv(bus, 'kv.put.large', 'x'.repeat(LARGE), { 'Kv-Request-Id': `large-${i}` })
+    await expectFired(running, before, 'ShardkvSnapshotsFail', 'ShardkvSpansLost')
+  }, TEST_MS_MAX)
+
   test('of a disk that fills', async () => {
     const disks: ReturnType<typeof mountSmallDisk>[] = []
     const { running } = await cluster.open({
@@ -226,7 +203,7 @@ const folder = mkdtempSync(join(tmpdir(), 'shardkv-alerts-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Five minutes as it was before, then as it is under the fault, a sample a minute. */
-const seriesOf = ({ before, now }: { readonly before: Scrapes; readonly now: Scrapes }, minutes: number) => {
+const inputOf = ({ before, now }: { readonly before: Scrapes; readonly now: Scrapes }, minutes: number) => {
   const values = new Map<string, { was?: number; is?: number }>()
   const note = (scrapes: Scrapes, at: 'was' | 'is'): void => {
     for (const [node, found] of scrapes) {
@@ -256,7 +233,7 @@ const FOR_MINUTES: Readonly<Record<string, number>> = { '10s': 0, '30s': 1, '1m'
     const waits = FOR_MINUTES[rule.for ?? '10s'] ?? 0
     const expr = `count(ALERTS{alertname="${alert}",alertstate="firing"})`
     return [{
-      interval: '1m', input_series: seriesOf(must(seen.get(alert), alert), waits + 5),
+      interval: '1m', input_series: inputOf(must(seen.get(alert), alert), waits + 5),
       promql_expr_test: [
         { expr: `count(ALERTS{alertname="${alert}"})`, eval_time: '4m', exp_samples: [] },
         { expr: `${expr} > bool 0`, eval_time: `${waits + 7}m`, exp_samples: [{ labels: '{}', value: 1 }] },

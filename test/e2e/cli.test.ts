@@ -1,6 +1,9 @@
 /** The command line as its users run it: processes, pipes and a real terminal, against a real cluster whose broker knows its users. */
 
 import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { isServing, passwordOf, startTestCluster } from '../../chaos/ground/cluster.ts'
@@ -60,8 +63,11 @@ describe('keys', () => {
     const codes = await Promise.all([
       ['put', 'code', 'v'], ['put', 'code', 'v', '--if-revision', '999999'], ['get'], ['get', 'nobody'],
       ['get', 'code', '--servers', 'nats://127.0.0.1:1'], ['get', 'code', '--nats-user', 'nobody'],
+      ['bench', 'nosuch'], ['bench', 'put', '--inflight', 'many'], ['bench', 'put', '--servers', 'nats://a:b%@h'],
     ].map(async (args) => (await shardkv(args)).code))
-    expect(codes).toEqual([0, 1, 2, 3, 4, 4])
+    expect(codes).toEqual([0, 1, 2, 3, 4, 4, 2, 2, 2])
+    const help = await shardkv(['bench', 'put', '--help'])
+    expect([help.code, help.out.toString()]).toEqual([0, expect.stringContaining('$ shardkv bench put')])
   }, TEST_MS_MAX)
 
   test('touch makes a key expire, and takes that back', async () => {
@@ -145,9 +151,11 @@ describe('the cluster', () => {
 /** util-linux's: gives a process a terminal of its own; what is written to it are keys. */
 const terminalCommand = 'script'
 
-const onTerminal = (...args: readonly string[]) => {
+const onTerminal = (...args: readonly string[]) => onTerminalWith({}, ...args)
+
+const onTerminalWith = (env: NodeJS.ProcessEnv, ...args: readonly string[]) => {
   const command = [process.execPath, CLI, ...args].map((word) => `'${word}'`).join(' ')
-  const child = spawn(terminalCommand, ['-qec', `stty cols 80 rows 24; ${command}`, '/dev/null'], { env: environment() })
+  const child = spawn(terminalCommand, ['-qec', `stty cols 80 rows 24; ${command}`, '/dev/null'], { env: { ...environment(), ...env } })
   children.add(child)
   let screen = ''
   child.stdout.on('data', (chunk: Buffer) => { screen += chunk.toString() })
@@ -155,6 +163,8 @@ const onTerminal = (...args: readonly string[]) => {
   return {
     press: (keys: string): void => { child.stdin.write(keys) },
     shows: (wanted: RegExp): Promise<void> => until(() => wanted.test(screen), `the screen shows ${wanted}`, 30_000),
+    /** The window is closed: what runs in it gets SIGHUP. */
+    hangUp: (): void => { child.kill('SIGKILL') },
     ended,
   }
 }
@@ -184,5 +194,17 @@ describe('a terminal', () => {
     await shows(/\r\na b\r\n/)
     press('\u0004')
     expect(await ended).toBe(0)
+  }, TEST_MS_MAX)
+
+  test('that is closed leaves the lines of its prompt in the history', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shardkv-hang-up-'))
+    const history = join(folder, 'history')
+    const { press, shows, hangUp } = onTerminalWith({ SHARDKV_HISTORY: history })
+    await shows(/> /)
+    press('put hung-up v\r')
+    await shows(/\r\n\d+\r\n.*> /s)
+    hangUp()
+    await until(() => existsSync(history) && readFileSync(history, 'utf8') === 'put hung-up v\n', 'the line is kept', 30_000)
+    rmSync(folder, { recursive: true, force: true })
   }, TEST_MS_MAX)
 })

@@ -30,7 +30,7 @@ test('status shows a killed node as dead to the others, a restarted one alive, a
   const [n1, n2, n3] = running.members
   const victim = must(n3, 'there are three nodes')
   await running.until('n3 is seen', allSee(running, victim, 'alive'), VERDICT_MS_MAX)
-  expect((await nodeRows(running)).map((row) => row.split(/ {2,}/)[3])).toEqual(['2 alive', '2 alive', '2 alive'])
+  expect((await nodeRows(running)).map((row) => row.split(/ {2,}/)[4])).toEqual(['2 alive', '2 alive', '2 alive'])
 
   await running.kill(victim)
   await running.until('n3 is dead to the others', allSee(running, victim, 'dead'), VERDICT_MS_MAX)

@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import { must } from '../../actors/kernel/assert.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
+import { repeatedKeys } from '../support/jsonKeys.ts'
 import { settledKv } from '../support/kv.ts'
 import type { TestCluster } from '../../chaos/ground/cluster.ts'
 import type { NodeId } from '../../topology/ids.ts'
@@ -13,8 +14,11 @@ const ENDS_WITHIN_MS = 60_000
 const cluster = clusterOfTest()
 
 type Line = Readonly<Record<string, unknown>>
+/** Each has a field once: `JSON.parse` would not tell. */
+const textLinesOf = (running: TestCluster, node: NodeId): readonly string[] =>
+  running.log(node).split('\n').filter((line) => line.startsWith('{'))
 const linesOf = (running: TestCluster, node: NodeId): readonly Line[] =>
-  running.log(node).split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Line)
+  textLinesOf(running, node).map((line) => JSON.parse(line) as Line)
 
 const until = async (what: string, holds: () => boolean): Promise<void> => {
   const deadline = performance.now() + ENDS_WITHIN_MS
@@ -66,5 +70,6 @@ test('neither the password of the broker nor a value is ever in it, at the most 
   for (const each of running.members) {
     expect(running.log(each)).not.toContain('secret-of-')
     expect(running.log(each)).not.toContain('a-private-value')
+    expect(textLinesOf(running, each).filter((line) => repeatedKeys(line).length > 0)).toEqual([])
   }
 }, TEST_MS_MAX)

@@ -4,14 +4,16 @@
  */
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { transformSync } from '@swc/core'
 import { connect } from '../../sdk/index.ts'
 import { isServing, passwordOf, startTestCluster } from '../../chaos/ground/cluster.ts'
+import { freePort } from '../../chaos/ground/natsServer.ts'
 import type { Kv } from '../../sdk/kv.ts'
 import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 
@@ -90,14 +92,41 @@ describe('with a cluster', () => {
   }, MINUTES_MAX)
 
   describe('the package', () => {
+    let tarball: string
+    const command = (): string => join(folder, 'node_modules/shardkv/bin/shardkv.mjs')
+
+    const installInto = async (where: string, ...more: readonly string[]): Promise<readonly string[]> => {
+      writeFileSync(join(where, 'package.json'), '{ "name": "empty", "private": true }\n')
+      const flags = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...more]
+      expect(await run('npm', ['install', ...flags, tarball], { cwd: where })).toMatchObject({ code: 0 })
+      const { packages } = JSON.parse(readFileSync(join(where, 'node_modules/.package-lock.json'), 'utf8')) as { packages: object }
+      const paths = Object.keys(packages).filter((path) => existsSync(join(where, path)))
+      return paths.map((path) => path.replace(/^.*node_modules\//, ''))
+    }
+
+    let installed: readonly string[]
     beforeAll(async () => {
       const checked = await run(process.execPath, [join(ROOT, 'scripts/checkPackage.mjs'), folder], { cwd: ROOT })
-      expect(checked).toMatchObject({ code: 0, out: expect.stringMatching(/pack ok\n.*publint ok\n.*types ok/) })
-      const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? ''
-      writeFileSync(join(folder, 'package.json'), '{ "name": "empty", "private": true }\n')
-      const flags = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-      const installed = await run('npm', ['install', ...flags, `./${tarball}`], { cwd: folder })
-      expect(installed).toMatchObject({ code: 0 })
+      expect(checked).toMatchObject({ code: 0, out: expect.stringMatching(/pack ok\n.*contents ok.*\n.*publint ok\n.*types ok/) })
+      tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
+      installed = await installInto(folder)
+    }, MINUTES_MAX)
+
+    test('brings few others, and no exporter of traces that nobody has asked for', () => {
+      expect(installed).toContain('xstate')
+      expect(installed.filter((name) => /exporter|grpc|protobuf|pino-(?:loki|roll|socket|syslog|elasticsearch)/.test(name))).toEqual([])
+      expect(installed.length).toBeLessThan(50)
+    })
+
+    test('without what is optional is the SDK and nats, and its command says what it lacks', async () => {
+      const lean = mkdtempSync(join(tmpdir(), 'shardkv-lean-'))
+      expect((await installInto(lean, '--omit=optional')).toSorted()).toEqual(['nats', 'nkeys.js', 'shardkv', 'tweetnacl'])
+      writeFileSync(join(lean, 'snippet.mjs'), stripped(snippetOf(running.url), 'es6'))
+      expect(await runServed(running, 'snippet.mjs', { cwd: lean })).toMatchObject({ code: 0, err: '' })
+      const { code, err } = await run(process.execPath, [join(lean, 'node_modules/shardkv/bin/shardkv.mjs'), 'version'], { cwd: lean })
+      const said = /^shardkv: the package \S+ is not installed, .*npm install --include=optional/
+      expect([code, err]).toEqual([1, expect.stringMatching(said)])
+      rmSync(lean, { recursive: true, force: true })
     }, MINUTES_MAX)
 
     test('runs the README\'s snippet as an ES module', async () => {
@@ -137,9 +166,36 @@ describe('with a cluster', () => {
       expect([...new Set(out.trim().split('\n'))].sort()).toEqual(['nats', 'nkeys.js', 'shardkv', 'tweetnacl'])
     }, MINUTES_MAX)
 
-    test('still has its command', async () => {
-      const { code, out } = await run(process.execPath, [join(folder, 'node_modules/shardkv/bin/shardkv.mjs'), 'version'], { cwd: folder })
-      expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^shardkv \d/) })
+    test('still has its command, with all that it runs', async () => {
+      const outcomes: Readonly<Record<string, object>> = {
+        version: { code: 0, out: expect.stringMatching(/^shardkv \d/) },
+        [`--servers ${running.url} put packed v`]: { code: 0 },
+        'bench put --help': { code: 0, out: expect.stringContaining('--inflight') },
+        'init --dir made --nodes 1 --shards 2': { code: 0 },
+        'node --id n1 --dir nowhere': { code: 78 },
+      }
+      for (const [words, outcome] of Object.entries(outcomes)) {
+        expect([words, await run(process.execPath, [command(), ...words.split(' ')], { cwd: folder })]).toMatchObject([words, outcome])
+      }
+    }, MINUTES_MAX)
+
+    test('runs a node, with its Observatory', async () => {
+      const port = await freePort()
+      const words = ['node', '--id', 'n1', '--dir', 'made/n1', '--servers', running.url, '--prefix', 'packed', '--http-port', String(port)]
+      // Of the whole machine, say: the package for it is not installed, and that hinders nobody.
+      const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' }
+      const node = spawn(process.execPath, [command(), ...words], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env })
+      let log = ''
+      node.stdout.on('data', (chunk: Buffer) => { log += chunk.toString() })
+      const ended = new Promise<number | null>((resolve) => { node.once('exit', resolve) })
+      const ask = (path: string): Promise<number> => fetch(`http://127.0.0.1:${port}${path}`).then(({ status }) => status, () => 0)
+      for (const deadline = performance.now() + 60_000; await ask('/readyz') !== 200; await pause(100)) {
+        expect(performance.now()).toBeLessThan(deadline)
+      }
+      expect([await ask('/'), await ask('/metrics')]).toEqual([200, 200])
+      node.kill('SIGTERM')
+      expect(await ended).toBe(0)
+      expect(log).toMatch(/npm install @opentelemetry\/exporter-trace-otlp-proto @opentelemetry\/resources.*spans are not exported/)
     }, MINUTES_MAX)
   })
 

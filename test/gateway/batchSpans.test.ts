@@ -37,6 +37,7 @@ test('of a batch with traces, those operations have one, and the others nothing'
   pass(3)
   spans?.replied([row(0), row(1)])
   spans?.replied([row(1)])
+  expect(spans?.first).toEqual(context('7'))
   expect(told).toEqual(['b answered', 'get b OK 7', 'example 3 7'])
 })
 

@@ -40,12 +40,23 @@ const open = (options: Situation = {}) => {
   const log: string[] = []
   const spans: string[] = []
   const noted: string[] = []
+  const took: string[] = []
   let caughtUp = 0
   const bus = world.broker.connect({ name: 'node' })
   const gateway = createNatsGateway({
     bus: { ...bus, publish: (...args) => options.refusal ?? bus.publish(...args) },
     clock: world.clock,
-    log: { ...silentLogger, warn: (fields) => log.push(String(fields.reason)) },
+    log: { ...silentLogger, warn: ({ reason, trace_id: trace, span_id: span }) => {
+      log.push([reason, trace, span].filter((word): word is string => typeof word === 'string').join(' '))
+    } },
+    instruments: {
+      told: () => {},
+      took: (code, tookMs, operations, status, trace) => {
+        const of = trace === undefined ? '' : ` ${trace.traceId}`
+        took.push(`${code} ${tookMs >= 200 ? 'long' : 'short'} ${operations} ${String(status)}${of}`)
+      },
+      traced: () => {},
+    },
     prefix: 'kv',
     inboxPrefix: '_INBOX.',
     shardCount: SHARDS,
@@ -84,7 +95,7 @@ const open = (options: Situation = {}) => {
   const serveAll = (): void => {
     for (let shard = 0; shard < SHARDS; shard += 1) gateway.setServing(shardId(shard), true)
   }
-  return { ...world, gateway, client, submitted, log, spans, noted, ask, serveAll, caughtUp: () => caughtUp }
+  return { ...world, gateway, client, submitted, log, spans, noted, took, ask, serveAll, caughtUp: () => caughtUp }
 }
 
 const statusOf = (answer: Answer | string): string => (typeof answer === 'string' ? answer : answer.status)
@@ -296,6 +307,32 @@ describe('the NATS gateway', () => {
     expect(noted.map((line) => line.replace(/ 2\d\d$/, ' long').replace(/ \d+$/, ''))).toEqual([
       'get failed NO_QUORUM', 'get slow OK long', 'get silent TIMEOUT long',
     ])
+  })
+
+  test('measures a request that was forgotten, or waits as the node ends, like one that was answered', () => {
+    const { gateway, submitted, ask, serveAll, took, pass } = open()
+    serveAll()
+    gateway.open()
+    const trace = 'a'.repeat(32)
+    ask('kv.get.answered')
+    ask('kv.get.forgotten', '', { traceparent: `00-${trace}-${'b'.repeat(16)}-01` })
+    ask('kv.put.waiting', 'x')
+    gateway.answer(must(submitted[0], 'submitted').ticket, { status: 'NOT_FOUND', revision: 0 })
+    pass(200)
+    gateway.forget(must(submitted[1], 'submitted').ticket)
+    gateway.close()
+    expect(took).toEqual([
+      `${OpCode.get} short 1 NOT_FOUND`, `${OpCode.get} long 1 TIMEOUT ${trace}`, `${OpCode.put} long 1 TIMEOUT`,
+    ])
+    expect(gateway.waiting()).toBe(0)
+  })
+
+  test('measures nothing of a request that is turned away as it comes, and logs its trace', () => {
+    const { gateway, ask, serveAll, took, log } = open({ isOverloaded: true })
+    serveAll()
+    gateway.open()
+    expect(statusOf(ask('kv.put.a', 'x', { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })())).toBe('OVERLOADED')
+    expect([took, log]).toEqual([[], [`OVERLOADED ${'a'.repeat(32)} ${'c'.repeat(16)}`]])
   })
 
   test('sends a probe the way of forwarded requests, spans it, and tells its result', () => {

@@ -28,9 +28,10 @@ test.each<readonly [StatusName, number, boolean]>([
   expect(kept).toEqual(isKept ? [{ op: 'incr', shard: 3, key: 'k', status, micros: tookMs * 1_000 }] : [])
 })
 
-test('the batch door notes operations that failed, under their caller\'s trace, and one of a batch that took long', () => {
+test('the batch door notes operations that failed, under their caller\'s trace, and one of a slow batch; it measures all', () => {
   const { broker, clock, pass } = createVirtualWorld()
   const noted: string[] = []
+  const took: string[] = []
   const asked: { readonly requests: readonly ClientRequest[]; readonly answer: SessionPorts['answer'] }[] = []
   const gateway = createBatchGateway({
     bus: broker.connect({ name: 'node' }), clock, log: silentLogger, prefix: 'kv', self: nodeId('n1'), inboxPrefix: '_INBOX.',
@@ -40,8 +41,16 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
       send: (event) => { if (event.type === 'connection.requests') asked.push({ requests: event.requests, answer }) },
       stop: () => {},
     }),
+    instruments: {
+      told: () => {}, traced: () => {},
+      took: (_code, _ms, operations, status, trace) => {
+        took.push([operations, status, ...(trace === undefined ? [] : ['of', trace.traceId[0]])].join(' '))
+      },
+    },
     tracing: {
-      begin: () => null, beginAtShard: () => { throw new Error('nothing is forwarded') },
+      // What this node samples itself, and not what is above its limit.
+      begin: ({ parent }) => (parent.traceId.startsWith('e') ? { context: parent, end: () => {} } : null),
+      beginAtShard: () => { throw new Error('nothing is forwarded') },
       noted: ({ op, key, status, trace }) => {
         noted.push([op, key, status, ...(trace === undefined ? [] : ['of', trace.traceId[0]])].join(' '))
       },
@@ -81,4 +90,9 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
   batch('a', 'b')
   answerAll(() => 'NO_QUORUM')
   expect(noted).toEqual(['get a NO_QUORUM', 'get b NO_QUORUM of c'])
+  headers = new Map([[BATCH_TRACES_HEADER, `1:00-${'e'.repeat(32)}-${'d'.repeat(16)}-01`]])
+  batch('a', 'b', 'c')
+  answerAll((key) => (key === 'a' ? 'NOT_FOUND' : 'OK'))
+  gateway.flush()
+  expect(took).toEqual(['2 OK', '2 NO_QUORUM', '2 OK', '2 NO_QUORUM', '3 NOT_FOUND of e'])
 })

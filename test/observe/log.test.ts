@@ -8,7 +8,7 @@ import { openProcessLog } from '../../observe/log.ts'
 import { createLogLevels } from '../../observe/logLevels.ts'
 import { LogTargetError, parseLogTarget } from '../../observe/logTargets.ts'
 import { createRedaction } from '../../observe/redaction.ts'
-import { createRepeats } from '../../observe/repeats.ts'
+import { ROWS_MAX, createRepeats } from '../../observe/repeats.ts'
 import { loggingSlow } from '../../observe/slowLog.ts'
 import { createInstruments } from '../../observe/instruments.ts'
 import { OpCode } from '../../actors/shard/operation.ts'
@@ -102,12 +102,41 @@ describe('repetition', () => {
     expect(lines().filter(({ msg }) => msg === 'bad').length).toBe(30)
   })
 
+  test('of one shard or connection hides the lines of no other', async () => {
+    const { log, flush, lines } = await open()
+    const of = (shard: number) => log.child({ actor: 'shard', shard })
+    for (let i = 0; i < 100; i += 1) of(1).warn({}, 'slow')
+    of(2).warn({}, 'slow')
+    for (let i = 0; i < 100; i += 1) log.warn({ actor: 'shard', shard: 3, i }, 'slow')
+    const connection = (id: string) => log.child({ actor: 'connection', conn_id: id })
+    for (let i = 0; i < 100; i += 1) connection('aa').info({}, 'busy')
+    connection('bb').info({}, 'busy')
+    flush()
+    const heard = (field: string, value: unknown) => lines().filter((line) => line[field] === value)
+    expect([1, 2, 3].map((shard) => heard('shard', shard).length)).toEqual([21, 1, 21])
+    expect(heard('shard', 1).at(-1)).toMatchObject({ level: 40, actor: 'shard', msg: 'slow', repeated: 80 })
+    expect(['aa', 'bb'].map((id) => heard('conn_id', id).length)).toEqual([21, 1])
+    expect(heard('conn_id', 'aa').at(-1)).toMatchObject({ actor: 'connection', repeated: 80 })
+  })
+
+  test('is counted together where too many shards speak at once, and apart again after the window', () => {
+    let now = 0
+    const told: [number, boolean][] = []
+    const repeats = createRepeats(() => now)
+    const passes = (own: number, times = 1): number => Array.from({ length: times }, () =>
+      repeats.passes(`slow ${own}`, 'slow', (held, isOwn) => told.push([held, isOwn]))).filter(Boolean).length
+    for (let i = 0; i < ROWS_MAX; i += 1) expect(passes(i)).toBe(1)
+    expect([passes(0, 25), passes(ROWS_MAX, 15), passes(ROWS_MAX + 1, 15)]).toEqual([19, 15, 5])
+    now = 1_000
+    expect([passes(ROWS_MAX, 25), told.toSorted(([a], [b]) => a - b)]).toEqual([20, [[6, true], [10, false]]])
+  })
+
   test('begins anew with each window, and of each line apart', () => {
     let now = 0
     const told: number[] = []
     const repeats = createRepeats(() => now)
     const passed = (key: string): number =>
-      Array.from({ length: 25 }, () => repeats.passes(key, (count) => told.push(count))).filter(Boolean).length
+      Array.from({ length: 25 }, () => repeats.passes(key, key, (count) => told.push(count))).filter(Boolean).length
     expect([passed('a'), passed('b')]).toEqual([20, 20])
     now = 999
     repeats.settle(false)
@@ -127,19 +156,25 @@ describe('a slow request', () => {
       to: { node: nodeId('n2'), address: 'connection/raw' as const }, operations: [{ code: OpCode.put, key: 'secret-key' }],
       results: [{ status: 'CONFLICT' as const, revision: 4 }], arrivedAt: 1_000, handedAt: 1_010,
     }
+    const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1 }
     ports.groupWritten({ records: 1, tookMs: 90, syncMs: 80.5 })
     ports.shard.answered(batch, 1_099, shardId(3))
     ports.natsDoor.took(OpCode.put, 99, 1)
     expect(lines()).toEqual([])
-    ports.shard.answered(batch, 1_150, shardId(3))
-    ports.natsDoor.took(OpCode.put, 151, 1)
+    ports.shard.answered(batch, 1_150, shardId(3), trace)
+    ports.natsDoor.took(OpCode.put, 151, 1, 'CONFLICT', { ...trace, spanId: 'c'.repeat(16) })
+    ports.batchDoor.took(OpCode.get, 100, 3, 'OK')
     expect(lines()).toEqual([
       expect.objectContaining({
         level: 40, actor: 'shard', shard: 3, cmd: 'put', operations: 1, status: 'CONFLICT', from: 'n2', conn_id: 'raw', latency_us: 150_000,
-        gather_us: 10_000, raft_us: 140_000, wal_sync_us: 80_500,
+        gather_us: 10_000, raft_us: 140_000, wal_sync_us: 80_500, trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16),
       }),
-      expect.objectContaining({ actor: 'gateway', cmd: 'put', latency_us: 151_000 }),
+      expect.objectContaining({
+        actor: 'gateway', cmd: 'put', status: 'CONFLICT', latency_us: 151_000, trace_id: 'a'.repeat(32), span_id: 'c'.repeat(16),
+      }),
+      expect.objectContaining({ actor: 'batch', cmd: 'get', operations: 3, status: 'OK', latency_us: 100_000 }),
     ])
+    expect(lines()[2]).not.toHaveProperty('trace_id')
     expect(JSON.stringify(lines())).not.toContain('secret-key')
   })
 })

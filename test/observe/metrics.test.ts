@@ -3,14 +3,17 @@
 import { describe, expect, test } from '@jest/globals'
 import { createHistogram } from '../../actors/kernel/histogram.ts'
 import { OpCode } from '../../actors/shard/operation.ts'
+import { mapSubject } from '../../bus/subjects.ts'
 import { createInstruments } from '../../observe/instruments.ts'
 import { createExposition, families } from '../../observe/metrics/exposition.ts'
+import { clusterId, nodeId } from '../../topology/ids.ts'
 import { parseExposition } from '../support/exposition.ts'
-import { startNodeOfTest } from '../support/nodeOfTest.ts'
+import { SHARDS_OF_TEST, startNodeOfTest } from '../support/nodeOfTest.ts'
 
 const exposed = (instruments = createInstruments(() => 7)) => {
   const render = createExposition(() => ({
-    records: instruments.records, node: null, traces: { sampled: 0, limited: 0, exported: 0, failed: 0, dropped: 0, waiting: 0 },
+    records: instruments.records, node: null,
+    traces: { sampled: 0, limited: 0, exported: 5, failed: 0, dropped: { queue: 1, open: 2, children: 3, end: 0 }, waiting: 0 },
     process: {
       version: '1.2.3', cpuSeconds: 1.5, startSeconds: 1, loopDelayMicros: createHistogram(),
       memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 },
@@ -101,11 +104,37 @@ describe('metrics of a node', () => {
     expect(value('shardkv_wal_group_records_bucket', { le: '3' })).toBe(5)
   })
 
-  test('count a leader once for as long as nobody else leads', async () => {
+  test('count a leader once a term, and again when the same one is elected anew', async () => {
     const { instruments, read } = exposed()
     const { leaderKnown } = instruments.ports.raft
-    for (const leader of ['n1:1', '', 'n1:1', 'n2:1'] as Parameters<typeof leaderKnown>[1][]) leaderKnown(3, leader)
-    expect((await read()).value('shardkv_raft_leader_changes_total', { shard: '3' })).toBe(2)
+    const known = [['n1:1', 4], ['', 4], ['n1:1', 4], ['n1:1', 6], ['n1:1', 6], ['n2:1', 7]] as const
+    for (const [leader, term] of known) leaderKnown(3, leader as Parameters<typeof leaderKnown>[1], term)
+    expect((await read()).value('shardkv_raft_leader_changes_total', { shard: '3' })).toBe(3)
+  })
+
+  test('say of spans what became of each, and of those that were dropped why', async () => {
+    const { value } = await exposed().read()
+    expect(['exported', 'failed', 'dropped'].map((outcome) => value('shardkv_spans_total', { outcome }))).toEqual([5, 0, 6])
+    expect(['queue', 'open', 'children', 'end'].map((reason) => value('shardkv_spans_dropped_total', { reason }))).toEqual([1, 2, 3, 0])
+  })
+
+  test('say how many shards there are by the map, whoever hosts them, and what waits for the broker', async () => {
+    const { scrape } = startNodeOfTest()
+    const { value } = await scrape()
+    expect(value('shardkv_shards')).toBe(SHARDS_OF_TEST)
+    for (const connection of ['data', 'doors', 'control']) {
+      expect(value('shardkv_bus_waiting_bytes', { connection })).toBe(0)
+      expect(value('shardkv_bus_waiting_limit_bytes', { connection })).toBeGreaterThan(0)
+    }
+  })
+
+  test('count messages that could not be read, from the first on, and not those of strangers', async () => {
+    const { client, pass, scrape } = startNodeOfTest()
+    const undecodable = async (where: string) => (await scrape()).value('shardkv_bus_undecodable_total', { where })
+    expect([await undecodable('post'), await undecodable('beacon'), await undecodable('gossip')]).toEqual([0, 0, 0])
+    client.publish(mapSubject(clusterId('0123456789abcdef'), nodeId('n2')), new TextEncoder().encode('no beacon'))
+    pass(50)
+    expect([await undecodable('post'), await undecodable('beacon')]).toEqual([0, 1])
   })
 
   test('have names and help that follow the rules of Prometheus', () => {

@@ -14,6 +14,8 @@ import { openProcessLog } from '../../observe/log.ts'
 import { createLogLevels, loggedActors } from '../../observe/logLevels.ts'
 import { loggingSlow } from '../../observe/slowLog.ts'
 import { families } from '../../observe/metrics/exposition.ts'
+import { repeatedKeys } from '../support/jsonKeys.ts'
+import { logFieldsIn } from '../support/logFields.ts'
 import { startNodeOfTest } from '../support/nodeOfTest.ts'
 import type { Scrape } from '../support/exposition.ts'
 
@@ -48,7 +50,17 @@ const rowsOf = (section: string): string[][] => {
 }
 const nameIn = (cell = ''): string => cell.replaceAll('`', '')
 
-const sourcesOfNodes = (): string[] => ['actors', 'bus', 'gateway', 'topology', 'observe', 'cli/commands'].flatMap((folder) =>
+/** The section has a table of targets, too, with fewer columns. */
+const fieldRows = rowsOf('Logs').filter((cells) => cells.length === 5)
+/** Of every line, by pino; and with a syslog target. */
+const ownFields = ['time', 'level', 'node', 'pid', 'msg', 'hostname']
+const typeTests: Readonly<Record<string, (value: unknown) => boolean>> = {
+  integer: (value) => Number.isSafeInteger(value), number: (value) => typeof value === 'number', text: (value) => typeof value === 'string',
+  boolean: (value) => typeof value === 'boolean', object: (value) => typeof value === 'object' && value !== null,
+}
+
+const foldersOfNodes = ['actors', 'bus', 'gateway', 'topology', 'observe', 'cli/commands']
+const sourcesOfNodes = (): string[] => foldersOfNodes.flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
     .map((name) => readFileSync(join(folder, name), 'utf8')))
 
@@ -86,29 +98,71 @@ describe('docs/OBSERVABILITY.md', () => {
     }
   })
 
-  test('has every field that the log of a working node has', async () => {
-    const documented = new Set(rowsOf('Logs').map(([name]) => nameIn(name)))
-    const lines: Record<string, unknown>[] = []
+  test('has every field that a line of the log may have, and no other; cure: a row in its table', () => {
+    const { fields, unread } = logFieldsIn(foldersOfNodes)
+    expect(unread).toEqual([])
+    const documented = fieldRows.map(([name]) => nameIn(name))
+    const written = new Map([...fields, ...ownFields.map((name) => [name, 'observe/log.ts'] as const)])
+    expect([...written].filter(([name]) => !documented.includes(name))).toEqual([])
+    expect(documented.filter((name) => !written.has(name))).toEqual([])
+    expect(documented.length).toBe(new Set(documented).size)
+  })
+
+  test('says of every field of the log its type, and what it means', () => {
+    for (const [name, type = '', unit = '', meaning = ''] of fieldRows) {
+      expect([name, type.split(' or ').filter((word) => !(word in typeTests))]).toEqual([name, []])
+      expect([name, meaning.length > 10, unit !== '' || !/_us$|Bytes$|^bytes$/.test(nameIn(name))]).toEqual([name, true, true])
+    }
+  })
+
+  test('has the fields of the log of a working node, of the type that they have there, and each is in a line once', async () => {
+    const written: string[] = []
     const opened = await openProcessLog({
-      node: 'n1', levels: createLogLevels('debug'),
-      stdout: { write: (line: string) => { lines.push(JSON.parse(line) as Record<string, unknown>) } },
+      node: 'n1', levels: createLogLevels('trace'), stdout: { write: (line: string) => { written.push(line) } },
     })
     const slow = loggingSlow(createInstruments(() => 0).ports, opened.log, 0)
     const node = startNodeOfTest({ log: opened.log, instruments: slow })
-    node.send('kv.put.a', '1')
+    node.send('kv.put.a', '1', { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` })
+    node.send('kv.put.b', '1')
     node.pass(50)
     await opened.close()
-    const named = [
-      'time', 'level', 'node', 'pid', 'actor', 'msg', 'shard', 'term', 'state', 'cmd', 'latency_us', 'status', 'conn_id',
-    ]
-    for (const field of named) {
-      expect([field, documented.has(field), lines.some((line) => field in line)]).toEqual([field, true, true])
+    expect(written.filter((line) => repeatedKeys(line).length > 0)).toEqual([])
+    const lines = written.map((line) => JSON.parse(line) as Record<string, unknown>)
+    const types = new Map(fieldRows.map(([name, type = '']) => [nameIn(name), type.split(' or ')]))
+    for (const [field, value] of lines.flatMap((line) => Object.entries(line))) {
+      expect([field, value, (types.get(field) ?? []).some((type) => typeTests[type]?.(value))]).toEqual([field, value, true])
     }
+    const named = [
+      'time', 'level', 'node', 'pid', 'actor', 'msg', 'shard', 'term', 'state', 'cmd', 'latency_us', 'status', 'conn_id', 'trace_id',
+    ]
+    expect(named.filter((field) => !lines.some((line) => field in line))).toEqual([])
+  })
+
+  test('is right about slow requests: lines of a sampled one have its trace, and the span of the door or of the shard', async () => {
+    const lines: Record<string, unknown>[] = []
+    const opened = await openProcessLog({
+      node: 'n1', levels: createLogLevels('info'),
+      stdout: { write: (line: string) => { lines.push(JSON.parse(line) as Record<string, unknown>) } },
+    })
+    const node = startNodeOfTest({ log: opened.log, instruments: loggingSlow(createInstruments(() => 0).ports, opened.log, 0) })
+    const traceId = 'a'.repeat(32)
+    node.send('kv.put.a', '1', { traceparent: `00-${traceId}-${'b'.repeat(16)}-01` })
+    node.pass(50)
+    node.send('kv.put.b', '1')
+    node.pass(50)
+    await opened.close()
+    const slow = lines.filter(({ msg }) => String(msg).startsWith('a request was slow'))
+    const spanOf = (name: string) => node.spans.find((span) => span.name === name)?.spanId
+    expect(slow.map(({ actor, trace_id: trace, span_id: span }) => [actor, trace, span])).toEqual([
+      ['gateway', traceId, spanOf('kv put')], ['shard', traceId, spanOf('shard')],
+      ['gateway', undefined, undefined], ['shard', undefined, undefined],
+    ])
+    expect(spanOf('shard')).toMatch(/^[0-9a-f]{16}$/)
   })
 
   test('has every actor that has a level of its own, and each of them writes lines', () => {
     const row = rowsOf('Logs').find(([name]) => nameIn(name) === 'actor') ?? []
-    expect([...(row[1] ?? '').matchAll(/`(.*?)`/g)].map(([, name]) => name)).toEqual(loggedActors)
+    expect([...(row[3] ?? '').matchAll(/`(.*?)`/g)].map(([, name]) => name)).toEqual(loggedActors)
     const written = new Set(sourcesOfNodes().flatMap((text) => [...text.matchAll(/\bactor: '([a-z]+)'/g)].map(([, name]) => name)))
     expect(loggedActors.filter((name) => !written.has(name))).toEqual([])
   })

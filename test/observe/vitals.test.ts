@@ -9,16 +9,17 @@ const TICK_MS = 50
 
 test('vitals are CPU, memory, sync times, loop delay and the disk that they were given', () => {
   const disk = { freeBytes: 1, totalBytes: 2 }
-  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => disk)
+  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => disk, () => 7)
   const first = vitals()
-  expect(first).toMatchObject({ loopDelayMs: { p99: 0, max: 0 }, syncMicros: [], disk })
+  expect(first).toMatchObject({ loopDelayMs: { p99: 0, max: 0 }, syncMicros: [], disk, lostLogLines: 7 })
   expect(first.rssBytes).toBeGreaterThan(10_000_000)
   expect(first.cpuMs).toBeGreaterThan(0)
   noteSync(3)
   noteTick({ ticks: 1, now: 0, wallMs: 0 })
   noteTick({ ticks: 1, now: 70, wallMs: 0 })
-  const { syncMicros, loopDelayMs } = vitals()
+  const { syncMicros, syncMs, loopDelayMs } = vitals()
   expect(quantileOf(syncMicros, 0.5)).toBeCloseTo(3_000, -3)
+  expect(syncMs).toEqual({ count: 1, p50: expect.closeTo(3, 0), p99: expect.closeTo(3, 0) })
   expect(loopDelayMs.max).toBe(20)
 })
 
@@ -33,6 +34,32 @@ test('memory that can not be measured, since no file can be opened, is the last 
   measure.mockImplementation(() => { throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }) })
   expect(vitals().rssBytes).toBe(7)
   measure.mockRestore()
+})
+
+test('a stall of the disk is forgotten two minutes later, and stays in the counts that only grow', () => {
+  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => null)
+  let now = 0
+  const pass = (ms: number): void => {
+    for (const end = now + ms; now < end; now += TICK_MS) noteTick({ ticks: 1, now, wallMs: 0 })
+  }
+  pass(1_000)
+  noteSync(900)
+  pass(70_000)
+  noteSync(2)
+  expect(vitals().syncMs).toMatchObject({ count: 2, p99: expect.closeTo(900, -2) })
+  pass(60_000)
+  expect(vitals().syncMs).toMatchObject({ count: 1, p99: expect.closeTo(2, 0) })
+  pass(120_000)
+  expect(vitals().syncMs).toEqual({ count: 0, p50: 0, p99: 0 })
+  expect(quantileOf(vitals().syncMicros, 0.99)).toBeGreaterThan(800_000)
+})
+
+test('a process that stood still for long has measured nothing lately', () => {
+  const { vitals, noteSync, noteTick } = createVitals(TICK_MS, () => null)
+  noteTick({ ticks: 1, now: 0, wallMs: 0 })
+  noteSync(900)
+  noteTick({ ticks: 6_000, now: 300_000, wallMs: 0 })
+  expect(vitals().syncMs?.count).toBe(0)
 })
 
 describe('the delay of the event loop', () => {

@@ -125,3 +125,33 @@ describe('connect', () => {
     await expect(connect({ servers: server.url, ...ann, ...options })).rejects.toMatchObject({ code: 'INVALID' })
   })
 })
+
+describe('a user without a permission', () => {
+  let server: NatsServer
+
+  beforeAll(async () => {
+    server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"
+      authorization: { users: [
+        { user: mute, password: secret, permissions: { publish: ["kv.get.>"], subscribe: ["_INBOX.>"] } }
+        { user: deaf, password: secret, permissions: { publish: ["kv.>"], subscribe: ["_INBOX.deaf.>"] } }
+      ] }`)
+  })
+  afterAll(() => server.stop())
+
+  // Longer than a test may take: whoever waits for its timeout fails here.
+  const patient = { password: 'secret', timeoutMs: 60_000 } as const
+
+  test('for the map is told which at once', async () => {
+    await expect(connect({ servers: server.url, user: 'mute', ...patient })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED', definite: true, message: expect.stringMatching(/does not let this user publish kv\.map, .*nats-config/),
+    })
+  })
+
+  test('to hear answers is told so at once, and where to say its own inbox', async () => {
+    await expect(connect({ servers: server.url, user: 'deaf', ...patient })).rejects.toMatchObject({
+      code: 'UNAUTHORIZED', definite: true, message: expect.stringMatching(/does not let this user subscribe _INBOX\..*inboxPrefix/),
+    })
+    const heard = connect({ servers: server.url, user: 'deaf', password: 'secret', inboxPrefix: '_INBOX.deaf', timeoutMs: 300 })
+    await expect(heard).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+})

@@ -36,10 +36,47 @@ describe('an option', () => {
     expect(world.asked).toEqual([])
   })
 
+  test('that is not known is refused by every operation, before the cluster is asked', async () => {
+    const world = await openWorld()
+    const { kv } = world
+    const options = { ttl: 60 } as PutOptions
+    const refused = {
+      get: kv.get(key, options), put: kv.put(key, 'v', options), cas: kv.cas(key, 1, 'v', options), del: kv.del(key, options),
+      incr: kv.incr(key, 1, options), touch: kv.touch(key, 1, options),
+    }
+    for (const [name, promise] of Object.entries(refused)) {
+      expect([name, await failureOf(world, promise)]).toEqual([name, expect.objectContaining(invalid(/"ttl". Is it ttlMs\?/))])
+    }
+    const entries: readonly (readonly [string, string] | PutEntry<string>)[] = [[key, 'v'], { key, value: 'v' }]
+    const lists = [kv.mget([key], options), kv.mdel([key], options), ...entries.map((entry) => kv.mput([entry], options))]
+    for (const promise of lists) {
+      expect(await world.settled<readonly object[]>(promise)).toMatchObject([{ ok: false, error: invalid(/"ttl"/) }])
+    }
+    expect(world.asked).toEqual([])
+  })
+
   test('that resembles none is refused with the list of them', async () => {
     const world = await openWorld()
     const options = { somethingElse: 1 } as PutOptions
     expect(await failureOf(world, world.kv.get(key, options))).toMatchObject(invalid(/"somethingElse".*timeoutMs, /))
+  })
+
+  test.each<readonly [string, unknown]>([['ttlMs', null], ['ttlMs', -1], ['ifRevision', '7'], ['timeoutMs', 0], ['consistency', 'strong']])(
+    '%s that is %j is refused, in an entry of a list, too', async (name, value) => {
+      const world = await openWorld()
+      const options = { [name]: value } as PutOptions
+      expect(await failureOf(world, world.kv.put(key, 'v', options))).toMatchObject({ code: 'INVALID' })
+      const entry = { key, value: 'v', ...options } as PutEntry<string>
+      expect(await world.settled(world.kv.mput([entry]))).toMatchObject([{ ok: false, error: { code: 'INVALID' } }])
+      expect(world.asked).toEqual([])
+    })
+
+  test('a revision or a time to live that is left out is no write without it', async () => {
+    const world = await openWorld()
+    const nothing = undefined as unknown as number
+    expect(await failureOf(world, world.kv.cas(key, nothing, 'v'))).toMatchObject(invalid(/revision is missing/))
+    expect(await failureOf(world, world.kv.touch(key, nothing))).toMatchObject(invalid(/ttlMs is missing/))
+    expect(world.asked).toEqual([])
   })
 
   test('partition that is no text is refused, and nothing throws', async () => {

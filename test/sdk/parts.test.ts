@@ -7,7 +7,7 @@ import { backoffMs } from '../../sdk/backoff.ts'
 import { bytes, json, text } from '../../sdk/codec.ts'
 import { binaryOf, nameOf } from '../../sdk/keyName.ts'
 import { SESSION_WINDOW } from '../../sdk/limits.ts'
-import { optionsProblem } from '../../sdk/options.ts'
+import { optionsProblem, writeProblem } from '../../sdk/options.ts'
 import { completeSequence, createSession, hasRoom, isSettled, takeSequence } from '../../sdk/session.ts'
 
 describe('a key', () => {
@@ -64,16 +64,18 @@ describe('a codec', () => {
 
 describe('options', () => {
   test.each([
-    ['timeoutMs', { timeoutMs: 0 }], ['timeoutMs', { timeoutMs: 1.5 }], ['timeoutMs', { timeoutMs: 300_001 }], ['ttlMs', { ttlMs: -1 }],
-    ['ttlMs', { ttlMs: 1e12 }], ['revision', { ifRevision: -1 }], ['revision', { ifRevision: Number.NaN }],
-    ['consistency', { consistency: 'eventual' as 'stale' }],
-  ])('of a bad %s are refused', (name, options) => {
-    expect(optionsProblem(options)?.message).toContain(name)
+    ['timeoutMs', optionsProblem({ timeoutMs: 0 })], ['timeoutMs', optionsProblem({ timeoutMs: 1.5 })],
+    ['timeoutMs', optionsProblem({ timeoutMs: 300_001 })], ['ttlMs', writeProblem(-1, undefined)], ['ttlMs', writeProblem(1e12, undefined)],
+    ['revision', writeProblem(undefined, -1)], ['revision', writeProblem(undefined, Number.NaN)],
+    ['consistency', optionsProblem({ consistency: 'eventual' as 'stale' })],
+  ])('of a bad %s are refused', (name, problem) => {
+    expect(problem?.message).toContain(name)
   })
 
   test('of good numbers pass', () => {
-    expect(optionsProblem({ timeoutMs: 1, ttlMs: 0, ifRevision: 0, consistency: 'lease' })).toBeNull()
+    expect(optionsProblem({ timeoutMs: 1, consistency: 'lease' })).toBeNull()
     expect(optionsProblem({})).toBeNull()
+    expect([writeProblem(0, 0), writeProblem(undefined, undefined)]).toEqual([null, null])
   })
 })
 

@@ -41,10 +41,18 @@ test('the connection\'s reader is asked at each call, and a call that names its 
 test('what is malformed, and a reader that throws, are no trace, and never fail a call', async () => {
   const { kv, heard, settled } = await open(() => { throw new Error('no context here') })
   await settled(kv.get(key))
-  const malformed = ['nonsense', `${traceparent('1')}\r\nKv-If-Revision: 0`, traceparent('G'), traceparent('0')]
+  const malformed = [
+    'nonsense', traceparent('1').replace('00-', 'ff-'), `${traceparent('1')}\r\nKv-If-Revision: 0`, traceparent('G'), traceparent('0'),
+  ]
   for (const wrong of malformed) await settled(kv.get(key, { traceparent: wrong }))
   await settled(kv.get(key, { traceparent: 7 as unknown as string }))
-  expect(heard).toEqual(Array.from({ length: 6 }, () => undefined))
+  expect(heard).toEqual(Array.from({ length: 7 }, () => undefined))
+})
+
+test('of a trace of a later version a batch says what is known, and never what follows', async () => {
+  const { kv, heard, settled } = await open()
+  await settled(kv.get(key, { traceparent: `${traceparent('1', 'fd').replace('00-', '01-')}-more,5:${traceparent('2')}` }))
+  expect(heard).toEqual([`0:${traceparent('1')}`])
 })
 
 test('a batch names the first few of very many, within the margin of its frame', async () => {

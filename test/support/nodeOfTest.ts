@@ -7,6 +7,7 @@ import { createInstruments } from '../../observe/instruments.ts'
 import { createExposition } from '../../observe/metrics/exposition.ts'
 import { processReadings } from '../../observe/metrics/processReadings.ts'
 import { createRequestSpans } from '../../observe/tracing/requestSpans.ts'
+import { createSpanDrops } from '../../observe/tracing/spanDrops.ts'
 import { sampling } from '../../observe/tracing/sampling.ts'
 import { createVitals } from '../../observe/vitals.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
@@ -48,13 +49,14 @@ export const startNodeOfTest = (
   const vitals = createVitals(defaultSettings.tickMs, () => ({ freeBytes: 1, totalBytes: 2 }))
   const instruments = createInstruments(() => clock.wall() / 1_000)
   const spans: FinishedSpan[] = []
+  const drops = createSpanDrops()
   let ids = 0
   const id = (digits: number) => (): string => {
     ids += 1
     return ids.toString(16).padStart(digits, '0')
   }
   const spanIds = { trace: id(32), span: id(16) }
-  const tracing = sampling(createRequestSpans({ clock, ids: spanIds, sink: (span) => spans.push(span) }), {
+  const tracing = sampling(createRequestSpans({ clock, ids: spanIds, drops, sink: (span) => spans.push(span) }), {
     ratio: 0, perSecondMax: 100, clock, ids: spanIds, random: () => 0,
   })
   const node = createNode({
@@ -68,7 +70,7 @@ export const startNodeOfTest = (
   })
   const render = createExposition(() => ({
     records: instruments.records, node: node.sample(), process: processReadings('1.2.3', vitals.loopDelayMicros),
-    traces: { ...tracing.counts(), exported: 0, failed: 0, dropped: 0, waiting: 0 },
+    traces: { ...tracing.counts(), exported: 0, failed: 0, dropped: drops.counts(), waiting: 0 },
   }))
   for (let waited = 0; node.state() !== 'serving' && waited < 60_000; waited += 100) pass(100)
   pass(2_000)

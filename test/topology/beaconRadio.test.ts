@@ -19,16 +19,19 @@ const open = () => {
   const beacon = createBeacon({ node: n1, boot, startedAtMs: 5 })
   const older: string[] = []
   const epochs: [string, number][] = []
+  let hasDataPath = true
   const radio = createBeaconRadio({
     bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
-    message: () => said, onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard) => older.push(heard),
+    message: () => said, hasDataPath: () => hasDataPath,
+    onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard) => older.push(heard),
   })
   const other = broker.connect({ name: 'n2' })
   const say = (subject: string, value: unknown): void => {
     other.publish(`skv.${cluster}.map.all.${subject}`, value instanceof Uint8Array ? value : encodeControl(value))
     pass(1)
   }
-  return { epochs, beacon, radio, other, clock, pass, say, older }
+  const setDataPath = (isThere: boolean): void => { hasDataPath = isThere }
+  return { epochs, beacon, radio, other, clock, pass, say, older, setDataPath }
 }
 
 describe('the beacon radio', () => {
@@ -41,6 +44,22 @@ describe('the beacon radio', () => {
     radio.onTick(1_050)
     pass(1)
     expect(heard).toEqual(Array.from({ length: 3 }, () => `skv.${cluster}.map.all.n1`))
+  })
+
+  test('keeps silent while its node has no data path, and says at once when it has one again', () => {
+    const { radio, other, pass, setDataPath } = open()
+    let heard = 0
+    other.subscribe(`skv.${cluster}.map.all.*`, () => { heard += 1 })
+    radio.onTick(0)
+    setDataPath(false)
+    radio.changed()
+    for (const now of [100, 1_100, 2_100]) radio.onTick(now)
+    pass(1)
+    expect(heard).toBe(1)
+    setDataPath(true)
+    radio.onTick(2_200)
+    pass(1)
+    expect(heard).toBe(2)
   })
 
   test('hears other members, and an older process under its own name', () => {

@@ -38,9 +38,13 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     state: start, commands: [] as MetaCommand[], leader: n1, asked: [] as string[], answer: 'begun',
     /** Decided by somebody else once this node has looked. */
     meanwhile: [] as Wish[],
+    /** Decided just before a command comes, one for each. */
+    overtaking: [] as Wish[],
+    /** What the last change was said to cost. */
+    cost: undefined as string | undefined,
   }
-  const decideMeanwhile = (): void => {
-    const wish = world.meanwhile.shift()
+  const decide = (wishes: Wish[]): void => {
+    const wish = wishes.shift()
     if (wish === undefined || world.state === null) return
     world.state = apply(world.state, { ...command, ...wish, expectedEpoch: world.state.epoch }).state
   }
@@ -51,7 +55,7 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     reads: {
       overview: (done) => {
         const seen = world.state
-        decideMeanwhile()
+        decide(world.meanwhile)
         done(seen === null ? undefined : { state: seen, lost: [], progress: [] })
       },
       loads: (done) => done(undefined),
@@ -60,6 +64,7 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     proposals: {
       propose: (proposed, done) => {
         world.commands.push(proposed)
+        decide(world.overtaking)
         const applied = world.state === null ? null : apply(world.state, proposed)
         world.state = applied?.state ?? null
         done(applied?.outcome ?? null)
@@ -71,9 +76,12 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     },
     leaderOf: () => world.leader,
   })
-  const change = (wish: Wish, expectedEpoch: number | null = null, isForced = false): Outcome | null => {
+  const change = (wish: Wish, expectedEpoch: number | null = null, isForced = false, request = 'r1'): Outcome | null => {
     let heard: Outcome | null = null
-    admin.change({ wish, expectedEpoch, by: 'ada', request: 'r1', isForced }, (outcome) => { heard = outcome })
+    admin.change({ wish, expectedEpoch, by: 'ada', request, isForced }, (outcome, cost) => {
+      heard = outcome
+      world.cost = cost
+    })
     return heard
   }
   const read = (): Reading => {
@@ -81,9 +89,9 @@ const open = (start: ClusterState | null, own: ClusterState = born) => {
     admin.read((reading) => heard.push(reading))
     return must(heard[0], 'it is answered at once')
   }
-  const transfer = (to: NodeId): (Transferred | null)[] => {
+  const transfer = (to: NodeId, expectedEpoch: number | null = null): (Transferred | null)[] => {
     const heard: (Transferred | null)[] = []
-    admin.transfer({ shard: shardId(3), to }, { by: 'ada', request: 'r1' }, (result) => heard.push(result))
+    admin.transfer({ shard: shardId(3), to }, { by: 'ada', request: 'r1', expectedEpoch }, (result) => heard.push(result))
     return heard
   }
   return { world, admin, change, read, transfer, pass }
@@ -95,6 +103,18 @@ describe('a change', () => {
     expect(change({ kind: 'resume' })).toEqual({ kind: 'applied', epoch: 3, move: 0 })
     const asked = world.commands.map(({ expectedEpoch, request, by }) => [expectedEpoch, request, by])
     expect(asked).toEqual([[1, 'r1', 'ada'], [2, 'r1', 'ada']])
+  })
+
+  test('for no epoch is made, too, while each of several moves makes an epoch of its own before it is heard', () => {
+    const { world, change } = open(paused)
+    const weights = (from: number, count: number): Wish[] =>
+      Array.from({ length: count }, (_, i) => ({ kind: 'setWeight', node: n2, weight: from + i }))
+    world.overtaking.push(...weights(2, 6))
+    expect(change({ kind: 'resume' }, null, false, 'r1')).toMatchObject({ kind: 'applied', epoch: paused.epoch + 7 })
+    expect(new Set(world.commands.map(({ request }) => request))).toEqual(new Set(['r1']))
+    world.overtaking.push(...weights(20, 30))
+    expect(change({ kind: 'pause' }, null, false, 'r2')).toMatchObject({ kind: 'refused', reason: 'staleEpoch' })
+    expect(world.overtaking.length).toBeGreaterThan(10)
   })
 
   test('for an epoch is for that one alone', () => {
@@ -130,6 +150,33 @@ describe('a change that takes zones away which replicas need', () => {
     expect([world.commands.map(({ expectedEpoch }) => expectedEpoch), world.state]).toEqual([[0, 0], zoned])
     expect(change(zone(n2, 'a'), null, true)).toMatchObject({ kind: 'applied' })
     expect(change({ kind: 'drainNode', node: n1, isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+  })
+
+  test('is told, when it is forced, what it costs; one that costs nothing, or is refused, tells nothing', () => {
+    const { world, change } = open(zoned)
+    const force = (wish: Wish, request: string, epoch: number | null = null) => [change(wish, epoch, true, request)?.kind, world.cost]
+    const shared = '2 of the 3 replicas of a shard share one of 2 zones (a, c), whose failure takes the majority of them'
+    expect(force({ kind: 'drainNode', node: n4, isForced: true }, 'r1')).toEqual(['applied', undefined])
+    expect(force(zone(n2, 'a'), 'r2', 1)).toEqual(['refused', undefined])
+    expect(force(zone(n2, 'a'), 'r3')).toEqual(['applied', shared])
+    expect(force({ kind: 'drainNode', node: n2, isForced: true }, 'r4')).toEqual(
+      ['applied', 'every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure'])
+    expect(force({ kind: 'activateNode', node: n2 }, 'r5')).toEqual(['applied', undefined])
+    expect(force({ kind: 'drainNode', node: n2, isForced: true }, 'r4')).toEqual(['applied', undefined])
+  })
+
+  test('is told what it costs as things stand when it is made: somebody else decided meanwhile', () => {
+    const { world, change } = open(zoned)
+    world.meanwhile.push(zone(n4, 'b'))
+    expect(change({ kind: 'drainNode', node: nodeId('n3'), isForced: true }, null, true)).toMatchObject({ kind: 'applied' })
+    expect(world.cost).toContain('share one of 2 zones (a, b)')
+    expect(world.commands.map(({ expectedEpoch }) => expectedEpoch)).toEqual([zoned.epoch, zoned.epoch + 1])
+  })
+
+  test('is made by force, with no word of its cost, when nobody can say who is lost', () => {
+    const { world, change } = open(null)
+    expect(change(zone(n2, 'a'), null, true)).toBeNull()
+    expect([world.commands.length, world.cost]).toEqual([1, undefined])
   })
 
   test('is refused, too, where that became so after somebody looked', () => {
@@ -182,6 +229,18 @@ describe('a reading', () => {
     expect(read().shards().shards).toHaveLength(8)
     expect(read().ring().nodes.map(({ share }) => share)).toEqual([0.25, 0.25, 0.25, 0.25])
     expect(read().settings().node).toMatchObject({ id: 'n1', lostAfterMs: 30_000, movesMax: 4 })
+  })
+
+  test('of the ring tells shares as they can be: no node has more than one replica of a shard, and zones come before weights', () => {
+    const sharesAfter = (...wishes: readonly Wish[]): Record<string, number> => {
+      const state = wishes.reduce((one, wish) => apply(one, { ...command, ...wish, expectedEpoch: one.epoch }).state, born)
+      return Object.fromEntries(open(state).read().ring().nodes.map(({ id, share }) => [id, Math.round(share * 24)]))
+    }
+    expect(sharesAfter({ kind: 'setWeight', node: n1, weight: 64 })).toMatchObject({ n1: 8 })
+    expect(sharesAfter(
+      { kind: 'setZone', node: n1, zone: 'a' }, { kind: 'setZone', node: n2, zone: 'b' },
+      { kind: 'setZone', node: nodeId('n3'), zone: 'c' }, { kind: 'setZone', node: n4, zone: 'c' },
+    )).toEqual({ n1: 8, n2: 8, n3: 4, n4: 4 })
   })
 
   test('without a leader is of the own map, and says so', () => {
@@ -238,6 +297,7 @@ describe('a leadership by hand', () => {
   })
 
   test('is refused where it could not be, or would not stay', () => {
+    expect(open(paused).transfer(there, paused.epoch - 1)).toMatchObject([{ reason: 'staleEpoch' }])
     expect(open(born).transfer(there)).toMatchObject([{ reason: 'notPaused' }])
     expect(open(paused).transfer(absentFrom(3))).toMatchObject([{ reason: 'unknownReplica' }])
     expect(open(paused).transfer(nodeId('n9'))).toMatchObject([{ reason: 'unknownNode' }])

@@ -197,7 +197,9 @@ describe('the trace of a sampled request', () => {
     const listening: Logger = {
       ...silentLogger,
       child: () => listening,
-      trace: (fields, message) => { if ('trace_id' in fields) told.push(`${message} ${fields.trace_id as string}`) },
+      trace: ({ trace_id: trace, span_id: span, parent_span_id: above }, message) => {
+        if (trace !== undefined) told.push([message, trace, span, 'below', above].join(' '))
+      },
     }
     const node = open({
       log: listening,
@@ -205,7 +207,7 @@ describe('the trace of a sampled request', () => {
         begin: ({ op, parent: of }) => (of.flags === 0 ? null : { context: child, end: (status) => told.push(`${op} ended ${status}`) }),
         beginAtShard: ({ shard: of, operations, parent: context }) => {
           told.push(`batch of ${operations} for ${of} from ${context.spanId}`)
-          return { context, end: (status) => told.push(`batch ended ${status}`) }
+          return { context: { ...context, spanId: '4'.repeat(16) }, end: (status) => told.push(`batch ended ${status}`) }
         },
       },
     })
@@ -252,8 +254,8 @@ describe('the trace of a sampled request', () => {
     post.flush()
     pass(50)
     expect(told).toEqual([
-      `a sampled request arrived from another node ${parent.traceId}`,
-      `batch of 1 for ${shard} from ${child.spanId}`, 'batch ended NOT_LEADER',
+      `batch of 1 for ${shard} from ${child.spanId}`,
+      `a sampled request arrived from another node ${parent.traceId} ${'4'.repeat(16)} below ${child.spanId}`, 'batch ended NOT_LEADER',
     ])
   })
 })
@@ -278,6 +280,7 @@ describe('spans of forwarded batches', () => {
       spans.begin(shard, origin, { ...request, batch }, { traceId: '', spanId: '', flags: 1 })
     }
     expect(ended).toEqual(['1 TIMEOUT'])
+    expect([0, 1].map((batch) => spans.contextOf(shard, origin, batch)?.flags)).toEqual([undefined, 1])
     spans.end(origin, { type: 'shard.reply', shard, batch: 0, results: [] })
     spans.end(origin, { type: 'shard.reply', shard, batch: 1, results: [] })
     expect(ended).toEqual(['1 TIMEOUT', '2 OK'])

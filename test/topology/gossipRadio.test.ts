@@ -58,6 +58,18 @@ describe('two nodes', () => {
     expect(radios.get(n2)?.report().incarnation).toBe(2)
   })
 
+  test('take for alive also the suspect, who may refute it yet, and the dead no more', () => {
+    const { stop, ticks, view, radios } = open()
+    const present = (): readonly NodeId[] => [...radios.get(n1)?.present() ?? []]
+    ticks(30)
+    expect(present()).toEqual([n2])
+    stop(n2)
+    for (let i = 0; i < 300 && view(n1, n2) === 'alive'; i += 1) ticks(1)
+    expect([view(n1, n2), present()]).toEqual(['suspect', [n2]])
+    ticks(300)
+    expect([view(n1, n2), present()]).toEqual(['dead', []])
+  })
+
   test('know of a leave in the same turn', () => {
     const { radios, ticks, pass, view } = open()
     ticks(30)

@@ -11,7 +11,8 @@ import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { createMicroService } from '../../topology/microService.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
-import { connectionsOf, readinessOf, reportNode } from '../../topology/nodeReport.ts'
+import { reportNode } from '../../topology/nodeReport.ts'
+import { connectionsOf, readinessOf } from '../../topology/readiness.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
@@ -91,7 +92,7 @@ test('a node whose front doors have lost their connection is not ready, and says
   const answer = () => readinessOf(reportNode({
     options, map, level: 1, state: 'serving', routing: 'broker', replicas: [], walBytes: 0, walBacklogBytes: 0, diskFull: false,
     counters: {}, meta: undefined, placements,
-  }), connectionsOf(options.ports))
+  }), connectionsOf(options.ports), { behind: [], leaderless: [] })
   expect(answer()).toMatchObject({ ready: true })
   broker.disconnect('n1/doors')
   pass(1)

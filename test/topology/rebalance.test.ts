@@ -9,7 +9,7 @@ import { countBy, movedCount, movesOf, randomChanges, unevenNodes, zoneProblems 
 import type { Change } from './placements.ts'
 import type { Placement, PlacementInput } from '../../topology/placement.ts'
 
-const CLUSTERS = 100
+const CLUSTERS = 300
 
 const fleets = [
   ['equal nodes', randomChanges({ weights: [1], zones: [''] }, 3 * CLUSTERS)],

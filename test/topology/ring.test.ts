@@ -34,6 +34,9 @@ const recorded: readonly (readonly [number, number, number, string])[] = [
   [5, 256, 1, '1247f1843f8a754c'], [5, 256, 5, '69face42261c2350'],
 ]
 
+/** Random clusters for each law. */
+const RUNS = { numRuns: 250 }
+
 const pairs = (placement: ReturnType<typeof place>): Set<string> =>
   new Set(placement.replicas.flatMap((nodes, shard) => nodes.map((node) => `${shard}@${node}`)))
 
@@ -51,13 +54,13 @@ describe('the ring', () => {
       for (const nodes of replicas) {
         expect(new Set(nodes).size).toBe(Math.min(input.replicationFactor, input.nodes.length))
       }
-    }))
+    }), RUNS)
   })
 
   test('is a pure function of the set of nodes: their order does not matter', () => {
     fc.assert(fc.property(inputArb, (input) => {
       expect(place({ ...input, nodes: [...input.nodes].reverse() })).toEqual(place(input))
-    }))
+    }), RUNS)
   })
 
   test('keeps every node of equal weight within its load bound', () => {
@@ -67,7 +70,7 @@ describe('the ring', () => {
       const bound = Math.ceil((input.shardCount * copies / input.nodes.length) * 1.15)
       // The last shards may find only full nodes and then ignore the bound: one more round of copies at most.
       for (const count of countBy(place(input).replicas.flat()).values()) expect(count).toBeLessThanOrEqual(bound + copies)
-    }))
+    }), RUNS)
   })
 
   test('spreads preferred leaders within one of even when every node has every shard', () => {
@@ -76,7 +79,7 @@ describe('the ring', () => {
       const leaders = countBy(place({ nodes, shardCount, replicationFactor: 5 }).replicas.map((shard) => shard[0] ?? ''))
       const counts = nodes.map(({ id }) => leaders.get(id) ?? 0)
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
-    }))
+    }), RUNS)
   })
 
   test('moves about the share of a node that joins, and leaves most of the rest where it is', () => {
@@ -107,7 +110,7 @@ describe('the ring', () => {
     fc.assert(fc.property(zonedArb, (input) => {
       expect(zoneProblems(input, place(input))).toEqual([])
       expect(unevenNodes(input, place(input))).toEqual([])
-    }))
+    }), RUNS)
   })
 
   test('refuses an empty cluster', () => {

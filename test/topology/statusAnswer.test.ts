@@ -1,9 +1,9 @@
 /** The answer to `kv.status` where the broker takes small messages alone. */
 
 import { describe, expect, test } from '@jest/globals'
-import { reportOf } from '../../cli/status/collect.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { statusAnswer } from '../../topology/statusAnswer.ts'
+import { reportIn } from '../../topology/statusReading.ts'
 import { replica, report } from '../cli/reports.ts'
 import { startNodeOfTest } from '../support/nodeOfTest.ts'
 import type { NodeReport } from '../../topology/report.ts'
@@ -15,7 +15,7 @@ const replicas = Array.from({ length: SHARDS }, (_, shard) =>
   replica(shard, { load, ...(isLed(shard) ? { role: 'leader', matchIndex: { n1: 1_000_000, n2: 1_000_000, n3: 1_000_000 } } : {}) }))
 const large = report('n1', replicas, { shardCount: SHARDS })
 
-const read = (bytes: Uint8Array): NodeReport => must(reportOf({ data: bytes }), 'a report')
+const read = (bytes: Uint8Array): NodeReport => must(reportIn({ data: bytes }), 'a report')
 const answer = (of: NodeReport, bytesMax: number): NodeReport => {
   const bytes = statusAnswer(of, bytesMax)
   expect(bytes.length).toBeLessThanOrEqual(bytesMax)

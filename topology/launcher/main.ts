@@ -13,6 +13,7 @@ import { findNatsServer, findNatsServerVersion } from './natsServer.ts'
 import { isReady, isTaken } from './probes.ts'
 import { createProcesses } from './processes.ts'
 import { startCluster } from './startCluster.ts'
+import type { GenesisResult } from '../../storage/genesis.ts'
 import type { ClusterWishes, OpenedCluster } from './clusterFile.ts'
 import type { FoundServer, Say } from './natsServer.ts'
 import type { StartOptions, StartPorts, StartedCluster } from './startCluster.ts'
@@ -32,6 +33,10 @@ export const startLocalCluster = (options: StartOptions, say: Say): Promise<Star
 /** Sets up a cluster's directory without starting anything. */
 export const createCluster = (wishes: ClusterWishes): Promise<OpenedCluster> => openCluster(realPorts(() => {}), wishes)
 
+/** Whose data directory it is. */
+export const readGenesisIn = (directory: string): Promise<GenesisResult> =>
+  new Promise((resolve) => { readGenesis(createNodeFileSystem(directory), resolve) })
+
 const realPorts = (say: Say): StartPorts => {
   const host = createMachineHost()
   return {
@@ -49,10 +54,10 @@ const realPorts = (say: Say): StartPorts => {
     newClusterId: () => randomBytes(CLUSTER_ID_BYTES).toString('hex'),
     writeGenesis: (directory, genesis) =>
       new Promise((resolve) => { writeGenesis(createNodeFileSystem(directory), genesis, (error) => { resolve(error) }) }),
-    readGenesis: (directory) =>
-      new Promise((resolve) => {
-        readGenesis(createNodeFileSystem(directory), (result) => { resolve(result.kind === 'found' ? result.genesis : null) })
-      }),
+    readGenesis: async (directory) => {
+      const result = await readGenesisIn(directory)
+      return result.kind === 'found' ? result.genesis : null
+    },
     cliCommand: [process.execPath, fileURLToPath(new URL('../../cli/entry.js', import.meta.url))],
   }
 }

@@ -112,12 +112,18 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
         '--http-port', String(port), '--log-level', options.logLevel,
         ...(options.announceChanges === true ? ['--announce-changes'] : []),
       ],
-      env: ports.env,
+      env: options.natsUrl === undefined ? withoutLogin(ports.env) : ports.env,
       logPath: join(place.directory, 'logs', `${name}.log`),
       isGuarded: false,
     },
   }
 }
+
+/** Flags of nodes as variables, which belong to a broker elsewhere: ours asks for no login and has no TLS. */
+const loginVariable = /^SHARDKV_(?:NATS_(?:USER|PASSWORD|TOKEN)|CREDS|NKEY|TLS(?:CA|CERT|KEY|FIRST)|CONTEXT)$/
+
+const withoutLogin = (env: StartPorts['env']): StartPorts['env'] =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !loginVariable.test(name)))
 
 /** Null when every port is free, otherwise what to do. */
 const waitForPorts = async (options: StartOptions, ports: StartPorts, record: ClusterRecord): Promise<string | null> => {

@@ -27,7 +27,10 @@ export const randomLives = (seed: number): Generator => ({
     const life = (pass === 0 ? CORPUS[index] : undefined) ?? drawn
     const { withReplicas = false } = life
     const kind = `${life.isFull ? 'full disk' : 'roomy disk'}${withReplicas ? ', replicas' : ''}`
-    const problem = livesProblem(life.seed, { withReplicas, ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}) })
-    return problem === undefined ? { kind } : { kind, problem: `${kind}: ${problem}` }
+    let acknowledged = 0
+    const problem = livesProblem(life.seed, {
+      withReplicas, onAcknowledged: (count) => { acknowledged += count }, ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}),
+    })
+    return problem === undefined ? { kind, acknowledged } : { kind, acknowledged, problem: `${kind}: ${problem}` }
   },
 })

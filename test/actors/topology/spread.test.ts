@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { apply } from '../../../actors/topology/apply.ts'
 import { activeNodes } from '../../../actors/topology/clusterState.ts'
-import { refuseWorse, spreadKinds, spreadOf } from '../../../actors/topology/spread.ts'
+import { costOf, refuseWorse, spreadKinds, spreadOf } from '../../../actors/topology/spread.ts'
 import { wantedOf } from '../../../actors/topology/wanted.ts'
 import { replicaId } from '../../../topology/ids.ts'
 import { rebalance } from '../../../topology/rebalance.ts'
@@ -113,6 +113,8 @@ describe('over random clusters', () => {
     const reasons = new Set<string>()
     fc.assert(fc.property(stateArb, wishArb, ({ state, lost }, wish) => {
       const refusal = refuseWorse(state, lost, wish)
+      // What is refused costs something when it is forced, and nothing else does.
+      expect(costOf(state, lost, wish) === null).toBe(refusal === null)
       const changed = then(state, wish)
       if (activeNodes(changed).every(({ id }) => lost.includes(id))) return
       const best = bestOf({ state: changed, lost })
@@ -166,6 +168,23 @@ describe('a refusal says what it would cost and what to do instead', () => {
     const refusal = refuseWorse(state, lost, wish)
     if (expected === 'null') expect(refusal).toBeNull()
     else expect(textOf(refusal)).toContain(expected)
+  })
+
+  test.each<readonly [string, ClusterState, readonly NodeId[], Wish, string | null]>([
+    ['one of three', newborn(), [], { kind: 'drainNode', node: n(1), isForced: true },
+      'every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure'],
+    ['four of five', newborn({ size: 5 }), [n(4)], { kind: 'setReplicationFactor', replicationFactor: 5 },
+      'every shard has 4 of 5 replicas, and goes on after 1 failure, as before'],
+    ['the last node of a zone', zoned('a', 'b', 'c', 'c'), [], { kind: 'drainNode', node: n(1), isForced: true },
+      '2 of the 3 replicas of a shard share one of 2 zones (b, c), whose failure takes the majority of them'],
+    ['five replicas in three zones', zoned('a', 'a', 'b', 'b', 'c'), [], { kind: 'setReplicationFactor', replicationFactor: 5 },
+      '2 of the 5 replicas of a shard share one of 3 zones (a, b, c), whose failure leaves a majority of them'],
+    ['one beside one that is lost', zoned('a', 'b', 'c', 'c'), [n(4)], { kind: 'drainNode', node: n(3), isForced: true },
+      'it keeps its replicas until n4, now lost, comes back; if that is drained, too, every shard has 2 of 3 replicas, and goes on after '
+      + 'no failure, not 1 failure'],
+    ['nothing', newborn({ size: 4 }), [], { kind: 'drainNode', node: n(1), isForced: true }, null],
+  ])('forced, it costs: %s', (_, state, lost, wish, expected) => {
+    expect(costOf(state, lost, wish)).toBe(expected)
   })
 
   test('a newcomer that carries nothing yet, where the others are too few without it', () => {

@@ -53,9 +53,13 @@ const open = (token: string | null = null) => {
       }
       const { state, outcome } = apply(world.state, command)
       world.state = state
-      done(outcome)
+      if (asked.isForced === true && outcome.kind === 'applied') done(outcome, 'what it takes away')
+      else done(outcome)
     },
-    transfer: ({ shard }, _by, done) => done(shard === 1 ? { kind: 'leads' } : { kind: 'givenUp', message: 'why' }),
+    transfer: ({ shard }, terms, done) => {
+      world.asked.push(terms)
+      done(shard === 1 ? { kind: 'leads' } : { kind: 'givenUp', message: 'why' })
+    },
   }
   let requests = 0
   const newRequestId = (): string => {
@@ -161,7 +165,7 @@ describe('a change', () => {
     const key = { 'idempotency-key': 'deploy-42' }
     const drained = await change('POST', '/v1/nodes/n4/drain', undefined, key)
     expect(await change('POST', '/v1/nodes/n4/drain', undefined, { ...key, 'if-match': '"1"' })).toEqual(drained)
-    expect((await change('POST', '/v1/plan/pause', undefined, key)).body).toEqual({ outcome: 'applied', epoch: 3, move: null })
+    expect((await change('POST', '/v1/plan/pause', undefined, key)).body).toEqual({ outcome: 'applied', epoch: 3, move: null, cost: null })
     await change('POST', '/v1/nodes/n1/drain', undefined, key)
     const [first, second, ...others] = world.commands.map(({ request }) => request)
     expect(second).toBe(first)
@@ -174,9 +178,23 @@ describe('a change', () => {
     const [from = ''] = world.state.shards[0]?.replicas ?? []
     const taken = world.state.shards[0]?.replicas.map(nodeOf) ?? []
     const to = must(members.find((node) => !taken.includes(node)), 'one without')
-    expect((await change('POST', '/v1/moves', { group: 0, add: to, remove: from })).body).toEqual({ outcome: 'applied', epoch: 3, move: 1 })
-    expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'applied', epoch: 4, move: 1 })
-    expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'unchanged', epoch: 4, move: null })
+    expect((await change('POST', '/v1/moves', { group: 0, add: to, remove: from })).body).toEqual(
+      { outcome: 'applied', epoch: 3, move: 1, cost: null })
+    expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'applied', epoch: 4, move: 1, cost: null })
+    expect((await change('POST', '/v1/moves/1/cancel')).body).toEqual({ outcome: 'unchanged', epoch: 4, move: null, cost: null })
+  })
+
+  test('that is forced is answered with what it costs', async () => {
+    const { change } = open()
+    const answer = { outcome: 'applied', epoch: 2, move: null, cost: 'what it takes away' }
+    expect((await change('POST', '/v1/nodes/n4/drain?force=true')).body).toEqual(answer)
+  })
+
+  test('of a leadership is for the epoch that If-Match names', async () => {
+    const { world, change } = open()
+    await change('POST', '/v1/shards/1/transfer', { to: 'n2' }, { 'if-match': '"7"' })
+    await change('POST', '/v1/shards/1/transfer', { to: 'n2' })
+    expect(world.asked).toMatchObject([{ expectedEpoch: 7 }, { expectedEpoch: null }])
   })
 
   test('of a leadership waits until it is so, or says why not', async () => {
@@ -303,6 +321,16 @@ test('/openapi.json describes every path, in version 3.1', async () => {
     '/v1/recording', '/v1/requests', '/v1/requests/{trace}', '/v1/ring', '/v1/settings', '/v1/shards',
     '/v1/shards/{shard}', '/v1/shards/{shard}/transfer',
   ])
+})
+
+test('/openapi.json says how a client shows the token, and whether this node asks for one', async () => {
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  const { body: guarded } = await open(TOKEN).ask('GET', '/openapi.json', { headers })
+  const { body: unguarded } = await open().ask('GET', '/openapi.json')
+  for (const body of [guarded, unguarded]) {
+    expect(body['components']).toMatchObject({ securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } })
+  }
+  expect([guarded['security'], unguarded['security']]).toEqual([[{ bearer: [] }], []])
 })
 
 test('/openapi.json says that numbers are whole, what they may be, and how long to wait after a 503', async () => {

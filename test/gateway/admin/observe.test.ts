@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { createAdminApp } from '../../../gateway/admin/app.ts'
 import { until } from '../../support/until.ts'
 import { createLogLevels } from '../../../observe/logLevels.ts'
+import { breachRecord } from '../../../observe/recorder/gaps.ts'
 import type { Observation, ProbeRequest } from '../../../observe/recorder/observation.ts'
 import type { ActorRecord } from '../../../observe/recorder/record.ts'
 import type { RequestsWish } from '../../../observe/recorder/requests.ts'
@@ -172,6 +173,8 @@ describe('requests', () => {
     const { world, json } = open()
     expect(await json(`/v1/requests/${trace}`)).toEqual({ trace, records: [record], missing: ['n2'] })
     expect(world.recordings).toEqual([{ from: 0, to: Number.MAX_SAFE_INTEGER, trace }])
+    world.records = [record, breachRecord({ node: 'n1', at: 8, seq: 2, records: 1 })]
+    expect(await json(`/v1/requests/${trace}`)).toEqual({ trace, records: [record], missing: ['n2', 'n1'] })
     expect(await json('/v1/requests/short')).toMatchObject({ reason: 'malformed' })
   })
 

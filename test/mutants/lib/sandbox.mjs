@@ -29,7 +29,10 @@ const finished = (child, msMax) => new Promise((resolve) => {
   }
 })
 
-/** The first of the seeds that fails, with the mutant or (null) without: {seed, violation, ran}. Asks `isOver` after each seed. */
+/**
+ * The first of the seeds that fails, with the mutant or (null) without: {seed, violation, problem}, where `seed` is the last that ran to its
+ * end. Without a violation it is `to`, unless `isOver`, which is asked after each seed, said so.
+ */
 export const runSeeds = async (mutant, { from, to }, isOver = () => false) => {
   const child = spawn(process.execPath, ['--import', lib('plant.mjs'), lib('probe.mjs'), String(from), String(to)], {
     cwd: root, env: environment(mutant), stdio: ['ignore', 'pipe', 'pipe'],
@@ -44,6 +47,7 @@ export const runSeeds = async (mutant, { from, to }, isOver = () => false) => {
     if (last.violation === null && last.seed < to && isOver()) child.kill('SIGKILL')
   }
   const { code, signal } = await ended
+  if (last.violation === null && code === 0 && last.seed < to) return { ...last, problem: `seed ${last.seed + 1} left no result` }
   if (last.violation === null && code !== 0 && !isOver()) {
     const what = signal === null ? `ended with code ${code}: ${errors.trim().split('\n').slice(0, 6).join(' | ')}` : 'did not come to an end'
     return { ...last, problem: `seed ${last.seed + 1} ${what}` }

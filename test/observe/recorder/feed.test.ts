@@ -5,12 +5,14 @@ import { silentLogger } from '../../../actors/kernel/log.ts'
 import { must } from '../../../actors/kernel/assert.ts'
 import { traceQuestionSubject, traceSubject } from '../../../bus/subjects.ts'
 import { FEED_RECORDS_MAX } from '../../../observe/recorder/feed.ts'
+import { gapsIn } from '../../../observe/recorder/gaps.ts'
 import { createObservation } from '../../../observe/recorder/observation.ts'
 import { createNodeRecorder } from '../../../observe/recorder/recorder.ts'
 import { WATCHERS_MAX, WATCHER_RECORDS_MAX } from '../../../observe/recorder/watchers.ts'
 import { decodePage, encodeJson } from '../../../observe/recorder/wire.ts'
 import { clusterId, nodeId } from '../../../topology/ids.ts'
 import { createVirtualWorld } from '../../support/virtual.ts'
+import type { NodeId } from '../../../topology/ids.ts'
 import type { ActorRecord } from '../../../observe/recorder/record.ts'
 import type { RecordPage } from '../../../observe/recorder/wire.ts'
 
@@ -20,7 +22,7 @@ const everything = { detail: false }
 
 const open = (maxPayloadBytes = 1_048_576) => {
   const { clock, broker, pass } = createVirtualWorld({ maxPayloadBytes })
-  const nodes = members.map((self) => {
+  const start = (self: NodeId) => {
     const recorder = createNodeRecorder({ node: self, clock })
     const observation = createObservation({
       bus: broker.connect({ name: self }), clock, log: silentLogger, cluster, self, inboxPrefix: '_INBOX.', recorder,
@@ -29,13 +31,14 @@ const open = (maxPayloadBytes = 1_048_576) => {
       probe: (_request, done) => done(null),
     })
     return { recorder, observation }
-  })
+  }
+  const nodes = members.map(start)
   const [here, there] = [must(nodes[0], 'n1'), must(nodes[1], 'n2')]
   const stranger = broker.connect({ name: 'stranger' })
   const spied: string[] = []
   stranger.subscribe('skv.>', ({ subject }) => spied.push(subject))
   const frames = (): number => spied.filter((subject) => subject === traceSubject(cluster, members[1] as never)).length
-  return { clock, pass, here, there, stranger, frames }
+  return { clock, pass, here, there, stranger, frames, restart: () => start(nodeId('n2')) }
 }
 
 const note = (event: string, more: Partial<ActorRecord> = {}) => ({ actor: 'raft/7', kind: 'note' as const, event, ...more })
@@ -252,9 +255,47 @@ describe('a recording', () => {
       encodeJson({ kind: 'page', after: 0, from: at, to: 1e15, trace: '' }), { timeoutMs: 500 },
       (_failure, answer) => { pages.push(must(decodePage(must(answer, 'an answer').data), 'a page')) })
     pass(500)
-    expect(pages).toEqual([{ records: [], next: 20_000 }])
+    expect(pages).toEqual([{ records: [], next: 20_000, begunAt: there.recorder.begunAt }])
     const records = await collect(here.observation.recording({ from: at, to: 1e15, trace: '' }), pass)
     expect(events(records)).toEqual(['n2 then'])
+  })
+
+  test('says where the part of a node ends that stopped answering, whatever kinds are asked for', async () => {
+    const { here, there, pass } = open()
+    for (let i = 0; i < 5_000; i += 1) {
+      there.recorder.record({ actor: 'wal', kind: 'batch', event: `b${i}` })
+      pass(1)
+    }
+    here.recorder.record({ actor: 'wal', kind: 'batch', event: 'later' })
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '', kinds: ['batch'] })
+    const stopping = asked.then((recording) => {
+      there.observation.stop()
+      return recording
+    })
+    const records = await collect(stopping, pass)
+    const last = must(records.findLast(({ node, kind }) => node === 'n2' && kind === 'batch'), 'a record of n2')
+    expect(last.seq).toBeLessThan(5_000)
+    expect(records.filter(({ kind }) => kind === 'note')).toEqual([{
+      at: last.at, seq: last.seq + 1, node: 'n2', actor: 'recorder', kind: 'note',
+      event: 'stopped answering: what it recorded from here on is missing', detail: { records: last.seq },
+    }])
+    expect(gapsIn({ missing: ['n3'] }, records)).toEqual([
+      'without n3, which did not answer', `n2 only until ${new Date(last.at).toISOString()}, since it stopped answering`,
+    ])
+    expect(events(records.slice(-1))).toEqual(['n1 later'])
+  })
+
+  test('says the same of a node that started anew meanwhile, and has forgotten the rest', async () => {
+    const { here, there, pass, restart } = open()
+    for (let i = 0; i < 5_000; i += 1) there.recorder.record(note(`b${i}`))
+    pass(10)
+    const restarting = here.observation.recording({ from: 0, to: 1e15, trace: '' }).then((recording) => {
+      there.observation.stop()
+      restart()
+      return recording
+    })
+    const records = await collect(restarting, pass)
+    expect(records.at(-1)).toMatchObject({ node: 'n2', actor: 'recorder', event: expect.stringContaining('stopped answering') })
   })
 
   test('names those that do not answer', async () => {

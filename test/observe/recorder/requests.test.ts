@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createNodeRecorder } from '../../../observe/recorder/recorder.ts'
-import { REQUESTS_MAX, createRequestRecorder } from '../../../observe/recorder/requests.ts'
+import { NOTABLE_REQUESTS_MAX, SAMPLED_REQUESTS_MAX, createRequestRecorder } from '../../../observe/recorder/requests.ts'
 import { shardId } from '../../../topology/ids.ts'
 import type { KeptNote } from '../../../gateway/tracing.ts'
 
@@ -58,7 +58,25 @@ describe('a kept request', () => {
 
   test('is forgotten after so many others', () => {
     const { requests, note } = open()
-    for (let i = 0; i < 3 * REQUESTS_MAX; i += 1) note()
-    expect(requests.kept(everything).length).toBe(REQUESTS_MAX)
+    for (let i = 0; i < 3 * NOTABLE_REQUESTS_MAX; i += 1) note()
+    expect(requests.kept(everything).length).toBe(NOTABLE_REQUESTS_MAX)
+  })
+
+  test('that failed or took long stays, however many come that were merely sampled, and the other way round', () => {
+    const { time, requests, note } = open()
+    const sample = (key: string, ms: number, status: 'OK' | 'TIMEOUT' = 'OK'): void => {
+      const span = requests.tracing.begin({ op: 'put', shard, key, parent })
+      time.now += ms
+      span?.end(status)
+    }
+    note({ key: 'failed' })
+    sample('sampled and slow', 100)
+    sample('sampled and failed', 1, 'TIMEOUT')
+    for (let i = 0; i < 3 * SAMPLED_REQUESTS_MAX; i += 1) sample('fine', 1)
+    const kept = requests.kept(everything)
+    expect(kept.slice(-3).map(({ key }) => key)).toEqual(['sampled and failed', 'sampled and slow', 'failed'])
+    expect(kept.length).toBe(SAMPLED_REQUESTS_MAX + 3)
+    for (let i = 0; i < 3 * NOTABLE_REQUESTS_MAX; i += 1) note({ key: 'failed' })
+    expect(requests.kept({ ...everything, key: 'fine' }).length).toBe(SAMPLED_REQUESTS_MAX)
   })
 })

@@ -40,7 +40,7 @@ describe('a record', () => {
     ['a field nobody knows', { value: 'secret' }], ['a number that is none', { at: 'now' }], ['a kind nobody knows', { kind: 'rumour' }],
     ['a trace of another length', { trace: 'ab' }], ['a long text', { event: 'x'.repeat(600) }], ['a control character', { event: '\n' }],
     ['a nested detail', { detail: { a: { b: 1 } } }], ['a negative number', { shard: -1 }], ['a fraction of a byte', { bytes: 1.5 }],
-    ['a detail without a name', { detail: { '': 1 } }],
+    ['a detail without a name', { detail: { '': 1 } }], ['a moment that no date has', { at: 8_640_000_000_000_001 }],
   ])('with %s is none', (_, wrong) => {
     expect(recordOf(record)).toEqual(record)
     expect(recordOf({ ...record, ...wrong })).toBeUndefined()

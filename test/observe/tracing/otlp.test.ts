@@ -1,6 +1,7 @@
 /** What OpenTelemetry's own exporters make of our spans, and what is said when they can not send them. */
 
 import { expect, test } from '@jest/globals'
+import { must } from '../../../actors/kernel/assert.ts'
 import { loadInstalled, openOtlpExporter } from '../../../observe/tracing/otlp.ts'
 import { openOtlpReceiver } from '../../support/otlpReceiver.ts'
 import type { FinishedSpan } from '../../../observe/tracing/span.ts'
@@ -30,6 +31,26 @@ test('the spans of one export leave together, in one scope', async () => {
   expect(receiver.scopes).toEqual([1, 1, 1])
   expect(receiver.spans.map(({ via, name, node }) => `${via} ${name} ${node}`)).toEqual(
     ['http/protobuf', 'http/json', 'grpc'].flatMap((via) => ['a', 'b', 'c'].map((name) => `${via} ${name} n1`)))
+})
+
+test('the exporters that are installed take the encoder of this project: only JSON is handed objects to encode', async () => {
+  const given: Record<string, unknown> = {}
+  for (const protocol of ['http/protobuf', 'grpc', 'http/json'] as const) {
+    const exporter = await openOtlpExporter({ url: 'http://127.0.0.1:9', protocol }, identity, async (name) => {
+      const loaded = await loadInstalled(name) as { readonly OTLPTraceExporter?: new (config: object) => object }
+      if (loaded.OTLPTraceExporter === undefined) return loaded
+      return { OTLPTraceExporter: function watched(config: object) {
+        return Object.assign(new (must(loaded.OTLPTraceExporter, 'an exporter'))(config), {
+          export: (spans: readonly unknown[], done: (result: object) => void): void => {
+            given[protocol] = spans[0]
+            done({ code: 0 })
+          },
+        })
+      } }
+    })
+    await sent(exporter, [span('a')])
+  }
+  expect(Object.values(given).map((each) => 'traceId' in (each as object))).toEqual([true, true, false])
 })
 
 test('the exporter is handed all there is of a span, times as seconds and nanoseconds, and what is not there as nothing', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { must } from '../../../actors/kernel/assert.ts'
 import { CHILDREN_MAX, OPEN_SPANS_MAX, createRequestSpans } from '../../../observe/tracing/requestSpans.ts'
+import { createSpanDrops } from '../../../observe/tracing/spanDrops.ts'
 import { createSpanClock } from '../../../observe/tracing/spanClock.ts'
 import { shardId } from '../../../topology/ids.ts'
 import { startNodeOfTest } from '../../support/nodeOfTest.ts'
@@ -20,15 +21,16 @@ const open = () => {
   let shift = 5_000.7
   let ids = 0
   const spans: FinishedSpan[] = []
+  const drops = createSpanDrops()
   const id = (digits: number) => (): string => {
     ids += 1
     return ids.toString(16).padStart(digits, '0')
   }
   const tracing = createRequestSpans({
     clock: { now: () => now, wall: () => Math.floor(now + shift) }, ids: { trace: id(32), span: id(16) },
-    sink: (span) => { spans.push(span) },
+    sink: (span) => { spans.push(span) }, drops,
   })
-  return { tracing, spans, now: () => now, pass: (ms: number) => { now += ms }, setBack: (ms: number) => { shift -= ms } }
+  return { tracing, spans, drops, now: () => now, pass: (ms: number) => { now += ms }, setBack: (ms: number) => { shift -= ms } }
 }
 
 const named = (spans: readonly FinishedSpan[], name: string): FinishedSpan => must(spans.find((span) => span.name === name), name)
@@ -93,9 +95,9 @@ describe('spans of requests', () => {
       'wal append < replicate', 'wal fsync < replicate', 'replicate < shard', `shard < ${caller.spanId}`,
     ])
     expect(spans.map(({ startMs, endMs }) => Math.round((endMs - startMs) * 1_000))).toEqual([300, 600, 500, 0])
-    expect(spans[1]?.attributes).toEqual({ 'shardkv.shard': 3, 'shardkv.role': 'follower' })
+    expect(spans[1]).toMatchObject({ isParentRemote: true, attributes: {} })
     expect(spans[2]?.attributes).toEqual({ 'shardkv.peer': 'n2', 'shardkv.term': 4 })
-    expect(spans[3]).toMatchObject({ kind: 'consumer', attributes: { 'shardkv.shard': 3, 'shardkv.role': 'leader' } })
+    expect(spans[3]).toMatchObject({ kind: 'consumer', attributes: { 'shardkv.shard': 3, 'shardkv.operations': 2 } })
   })
 
   test('below the shard\'s own say what only they know: the entry\'s size stands where it is made', () => {
@@ -115,14 +117,25 @@ describe('spans of requests', () => {
     expect(spans.map(({ isFailed }) => isFailed)).toEqual([true, false, false, true])
   })
 
-  test('are bounded: open ones, and those under one', () => {
-    const { tracing, spans } = open()
+  test('are bounded: open ones, and those under one; what there is no room for is counted', () => {
+    const { tracing, spans, drops } = open()
     const root = must(tracing.begin(request), 'a span')
     for (let i = 0; i < CHILDREN_MAX + 5; i += 1) tracing.passed?.(phase({ trace: root.context, phase: 'commit' }))
     expect(spans.length).toBe(CHILDREN_MAX)
     for (let i = 1; i < OPEN_SPANS_MAX; i += 1) expect(tracing.begin(request)).not.toBeNull()
     expect(tracing.begin(request)).toBeNull()
     expect(tracing.beginAtShard({ shard, operations: 1, parent: caller, isForwarded: true }).context).toEqual(caller)
+    expect(drops.counts()).toEqual({ queue: 0, open: 2, children: 5, end: 0 })
+  })
+
+  test('that are open when the process ends are counted, and are nothing when they end after that', () => {
+    const { tracing, spans, drops } = open()
+    const [first, second] = [tracing.begin(request), tracing.begin(request)]
+    first?.end('OK')
+    tracing.close()
+    second?.answered?.()
+    second?.end('OK')
+    expect([spans.map(({ name }) => name), drops.counts().end]).toEqual([['kv put'], 1])
   })
 
   test('of what was not sampled and is kept: one, at the root of its own trace or below its caller', () => {

@@ -12,8 +12,8 @@ const http = { url: `${base}/v1/traces`, protocol: 'http/protobuf' } as const
 describe('settings of tracing', () => {
   test.each<Row>([
     ['nothing', {}, {}, { otlp: null, ratio: 0 }],
-    ['an endpoint', { otlpEndpoint: base }, {}, { otlp: http, ratio: TRACE_RATIO_DEFAULT }],
-    ['the environment\'s', {}, { OTEL_EXPORTER_OTLP_ENDPOINT: `${base}/` }, { otlp: http }],
+    ['an endpoint', { otlpEndpoint: base }, {}, { otlp: http, isAsked: true, ratio: TRACE_RATIO_DEFAULT, ratioAlone: 0 }],
+    ['the environment\'s', {}, { OTEL_EXPORTER_OTLP_ENDPOINT: `${base}/` }, { otlp: http, isAsked: false, ratioAlone: 0 }],
     ['a flag before the environment', { otlpEndpoint: base }, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://other:1' }, { otlp: http }],
     ['traces\' own, taken as it is', {}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://tempo:1/otlp' },
       { otlp: { url: 'http://tempo:1/otlp', protocol: 'http/protobuf' } }],
@@ -30,7 +30,7 @@ describe('settings of tracing', () => {
     ['one that is switched off with the rest', { otlpEndpoint: base }, { OTEL_TRACES_SAMPLER: 'always_on', OTEL_SDK_DISABLED: 'true' },
       { otlp: http, ratio: TRACE_RATIO_DEFAULT }],
     ['none', { otlpEndpoint: base }, { OTEL_TRACES_SAMPLER: 'always_off' }, { ratio: 0 }],
-    ['a flag before the sampler', { traceRatio: 0.5 }, { OTEL_TRACES_SAMPLER_ARG: '1' }, { ratio: 0.5 }],
+    ['a flag before the sampler', { traceRatio: 0.5 }, { OTEL_TRACES_SAMPLER_ARG: '1' }, { ratio: 0.5, ratioAlone: 0.5 }],
   ])('%s', (_name, flags, env, expected) => {
     expect(tracingSettingsOf({ tracesPerSecond: 7, ...flags }, env)).toMatchObject({ perSecondMax: 7, ...expected })
   })

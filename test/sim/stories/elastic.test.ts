@@ -12,7 +12,7 @@ import { tellStory } from '../story.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Outcome, Wish } from '../../../actors/topology/protocol.ts'
 import type { Machine } from '../../../sim/cluster.ts'
-import type { Story } from '../story.ts'
+import type { Pending, Story } from '../story.ts'
 
 const stateOf = ({ simulation }: Story): ClusterState => must(newestState(simulation.cluster), 'somebody runs')
 
@@ -196,6 +196,41 @@ test('a node that was away while all it knew left learns the map from those that
   story.until('it has the map', () => third.node?.parts()?.live.state().epoch === stateOf(story).epoch)
   expect(decide(story, { kind: 'setWeight', node: third.id, weight: 2 }, third)).toMatchObject({ kind: 'applied' })
   untilMoved(story, 'it has its replicas', (state) => replicasOn(state, third) === 2)
+  expectKeys(story)
+  story.end()
+})
+
+/** Somebody who writes without a pause; `go` is to be called in every step of whatever is awaited. */
+const createWriter = (story: Story) => {
+  const acknowledged: string[] = []
+  let sent = 0
+  let pending: Pending | null = null
+  return {
+    acknowledged,
+    go: (): void => {
+      const answer = pending?.answer() ?? null
+      if (pending !== null && answer === null) return
+      if (answer?.status === 'OK') acknowledged.push(`w${sent}`)
+      sent += 1
+      pending = story.send('put', `w${sent}`, `w${sent}`)
+    },
+  }
+}
+
+test('the number of replicas goes from three to five and back, and every write that was acknowledged meanwhile is there', () => {
+  const story = tellStory(917, { nodes: 5, shards: 4 })
+  story.putMany('k', 20)
+  const writer = createWriter(story)
+  for (const replicationFactor of [5, 3]) {
+    expect(decide(story, { kind: 'setReplicationFactor', replicationFactor })).toMatchObject({ kind: 'applied' })
+    const before = writer.acknowledged.length
+    story.until(`every shard has ${replicationFactor}`, () => {
+      writer.go()
+      return isAtRest(story) && stateOf(story).shards.every(({ replicas }) => replicas.length === replicationFactor)
+    }, 120_000)
+    expect(writer.acknowledged.length).toBeGreaterThan(before)
+  }
+  for (const key of writer.acknowledged) expect(story.get(key)).toBe(key)
   expectKeys(story)
   story.end()
 })

@@ -43,7 +43,7 @@ const world = () => {
   const ports: StartPorts = {
     files: createLocalFiles(),
     clock: createSystemClock(),
-    env: { PATH: '/bin' },
+    env: { PATH: '/bin', SHARDKV_TLSCA: 'ca.pem', SHARDKV_NATS_USER: 'ann', SHARDKV_SLOW_MS: '0' },
     say: (line) => { lines.push(line) },
     newClusterId: () => (idsDrawn += 1).toString(16).padStart(16, '0'),
     wallMs: () => 1_700_000_000_000,
@@ -106,6 +106,8 @@ describe('a new directory', () => {
       ...[1, 2, 3].map((i) => `node cli.js node --id n${i} --dir ${join(directory, `n${i}`)} --servers nats://127.0.0.1:4222`
         + ` --http-port ${8480 + i} --log-level info`),
     ])
+    // A login in the environment is for a broker elsewhere.
+    for (const { spec } of w.started.slice(1)) expect(spec.env).toEqual({ PATH: '/bin', SHARDKV_SLOW_MS: '0' })
     const text = w.lines.join('\n')
     expect(text).toContain('warning: 2.9.10 is old')
     expect(text).toMatch(/n2 +100[234] +http:\/\/127\.0\.0\.1:8482\/readyz/)
@@ -120,6 +122,7 @@ describe('a new directory', () => {
     await ready(w)
     expect(w.started).toHaveLength(5)
     expect(w.started[4]?.spec.args).toContain('nats://far:4222')
+    expect(w.started[4]?.spec.env).toMatchObject({ SHARDKV_TLSCA: 'ca.pem', SHARDKV_NATS_USER: 'ann' })
     expect(w.started.every(({ spec }) => spec.args.includes('--announce-changes'))).toBe(true)
     expect(existsSync(join(directory, 'nats.conf'))).toBe(false)
     expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222/)

@@ -1,0 +1,43 @@
+/**
+ * What is taken for a node's report on itself, by whoever asked on `kv.status`: the command line, the bench, the chaos lane.
+ *
+ * Anybody may publish to an inbox that it knows of, so not everything that comes in is one. A report has no headers (why: nameClaims.ts).
+ * What has some is the broker's own "no responders", a node's error, or bytes of a client's choice that a node was made to send. And it
+ * has the fields that those who read it go by, of the kinds that they have.
+ */
+
+import type { Inbound } from '../bus/port.ts'
+import type { NodeReport } from './report.ts'
+
+type Answer = Pick<Inbound, 'data' | 'headers'>
+
+/** The report, or null for anything else. */
+export const reportIn = (message: Answer): NodeReport | null => {
+  const report = statusIn(message) as Partial<NodeReport> | null
+  if (report === null) return null
+  const { node, members, replicas, shardCount, broker } = report
+  const isReport = typeof node?.id === 'string' && typeof node.state === 'string' && isListOf(members, isText)
+    && isListOf(replicas, isReplica) && Number.isInteger(shardCount) && typeof broker === 'object' && broker !== null
+  return isReport ? report as NodeReport : null
+}
+
+/** The fields of an answer without headers, whatever they are; null where there are headers, or no fields. */
+export const statusIn = ({ data, headers }: Answer): Readonly<Record<string, unknown>> | null => {
+  if (headers !== undefined) return null
+  try {
+    const found = JSON.parse(new TextDecoder().decode(data)) as unknown
+    return typeof found === 'object' && found !== null ? found as Readonly<Record<string, unknown>> : null
+  } catch {
+    return null
+  }
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string'
+
+const isReplica = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return false
+  const { shard, role, state } = value as Readonly<Record<string, unknown>>
+  return Number.isInteger(shard) && typeof role === 'string' && typeof state === 'string'
+}
+
+const isListOf = (value: unknown, isOne: (item: unknown) => boolean): boolean => Array.isArray(value) && value.every(isOne)
