@@ -68,7 +68,7 @@ const longCrash: FaultAction = (context, machine) => {
 /** Only where every group keeps a majority of good disks without it, as for damage (atlas.ts). */
 const wipe: FaultAction = (context, machine) => {
   const { cluster, newestMap } = context
-  if (cluster.isThinned || !mayDamage(cluster.machines, newestMap(), machine)) return
+  if (cluster.isThinned || !machine.isInUse || !mayDamage(cluster.machines, newestMap(), machine)) return
   say(context, 'wipe', machine.id)
   cluster.kill(machine)
   machine.disk.wiped()

@@ -13,7 +13,7 @@ import { createMemoryFileSystem, emptyImage } from '../storage/memoryFileSystem.
 import { ALL_SECTORS, PAGE_BYTES, SECTOR_BYTES, inodeBytes } from '../storage/memoryInode.ts'
 import { imageSeen, imageSurviving, namesOf } from '../storage/memoryNames.ts'
 import type { Random } from '../actors/kernel/random.ts'
-import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault, DiskImage, DiskOperation, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
 import type { Survival } from '../storage/memoryInode.ts'
 import type { MemoryNames } from '../storage/memoryNames.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
@@ -29,6 +29,8 @@ export interface DiskOptions {
   readonly torn: number
   /** What the disk writes whole or not at all: a sector, or a page, which then is never torn. */
   readonly sectorBytes: typeof SECTOR_BYTES | typeof PAGE_BYTES
+  /** The log writes a group and syncs it in one call, as on Linux (storage/syncedWriter.ts), or in two. */
+  readonly hasSyncedWrites: boolean
 }
 
 export type DamagedKind = 'log' | 'snapshot'
@@ -84,12 +86,12 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
   let faults = 0
 
   const latency = (call: DiskCall): number => {
-    const mean = call.operation === 'datasync' || call.operation === 'syncDirectory' ? options.syncMsMean : options.syncMsMean / 10
+    const mean = isSync(call) || call.operation === 'syncDirectory' ? options.syncMsMean : options.syncMsMean / 10
     const own = -mean * Math.log(1 - fraction(random))
     return Math.max(own, stalledUntil - timeline.now())
   }
   const fault = (call: DiskCall): DiskFault | undefined => {
-    if (!isSyncFailing || call.operation !== 'datasync') return undefined
+    if (!isSyncFailing || !isSync(call)) return undefined
     isSyncFailing = false
     faults += 1
     return { kind: 'error', code: 'EIO' }
@@ -106,7 +108,7 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
     names = namesOf(imageSurviving(names, isTorn ? tearing(options, tears) : keeping(options, { random, tears })))
   }
   const noteWritten = ({ operation, path, bytes }: DiskCall): void => {
-    if (awaited === null || operation !== 'writev' || bytes < awaited.bytesMin || !isLog(path, names)) return
+    if (awaited === null || !writing.includes(operation) || bytes < awaited.bytesMin || !isLog(path, names)) return
     const { fn } = awaited
     awaited = null
     timeline.schedule(0, fn)
@@ -134,6 +136,7 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
         },
         cache: names,
         capacityBytes: options.capacityBytes,
+        hasSyncedWrites: options.hasSyncedWrites,
         fault,
       })
       mounted = fileSystem
@@ -179,6 +182,9 @@ const tearing = ({ sectorBytes }: DiskOptions, tears: Random): Survival =>
   ({ survives: () => chance(tears, 0.5), sectors: () => sectorsOf(sectorBytes, tears) })
 
 const sectorsOf = (sectorBytes: number, tears: Random): number => (sectorBytes === PAGE_BYTES ? ALL_SECTORS : tears.uint32() & ALL_SECTORS)
+
+const isSync = ({ operation }: DiskCall): boolean => operation === 'datasync' || operation === 'writeSynced'
+const writing: readonly DiskOperation[] = ['writev', 'writeSynced']
 
 const LOG_SUFFIX = '.wal'
 const MADE_SUFFIX = '.new'

@@ -1,6 +1,6 @@
 /**
- * What is drawn beside the rest (options.ts), each from a stream of its own: how the disk tears, small limits of queues, calamities, and
- * how many there are of everything. A seed that gets none of it is the run that it was before there was this file.
+ * What is drawn beside the rest (options.ts), each from a stream of its own: how the disk tears, whether one call writes and syncs, small
+ * limits of queues, calamities, and how many there are of everything. A seed that gets none of it is the run that it was before there was this file.
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
@@ -22,7 +22,8 @@ export const drawApart = (drawn: SimOptions): Apart => {
   const { seed } = drawn
   const { raftLimits, shardLimits } = drawQueueLimits(drawn)
   const numbers = drawNumbers(drawn)
-  return { ...numbers, ...drawCalamities({ ...drawn, ...numbers }), disk: { ...drawn.disk, ...drawTears(seed) }, raftLimits, shardLimits }
+  const disk = { ...drawn.disk, ...drawTears(seed), hasSyncedWrites: drawSyncedWrites(seed) }
+  return { ...numbers, ...drawCalamities({ ...drawn, ...numbers }), disk, raftLimits, shardLimits }
 }
 
 /** Most disks tear now and then; a quarter write pages whole. */
@@ -33,6 +34,9 @@ const drawTears = (seed: number): Pick<SimOptions['disk'], 'torn' | 'sectorBytes
     sectorBytes: chance(random, 0.75) ? SECTOR_BYTES : PAGE_BYTES,
   }
 }
+
+/** Two of three, as on Linux. */
+const drawSyncedWrites = (seed: number): boolean => chance(streamOf(seed, 'one call that writes and syncs'), 0.67)
 
 /** A crowd thinks longer: as many operations as from a few, and more at once now and then. */
 const CROWD_THINK_MS = 1_000

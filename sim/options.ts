@@ -309,6 +309,7 @@ const drawDisk = (random: Random): DiskOptions => ({
   capacityBytes: Number.MAX_SAFE_INTEGER,
   torn: 0,
   sectorBytes: SECTOR_BYTES,
+  hasSyncedWrites: false,
 })
 
 const drawNetwork = (random: Random): NetworkOptions => ({
@@ -351,7 +352,8 @@ export const describeOptions = (options: SimOptions): string => {
   return `nodes=${options.nodes}+${options.joiners} shards=${options.shards} replicas=${options.replicationFactor}`
     + ` routing=${options.isMapped ? 'broker' : 'gateway'} election=${raftTiming.electionTicksMin}-${raftTiming.electionTicksMax}`
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
-    + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)} torn=${disk.torn}/${disk.sectorBytes}`
+    + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms in=${disk.hasSyncedWrites ? 'one call' : 'two'}`
+    + ` keep=${disk.keep.toFixed(2)} torn=${disk.torn}/${disk.sectorBytes}`
     + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${raftLimits.tailEntriesMax ?? 0}`
     + ` payload=${options.maxPayloadBytes} large=${workload.largeValues}`
     + ` sessions=${workload.sessions} batches=${workload.batches} expiring=${workload.expiring}`
@@ -364,7 +366,7 @@ export const describeOptions = (options: SimOptions): string => {
 
 /** Quick, large, and it forgets all that was not synced. */
 export const calmDisk: DiskOptions = {
-  syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER, torn: 0, sectorBytes: SECTOR_BYTES,
+  syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER, torn: 0, sectorBytes: SECTOR_BYTES, hasSyncedWrites: false,
 }
 
 /** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */

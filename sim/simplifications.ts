@@ -82,6 +82,10 @@ export const simplifications: readonly Simplification[] = [
   { what: 'equal clocks', simplify: (options) => (options.clockRateMax === 0 ? null : { ...options, clockRateMax: 0 }) },
   { what: 'a broker that routes', simplify: (options) => (options.isMapped ? null : { ...options, isMapped: true }) },
   {
+    what: 'a log that writes, then syncs',
+    simplify: (options) => (options.disk.hasSyncedWrites ? { ...options, disk: { ...options.disk, hasSyncedWrites: false } } : null),
+  },
+  {
     what: 'power loss that takes everything unsynced',
     simplify: (options) => (options.disk.keep === 0 && options.disk.torn === 0 ? null
       : { ...options, disk: { ...options.disk, keep: 0, torn: 0 } }),

@@ -6,6 +6,9 @@
  *
  * A sync that fails marks its pages clean and writes none, as Linux does: readers see them on, and no later sync writes them unless they
  * are written again. Whether they had got to the platter all the same is drawn at the crash.
+ *
+ * A sync of a range (O_DSYNC) makes those bytes durable and no others, where a kernel would write their pages whole: whoever counts on
+ * what stood beside them is found out. No two syncs of one file are under way at once.
  */
 
 export const PAGE_BYTES = 4_096
@@ -28,10 +31,18 @@ export interface Inode {
   readonly truncate: (length: number) => void
   /** Marks what is dirty now; the returned function makes exactly that durable. */
   readonly beginSync: () => () => void
-  /** What is dirty now is clean, and not durable. */
-  readonly failSync: () => void
+  /** The same for the bytes of a range alone: what else is dirty in their pages stays so. */
+  readonly beginSyncOf: (range: ByteRange) => () => void
+  /** What is dirty now is clean, and not durable: everywhere, or in the pages of a range. */
+  readonly failSync: (range?: ByteRange) => void
   readonly corrupt: (change: (bytes: Uint8Array) => void) => void
   readonly crash: (survival: Survival) => Uint8Array
+}
+
+export interface ByteRange {
+  readonly from: number
+  /** Exclusive. */
+  readonly to: number
 }
 
 interface Buffer { bytes: Uint8Array; size: number }
@@ -66,6 +77,11 @@ export const inodeOf = (initial: Uint8Array): Inode => {
       dirty.set(page, changes)
       forsaken.delete(page)
     }
+  }
+
+  const isOnPlatter = (page: number): boolean => {
+    const [start, end] = [page * PAGE_BYTES, Math.min((page + 1) * PAGE_BYTES, seen.size)]
+    return platter.size >= end && seen.bytes.subarray(start, end).every((byte, i) => byte === platter.bytes[start + i])
   }
 
   const crash = ({ survives, sectors: drawSectors }: Survival): Uint8Array => {
@@ -117,9 +133,21 @@ export const inodeOf = (initial: Uint8Array): Inode => {
         }
       }
     },
-    failSync: () => {
-      for (const page of dirty.keys()) forsaken.add(page)
-      dirty.clear()
+    beginSyncOf: ({ from, to }) => {
+      const bytes = seen.bytes.slice(from, to)
+      const covered = [...dirty].filter(([page]) => isPageWithin(page, { from, to }))
+      return () => {
+        grow(platter, to)
+        platter.bytes.set(bytes, from)
+        for (const [page, change] of covered) if (dirty.get(page) === change && isOnPlatter(page)) dirty.delete(page)
+      }
+    },
+    failSync: (range = { from: 0, to: Number.POSITIVE_INFINITY }) => {
+      for (const page of dirty.keys()) {
+        if (!isPageWithin(page, range)) continue
+        forsaken.add(page)
+        dirty.delete(page)
+      }
     },
     corrupt: (change) => {
       change(seen.bytes.subarray(0, seen.size))
@@ -128,6 +156,9 @@ export const inodeOf = (initial: Uint8Array): Inode => {
     crash,
   }
 }
+
+/** Some byte of the page is in the range. */
+const isPageWithin = (page: number, { from, to }: ByteRange): boolean => page * PAGE_BYTES < to && (page + 1) * PAGE_BYTES > from
 
 export const createInode = (): Inode => inodeOf(new Uint8Array(0))
 export const crashInode = (inode: Inode, survival: Survival): Uint8Array => inode.crash(survival)

@@ -14,7 +14,7 @@
  */
 
 import * as fs from 'node:fs'
-import { writeThenSync } from './fileWriter.ts'
+import { failureOfSyncedWrite, writeThenSync } from './fileWriter.ts'
 import type { Done, File, WrittenSynced } from './fileSystem.ts'
 import type { Piece } from './fileWriter.ts'
 
@@ -57,10 +57,8 @@ export const createSyncedWriter = (fd: number, plain: PlainCalls, options: Synce
   }
 }
 
-const outOfSpace: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
-
 const writeSynced = (fd: number, { buffers, position }: Piece, done: WrittenSynced): void => {
   fs.writev(fd, buffers, position, (error, count) => {
-    done(error === null ? null : { isSync: !outOfSpace.includes(error.code), error }, count)
+    done(error === null ? null : failureOfSyncedWrite(error), count)
   })
 }

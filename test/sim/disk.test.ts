@@ -228,3 +228,23 @@ test('a lost disk holds nothing', () => {
   disk.wiped()
   expect([...disk.copy().files.keys()]).toEqual([])
 })
+
+/** Writes `text` to the file in one call, and returns what was told, in order. */
+const writtenSynced = (end: (disk: Disk, told: string[]) => void): { readonly told: string[]; readonly left: string } => {
+  const { disk, mount, run } = setUp({ hasSyncedWrites: true })
+  const told: string[] = []
+  const fileSystem = mount()
+  fileSystem.open('1.wal', 'create', (_, file) => fileSystem.syncDirectory('', () => {
+    end(disk, told)
+    file.writeSynced?.([bytes], 0, (failure) => told.push(failure === null ? 'done' : `${failure.isSync ? 'sync' : 'write'} failed`))
+  }))
+  run(10_000)
+  disk.lostPower()
+  return { told, left: new TextDecoder().decode(disk.copy().files.get('1.wal')) }
+}
+
+test('a write that syncs fails as a sync does, and is told like any other write to the log', () => {
+  expect(writtenSynced(() => {})).toEqual({ told: ['done'], left: 'hello' })
+  expect(writtenSynced((disk) => disk.failNextSync())).toEqual({ told: ['sync failed'], left: '' })
+  expect(writtenSynced((disk, told) => disk.onceWritten(5, () => told.push('written')))).toEqual({ told: ['written', 'done'], left: 'hello' })
+})

@@ -20,9 +20,11 @@ const faultOf = (trouble: Trouble, { bytes }: DiskCall, draw: number): DiskFault
 
 interface Fault extends ScenarioCall { readonly trouble: Trouble }
 
+const isWrite = ({ operation }: DiskCall): boolean => operation === 'writev' || operation === 'writeSynced'
+
 /** Only a write of more than a byte can fall short. */
 const faultsOf = (call: ScenarioCall): readonly Fault[] => troubles
-  .filter((trouble) => trouble !== 'short' || (call.what.operation === 'writev' && call.what.bytes > 1))
+  .filter((trouble) => trouble !== 'short' || (isWrite(call.what) && call.what.bytes > 1))
   .map((trouble) => ({ ...call, trouble }))
 
 export const faults = (seed: number, scenarios: readonly Scenario[]): Generator => {

@@ -213,6 +213,22 @@ test('a failed sync ends the process: it is never tried again, and the others ha
   story.end()
 })
 
+/** docs/TESTING.md T17, where one call writes and syncs. The cache of the process still has what the disk has not. */
+test('a failed write that syncs ends the process, and what it had not acknowledged by then is no loss when all lose power', () => {
+  const story = tellStory(519, { disk: { ...calmDisk, syncMsMean: 5, hasSyncedWrites: true } })
+  story.put('k', 'before')
+  const victim = must(story.followers()[0], 'there is a follower')
+  const { lives } = victim
+  victim.mayExit = 'syncError'
+  victim.disk.failNextSync()
+  story.put('k', 'after')
+  story.until('it has ended and lives again', () => victim.lives === lives + 1 && victim.node?.state() === 'serving')
+  story.losePower(...story.nodes)
+  story.start(...story.nodes)
+  expect(story.get('k')).toBe('after')
+  story.end()
+})
+
 /** docs/TESTING.md T17: the restart is the sync that is tried again. The third member was away; the leader does not come back. */
 test('a failed sync, a restart, an acknowledgement, then power lost by both: the acknowledged write is there', () => {
   const story = tellStory(518, slow)
