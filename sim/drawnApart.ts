@@ -1,6 +1,7 @@
 /**
  * What is drawn beside the rest (options.ts), each from a stream of its own: how the disk tears, whether one call writes and syncs, small
- * limits of queues, calamities, and how many there are of everything. A seed that gets none of it is the run that it was before there was this file.
+ * limits of queues, calamities, and how many there are of everything. A seed that gets none of it is the run that it was before there was
+ * this file.
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'

@@ -53,8 +53,8 @@ export const createTally = (): Tally => {
     ],
     figures: () => ({
       seeds, virtualHours: Number(virtualHours().toFixed(2)), faults: totals.faults, operationsAnswered: totals.answered,
-      operationsChecked: totals.operations, committed: totals.committed, marksHit: marks.hits(), marks: marks.runs(), seconds: Math.round(seconds()),
-      cpuSeconds: Math.round(cpuSeconds()), virtualSecondsPerCpuSecond: Math.round(speed()),
+      operationsChecked: totals.operations, committed: totals.committed, marksHit: marks.hits(), marks: marks.runs(),
+      seconds: Math.round(seconds()), cpuSeconds: Math.round(cpuSeconds()), virtualSecondsPerCpuSecond: Math.round(speed()),
     }),
   }
 }

@@ -12,8 +12,6 @@ export const members = defineSubject('members', [
   'a joint phase was entered',
   'a joint phase was left',
   'a joint phase was left by another leader than entered it',
-  'a leader removed itself',
-  'a leader that had removed itself stepped down',
   'a move was carried out',
   'a move was undone',
   'a move had been carried out before it could be undone',
@@ -44,7 +42,6 @@ export const members = defineSubject('members', [
   const onLeading = (view: ReplicaView, before: ReplicaView): void => {
     const [now, was] = [view.configuration, before.configuration]
     if (was.learners.some((learner) => now.voters.includes(learner))) hit('a learner was promoted')
-    if (was.voters.includes(view.id) && !now.voters.includes(view.id)) hit('a leader removed itself')
     onJoint(view, before)
   }
   const onMove = (group: GroupKey, { add, step }: Move, { replicas }: Placement): void => {
@@ -61,11 +58,7 @@ export const members = defineSubject('members', [
   }
   return {
     onView: (view, before) => {
-      if (!isSameLife(view, before) || before.role !== 'leader') return
-      if (view.role === 'leader') onLeading(view, before)
-      else if (view.term === before.term && !before.configuration.voters.includes(view.id)) {
-        hit('a leader that had removed itself stepped down')
-      }
+      if (isSameLife(view, before) && before.role === 'leader' && view.role === 'leader') onLeading(view, before)
     },
     onMap: (state, before) => {
       newest = state

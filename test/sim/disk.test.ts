@@ -246,5 +246,6 @@ const writtenSynced = (end: (disk: Disk, told: string[]) => void): { readonly to
 test('a write that syncs fails as a sync does, and is told like any other write to the log', () => {
   expect(writtenSynced(() => {})).toEqual({ told: ['done'], left: 'hello' })
   expect(writtenSynced((disk) => disk.failNextSync())).toEqual({ told: ['sync failed'], left: '' })
-  expect(writtenSynced((disk, told) => disk.onceWritten(5, () => told.push('written')))).toEqual({ told: ['written', 'done'], left: 'hello' })
+  const watched = writtenSynced((disk, told) => disk.onceWritten(5, () => told.push('written')))
+  expect(watched).toEqual({ told: ['written', 'done'], left: 'hello' })
 })

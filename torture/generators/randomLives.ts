@@ -31,7 +31,8 @@ export const randomLives = (seed: number): Generator => ({
     const kind = `${life.isFull ? 'full disk' : 'roomy disk'}${withReplicas ? ', replicas' : ''}${hasSyncedWrites ? ', one call' : ''}`
     let acknowledged = 0
     const problem = livesProblem(life.seed, {
-      withReplicas, hasSyncedWrites, onAcknowledged: (count) => { acknowledged += count }, ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}),
+      withReplicas, hasSyncedWrites, onAcknowledged: (count) => { acknowledged += count },
+      ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}),
     })
     return problem === undefined ? { kind, acknowledged } : { kind, acknowledged, problem: `${kind}: ${problem}` }
   },
