@@ -12,6 +12,7 @@ export const members = defineSubject('members', [
   'a joint phase was entered',
   'a joint phase was left',
   'a joint phase was left by another leader than entered it',
+  'a leader that was no voter any more stepped down',
   'a move was carried out',
   'a move was undone',
   'a move had been carried out before it could be undone',
@@ -58,7 +59,11 @@ export const members = defineSubject('members', [
   }
   return {
     onView: (view, before) => {
-      if (isSameLife(view, before) && before.role === 'leader' && view.role === 'leader') onLeading(view, before)
+      if (!isSameLife(view, before) || before.role !== 'leader') return
+      if (view.role === 'leader') onLeading(view, before)
+      else if (view.term === before.term && !before.configuration.voters.includes(view.id)) {
+        hit('a leader that was no voter any more stepped down')
+      }
     },
     onMap: (state, before) => {
       newest = state

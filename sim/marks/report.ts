@@ -12,6 +12,7 @@ export const rareMarks: ReadonlySet<string> = new Set([
   'two machines had damaged disks',
   'a leader was deposed, or elected, with more to apply',
   'a joint phase was left by another leader than entered it',
+  'a leader that was no voter any more stepped down',
   'a tail was zeroed in a snapshot',
   'the replicas of a lost disk were rebuilt elsewhere',
   'a node whose disk had been lost joined again under its name',
