@@ -24,7 +24,10 @@ export const decodeCase = (text: string, base: SimOptions): SimCase => {
   const unknown = Object.keys(options).filter((name) => !(name in base))
   if (unknown.length > 0) throw new RangeError(`there is no option ${unknown.join(', ')}: the case is of another simulator`)
   return {
-    options: { ...base, ...options, workload: { ...base.workload, ...options.workload }, network: { ...base.network, ...options.network } },
+    options: {
+      ...base, ...options, workload: { ...base.workload, ...options.workload }, network: { ...base.network, ...options.network },
+      disk: { ...base.disk, ...options.disk },
+    },
     invariant, story, commit,
   }
 }

@@ -2,9 +2,9 @@
  * The simulated machines: each has a disk that outlives its processes, clocks of its own, and runs the real node
  * (topology/node.ts) with its charts, cores and shells; only the ports are simulated.
  *
- * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced
- * bytes are lost or torn). A node that ends by itself is a failure of the run unless somebody said that it may
- * (`mayExit`): a failed sync must end the process.
+ * Two ways to die: `kill` (the process ends, the machine and its page cache live) and `losePower` (unsynced bytes are lost or torn;
+ * `torn`: they tear for certain). A node that ends by itself is a failure of the run unless somebody said that it may (`mayExit`): a
+ * failed sync must end the process.
  */
 
 import { must } from '../actors/kernel/assert.ts'
@@ -17,6 +17,7 @@ import { defaultSettings } from '../topology/nodeOptions.ts'
 import { createNodeClock, createProcess } from './clock.ts'
 import { createDisk } from './disk.ts'
 import { doorsOf } from './network.ts'
+import { streamOf } from './stream.ts'
 import { createTraceLogger } from './trace.ts'
 import { WALL_START_MS } from './wallClock.ts'
 import { createWire } from './wire.ts'
@@ -55,6 +56,8 @@ export interface Machine {
   soundFrom: number
   /** It has a node: false before its first join, and after its node has left the cluster. */
   isInUse: boolean
+  /** Its disk is lost: it is started again only as a machine that joins (calamities.ts). */
+  isLost: boolean
   /** Its node is started to join: it asks to be added when the map does not name it. */
   isJoining: boolean
 }
@@ -69,7 +72,7 @@ export interface Cluster {
   /** Starts a machine that is not in use: its node asks to be added. */
   readonly join: (machine: Machine) => void
   readonly kill: (machine: Machine) => void
-  readonly losePower: (machine: Machine) => void
+  readonly losePower: (machine: Machine, how?: 'torn') => void
   readonly pause: (machine: Machine) => void
   readonly resume: (machine: Machine) => void
   readonly connectClient: (name: string) => { readonly process: Process; readonly bus: Bus }
@@ -105,8 +108,10 @@ export const createCluster = (input: ClusterInput): Cluster => {
   })
   const joiners = Array.from({ length: options.joiners }, (_, i) => nodeId(`n${options.nodes + i + 1}`))
   const machines = [...members, ...joiners].map((id): Machine => ({
-    id, disk: createDisk(options.disk, random, timeline), node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, createNode, isInUse: members.includes(id), isJoining: false,
+    id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
+    node: null, process: createProcess(id), lives: 0,
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, createNode, isInUse: members.includes(id), isLost: false,
+    isJoining: false,
   }))
   const genesisFor = (machine: Machine): Genesis => ({ ...must(genesis[0], 'a cluster has members'), node: machine.id })
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
@@ -180,10 +185,11 @@ export const createCluster = (input: ClusterInput): Cluster => {
       end(machine)
       machine.disk.killed()
     },
-    losePower: (machine) => {
+    losePower: (machine, how) => {
       trace.line(machine.id, 'machine', 'loses power')
       end(machine)
-      machine.disk.lostPower()
+      if (how === 'torn') machine.disk.tornPower()
+      else machine.disk.lostPower()
     },
     pause: (machine) => {
       trace.line(machine.id, 'machine', 'is stopped')
@@ -238,5 +244,5 @@ const settingsOf = (options: SimOptions): NodeSettings => ({
   topologyLimits: { snapshotLogBytes: options.snapshotLogBytes, ...(options.balance === undefined ? {} : { balance: options.balance }) },
   lostAfterMs: options.lostAfterMs,
   figuresEveryMs: options.balance?.everyMs ?? 0,
-  shardLimits: { snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
+  shardLimits: { ...options.shardLimits, snapshotLogBytesMin: options.snapshotLogBytes, snapshotLogBytesMax: options.snapshotLogBytes * 4 },
 })

@@ -3,16 +3,18 @@
  * forget what was not synced.
  *
  * The bytes live in a memory file system (storage/memoryFileSystem.ts), one per life of the process; between
- * lives there are its names, cache and platter apart. Losing power keeps a small share of the unsynced pages, each kept, lost or torn.
+ * lives there are its names, cache and platter apart. Losing power keeps a small share of the unsynced pages, each kept, lost or torn; or
+ * tears what was written last: half of the pages survive, and of each any of its sectors (`torn`, drawn from a stream of its own).
  * Killing only the process keeps all of them in the cache, where the next life finds them: they may be lost with the power yet.
  */
 
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
 import { createMemoryFileSystem, emptyImage } from '../storage/memoryFileSystem.ts'
-import { inodeBytes } from '../storage/memoryInode.ts'
+import { ALL_SECTORS, PAGE_BYTES, SECTOR_BYTES, inodeBytes } from '../storage/memoryInode.ts'
 import { imageSeen, imageSurviving, namesOf } from '../storage/memoryNames.ts'
 import type { Random } from '../actors/kernel/random.ts'
-import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault, DiskImage, DiskOperation, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
+import type { Survival } from '../storage/memoryInode.ts'
 import type { MemoryNames } from '../storage/memoryNames.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { Process, Timeline } from './clock.ts'
@@ -23,6 +25,12 @@ export interface DiskOptions {
   /** Share of unsynced pages that survive a power loss, 0 to 0.2. */
   readonly keep: number
   readonly capacityBytes: number
+  /** Share of power losses that tear what was not synced, 0 to 1. */
+  readonly torn: number
+  /** What the disk writes whole or not at all: a sector, or a page, which then is never torn. */
+  readonly sectorBytes: typeof SECTOR_BYTES | typeof PAGE_BYTES
+  /** The log writes a group and syncs it in one call, as on Linux (storage/syncedWriter.ts), or in two. */
+  readonly hasSyncedWrites: boolean
 }
 
 export type DamagedKind = 'log' | 'snapshot'
@@ -34,6 +42,12 @@ export interface Disk {
   readonly killed: () => void
   /** The machine lost power: unsynced pages are lost or torn, but for a few. */
   readonly lostPower: () => void
+  /** The same, and it tears for certain. */
+  readonly tornPower: () => void
+  /** Everything on it is gone. Only between lives. */
+  readonly wiped: () => void
+  /** Calls `fn` once, in an event of its own, when so many bytes have been written to the log at once and are not synced. Of this life. */
+  readonly onceWritten: (bytesMin: number, fn: () => void) => void
   /** Nothing completes before virtual time `atMs`. */
   readonly stallUntil: (atMs: number) => void
   /** The next sync fails with EIO. */
@@ -55,23 +69,29 @@ export interface Disk {
   readonly zeroSector: (kind: DamagedKind) => string | null
   /** The same for a sector that holds what was written for another. */
   readonly misdirectWrite: (kind: DamagedKind) => string | null
+  /** Zeros from a place on, and the length as it was, as file systems leave what they lost. Not in the newest segment: none proves it. */
+  readonly zeroTail: (kind: DamagedKind) => string | null
   readonly faultsInjected: () => number
 }
 
-export const createDisk = (options: DiskOptions, random: Random, timeline: Timeline): Disk => {
+interface Awaited { readonly bytesMin: number; readonly fn: () => void }
+
+/** `tears` draws what is torn, and nothing else: without it the other draws are as they are. */
+export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams, timeline: Timeline): Disk => {
   let names: MemoryNames = namesOf(emptyImage)
   let mounted: MemoryFileSystem | null = null
   let stalledUntil = 0
   let isSyncFailing = false
+  let awaited: Awaited | null = null
   let faults = 0
 
   const latency = (call: DiskCall): number => {
-    const mean = call.operation === 'datasync' || call.operation === 'syncDirectory' ? options.syncMsMean : options.syncMsMean / 10
+    const mean = isSync(call) || call.operation === 'syncDirectory' ? options.syncMsMean : options.syncMsMean / 10
     const own = -mean * Math.log(1 - fraction(random))
     return Math.max(own, stalledUntil - timeline.now())
   }
   const fault = (call: DiskCall): DiskFault | undefined => {
-    if (!isSyncFailing || call.operation !== 'datasync') return undefined
+    if (!isSyncFailing || !isSync(call)) return undefined
     isSyncFailing = false
     faults += 1
     return { kind: 'error', code: 'EIO' }
@@ -81,10 +101,21 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     mounted?.kill()
     mounted = null
     isSyncFailing = false
+    awaited = null
+  }
+  const losePower = (isTorn: boolean): void => {
+    unmount()
+    names = namesOf(imageSurviving(names, isTorn ? tearing(options, tears) : keeping(options, { random, tears })))
+  }
+  const noteWritten = ({ operation, path, bytes }: DiskCall): void => {
+    if (awaited === null || !writing.includes(operation) || bytes < awaited.bytesMin || !isLog(path, names)) return
+    const { fn } = awaited
+    awaited = null
+    timeline.schedule(0, fn)
   }
 
-  const damageBy = (change: Change) => (kind: DamagedKind): string | null => {
-    const place = pick(random, placesIn(imageSeen(names), kind))
+  const damageBy = (change: Change, where: Where = placesIn) => (kind: DamagedKind): string | null => {
+    const place = pick(random, where(imageSeen(names), kind))
     const inode = place && names.seen.get(place.path)
     if (place === undefined || inode === undefined) return null
     const before = inodeBytes(inode)
@@ -99,19 +130,23 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
   return {
     mount: (process) => {
       const fileSystem = createMemoryFileSystem({
-        schedule: (fn, call) => { timeline.schedule(latency(call), fn, { process, kind: 'arrival' }) },
+        schedule: (fn, call) => {
+          timeline.schedule(latency(call), fn, { process, kind: 'arrival' })
+          noteWritten(call)
+        },
         cache: names,
         capacityBytes: options.capacityBytes,
+        hasSyncedWrites: options.hasSyncedWrites,
         fault,
       })
       mounted = fileSystem
       return fileSystem
     },
     killed: unmount,
-    lostPower: () => {
-      unmount()
-      names = namesOf(imageSurviving(names, () => chance(random, options.keep)))
-    },
+    lostPower: () => losePower(chance(tears, options.torn)),
+    tornPower: () => losePower(true),
+    wiped: () => { names = namesOf(emptyImage) },
+    onceWritten: (bytesMin, fn) => { awaited = { bytesMin, fn } },
     stallUntil: (atMs) => {
       faults += 1
       stalledUntil = Math.max(stalledUntil, atMs)
@@ -127,10 +162,37 @@ export const createDisk = (options: DiskOptions, random: Random, timeline: Timel
     flipBit: damageBy(flipBit),
     zeroSector: damageBy(zeroSector),
     misdirectWrite: damageBy(misdirectWrite),
+    zeroTail: damageBy(zeroTail, provenPlacesIn),
     faultsInjected: () => faults,
   }
 }
 
+export interface DiskStreams {
+  readonly random: Random
+  readonly tears: Random
+}
+
+/** A few pages survive, and few of those whole. */
+const keeping = ({ keep, sectorBytes }: DiskOptions, { random, tears }: DiskStreams): Survival => {
+  const survives = (): boolean => chance(random, keep)
+  return { survives, sectors: () => (survives() ? ALL_SECTORS : sectorsOf(sectorBytes, tears)) }
+}
+
+const tearing = ({ sectorBytes }: DiskOptions, tears: Random): Survival =>
+  ({ survives: () => chance(tears, 0.5), sectors: () => sectorsOf(sectorBytes, tears) })
+
+const sectorsOf = (sectorBytes: number, tears: Random): number => (sectorBytes === PAGE_BYTES ? ALL_SECTORS : tears.uint32() & ALL_SECTORS)
+
+const isSync = ({ operation }: DiskCall): boolean => operation === 'datasync' || operation === 'writeSynced'
+const writing: readonly DiskOperation[] = ['writev', 'writeSynced']
+
+const LOG_SUFFIX = '.wal'
+const MADE_SUFFIX = '.new'
+
+/** A segment that is written is called by the name it was made under; while it is being made, there is no other. */
+const isLog = (path: string, { seen }: MemoryNames): boolean =>
+  seen.has(path.endsWith(MADE_SUFFIX) ? path.slice(0, -MADE_SUFFIX.length) : path)
+  && path.slice(path.indexOf('.')).startsWith(LOG_SUFFIX)
 const UNPROVEN_BYTES = 8_192
 
 interface Place {
@@ -139,19 +201,26 @@ interface Place {
   readonly end: number
 }
 
-const placesIn = (image: DiskImage, kind: DamagedKind): Place[] => {
-  const suffix = kind === 'log' ? '.wal' : '.snap'
-  const places = [...image.files]
+type Where = (image: DiskImage, kind: DamagedKind) => Place[]
+
+const filesIn: Where = (image, kind) => {
+  const suffix = kind === 'log' ? LOG_SUFFIX : '.snap'
+  return [...image.files]
     .filter(([path]) => path.endsWith(suffix))
     .map(([path, bytes]) => ({ path, end: bytes.findLastIndex((byte) => byte !== 0) + 1 }))
     .filter(({ end }) => end > 0)
     .sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** Without the newest segment: its successor's header proves how far a segment had been synced. */
+const provenPlacesIn: Where = (image, kind) => (kind === 'log' ? filesIn(image, kind).slice(0, -1) : filesIn(image, kind))
+
+const placesIn: Where = (image, kind) => {
+  const places = filesIn(image, kind)
   const newest = kind === 'log' ? places.pop() : undefined
   if (newest !== undefined && newest.end > UNPROVEN_BYTES) places.push({ path: newest.path, end: newest.end - UNPROVEN_BYTES })
   return places
 }
-
-const SECTOR_BYTES = 512
 
 /** Changes the bytes, and returns where; null when that would change nothing. */
 type Change = (bytes: Uint8Array, random: Random) => number | null
@@ -179,6 +248,13 @@ const misdirectWrite: Change = (bytes, random) => {
   if (sector.every((byte, i) => byte === bytes[to + i])) return null
   bytes.set(sector, to)
   return to
+}
+
+const zeroTail: Change = (bytes, random) => {
+  const at = positionOfContent(bytes, random)
+  if (bytes.subarray(at).every((byte) => byte === 0)) return null
+  bytes.fill(0, at)
+  return at
 }
 
 /** A random position, mostly among bytes that are not zero: preallocated space says little. */

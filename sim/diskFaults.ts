@@ -55,3 +55,4 @@ const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => string 
 export const bitFlip = damage('bitFlip', (disk, file) => disk.flipBit(file))
 export const zeroSector = damage('zeroSector', (disk, file) => disk.zeroSector(file))
 export const misdirectedWrite = damage('misdirectedWrite', (disk, file) => disk.misdirectWrite(file))
+export const zeroTail = damage('zeroTail', (disk, file) => disk.zeroTail(file))

@@ -17,13 +17,15 @@ export interface FaultsInput {
   readonly leaders: () => readonly string[]
   /** Of all that were ever committed. */
   readonly newestMap: () => ClusterState
+  /** How long a silent node is waited for. */
+  readonly lostAfterMs: number
 }
 
 export interface FaultContext extends FaultsInput {
   /** False once everything is being healed: nothing is taken back twice. */
   readonly isActive: () => boolean
-  /** Starts the machine again after a while, if it is to live. */
-  readonly restart: (machine: Machine) => void
+  /** Starts the machine again after `ms`, or after a while, if it is to live. */
+  readonly restart: (machine: Machine, ms?: number) => void
 }
 
 export type FaultAction = (context: FaultContext, machine: Machine) => void

@@ -1,10 +1,11 @@
 /**
- * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map
- * come from a stream of their own: whether or not there are any, the other faults are drawn as they are.
+ * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map and
+ * calamities come from streams of their own: whether or not there are any, the other faults are drawn as they are.
  */
 
 import { createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { mendNetwork } from './brokerFaults.ts'
+import { calamities } from './calamities.ts'
 import { downMs, faultActions } from './faultActions.ts'
 import { mapChanges } from './mapChanges.ts'
 import { hasLeft } from './mapFaults.ts'
@@ -46,6 +47,11 @@ const streamsOf = (options: SimOptions, random: Random): readonly FaultStream[] 
     everyMs: options.mapChangeEveryMs,
     actions: options.mapChanges.map((kind) => mapChanges[kind]),
   },
+  {
+    from: streamOf(options.seed, 'calamities'),
+    everyMs: options.calamityEveryMs,
+    actions: options.calamities.map((kind) => calamities[kind]),
+  },
 ]
 
 export const createFaults = (options: SimOptions, input: FaultsInput): Faults => {
@@ -58,8 +64,8 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
   /** Machines that are to live, whatever ended their last process. */
   let alive: readonly Machine[] = machines
 
-  const restart = (machine: Machine, from: Random): void => {
-    timeline.schedule(downMs(from), () => {
+  const restart = (machine: Machine, ms: number): void => {
+    timeline.schedule(ms, () => {
       if (alive.includes(machine) && machine.isInUse && machine.node === null) cluster.start(machine)
     })
   }
@@ -75,7 +81,7 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
       const own = createRandom(from.uint32())
       if (action !== undefined && machine !== undefined && !skipped.has(drawn)) {
         injected += 1
-        action({ ...context, random: own, restart: (ended) => restart(ended, own) }, machine)
+        action({ ...context, random: own, restart: (ended, ms = downMs(own)) => restart(ended, ms) }, machine)
       }
       drawn += 1
       next(stream)
@@ -105,7 +111,7 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
       machine.isInUse = !hasLeft(cluster, machine)
       // Its machine goes on: what it had not synced waits in the cache for the next process, which must not take it for durable.
       cluster.kill(machine)
-      restart(machine, exits)
+      restart(machine, downMs(exits))
     },
     injected: () => injected,
     drawn: () => drawn,

@@ -1,6 +1,6 @@
 /**
- * The committed log of every shard, as the simulator saw it become committed: the truth that replicas and
- * clients are held against.
+ * The committed log of every group, as the simulator saw it become committed: the truth that replicas and
+ * clients are held against. That of the meta group is a log alone: what it says is replayed elsewhere (mapLedger.ts).
  *
  * The first replica to commit an index writes the line; everybody else must agree with it for ever. Each line is
  * also given to the model, so that the state and every answer at that index are known independently of the
@@ -38,11 +38,15 @@ export interface Version {
   readonly record: ModelRecord | null
 }
 
-export interface ShardLedger {
-  readonly shard: number
+/** Of any group. */
+export interface GroupLedger {
   /** Line of index i stands at i - 1. */
   readonly lines: readonly LedgerLine[]
   readonly commit: (entry: Entry, at: number) => void
+}
+
+export interface ShardLedger extends GroupLedger {
+  readonly shard: number
   readonly fateOf: (identity: string) => Fate | undefined
   /** What the key was, in order, each from its commit on; absent at first. */
   readonly versionsOf: (key: string) => readonly Version[]
@@ -70,6 +74,12 @@ export interface LedgerObserver {
   readonly onStep: (shard: number, entry: Entry, step: ModelStep) => void
   readonly onExpired: (shard: number, key: string) => void
   readonly onSessionEnded: (shard: number, client: string) => void
+}
+
+/** Of a group whose state has no revisions and keys. */
+export const createPlainLedger = (): GroupLedger => {
+  const lines: LedgerLine[] = []
+  return { lines, commit: (entry, at) => { lines.push({ entry, committedAt: at, revision: 0, keys: 0 }) } }
 }
 
 export const createShardLedger = (shard: number, observer?: LedgerObserver): ShardLedger => {

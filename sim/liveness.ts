@@ -6,13 +6,15 @@
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
-import { movesOf } from '../actors/topology/clusterState.ts'
+import { activeNodes, groupsOf, movesOf, placementOf } from '../actors/topology/clusterState.ts'
 import { isHarmed } from './atlas.ts'
 import { NEWEST_MAP } from './invariants/newestMapEverywhere.ts'
 import { endPause, newestState } from './mapFaults.ts'
 import { lateMaps, traceLateMaps } from './mapLiveness.ts'
+import { isElastic } from './options.ts'
 import { shardOf } from '../topology/hash.ts'
 import { nodeOf, shardId } from '../topology/ids.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { NodeId, ReplicaId } from '../topology/ids.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { Simulation } from './simulation.ts'
@@ -81,7 +83,7 @@ const drawSurvivors = ({ cluster, options }: Simulation): Machine[] => {
   const random = createRandom(options.seed + 1)
   let keep = [...cluster.machines]
   // Whose majority a move needs is not drawn here: where members change or are replaced, everybody lives.
-  if (options.joiners > 0 || cluster.machines.some(({ isDamaged }) => isDamaged)) return keep
+  if (isElastic(options) || cluster.machines.some(({ isDamaged }) => isDamaged)) return keep
   for (const candidate of shuffle(random, cluster.machines)) {
     const left = keep.filter((machine) => machine !== candidate)
     if (carriesEveryShard(cluster, left)) keep = left
@@ -106,7 +108,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
   if (state === null) return 'no node runs'
   const [moving] = movesOf(state)
   if (moving !== undefined) return `move ${moving.move.id} of ${moving.group} has not ended`
-  const ill = state.isPaused ? undefined : damagedIn(keep)[0]
+  const ill = state.isPaused ? undefined : damagedIn(keep)[0] ?? lostIn(state, keep)
   if (ill !== undefined) return `${ill} has not been replaced`
   for (const ledger of watch.ledgers) {
     const hosts: ReadonlySet<NodeId> = new Set(state.shards[ledger.shard]?.replicas.map(nodeOf))
@@ -114,6 +116,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
     for (const machine of keep) {
       const { id, node } = machine
       if (!hosts.has(id)) continue
+      if (machine.isLost) continue
       // A node that still opens its log has no replicas yet: it is to have them.
       const replica = node?.parts()?.host.of(shardId(ledger.shard))
       if (replica !== undefined && isHarmed(machine, replica.id)) continue
@@ -127,6 +130,18 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
     if (hashes.size > 1) return `replicas of shard ${ledger.shard} have different states at index ${ledger.lines.length}`
   }
   return null
+}
+
+/** A replica on a lost disk whose place somebody who runs could take. */
+const lostIn = (state: ClusterState, machines: readonly Machine[]): ReplicaId | undefined => {
+  const lost = machines.filter(({ isLost }) => isLost).map(({ id }) => id)
+  const running = machines.filter(({ node }) => node !== null).map(({ id }) => id)
+  const living = activeNodes(state).map(({ id }) => id).filter((id) => running.includes(id))
+  return groupsOf(state).flatMap((group) => {
+    const replicas = placementOf(state, group)?.replicas ?? []
+    const isFree = living.some((id) => !replicas.some((replica) => nodeOf(replica) === id))
+    return isFree ? replicas.filter((replica) => lost.includes(nodeOf(replica))) : []
+  })[0]
 }
 
 const damagedIn = (machines: readonly Machine[]): ReplicaId[] =>

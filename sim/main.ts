@@ -3,15 +3,16 @@
  *
  *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
  *   npm run sim -- --seed 42 --record FILE        what the actors did, too (docs/RECORDING.md)
- *   npm run sim -- --seeds 1..200 [--workers 2]
+ *   npm run sim -- --seeds 1..200 [--workers 2] [--shrink-seconds 60]
  *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
  *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
  *   npm run sim -- --corpus           all of those, which must not fail
  *   npm run sim -- --gossip           the failure detector at scale (sim/gossip/main.ts)
  *
  * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
- * bytes every time. Many seeds print failures only, each with the command that replays it; the first few leave their trace and a smaller
- * run that fails the same way in .sim (failures.ts). Exit code 1 when anything failed.
+ * bytes every time. Many seeds print failures only, each with the command that replays it. A failure that is drawn from a seed leaves its
+ * trace and a smaller run that fails the same way in .sim (failures.ts), the first few where many seeds fail; --shrink-seconds limits what
+ * each may take, and 0 leaves the runs as they are. Exit code 1 when anything failed.
  */
 
 import { parseArgs } from 'node:util'
@@ -52,6 +53,8 @@ interface SimWorld extends LaneWorld {
 const MS_PER_MINUTE = 60_000
 const MS_PER_SECOND = 1_000
 const SEED_DEFAULT = 1
+/** Lines of the trace beside a failure. */
+const LAST_EVENTS = 25
 /** So many failures of one command are made smaller: where many seeds fail, they fail for few reasons. */
 const SHRUNK_MAX = 3
 const SHRINK_SECONDS_DEFAULT = 60
@@ -60,6 +63,8 @@ const SHRINK_SECONDS_DEFAULT = 60
 const COMMIT_CHARACTERS = 10
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
+/** Beside a trace, which is the same for the same seed to the byte. */
+const complain = (line: string): void => { process.stderr.write(`${line}\n`) }
 
 export const main = async (args: readonly string[], world: SimWorld): Promise<void> => {
   if (isLane(args)) {
@@ -82,11 +87,15 @@ export const main = async (args: readonly string[], world: SimWorld): Promise<vo
 
 /** Resolves with the number of failures. */
 const perform = async (command: Command, world: SimWorld): Promise<number> => {
-  if (command.corpus) return (await replayCorpus(world.root)).failed
-  if (command.case !== undefined) return replay((await readCase(command.case)).options, { flags: `--case ${command.case}` }, command.record)
+  if (command.corpus) return (await replayCorpus(world)).failed
+  if (command.case !== undefined) {
+    return replay((await readCase(command.case)).options, { flags: `--case ${command.case}`, commit: world.commit }, command.record)
+  }
   if (command.seeds.length > 1) return runMany(command, world)
   const seed = command.seeds[0] ?? SEED_DEFAULT
-  return replay(drawOptions(seed, command.overrides), wayBack(seed, command.overrides, world.commit), command.record)
+  const failed = await replay(drawOptions(seed, command.overrides), wayBack(seed, command.overrides, world.commit), command.record)
+  if (failed > 0) await leaveSmaller([seed], command, { ...world, tell: complain })
+  return failed
 }
 
 const readCommand = (args: readonly string[]): Command | string => {
@@ -107,7 +116,7 @@ const readCommand = (args: readonly string[]): Command | string => {
     return {
       seeds,
       workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
-      shrinkMs: (wholeNumber('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
+      shrinkMs: (secondsOf('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
       case: values.case,
       record: values.record,
       corpus: values.corpus,
@@ -129,6 +138,9 @@ const wholeNumber = (name: string, text: string | undefined): number | undefined
   return Number(text)
 }
 
+/** The same from 0. */
+const secondsOf = (name: string, text: string | undefined): number | undefined => (text === '0' ? 0 : wholeNumber(name, text))
+
 const rangeOf = (text: string): number[] => {
   const match = /^([1-9][0-9]*)\.\.([1-9][0-9]*)$/.exec(text)
   if (match === null) throw new RangeError(`--seeds is a range such as 1..200, not "${text}"`)
@@ -145,11 +157,12 @@ const replay = async (options: SimOptions, way: WayBack, record: string | undefi
   }
   process.stdout.write(`trace ${result.traceHash}\n`)
   if (result.violation === null) return 0
-  process.stderr.write(`${failureText(options.seed, result, way)}\n`)
+  complain(`the last events:\n${result.trace.slice(-LAST_EVENTS).join('\n')}`)
+  complain(failureText(options.seed, result, way))
   return 1
 }
 
-const replayCorpus = async (root: string): Promise<CorpusResult> => {
+const replayCorpus = async ({ root, commit }: SimWorld): Promise<CorpusResult> => {
   const directory = `${root}/test/corpus/sim`
   const cases = await readCorpus(directory)
   let failed = 0
@@ -157,7 +170,7 @@ const replayCorpus = async (root: string): Promise<CorpusResult> => {
     const result = runSeed(options)
     if (result.violation === null) continue
     failed += 1
-    say(failureText(options.seed, result, { flags: `--case test/corpus/sim/${name}` }))
+    say(failureText(options.seed, result, { flags: `--case test/corpus/sim/${name}`, commit }))
   }
   say(`corpus: ${cases.size - failed} passed, ${failed} failed`)
   return { passed: cases.size - failed, failed }
@@ -179,11 +192,12 @@ const runMany = async (command: Command, world: SimWorld): Promise<number> => {
 
 /** The first few failures leave their trace and a smaller run that fails the same way. */
 const leaveSmaller = async (
-  seeds: readonly number[], { overrides, shrinkMs }: Pick<Command, 'overrides' | 'shrinkMs'>, { commit, root }: SimWorld,
+  seeds: readonly number[], { overrides, shrinkMs }: Pick<Command, 'overrides' | 'shrinkMs'>,
+  { commit, root, tell = say }: SimWorld & { readonly tell?: (line: string) => void },
 ): Promise<void> => {
   for (const seed of seeds.slice(0, SHRUNK_MAX)) {
     const lines = await recordFailure(drawOptions(seed, overrides), { directory: `${root}/.sim`, commit, shrinkMs })
-    say(`seed ${seed}:\n${lines.join('\n')}`)
+    tell(`seed ${seed}:\n${lines.join('\n')}`)
   }
 }
 
@@ -191,17 +205,19 @@ const runAsLane = (args: readonly string[], world: SimWorld): Promise<number> =>
   say,
   failureText: (result) => failureText(result.seed, result, wayBack(result.seed, {}, world.commit)),
   leaveSmaller: (seeds) => leaveSmaller(seeds, { overrides: {}, shrinkMs: SHRINK_SECONDS_DEFAULT * MS_PER_SECOND }, world),
-  replayCorpus: () => replayCorpus(world.root),
+  replayCorpus: () => replayCorpus(world),
 })
 
 /** How to see a run again: the flags of this command, and for what is drawn from a seed the address in the Observatory. */
 interface WayBack {
   readonly flags: string
+  readonly commit: string
   readonly run?: DrawnRun
 }
 
 const wayBack = (seed: number, overrides: SimOverrides, commit: string): WayBack => ({
   flags: `--seed ${seed}${flagsOf(overrides)}`,
+  commit,
   run: {
     faults: 'drawn', seed, nodes: overrides.nodes ?? null, shards: overrides.shards ?? null,
     minutes: overrides.safetyMs === undefined ? null : overrides.safetyMs / MS_PER_MINUTE,
@@ -210,11 +226,12 @@ const wayBack = (seed: number, overrides: SimOverrides, commit: string): WayBack
 })
 
 const failureText = (
-  seed: number, { violation, traceHash }: Pick<RunResult, 'violation' | 'traceHash'>, { flags, run }: WayBack,
+  seed: number, { violation, traceHash }: Pick<RunResult, 'violation' | 'traceHash'>, { flags, commit, run }: WayBack,
 ): string => {
   const address = run === undefined ? null : readableAddressOf({ ...run, digest: traceHash })
   return [
     `seed ${seed} failed: ${violation?.invariant ?? ''}: ${violation?.text ?? ''}`,
+    `  commit: ${commit}`,
     `  replay: npm run sim -- ${flags}`,
     ...(address === null ? [] : [`  watch: the Observatory of any node, at /${address}`]),
   ].join('\n')

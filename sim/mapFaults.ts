@@ -62,7 +62,7 @@ export const endPause = (context: Asking & Pick<FaultContext, 'cluster'>, machin
 
 const join: FaultAction = (context) => {
   const { cluster, random } = context
-  const joiner = pick(random, cluster.machines.filter(({ isInUse, node }) => !isInUse && node === null))
+  const joiner = pick(random, cluster.machines.filter(({ isInUse, isLost, node }) => !isInUse && !isLost && node === null))
   if (joiner === undefined) return
   say(context, 'join', joiner.id)
   cluster.join(joiner)

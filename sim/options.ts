@@ -10,13 +10,17 @@ import { between, chance, createRandom, fraction, pick } from '../actors/kernel/
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
 import { VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
+import { SECTOR_BYTES } from '../storage/memoryInode.ts'
 import { defaultSettings } from '../topology/nodeOptions.ts'
+import { LOST_AFTER_MS_DEFAULT, drawApart } from './drawnApart.ts'
 import { streamOf } from './stream.ts'
 import type { BalanceLimits } from '../actors/topology/balance.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
+import type { ShardLimits } from '../actors/shard/limits.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskOptions } from './disk.ts'
+import type { CalamityKind } from './drawnApart.ts'
 import type { NetworkOptions } from './network.ts'
 
 export const faultKinds = [
@@ -95,7 +99,10 @@ export interface SimOptions {
   readonly mapChanges: readonly MapChangeKind[]
   /** Mean time between two of them, in milliseconds. */
   readonly mapChangeEveryMs: number
-  /** Faults and changes of the map by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
+  readonly calamities: readonly CalamityKind[]
+  /** Mean time between two of them, in milliseconds. */
+  readonly calamityEveryMs: number
+  /** Faults of all streams by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
   readonly skippedFaults: readonly number[]
   /** Mean time between two faults, in milliseconds. */
   readonly faultEveryMs: number
@@ -105,6 +112,8 @@ export interface SimOptions {
   readonly raftTiming: Partial<RaftTiming> & Pick<RaftTiming, 'heartbeatTicks' | 'electionTicksMin' | 'electionTicksMax'>
   /** Small ones make snapshots travel, in many pieces, and appends take turns. */
   readonly raftLimits: Partial<RaftLimits>
+  /** Small ones make shards refuse what is too much. */
+  readonly shardLimits: Partial<Pick<ShardLimits, 'pendingOperationsMax' | 'pendingBytesMax'>>
   readonly isVerbose: boolean
 }
 
@@ -125,13 +134,16 @@ const DEFAULT_SAFETY_MS = 20_000
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
   const drawn = withTurns(withLeaps(withTopology(withMemory(withPayload(drawBase(seed, random), random), random), random), random), random)
+  const { calamities, ...apart } = drawApart(drawn)
+  const areFaultsDrawn = overrides.faults === undefined
   return {
     ...drawn,
-    nodes: overrides.nodes ?? drawn.nodes,
+    ...apart,
+    nodes: overrides.nodes ?? apart.nodes,
     shards: overrides.shards ?? drawn.shards,
     safetyMs: overrides.safetyMs ?? drawn.safetyMs,
     faults: overrides.faults ?? drawn.faults,
-    ...(overrides.faults === undefined ? drawMapChanges(drawn) : {}),
+    ...(areFaultsDrawn ? { calamities, ...drawMapChanges(drawn) } : {}),
     isVerbose: overrides.isVerbose ?? false,
   }
 }
@@ -162,12 +174,15 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     faults: faultKinds.filter((kind) => kind !== 'timeLeap' && chance(random, kindShares[kind] ?? 0.4)),
     mapChanges: [],
     mapChangeEveryMs: MAP_CHANGE_MS_MIN,
+    calamities: [],
+    calamityEveryMs: CALAMITY_MS_MIN,
     skippedFaults: [],
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
     snapshotLogBytes: between(random, 1, 32) * KIB,
     raftTiming: drawRaftTiming(random),
     raftLimits: drawRaftLimits(random),
+    shardLimits: {},
     isVerbose: false,
   }
 }
@@ -186,6 +201,7 @@ const withTopology = (base: SimOptions, random: Random): SimOptions => {
   return { ...base, joiners, lostAfterMs, faults: [...plain, ...new Set<FaultKind>(['join', ...kinds])] }
 }
 
+const CALAMITY_MS_MIN = 3_000
 const MAP_CHANGE_MS_MIN = 1_000
 const MAP_CHANGE_MS_MAX = 4_000
 
@@ -222,8 +238,10 @@ const withTurns = (base: SimOptions, random: Random): SimOptions => {
 
 /** What people do to the cluster's map. */
 export const elasticKinds: readonly FaultKind[] = ['join', 'leave', 'reweigh', 'moveByHand', 'cancelMove']
-/** A node's own: longer than a run. */
-const LOST_AFTER_MS_DEFAULT = 30_000
+
+/** Members come and go, or are replaced when they are silent. */
+export const isElastic = ({ joiners, lostAfterMs }: Pick<SimOptions, 'joiners' | 'lostAfterMs'>): boolean =>
+  joiners > 0 || lostAfterMs < LOST_AFTER_MS_DEFAULT
 
 /** Half of the seeds have sessions, half the batch door, half keys that expire. */
 const withMemory = (base: SimOptions, random: Random): SimOptions => ({
@@ -289,6 +307,9 @@ const drawDisk = (random: Random): DiskOptions => ({
   syncMsMean: pick(random, [0.2, 0.5, 2, 10]) ?? 0.5,
   keep: chance(random, 0.5) ? 0 : fraction(random) * 0.2,
   capacityBytes: Number.MAX_SAFE_INTEGER,
+  torn: 0,
+  sectorBytes: SECTOR_BYTES,
+  hasSyncedWrites: false,
 })
 
 const drawNetwork = (random: Random): NetworkOptions => ({
@@ -331,13 +352,21 @@ export const describeOptions = (options: SimOptions): string => {
   return `nodes=${options.nodes}+${options.joiners} shards=${options.shards} replicas=${options.replicationFactor}`
     + ` routing=${options.isMapped ? 'broker' : 'gateway'} election=${raftTiming.electionTicksMin}-${raftTiming.electionTicksMax}`
     + ` loss=${network.loss.toFixed(2)} dup=${network.duplication.toFixed(2)} delay=${network.delayMsMean}ms`
-    + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms keep=${disk.keep.toFixed(2)}`
+    + ` reorder=${network.reorderMsMax}ms sync=${disk.syncMsMean}ms in=${disk.hasSyncedWrites ? 'one call' : 'two'}`
+    + ` keep=${disk.keep.toFixed(2)} torn=${disk.torn}/${disk.sectorBytes}`
     + ` segment=${options.segmentBytes} snapshot=${options.snapshotLogBytes} tail=${raftLimits.tailEntriesMax ?? 0}`
     + ` payload=${options.maxPayloadBytes} large=${workload.largeValues}`
     + ` sessions=${workload.sessions} batches=${workload.batches} expiring=${workload.expiring}`
     + ` clients=${workload.clients} keys=${workload.registers}+${workload.counters}`
     + ` faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
     + (options.mapChanges.length === 0 ? '' : ` map=${options.mapChanges.join(',')} every=${options.mapChangeEveryMs}ms`)
+    + (options.calamities.length === 0 ? '' : ` calamities=${options.calamities.join(',')} every=${options.calamityEveryMs}ms`)
+    + (options.shardLimits.pendingOperationsMax === undefined ? '' : ` pending=${options.shardLimits.pendingOperationsMax}`)
+}
+
+/** Quick, large, and it forgets all that was not synced. */
+export const calmDisk: DiskOptions = {
+  syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER, torn: 0, sectorBytes: SECTOR_BYTES, hasSyncedWrites: false,
 }
 
 /** Nothing goes wrong by itself and nobody writes: a stage for scenarios that do both by hand. */
@@ -351,7 +380,7 @@ export const calmOptions = (seed: number, overrides: Partial<SimOptions> = {}): 
     isMapped: true,
     clockRateMax: 0,
     raftTiming: { heartbeatTicks: 2, electionTicksMin: 10, electionTicksMax: 20 },
-    disk: { syncMsMean: 0.5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    disk: calmDisk,
     network: { loss: 0, duplication: 0, delayMsMean: 1, reorderMsMax: 0 },
     workload: { ...drawn.workload, clients: 0 },
     faults: [],

@@ -1,7 +1,14 @@
-/** Takes a view (view.ts) from a running node's parts. */
+/** Takes a view (view.ts) from a running node's parts: one object, made at once, since that is done after every event for each replica. */
 
+import { encodeState } from '../actors/topology/codec.ts'
+import { fnv1a32 } from '../topology/hash.ts'
+import { META_GROUP } from '../topology/ids.ts'
 import { isHarmed } from './atlas.ts'
+import type { RaftMember } from '../actors/raft/actor.ts'
+import type { TopologyStatus } from '../actors/topology/actor.ts'
+import type { HostedMeta } from '../topology/hostedMeta.ts'
 import type { HostedReplica } from '../topology/hostedReplica.ts'
+import type { ReplicaId } from '../topology/ids.ts'
 import type { Machine } from './cluster.ts'
 import type { ReplicaView } from './view.ts'
 
@@ -12,13 +19,42 @@ export interface ViewInput {
 }
 
 export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): ReplicaView => {
-  const raft = replica.raft.status()
-  const shard = replica.actor.status()
+  const { appliedIndex, revision, keys, undecodable, serving, pendingOperations, pendingBytes } = replica.actor.status()
+  return view(machine, replica, {
+    shard: replica.shard, appliedIndex, revision, keys, undecodable, isServing: serving, pendingOperations, pendingBytes, walBacklogBytes,
+    stateHash: replica.actor.stateHash,
+  })
+}
+
+export interface MetaViewInput {
+  readonly machine: Machine
+  readonly meta: HostedMeta
+  readonly status: TopologyStatus
+  readonly walBacklogBytes: number
+}
+
+/** Of the meta group's member. */
+export const metaViewOf = ({ machine, meta, status, walBacklogBytes }: MetaViewInput): ReplicaView => {
+  const { appliedIndex, undecodable, state } = status
+  return view(machine, meta, {
+    shard: META_GROUP, appliedIndex, revision: 0, keys: 0, undecodable, isServing: false, pendingOperations: 0, pendingBytes: 0,
+    walBacklogBytes, stateHash: () => String(fnv1a32(new TextDecoder('latin1').decode(encodeState(state)))),
+  })
+}
+
+/** What is not its Raft member's. */
+type Own = Pick<ReplicaView,
+  'shard' | 'appliedIndex' | 'revision' | 'keys' | 'undecodable' | 'isServing' | 'pendingOperations' | 'pendingBytes' | 'walBacklogBytes'
+  | 'stateHash'>
+
+const view = (machine: Machine, { id, raft: member }: { readonly id: ReplicaId; readonly raft: RaftMember }, own: Own): ReplicaView => {
+  const raft = member.status()
   return {
-    id: replica.id,
-    shard: replica.shard,
+    id,
+    shard: own.shard,
     life: machine.lives,
-    isDamaged: isHarmed(machine, replica.id),
+    isDamaged: isHarmed(machine, id),
+    hasDamagedDisk: machine.isDamaged,
     role: raft.role,
     term: raft.term,
     vote: raft.vote,
@@ -29,17 +65,17 @@ export const viewOf = ({ machine, replica, walBacklogBytes }: ViewInput): Replic
     snapshotIndex: raft.baseIndex,
     voters: raft.configuration.voters,
     configuration: raft.configuration,
-    entryAt: replica.raft.entryAt,
+    entryAt: member.entryAt,
     matchIndex: raft.matchIndex,
-    appliedIndex: shard.appliedIndex,
+    appliedIndex: own.appliedIndex,
     durableIndex: raft.durableIndex,
-    revision: shard.revision,
-    keys: shard.keys,
-    undecodable: shard.undecodable,
-    isServing: shard.serving,
-    pendingOperations: shard.pendingOperations,
-    pendingBytes: shard.pendingBytes,
-    walBacklogBytes,
-    stateHash: replica.actor.stateHash,
+    revision: own.revision,
+    keys: own.keys,
+    undecodable: own.undecodable,
+    isServing: own.isServing,
+    pendingOperations: own.pendingOperations,
+    pendingBytes: own.pendingBytes,
+    walBacklogBytes: own.walBacklogBytes,
+    stateHash: own.stateHash,
   }
 }

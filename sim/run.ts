@@ -31,7 +31,11 @@ export interface RunResult {
 export interface RunFigures {
   readonly virtualMs: number
   readonly events: number
+  /** That clients began, whatever came of them: all are checked. */
   readonly operations: number
+  /** Of those, the ones that the cluster decided and said so. */
+  readonly answered: number
+  /** Writes. */
   readonly acknowledged: number
   readonly committed: number
   readonly faults: number
@@ -97,6 +101,7 @@ const figuresOf = ({ timeline, workload, watch, faults, marks }: Simulation): Ru
   virtualMs: timeline.now(),
   events: timeline.events(),
   operations: workload.history().length,
+  answered: workload.history().filter(({ outcome }) => outcome.kind === 'answered').length,
   acknowledged: workload.acknowledged(),
   committed: watch.ledgers.reduce((sum, { lines }) => sum + lines.length, 0),
   faults: faults.injected(),

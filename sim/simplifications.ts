@@ -1,5 +1,6 @@
 /** The ways in which a failing run may become simpler (shrink.ts), the most helpful to a reader first. */
 
+import { LOST_AFTER_MS_DEFAULT } from './drawnApart.ts'
 import type { SimOptions, WorkloadOptions } from './options.ts'
 
 export interface Simplification {
@@ -59,11 +60,34 @@ export const simplifications: readonly Simplification[] = [
   without('staleReads'),
   without('readsAfterWrites'),
   without('partitionedKeys'),
+  { what: 'no calamities', simplify: (options) => (options.calamities.length === 0 ? null : { ...options, calamities: [] }) },
+  {
+    what: 'fewer machines that join',
+    simplify: (options) => (options.joiners === 0 ? null : { ...options, joiners: options.joiners - 1 }),
+  },
+  {
+    what: 'nobody taken for lost',
+    simplify: (options) => (options.lostAfterMs >= LOST_AFTER_MS_DEFAULT ? null : { ...options, lostAfterMs: LOST_AFTER_MS_DEFAULT }),
+  },
+  { what: 'loops that are never busy', simplify: (options) => (options.turnMs === 0 ? null : { ...options, turnMs: 0 }) },
+  {
+    what: 'the usual limits of members',
+    simplify: (options) => (Object.keys(options.raftLimits).length === 0 ? null : { ...options, raftLimits: {} }),
+  },
+  {
+    what: 'the usual limits of shards',
+    simplify: (options) => (Object.keys(options.shardLimits).length === 0 ? null : { ...options, shardLimits: {} }),
+  },
   { what: 'no changes of the map', simplify: (options) => (options.mapChanges.length === 0 ? null : { ...options, mapChanges: [] }) },
   { what: 'equal clocks', simplify: (options) => (options.clockRateMax === 0 ? null : { ...options, clockRateMax: 0 }) },
   { what: 'a broker that routes', simplify: (options) => (options.isMapped ? null : { ...options, isMapped: true }) },
   {
-    what: 'power loss without torn pages',
-    simplify: (options) => (options.disk.keep === 0 ? null : { ...options, disk: { ...options.disk, keep: 0 } }),
+    what: 'a log that writes, then syncs',
+    simplify: (options) => (options.disk.hasSyncedWrites ? { ...options, disk: { ...options.disk, hasSyncedWrites: false } } : null),
+  },
+  {
+    what: 'power loss that takes everything unsynced',
+    simplify: (options) => (options.disk.keep === 0 && options.disk.torn === 0 ? null
+      : { ...options, disk: { ...options.disk, keep: 0, torn: 0 } }),
   },
 ]

@@ -4,6 +4,8 @@
 
 import { must } from '../actors/kernel/assert.ts'
 import { createRandom } from '../actors/kernel/random.ts'
+import { raftLimitDefaults } from '../actors/raft/limits.ts'
+import { defaultShardLimits } from '../actors/shard/limits.ts'
 import { openEnvelope } from '../bus/envelope.ts'
 import { nodeOf } from '../topology/ids.ts'
 import { createTimeline } from './clock.ts'
@@ -19,6 +21,7 @@ import { createWorkload } from './workload.ts'
 import type { Timeline } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
+import type { QueueLimits } from './invariants/boundedQueues.ts'
 import type { Marks } from './marks/marks.ts'
 import type { Network } from './network.ts'
 import type { SimRecording } from './recording.ts'
@@ -88,6 +91,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
     shards: options.shards,
     genesis: () => must(cluster.genesis[0], 'a cluster has members'),
     silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
+    queueLimits: queueLimitsOf(options),
     now: timeline.now,
     machineOf: (name) => cluster.machines.find(({ id }) => id === name),
     onViolation: fail,
@@ -125,6 +129,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
   })
   const faults = createFaults(options, {
     cluster, network, timeline, trace, random: createRandom(random.uint32()), leaders: () => leadersIn(cluster), newestMap: watch.newestMap,
+    lostAfterMs: options.lostAfterMs,
   })
   timeline.afterEach((process) => {
     trace.step(process?.name ?? '')
@@ -132,6 +137,12 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
   })
   return { options, timeline, trace, network, cluster, watch, workload, faults, marks, violation: () => violation, fail }
 }
+
+const queueLimitsOf = ({ shardLimits, raftLimits }: SimOptions): QueueLimits => ({
+  pendingOperationsMax: shardLimits.pendingOperationsMax ?? defaultShardLimits.pendingOperationsMax,
+  pendingBytesMax: shardLimits.pendingBytesMax ?? defaultShardLimits.pendingBytesMax,
+  uncommittedBytesMax: raftLimits.uncommittedBytesMax ?? raftLimitDefaults.uncommittedBytesMax,
+})
 
 const leadersIn = ({ machines }: Cluster): string[] =>
   machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)

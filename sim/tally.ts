@@ -19,7 +19,7 @@ export interface Tally {
 }
 
 export const createTally = (): Tally => {
-  const totals: Totals = { virtualMs: 0, events: 0, operations: 0, acknowledged: 0, committed: 0, faults: 0, faultsDrawn: 0 }
+  const totals: Totals = { virtualMs: 0, events: 0, operations: 0, answered: 0, acknowledged: 0, committed: 0, faults: 0, faultsDrawn: 0 }
   const names = Object.keys(totals) as (keyof Totals)[]
   const marks = createMarkSums()
   const startedAt = performance.now()
@@ -46,15 +46,15 @@ export const createTally = (): Tally => {
     marks,
     lines: () => [
       `${seeds} seeds, ${failed} failed; ${virtualHours().toFixed(2)} virtual hours, ${totals.events} events,`
-        + ` ${totals.operations} operations checked (${totals.acknowledged} writes acknowledged), ${totals.committed} entries committed,`
-        + ` ${totals.faults} faults injected`,
+        + ` ${totals.answered} operations answered (${totals.acknowledged} writes acknowledged), ${totals.operations} checked,`
+        + ` ${totals.committed} entries committed, ${totals.faults} faults injected`,
       `${seconds().toFixed(1)} s, ${cpuSeconds().toFixed(1)} CPU seconds, ${speed().toFixed(0)} virtual seconds a CPU second`,
       ...marks.lines(),
     ],
     figures: () => ({
-      seeds, virtualHours: Number(virtualHours().toFixed(2)), faults: totals.faults, operations: totals.operations,
-      committed: totals.committed, marksHit: marks.hits(), marks: marks.runs(), seconds: Math.round(seconds()),
-      cpuSeconds: Math.round(cpuSeconds()), virtualSecondsPerCpuSecond: Math.round(speed()),
+      seeds, virtualHours: Number(virtualHours().toFixed(2)), faults: totals.faults, operationsAnswered: totals.answered,
+      operationsChecked: totals.operations, committed: totals.committed, marksHit: marks.hits(), marks: marks.runs(),
+      seconds: Math.round(seconds()), cpuSeconds: Math.round(cpuSeconds()), virtualSecondsPerCpuSecond: Math.round(speed()),
     }),
   }
 }

@@ -1,18 +1,22 @@
 /**
- * What the invariants see of one replica: a view taken from the live parts of a running node, and the mail it sends.
+ * What the invariants see of one replica, of a shard or of the meta group: a view taken from the live parts of a running node, and the
+ * mail it sends.
  */
 
 import type { Configuration, Entry, Index, RaftMessage, RaftRole, Term } from '../actors/raft/protocol.ts'
 import type { ReplicaId } from '../topology/ids.ts'
-import type { ShardLedger } from './ledger.ts'
+import type { GroupLedger } from './ledger.ts'
 
 export interface ReplicaView {
   readonly id: ReplicaId
+  /** META_GROUP for one of the meta group, which has no keys, no clients and no revisions: 0 of each. */
   readonly shard: number
   /** Counts the lives of its node: another life has forgotten everything volatile. */
   readonly life: number
   /** Damage was put on its disk: what it forgot it may have forgotten. */
   readonly isDamaged: boolean
+  /** Damage was put there once, before this replica came or after. */
+  readonly hasDamagedDisk: boolean
   readonly role: RaftRole
   readonly term: Term
   readonly vote: ReplicaId | ''
@@ -55,9 +59,9 @@ export type Problem = string | null
 export interface Invariant {
   readonly name: string
   /** After every event of the replica's node, for each of its replicas that changed. */
-  readonly check?: (view: ReplicaView, ledger: ShardLedger) => Problem
+  readonly check?: (view: ReplicaView, ledger: GroupLedger) => Problem
   /** When a life's replica is seen for the first time: what it shows is what its disk held. */
-  readonly checkStart?: (view: ReplicaView, ledger: ShardLedger) => Problem
+  readonly checkStart?: (view: ReplicaView, ledger: GroupLedger) => Problem
   /** Before a message leaves its node. */
   readonly checkMail?: (mail: SentMail) => Problem
 }

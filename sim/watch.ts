@@ -9,8 +9,8 @@
 import type { openEnvelope } from '../bus/envelope.ts'
 import { decodeFrame } from '../bus/codec/frame.ts'
 import { senderOf } from '../bus/subjects.ts'
-import { nodeId } from '../topology/ids.ts'
-import { createShardLedger } from './ledger.ts'
+import { META_GROUP, nodeId } from '../topology/ids.ts'
+import { createPlainLedger, createShardLedger } from './ledger.ts'
 import { createAppliedIsDurable } from './invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from './invariants/boundedQueues.ts'
 import { createCommittedForever } from './invariants/committedForever.ts'
@@ -24,16 +24,17 @@ import { createOneVote } from './invariants/oneVote.ts'
 import { createOrderedMembers } from './invariants/orderedMembers.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
+import { createSoundAreTrusted } from './invariants/soundAreTrusted.ts'
 import { createMapLedger } from './mapLedger.ts'
 import { createMapWatch } from './mapWatch.ts'
-import { viewOf } from './replicaView.ts'
+import { metaViewOf, viewOf } from './replicaView.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { ReplicaId } from '../topology/ids.ts'
-import type { HostedReplica } from '../topology/hostedReplica.ts'
 import type { Process } from './clock.ts'
 import type { Machine } from './cluster.ts'
-import type { LedgerObserver, ShardLedger } from './ledger.ts'
+import type { QueueLimits } from './invariants/boundedQueues.ts'
+import type { GroupLedger, LedgerObserver, ShardLedger } from './ledger.ts'
 import type { Invariant, ReplicaView, SentMail } from './view.ts'
 
 export interface Violation {
@@ -49,11 +50,12 @@ export interface WatchInput {
   readonly genesis: () => Genesis
   /** How long a leader may go without hearing a quorum. */
   readonly silenceMsMax: number
+  readonly queueLimits: QueueLimits
   readonly now: () => number
   readonly machineOf: (name: string) => Machine | undefined
   readonly onViolation: (violation: Violation) => void
   readonly onMail?: (mail: SentMail) => void
-  /** A replica changed, or is seen for the first time. */
+  /** A replica of a shard changed, or is seen for the first time. */
   readonly onView?: (view: ReplicaView, before: ReplicaView | undefined) => void
   readonly ledgerObserver?: LedgerObserver
   /** The meta group has committed another cluster map. */
@@ -73,6 +75,7 @@ export interface Watch {
 
 export const createWatch = (input: WatchInput): Watch => {
   const { now } = input
+  const metaLedger = createPlainLedger()
   const ledgers = Array.from({ length: input.shards }, (_, shard) => createShardLedger(shard, input.ledgerObserver))
   const contact = createContact(now)
   const maps = createMapLedger(input.genesis, input.onMap)
@@ -80,29 +83,28 @@ export const createWatch = (input: WatchInput): Watch => {
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
     createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(), createOneOwner(),
-    createOrderedMembers(maps),
+    createOrderedMembers(maps), createSoundAreTrusted(),
   ]
   /** Facts about time and volatile queues change without anything else changing. */
-  const always: readonly Invariant[] = [createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues()]
+  const always: readonly Invariant[] = [
+    createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
+  ]
   const past = new Map<ReplicaId, Map<number, ReplicaView>>()
   const report = (invariant: Invariant, text: string | null | undefined): void => {
     if (text !== null && text !== undefined) input.onViolation({ invariant: invariant.name, text })
   }
 
-  const lookAt = (machine: Machine, replica: HostedReplica, walBacklogBytes: number): void => {
-    const ledger = ledgers[replica.shard]
-    if (ledger === undefined) return
-    const view = viewOf({ machine, replica, walBacklogBytes })
-    const seen = past.get(replica.id) ?? new Map<number, ReplicaView>()
-    past.set(replica.id, seen)
-    const before = seen.get(replica.shard)
-    seen.set(replica.shard, view)
+  const lookAt = (view: ReplicaView, ledger: GroupLedger): void => {
+    const seen = past.get(view.id) ?? new Map<number, ReplicaView>()
+    past.set(view.id, seen)
+    const before = seen.get(view.shard)
+    seen.set(view.shard, view)
     if (before?.life !== view.life) {
       for (const invariant of invariants) report(invariant, invariant.checkStart?.(view, ledger))
     }
     for (const invariant of always) report(invariant, invariant.check?.(view, ledger))
     if (before !== undefined && isUnchanged(before, view)) return
-    input.onView?.(view, before)
+    if (view.shard !== META_GROUP) input.onView?.(view, before)
     for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
   }
   return {
@@ -113,10 +115,16 @@ export const createWatch = (input: WatchInput): Watch => {
       const machine = input.machineOf(process.name)
       const parts = machine?.process === process ? machine.node?.parts() : null
       if (machine === undefined || parts === null || parts === undefined) return
-      const wrong = mapWatch(machine.id, parts)
+      const meta = parts.host.meta()
+      const status = meta?.actor.status()
+      const wrong = mapWatch({ node: machine.id, parts, status })
       if (wrong !== null) input.onViolation(wrong)
       const backlog = parts.wal.backlogBytes()
-      for (const replica of parts.host.all()) lookAt(machine, replica, backlog)
+      for (const replica of parts.host.all()) {
+        const ledger = ledgers[replica.shard]
+        if (ledger !== undefined) lookAt(viewOf({ machine, replica, walBacklogBytes: backlog }), ledger)
+      }
+      if (meta !== undefined && status !== undefined) lookAt(metaViewOf({ machine, meta, status, walBacklogBytes: backlog }), metaLedger)
     },
     onSent: (_process, subject, data) => {
       for (const mail of mailIn(subject, data, input.openEnvelope)) {

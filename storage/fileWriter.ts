@@ -1,6 +1,6 @@
 /** Writing whatever must be written whole, however short the single writes are. */
 
-import type { Done, File, WrittenSynced } from './fileSystem.ts'
+import type { Done, File, FileError, WriteFailure, WrittenSynced } from './fileSystem.ts'
 
 export const writeFully = (file: File, write: { readonly bytes: Uint8Array; readonly position: number }, done: Done): void => {
   const { bytes, position } = write
@@ -34,6 +34,11 @@ export const writeThenSync = (
     }
   })
 }
+
+const outOfSpace: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
+
+/** Of a call that writes and syncs: nobody can tell which half failed, unless there was no room (storage/syncedWriter.ts). */
+export const failureOfSyncedWrite = (error: FileError): WriteFailure => ({ isSync: !outOfSpace.includes(error.code), error })
 
 /** What is left of the buffers when the first `count` bytes are written. */
 export const without = (buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] => {

@@ -4,6 +4,8 @@
  * Writes are visible to reads at once and durable only after a `datasync` that began after them; creations, renames and removals
  * only after a `syncDirectory`. A `datasync` that fails marks the pages clean, so the next one succeeds and writes nothing (Linux);
  * a `syncDirectory` that fails leaves all as it was, since names are journalled: where a journal can not be written, nothing is any more.
+ * With `hasSyncedWrites` files have `writeSynced`, as on Linux: it makes durable what it wrote, and that alone. When it is made to fail its
+ * bytes are in the cache, clean and not durable, since nobody can tell which half failed.
  * `crash` draws a surviving image and silences every pending callback; a new file system started from that image is what the restarted
  * process finds. `kill` ends the process alone: the next one's file system goes on with the same cache. Completion goes through the
  * injected `schedule`, never a promise.
@@ -14,9 +16,11 @@
  */
 
 import type { Random } from '../actors/kernel/random.ts'
-import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { createInode } from './memoryInode.ts'
-import type { Inode } from './memoryInode.ts'
+import type { Done, File, FileError, FileSystem, WrittenSynced } from './fileSystem.ts'
+import { failureOfSyncedWrite } from './fileWriter.ts'
+import type { Piece } from './fileWriter.ts'
+import { ALL_SECTORS, createInode } from './memoryInode.ts'
+import type { ByteRange, Inode, Survival } from './memoryInode.ts'
 import {
   addDirectory, beginDirectorySync, createName, errorOf, imageSeen, imageSurviving, inodeNamed, listNames, namesOf, removeName,
   renameName,
@@ -25,7 +29,7 @@ import type { MemoryNames } from './memoryNames.ts'
 
 export type DiskOperation =
   'open' | 'makeDirectory' | 'list' | 'rename' | 'remove' | 'syncDirectory'
-  | 'writev' | 'read' | 'datasync' | 'size' | 'truncate' | 'close'
+  | 'writev' | 'writeSynced' | 'read' | 'datasync' | 'size' | 'truncate' | 'close'
 
 export interface DiskCall {
   readonly operation: DiskOperation
@@ -53,13 +57,15 @@ export interface MemoryFileSystemOptions {
   readonly cache?: MemoryNames
   /** Bytes all files may hold together; writes beyond are short, then ENOSPC. */
   readonly capacityBytes?: number
+  /** A file has a call that writes and syncs. */
+  readonly hasSyncedWrites?: boolean
   /** Asked before every call takes effect. */
   readonly fault?: (call: DiskCall) => DiskFault | undefined
 }
 
 export interface CrashOptions {
   readonly random: Random
-  /** Probability that an unsynced page or directory operation survives. */
+  /** Probability that an unsynced page or directory operation survives, and that a page which does is not torn. */
   readonly keep: number
 }
 
@@ -90,6 +96,7 @@ interface Disk {
 interface Task<T> {
   readonly empty: T
   readonly effect: (fault: DiskFault | undefined) => T
+  /** The call is made to fail: what it leaves. May throw like `effect`, which then is the answer. */
   readonly onError?: () => void
   readonly atCompletion?: () => void
 }
@@ -109,7 +116,7 @@ export const createMemoryFileSystem = (options: MemoryFileSystemOptions): Memory
     ...directoryCalls(disk),
     crash: ({ random, keep }) => {
       disk.isDead = true
-      return imageSurviving(names, () => random.uint32() / 0x1_0000_0000 < keep)
+      return imageSurviving(names, survivalOf(random, keep))
     },
     kill: () => {
       disk.isDead = true
@@ -120,6 +127,11 @@ export const createMemoryFileSystem = (options: MemoryFileSystemOptions): Memory
     setCapacity: (bytes) => { disk.capacityBytes = bytes },
     usedBytes: () => usedBytes(disk),
   }
+}
+
+const survivalOf = (random: Random, keep: number): Survival => {
+  const survives = (): boolean => random.uint32() / 0x1_0000_0000 < keep
+  return { survives, sectors: () => (survives() ? ALL_SECTORS : random.uint32() & ALL_SECTORS) }
 }
 
 const directoryCalls = (disk: Disk): FileSystem => {
@@ -156,11 +168,12 @@ const fileOf = (handle: Handle): File => {
   }
   return {
     writev: (buffers, position, done) => {
-      const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
-      perform(disk, call('writev', total), {
-        empty: 0, effect: (fault) => writeEffect(handle, buffers, { position, total, fault }),
+      perform(disk, call('writev', bytesOf(buffers)), {
+        empty: 0, effect: (fault) => writeEffect(handle, { buffers, position }, fault),
       }, done)
     },
+    writeSynced: disk.options.hasSyncedWrites === true
+      ? (buffers, position, done) => performSyncedWrite(handle, { buffers, position }, done) : undefined,
     read: (position, length, done) => perform(disk, call('read', length), {
       empty: new Uint8Array(0), effect: whileOpen(() => inode.read(position, length)),
     }, done),
@@ -187,13 +200,11 @@ const perform = <T>(disk: Disk, call: DiskCall, task: Task<T>, done: Done<T>): v
     if (error === null) task.atCompletion?.()
     done(error, result)
   }, call)
-  if (fault?.kind === 'error') {
-    task.onError?.()
-    answer(errorOf(fault.code, call.path), task.empty)
-    return
-  }
   try {
-    answer(null, task.effect(fault))
+    if (fault?.kind === 'error') {
+      task.onError?.()
+      answer(errorOf(fault.code, call.path), task.empty)
+    } else answer(null, task.effect(fault))
   } catch (error) {
     answer(error as FileError, task.empty)
   }
@@ -207,11 +218,30 @@ const performSync = (disk: Disk, call: DiskCall, { begin, fail }: Sync, done: Do
 
 interface Sync { readonly begin: () => () => void; readonly fail: () => void }
 
-interface WriteRequest { readonly position: number; readonly total: number; readonly fault: DiskFault | undefined }
+/** The bytes that it counts are durable when it answers. */
+const performSyncedWrite = (handle: Handle, piece: Piece, done: WrittenSynced): void => {
+  const { disk, path, inode } = handle
+  const write = (fault: DiskFault | undefined): ByteRange =>
+    ({ from: piece.position, to: piece.position + writeEffect(handle, piece, fault) })
+  let settle = (): void => {}
+  perform(disk, { operation: 'writeSynced', path, bytes: bytesOf(piece.buffers) }, {
+    empty: 0,
+    effect: (fault) => {
+      const range = write(fault)
+      settle = inode.beginSyncOf(range)
+      return range.to - range.from
+    },
+    atCompletion: () => settle(),
+    onError: () => inode.failSync(write(undefined)),
+  }, (error, count) => done(error === null ? null : failureOfSyncedWrite(error), count))
+}
 
-const writeEffect = (handle: Handle, buffers: readonly Uint8Array[], { position, total, fault }: WriteRequest): number => {
+const bytesOf = (buffers: readonly Uint8Array[]): number => buffers.reduce((sum, { length }) => sum + length, 0)
+
+const writeEffect = (handle: Handle, { buffers, position }: Piece, fault: DiskFault | undefined): number => {
   requireWritable(handle)
   const { disk, path, inode } = handle
+  const total = bytesOf(buffers)
   const room = Math.max(0, inode.sizeBytes - position) + Math.max(0, disk.capacityBytes - usedBytes(disk))
   const limit = Math.min(total, room, fault?.kind === 'short' ? fault.bytes : total)
   if (limit <= 0 && total > 0) throw errorOf('ENOSPC', path)

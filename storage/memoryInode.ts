@@ -1,15 +1,28 @@
 /**
  * One file of the memory file system: what readers see, what is on the platter, and which 4 KiB pages differ.
  *
- * A sync covers what was written before it began. At a crash every unsynced page is kept, lost, or torn at a
- * sector boundary, independently of its neighbours (pages of one write survive in any order).
+ * A sync covers what was written before it began. At a crash every unsynced page is kept, lost, or torn, independently of its
+ * neighbours (pages of one write survive in any order): of a torn page any of its sectors are the new ones, in any pattern.
  *
  * A sync that fails marks its pages clean and writes none, as Linux does: readers see them on, and no later sync writes them unless they
  * are written again. Whether they had got to the platter all the same is drawn at the crash.
+ *
+ * A sync of a range (O_DSYNC) makes those bytes durable and no others, where a kernel would write their pages whole: whoever counts on
+ * what stood beside them is found out. No two syncs of one file are under way at once.
  */
 
 export const PAGE_BYTES = 4_096
 export const SECTOR_BYTES = 512
+
+/** What a crash draws, for one page, size or name after another. */
+export interface Survival {
+  /** Whether it survives at all. */
+  readonly survives: () => boolean
+  /** Of a page that does, which sectors are the new ones: bit i for the one at i * SECTOR_BYTES. */
+  readonly sectors: () => number
+}
+
+export const ALL_SECTORS = 2 ** (PAGE_BYTES / SECTOR_BYTES) - 1
 
 export interface Inode {
   readonly sizeBytes: number
@@ -18,10 +31,18 @@ export interface Inode {
   readonly truncate: (length: number) => void
   /** Marks what is dirty now; the returned function makes exactly that durable. */
   readonly beginSync: () => () => void
-  /** What is dirty now is clean, and not durable. */
-  readonly failSync: () => void
+  /** The same for the bytes of a range alone: what else is dirty in their pages stays so. */
+  readonly beginSyncOf: (range: ByteRange) => () => void
+  /** What is dirty now is clean, and not durable: everywhere, or in the pages of a range. */
+  readonly failSync: (range?: ByteRange) => void
   readonly corrupt: (change: (bytes: Uint8Array) => void) => void
-  readonly crash: (survives: () => boolean) => Uint8Array
+  readonly crash: (survival: Survival) => Uint8Array
+}
+
+export interface ByteRange {
+  readonly from: number
+  /** Exclusive. */
+  readonly to: number
 }
 
 interface Buffer { bytes: Uint8Array; size: number }
@@ -58,12 +79,17 @@ export const inodeOf = (initial: Uint8Array): Inode => {
     }
   }
 
-  const crash = (survives: () => boolean): Uint8Array => {
+  const isOnPlatter = (page: number): boolean => {
+    const [start, end] = [page * PAGE_BYTES, Math.min((page + 1) * PAGE_BYTES, seen.size)]
+    return platter.size >= end && seen.bytes.subarray(start, end).every((byte, i) => byte === platter.bytes[start + i])
+  }
+
+  const crash = ({ survives, sectors: drawSectors }: Survival): Uint8Array => {
     const size = survives() ? seen.size : platter.size
     const kept: { readonly page: number; readonly sectors: number }[] = []
     for (const page of [...dirty.keys(), ...forsaken].sort((a, b) => a - b)) {
       if (!survives()) continue
-      kept.push({ page, sectors: survives() ? 0xff : 0x0f })
+      kept.push({ page, sectors: drawSectors() })
     }
     const result: Buffer = { bytes: Uint8Array.from(platter.bytes.subarray(0, platter.size)), size: platter.size }
     shrink(result, size)
@@ -107,9 +133,21 @@ export const inodeOf = (initial: Uint8Array): Inode => {
         }
       }
     },
-    failSync: () => {
-      for (const page of dirty.keys()) forsaken.add(page)
-      dirty.clear()
+    beginSyncOf: ({ from, to }) => {
+      const bytes = seen.bytes.slice(from, to)
+      const covered = [...dirty].filter(([page]) => isPageWithin(page, { from, to }))
+      return () => {
+        grow(platter, to)
+        platter.bytes.set(bytes, from)
+        for (const [page, change] of covered) if (dirty.get(page) === change && isOnPlatter(page)) dirty.delete(page)
+      }
+    },
+    failSync: (range = { from: 0, to: Number.POSITIVE_INFINITY }) => {
+      for (const page of dirty.keys()) {
+        if (!isPageWithin(page, range)) continue
+        forsaken.add(page)
+        dirty.delete(page)
+      }
     },
     corrupt: (change) => {
       change(seen.bytes.subarray(0, seen.size))
@@ -119,6 +157,9 @@ export const inodeOf = (initial: Uint8Array): Inode => {
   }
 }
 
+/** Some byte of the page is in the range. */
+const isPageWithin = (page: number, { from, to }: ByteRange): boolean => page * PAGE_BYTES < to && (page + 1) * PAGE_BYTES > from
+
 export const createInode = (): Inode => inodeOf(new Uint8Array(0))
-export const crashInode = (inode: Inode, survives: () => boolean): Uint8Array => inode.crash(survives)
+export const crashInode = (inode: Inode, survival: Survival): Uint8Array => inode.crash(survival)
 export const inodeBytes = (inode: Inode): Uint8Array => inode.read(0, inode.sizeBytes)

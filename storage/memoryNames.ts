@@ -7,7 +7,7 @@
 
 import type { FileError } from './fileSystem.ts'
 import { crashInode, createInode, inodeBytes, inodeOf } from './memoryInode.ts'
-import type { Inode } from './memoryInode.ts'
+import type { Inode, Survival } from './memoryInode.ts'
 import type { DiskImage } from './memoryFileSystem.ts'
 
 type DirectoryOperation =
@@ -82,11 +82,11 @@ export const imageSeen = ({ seen, directories }: MemoryNames): DiskImage =>
   ({ files: new Map([...seen].map(([path, inode]) => [path, inodeBytes(inode)])), directories: new Set(directories) })
 
 /** Draws what a power loss leaves. The names are of no use afterwards. */
-export const imageSurviving = ({ durable, directories, unsynced }: MemoryNames, survives: () => boolean): DiskImage => {
+export const imageSurviving = ({ durable, directories, unsynced }: MemoryNames, survival: Survival): DiskImage => {
   for (const operation of unsynced) {
-    if (survives()) applyOperation(durable, operation)
+    if (survival.survives()) applyOperation(durable, operation)
   }
-  const files = new Map([...durable].map(([path, inode]) => [path, crashInode(inode, survives)]))
+  const files = new Map([...durable].map(([path, inode]) => [path, crashInode(inode, survival)]))
   return { files, directories: new Set(directories) }
 }
 

@@ -16,7 +16,7 @@
  */
 
 import * as fs from 'node:fs'
-import { writeThenSync } from './fileWriter.ts'
+import { failureOfSyncedWrite, writeThenSync } from './fileWriter.ts'
 import type { Done, File, WrittenSynced } from './fileSystem.ts'
 import type { Piece } from './fileWriter.ts'
 
@@ -72,10 +72,8 @@ const openSynced = (path: string, fileSystems: readonly number[], done: (opened:
   })
 }
 
-const outOfSpace: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
-
 const writeSynced = (fd: number, { buffers, position }: Piece, done: WrittenSynced): void => {
   fs.writev(fd, buffers, position, (error, count) => {
-    done(error === null ? null : { isSync: !outOfSpace.includes(error.code), error }, count)
+    done(error === null ? null : failureOfSyncedWrite(error), count)
   })
 }

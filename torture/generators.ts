@@ -10,7 +10,7 @@ import { movedSectors } from './generators/movedSectors.ts'
 import { randomLives } from './generators/randomLives.ts'
 import { snapshotDamage } from './generators/snapshotDamage.ts'
 import { staleSegments } from './generators/staleSegments.ts'
-import { truncation } from './generators/truncation.ts'
+import { truncation, zeroedTails } from './generators/truncation.ts'
 import { unsyncedPages } from './generators/unsyncedPages.ts'
 import { wipedSectors } from './generators/wipedSectors.ts'
 import { remembered } from './generator.ts'
@@ -21,8 +21,8 @@ import type { Generator } from './generator.ts'
 export const generatorsOf = (seed: number): readonly Generator[] => {
   const specimensOf = remembered((pass) => (pass === 0 ? fixedSpecimens() : randomSpecimens(seed, pass)))
   return [
-    truncation(specimensOf), bitFlips(specimensOf), wipedSectors(specimensOf), movedSectors(specimensOf), movedRecords(specimensOf),
-    staleSegments(specimensOf), unsyncedPages(seed), snapshotDamage(), crashes(seed, scenarios), recoveryCrashes(seed, scenarios),
-    faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios), damageAtRest(seed),
+    truncation(specimensOf), zeroedTails(specimensOf), bitFlips(specimensOf), wipedSectors(specimensOf), movedSectors(specimensOf),
+    movedRecords(specimensOf), staleSegments(specimensOf), unsyncedPages(seed), snapshotDamage(), crashes(seed, scenarios),
+    recoveryCrashes(seed, scenarios), faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios), damageAtRest(seed),
   ]
 }

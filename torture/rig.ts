@@ -24,6 +24,8 @@ export interface RigOptions {
   readonly latencyMs?: (call: DiskCall) => number
   readonly config?: Partial<WalConfig>
   readonly capacityBytes?: number
+  /** Each group is written and synced in one call, as on Linux. */
+  readonly hasSyncedWrites?: boolean
   readonly models?: Map<number, GroupModel>
   /** A commit group is durable, and the next has not begun. */
   readonly onGroup?: (image: DiskImage) => void
@@ -68,6 +70,7 @@ export const createRig = (options: RigOptions = {}): Rig => {
     ...(options.cache === undefined ? {} : { cache: options.cache }),
     ...(options.fault === undefined ? {} : { fault: options.fault }),
     ...(options.capacityBytes === undefined ? {} : { capacityBytes: options.capacityBytes }),
+    hasSyncedWrites: options.hasSyncedWrites ?? false,
   })
   const models = options.models ?? new Map<number, GroupModel>()
   const notices: WalNotice[] = []

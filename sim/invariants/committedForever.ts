@@ -16,7 +16,7 @@ import { isSameEntry } from './logMatching.ts'
 import type { Configuration, Index, Term } from '../../actors/raft/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
-import type { ShardLedger } from '../ledger.ts'
+import type { GroupLedger } from '../ledger.ts'
 
 interface Look {
   readonly life: number
@@ -60,7 +60,7 @@ export const createCommittedForever = (now: () => number): Invariant => {
     const holders = members.filter((voter) => hasAccepted(view, voter, term))
     return `${id} commits index ${commitIndex}, which only ${holders.join(', ') || 'nobody'} of ${members.join(', ')} has made durable`
   }
-  const compareNew = (view: ReplicaView, ledger: ShardLedger, from: Index): Problem => {
+  const compareNew = (view: ReplicaView, ledger: GroupLedger, from: Index): Problem => {
     for (let index = from + 1; index <= view.commitIndex; index += 1) {
       const entry = view.entryAt(index)
       const line = ledger.lines[index - 1]

@@ -5,7 +5,7 @@
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
-import type { ShardLedger } from '../ledger.ts'
+import type { GroupLedger } from '../ledger.ts'
 
 /** Hashing passes over the whole state, so it is done at every so many indexes, the same ones on every replica. */
 const HASH_EVERY = 8
@@ -34,7 +34,7 @@ export const createEqualStates = (): Invariant => {
   }
 }
 
-const checkModel = (view: ReplicaView, { lines }: ShardLedger): Problem => {
+const checkModel = (view: ReplicaView, { lines }: GroupLedger): Problem => {
   const line = lines[view.appliedIndex - 1]
   if (line === undefined) return `${view.id} applied index ${view.appliedIndex} of shard ${view.shard}; ${lines.length} are committed`
   if (view.undecodable > 0) return `${view.id} met a committed payload that does not decode`

@@ -4,7 +4,7 @@
  */
 
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
-import type { ShardLedger } from '../ledger.ts'
+import type { GroupLedger } from '../ledger.ts'
 
 export const createLeaderCompleteness = (): Invariant => {
   const judged = new Set<string>()
@@ -20,7 +20,7 @@ export const createLeaderCompleteness = (): Invariant => {
   }
 }
 
-const compare = (view: ReplicaView, { lines }: ShardLedger): Problem => {
+const compare = (view: ReplicaView, { lines }: GroupLedger): Problem => {
   const leads = `${view.id} leads term ${view.term}`
   if (view.lastIndex < lines.length) return `${leads} with ${view.lastIndex} entries; ${lines.length} are committed`
   for (let index = lines.length; index > view.snapshotIndex; index -= 1) {

@@ -10,7 +10,7 @@
 import type { Index, Term } from '../../actors/raft/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Invariant, Problem, ReplicaView, SentMail } from '../view.ts'
-import type { ShardLedger } from '../ledger.ts'
+import type { GroupLedger } from '../ledger.ts'
 
 interface Promised {
   /** The newest term it has shown to anybody. */
@@ -62,7 +62,7 @@ export const createPromisesKept = (): Invariant => {
   }
 }
 
-const checkKept = (promised: Promised, view: ReplicaView, ledger: ShardLedger): Problem => {
+const checkKept = (promised: Promised, view: ReplicaView, ledger: GroupLedger): Problem => {
   const forgot = (what: string): string => `${view.id} of shard ${view.shard} forgot in life ${view.life}: ${what}`
   if (view.term < promised.term) return forgot(`it was in term ${promised.term} and starts in ${view.term}`)
   if (promised.voteTerm === view.term && promised.vote !== view.vote) {
@@ -78,7 +78,7 @@ const checkKept = (promised: Promised, view: ReplicaView, ledger: ShardLedger): 
  * What it accepted and the cluster had committed by then is never replaced, whatever the term. An entry that was committed only by a
  * later leader says nothing: the log it accepted may legitimately have had another one there (figure 8 of the paper).
  */
-const checkCommitted = (promised: Promised, view: ReplicaView, { lines }: ShardLedger): Problem => {
+const checkCommitted = (promised: Promised, view: ReplicaView, { lines }: GroupLedger): Problem => {
   for (let index = Math.min(promised.acceptedIndex, lines.length); index > view.snapshotIndex; index -= 1) {
     const committed = lines[index - 1]?.entry.term
     const held = view.entryAt(index)?.term
@@ -91,7 +91,7 @@ const checkCommitted = (promised: Promised, view: ReplicaView, { lines }: ShardL
 }
 
 /** A leader commits by counting an entry of its own term, the last of those that are committed together. */
-const committingTerm = (lines: ShardLedger['lines'], index: Index): Term => {
+const committingTerm = (lines: GroupLedger['lines'], index: Index): Term => {
   const at = lines[index - 1]?.committedAt
   let last = index
   while (lines[last]?.committedAt === at) last += 1

@@ -7,9 +7,11 @@ const damages: Readonly<Partial<Record<string, { readonly log: DamageMark; reado
   bitFlip: { log: 'a bit was flipped in a log', snapshot: 'a bit was flipped in a snapshot' },
   zeroSector: { log: 'a sector was zeroed in a log', snapshot: 'a sector was zeroed in a snapshot' },
   misdirectedWrite: { log: 'a write went to the wrong sector of a log', snapshot: 'a write went to the wrong sector of a snapshot' },
+  zeroTail: { log: 'a tail was zeroed in a log', snapshot: 'a tail was zeroed in a snapshot' },
 }
 
-type DamageMark = `a ${'bit was flipped in' | 'sector was zeroed in' | 'write went to the wrong sector of'} a ${'log' | 'snapshot'}`
+type Damaged = 'bit was flipped in' | 'sector was zeroed in' | 'tail was zeroed in' | 'write went to the wrong sector of'
+type DamageMark = `a ${Damaged} a ${'log' | 'snapshot'}`
 
 export const disks = defineSubject('disks', [
   'a power loss took entries that were not synced',
@@ -28,6 +30,8 @@ export const disks = defineSubject('disks', [
   'a sector was zeroed in a snapshot',
   'a write went to the wrong sector of a log',
   'a write went to the wrong sector of a snapshot',
+  'a tail was zeroed in a log',
+  'a tail was zeroed in a snapshot',
   'two machines had damaged disks',
   'damage was found in a log',
   'a replica was quarantined',

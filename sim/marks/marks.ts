@@ -6,6 +6,7 @@ import { elections } from './elections.ts'
 import { leadership } from './leadership.ts'
 import { logs } from './logs.ts'
 import { maps } from './maps.ts'
+import { members } from './members.ts'
 import { processes } from './processes.ts'
 import { reads } from './reads.ts'
 import { requests } from './requests.ts'
@@ -14,7 +15,9 @@ import { createWorld } from './world.ts'
 import type { Observer, Subject } from './mark.ts'
 import type { WorldPorts } from './world.ts'
 
-export const subjects: readonly Subject[] = [elections, leadership, logs, reads, requests, snapshots, disks, broker, processes, maps]
+export const subjects: readonly Subject[] = [
+  elections, leadership, logs, reads, requests, snapshots, disks, broker, processes, maps, members,
+]
 
 /** Every mark, in the order of the subjects. */
 export const markNames: readonly string[] = subjects.flatMap(({ marks }) => marks)

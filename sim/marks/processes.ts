@@ -14,6 +14,7 @@ export const processes = defineSubject('process faults', [
   'another led before a stopped leader ran again',
   'a stopped leader ran again before anybody else led',
   'two processes were stopped at once',
+  'a process was stopped for more than ten seconds',
   'a leader was drained',
   'a process ended by itself because it was told to',
   'a wall clock jumped forward',
@@ -64,6 +65,7 @@ export const processes = defineSubject('process faults', [
     const [kind, node = '', , ms = '0'] = details.split(' ')
     if (kind === 'drain' && world.isLeading(node)) hit('a leader was drained')
     if (kind === 'rollingRestart') hit('nodes were restarted one after another')
+    if (kind === 'longPause') hit('a process was stopped for more than ten seconds')
     if (kind !== 'wallJump') return
     hit(Number(ms) < 0 ? 'a wall clock jumped back' : 'a wall clock jumped forward')
     if (world.isLeading(node)) hit('a leader had a wall clock that jumped')

@@ -21,6 +21,7 @@ export const requests = defineSubject('requests', [
   'a write without an answer never took effect',
   'a write was refused for certain',
   'nobody was there to answer',
+  'an operation was refused because there were too many',
   'a compare-and-set won',
   'a compare-and-set lost',
   'a deleted key was written again',
@@ -58,6 +59,7 @@ export const requests = defineSubject('requests', [
     const { outcome, key, call } = operation
     const { status } = { status: '', ...outcome }
     if (outcome.kind === 'failed') hit(status === 'NO_RESPONDERS' ? 'nobody was there to answer' : 'a write was refused for certain')
+    if (outcome.kind === 'failed' && status === 'OVERLOADED') hit('an operation was refused because there were too many')
     if (outcome.kind === 'answered' && call.kind === 'cas') hit(status === 'OK' ? 'a compare-and-set won' : 'a compare-and-set lost')
     const identity = identityOfOperation(operation)
     if (outcome.kind !== 'unknown' || identity === null) return

@@ -5,13 +5,15 @@ import { createRandom } from '../../actors/kernel/random.ts'
 import { createProcess, createTimeline } from '../../sim/clock.ts'
 import { createDisk } from '../../sim/disk.ts'
 import type { File, FileError, FileSystem } from '../../storage/fileSystem.ts'
-import type { Disk } from '../../sim/disk.ts'
+import { calmDisk } from '../../sim/options.ts'
+import type { Disk, DiskOptions } from '../../sim/disk.ts'
 
 const bytes = new TextEncoder().encode('hello')
 
-const setUp = (keep = 0): { disk: Disk; mount: () => FileSystem; run: (ms: number) => void } => {
+const setUp = (options: Partial<DiskOptions> = {}): { disk: Disk; mount: () => FileSystem; run: (ms: number) => void } => {
   const timeline = createTimeline()
-  const disk = createDisk({ syncMsMean: 1, keep, capacityBytes: 1_000_000 }, createRandom(7), timeline)
+  const streams = { random: createRandom(7), tears: createRandom(8) }
+  const disk = createDisk({ ...calmDisk, syncMsMean: 1, capacityBytes: 1_000_000, ...options }, streams, timeline)
   return { disk, mount: () => disk.mount(createProcess('n1')), run: (ms) => timeline.runUntil(timeline.now() + ms) }
 }
 
@@ -155,4 +157,95 @@ test('a zeroed sector is 512 bytes of zeros, and a misdirected write a sector th
   for (let tries = 0; sectors() === zeroed && tries < 20; tries += 1) disk.misdirectWrite('snapshot')
   expect(new Set(sectors()).size).toBeLessThan(4)
   expect(sectors()).not.toBe(zeroed)
+})
+
+/** What is left of one synced page of ones over which a page of twos was written, by sector, after power losses. */
+const tornPages = (options: Partial<DiskOptions>, end: (disk: Disk) => void): Set<string> => {
+  const seen = new Set<string>()
+  const { disk, mount, run } = setUp(options)
+  const page = (fill: number): Uint8Array => new Uint8Array(4_096).fill(fill)
+  for (let i = 0; i < 60; i += 1) {
+    const fileSystem = mount()
+    fileSystem.open(`${i}.wal`, 'create', (_, file) => file.writev([page(1)], 0, () => file.datasync(() => {
+      fileSystem.syncDirectory('', () => file.writev([page(2)], 0, () => {}))
+    })))
+    run(1_000)
+    end(disk)
+    const left = disk.copy().files.get(`${i}.wal`)
+    seen.add(Array.from({ length: 8 }, (_, sector) => left?.[sector * 512]).join(''))
+  }
+  return seen
+}
+
+test('a power loss that tears leaves any sectors of a page, and pages alone where the disk writes those whole', () => {
+  const torn = tornPages({}, (disk) => disk.tornPower())
+  expect(torn.size).toBeGreaterThan(10)
+  expect([...torn].some((text) => /21+2/.test(text))).toBe(true)
+  expect([...tornPages({ sectorBytes: 4_096 }, (disk) => disk.tornPower())].sort()).toEqual(['11111111', '22222222'])
+})
+
+test('the share of power losses that tear is drawn', () => {
+  expect(tornPages({ torn: 1 }, (disk) => disk.lostPower()).size).toBeGreaterThan(10)
+  expect([...tornPages({ torn: 0 }, (disk) => disk.lostPower())]).toEqual(['11111111'])
+})
+
+test('a write of so many bytes to the log is told once, before it is synced', () => {
+  const { disk, mount, run } = setUp()
+  const told: string[] = []
+  const fileSystem = mount()
+  disk.onceWritten(4, () => told.push('written'))
+  const write = (name: string, text: string): void => {
+    fileSystem.open(name, 'create', (_, file) => file.writev([new TextEncoder().encode(text)], 0, () => told.push(text)))
+    run(1_000)
+  }
+  write('1.snap', 'large')
+  write('1.wal', 'abc')
+  write('2.wal', 'abcd')
+  write('3.wal', 'abcde')
+  expect(told).toEqual(['large', 'abc', 'written', 'abcd', 'abcde'])
+})
+
+test('a zeroed tail keeps its length, and spares the newest segment', () => {
+  const { disk, mount, run } = setUp()
+  const fileSystem = mount()
+  for (const name of ['1.wal', '2.wal', '3.snap']) {
+    fileSystem.open(name, 'create', (_, file) => file.writev([new Uint8Array(100).fill(1)], 0, () => {}))
+  }
+  run(1_000)
+  disk.killed()
+  expect(disk.zeroTail('log')).toMatch(/^1\.wal at/)
+  expect(disk.zeroTail('snapshot')).toMatch(/^3\.snap at/)
+  const files = ['1.wal', '2.wal', '3.snap'].map((name) => [...disk.copy().files.get(name) ?? []].join(''))
+  expect(files).toEqual([expect.stringMatching(/^1*0+$/), '1'.repeat(100), expect.stringMatching(/^1*0+$/)])
+  expect(files.map(({ length }) => length)).toEqual([100, 100, 100])
+})
+
+test('a lost disk holds nothing', () => {
+  const { disk, mount, run } = setUp()
+  writeFile(mount(), true, () => {})
+  run(1_000)
+  disk.killed()
+  disk.wiped()
+  expect([...disk.copy().files.keys()]).toEqual([])
+})
+
+/** Writes `text` to the file in one call, and returns what was told, in order. */
+const writtenSynced = (end: (disk: Disk, told: string[]) => void): { readonly told: string[]; readonly left: string } => {
+  const { disk, mount, run } = setUp({ hasSyncedWrites: true })
+  const told: string[] = []
+  const fileSystem = mount()
+  fileSystem.open('1.wal', 'create', (_, file) => fileSystem.syncDirectory('', () => {
+    end(disk, told)
+    file.writeSynced?.([bytes], 0, (failure) => told.push(failure === null ? 'done' : `${failure.isSync ? 'sync' : 'write'} failed`))
+  }))
+  run(10_000)
+  disk.lostPower()
+  return { told, left: new TextDecoder().decode(disk.copy().files.get('1.wal')) }
+}
+
+test('a write that syncs fails as a sync does, and is told like any other write to the log', () => {
+  expect(writtenSynced(() => {})).toEqual({ told: ['done'], left: 'hello' })
+  expect(writtenSynced((disk) => disk.failNextSync())).toEqual({ told: ['sync failed'], left: '' })
+  const watched = writtenSynced((disk, told) => disk.onceWritten(5, () => told.push('written')))
+  expect(watched).toEqual({ told: ['written', 'done'], left: 'hello' })
 })

@@ -22,7 +22,8 @@ import { createOneVote } from '../../sim/invariants/oneVote.ts'
 import { createOrderedMembers } from '../../sim/invariants/orderedMembers.ts'
 import { createPromisesKept } from '../../sim/invariants/promisesKept.ts'
 import { createQuorumContact } from '../../sim/invariants/quorumContact.ts'
-import { nodeId, replicaId, shardId } from '../../topology/ids.ts'
+import { createSoundAreTrusted } from '../../sim/invariants/soundAreTrusted.ts'
+import { META_GROUP, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { after, asked, bytesOf, genesisOf, n, newborn } from '../actors/topology/states.ts'
 import type { Entry, RaftMessage } from '../../actors/raft/protocol.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
@@ -43,7 +44,8 @@ const entry = (index: number, term: number, text = ''): Entry => ({ index, term,
 const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term))
 
 const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
-  id, shard: 0, life: 1, isDamaged: false, role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
+  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false,
+  role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
   configuration: { epoch: 0, voters, outgoing: [], learners: [] },
   entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, revision: 0, keys: 0, undecodable: 0,
@@ -217,6 +219,12 @@ test('what is applied is on the own disk', () => {
   expect(check?.(view(a, log(1, 1), { appliedIndex: 2, durableIndex: 1 }), none)).toContain('its disk holds 1')
 })
 
+test('a replica on a sound disk is not quarantined', () => {
+  const { check } = createSoundAreTrusted()
+  expect(check?.(view(a, [], { quarantined: 'why', hasDamagedDisk: true }), none)).toBe(null)
+  expect(check?.(view(a, [], { quarantined: 'why' }), none)).toContain('never damaged: why')
+})
+
 describe('promises are kept', () => {
   test('what was accepted is there in the next life', () => {
     const { checkMail, checkStart } = createPromisesKept()
@@ -265,23 +273,63 @@ test('a leader that hears no quorum for long is found', () => {
   expect(half.check?.(view(a, log(1), { role: 'leader' }), none)).toBe(null)
 })
 
-test('a queue above its limit is found', () => {
-  expect(createBoundedQueues().check?.(view(a, [], { pendingOperations: 1 }), none)).toBe(null)
-  expect(createBoundedQueues().check?.(view(a, [], { pendingOperations: 20_000 }), none)).toContain('pending operations')
+describe('queues are bounded by the limits that were drawn', () => {
+  const limits = { pendingOperationsMax: 3, pendingBytesMax: 100, uncommittedBytesMax: 5 }
+  const check = (more: Partial<ReplicaView>, entries: readonly Entry[] = []): string | null | undefined =>
+    createBoundedQueues(limits).check?.(view(a, entries, more), none)
+  test('operations and bytes that wait', () => {
+    expect([check({ pendingOperations: 3 }), check({ pendingBytes: 100 })]).toEqual([null, null])
+    expect(check({ pendingOperations: 4 })).toContain('4 pending operations')
+    expect(check({ pendingBytes: 101 })).toContain('101 pending bytes')
+  })
+  test('what a leader has taken in its term and not committed; one entry alone may be larger', () => {
+    const leader = { role: 'leader', term: 2 } as const
+    const taken = (index: number, term: number, text: string): Entry => ({ ...entry(index, term, text), kind: EntryKind.batch })
+    expect(check(leader, [taken(1, 2, 'abc'), taken(2, 2, 'de')])).toBe(null)
+    expect(check(leader, [taken(1, 2, 'abc'), taken(2, 2, 'def')])).toContain('6 uncommitted bytes')
+    expect(check({ ...leader, commitIndex: 1 }, [taken(1, 2, 'abc'), taken(2, 2, 'defghi')])).toBe(null)
+    expect(check(leader, [taken(1, 1, 'abcdefg'), taken(2, 2, 'abc'), taken(3, 2, 'de')])).toBe(null)
+    expect(check({ ...leader, role: 'follower' }, [taken(1, 2, 'abc'), taken(2, 2, 'def')])).toBe(null)
+  })
 })
 
 describe('one owner of a shard', () => {
   const serving = (id: ReplicaId, term: number, role: ReplicaView['role'] = 'leader'): ReplicaView =>
     view(id, log(term), { role, isServing: true })
 
-  test('owners of different terms are fine', () => {
+  test('owners of different terms are fine, where a majority has heard of the later one', () => {
     const { check } = createOneOwner()
-    expect([check?.(serving(a, 1), none), check?.(serving(b, 2), none), check?.(serving(b, 2), none)]).toEqual([null, null, null])
+    expect(check?.(serving(a, 1), none)).toBe(null)
+    check?.(view(c, log(2)), none)
+    expect([check?.(serving(b, 2), none), check?.(serving(b, 2), none)]).toEqual([null, null])
   })
   test('two of one term are not', () => {
     const { check } = createOneOwner()
     check?.(serving(a, 1), none)
     expect(check?.(serving(b, 1), none)).toContain('both served')
+  })
+  const inConfiguration = (id: ReplicaId, term: number, epoch: number, members: readonly ReplicaId[]): ReplicaView =>
+    view(id, log(term), { role: 'leader', isServing: true, configuration: { epoch, voters: members, outgoing: [], learners: [] } })
+  test('a deposed leader that does not know it is none: whoever elected its successor would not confirm it', () => {
+    const { check } = createOneOwner()
+    expect(check?.(inConfiguration(a, 1, 0, [a, b, c]), none)).toBe(null)
+    for (const voter of [b, c]) check?.(view(voter, log(2)), none)
+    expect(check?.(inConfiguration(b, 2, 5, [b, c, d]), none)).toBe(null)
+  })
+  test('two of different epochs whose majorities have nobody in common both are', () => {
+    const { check } = createOneOwner()
+    check?.(inConfiguration(a, 1, 0, [a, b, c]), none)
+    check?.(view(c, log(2)), none)
+    expect(check?.(inConfiguration(d, 2, 5, [c, d]), none)).toContain(`${a} (term 1, epoch 0) and ${d} (term 2, epoch 5)`)
+    check?.(view(b, log(2)), none)
+    expect(check?.(inConfiguration(d, 2, 5, [c, d]), none)).toBe(null)
+  })
+  test('of a joint configuration both halves must confirm it', () => {
+    const { check } = createOneOwner()
+    const joint = { epoch: 3, voters: [a, b], outgoing: [c, d], learners: [] }
+    check?.({ ...serving(a, 1), configuration: joint }, none)
+    for (const voter of [c, d]) check?.(view(voter, log(2)), none)
+    expect(check?.(inConfiguration(c, 2, 0, [c, d]), none)).toBe(null)
   })
   test('nor is one that does not lead', () => {
     expect(createOneOwner().check?.(serving(a, 1, 'follower'), none)).toContain('and is follower')
@@ -369,7 +417,7 @@ describe('maps and members', () => {
     expect(check({ node: 'n4', group: shardId(1), id: replicaId(n(4), 2) })).toContain('no committed map')
     expect(check({ node: 'n2', group: shardId(0), id: replicaId(n(4), 2) })).toContain('node n2 hosts')
   })
-  test('the members of a shard are those of an order of their epoch', () => {
+  test('the members of a group are those of an order of their epoch', () => {
     const { ledger, states: [, , adding] } = told()
     const { check } = createOrderedMembers(ledger)
     const born3 = must(born.shards[0], 'a shard').replicas
@@ -382,5 +430,6 @@ describe('maps and members', () => {
     expect(check?.(of(adding.epoch, born3, []), none)).toContain('which ordered')
     expect(check?.(of(2, born3, []), none)).toContain('none was ordered')
     expect(check?.(of(9, born3, []), none)).toContain('none was ordered')
+    expect(check?.({ ...of(adding.epoch, born3, [learner]), shard: META_GROUP }, none)).toContain('group meta')
   })
 })

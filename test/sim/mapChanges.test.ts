@@ -34,7 +34,7 @@ const strikeIn = (story: Story, action: FaultAction, machine: Machine): void => 
   const { cluster, network, timeline, trace, watch } = story.simulation
   action({
     cluster, network, timeline, trace, random: createRandom(7), leaders: () => [], newestMap: watch.newestMap, isActive: () => true,
-    restart: cluster.start,
+    lostAfterMs: story.simulation.options.lostAfterMs, restart: cluster.start,
   }, machine)
 }
 const firstOf = ({ nodes }: Story): Machine => must(nodes[0], 'a machine')

@@ -7,6 +7,7 @@ import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { nodeOf } from '../../topology/ids.ts'
 import { doorsOf } from '../../sim/network.ts'
+import { calmDisk } from '../../sim/options.ts'
 import { tellStory } from './story.ts'
 import type { SimOptions } from '../../sim/options.ts'
 import type { Machine } from '../../sim/cluster.ts'
@@ -86,7 +87,7 @@ const isEveryoneAnswered = (statuses: Readonly<Record<string, number>>): void =>
 
 describe('a leadership that moves to its preferred node', () => {
   test.each([
-    [1, {}], [2, { disk: { syncMsMean: 10, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER } }],
+    [1, {}], [2, { disk: { ...calmDisk, syncMsMean: 10 } }],
     [3, { network: { loss: 0, duplication: 0, delayMsMean: 20, reorderMsMax: 0 } }],
   ])('leaves no plain request without an answer, and counts each once (seed %i)', (seed, options) => {
     const { story, old } = tellOfBalance(seed, options)
@@ -107,7 +108,7 @@ describe('a leadership that moves to its preferred node', () => {
       { network: { loss: 0, duplication: 0, delayMsMean: 20, reorderMsMax: 0 } }],
     // The last writes never reach the successor: it is not asked.
     ['its successor does not get the last writes', 'incr',
-      { disk: { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER } }],
+      { disk: { ...calmDisk, syncMsMean: 20 } }],
   ] as const)('is served again when %s, and moves later', (_why, op, options) => {
     const { story, old } = tellOfBalance(4, options)
     const { cluster } = story.simulation
@@ -158,7 +159,7 @@ describe('a node that drains', () => {
   })
 
   test('answers what it has taken when nobody is there to succeed it', () => {
-    const disk = { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER }
+    const disk = { ...calmDisk, syncMsMean: 20 }
     const story = tellStory(5, { nodes: 1, replicationFactor: 1, disk })
     story.insist('put', 'n', '0')
     const only = story.leader()

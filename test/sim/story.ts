@@ -123,7 +123,7 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}, more:
       return answer ?? null
     },
     kill: (...machines) => machines.forEach(cluster.kill),
-    losePower: (...machines) => machines.forEach(cluster.losePower),
+    losePower: (...machines) => machines.forEach((machine) => cluster.losePower(machine)),
     start: (...machines) => machines.forEach(cluster.start),
     damage: (machine, what) => damage(simulation, machine, what),
     pause: (...machines) => machines.forEach(cluster.pause),

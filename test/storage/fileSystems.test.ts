@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { createRandom } from '../../actors/kernel/random.ts'
 import type { Done, File, FileError, FileSystem } from '../../storage/fileSystem.ts'
 import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
+import { PAGE_BYTES, SECTOR_BYTES } from '../../storage/memoryInode.ts'
 import type { DiskFault, MemoryFileSystem, MemoryFileSystemOptions } from '../../storage/memoryFileSystem.ts'
 import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
+import type { WriteFailure } from '../../storage/fileSystem.ts'
 
 const directories: string[] = []
 afterAll(() => { for (const directory of directories) rmSync(directory, { recursive: true, force: true }) })
@@ -39,6 +41,11 @@ const openFile = async (system: FileSystem, path: string, mode: 'read' | 'write'
   return result
 }
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+interface Synced { readonly failure: WriteFailure | null; readonly count: number }
+
+const writeSynced = (file: File, position: number, ...buffers: readonly Uint8Array[]): Promise<Synced> => new Promise((resolve) => {
+  file.writeSynced?.(buffers, position, (failure, count) => resolve({ failure, count }))
+})
 const codeOf = ({ error }: Answer<unknown>): string | undefined => error?.code
 
 describe.each([
@@ -152,15 +159,20 @@ describe('a disk that forgets', () => {
     }
   })
 
-  test('tears a page at a sector boundary', async () => {
+  test('tears pages: of one, any sectors are the new ones, each of one kind throughout', async () => {
+    const sectors = Array.from({ length: 8 }, (_, at) => at * SECTOR_BYTES)
     const seen = new Set<string>()
     for (let seed = 1; seed < 400; seed += 1) {
       const { system, file } = await written()
-      await ask<number>((done) => file.writev([new Uint8Array(8_192).fill(2)], 0, done))
+      await ask<number>((done) => file.writev([new Uint8Array(PAGE_BYTES).fill(2)], 0, done))
       const bytes = crash(system, 0.5, seed).get('f')
-      seen.add([0, 2_048, 4_096, 6_144].map((at) => bytes?.[at]).join(''))
+      for (const at of sectors) expect(new Set(bytes?.subarray(at, at + SECTOR_BYTES)).size).toBe(1)
+      seen.add(sectors.map((at) => bytes?.[at]).join(''))
     }
-    expect([...seen].sort()).toEqual(['1111', '1121', '1122', '2111', '2121', '2122', '2211', '2221', '2222'])
+    expect(seen.size).toBeGreaterThan(50)
+    expect(seen).toContain('11111111')
+    expect(seen).toContain('22222222')
+    for (const pattern of [/^2+1+$/, /^1+2+$/, /21+2/]) expect([...seen].some((text) => pattern.test(text))).toBe(true)
   })
 
   test('forgets names that were not synced, whatever was synced of their bytes', async () => {
@@ -253,6 +265,113 @@ describe('a disk that forgets', () => {
       expect((await ask<Uint8Array>((done) => file.read(8_191, 1, done))).result).toEqual(Uint8Array.of(2))
       expect(crash(system, keep).get('f')?.[8_191]).toBe(found)
     }
+  })
+
+  describe('and writes and syncs in one call', () => {
+    const synced = (options: Partial<MemoryFileSystemOptions> = {}): Promise<{ system: MemoryFileSystem; file: File }> =>
+      written({ hasSyncedWrites: true, ...options })
+    const failing = async (code: string): Promise<{ system: MemoryFileSystem; file: File; mend: () => void }> => {
+      let isFailing = true
+      const disk = await synced({
+        fault: ({ operation }) => (isFailing && operation === 'writeSynced' ? { kind: 'error', code } : undefined),
+      })
+      return { ...disk, mend: () => { isFailing = false } }
+    }
+    const found = (system: MemoryFileSystem, keep: number, places: readonly number[]): (number | undefined)[] => {
+      const bytes = crash(system, keep).get('f')
+      return places.map((at) => bytes?.[at])
+    }
+
+    test('has no such call unless it is asked for', async () => {
+      expect((await written()).file.writeSynced).toBeUndefined()
+    })
+
+    test('makes durable what it wrote, and nothing beside it', async () => {
+      for (const keep of [0, 1]) {
+        const { system, file } = await synced()
+        await ask<number>((done) => file.writev([new Uint8Array(PAGE_BYTES).fill(2)], 0, done))
+        expect(await writeSynced(file, 200, Uint8Array.of(3, 3), Uint8Array.of(4))).toEqual({ failure: null, count: 3 })
+        expect(found(system, keep, [199, 200, 201, 202, 203])).toEqual(keep === 0 ? [1, 3, 3, 4, 1] : [2, 3, 3, 4, 2])
+      }
+    })
+
+    test('makes the file as long as it has to be, with zeros before it', async () => {
+      const { system, file } = await synced()
+      await ask<number>((done) => file.writev([new Uint8Array(100).fill(2)], 8_192, done))
+      await ask<number>((done) => file.writev([new Uint8Array(100).fill(2)], 9_000, done))
+      await writeSynced(file, 8_500, text('x'))
+      const bytes = crash(system, 0).get('f')
+      expect([bytes?.length, bytes?.[8_191], bytes?.[8_192], bytes?.[8_500]]).toEqual([8_501, 1, 0, 120])
+    })
+
+    test('leaves nothing unsynced in a page that it wrote whole', async () => {
+      const { system, file } = await synced()
+      await ask<number>((done) => file.writev([new Uint8Array(PAGE_BYTES).fill(2)], 0, done))
+      await writeSynced(file, 0, new Uint8Array(PAGE_BYTES).fill(3))
+      let draws = 0
+      system.crash({ keep: 0.5, random: { uint32: () => { draws += 1; return 0 } } })
+      expect(draws).toBe(1)
+    })
+
+    test('counts when it answers: a process that was killed before knows nothing', async () => {
+      for (const isKilled of [false, true]) {
+        const { system, file } = await synced()
+        const answer = writeSynced(file, 0, new Uint8Array(PAGE_BYTES).fill(2))
+        if (!isKilled) await answer
+        const cache = system.kill()
+        const again = memory({ cache })
+        expect([again.image().files.get('f')?.[0], found(again, 0, [0])]).toEqual([2, [isKilled ? 1 : 2]])
+      }
+    })
+
+    test('written short, what it counts is durable', async () => {
+      const { system, file } = await synced({
+        fault: ({ operation }) => (operation === 'writeSynced' ? { kind: 'short', bytes: 2 } : undefined),
+      })
+      expect(await writeSynced(file, 0, Uint8Array.of(2, 2, 2))).toEqual({ failure: null, count: 2 })
+      expect(found(system, 0, [0, 1, 2])).toEqual([2, 2, 1])
+    })
+
+    test('a failure is a failed sync: its bytes are read on, and no later sync writes them', async () => {
+      for (const [keep, left] of [[0, 1], [1, 2]] as const) {
+        const { system, file, mend } = await failing('EIO')
+        const { failure } = await writeSynced(file, 0, new Uint8Array(PAGE_BYTES).fill(2))
+        expect(failure).toMatchObject({ isSync: true, error: { code: 'EIO' } })
+        mend()
+        expect((await ask(file.datasync)).error).toBeNull()
+        await writeSynced(file, PAGE_BYTES, text('elsewhere'))
+        expect((await ask<Uint8Array>((done) => file.read(0, 1, done))).result).toEqual(Uint8Array.of(2))
+        expect(found(system, keep, [0])).toEqual([left])
+      }
+    })
+
+    test('a lack of space that a sync met is none of a failed sync: all of it may be written again, and counts then', async () => {
+      for (const isWrittenAgain of [false, true]) {
+        const { system, file, mend } = await failing('ENOSPC')
+        const write = (): Promise<Synced> => writeSynced(file, 0, new Uint8Array(PAGE_BYTES).fill(2))
+        expect((await write()).failure).toMatchObject({ isSync: false, error: { code: 'ENOSPC' } })
+        mend()
+        if (isWrittenAgain) expect(await write()).toEqual({ failure: null, count: PAGE_BYTES })
+        else expect((await ask(file.datasync)).error).toBeNull()
+        expect(found(system, 0, [0])).toEqual([isWrittenAgain ? 2 : 1])
+      }
+    })
+
+    test('without room nothing is written, and of a closed file neither', async () => {
+      const { system, file } = await synced({ capacityBytes: 8_192 })
+      expect((await writeSynced(file, 8_192, text('x'))).failure).toMatchObject({ isSync: false, error: { code: 'ENOSPC' } })
+      await ask(file.close)
+      expect((await writeSynced(file, 0, text('x'))).failure).toMatchObject({ isSync: true, error: { code: 'EBADF' } })
+      expect([system.usedBytes(), found(system, 1, [0])]).toEqual([8_192, [1]])
+    })
+
+    test('a call that hangs has written nothing, and never answers', async () => {
+      const { system, file } = await synced({ fault: ({ operation }) => (operation === 'writeSynced' ? { kind: 'hang' } : undefined) })
+      let isAnswered = false
+      file.writeSynced?.([text('x')], 0, () => { isAnswered = true })
+      await ask(file.datasync)
+      expect([isAnswered, system.image().files.get('f')?.[0]]).toEqual([false, 1])
+    })
   })
 
   test('a process that is killed leaves its cache to the next: what is synced then is kept, the rest is lost with the power', async () => {

@@ -82,6 +82,7 @@ describe('images of a damaged disk', () => {
 
   test.each([
     ['truncated at a byte', ['node damaged']],
+    ['zeros from a byte on', ['cut', 'node damaged']],
     ['a bit flipped', ['cut', 'exact', 'node damaged', 'one group damaged']],
     ['a record or group doubled, swapped, misplaced', ['cut', 'exact', 'node damaged']],
     ['a segment resurrected, stale, renamed, gone', ['exact', 'node damaged']],

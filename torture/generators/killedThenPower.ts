@@ -6,7 +6,7 @@
 
 import { createRandom } from '../../actors/kernel/random.ts'
 import { remembered } from '../generator.ts'
-import type { DiskCall } from '../../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskOperation } from '../../storage/memoryFileSystem.ts'
 import type { Generator } from '../generator.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -23,7 +23,7 @@ const KEEPS = [0, 0, 0.5, 1] as const
 /** A process that does not end at a failed sync may have so many calls left. */
 const AFTER_FAILURE_MAX = 7
 
-const isSync = ({ operation }: DiskCall): boolean => operation === 'datasync' || operation === 'syncDirectory'
+const syncing: readonly DiskOperation[] = ['datasync', 'syncDirectory', 'writeSynced']
 
 const killsOf = (scenario: Scenario): Kill[] => {
   const calls: DiskCall[] = []
@@ -31,7 +31,7 @@ const killsOf = (scenario: Scenario): Kill[] => {
     calls.push(what)
     return undefined
   })
-  return calls.flatMap((what, at) => (isSync(what) ? [false, true] : [false]).flatMap((isSyncFailing) =>
+  return calls.flatMap((what, at) => (syncing.includes(what.operation) ? [false, true] : [false]).flatMap((isSyncFailing) =>
     [false, true].map((speaks) => ({ scenario, call: at + 1, isSyncFailing, speaks }))))
 }
 

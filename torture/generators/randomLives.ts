@@ -7,9 +7,11 @@ const PER_PASS = 1_000
 const FULL_DISK_EVERY = 3
 /** In every so many lives replicas come and go. */
 const REPLICAS_EVERY = 4
+/** In so many of five lives one call writes and syncs. */
+const SYNCED_OF_FIVE = 2
 const FULL_DISK_BYTES = 100_000
 
-interface LifePlan { readonly seed: number; readonly isFull: boolean; readonly withReplicas?: boolean }
+interface LifePlan { readonly seed: number; readonly isFull: boolean; readonly withReplicas?: boolean; readonly hasSyncedWrites?: boolean }
 
 /** Seeds that once caught a mistake, run for ever: the first of pass 0. */
 export const CORPUS: readonly LifePlan[] = [
@@ -22,14 +24,15 @@ export const randomLives = (seed: number): Generator => ({
   judge: (pass, index) => {
     const drawn = {
       seed: seed * 100_000 + pass * PER_PASS + index, isFull: index % FULL_DISK_EVERY === FULL_DISK_EVERY - 1,
-      withReplicas: index % REPLICAS_EVERY === REPLICAS_EVERY - 1,
+      withReplicas: index % REPLICAS_EVERY === REPLICAS_EVERY - 1, hasSyncedWrites: index % 5 < SYNCED_OF_FIVE,
     }
     const life = (pass === 0 ? CORPUS[index] : undefined) ?? drawn
-    const { withReplicas = false } = life
-    const kind = `${life.isFull ? 'full disk' : 'roomy disk'}${withReplicas ? ', replicas' : ''}`
+    const { withReplicas = false, hasSyncedWrites = false } = life
+    const kind = `${life.isFull ? 'full disk' : 'roomy disk'}${withReplicas ? ', replicas' : ''}${hasSyncedWrites ? ', one call' : ''}`
     let acknowledged = 0
     const problem = livesProblem(life.seed, {
-      withReplicas, onAcknowledged: (count) => { acknowledged += count }, ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}),
+      withReplicas, hasSyncedWrites, onAcknowledged: (count) => { acknowledged += count },
+      ...(life.isFull ? { capacityBytes: FULL_DISK_BYTES } : {}),
     })
     return problem === undefined ? { kind, acknowledged } : { kind, acknowledged, problem: `${kind}: ${problem}` }
   },

@@ -1,6 +1,6 @@
 /**
- * Snapshot files cut and flipped at every byte, wiped, grown, swapped, under another's name. The oracle: a file that is not as it was
- * written is named and never used, whatever else is there stays good and loads as it was written, and nothing is deleted.
+ * Snapshot files cut, flipped and zeroed from there on at every byte, wiped, grown, swapped, under another's name. The oracle: a file that
+ * is not as it was written is named and never used, whatever else is there stays good and loads as it was written, and nothing is deleted.
  */
 
 import { changed, withFile } from '../specimen.ts'
@@ -9,7 +9,7 @@ import { remembered } from '../generator.ts'
 import type { DiskImage } from '../../storage/memoryFileSystem.ts'
 import type { Generator, Verdict } from '../generator.ts'
 
-const tricks = ['cut', 'flipped', 'wiped', 'grown', 'swapped', 'renamed'] as const
+const tricks = ['cut', 'flipped', 'zeroed', 'wiped', 'grown', 'swapped', 'renamed'] as const
 interface Place { readonly trick: (typeof tricks)[number]; readonly path: string; readonly at: number }
 
 interface Work { readonly image: DiskImage; readonly places: readonly Place[]; readonly chunkBytes: number }
@@ -26,7 +26,7 @@ const workOf = (pass: number): Work => {
   const places = [...image.files].flatMap(([path, bytes]): Place[] => {
     const offsets = Array.from({ length: bytes.length }, (_, at) => at)
     return [
-      ...offsets.flatMap((at) => [{ trick: 'cut', path, at }, { trick: 'flipped', path, at }] as const),
+      ...offsets.flatMap((at) => [{ trick: 'cut', path, at }, { trick: 'flipped', path, at }, { trick: 'zeroed', path, at }] as const),
       ...offsets.filter((at) => at % WIPED_BYTES === 0).map((at) => ({ trick: 'wiped', path, at }) as const),
       ...[1, 8, 16, 512].map((at) => ({ trick: 'grown', path, at }) as const),
       { trick: 'swapped', path, at: 0 }, { trick: 'renamed', path, at: 0 },
@@ -41,6 +41,7 @@ const damaged = ({ image }: Work, { trick, path, at }: Place, pass: number): Dis
   switch (trick) {
     case 'cut': return withFile(image, path, bytes.slice(0, at))
     case 'flipped': return withFile(image, path, changed(bytes, (copy) => { copy[at] = (copy[at] ?? 0) ^ (1 << ((at + pass) % 8)) }))
+    case 'zeroed': return withFile(image, path, changed(bytes, (copy) => copy.fill(0, at)))
     case 'wiped': return withFile(image, path, changed(bytes, (copy) => copy.fill(0, at, at + WIPED_BYTES)))
     case 'grown': return withFile(image, path, Buffer.concat([bytes, new Uint8Array(at)]))
     case 'swapped': return withFile(image, path, others[0]?.[1])
@@ -74,7 +75,7 @@ const judge = (work: Work, image: DiskImage): Verdict => {
 export const snapshotDamage = (): Generator => {
   const workAt = remembered(workOf)
   return {
-    name: 'a snapshot cut, flipped, wiped, swapped', share: 5,
+    name: 'a snapshot cut, flipped, zeroed, wiped, swapped', share: 5,
     sizeOf: (pass) => workAt(pass).places.length,
     judge: (pass, index) => {
       const work = workAt(pass)

@@ -17,13 +17,14 @@ const PROBE_GROUP = 9_999
 const ANSWER_MS_MAX = 5_000
 const REST_MS = 3_000
 
-export const logScenario = ({ name, before, capacityBytes, run, judge }: Story): Scenario => ({
-  name,
+/** `hasSyncedWrites`: the log writes a group and syncs it in one call. */
+export const logScenario = ({ name, before, capacityBytes, run, judge }: Story, hasSyncedWrites: boolean): Scenario => ({
+  name: hasSyncedWrites ? `${name}, in one call` : name,
   play: (faultAt) => {
     const start = before?.()
     const { fault, calls } = counting(faultAt)
     const options: RigOptions = {
-      fault, ...(start === undefined ? {} : { image: start.image, models: start.models }),
+      fault, hasSyncedWrites, ...(start === undefined ? {} : { image: start.image, models: start.models }),
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     }
     const rig = createRig(options).open()
@@ -32,10 +33,10 @@ export const logScenario = ({ name, before, capacityBytes, run, judge }: Story):
     const played: Played = {
       calls: calls(), disk: rig.disk, judge: judgeAll,
       liveOn: (cache, speaks) => {
-        const life = secondLog(cache, speaks)
+        const life = secondLog(cache, speaks, hasSyncedWrites)
         return { disk: life.disk, judge: (image) => life.judge(image) ?? judgeAll(image) }
       },
-      restart: (image, again) => createRig({ image, fault: counting(again).fault }).open().disk,
+      restart: (image, again) => createRig({ image, hasSyncedWrites, fault: counting(again).fault }).open().disk,
       behaved: (trouble, hit) => behaviour(rig, trouble, hit),
     }
     return played
@@ -43,8 +44,8 @@ export const logScenario = ({ name, before, capacityBytes, run, judge }: Story):
 })
 
 /** A log that is opened in the cache of a killed process, whatever else lives beside it. */
-export const secondLog = (cache: MemoryNames, speaks: boolean): SecondLife & { readonly rig: Rig } => {
-  const rig = createRig({ cache }).open()
+export const secondLog = (cache: MemoryNames, speaks: boolean, hasSyncedWrites = false): SecondLife & { readonly rig: Rig } => {
+  const rig = createRig({ cache, hasSyncedWrites }).open()
   const report = rig.report()
   // A group that a damaged log does not know is quarantined at the next start, whatever it was told: it says nothing about this one.
   const mayAppend = speaks && report !== undefined && report.damagedNode === undefined
@@ -95,7 +96,7 @@ const behaviour = (rig: Rig, trouble: Trouble, hit: DiskCall): string | undefine
   rig.clock.advance(REST_MS)
   if (rig.failure() !== undefined) return `${trouble} at ${hit.operation} throws: ${String(rig.failure())}`
   const failures = rig.notices.filter(({ type }) => type === 'wal.failed').length
-  const mayHalt = trouble === 'EIO' || (trouble === 'ENOSPC' && hit.operation !== 'writev')
+  const mayHalt = trouble === 'EIO' || (trouble === 'ENOSPC' && hit.operation !== 'writev' && hit.operation !== 'writeSynced')
   if (rig.wal.state() === 'halted') return mayHalt ? haltProblem(rig, failures) : `${trouble} at ${hit.operation} halts the log`
   if (trouble === 'EIO') return `EIO at ${hit.operation} is passed over: the log is ${rig.wal.state()}`
   if (failures > 0) return `${trouble} at ${hit.operation} is called a failure`

@@ -8,5 +8,6 @@ import { snapshotScenarios } from './snapshotScenarios.ts'
 import type { Scenario } from '../scenario.ts'
 
 export const scenarios: readonly Scenario[] = [
-  ...logStories.map(logScenario), ...snapshotScenarios, ...replacementScenarios, genesisScenario,
+  ...[false, true].flatMap((hasSyncedWrites) => logStories.map((story) => logScenario(story, hasSyncedWrites))),
+  ...snapshotScenarios, ...replacementScenarios, genesisScenario,
 ]

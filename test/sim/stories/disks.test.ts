@@ -5,12 +5,13 @@
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
+import { calmDisk } from '../../../sim/options.ts'
 import { putBackOldCopy, tellStory } from '../story.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 
 const one = { nodes: 1, replicationFactor: 1 }
 /** A sync takes longer than a round trip: what is answered too early is lost with the power. */
-const slow = { disk: { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER } }
+const slow = { disk: { ...calmDisk, syncMsMean: 20 } }
 const smallSegments = { segmentBytes: 12 * 1_024, snapshotLogBytes: 1_024 * 1_024 }
 
 const isQuarantined = (machine: Machine): boolean =>
@@ -100,7 +101,9 @@ test('a minority with damaged logs costs nothing but the damaged member', () => 
 
 /** docs/TESTING.md T7: a torn tail is no damage. NATS issue 7549. */
 test('torn pages of what was never synced are cut off, and nobody is quarantined for them', () => {
-  const story = tellStory(507, { disk: { syncMsMean: 10, keep: 0.2, capacityBytes: Number.MAX_SAFE_INTEGER } })
+  const story = tellStory(507, { disk: { ...calmDisk, syncMsMean: 10, torn: 1 } })
+  const tornBytes = (): number => story.simulation.trace.lines()
+    .reduce((sum, line) => sum + Number(/log recovered .*tornBytes=(\d+)/.exec(line)?.[1] ?? 0), 0)
   for (let i = 0; i < 8; i += 1) {
     story.insist('incr', 'n', '1', { 'Kv-Request-Id': `add${i}` })
     for (let j = 0; j < 10; j += 1) story.send('put', `junk${j}`, 'x'.repeat(3_000))
@@ -109,6 +112,7 @@ test('torn pages of what was never synced are cut off, and nobody is quarantined
     story.start(...story.nodes)
   }
   expect(story.get('n')).toBe('8')
+  expect(tornBytes()).toBeGreaterThan(0)
   expect(story.nodes.filter((machine) => isQuarantined(machine))).toEqual([])
   story.end()
 })
@@ -205,6 +209,22 @@ test('a failed sync ends the process: it is never tried again, and the others ha
   victim.disk.failNextSync()
   story.put('k', 'after')
   story.until('it has ended and lives again', () => victim.lives === lives + 1 && victim.node?.state() === 'serving')
+  expect(story.get('k')).toBe('after')
+  story.end()
+})
+
+/** docs/TESTING.md T17, where one call writes and syncs. The cache of the process still has what the disk has not. */
+test('a failed write that syncs ends the process, and what it had not acknowledged by then is no loss when all lose power', () => {
+  const story = tellStory(519, { disk: { ...calmDisk, syncMsMean: 5, hasSyncedWrites: true } })
+  story.put('k', 'before')
+  const victim = must(story.followers()[0], 'there is a follower')
+  const { lives } = victim
+  victim.mayExit = 'syncError'
+  victim.disk.failNextSync()
+  story.put('k', 'after')
+  story.until('it has ended and lives again', () => victim.lives === lives + 1 && victim.node?.state() === 'serving')
+  story.losePower(...story.nodes)
+  story.start(...story.nodes)
   expect(story.get('k')).toBe('after')
   story.end()
 })

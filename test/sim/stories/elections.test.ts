@@ -5,6 +5,7 @@
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
+import { calmDisk } from '../../../sim/options.ts'
 import { tellStory } from '../story.ts'
 
 const five = { nodes: 5, replicationFactor: 5 }
@@ -206,7 +207,7 @@ test.each([
 ])('where answers take almost as long as an election timeout, somebody is elected all the same (%i)', (seed) => {
   const story = tellStory(seed, {
     network: { loss: 0, duplication: 0, delayMsMean: 150, reorderMsMax: 0 },
-    disk: { syncMsMean: 100, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    disk: { ...calmDisk, syncMsMean: 100 },
     raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10 },
   })
   story.until('somebody serves', () => story.nodes.some(({ node }) => node?.report().replicas[0]?.state === 'leading.serving'), 40_000)
@@ -218,7 +219,7 @@ test.each([
 test.each([1, 2, 3, 4, 5, 6])('members that were all cut off elect within a second and a half of their return (%i)', (seed) => {
   const story = tellStory(seed, {
     network: { loss: 0, duplication: 0, delayMsMean: 30, reorderMsMax: 0 },
-    disk: { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+    disk: { ...calmDisk, syncMsMean: 20 },
     raftTiming: { heartbeatTicks: 1, electionTicksMin: 5, electionTicksMax: 10 },
   })
   story.leader()

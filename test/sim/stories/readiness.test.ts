@@ -1,6 +1,7 @@
 /** When a node may be called ready: whoever restarts nodes one by one goes by it. topology/readiness.ts. */
 
 import { expect, test } from '@jest/globals'
+import { calmDisk } from '../../../sim/options.ts'
 import { tellStory } from '../story.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 
@@ -9,7 +10,7 @@ const waitsFor = ({ node }: Machine): string => node?.readiness().waitingFor.joi
 
 /** One entry of a kilobyte at a time, and slowly. */
 const slowCopies = {
-  disk: { syncMsMean: 5, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER },
+  disk: { ...calmDisk, syncMsMean: 5 },
   network: { loss: 0, duplication: 0, delayMsMean: 10, reorderMsMax: 0 },
   raftLimits: { appendBytesMax: 1_100, appendsInFlightMax: 1 },
   segmentBytes: 1_048_576, snapshotLogBytes: 64 * 1_048_576,

@@ -4,6 +4,7 @@
  */
 
 import { expect, test } from '@jest/globals'
+import { calmDisk } from '../../../sim/options.ts'
 import { tellStory } from '../story.ts'
 
 const patient = { 'Kv-Timeout-Ms': '30000' }
@@ -101,7 +102,7 @@ test('a minority answers no read at all, while the majority answers each', () =>
 
 /** On a slow disk the followers know an entry long before they know that it has committed. */
 test('reads that follow an acknowledged write see it, however slow the disks are', () => {
-  const story = tellStory(307, { disk: { syncMsMean: 20, keep: 0, capacityBytes: Number.MAX_SAFE_INTEGER } })
+  const story = tellStory(307, { disk: { ...calmDisk, syncMsMean: 20 } })
   story.settledLeader()
   for (let i = 0; i < 10; i += 1) {
     const write = story.send('put', 'k', String(i))
