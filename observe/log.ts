@@ -79,7 +79,9 @@ export const openProcessLog = async (options: LogOptions): Promise<ProcessLog> =
       isClosed = true
       clearInterval(timer)
       repeats.settle(true)
-      await Promise.all(streams.map(endStream))
+      // A thread's end stops the loop: the time of the others would run out meanwhile.
+      await Promise.all(streams.filter(({ giveUp }) => giveUp !== undefined).map(endStream))
+      await Promise.all(streams.filter(({ giveUp }) => giveUp === undefined).map(endStream))
       process.off('exit', flush)
     },
     held: repeats.heldInAll,

@@ -43,7 +43,8 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
   let [isFull, isGone] = [false, false]
   let waitingCharacters = 0
   let [lostInAll, lostWhileFull] = [0, 0]
-  thread.on('error', tellOnce(target, tell))
+  const tellFailure = tellOnce(target, tell)
+  thread.on('error', tellFailure)
   thread.once('close', () => { isGone = true })
   thread.on('drain', () => {
     const lost = lostWhileFull
@@ -82,14 +83,19 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
     emit: (event, ...values) => thread.emit(event, ...values),
     flushSync,
     end: (done) => {
+      if (isGone) {
+        done()
+        return
+      }
       thread.once('close', done)
       if (lostWhileFull > 0) tell(`the log target ${target}: the process ends, ${lostWhileFull} lines were lost`)
       try {
         flushSync()
         isGone = true
         thread.end()
-      } catch {
-        // It is given up.
+      } catch (error) {
+        // The thread's own word would come when the process is gone.
+        tellFailure(error as Error)
       }
     },
     lost: () => lostInAll,

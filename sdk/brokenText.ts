@@ -3,6 +3,7 @@
  * replacement character there: another text, and one for many.
  */
 
-const half = /\p{Surrogate}/u
+/** Of ES2024, and in Node since 20. */
+interface WellFormed { readonly isWellFormed: () => boolean }
 
-export const isBroken = (text: string): boolean => half.test(text)
+export const isBroken = (text: string): boolean => !(text as unknown as WellFormed).isWellFormed()

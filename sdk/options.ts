@@ -80,8 +80,7 @@ const unknownName = (name: string, names: readonly string[]): InvalidError => {
 
 export const closeProblem = (options: CloseOptions): InvalidError | null => namesProblem(options, closeNames) ?? optionsProblem(options)
 
-export const entryProblem = (entry: object): InvalidError | null =>
-  (typeof entry === 'object' ? namesProblem(entry, entryNames) : new InvalidError('An entry is { key, value } or [key, value].'))
+export const entryProblem = (entry: object): InvalidError | null => namesProblem(entry, entryNames)
 
 const isWhole = (value: number | undefined, min: number, max: number): boolean =>
   value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max)

@@ -8,7 +8,7 @@
  *    the broker was away, this process stood still, or its own connection is dead, every silence stays as long as it was.
  * 2. Whoever the failure detector takes for alive, with the help of others, is not lost: two nodes may not hear each other.
  * 3. But not for ever: whoever stays silent MUTE_PATIENCE times as long is lost all the same. It is of no use, or its beacons are not
- *    understood: a node without its data path sends none (topology/beaconRadio.ts).
+ *    understood: a node without its data path says only that it is mute (topology/beacon.ts).
  *
  * "There" is who is heard, or taken for alive. Not all members: where five of nine have burned down the four that are left hear no
  * majority any more, and may have that of the meta group and of most shards.

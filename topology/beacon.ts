@@ -150,7 +150,8 @@ const isYounger = (self: Pick<BeaconSelf, 'boot' | 'startedAtMs'>, other: Beacon
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
   // A node from before there were maps to learn says no epoch, and one from before there was repair nothing of damage.
-  const { boot, startedAtMs, state, epoch = 0, levels, addresses, leads, damaged = [], mute } = value as Record<string, unknown>
+  const { boot, startedAtMs, state, epoch = 0, levels, addresses, leads: said, damaged = [], mute } = value as Record<string, unknown>
+  const leads = mute === true && said === null ? [] : said
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null

@@ -1,8 +1,8 @@
 /**
  * Sends this node's beacon and hears the others' over the control connection (topology/beacon.ts says what they mean).
  *
- * A node whose data path is down keeps silent: it leads nothing, copies nothing and acknowledges nothing, and who is silent is handed no
- * leadership and is replaced in the end (topology/absences.ts).
+ * A node whose data path is down says that it is mute, which counts as silence but for its name: it leads nothing, copies nothing and
+ * acknowledges nothing, and who is silent is handed no leadership and is replaced in the end (topology/absences.ts).
  *
  * What a node says of itself counts when the own map names it. Which map it has is of interest whoever it is: it may be one of those that
  * joined while this node was away (topology/mapSync.ts).
@@ -73,7 +73,8 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
       hasChanged = false
       wasMute = isMute
       sentAt = now
-      bus.publish(subject, encodeControl(isMute ? { ...options.message(), leads: [], mute: true } : options.message()))
+      // No list of leads: a build that does not know the field refuses the beacon, and hears the silence that a mute node is to it.
+      bus.publish(subject, encodeControl(isMute ? { ...options.message(), leads: null, mute: true } : options.message()))
     },
     changed: () => {
       hasChanged = true

@@ -64,7 +64,7 @@ const storageFamilies: readonly Family[] = [
   },
   {
     name: 'shardkv_wal_sync_duration_seconds', type: 'histogram', bounds: secondsOfMicros,
-    help: 'The fdatasync of one group of the log; on Linux with its write, since both are one call there.',
+    help: 'The fdatasync of one group of the log; on Linux with its write.',
     read: ({ records }) => [{ labels: {}, of: records.syncMicros }],
   },
   {

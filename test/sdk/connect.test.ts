@@ -10,6 +10,10 @@ import type { NatsServer } from '../../chaos/ground/natsServer.ts'
 
 const map = { cluster: '00000000c0ffee00', epoch: 3, shardCount: 2, nodes: [], leaders: [null, null], replicas: [[], []] }
 
+/** Of the whole process, which has run other suites before. */
+const activeHandles = (): readonly { readonly remotePort?: number }[] =>
+  (process as unknown as { readonly _getActiveHandles: () => readonly { readonly remotePort?: number }[] })._getActiveHandles()
+
 describe('connect', () => {
   let server: NatsServer
   let cluster: Bus
@@ -106,7 +110,8 @@ describe('connect', () => {
   })
 
   test('leaves no connection behind when its signal throws', async () => {
-    const sockets = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
+    const port = Number(new URL(server.url).port)
+    const sockets = (): number => activeHandles().filter(({ remotePort }) => remotePort === port).length
     // Only the cluster's, when those of other tests are gone.
     const isQuiet = (): boolean => sockets() === 1
     await until(isQuiet, 'the connections of other tests are closed', 3_000)

@@ -85,7 +85,7 @@ describe('an option', () => {
       }
       expect(await world.settled(kv.mget([key], options))).toMatchObject([{ ok: false, error: invalid(/^Options are an object/) }])
       const entries = [given] as unknown as PutEntry<string>[]
-      expect(await world.settled(kv.mput(entries))).toMatchObject([{ ok: false, error: invalid(/^An entry is/) }])
+      expect(await world.settled(kv.mput(entries))).toMatchObject([{ ok: false, error: invalid(/^An entry of mput is/) }])
     }
     expect(world.asked).toEqual([])
     expect(await world.settled(kv.get(key, null as unknown as undefined))).toBeNull()

@@ -99,6 +99,9 @@ describe('the beacon', () => {
     expect(beaconOf({ ...message({ leads: [[3, 4]] }) })).toEqual(message({ leads: [[3, 4]] }))
     expect(beaconOf({ ...message({ mute: true }) })).toEqual(message({ mute: true }))
     expect(beaconOf({ ...message(), mute: false })).toBeNull()
+    // What a mute node says, and what a build makes of it that does not know what mute is: nothing.
+    expect(beaconOf({ ...message(), leads: null, mute: true })).toEqual(message({ mute: true }))
+    expect(beaconOf({ ...message(), leads: null })).toBeNull()
     expect(beaconOf({ ...message({ levels: { min: 1, max: 3 } }) })).toEqual(message({ levels: { min: 1, max: 3 } }))
   })
 })

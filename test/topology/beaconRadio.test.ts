@@ -56,7 +56,7 @@ describe('the beacon radio', () => {
     setDataPath(true)
     for (const now of [1_200, 1_300]) radio.onTick(now)
     pass(1)
-    const mute = { ...said, leads: [], mute: true }
+    const mute = { ...said, leads: null, mute: true }
     expect(heard).toEqual([said, mute, mute, said])
   })
 
