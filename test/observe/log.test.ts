@@ -221,6 +221,23 @@ describe('targets', () => {
     expect(loaded).toEqual([])
   })
 
+  test('that are files are written out before a thread is waited for, which stops everything else', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'shardkv-log-'))
+    let written = ''
+    const stdout = {
+      write: () => {},
+      end: (done: () => void) => {
+        written = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')).join('')
+        done()
+      },
+    }
+    const { log, close } = await open({ targets: ['stdout', `roll:${folder}/n1.log`], stdout })
+    for (let i = 0; i < 200; i += 1) log.error({ actor: 'node', i }, 'a line')
+    await close()
+    rmSync(folder, { recursive: true })
+    expect(written.split('\n').filter(Boolean)).toHaveLength(200)
+  })
+
   test('that roll begin another file at their size, and nothing is lost between two', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'shardkv-log-'))
     const { log, close } = await open({ targets: [`roll:${folder}/n1.log?size=1k`, 'stdout'] })
