@@ -35,10 +35,11 @@ export const writeThenSync = (
   })
 }
 
-const outOfSpace: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT']
+/** There may be room later: what was not written can be written again. */
+export const isOutOfSpace = ({ code }: FileError): boolean => code === 'ENOSPC' || code === 'EDQUOT'
 
 /** Of a call that writes and syncs: nobody can tell which half failed, unless there was no room (storage/syncedWriter.ts). */
-export const failureOfSyncedWrite = (error: FileError): WriteFailure => ({ isSync: !outOfSpace.includes(error.code), error })
+export const failureOfSyncedWrite = (error: FileError): WriteFailure => ({ isSync: !isOutOfSpace(error), error })
 
 /** What is left of the buffers when the first `count` bytes are written. */
 export const without = (buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] => {

@@ -11,6 +11,7 @@ import type { Recorder } from '../kernel/recorder.ts'
 import { createShell } from '../kernel/shell.ts'
 import { crc32 } from '../../storage/crc.ts'
 import type { FileError, FileSystem, WriteFailure } from '../../storage/fileSystem.ts'
+import { isOutOfSpace } from '../../storage/fileWriter.ts'
 import { GROUP_HEADER_BYTES } from '../../storage/group.ts'
 import { createLogFiles } from '../../storage/logFiles.ts'
 import type { LogFiles } from '../../storage/logFiles.ts'
@@ -164,7 +165,7 @@ const perform = (effect: WalEffect, ports: Ports): void => {
 const openLog = (ports: Ports, isFirstTime = true): void => {
   const { files, clock, log, report, spaceRetryMs, isEnding } = ports
   files.open(() => report({ type: 'wal.scanned' }), (error, recovery) => {
-    if (error !== null && isDiskFull(error)) {
+    if (error !== null && isOutOfSpace(error)) {
       if (isFirstTime) log.warn({ err: error }, 'the disk is full: the log is opened when it has room')
       files.close(() => clock.after(spaceRetryMs, () => (isEnding() ? report(failed('recovery', error)) : openLog(ports, false))))
     } else if (error !== null || recovery === undefined) report(failed('recovery', error))
@@ -178,7 +179,7 @@ const prepareSegment = ({ files, report }: Ports, wanted: { readonly segment: nu
   const { segment, sizeBytes } = wanted
   files.prepare(segment, sizeBytes, (error) => {
     if (error === null) report({ type: 'wal.segmentPrepared', segment, sizeBytes })
-    else if (isDiskFull(error)) report({ type: 'wal.prepareStarved' })
+    else if (isOutOfSpace(error)) report({ type: 'wal.prepareStarved' })
     else report(failed('prepare', error))
   })
 }
@@ -204,11 +205,9 @@ const writeGroup = (
 
 const written = (failure: WriteFailure | undefined): WalInput => {
   if (failure === undefined) return { type: 'wal.written' }
-  if (!failure.isSync && isDiskFull(failure.error)) return { type: 'wal.writeStarved' }
+  if (!failure.isSync && isOutOfSpace(failure.error)) return { type: 'wal.writeStarved' }
   return failed(failure.isSync ? 'write or fsync' : 'write', failure.error)
 }
-
-const isDiskFull = (error: FileError): boolean => error.code === 'ENOSPC' || error.code === 'EDQUOT'
 
 const failed = (what: string, error: FileError | null): WalInput => ({
   type: 'wal.diskFailed',
