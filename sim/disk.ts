@@ -193,6 +193,7 @@ const MADE_SUFFIX = '.new'
 const isLog = (path: string, { seen }: MemoryNames): boolean =>
   seen.has(path.endsWith(MADE_SUFFIX) ? path.slice(0, -MADE_SUFFIX.length) : path)
   && path.slice(path.indexOf('.')).startsWith(LOG_SUFFIX)
+
 const UNPROVEN_BYTES = 8_192
 
 interface Place {

@@ -115,8 +115,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
     const hashes = new Set<string>()
     for (const machine of keep) {
       const { id, node } = machine
-      if (!hosts.has(id)) continue
-      if (machine.isLost) continue
+      if (!hosts.has(id) || machine.isLost) continue
       // A node that still opens its log has no replicas yet: it is to have them.
       const replica = node?.parts()?.host.of(shardId(ledger.shard))
       if (replica !== undefined && isHarmed(machine, replica.id)) continue

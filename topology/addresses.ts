@@ -14,7 +14,7 @@ export interface NodeAddresses {
 }
 
 const HOST_CHARACTERS_MAX = 255
-const HOST = /^[A-Za-z0-9._-]{1,255}$/
+const HOST = /^[A-Za-z0-9._-]+$/
 /** No login and no path: it can be given to `--admin` as it is. */
 const URL_BASE = /^https?:\/\/[A-Za-z0-9.:_~[\]%-]{1,300}$/
 
@@ -24,7 +24,7 @@ export const isHttpAddress = (text: string): boolean => URL_BASE.test(text)
 export const addressesIn = (value: unknown): NodeAddresses | undefined => {
   if (typeof value !== 'object' || value === null) return undefined
   const { host, http, hasAdmin } = value as Readonly<Record<string, unknown>>
-  if (typeof host !== 'string' || !HOST.test(host)) return undefined
+  if (typeof host !== 'string' || host.length > HOST_CHARACTERS_MAX || !HOST.test(host)) return undefined
   if (typeof http !== 'string' || !isHttpAddress(http) || typeof hasAdmin !== 'boolean') return undefined
   return { host, http, hasAdmin }
 }
