@@ -107,7 +107,7 @@ export const randomConfig = (random: Random): Partial<WalConfig> => ({
 /** What a restart got wrong; undefined when nothing. The models go on from what was recovered. */
 const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | undefined => {
   const report = rig.report()
-  if (rig.failure() !== undefined || rig.wal.state() !== 'idle') return `is ${rig.wal.state()}: ${String(rig.failure())}`
+  if (rig.failure() !== undefined || rig.wal.state() !== 'open') return `is ${rig.wal.state()}: ${String(rig.failure())}`
   if (report?.damagedNode !== undefined) return `reports damage: ${report.damagedNode}`
   for (const [group, model] of models) {
     const { hardState, mark, entries } = emptyState

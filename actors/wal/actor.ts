@@ -22,6 +22,7 @@ import type { WalConfig } from './config.ts'
 import { createWalCore, logBytes } from './core.ts'
 import type { WalEffect, WalInput } from './core.ts'
 import { walMachine } from './machine.ts'
+import { isWriting } from './plan.ts'
 import type { RecoveryReport, WalEvent, WalNotice } from './protocol.ts'
 
 export interface WalOptions {
@@ -50,6 +51,8 @@ export interface Wal {
   /** What was submitted this turn begins its way to the disk, unless a group is on it already. */
   readonly flush: () => void
   readonly state: () => string
+  /** A group is on its way to the disk. */
+  readonly isWriting: () => boolean
   /** Bytes of all segments, the prepared one included. */
   readonly bytes: () => number
   readonly isFull: () => boolean
@@ -102,6 +105,7 @@ export const createWal = (options: WalOptions): Wal => {
     send: report,
     flush,
     state: shell.state,
+    isWriting: () => isWriting(core),
     bytes: () => logBytes(core),
     isFull: () => core.isFull,
     backlogBytes: () => core.backlogBytes,

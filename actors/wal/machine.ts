@@ -1,16 +1,17 @@
 /**
  * The life of a node's log.
  *
- *   opening ──scanned──▶ replaying ──replayed──▶ idle ◀──written, nothing waits── flushing ◀─┐ written, more waits:
- *                                                 │ ▲                            ▲   │  └────┘ the next group starts
- *                                                 │ └─ sealDue: an empty group ──┘   │ disk full in mid-group
- *                                          close  │                        spaceRetryDue ◀─▶ blocked
+ *   opening ──scanned──▶ replaying ──replayed──▶ open ◀── disk full in mid-group ──▶ blocked
+ *                                                 │        and room for it again
+ *                                          close, │ and nothing is under way
  *                                                 ▼
  *                                              closing ──▶ closed          any failure ──▶ halted (the process ends)
  *
- * One group is under way at most; what arrives meanwhile collects in the core. A failed sync is never retried: Linux marks the pages clean
- * after a failed write-back, so a second sync would succeed and lie. Lack of space is no such failure, whichever half of a write that syncs
- * met it: the group is written again, which makes its pages dirty again.
+ * Whether a group is under way is data of the core (`inFlight`), not a state: it begins and ends with every group, some hundred times a
+ * second, and a change of state costs more than the group's own bookkeeping (actors/kernel/hotPath.ts). One group is under way at most;
+ * what arrives meanwhile collects in the core. A failed sync is never retried: Linux marks the pages clean after a failed write-back, so
+ * a second sync would succeed and lie. Lack of space is no such failure, whichever half of a write that syncs met it: the group is
+ * written again, which makes its pages dirty again.
  */
 
 import { setup } from 'xstate'
@@ -20,7 +21,7 @@ import {
 import type { WalCore, WalInput } from './core.ts'
 import {
   abandonWrite, becomeClosing, canClose, handleFlushWithoutRoom, handlePrepareStarved, handleReplayed, handleSegmentPrepared,
-  handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, mustFlushToClose, mustSealToClose, rearmSeal,
+  handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, isWriting, mustFlushToClose, mustSealToClose, rearmSeal,
   retryWrite, startFlush, startSeal,
 } from './plan.ts'
 import { copyForward, handleDamageReplaced } from './reclaim.ts'
@@ -59,6 +60,7 @@ const background = {
 export const walMachine = setup({
   types: { context: {} as WalContext, input: {} as WalCore, events: {} as WalInput },
   guards: {
+    isWriting: ({ context }) => isWriting(context.core),
     canFlush: ({ context }) => canFlush(context.core),
     isSealDue: ({ context }) => isSealDue(context.core),
     mustFlushToClose: ({ context }) => mustFlushToClose(context.core),
@@ -109,31 +111,23 @@ export const walMachine = setup({
       on: { 'wal.open': { actions: 'scan' }, 'wal.scanned': 'replaying', 'wal.close': { actions: 'becomeClosing' } },
     },
     replaying: {
-      on: { 'wal.replayed': { target: 'idle', actions: 'replayed' }, 'wal.close': { actions: 'becomeClosing' } },
+      on: { 'wal.replayed': { target: 'open', actions: 'replayed' }, 'wal.close': { actions: 'becomeClosing' } },
     },
-    idle: {
+    open: {
       always: [
-        { guard: 'mustFlushToClose', target: 'flushing', actions: 'startFlush' },
-        { guard: 'mustSealToClose', target: 'flushing', actions: 'startSeal' },
+        { guard: 'mustFlushToClose', actions: 'startFlush' },
+        { guard: 'mustSealToClose', actions: 'startSeal' },
         { guard: 'canClose', target: 'closing' },
       ],
       on: {
         ...submissions,
         ...background,
-        'wal.flush': [{ guard: 'canFlush', target: 'flushing', actions: 'startFlush' }, { actions: 'flushWithoutRoom' }],
-        'wal.sealDue': [{ guard: 'isSealDue', target: 'flushing', actions: 'startSeal' }, { actions: 'rearmSeal' }],
-        'wal.spaceRetryDue': { actions: 'spaceRetry' },
-        'wal.close': { actions: 'becomeClosing' },
-      },
-    },
-    flushing: {
-      on: {
-        ...submissions,
-        ...background,
-        'wal.flush': { actions: 'flushLater' },
-        'wal.written': [{ guard: 'canFlush', actions: 'writtenThenFlush' }, { target: 'idle', actions: 'written' }],
+        'wal.flush': [
+          { guard: 'isWriting', actions: 'flushLater' }, { guard: 'canFlush', actions: 'startFlush' }, { actions: 'flushWithoutRoom' },
+        ],
+        'wal.written': [{ guard: 'canFlush', actions: 'writtenThenFlush' }, { actions: 'written' }],
         'wal.writeStarved': { target: 'blocked', actions: 'writeStarved' },
-        'wal.sealDue': { actions: 'rearmSeal' },
+        'wal.sealDue': [{ guard: 'isSealDue', actions: 'startSeal' }, { actions: 'rearmSeal' }],
         'wal.spaceRetryDue': { actions: 'spaceRetry' },
         'wal.close': { actions: 'becomeClosing' },
       },
@@ -144,8 +138,8 @@ export const walMachine = setup({
         ...background,
         'wal.flush': { actions: 'flushLater' },
         'wal.sealDue': { actions: 'rearmSeal' },
-        'wal.spaceRetryDue': { target: 'flushing', actions: 'retryWrite' },
-        'wal.close': { target: 'idle', actions: ['becomeClosing', 'abandonWrite'] },
+        'wal.spaceRetryDue': { target: 'open', actions: 'retryWrite' },
+        'wal.close': { target: 'open', actions: ['becomeClosing', 'abandonWrite'] },
       },
     },
     closing: {

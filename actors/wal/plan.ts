@@ -193,11 +193,14 @@ export const becomeClosing = (core: WalCore): void => {
   core.isClosing = true
 }
 
+/** A group is under way. */
+export const isWriting = (core: WalCore): boolean => core.inFlight !== undefined
+
 /** Work under way that uses the files. */
 const isBusy = (core: WalCore): boolean =>
-  core.preparing !== undefined || core.isReadingCopies || core.removing.length > 0
+  isWriting(core) || core.preparing !== undefined || core.isReadingCopies || core.removing.length > 0
 
-export const mustFlushToClose = (core: WalCore): boolean => core.isClosing && canFlush(core)
+export const mustFlushToClose = (core: WalCore): boolean => core.isClosing && !isWriting(core) && canFlush(core)
 
 export const mustSealToClose = (core: WalCore): boolean => core.isClosing && !isBusy(core) && needsSeal(core)
 
@@ -313,7 +316,7 @@ const armSeal = (core: WalCore): void => {
 }
 
 /** Idle since the timer was armed, and not sealed yet. */
-export const isSealDue = (core: WalCore): boolean => needsSeal(core) && core.flushes === core.flushesAtSealTimer
+export const isSealDue = (core: WalCore): boolean => !isWriting(core) && needsSeal(core) && core.flushes === core.flushesAtSealTimer
 
 export const rearmSeal = (core: WalCore): void => {
   core.isSealTimerArmed = false

@@ -2,9 +2,9 @@
 
 import type { ActorRecord } from '../recorder/record.ts'
 
-/** What a picture is made of. The log and connections change their states with the traffic. */
+/** What a picture is made of. Connections change their states with the traffic. */
 export const isStory = ({ kind, actor }: ActorRecord): boolean =>
-  kind === 'note' || (kind === 'state' && actor !== 'wal' && !actor.startsWith('connection/'))
+  kind === 'note' || (kind === 'state' && !actor.startsWith('connection/'))
 
 /** Nothing typed: the story. Something: whatever it fits, traffic too. */
 export const filterOf = (typed: string): ((record: ActorRecord) => boolean) => {

@@ -91,7 +91,7 @@ const applyState = ({ actors }: World, { at, node, actor, event, because = '', t
     node, actor, state: event, since: at, because: typeof reason === 'string' && reason !== '' ? reason : because,
     term: term ?? before?.term ?? 0,
   })
-  return actor !== 'wal'
+  return true
 }
 
 /** A recording may begin after an election: who proposes leads, and who is followed leads. What a leader says itself counts for more. */

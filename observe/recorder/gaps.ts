@@ -14,7 +14,7 @@ const ACTOR = 'recorder'
 const SILENT = 'stopped answering: what it recorded from here on is missing'
 const OVERWRITTEN = 'overwritten before it was read'
 
-/** The rings of a recorder (recorder.ts), and what they hold, but for the states of the log and of connections, which are traffic. */
+/** The rings of a recorder (recorder.ts), and what they hold, but for the states of connections, which are traffic. */
 const contents = { story: 'states and notes', traffic: 'batches, messages and phases' } as const
 type RingName = keyof typeof contents
 export const ringNames = Object.keys(contents) as readonly RingName[]

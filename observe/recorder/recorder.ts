@@ -4,8 +4,8 @@
  *   story     states and notes                      a quarter: they are few, and reach back for hours or days
  *   traffic   batches, messages, phases             the rest: seconds to minutes of a busy node
  *
- * In one ring, a second of heavy traffic would push out the election that explains it. The log's states change with each of its groups, so
- * they count as traffic.
+ * In one ring, a second of heavy traffic would push out the election that explains it. Connections change their states with
+ * the traffic, so those count as traffic.
  *
  * It also remembers the state that each living actor is in, since every change passes through here.
  */
@@ -104,9 +104,9 @@ export const createNodeRecorder = ({ node, clock, ringBytesMax = RING_BYTES_MAX 
   }
 }
 
-/** The log and connections change their states with the traffic. */
+/** Connections change their states with the traffic. */
 const isStory = ({ kind, actor }: Happening): boolean =>
-  kind === 'note' || (kind === 'state' && actor !== 'wal' && !actor.startsWith('connection/'))
+  kind === 'note' || (kind === 'state' && !actor.startsWith('connection/'))
 
 const lastOverwritten = (ring: Ring): Overwritten['story'] => {
   const entry = ring.newestDropped()

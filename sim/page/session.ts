@@ -120,7 +120,7 @@ export const createSession = ({ run, onProgress = () => {} }: SessionOptions): S
   }
 }
 
-const isNews = ({ kind, actor }: ActorRecord): boolean => kind === 'note' || (kind === 'state' && actor !== 'wal')
+const isNews = ({ kind }: ActorRecord): boolean => kind === 'note' || kind === 'state'
 
 const optionsOf = (run: SimulatedRun): SimOptions => (run.faults === 'byHand' ? optionsByHand(run) : drawnOptions(run))
 

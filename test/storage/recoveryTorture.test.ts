@@ -263,7 +263,7 @@ describe('behind a damaged log', () => {
       const ticket = second.adopt(BEGUN, 41)
       second.append(BEGUN, { hardState: { term: 2, vote: vote('a') }, entries: entriesOf(1, 2) })
       second.clock.advance(300)
-      expect([second.isAcknowledged(ticket), second.wal.state()]).toEqual([true, 'idle'])
+      expect([second.isAcknowledged(ticket), second.wal.state()]).toEqual([true, 'open'])
       const found = createRig({ image: second.disk.crash({ random: createRandom(1), keep: 0 }) }).open().report()
       expect(found?.groups.get(BEGUN)).toMatchObject({ replica: { generation: 41 }, hardState: { term: 2 } })
       expect(found?.groups.get(BEGUN)?.quarantined).toBeUndefined()

@@ -67,7 +67,7 @@ export const secondLog = (cache: MemoryNames, speaks: boolean, hasSyncedWrites =
 const restartProblem = (models: ReadonlyMap<number, GroupModel>, image: DiskImage): string | undefined => {
   const rig = createRig({ image }).open()
   const report = rig.report()
-  if (rig.failure() !== undefined || rig.wal.state() !== 'idle') return `the restart is ${rig.wal.state()}: ${String(rig.failure())}`
+  if (rig.failure() !== undefined || rig.wal.state() !== 'open') return `the restart is ${rig.wal.state()}: ${String(rig.failure())}`
   if (report?.damagedNode !== undefined) return `the restart reports damage: ${report.damagedNode}`
   for (const [group, model] of models) {
     const { hardState, mark, entries } = emptyState

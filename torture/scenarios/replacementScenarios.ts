@@ -182,7 +182,7 @@ const judge = ({ damage, rig: { models } }: Life, image: DiskImage): string | un
   if (unseen !== undefined) return `the damage of group ${unseen} is not seen`
   const again = begin({ damage, image, number: 1 })
   const groups = again.rig.report()?.groups
-  if (groups === undefined || again.rig.wal.state() !== 'idle') return `the restart is ${again.rig.wal.state()}`
+  if (groups === undefined || again.rig.wal.state() !== 'open') return `the restart is ${again.rig.wal.state()}`
   for (const [group, model] of models) {
     const { hardState, mark, entries } = emptyState
     const recovered = groups.get(group) ?? { group, hardState, snapshot: mark, entries }

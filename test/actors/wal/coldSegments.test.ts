@@ -104,7 +104,7 @@ describe('a segment that is to be freed', () => {
     const second = restart(rig)
     expect(second.report()?.groups.get(COLD)?.quarantined).toMatch(/entry 2 is damaged/)
     wear(second)
-    expect([second.wal.state(), isThere(second)]).toEqual(['idle', false])
+    expect([second.wal.state(), isThere(second)]).toEqual(['open', false])
     const found = restart(second).report()?.groups.get(COLD)
     expect([found?.quarantined, found?.hardState.term]).toEqual([expect.stringMatching(/entry 2 is damaged/), 3])
   })
@@ -140,7 +140,7 @@ describe('a segment that is read to be copied', () => {
     rig.clock.advance(2)
     expect([rig.wal.backlogBytes(), isThere(rig)]).toEqual([0, true])
     rig.clock.advance(20)
-    expect([rig.wal.state(), isThere(rig), reads]).toEqual(['idle', false, 1])
+    expect([rig.wal.state(), isThere(rig), reads]).toEqual(['open', false, 1])
   })
 })
 

@@ -73,7 +73,7 @@ describe('a new replica', () => {
     hangs = true
     const ticket = rig.adopt(1, 2)
     rig.clock.advance(1_000)
-    expect([rig.isAcknowledged(ticket), rig.wal.state()]).toEqual([false, 'flushing'])
+    expect([rig.isAcknowledged(ticket), rig.wal.isWriting()]).toEqual([false, true])
     hangs = false
     const again = found(restart(rig), 1)
     expect([again?.hardState.term, again?.entries.length, again?.replica]).toEqual([4, 4, undefined])

@@ -64,7 +64,7 @@ describe('group commit', () => {
     const { rig, syncs } = counted()
     rig.append(1, { entries: entriesOf(1, 1) })
     rig.clock.advance(0.1)
-    expect(rig.wal.state()).toBe('flushing')
+    expect(rig.wal.isWriting()).toBe(true)
     for (let index = 2; index <= 50; index += 1) rig.append(1, { entries: [entryOf(index)] })
     rig.clock.advance(0.5)
     expect(syncs()).toBeLessThanOrEqual(2)
@@ -89,7 +89,7 @@ describe('group commit', () => {
     hangs = true
     const ticket = rig.append(1, { entries: entriesOf(1, 1) })
     rig.clock.advance(10_000)
-    expect([rig.isAcknowledged(ticket), rig.wal.state()]).toEqual([false, 'flushing'])
+    expect([rig.isAcknowledged(ticket), rig.wal.isWriting()]).toEqual([false, true])
   })
 
   test('the backlog is counted in bytes, and the log says when it is overloaded', () => {
@@ -287,7 +287,7 @@ describe('a full disk', () => {
     expect([again.wal.state(), again.notices]).toEqual(['replaying', []])
     isFull = false
     again.clock.advance(300)
-    expect([again.wal.state(), again.report()?.groups.get(1)?.entries.length]).toEqual(['idle', 3])
+    expect([again.wal.state(), again.report()?.groups.get(1)?.entries.length]).toEqual(['open', 3])
   })
 
   test.each([

@@ -42,9 +42,9 @@ describe('a recorder', () => {
     expect(recorder.figures().dropped).toBe(1_001 - all().length)
   })
 
-  test('counts the states of the log, which change with each group, as traffic', () => {
+  test('counts the states of connections, which change with the traffic, as traffic', () => {
     const { recorder, all } = open(20_000)
-    for (let i = 0; i < 1_000; i += 1) recorder.record(state('wal', i % 2 === 0 ? 'flushing' : 'idle'))
+    for (let i = 0; i < 1_000; i += 1) recorder.record(state('connection/c1', i % 2 === 0 ? 'serving' : 'paused'))
     recorder.record(state('raft/7', 'candidate'))
     expect(all().at(-1)).toMatchObject({ event: 'candidate' })
     expect(all().length).toBeGreaterThan(50)
