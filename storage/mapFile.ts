@@ -2,8 +2,8 @@
  * The newest cluster map this node has learned, as it stood when the node last acted on it: `map.bin`, a CRC (u32) and the bytes of the
  * state (actors/topology/codec.ts). It is durable before it is acted on, so that a node that starts alone knows what it hosts.
  *
- * Losing it loses nothing: the node starts from the genesis, opens only what its log agrees to, and learns the map from its peers. Lost
- * together with a part of the log, nobody here knows which replicas there were: only such as are ordered from then on begin
+ * Losing it loses nothing: the node starts from the genesis, opens only what its log agrees to, learns maps from its own log and from
+ * its peers, old ones among them, and ends nothing that is newer than the map it has. Lost together with a part of the log, nobody here knows which replicas there were: only such as are ordered from then on begin
  * (topology/replicaHost.ts).
  */
 

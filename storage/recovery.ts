@@ -87,7 +87,9 @@ export interface Recovery {
   readonly finish: () => LogRecovery
 }
 
-interface Torn { readonly segment: number; readonly dataEnd: number }
+interface Loose { readonly segment: number; readonly reading: SegmentReading }
+
+interface Torn extends Loose { readonly dataEnd: number }
 
 interface State {
   readonly heads: ReadonlyMap<number, SegmentHead>
@@ -113,7 +115,7 @@ interface State {
   /** Segments above `top`: all zeros; without proof that any of it was synced; and without their header, which had been synced. */
   readonly blank: number[]
   readonly torn: Torn[]
-  readonly loose: { readonly segment: number; readonly reading: SegmentReading }[]
+  readonly loose: Loose[]
   /** Segments still to be loaded. */
   headless: number[]
   body: number[] | undefined
@@ -200,9 +202,9 @@ const reportDamage = (state: State, segment: number, what: string): void => {
 
 /** A file above the newest valid header: made ahead, torn while being begun, or begun and damaged since. */
 const loadHeadless = (state: State, segment: number, image: Uint8Array): void => {
+  const reading = readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
   if (provesHeader(segment, image, state.salt)) {
     reportDamage(state, segment, `segment ${segment}: its header had been synced and is damaged`)
-    const reading = readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
     state.loose.push({ segment, reading })
     return
   }
@@ -214,7 +216,7 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
   }
   const dataEnd = endOfData(image, 0)
   if (dataEnd === 0) state.blank.push(segment)
-  else state.torn.push({ segment, dataEnd })
+  else state.torn.push({ segment, dataEnd, reading })
 }
 
 /** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
@@ -301,7 +303,9 @@ const finish = (state: State): LogRecovery => {
     replay(state, state.top, topReading)
     if (topReading.dataEnd > topReading.end.offset) noteTornTail(state, topReading)
   }
-  for (const { segment, reading } of state.loose) replay(state, segment, reading)
+  // What stays is read by the next start as well, which finds the log to go on behind it.
+  const kept = [...state.loose, ...state.torn.filter(({ segment }) => segment <= state.damagedThrough)]
+  for (const { segment, reading } of kept.sort((a, b) => a.segment - b.segment)) replay(state, segment, reading)
   noteTorn(state)
   const isDamaged = state.damagedNode !== undefined
   const groups = recoveredGroups(state)

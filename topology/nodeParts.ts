@@ -150,6 +150,7 @@ const openHost = ({ options, live, turn, budget, journeys, hooks }: HostInput, p
     genesis,
     named: () => namedIn(live.state()),
     nextGeneration: () => (live.isFromFile() ? live.state().nextGeneration : null),
+    unknownFrom: () => live.state().nextGeneration,
     clock,
     random,
     log,

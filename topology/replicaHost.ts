@@ -8,7 +8,8 @@
  * A log is kept by group, not by replica: a replica that comes here after another one of its group begins with a record that voids
  * what the earlier one left, promises included (`wal.adopt`). One that has gone leaves a tombstone (`wal.retire`), so that a map put
  * back from a copy does not bring it to life. Nothing is retired before a map was learned in this life: the file a node starts from
- * may be an old copy, and nothing is deleted because something else is missing. But a quarantined replica is, as soon as a map
+ * may be an old copy, and nothing is deleted because something else is missing. Nor is what the log holds of a replica that is newer than
+ * the map in force: where the file was lost, this node learns old maps first. But a quarantined replica is, as soon as a map
  * names a newer one of its group here: whatever the maps since say, it never votes again, and the newer one waits for its place.
  *
  * A replica is begun only while a move adds it, since whoever has a vote was begun before, and has promised; and a move that promotes it
@@ -88,6 +89,8 @@ export interface ReplicaHostOptions {
    * Of the map that this node had at its last stop: no replica of this generation or a later one was ever here. Null: that map is lost.
    */
   readonly nextGeneration: () => number | null
+  /** Of the map in force: that it does not name a replica of this generation or a later one means nothing, since it is older. */
+  readonly unknownFrom: () => number
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -450,7 +453,7 @@ const endUnnamed = (hosting: Hosting): void => {
   for (const slot of slots.values()) if (slot.state === 'open' && named.get(slot.named.group) !== slot.named.id) retire(hosting, slot)
   // What the log holds of groups that moved away while this node was down.
   for (const [group, { generation, isRemoved }] of known) {
-    if (isRemoved || slots.has(group) || named.has(group)) continue
+    if (isRemoved || slots.has(group) || named.has(group) || generation >= options.unknownFrom()) continue
     const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [] }
     const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
     slots.set(group, slot)

@@ -13,7 +13,10 @@ export interface WalConfig {
   readonly spaceRetryMs: number
   /** While the disk is full, this much of the last segment is kept for votes and no-ops. Default 1 MiB, at most a quarter of a segment. */
   readonly reserveBytes: number
-  /** The oldest segment is freed by copying when at most this much in it is live; above, snapshots are wanted. Default 256 KiB. */
+  /**
+   * The oldest segment is freed by copying when at most this much in it is live. Above, snapshots are wanted first, up to twice
+   * `segmentsWanted`. Default 256 KiB.
+   */
   readonly copyForwardBytesMax: number
   /** Segments the log may hold before it begins to free the oldest. Fewer: less disk, more snapshots. Default 8. */
   readonly segmentsWanted: number

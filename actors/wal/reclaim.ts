@@ -3,7 +3,9 @@
  *
  * One log serves all groups, so one cold group could pin every segment. A segment is pinned by live entries, and by the newest
  * hard state, mark, quarantine or replica record of a group. The latter are rewritten from memory; few live entries are read back and
- * copied forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment.
+ * copied forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment. A group that
+ * is never written again never gets there: its log is kept back to the snapshot before its newest, so that with one snapshot, or none
+ * since those entries, they stay live for good. So beyond twice the segments wanted many are copied, too.
  *
  * How a segment goes: the group that holds the last copy or mark carries the raised `firstSegment` in its header. Only when that
  * group is synced are files removed. Torn, it takes the raise with it; after it, a file that is still there is a left-over.
@@ -17,6 +19,9 @@ import type { GroupId } from '../../topology/ids.ts'
 import type { WalRecord } from '../../storage/record.ts'
 import { notify, submit, termAt } from './core.ts'
 import type { GroupState, WalCore } from './core.ts'
+
+/** How many times `segmentsWanted` a log may hold while it waits for snapshots. */
+const SEGMENTS_OVER_WANTED_MAX = 2
 
 /**
  * The owner says that every replica it is to have began behind all of the damage. What is damaged, or lies before it, is then of replicas
@@ -65,7 +70,7 @@ export const reclaim = (core: WalCore): void => {
   const pins = pinningGroups(core, oldest)
   let bytes = 0
   for (const pin of pins) bytes += pin.bytes
-  if (bytes > core.config.copyForwardBytesMax) {
+  if (bytes > core.config.copyForwardBytesMax && !isMuchToBeCopied(core)) {
     askForSnapshots(core, pins, bytes)
     return
   }
@@ -82,6 +87,20 @@ export const removeFreed = (core: WalCore): void => {
   core.segments = core.segments.filter(({ segment }) => segment >= core.freedBelow)
   core.removing = gone
   core.effects.push({ type: 'wal.removeSegments', segments: gone.map(({ segment }) => segment) })
+}
+
+/**
+ * Two thirds of the log are dead: copies of what lives then free more than they take, and come to an end, though where records are big
+ * half of each segment may stay empty. A full disk has no room for copies.
+ */
+const isMuchToBeCopied = (core: WalCore): boolean => {
+  const { layout, config } = core
+  if (core.isFull || core.segments.length <= SEGMENTS_OVER_WANTED_MAX * config.segmentsWanted) return false
+  let live = 0
+  for (const { rows } of core.groups.values()) for (const { bytes } of rows.values()) live += bytes
+  let whole = 0
+  for (const { sizeBytes } of core.segments) whole += sizeBytes - layout.dataOffset - layout.blockBytes
+  return live * 3 <= whole
 }
 
 interface Pin { readonly group: GroupId; readonly bytes: number }

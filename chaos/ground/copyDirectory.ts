@@ -1,7 +1,7 @@
 /** A copy of a directory that a node writes to, as a backup would take it: files, without the lock's socket. */
 
-import { cpSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync } from 'node:fs'
+import { emptyDirectory } from './emptyDirectory.ts'
 
 /** A node deletes a file now and then; never as many in a row. */
 const TRIES_MAX = 20
@@ -14,7 +14,7 @@ export const copyDirectory = (from: string, to: string, copy: typeof cpSync = cp
       return
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === TRIES_MAX) throw error
-      for (const name of readdirSync(to)) rmSync(join(to, name), { recursive: true, force: true })
+      emptyDirectory(to)
     }
   }
 }

@@ -4,10 +4,10 @@
  * done in the end (chaos/settleMembers.ts).
  */
 
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { chance, pick } from '../../actors/kernel/random.ts'
 import { nodeId } from '../../topology/ids.ts'
+import { emptyDirectory } from '../ground/emptyDirectory.ts'
 import { hold, holdBetween } from './nemesis.ts'
 import type { NodeView } from '../../gateway/admin/views.ts'
 import type { NodeId } from '../../topology/ids.ts'
@@ -52,11 +52,6 @@ export const comeBack = async (arena: Arena, node: NodeId): Promise<void> => {
 const freeName = ({ cluster: { roster } }: Arena): NodeId => {
   const taken = new Set([...roster.members, ...roster.leaving])
   for (let i = 1; ; i += 1) if (!taken.has(nodeId(`n${i}`))) return nodeId(`n${i}`)
-}
-
-/** What is in it: the directory itself may be a mount (chaos/ground/smallDisk.ts). */
-export const emptyDirectory = (directory: string): void => {
-  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
 }
 
 /** There is one member more than at birth, and the map knows all of them: one may go. */

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isServing } from '../ground/cluster.ts'
 import { copyDirectory } from '../ground/copyDirectory.ts'
+import { emptyDirectory } from '../ground/emptyDirectory.ts'
 import { anyNode } from './nemesis.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
@@ -36,7 +37,7 @@ export const oldDirectory: Nemesis = {
       // Not cut short by the end of the storm: a copy that is not old proves nothing.
       await cluster.until('the node has promised more since', (reports) => appliedSince(reports, node, before) >= ENTRIES_SINCE)
       await arena.kill(node)
-      rmSync(cluster.directory(node), { recursive: true })
+      emptyDirectory(cluster.directory(node))
       copyDirectory(copy, cluster.directory(node))
       arena.start(node)
       const reports = await cluster.until('a replica is fenced, or replaced', (found) => found.some((report) =>

@@ -247,6 +247,23 @@ describe('behind a damaged log', () => {
     ])])
   })
 
+  /** Found by the torture: a start read nothing of it, and the one after that, which found the log to go on behind it, all of it. */
+  test('a segment that stays though nothing proves that it was synced is read by every start', () => {
+    const { image, segment } = begun()
+    const path = `wal/${segmentName(segment)}`
+    const astray = Uint8Array.from(image.files.get(path) ?? [])
+    astray.set((image.files.get(`wal/${segmentName(1)}`) ?? new Uint8Array(0)).subarray(0, BLOCK_BYTES))
+    const rig = createRig({ image: { ...image, files: new Map(image.files).set(path, astray) } }).open()
+    const first = rig.report()?.groups
+    expect(rig.report()?.findings).toEqual(expect.arrayContaining([expect.stringMatching(/nothing proves that it was ever synced; it stays/)]))
+    const ticket = rig.append(99, { entries: entriesOf(1, 1) })
+    expect(rig.clock.runUntil(() => rig.isAcknowledged(ticket), 1_000)).toBe(true)
+    const second = new Map(createRig({ image: rig.disk.crash({ random: createRandom(1), keep: 0 }) }).open().report()?.groups)
+    second.delete(99)
+    expect(first?.has(BEGUN)).toBe(true)
+    expect(second).toEqual(first)
+  })
+
   /**
    * Story: 1. The segment with the new replica loses its header, of which nothing is proof, or is cut. 2. The log goes on behind it,
    * where another replica begins. 3. The next segment was compared with the chain value of the one without a header, which is none: the

@@ -68,6 +68,8 @@ interface Stage {
   readonly cleared: (error?: FileError) => void
   /** A newer map names these. */
   readonly learn: (...replicas: readonly NamedReplica[]) => void
+  /** A map of before replicas of this generation. */
+  readonly learnOld: (unknownFrom: number, ...replicas: readonly NamedReplica[]) => void
   readonly ended: ShardId[]
   /** Whether its member says, to the leader that asks it, that its disk stands still. */
   readonly saysStalled: (group: GroupId) => boolean
@@ -87,6 +89,7 @@ const createStage = (given: Given): Stage => {
   const failures: unknown[] = []
   let replaced = 0
   let names = given.named ?? []
+  let unknownFrom = NEXT_GENERATION
   let isOpened = false
   const snapshots = {
     list: (_group: GroupId, done: Parameters<SnapshotStore['list']>[1]) =>
@@ -98,6 +101,7 @@ const createStage = (given: Given): Stage => {
   const host = createReplicaHost({
     node: n1, genesis, named: () => names,
     nextGeneration: () => (given.isMapLost === true ? null : NEXT_GENERATION),
+    unknownFrom: () => unknownFrom,
     clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
     entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => failures.push(error),
     ports: {
@@ -118,6 +122,12 @@ const createStage = (given: Given): Stage => {
   }
   host.open(report, () => { isOpened = true })
   pass(10)
+  const learn = (from: number, replicas: readonly NamedReplica[]): void => {
+    unknownFrom = from
+    names = replicas
+    host.follow()
+    pass(10)
+  }
   return {
     host, ended, failures,
     wal: () => asked.map(({ type, group, generation }) => `${type.slice('wal.'.length)} ${group} ${own(generation)}`),
@@ -131,11 +141,8 @@ const createStage = (given: Given): Stage => {
       must(clears.shift(), 'files were to be removed').done(error ?? null)
       pass(10)
     },
-    learn: (...replicas) => {
-      names = replicas
-      host.follow()
-      pass(10)
-    },
+    learn: (...replicas) => learn(NEXT_GENERATION, replicas),
+    learnOld: (from, ...replicas) => learn(from, replicas),
     saysStalled: (group) => {
       const lastOf = <Type extends RaftMessage['type']>(type: Type) => must(mails.findLast((mail) =>
         mail.group === group && mail.message.type === type), `a ${type}`).message as Extract<RaftMessage, { type: Type }>
@@ -454,6 +461,15 @@ test('what the log holds and the map does not name stays until a map was learned
   stage.written()
   stage.cleared()
   expect([replicasOf(stage), stage.wal().length]).toEqual([[own(1)], 1])
+})
+
+test('what the log holds stays under a map that is older than it, and opens when a newer one names it', () => {
+  const log = [held(0), held(1, { generation: 3, isRemoved: false })]
+  const stage = createStage({ named: [named(0, 1)], log, isMapLost: true })
+  stage.learnOld(3, named(0, 1))
+  expect(stage.wal()).toEqual([])
+  stage.learn(named(0, 1), withVote(1, 3))
+  expect([stage.wal(), replicasOf(stage), logOf(stage, 1)]).toEqual([[], [own(1), own(3)], { term: 4, lastIndex: 2, quarantined: undefined }])
 })
 
 test('an answer of the log to something else, or after the end, changes nothing', () => {

@@ -169,6 +169,36 @@ describe('freeing segments', () => {
     expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(1)
   })
 
+  /** So many entries of a cold group, then traffic of another that is compacted as it goes. */
+  const afterTraffic = (entries: number): Rig => {
+    const rig = createRig({ config: { copyForwardBytesMax: 1_000, segmentsWanted: 2 } }).open()
+    rig.append(9, { entries: Array.from({ length: entries }, (_, i) => entryOf(i + 1, { bytes: 1_500 })) })
+    for (let round = 0; round < 30; round += 1) {
+      fill(rig, 1, { from: round * 8 + 1, to: round * 8 + 8 })
+      rig.compact(1, { index: round * 8 + 7, term: 1 })
+      rig.clock.advance(10)
+    }
+    return rig
+  }
+
+  test('a cold group with much to keep and no snapshot to give pins the log to twice what it should be, and is copied then', () => {
+    const rig = afterTraffic(6)
+    expect(typesOf(rig)).toContain('wal.snapshotWanted')
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(segmentsOn(rig).length).toBeLessThanOrEqual(6)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(6)
+  })
+
+  test('a log of which most lives is copied no further, however far beyond that it is', () => {
+    const rig = afterTraffic(80)
+    expect(segmentsOn(rig).length).toBeGreaterThan(8)
+    rig.clock.advance(1_000)
+    const groups = rig.groups.length
+    rig.clock.advance(10_000)
+    expect(rig.groups.length).toBe(groups)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(80)
+  })
+
   test('a copy never truncates: entries that came after it in index order stay', () => {
     const rig = createRig().open()
     rig.append(9, { entries: entriesOf(1, 3) })

@@ -381,3 +381,28 @@ test('without a quorum of the meta group nothing is decided, and shards go on', 
   expect(story.get('k')).toBe('after')
   story.end()
 })
+
+const loseMap = ({ disk }: Machine): void => {
+  const { files, directories } = disk.copy()
+  disk.restore({ files: new Map([...files].filter(([path]) => path !== 'map.bin')), directories })
+}
+
+test('two nodes that lose their maps, and nothing else, keep the replicas that came to them since the genesis', () => {
+  const story = tellStory(916, { nodes: 5, shards: 1 })
+  story.putMany('k', 20)
+  const born = must(stateOf(story).shards[0], 'a shard').replicas
+  const homes = story.nodes.filter(({ id }) => born.every((replica) => nodeOf(replica) !== id))
+  decide(story, { kind: 'pause' })
+  for (const [at, { id }] of homes.entries()) {
+    decide(story, { kind: 'beginMove', group: shardId(0), add: id, remove: must(born[at + 1], 'a replica'), isPlanned: false })
+    untilMoved(story, 'it has moved', ({ shards }) => shards[0]?.replicas.some((replica) => nodeOf(replica) === id) === true)
+  }
+  const moved = stateOf(story).shards[0]?.replicas
+  story.kill(...homes)
+  for (const machine of homes) loseMap(machine)
+  story.start(...homes)
+  story.until('they know the map again', () => homes.every(({ node }) => node?.parts()?.live.state().epoch === stateOf(story).epoch))
+  expectKeys(story)
+  expect(stateOf(story).shards[0]?.replicas).toEqual(moved)
+  story.end()
+})
