@@ -95,7 +95,8 @@ const open = (options: SyslogSenderOptions): Writable => {
   })
 }
 
-const dial = ({ address: host, port, secure = false, noverify = false, unixsocket = '' }: SyslogSenderOptions, ready: () => void): Socket => {
+const dial = (options: SyslogSenderOptions, ready: () => void): Socket => {
+  const { address: host, port, secure = false, noverify = false, unixsocket = '' } = options
   const where = unixsocket === '' ? { host, port } : { path: unixsocket }
   return secure ? connectTls({ ...where, rejectUnauthorized: !noverify }, ready) : connectTcp(where, ready)
 }

@@ -29,7 +29,10 @@ const aliasesOf = ({ networks }: Service): readonly string[] => networks?.['defa
 export const portHere = ({ ports }: Addresses, name: string, inside: string | number): number =>
   must(ports.get(`${name}:${inside}`), `a port for ${name}:${inside}`)
 
-/** `paths` are those of the container that are elsewhere here. They come last: no path of this machine is taken for one of the container's. */
+/**
+ * `paths` are those of the container that are elsewhere here. They come last, so that no path of this machine is taken for one of the
+ * container's.
+ */
 export const translation = (name: string, addresses: Addresses, paths: ReadonlyMap<string, string>): Translate => {
   const { services, running, ports } = addresses
   const byAlias = (alias: string) => running.filter((each) => aliasesOf(must(services[each], each)).includes(alias))

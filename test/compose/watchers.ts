@@ -40,7 +40,10 @@ const watchers: Readonly<Record<string, Watcher>> = {
     // As the image's /run.sh calls it, below the folder that it is installed in.
     program: (here) => ({
       inImage: '/run.sh', here, first: ['server', `--homepath=${dirname(dirname(here))}`],
-      last: ['cfg:default.log.mode=console', 'cfg:default.paths.data=/var/lib/grafana', 'cfg:default.paths.provisioning=/etc/grafana/provisioning'],
+      last: [
+        'cfg:default.log.mode=console', 'cfg:default.paths.data=/var/lib/grafana',
+        'cfg:default.paths.provisioning=/etc/grafana/provisioning',
+      ],
       environment: { GF_SERVER_HTTP_ADDR: '127.0.0.1' },
     }),
   },

@@ -70,7 +70,8 @@ test('init makes the cluster once, and the nodes become healthy', async () => {
 
 test('Prometheus is let in with its token, and nobody without; the admin API is shut', async () => {
   for (const name of nodes) {
-    const get = async (path: string, headers = {}) => (await fetch(`http://127.0.0.1:${site.portOf(name, 8480)}${path}`, { headers })).status
+    const url = `http://127.0.0.1:${site.portOf(name, 8480)}`
+    const get = async (path: string, headers = {}) => (await fetch(`${url}${path}`, { headers })).status
     expect(await get('/metrics', { authorization: `Bearer ${site.compose.configs['metrics-token']?.content}` })).toBe(200)
     expect(await get('/metrics')).toBe(401)
     expect(await get('/v1/cluster')).toBe(404)

@@ -162,7 +162,7 @@ test('more at once than its thread takes costs lines: those that arrive and thos
   expect(arrived() + lost).toBe(LINES)
 }, TEST_MS_MAX)
 
-/** Twice what may wait in the process, its thread and the kernel together; a few at a time, so that a thread that takes everything could. */
+/** Over twice what may wait in the process, its thread and the kernel together. They come a few at a time: a thread could take them all. */
 const STALLED_LINES = 60_000
 
 test('a syslog receiver that is connected and does not read costs lines, which are counted: nothing holds them without limit', async () => {

@@ -85,15 +85,21 @@ where('prometheus')('Prometheus', () => {
   }, TEST_MS_MAX)
 
   test('has the exemplars of the nodes, which name their traces', async () => {
-    const asked = `query_exemplars?query=shardkv_request_duration_seconds_bucket&start=${Date.now() / 1_000 - 600}&end=${Date.now() / 1_000 + 600}`
+    const now = Date.now() / 1_000
+    const asked = `query_exemplars?query=shardkv_request_duration_seconds_bucket&start=${now - 600}&end=${now + 600}`
     const traces = async () => (await api<{ exemplars: { labels: { trace_id: string } }[] }[]>(asked))
       .flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id))
     await site.until('the exemplar is there', async () => (await traces()).includes(TRACE_ID))
   }, TEST_MS_MAX)
 
   test('evaluates every alert, and everything that the dashboard asks', async () => {
+    interface Rule {
+      readonly name: string
+      readonly health: string
+      readonly lastError?: string
+    }
     interface Rules {
-      readonly groups: readonly { readonly rules: readonly { readonly name: string; readonly health: string; readonly lastError?: string }[] }[]
+      readonly groups: readonly { readonly rules: readonly Rule[] }[]
     }
     const { groups } = parse(readFileSync('observe/prometheus/alerts.yml', 'utf8')) as { groups: { rules: { alert: string }[] }[] }
     const wanted = groups.flatMap(({ rules }) => rules.map(({ alert }) => [alert, 'ok', undefined]))
@@ -128,17 +134,22 @@ where('prometheus')('Prometheus', () => {
 
 where('jaeger')('Jaeger', () => {
   test('has the trace of a request, from the nodes that had a part in it', async () => {
+    interface Process {
+      readonly serviceName: string
+      readonly tags: readonly { readonly key: string; readonly value: unknown }[]
+    }
     interface Trace {
-      readonly spans: readonly { readonly operationName: string; readonly processID: string }[]
-      readonly processes: Readonly<Record<string, { readonly serviceName: string; readonly tags: readonly { readonly key: string; readonly value: unknown }[] }>>
+      readonly spans: readonly { readonly operationName: string }[]
+      readonly processes: Readonly<Record<string, Process>>
     }
     let trace: Trace | undefined
     const wanted = ['kv put', 'wal fsync', 'replicate', 'commit', 'reply']
     await site.until('the trace is whole', async () => {
       trace = await ask<{ data: Trace[] }>('jaeger', 16_686, `/api/traces/${TRACE_ID}`).then(({ data }) => data[0], () => undefined)
       const { spans = [], processes = {} } = trace ?? {}
-      const nodesOf = Object.values(processes).map(({ tags }) => tags.find(({ key }) => key === 'shardkv.node')?.value)
-      return wanted.every((each) => spans.some(({ operationName }) => operationName === each)) && nodes.every((each) => nodesOf.includes(each))
+      const took = Object.values(processes).map(({ tags }) => tags.find(({ key }) => key === 'shardkv.node')?.value)
+      const spanNames = spans.map(({ operationName }) => operationName)
+      return wanted.every((each) => spanNames.includes(each)) && nodes.every((each) => took.includes(each))
     })
     expect(new Set(Object.values(trace?.processes ?? {}).map(({ serviceName }) => serviceName))).toEqual(new Set(['shardkv']))
     expect(await ask('jaeger', 16_686, '/api/services')).toMatchObject({ data: ['shardkv'] })

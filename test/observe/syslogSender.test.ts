@@ -1,4 +1,7 @@
-/** The last stage of syslog over TCP, at receivers that do not read, go, and come back. With its thread and its lines: test/e2e/logTargets.test.ts. */
+/**
+ * The last stage of syslog over TCP, at receivers that do not read, go, and come back. With its thread and its lines:
+ * test/e2e/logTargets.test.ts.
+ */
 
 import { once } from 'node:events'
 import { createServer } from 'node:net'
