@@ -54,10 +54,14 @@ export class LogTargetError extends Error {
 /** Elasticsearch gets what there is; its package alone would wait for half a minute. */
 const FLUSH_EVERY_MS = 2_000
 
-/** The last writes; for syslog another one before it makes the lines. */
+/** The last writes, but for syslog over TCP (syslogSender.ts); for syslog another one before it makes the lines. */
 const packages: Readonly<Record<RemoteKind | 'roll', readonly string[]>> = {
   roll: ['pino-roll'], syslog: ['pino-syslog', 'pino-socket'], elastic: ['pino-elasticsearch'], loki: ['pino-loki'],
   otlp: ['pino-opentelemetry-transport'],
+}
+const packagesOf = ({ kind, where }: LogTarget): readonly string[] => {
+  if (kind === 'stdout') return []
+  return kind === 'syslog' && where.startsWith('tcp:') ? packages[kind].slice(0, 1) : packages[kind]
 }
 
 export const parseLogTarget = (text: string): LogTarget => {
@@ -96,9 +100,10 @@ export interface TargetPorts {
 const STANDARD_OUTPUT = 1
 
 /** Rejects with a LogTargetError where the package is not installed. */
-export const openLogTarget = async ({ kind, where, options }: LogTarget, ports: TargetPorts): Promise<LogStream> => {
+export const openLogTarget = async (target: LogTarget, ports: TargetPorts): Promise<LogStream> => {
+  const { kind, where, options } = target
   if (kind === 'stdout') return writerTo(kind, descriptorOutlet(STANDARD_OUTPUT), ports)
-  const [loaded] = await Promise.all(packages[kind].map((name) => loadPackage(kind, name, ports.load)))
+  const [loaded] = await Promise.all(packagesOf(target).map((name) => loadPackage(kind, name, ports.load)))
   if (kind !== 'roll') {
     return threadStream(openThread(kind, where, options), { target: kind, onRecovered: (lost) => ports.onRecovered(kind, lost) })
   }
@@ -128,7 +133,7 @@ const openRolled = async (loaded: RollPackage, options: object): Promise<RolledF
 }
 
 /** Beside this file, compiled as it is. */
-const ownTarget = fileURLToPath(import.meta.url).replace(/logTargets(?=\.\w+$)/, 'elasticTarget')
+const ownTarget = (name: string): string => fileURLToPath(import.meta.url).replace(/logTargets(?=\.\w+$)/, name)
 
 interface Stage {
   readonly target: string
@@ -139,7 +144,7 @@ interface Stage {
 const openThread = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogThread => {
   if (kind === 'syslog') return threadOf({ pipeline: syslogPipeline(new URL(where), options) })
   const [name = ''] = packages[kind]
-  const target = kind === 'elastic' ? ownTarget : name
+  const target = kind === 'elastic' ? ownTarget('elasticTarget') : name
   return threadOf({ target, options: remoteOptions(kind, where, options) })
 }
 
@@ -149,11 +154,11 @@ const threadOf = (options: Parameters<typeof transport>[0]): LogThread => transp
 /** Each takes what it knows of the options. Over TCP nothing but the line's end parts one message from the next. */
 const syslogPipeline = ({ protocol, hostname, port }: URL, options: Readonly<Record<string, unknown>>): Stage[] => {
   const mode = protocol.replace(':', '')
-  const socket = { mode, address: hostname, port: Number(port || 514), reconnect: true }
+  const socket = { mode, address: hostname, port: Number(port || 514) }
   const [lines = '', sender = ''] = packages.syslog
   return [
     { target: lines, options: { appname: 'shardkv', newline: mode === 'tcp', ...options } },
-    { target: sender, options: { ...socket, ...options } },
+    { target: mode === 'tcp' ? ownTarget('syslogSender') : sender, options: { ...socket, ...options } },
   ]
 }
 

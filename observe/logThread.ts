@@ -1,8 +1,7 @@
 /**
  * Stands between the log and a remote target, whose package runs in a thread of its own (pino's transport). The thread has 4 MiB between
  * it and this process; behind that lines would wait here without limit. What comes above WAITING_CHARACTERS_MAX is lost and counted, as it
- * is where a file can not be written (logWriter.ts), and so is what comes when the thread has ended. (What a package holds that asks its
- * thread for more than its receiver takes, as pino-socket does, is not limited by this.)
+ * is where a file can not be written (logWriter.ts), and so is what comes when the thread has ended.
  *
  *   write ─▶ thread ── full ─▶ waiting ─▶ above WAITING_CHARACTERS_MAX: lost and counted
  *              ▲                   │

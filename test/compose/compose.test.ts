@@ -1,6 +1,6 @@
 /**
  * compose.yaml, the Dockerfile and what they mount, as far as they can be judged without an engine: against the specification's schema,
- * against each other, and against this program. test/e2e/compose.test.ts runs the commands.
+ * against each other, and against this program. test/e2e/compose.test.ts and watchers.test.ts run the commands.
  */
 
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
@@ -67,6 +67,10 @@ describe('compose.yaml', () => {
         else expect([condition, target.restart]).toEqual(['service_completed_successfully', 'no'])
       }
     }
+  })
+
+  test('asks everything that stays whether it is well', () => {
+    expect(services.filter(([, { healthcheck }]) => healthcheck === undefined).map(([name]) => name)).toEqual(['setup'])
   })
 
   test('takes rights away: no capability, no new privilege, nothing to write to but volumes', () => {

@@ -21,6 +21,7 @@ export interface Service {
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
   readonly configs?: readonly string[]
+  readonly tmpfs?: readonly string[]
   readonly networks?: Readonly<Record<string, { readonly aliases: readonly string[] }>>
   readonly environment?: Readonly<Record<string, string | null>>
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>

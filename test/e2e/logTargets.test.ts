@@ -9,9 +9,10 @@ import { createServer as createHttp } from 'node:http'
 import { createServer as createTcp } from 'node:net'
 import { hostname } from 'node:os'
 import { afterEach, expect, test } from '@jest/globals'
+import { must } from '../../actors/kernel/assert.ts'
 import { builtFile } from '../../chaos/ground/checkout.ts'
 import { until } from '../support/until.ts'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 const TEST_MS_MAX = 120_000
 const ARRIVES_WITHIN_MS = 60_000
@@ -159,6 +160,93 @@ test('more at once than its thread takes costs lines: those that arrive and thos
   const arrived = (): number => receiver.text().split('"one of many"').length - 1
   await until(() => arrived() + lost >= LINES, 'all others have arrived', ARRIVES_WITHIN_MS)
   expect(arrived() + lost).toBe(LINES)
+}, TEST_MS_MAX)
+
+/** Over twice what may wait in the process, its thread and the kernel together. They come a few at a time: a thread could take them all. */
+const STALLED_LINES = 60_000
+
+test('a syslog receiver that is connected and does not read costs lines, which are counted: nothing holds them without limit', async () => {
+  let text = ''
+  const sockets: Socket[] = []
+  const server = createTcp((socket) => {
+    sockets.push(socket.on('data', (chunk: Buffer) => { text += chunk.toString() }))
+    socket.pause()
+  })
+  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  cleanUps.push(() => { for (const socket of sockets) socket.destroy(); server.close() })
+  const program = `
+    import { once } from 'node:events'
+    import { setTimeout as pause } from 'node:timers/promises'
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close, lost } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['syslog:tcp://127.0.0.1:${(server.address() as AddressInfo).port}'],
+    })
+    for (let i = 0; i < ${STALLED_LINES}; i += 1) {
+      log.error({ actor: 'raft', detail: 'x'.repeat(1_000) }, 'one of many')
+      if (i % 50 === 0) await pause(1)
+    }
+    console.log(lost())
+    await once(process.stdin.resume(), 'end')
+    await close()
+    console.log(lost())
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'pipe', 'ignore'] })
+  cleanUps.push(() => child.kill('SIGKILL'))
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString() })
+  const ended = new Promise((code) => { child.on('close', code) })
+  await until(() => out.includes('\n'), 'all are logged', ARRIVES_WITHIN_MS)
+  expect(Number(out)).toBeGreaterThan(STALLED_LINES / 2)
+
+  for (const socket of sockets) socket.resume()
+  child.stdin.end()
+  expect(await ended).toBe(0)
+  const lost = Number(out.trim().split('\n')[1])
+  const arrived = (): number => text.split('"one of many"').length - 1
+  await until(() => arrived() + lost >= STALLED_LINES, 'all others have arrived', ARRIVES_WITHIN_MS)
+  expect(arrived() + lost).toBe(STALLED_LINES)
+}, TEST_MS_MAX)
+
+test('a syslog receiver that is away is waited for, and found again when it comes back', async () => {
+  const first = await tcp()
+  cleanUps.splice(0).forEach((close) => close())
+  const program = `
+    import { once } from 'node:events'
+    import { openProcessLog } from '${builtFile('observe/log.js')}'
+    import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
+    const { log, close } = await openProcessLog({
+      node: 'n7', levels: createLogLevels('info'), targets: ['syslog:tcp://127.0.0.1:${first.port}'],
+    })
+    for await (const line of process.stdin) log.warn({ actor: 'raft' }, line.toString())
+    await close()
+    process.exit(0)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'ignore', 'pipe'] })
+  cleanUps.push(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
+  const ended = new Promise((code) => { child.on('close', code) })
+  child.stdin.write('while nobody listens')
+  await until(() => said.includes('the log target syslog can not be reached, lines wait'), 'it is told', ARRIVES_WITHIN_MS)
+
+  let text = ''
+  let connected: Socket | null = null
+  const server = createTcp((socket) => {
+    connected = socket.on('data', (chunk: Buffer) => { text += chunk.toString() }).on('error', () => {})
+  })
+  await new Promise<void>((ready) => { server.listen(first.port, '127.0.0.1', ready) })
+  cleanUps.push(() => server.close())
+  await until(() => text.includes('while nobody listens'), 'the line has arrived', ARRIVES_WITHIN_MS)
+  await until(() => said.includes('the log target syslog takes lines again'), 'that is told', ARRIVES_WITHIN_MS)
+  must(connected as Socket | null, 'a connection').destroy()
+  // What is written before the end of a connection is heard of may be lost.
+  for (let i = 0; !text.includes('by another connection'); i += 1) {
+    child.stdin.write(`by another connection ${i}`)
+    await until(() => text.includes('by another connection'), 'a line has arrived', 1_000).catch(() => {})
+    expect(i).toBeLessThan(60)
+  }
+  child.stdin.end()
+  expect(await ended).toBe(0)
 }, TEST_MS_MAX)
 
 test('loki', async () => {
