@@ -30,7 +30,8 @@ export const createPayloads = (): Payloads => ({ block: empty, used: 0 })
 export const keepPayload = (payloads: Payloads, bytes: Uint8Array): Uint8Array => {
   const { length } = bytes
   if (length === 0) return empty
-  if (length > SHARED_BYTES_MAX) return bytes.slice()
+  // Not `slice`, which on a Buffer is a view.
+  if (length > SHARED_BYTES_MAX) return new Uint8Array(bytes)
   if (payloads.used + length > payloads.block.length) openBlock(payloads, length)
   const { block, used } = payloads
   block.set(bytes, used)

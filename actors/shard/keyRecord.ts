@@ -45,7 +45,7 @@ const scratch = new Uint8Array(TEXT_BYTES_MAX + REVISION_BYTES)
 /** Keeps nothing of bytes in `content`, which may be a view of something larger. */
 export const keyRecord = ({ value, revision, expiresAtMs }: KeyContent): KeyRecord => {
   const { length } = value
-  if (length > TEXT_BYTES_MAX) return { value: typeof value === 'string' ? value : value.slice(), revision, expiresAtMs }
+  if (length > TEXT_BYTES_MAX) return { value: typeof value === 'string' ? value : new Uint8Array(value), revision, expiresAtMs }
   writeValue(scratch, 0, value)
   if (expiresAtMs !== 0) return { value: readBinaryString(scratch, 0, length), revision, expiresAtMs }
   writeRevision(length, revision)
