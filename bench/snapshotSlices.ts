@@ -15,7 +15,6 @@ import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { openRestore } from '../actors/shard/restore.ts'
 import { openSnapshot } from '../actors/shard/snapshotCodec.ts'
 import { REQUEST_IDS_MAX, createState, storeKey } from '../actors/shard/state.ts'
-import { storedValue } from '../actors/shard/storedValue.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { createNodeFileSystem } from '../storage/nodeFileSystem.ts'
 import { createSnapshotFiles } from '../storage/snapshotFiles.ts'
@@ -65,8 +64,8 @@ const measured = (meter: Meter, work: () => void): void => {
 const stateOf = (keys: number): ShardState => {
   const state = createState()
   for (let i = 0; i < keys; i += 1) {
-    const record = { value: storedValue(new Uint8Array(VALUE_BYTES).fill(i)), revision: i + 1, expiresAtMs: 0 }
-    storeKey(state, `key-${String(Math.imul(i, 0x9e3779b1) >>> 0).padStart(12, '0')}`, { previous: undefined, record })
+    const content = { value: new Uint8Array(VALUE_BYTES).fill(i), revision: i + 1, expiresAtMs: 0 }
+    storeKey(state, `key-${String(Math.imul(i, 0x9e3779b1) >>> 0).padStart(12, '0')}`, { previous: undefined, content })
   }
   for (let i = 0; i < REQUEST_IDS_MAX; i += 1) state.requests.push(`request-${i}`, { status: 'OK', revision: i })
   return state

@@ -163,9 +163,12 @@ export interface RaftMember {
   readonly stop: () => void
 }
 
+/** The log that was recovered is kept by nobody: the core copies it, and forgets it entry by entry. */
+type Kept = Omit<RaftMemberOptions, 'recovered'>
+
 /** What the shell remembers between events. */
 interface Running {
-  readonly options: RaftMemberOptions
+  readonly options: Kept
   readonly core: RaftCore
   readonly send: (event: RaftEvent) => void
   readonly fail: (error: unknown) => void
@@ -184,8 +187,8 @@ interface Running {
 
 type EffectOf<Type extends RaftEffect['type']> = Extract<RaftEffect, { type: Type }>
 
-export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
-  const { self, configuration, recovered, snapshot, random, now, wallMs, ports } = options
+export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): RaftMember => {
+  const { self, configuration, snapshot, random, now, wallMs, ports } = options
   const limits = raftLimits(options.limits)
   const timing = raftTiming(options.timing)
   const core = createCore({
@@ -314,7 +317,7 @@ const changeRole = ({ options, core }: Running, effect: EffectOf<'raft.roleChang
 }
 
 /** The end of an election, in words: who won it, as its winner and as each of the others sees it. */
-const noteLeader = ({ group, recorder }: RaftMemberOptions, { term, leader, settled }: EffectOf<'raft.roleChanged'>): void => {
+const noteLeader = ({ group, recorder }: Kept, { term, leader, settled }: EffectOf<'raft.roleChanged'>): void => {
   if (leader === '') return
   const shard = shardOfGroup(group)
   const event = settled ? `serves as leader of ${shard === null ? 'the meta group' : `shard ${shard}`}` : `follows ${nodeOf(leader)}`

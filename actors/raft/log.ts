@@ -10,6 +10,8 @@
  */
 
 import { assert, must } from '../kernel/assert.ts'
+import { createPayloads, keepPayload } from './payloads.ts'
+import type { Payloads } from './payloads.ts'
 import type { Entry, Index, Term } from './protocol.ts'
 
 /** What an entry costs in every budget beyond its payload: so many empty entries are bounded too. */
@@ -24,10 +26,11 @@ export interface Log {
   base: LogPosition
   /** `entries[0]` has index base.index + 1. */
   entries: Entry[]
+  readonly payloads: Payloads
 }
 
 export const createLog = (base: LogPosition, entries: readonly Entry[]): Log => {
-  const log: Log = { base, entries: [] }
+  const log: Log = { base, entries: [], payloads: createPayloads() }
   for (const entry of entries) appendEntry(log, entry)
   return log
 }
@@ -44,10 +47,12 @@ export const termAt = (log: Log, index: Index): Term | undefined =>
 
 export const entryAt = (log: Log, index: Index): Entry | undefined => log.entries[index - log.base.index - 1]
 
+/** The log keeps a copy: nothing of `entry` is kept. */
 export const appendEntry = (log: Log, entry: Entry): void => {
   assert(entry.index === lastIndexOf(log) + 1, `entry ${entry.index} follows ${lastIndexOf(log)}`)
   assert(entry.term >= lastTermOf(log), `term ${entry.term} of entry ${entry.index} is not below ${lastTermOf(log)}`)
-  log.entries.push(entry)
+  const { term, index, kind, payload } = entry
+  log.entries.push({ term, index, kind, payload: keepPayload(log.payloads, payload) })
 }
 
 /** Entries from `from` to `to`, both included. */

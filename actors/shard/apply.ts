@@ -12,16 +12,16 @@ import { decodeBatch } from './batch.ts'
 import { bytesOfText } from './bytes.ts'
 import { addDecimals, decimalIn, decimalOf } from './counter.ts'
 import { expireKeys } from './expiry.ts'
+import { expiresAtMsOf, revisionOf, valueBytesOf, valueOf } from './keyRecord.ts'
 import { OpCode } from './operation.ts'
 import { asDuplicate, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
 import { admitRequest, closeSession, endIdleSessions, openSession, rememberOutcome } from './sessions.ts'
 import { isLive, liveRecord, removeKey, storeKey } from './state.ts'
-import { storedValue, valueBytes } from './storedValue.ts'
 import type { Entry } from '../raft/protocol.ts'
 import type { ChangeObserver } from './expiry.ts'
+import type { KeyRecord, StoredValue } from './keyRecord.ts'
 import type { Operation, OperationResult } from './operation.ts'
-import type { KeyRecord, ShardState } from './state.ts'
-import type { StoredValue } from './storedValue.ts'
+import type { ShardState } from './state.ts'
 
 export const ignoreChanges: ChangeObserver = () => {}
 
@@ -46,7 +46,7 @@ export const applyEntry = (state: ShardState, entry: Entry, changed: ChangeObser
 /** A read of the applied state. */
 export const readKey = (state: ShardState, key: string): OperationResult => {
   const record = liveRecord(state, key)
-  return record === undefined ? notFound : ok(record.revision, valueBytes(record.value))
+  return record === undefined ? notFound : ok(revisionOf(record), valueBytesOf(record))
 }
 
 const applyOperation = (state: ShardState, operation: Operation, changed: ChangeObserver): OperationResult => {
@@ -82,8 +82,10 @@ interface Target {
 const mutate = (state: ShardState, operation: Operation, changed: ChangeObserver): OperationResult => {
   const stored = state.keys.get(operation.key)
   const live = stored !== undefined && isLive(stored, state.timeMs) ? stored : undefined
-  const found = live?.revision ?? 0
-  if (operation.ifRevision !== undefined && operation.ifRevision !== found) return conflict(found)
+  if (operation.ifRevision !== undefined) {
+    const found = live === undefined ? 0 : revisionOf(live)
+    if (operation.ifRevision !== found) return conflict(found)
+  }
   const before = state.revision
   const outcome = change(state, { operation, stored, live })
   if (state.revision !== before) changed(operation.key, state.revision, operation.code)
@@ -105,8 +107,8 @@ const deadlineIn = (state: ShardState, ttlMs: number): number => (ttlMs === 0 ? 
 /** Stores the value under a new revision. */
 const store = (state: ShardState, target: Target, next: { readonly value: StoredValue; readonly expiresAtMs: number }): number => {
   state.revision += 1
-  const record = { value: next.value, revision: state.revision, expiresAtMs: next.expiresAtMs }
-  storeKey(state, target.operation.key, { previous: target.stored, record })
+  const content = { value: next.value, revision: state.revision, expiresAtMs: next.expiresAtMs }
+  storeKey(state, target.operation.key, { previous: target.stored, content })
   return state.revision
 }
 
@@ -114,7 +116,7 @@ const put = (state: ShardState, target: Target): OperationResult => {
   const { value, ttlMs = 0 } = target.operation
   if (value === undefined) return incomplete
   // The value is a view into the entry, which belongs to the log: the state keeps a copy.
-  return ok(store(state, target, { value: storedValue(value), expiresAtMs: deadlineIn(state, ttlMs) }))
+  return ok(store(state, target, { value, expiresAtMs: deadlineIn(state, ttlMs) }))
 }
 
 const del = (state: ShardState, { operation, live }: Target): OperationResult => {
@@ -127,15 +129,17 @@ const del = (state: ShardState, { operation, live }: Target): OperationResult =>
 /** A long value is no counter: a decimal has at most 20 characters. */
 const counterIn = (value: StoredValue): string | null => (typeof value === 'string' ? decimalIn(value) : null)
 
+const keptDeadline = (live: KeyRecord | undefined): number => (live === undefined ? 0 : expiresAtMsOf(live))
+
 /** Keeps the deadline unless the operation brings one. */
 const incr = (state: ShardState, target: Target): OperationResult => {
   const { operation: { value, ttlMs }, live } = target
   const delta = value === undefined ? '1' : decimalOf(value)
-  const current = live === undefined ? '0' : counterIn(live.value)
+  const current = live === undefined ? '0' : counterIn(valueOf(live))
   if (delta === null || current === null) return notACounter
   const sum = addDecimals(current, delta)
   if (sum === null) return counterOverflow
-  const expiresAtMs = ttlMs === undefined ? live?.expiresAtMs ?? 0 : deadlineIn(state, ttlMs)
+  const expiresAtMs = ttlMs === undefined ? keptDeadline(live) : deadlineIn(state, ttlMs)
   return ok(store(state, target, { value: sum, expiresAtMs }), bytesOfText(sum))
 }
 
@@ -143,5 +147,5 @@ const touch = (state: ShardState, target: Target): OperationResult => {
   const { operation: { ttlMs }, live } = target
   if (ttlMs === undefined) return incomplete
   if (live === undefined) return notFound
-  return ok(store(state, target, { value: live.value, expiresAtMs: deadlineIn(state, ttlMs) }))
+  return ok(store(state, target, { value: valueOf(live), expiresAtMs: deadlineIn(state, ttlMs) }))
 }

@@ -26,8 +26,8 @@ export const readSafeInteger = (view: DataView, offset: number): number => {
 }
 
 const portable: BinaryText = {
-  write: (bytes, offset, text) => {
-    for (let i = 0; i < text.length; i += 1) bytes[offset + i] = text.charCodeAt(i)
+  write: (bytes, offset, text, length = text.length) => {
+    for (let i = 0; i < length; i += 1) bytes[offset + i] = text.charCodeAt(i)
   },
   read: (bytes, offset, length) => {
     let text = ''
@@ -42,7 +42,11 @@ const portable: BinaryText = {
     portable.write(bytes, 0, text)
     return bytes
   },
-  passingBytesOf: (text) => portable.bytesOf(text),
+  passingBytesOf: (text, length = text.length) => {
+    const bytes = new Uint8Array(length)
+    portable.write(bytes, 0, text, length)
+    return bytes
+  },
 }
 
 let binaryText = portable
@@ -52,15 +56,16 @@ export const useBinaryText = (faster: BinaryText): void => {
   binaryText = faster
 }
 
-/** One byte per character. Characters above 255 never come here: `checkOperation` refuses them. */
-export const writeBinaryString = (bytes: Uint8Array, offset: number, text: string): void => binaryText.write(bytes, offset, text)
+/** One byte per character, all of them or the first ones. Characters above 255 never come here: `checkOperation` refuses them. */
+export const writeBinaryString = (bytes: Uint8Array, offset: number, text: string, length = text.length): void =>
+  binaryText.write(bytes, offset, text, length)
 
 export const readBinaryString = (bytes: Uint8Array, offset: number, length: number): string => binaryText.read(bytes, offset, length)
 
 export const bytesOfText = (text: string): Uint8Array => binaryText.bytesOf(text)
 
 /** For an answer, which leaves with the turn. */
-export const passingBytesOfText = (text: string): Uint8Array => binaryText.passingBytesOf(text)
+export const passingBytesOfText = (text: string, length = text.length): Uint8Array => binaryText.passingBytesOf(text, length)
 
 export const textOfBytes = (bytes: Uint8Array): string => readBinaryString(bytes, 0, bytes.length)
 

@@ -1,8 +1,11 @@
 /**
  * What the log brings: committed entries, and snapshots in both directions.
  *
- * A snapshot is due when the log since the last one outweighs the state (within limits), so that writing snapshots costs no more than
- * the writes themselves, and a restart replays about as much as it loads.
+ * A snapshot is due when the log since the last one outweighs the state that the last one holds (within limits), so that writing
+ * snapshots costs about as much as the writes themselves, and a restart replays about as much as it loads. Not the state as it is: one
+ * that grows by every write would outweigh its log for ever.
+ *
+ * A replica that is hardly written any longer (at rest) writes one for less, since its node keeps the log since the last one in memory.
  */
 
 import { assert, must } from '../kernel/assert.ts'
@@ -24,6 +27,8 @@ type Local<Type extends ShardLocalEvent['type']> = Extract<ShardLocalEvent, { ty
 
 /** What an entry costs in the log beside its payload. */
 const ENTRY_LOG_BYTES = 64
+/** At rest a snapshot is worth it for a log above this part of the state's weight: going through the state costs as much as it is large. */
+const REST_STATE_SHARE = 8
 /** How long after a failed snapshot the next is tried. */
 const SNAPSHOT_RETRY_MS = 10_000
 
@@ -81,14 +86,29 @@ const observerOf = (core: ShardCore, entry: Entry): ChangeObserver => {
 export const handleTick = (core: ShardCore, { now }: Local<'tick'>): void => {
   core.now = now
   maybeProposeTick(core)
+  maybeRest(core)
   maybeSnapshot(core)
 }
 
+/** Looks once every `restMs` whether anything worth the name was written since it last looked. */
+const maybeRest = (core: ShardCore): void => {
+  const { limits, now, writtenBytes } = core
+  if (core.snapshot !== null || core.restore !== null) return
+  if (!isWorthResting(core) || now - core.restSince < limits.restMs) return
+  if (writtenBytes - core.restMark <= limits.restBytesMax) core.isSnapshotWanted = true
+  core.restSince = now
+  core.restMark = writtenBytes
+}
+
+/** Whether a snapshot would free an amount of memory that is worth going through the state for. */
+const isWorthResting = ({ limits, state, logBytes }: ShardCore): boolean =>
+  logBytes > Math.max(limits.restLogBytesMin, state.keyBytes / REST_STATE_SHARE)
+
 /** Whether a tick may do more than tell the time, by what can be seen without looking closely (kernel/owedTicks.ts). */
 export const isTickDue = (core: ShardCore): boolean => {
-  const { state, limits } = core
+  const { state } = core
   const mayExpire = core.isServing && (state.deadlines.firstKey() !== undefined || state.sessions.open.size > 0)
-  return mayExpire || core.isSnapshotWanted || core.logBytes > limits.snapshotLogBytesMin
+  return mayExpire || core.isSnapshotWanted || isLogFull(core) || isWorthResting(core)
 }
 
 export const handleSnapshotWanted = (core: ShardCore): void => {
@@ -97,17 +117,20 @@ export const handleSnapshotWanted = (core: ShardCore): void => {
 }
 
 const maybeSnapshot = (core: ShardCore): void => {
-  const { limits, state } = core
-  const budget = Math.max(limits.snapshotLogBytesMin, Math.min(state.keyBytes, limits.snapshotLogBytesMax))
-  const isDue = core.isSnapshotWanted || core.logBytes > budget
+  const { state } = core
+  const isDue = core.isSnapshotWanted || isLogFull(core)
   if (!isDue || core.snapshot !== null || core.restore !== null || core.now < core.snapshotNotBefore) return
   if (state.appliedIndex === core.snapshotIndex) return
   core.isSnapshotWanted = false
   core.logBytes = 0
+  core.snapshotKeyBytes = state.keyBytes
   const chunks = openSnapshot(state)
   core.snapshot = chunks
   core.effects.push({ type: 'shard.writeSnapshot', index: state.appliedIndex, term: state.appliedTerm, chunks })
 }
+
+const isLogFull = ({ limits, logBytes, snapshotKeyBytes }: ShardCore): boolean =>
+  logBytes > Math.max(limits.snapshotLogBytesMin, Math.min(snapshotKeyBytes, limits.snapshotLogBytesMax))
 
 export const handleSnapshotWritten = (core: ShardCore, { index }: Local<'shard.snapshotWritten'>): void => {
   core.snapshot = null
@@ -143,6 +166,7 @@ export const handleRestored = (core: ShardCore, { index, term }: Local<'shard.re
   core.state = state
   core.restore = null
   core.snapshotIndex = index
+  core.snapshotKeyBytes = state.keyBytes
   core.logBytes = 0
   const { held } = core
   core.held = []

@@ -112,6 +112,11 @@ export interface ShardCore extends ShardCoreOptions {
   /** Payload bytes applied since the process started. */
   writtenBytes: number
   snapshotIndex: Index
+  /** What the keys weighed when that snapshot was begun, or restored. */
+  snapshotKeyBytes: number
+  /** When it was last looked whether the shard is at rest, and `writtenBytes` then. */
+  restSince: number
+  restMark: number
   /** The snapshot being written, if any. */
   snapshot: Snapshot | null
   isSnapshotWanted: boolean
@@ -156,6 +161,9 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   logBytes: 0,
   writtenBytes: 0,
   snapshotIndex: 0,
+  snapshotKeyBytes: 0,
+  restSince: 0,
+  restMark: 0,
   snapshot: null,
   isSnapshotWanted: false,
   snapshotNotBefore: 0,

@@ -11,7 +11,6 @@ import {
   SNAPSHOT_VERSION,
 } from './snapshotCodec.ts'
 import { createState, storeKey } from './state.ts'
-import { storedValue } from './storedValue.ts'
 import type { OperationResult, StatusName } from './operation.ts'
 import type { ShardState } from './state.ts'
 
@@ -155,12 +154,12 @@ const takeKey = (builder: Builder, { bytes, view, offset }: At): void => {
   const keyLength = view.getUint16(offset + 1, true)
   const valueAt = offset + KEY_HEADER_BYTES + keyLength
   const key = readBinaryString(bytes, offset + KEY_HEADER_BYTES, keyLength)
-  const record = {
-    value: storedValue(bytes.subarray(valueAt, valueAt + view.getUint32(offset + 3, true))),
+  const content = {
+    value: bytes.subarray(valueAt, valueAt + view.getUint32(offset + 3, true)),
     revision: integerAt(builder, view, offset + 7),
     expiresAtMs: integerAt(builder, view, offset + 15),
   }
-  storeKey(builder.state, key, { previous: undefined, record })
+  storeKey(builder.state, key, { previous: undefined, content })
   builder.counts.keys += 1
   if (builder.state.keys.size() !== builder.counts.keys) refuseTwice(builder)
 }

@@ -25,17 +25,18 @@
 
 import { assert } from '../kernel/assert.ts'
 import { viewOf, writeBinaryString, writeHex64, writeSafeInteger } from './bytes.ts'
+import { expiresAtMsOf, revisionOf, valueLengthOf, writeValueOf } from './keyRecord.ts'
 import { Status } from './operation.ts'
 import { OUTCOME_MESSAGES } from './outcome.ts'
 import { SLICE_ENTRIES_MAX } from './protocol.ts'
 import { cutSessions } from './sessions.ts'
-import { writeValue } from './storedValue.ts'
 import type { FifoCut } from './fifo.ts'
+import type { KeyRecord } from './keyRecord.ts'
 import type { OperationResult } from './operation.ts'
 import type { Cut as KeyCut } from './orderedMap.ts'
 import type { SnapshotChunks } from './protocol.ts'
 import type { Session } from './sessions.ts'
-import type { KeyRecord, ShardState } from './state.ts'
+import type { ShardState } from './state.ts'
 
 export const SNAPSHOT_VERSION = 1
 export const CHUNK_BYTES_MAX = 128 * 1_024
@@ -183,17 +184,17 @@ const headPiece = (head: Cut['head']): Piece => ({
   },
 })
 
-const keyPiece = (key: string, { value, revision, expiresAtMs }: KeyRecord): Piece => ({
-  length: KEY_HEADER_BYTES + key.length + value.length,
+const keyPiece = (key: string, record: KeyRecord): Piece => ({
+  length: KEY_HEADER_BYTES + key.length + valueLengthOf(record),
   entries: 1,
   write: ({ bytes, view, offset }) => {
     view.setUint8(offset, RecordTag.key)
     view.setUint16(offset + 1, key.length, true)
-    view.setUint32(offset + 3, value.length, true)
-    writeSafeInteger(view, offset + 7, revision)
-    writeSafeInteger(view, offset + 15, expiresAtMs)
+    view.setUint32(offset + 3, valueLengthOf(record), true)
+    writeSafeInteger(view, offset + 7, revisionOf(record))
+    writeSafeInteger(view, offset + 15, expiresAtMsOf(record))
     writeBinaryString(bytes, offset + KEY_HEADER_BYTES, key)
-    writeValue(bytes, offset + KEY_HEADER_BYTES + key.length, value)
+    writeValueOf(bytes, offset + KEY_HEADER_BYTES + key.length, record)
   },
 })
 

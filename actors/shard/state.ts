@@ -3,33 +3,27 @@
  *
  * Two replicas that applied the same entries have equal states, to the byte of their snapshots (snapshotCodec.ts); what is not in a
  * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies
- * (storedValue.ts), so clones, answers and snapshots share them.
+ * (keyRecord.ts), so clones, answers and snapshots share them.
  *
  * A key past its deadline behaves as absent whether or not the sweep (expiry.ts) has reached it: ask `liveRecord`.
  */
 
 import { deadlineKey } from './deadline.ts'
 import { createFifo } from './fifo.ts'
+import { expiresAtMsOf, keyRecord, valueLengthOf } from './keyRecord.ts'
 import { createOrderedMap } from './orderedMap.ts'
 import { createSessionTable } from './sessions.ts'
 import type { Fifo } from './fifo.ts'
+import type { KeyContent, KeyRecord } from './keyRecord.ts'
 import type { OperationResult } from './operation.ts'
 import type { OrderedMap } from './orderedMap.ts'
 import type { SessionTable } from './sessions.ts'
-import type { StoredValue } from './storedValue.ts'
 
 /** Plain request ids remembered per shard: the whole of their guarantee (docs/GUARANTEES.md). */
 export const REQUEST_IDS_MAX = 65_536
 
 /** What a key costs beside its own bytes: record, tree slot, array header. Used to size the log budget, not to account memory. */
 const KEY_OVERHEAD_BYTES = 100
-
-export interface KeyRecord {
-  readonly value: StoredValue
-  readonly revision: number
-  /** Log time in milliseconds; 0 when the key does not expire. */
-  readonly expiresAtMs: number
-}
 
 export interface ShardState {
   appliedIndex: number
@@ -62,7 +56,10 @@ export const createState = (): ShardState => ({
   sessions: createSessionTable(),
 })
 
-export const isLive = (record: KeyRecord, timeMs: number): boolean => record.expiresAtMs === 0 || record.expiresAtMs > timeMs
+export const isLive = (record: KeyRecord, timeMs: number): boolean => {
+  const expiresAtMs = expiresAtMsOf(record)
+  return expiresAtMs === 0 || expiresAtMs > timeMs
+}
 
 /** The key's record at the state's log time. */
 export const liveRecord = (state: ShardState, key: string): KeyRecord | undefined => {
@@ -70,24 +67,25 @@ export const liveRecord = (state: ShardState, key: string): KeyRecord | undefine
   return record !== undefined && isLive(record, state.timeMs) ? record : undefined
 }
 
-/** `previous` is what the map holds for the key now, live or not. */
+/** `previous` is what the map holds for the key now, live or not. Nothing is kept of bytes in `content`. */
 export const storeKey = (
   state: ShardState,
   key: string,
-  change: { readonly previous: KeyRecord | undefined; readonly record: KeyRecord },
+  change: { readonly previous: KeyRecord | undefined; readonly content: KeyContent },
 ): void => {
-  const { previous, record } = change
-  state.keys.set(key, record)
+  const { previous, content } = change
+  state.keys.set(key, keyRecord(content))
   if (previous === undefined) state.keyBytes += key.length + KEY_OVERHEAD_BYTES
-  state.keyBytes += record.value.length - (previous?.value.length ?? 0)
-  const before = previous?.expiresAtMs ?? 0
-  if (before === record.expiresAtMs) return
+  state.keyBytes += content.value.length - (previous === undefined ? 0 : valueLengthOf(previous))
+  const before = previous === undefined ? 0 : expiresAtMsOf(previous)
+  if (before === content.expiresAtMs) return
   if (before !== 0) state.deadlines.delete(deadlineKey(before, key))
-  if (record.expiresAtMs !== 0) state.deadlines.set(deadlineKey(record.expiresAtMs, key), true)
+  if (content.expiresAtMs !== 0) state.deadlines.set(deadlineKey(content.expiresAtMs, key), true)
 }
 
 export const removeKey = (state: ShardState, key: string, record: KeyRecord): void => {
   state.keys.delete(key)
-  state.keyBytes -= key.length + KEY_OVERHEAD_BYTES + record.value.length
-  if (record.expiresAtMs !== 0) state.deadlines.delete(deadlineKey(record.expiresAtMs, key))
+  state.keyBytes -= key.length + KEY_OVERHEAD_BYTES + valueLengthOf(record)
+  const expiresAtMs = expiresAtMsOf(record)
+  if (expiresAtMs !== 0) state.deadlines.delete(deadlineKey(expiresAtMs, key))
 }

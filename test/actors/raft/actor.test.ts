@@ -1,5 +1,8 @@
 /** The shell of a Raft member: effects reach the right port, completions come back, and nothing happens after `stop`. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from '@jest/globals'
 import { createRaftMember } from '../../../actors/raft/actor.ts'
 import { createRandom } from '../../../actors/kernel/random.ts'
@@ -110,6 +113,29 @@ const chunkOf = (offset: number, text: string, totalBytes = 8): RaftMessage => {
   const bytes = new TextEncoder().encode(text)
   return { type: 'raft.snapshotChunk', term: 1, snapshotIndex: 9, snapshotTerm: 1, offset, totalBytes, crc: crc32(bytes), bytes }
 }
+
+const COLLECTIONS_MAX = 20
+
+/** A member, and what it recovered, which nobody else holds. */
+const recoveredStage = (): { readonly stage: Stage, readonly payload: WeakRef<Uint8Array> } => {
+  const payload = new Uint8Array(1_000)
+  const recovered = {
+    group: GROUP, hardState: { term: 1, vote: '' as const }, snapshot: { index: 0, term: 0 }, 
+    entries: [{ index: 1, term: 1, kind: 1 as const, payload }],
+  }
+  return { stage: stage({ recovered }), payload: new WeakRef(payload) }
+}
+
+test('a member keeps nothing of the log that was recovered but its own copy', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { stage: { member }, payload } = recoveredStage()
+  for (let collections = 0; payload.deref() !== undefined && collections < COLLECTIONS_MAX; collections += 1) {
+    await nextTurn()
+    collect()
+  }
+  expect([payload.deref(), member.entryAt(1)?.payload.length]).toEqual([undefined, 1_000])
+})
 
 describe('the shell', () => {
   test('hands appends to the log, and answers when they are durable', () => {

@@ -26,6 +26,32 @@ describe('the log', () => {
     expect(() => appendEntry(log, { ...position, kind: 0, payload: new Uint8Array(0) })).toThrow(message)
   })
 
+  test('keeps nothing of the messages that entries come in, and no block after the last entry in it', () => {
+    const log = logOf(0)
+    const message = Buffer.alloc(512 * 1_024)
+    for (let index = 1; index <= 1_000; index += 1) {
+      const payload = message.subarray(index, index + (index % 10 === 0 ? 20_000 : 100)).fill(index & 0xff)
+      appendEntry(log, { term: 1, index, kind: 1, payload })
+      message.fill(0)
+    }
+    expect(log.entries.every(({ index, payload }) => payload.every((byte) => byte === (index & 0xff)))).toBe(true)
+    const heldFor = (entries: Log['entries']): number =>
+      [...new Set(entries.map(({ payload }) => payload.buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    expect(heldFor(log.entries)).toBeLessThan(1.1 * (100 * 20_000 + 900 * 100))
+    expect(heldFor(log.entries.slice(0, 3))).toBeLessThanOrEqual(1_024)
+    compactTo(log, 999, { entriesMax: 0, bytesMax: 0 })
+    expect([log.entries.length, heldFor(log.entries) <= 64 * 1_024]).toEqual([1, true])
+  })
+
+  test('writes nothing where an entry was that is cut: the disk may still be given it', () => {
+    const log = logOf(0)
+    appendEntry(log, { term: 1, index: 1, kind: 1, payload: Uint8Array.of(1, 1, 1) })
+    const cut = entryAt(log, 1)
+    truncateFrom(log, 1)
+    appendEntry(log, { term: 2, index: 1, kind: 1, payload: Uint8Array.of(2, 2, 2) })
+    expect([[...cut?.payload ?? []], [...entryAt(log, 1)?.payload ?? []]]).toEqual([[1, 1, 1], [2, 2, 2]])
+  })
+
   test('gives entries between two indexes, both included', () => {
     expect(entriesBetween(logOf(5, 1, 1, 1, 1), 7, 8).map(({ index }) => index)).toEqual([7, 8])
     expect(entriesBetween(logOf(5, 1), 7, 6)).toEqual([])

@@ -5,11 +5,11 @@ import fc from 'fast-check'
 import { applyEntry, ignoreChanges, readKey } from '../../../actors/shard/apply.ts'
 import { decodeBatch, encodeBatch } from '../../../actors/shard/batch.ts'
 import { KEYS_EXPIRED_PER_ENTRY_MAX, isExpiryDue } from '../../../actors/shard/expiry.ts'
+import { expiresAtMsOf, revisionOf, valueBytesOf } from '../../../actors/shard/keyRecord.ts'
 import { OpCode } from '../../../actors/shard/operation.ts'
 import { toRemember } from '../../../actors/shard/outcome.ts'
 import { REQUEST_IDS_MAX, createState } from '../../../actors/shard/state.ts'
 import { hashState } from '../../../actors/shard/stateHash.ts'
-import { valueBytes } from '../../../actors/shard/storedValue.ts'
 import { EntryKind } from '../../../actors/raft/protocol.ts'
 import { createModel } from './model.ts'
 import { batchEntry, createReplica, del, entriesOf, histories, incr, noopEntry, put, text, touch } from './entries.ts'
@@ -31,8 +31,8 @@ describe('the state machine', () => {
         const results = applyEntry(state, entry, ignoreChanges).map(plain)
         expect(results).toEqual(model.applyAt(batch.value.timeMs, batch.value.operations))
       }
-      const keys = [...state.keys.cut().entries()].map(([key, { value, revision, expiresAtMs }]) =>
-        ({ key, value: text(valueBytes(value)), revision, expiresAt: expiresAtMs }))
+      const keys = [...state.keys.cut().entries()].map(([key, record]) =>
+        ({ key, value: text(valueBytesOf(record)), revision: revisionOf(record), expiresAt: expiresAtMsOf(record) }))
       expect(keys).toEqual(model.keys())
       expect(state.revision).toBe(model.revision())
     }), { numRuns: 500 })

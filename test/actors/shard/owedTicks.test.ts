@@ -45,7 +45,7 @@ const toldBy = ({ answers, proposals, reads, stored, serving, changes, writes, l
 
 /** What it had said after each step and each tick. */
 const run = (script: readonly Named[], ticks: TickBoard | undefined): readonly string[] => {
-  const limits = { snapshotLogBytesMin: 300, snapshotLogBytesMax: 600 }
+  const limits = { snapshotLogBytesMin: 300, snapshotLogBytesMax: 600, restMs: 5 * TICK_MS, restBytesMax: 80, restLogBytesMin: 100 }
   const harness = createHarness({ limits, ...(ticks === undefined ? {} : { ticks }) })
   const told: string[] = []
   let now = 1_000

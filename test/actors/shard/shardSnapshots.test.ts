@@ -7,7 +7,7 @@ import { createHarness } from './harness.ts'
 describe('the snapshots of a shard', () => {
   const entry = (index: number, bytes: number, key = 'k') => batchEntry(index, 1, [put(key, 'v'.repeat(bytes))])
 
-  test('are written when the log since the last one outweighs the state', () => {
+  test('are written when the log since the last one outweighs the state that the last one holds', () => {
     const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 100_000 }, snapshotsInUse: [1] })
     harness.role('follower', 1)
     harness.commit(entry(1, 500))
@@ -20,17 +20,75 @@ describe('the snapshots of a shard', () => {
     expect(harness.stored).toEqual([{ type: 'raft.snapshotStored', index: 2, term: 1, totalBytes: 77 }])
     expect(harness.lines).toContain('prune to 2 through 2, leave 1')
     expect(harness.shard.status().snapshotIndex).toBe(2)
-    expect(harness.writes.length).toBe(1)
+    expect(harness.writes.map(({ index }) => index)).toEqual([2, 3])
+    harness.writes[1]?.done(null)
     harness.commit(entry(4, 3_000))
-    expect(harness.writes.map(({ index }) => index)).toEqual([2, 4])
+    expect(harness.writes.length).toBe(2)
+    harness.commit(entry(5, 3_000))
+    expect(harness.writes.map(({ index }) => index)).toEqual([2, 3, 5])
+  })
+
+  test('are written of a state that grows by every write, too', () => {
+    const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 100_000 } })
+    harness.role('follower', 1)
+    harness.commit(entry(1, 1_000, 'a'))
+    harness.writes[0]?.done(null)
+    harness.commit(entry(2, 1_000, 'b'))
+    expect(harness.writes.map(({ index }) => index)).toEqual([1])
+    harness.commit(entry(3, 50, 'c'))
+    const { keyBytes } = harness.shard.status()
+    expect(keyBytes).toBeGreaterThan(2_000)
+    expect(harness.writes.map(({ index }) => index)).toEqual([1, 3])
   })
 
   test('are written at the latest after the maximum', () => {
     const harness = createHarness({ limits: { snapshotLogBytesMin: 10, snapshotLogBytesMax: 4_000 } })
     harness.role('follower', 1)
-    harness.commit(entry(1, 3_000, 'a'))
-    harness.commit(entry(2, 3_000, 'b'))
-    expect(harness.writes.map(({ index }) => index)).toEqual([2])
+    harness.commit(entry(1, 6_000))
+    harness.writes[0]?.done(null)
+    harness.commit(entry(2, 3_000))
+    expect(harness.writes.map(({ index }) => index)).toEqual([1])
+    harness.commit(entry(3, 1_500))
+    expect(harness.writes.map(({ index }) => index)).toEqual([1, 3])
+  })
+
+  const resting = { restMs: 5_000, restBytesMax: 200, restLogBytesMin: 1_000 }
+  const later = (harness: ReturnType<typeof createHarness>, ms: number): void => {
+    harness.pass(ms)
+    harness.tick()
+  }
+
+  test('are written at rest for what would not be worth it otherwise', () => {
+    const harness = createHarness({ limits: resting })
+    harness.role('follower', 1)
+    harness.commit(entry(1, 2_000))
+    later(harness, 5_000)
+    harness.commit(entry(2, 2_000))
+    later(harness, 5_000)
+    expect(harness.writes).toEqual([])
+    harness.commit(entry(3, 50))
+    later(harness, 4_999)
+    expect(harness.writes).toEqual([])
+    later(harness, 1)
+    expect(harness.writes.map(({ index }) => index)).toEqual([3])
+    harness.writes[0]?.done(null)
+    harness.commit(entry(4, 50))
+    for (let passed = 0; passed < 5; passed += 1) later(harness, 5_000)
+    expect(harness.writes.length).toBe(1)
+  })
+
+  test('are not written at rest for little, beside what the state weighs', () => {
+    const harness = createHarness({ limits: resting })
+    harness.role('follower', 1)
+    harness.commit(entry(1, 50_000, 'a'))
+    harness.send({ type: 'shard.snapshotWanted' })
+    harness.writes[0]?.done(null)
+    harness.commit(entry(2, 2_000, 'b'))
+    for (let passed = 0; passed < 5; passed += 1) later(harness, 5_000)
+    expect(harness.writes.length).toBe(1)
+    harness.commit(entry(3, 5_000, 'c'))
+    for (let passed = 0; passed < 5; passed += 1) later(harness, 5_000)
+    expect(harness.writes.map(({ index }) => index)).toEqual([1, 3])
   })
 
   test('are written when wanted, one at a time, and not twice of the same index', () => {

@@ -8,14 +8,15 @@ import { CHUNK_BYTES_MAX, openSnapshot } from '../../../actors/shard/snapshotCod
 import { createState, storeKey } from '../../../actors/shard/state.ts'
 import { hashState } from '../../../actors/shard/stateHash.ts'
 import { chunksOf, client, createReplica, incr, inSession, open, restoreOf } from './entries.ts'
+import type { KeyRecord } from '../../../actors/shard/keyRecord.ts'
 import type { OrderedMap } from '../../../actors/shard/orderedMap.ts'
-import type { KeyRecord, ShardState } from '../../../actors/shard/state.ts'
+import type { ShardState } from '../../../actors/shard/state.ts'
 
 const stateOfKeys = (keys: number, valueBytes = 1): ShardState => {
   const state = createState()
   const value = new Uint8Array(valueBytes)
   for (let i = 0; i < keys; i += 1) {
-    storeKey(state, String(i).padStart(7, '0'), { previous: undefined, record: { value, revision: 1, expiresAtMs: 0 } })
+    storeKey(state, String(i).padStart(7, '0'), { previous: undefined, content: { value, revision: 1, expiresAtMs: 0 } })
   }
   return state
 }
@@ -23,7 +24,7 @@ const stateOfKeys = (keys: number, valueBytes = 1): ShardState => {
 /** Sessions with as many results as one may have, request ids, ended sessions, tiny keys and large ones. */
 const mixedState = (): ShardState => {
   const state = stateOfKeys(3_000)
-  storeKey(state, 'large', { previous: undefined, record: { value: new Uint8Array(512 * 1_024), revision: 1, expiresAtMs: 0 } })
+  storeKey(state, 'large', { previous: undefined, content: { value: new Uint8Array(512 * 1_024), revision: 1, expiresAtMs: 0 } })
   for (let i = 0; i < 3_000; i += 1) state.requests.push(`id${i}`, { status: 'OK', revision: i })
   for (let i = 0; i < 3_000; i += 1) state.sessions.ended.push(client(10_000 + i), null)
   const { apply } = createReplica(state)
