@@ -3,8 +3,8 @@
  * state (actors/topology/codec.ts). It is durable before it is acted on, so that a node that starts alone knows what it hosts.
  *
  * Losing it loses nothing: the node starts from the genesis, opens only what its log agrees to, learns maps from its own log and from
- * its peers, old ones among them, and ends nothing that is newer than the map it has. Lost together with a part of the log, nobody here knows which replicas there were: only such as are ordered from then on begin
- * (topology/replicaHost.ts).
+ * its peers, old ones among them, and ends nothing that is newer than the map it has. Lost together with a part of the log, nobody here
+ * knows which replicas there were: only such as are ordered from then on begin (topology/replicaHost.ts).
  */
 
 import { viewOf } from './bytes.ts'

@@ -21,8 +21,8 @@ import {
 import type { WalCore, WalInput } from './core.ts'
 import {
   abandonWrite, becomeClosing, canClose, handleFlushWithoutRoom, handlePrepareStarved, handleReplayed, handleSegmentPrepared,
-  handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, isWriting, mustFlushToClose, mustSealToClose, rearmSeal,
-  retryWrite, startFlush, startSeal,
+  handleSegmentsRemoved, handleSpaceRetry, handleWriteStarved, handleWritten, isSealDue, isWriting, mustFlushToClose, mustSealToClose,
+  rearmSeal, retryWrite, startFlush, startSeal,
 } from './plan.ts'
 import { copyForward, handleDamageReplaced } from './reclaim.ts'
 import { handleAdopt, handleRetire } from './replica.ts'

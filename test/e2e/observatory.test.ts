@@ -475,7 +475,7 @@ const floodServer = async (): Promise<{ readonly port: number; readonly close: (
           seq += 1
           const whose = { at: Date.now(), seq, node: `n${(seq % 3) + 1}`, shard: seq % 8 }
           if (seq % 4 === 0) return { ...whose, actor: `shard/${seq % 8}`, kind: 'batch', event: 'proposal', detail: { operations: 5 } }
-          if (seq % 4 === 1) return { ...whose, actor: 'wal', kind: 'batch', event: 'group', micros: 900, bytes: 4_096, detail: { records: 3 } }
+          if (seq % 4 === 1) return { ...whose, actor: 'wal', kind: 'batch', event: 'group', micros: 900, bytes: 4_096 }
           return { ...whose, actor: `raft/${seq % 8}`, kind: seq % 4 === 2 ? 'send' : 'receive', event: 'raft.append', peer: 'n1' }
         })
         response.write(`event: records\ndata: ${JSON.stringify(records)}\n\n`)

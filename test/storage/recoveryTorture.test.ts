@@ -255,7 +255,7 @@ describe('behind a damaged log', () => {
     astray.set((image.files.get(`wal/${segmentName(1)}`) ?? new Uint8Array(0)).subarray(0, BLOCK_BYTES))
     const rig = createRig({ image: { ...image, files: new Map(image.files).set(path, astray) } }).open()
     const first = rig.report()?.groups
-    expect(rig.report()?.findings).toEqual(expect.arrayContaining([expect.stringMatching(/nothing proves that it was ever synced; it stays/)]))
+    expect(rig.report()?.findings.join()).toMatch(/nothing proves that it was ever synced; it stays/)
     const ticket = rig.append(99, { entries: entriesOf(1, 1) })
     expect(rig.clock.runUntil(() => rig.isAcknowledged(ticket), 1_000)).toBe(true)
     const second = new Map(createRig({ image: rig.disk.crash({ random: createRandom(1), keep: 0 }) }).open().report()?.groups)

@@ -1,0 +1,92 @@
+/** How the log frees its oldest segment: by compactions, copies and snapshots that it asks for. */
+
+import { describe, expect, test } from '@jest/globals'
+import { segmentName } from '../../../storage/segment.ts'
+import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { fill, restart, segmentsOn, typesOf } from '../../support/logRig.ts'
+import type { Rig } from '../../../torture/rig.ts'
+
+describe('freeing segments', () => {
+  test('a segment with nothing live goes once the mark is durable, and not before', () => {
+    const rig = createRig({ config: { segmentsWanted: 99 } }).open()
+    fill(rig, 1, { from: 1, to: 20 })
+    const bytes = rig.wal.bytes()
+    rig.compact(1, { index: 19, term: 1 })
+    expect(segmentsOn(rig)).toContain(`wal/${segmentName(1)}`)
+    rig.clock.advance(5)
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(rig.wal.bytes()).toBeLessThan(bytes)
+  })
+
+  test('a cold group with few live records is copied forward, vote and all', () => {
+    const rig = createRig().open()
+    rig.append(9, { hardState: { term: 3, vote: vote('z') }, entries: entriesOf(1, 2, { term: 3 }) })
+    for (let round = 0; round < 8; round += 1) {
+      fill(rig, 1, { from: round * 8 + 1, to: round * 8 + 8 })
+      rig.compact(1, { index: round * 8 + 7, term: 1 })
+      rig.clock.advance(10)
+    }
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(typesOf(rig)).not.toContain('wal.snapshotWanted')
+    const found = restart(rig).report()?.groups.get(9)
+    expect([found?.hardState, found?.entries.length, found?.quarantined]).toEqual([{ term: 3, vote: 'z:1' }, 2, undefined])
+  })
+
+  test('a group with much in the oldest segment is asked for a snapshot, the biggest first', () => {
+    const rig = createRig({ config: { copyForwardBytesMax: 1_000 } }).open()
+    rig.append(9, { entries: [entryOf(1, { bytes: 300 })] })
+    fill(rig, 1, { from: 1, to: 30 })
+    const wanted = rig.notices.filter((notice) => notice.type === 'wal.snapshotWanted').map(({ group }) => group)
+    expect(wanted.length).toBeGreaterThan(0)
+    expect(new Set(wanted)).toEqual(new Set([1]))
+    rig.compact(1, { index: 29, term: 1 })
+    rig.clock.advance(50)
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(1)
+  })
+
+  /** So many entries of a cold group, then traffic of another that is compacted as it goes. */
+  const afterTraffic = (entries: number): Rig => {
+    const rig = createRig({ config: { copyForwardBytesMax: 1_000, segmentsWanted: 2 } }).open()
+    rig.append(9, { entries: Array.from({ length: entries }, (_, i) => entryOf(i + 1, { bytes: 1_500 })) })
+    for (let round = 0; round < 30; round += 1) {
+      fill(rig, 1, { from: round * 8 + 1, to: round * 8 + 8 })
+      rig.compact(1, { index: round * 8 + 7, term: 1 })
+      rig.clock.advance(10)
+    }
+    return rig
+  }
+
+  test('a cold group with much to keep and no snapshot to give pins the log to twice what it should be, and is copied then', () => {
+    const rig = afterTraffic(6)
+    expect(typesOf(rig)).toContain('wal.snapshotWanted')
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(segmentsOn(rig).length).toBeLessThanOrEqual(6)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(6)
+  })
+
+  test('a log of which most lives is copied no further, however far beyond that it is', () => {
+    const rig = afterTraffic(80)
+    expect(segmentsOn(rig).length).toBeGreaterThan(8)
+    rig.clock.advance(1_000)
+    const groups = rig.groups.length
+    rig.clock.advance(10_000)
+    expect(rig.groups.length).toBe(groups)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(80)
+  })
+
+  test('a copy never truncates: entries that came after it in index order stay', () => {
+    const rig = createRig().open()
+    rig.append(9, { entries: entriesOf(1, 3) })
+    fill(rig, 1, { from: 1, to: 9 })
+    rig.append(9, { entries: entriesOf(4, 6) })
+    rig.clock.advance(5)
+    for (let round = 1; round < 8; round += 1) {
+      fill(rig, 1, { from: round * 9 + 1, to: round * 9 + 9 })
+      rig.compact(1, { index: round * 9 + 8, term: 1 })
+    }
+    rig.clock.advance(20)
+    expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    expect(restart(rig).report()?.groups.get(9)?.entries.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5, 6])
+  })
+})
