@@ -151,7 +151,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     serial.run()
   }
 
-  const prune: SnapshotStore['prune'] = (group, kept, done) => {
+  const prune: SnapshotStore['prune'] = (group, kept, done) => receives.dropThrough(group, kept.through, () => {
     namesOf(group, (listError, names) => {
       if (listError !== null || names.length === 0) {
         done(listError)
@@ -164,14 +164,14 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
         return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || (isOlder(name, oldestKept) && !isOneOf(name, kept.inUse))
       }), done)
     })
-  }
+  })
 
-  const clear: SnapshotStore['clear'] = (group, done) => {
+  const clear: SnapshotStore['clear'] = (group, done) => receives.dropAll(group, () => {
     namesOf(group, (listError, names) => {
       if (listError !== null || names.length === 0) done(listError)
       else removeAll(group, names, done)
     })
-  }
+  })
 
   return {
     write, list, prune, clear,

@@ -46,8 +46,8 @@ export interface SnapshotStore {
   /** Raw bytes of a snapshot file, for a transfer. ENOENT when that snapshot is gone. */
   readonly readRange: (group: GroupId, index: Index, term: Term, offset: number, lengthMax: number, done: Done<Uint8Array>) => void
   /**
-   * Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew. The result is the contiguous
-   * length.
+   * Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew, and ends whatever else the group
+   * was receiving. The result is the contiguous length.
    */
   readonly receive: (group: GroupId, index: Index, term: Term, offset: number, bytes: Uint8Array, done: Done<number>) => void
   /**
@@ -59,8 +59,8 @@ export interface SnapshotStore {
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
   readonly list: (group: GroupId, done: Done<SnapshotsFound>) => void
-  /** Removes every snapshot of the group that is not to be kept, and left-over temporary files. */
+  /** Removes every snapshot of the group that is not to be kept, left-over temporary files, and what is received up to `through`. */
   readonly prune: (group: GroupId, kept: SnapshotsKept, done: Done) => void
-  /** Removes every file of the group: its replica here is gone for good. */
+  /** Removes every file of the group, also what it is receiving: its replica here is gone for good. */
   readonly clear: (group: GroupId, done: Done) => void
 }

@@ -344,7 +344,8 @@ const readChunk = ({ options, send }: Running, effect: EffectOf<'raft.readChunk'
 
 const writeNext = (running: Running): void => {
   const { options, send, writes } = running
-  if (running.isWriting) return
+  // Of a replica that has ended nothing is written any more: its files are about to go, and another may take its place.
+  if (running.isWriting || running.isStopped) return
   const effect = writes.shift()
   if (effect === undefined) return
   running.isWriting = true
