@@ -57,6 +57,11 @@ export interface SnapshotStore {
   readonly finishReceive: (group: GroupId, index: Index, term: Term, totalBytes: number, done: Done<SnapshotInfo>) => void
   /** The chunks as they were given to `write`, in order, one slice per turn, then `done`. */
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
+  /**
+   * Whether the file is still what was written: false where it does not verify, can not be read, or is gone. An error where that could not be
+   * found out, since no descriptor was left (the result is then true: nothing speaks against the file).
+   */
+  readonly verify: (group: GroupId, index: Index, term: Term, done: Done<boolean>) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
   readonly list: (group: GroupId, done: Done<SnapshotsFound>) => void
   /** Removes every snapshot of the group that is not to be kept, left-over temporary files, and what is received up to `through`. */

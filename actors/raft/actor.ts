@@ -145,6 +145,8 @@ export interface RaftMember {
   readonly role: () => RaftRole
   /** A quorum, itself included, has compared what this start presented with what it had been promised. */
   readonly isVouchedFor: () => boolean
+  /** The file of its newest snapshot was found damaged, and another is not written yet. */
+  readonly isSnapshotLost: () => boolean
   /** It has handed the shard all that had been committed when it first heard a leader, or led, after this start (upToDate.ts). */
   readonly isUpToDate: () => boolean
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
@@ -224,6 +226,7 @@ export const createRaftMember = (options: RaftMemberOptions): RaftMember => {
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
     isVouchedFor: () => isQuorum(configurationOf(core), (voter) => voter === core.self || isAcceptedBy(core, voter)),
+    isSnapshotLost: () => core.snapshotDoubt === 'lost',
     isUpToDate: () => isUpToDate(core),
     leadership: () => core,
     stalledMembers: () => stalledIn(core),
@@ -257,6 +260,8 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.orderAnswered': must(running.orders.shift(), 'an answer has an order')(effect.outcome); return
     case 'raft.roleChanged': changeRole(running, effect); return
     case 'raft.readChunk': readChunk(running, effect); return
+    case 'raft.verifySnapshot': verifySnapshot(running, effect); return
+    case 'raft.snapshotLost': ports.shard({ type: 'shard.snapshotLost' }); return
     case 'raft.writeChunk':
       running.writes.push(effect)
       writeNext(running)
@@ -339,6 +344,18 @@ const readChunk = ({ options, send }: Running, effect: EffectOf<'raft.readChunk'
     }
     options.log.warn({ err: error, snapshotIndex, to }, 'a snapshot could not be read for a transfer')
     send({ type: 'raft.chunkReadFailed', to, snapshotIndex })
+  })
+}
+
+const verifySnapshot = ({ options, send }: Running, { index, term }: EffectOf<'raft.verifySnapshot'>): void => {
+  options.ports.snapshots.verify(options.group, index, term, (error, isGood) => {
+    if (error !== null) options.log.warn({ err: error, index }, 'whether a snapshot here still verifies could not be found out')
+    else if (isGood) options.log.info({ index }, 'a snapshot that another replica could not use verifies here: the damage is on the way, or there')
+    else {
+      options.log.error({ index, term }, 'a snapshot here does not verify any more: its disk is failing; another one is written')
+      options.recorder?.record({ actor: raftActorOf(options.group), kind: 'note', event: 'found its snapshot damaged', term, detail: { index } })
+    }
+    send({ type: 'raft.snapshotVerified', index, isGood })
   })
 }
 

@@ -55,7 +55,7 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
   }
   const snapshots: SnapshotStore = {
     write: call('write'), readRange: call('readRange'), receive: call('receive'), finishReceive: call('finishReceive'),
-    load: call('load'), list: call('list'), prune: call('prune'), clear: call('clear'),
+    load: call('load'), verify: call('verify'), list: call('list'), prune: call('prune'), clear: call('clear'),
   }
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
     lines.push(`${message} ${JSON.stringify(fields)}`)

@@ -244,7 +244,7 @@ describe('the shell of a member', () => {
     }
     const snapshots: SnapshotStore = {
       write: note('write'), prune: note('prune'), load: note('load'), list: note('list'), readRange: note('readRange'),
-      receive: note('receive'), finishReceive: note('finishReceive'), clear: note('clear'),
+      receive: note('receive'), finishReceive: note('finishReceive'), verify: note('verify'), clear: note('clear'),
     }
     const actor = createTopology({
       group: 1_024, genesis: genesisOf(), clock: { now: () => 7, wall: () => 7 }, log: silentLogger, limits,
