@@ -248,6 +248,31 @@ describe('a snapshot', () => {
     ])
   })
 
+  test('that is looked at again is damaged when a bit has turned over, it can not be read or it is gone; not for want of a descriptor', () => {
+    let code = ''
+    const rig = rigOf({ fault: ({ operation }) => {
+      const isHit = (code === 'EIO' && operation === 'read') || (code === 'EMFILE' && operation === 'open')
+      return isHit ? { kind: 'error', code } : undefined
+    } })
+    for (const index of [3, 5, 7]) rig.write(index, index)
+    const verify = (index: number, withCode = ''): unknown => {
+      code = withCode
+      const answer = rig.ask<boolean>((done) => rig.store.verify(3, index, 2, done))
+      code = ''
+      return [answer?.error?.code, answer?.result]
+    }
+    expect([verify(7), verify(7, 'EMFILE'), verify(9), verify(7, 'EIO')])
+      .toEqual([[undefined, true], ['EMFILE', true], [undefined, false], [undefined, false]])
+    expect(verify(7)).toEqual([undefined, true])
+    rig.disk.corrupt(fileOf(rig, 7), (bytes) => { bytes[bytes.length - 100] = 0xfe })
+    expect(verify(7)).toEqual([undefined, false])
+    // It takes no place of those that are kept.
+    rig.ask((done) => rig.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
+    expect(rig.good()).toEqual([5, 3])
+    rig.write(7, 7)
+    expect([verify(7), rig.good()]).toEqual([[undefined, true], [7, 5, 3]])
+  })
+
   test('is not pruned while it is being sent', () => {
     const rig = rigOf()
     for (const index of [3, 5, 7, 9]) rig.write(index, index)

@@ -289,6 +289,21 @@ describe('the shell of a member', () => {
     expect(calls.filter(({ name }) => name === 'write')).toHaveLength(2)
   })
 
+  test('writes a snapshot of the same index anew when the last was lost, not beside one that is being written', () => {
+    const { actor, calls, commit, done } = alone()
+    const writes = (): number => calls.filter(({ name }) => name === 'write').length
+    commit(1, asked(newborn(), fourth))
+    for (const expected of [1, 1]) {
+      actor.send({ type: 'shard.snapshotLost' })
+      expect(writes()).toBe(expected)
+    }
+    done('write', null, { totalBytes: 12 })
+    done('prune', null)
+    expect(writes()).toBe(1)
+    actor.send({ type: 'shard.snapshotLost' })
+    expect(writes()).toBe(2)
+  })
+
   test('says that a snapshot is there even when older ones could not be removed, and cancels one on stop', () => {
     const { actor, calls, raft, commit, done } = alone()
     commit(1, asked(newborn(), fourth))
