@@ -58,8 +58,8 @@ export interface SnapshotStore {
   /** The chunks as they were given to `write`, in order, one slice per turn, then `done`. */
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
   /**
-   * Whether the file is still what was written: false where it does not verify, can not be read, or is gone. An error where that could not be
-   * found out, since no descriptor was left (the result is then true: nothing speaks against the file).
+   * Whether the file is still what was written: false where it does not verify, can not be read, or is gone. An error where that could
+   * not be found out, since no descriptor was left (the result is then true: nothing speaks against the file).
    */
   readonly verify: (group: GroupId, index: Index, term: Term, done: Done<boolean>) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */

@@ -347,13 +347,16 @@ const readChunk = ({ options, send }: Running, effect: EffectOf<'raft.readChunk'
   })
 }
 
-const verifySnapshot = ({ options, send }: Running, { index, term }: EffectOf<'raft.verifySnapshot'>): void => {
-  options.ports.snapshots.verify(options.group, index, term, (error, isGood) => {
-    if (error !== null) options.log.warn({ err: error, index }, 'whether a snapshot here still verifies could not be found out')
-    else if (isGood) options.log.info({ index }, 'a snapshot that another replica could not use verifies here: the damage is on the way, or there')
+const verifySnapshot = (running: Running, { index, term }: EffectOf<'raft.verifySnapshot'>): void => {
+  const { options: { group, log, ports, recorder }, send } = running
+  ports.snapshots.verify(group, index, term, (error, isGood) => {
+    // Of a replica that has ended the file may be gone by now, and that is no damage.
+    if (running.isStopped) return
+    if (error !== null) log.warn({ err: error, index }, 'whether a snapshot here still verifies could not be found out')
+    else if (isGood) log.info({ index }, 'a snapshot that another replica found damaged verifies here: the damage is on the way, or there')
     else {
-      options.log.error({ index, term }, 'a snapshot here does not verify any more: its disk is failing; another one is written')
-      options.recorder?.record({ actor: raftActorOf(options.group), kind: 'note', event: 'found its snapshot damaged', term, detail: { index } })
+      log.error({ index, term }, 'a snapshot here does not verify any more: its disk is failing; another one is written')
+      recorder?.record({ actor: raftActorOf(group), kind: 'note', event: 'found its snapshot damaged', term, detail: { index } })
     }
     send({ type: 'raft.snapshotVerified', index, isGood })
   })

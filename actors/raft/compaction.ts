@@ -2,8 +2,9 @@
  * A local snapshot is verified and durable: the log before it may go, here and on disk.
  *
  * On disk the log is kept back to the snapshot *before* this one. Two snapshots are kept, in case the newer turns out damaged, and the
- * older is of use only with the log that continues it. One that was lost is none of the two (ownSnapshot.ts). In memory a bounded tail stays for peers that are a little behind,
- * since a snapshot transfer costs the whole state, and more for those that are being sent one (retention.ts).
+ * older is of use only with the log that continues it. One that was lost is none of the two (ownSnapshot.ts). In memory a bounded tail
+ * stays for peers that are a little behind, since a snapshot transfer costs the whole state, and more for those that are being sent one
+ * (retention.ts).
  */
 
 import { assert } from '../kernel/assert.ts'

@@ -113,8 +113,8 @@ export const handleChunkRead = (core: RaftCore, event: Local<'raft.chunkRead'>):
 }
 
 /**
- * The file is gone, or its disk does not give it. Probing again finds the newest one; after the time of a lost append, so that a broken disk
- * is not asked in a loop.
+ * The file is gone, or its disk does not give it. Probing again finds the newest one; after the time of a lost append, so that a broken
+ * disk is not asked in a loop.
  */
 export const handleChunkReadFailed = (core: RaftCore, event: Local<'raft.chunkReadFailed'>): void => {
   const progress = core.leading.progress.get(event.to)

@@ -93,7 +93,8 @@ describe('a snapshot that rots under its living leader', () => {
     h.snapshot(1)
     h.member(1).core.snapshotDoubt = 'lost'
     const configuration = { epoch: 0, voters: [1, 2, 3].map(idOf), outgoing: [], learners: [] }
-    say(h, 2, { type: 'raft.snapshotChunk', term: 2, snapshotIndex: 9, snapshotTerm: 2, offset: 0, totalBytes: 0, crc: 0, bytes: new Uint8Array(0) })
+    const snapshot = { term: 2, snapshotIndex: 9, snapshotTerm: 2, totalBytes: 0 }
+    say(h, 2, { type: 'raft.snapshotChunk', ...snapshot, offset: 0, crc: 0, bytes: new Uint8Array(0) })
     h.writeOne(1)
     h.member(1).disk.writes.length = 0
     h.send(1, { type: 'raft.snapshotInstalled', index: 9, term: 2, totalBytes: 1, configuration })

@@ -248,7 +248,7 @@ describe('a snapshot', () => {
     ])
   })
 
-  test('that is looked at again is damaged when a bit has turned over, it can not be read or it is gone; not for want of a descriptor', () => {
+  test('that is looked at again is damaged when a bit has turned over, it can not be read or it is gone, not without descriptors', () => {
     let code = ''
     const rig = rigOf({ fault: ({ operation }) => {
       const isHit = (code === 'EIO' && operation === 'read') || (code === 'EMFILE' && operation === 'open')
