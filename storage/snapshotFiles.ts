@@ -79,12 +79,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     })
   }
 
-  const receives = createReceives({
-    fileSystem, clock, inUse, publish,
-    pathOf: ({ group, index, term }) => ({
-      directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}`,
-    }),
-  })
+  const receives = createReceives({ fileSystem, clock, inUse, publish, pathOf: receivedPath })
 
   const write: SnapshotStore['write'] = (header, chunks, done) => {
     const temporary = `${directoryOf(header.group)}/${snapshotName(header.index, header.term)}${WRITE_SUFFIX}`
@@ -178,12 +173,10 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     })
   })
 
-  const clear: SnapshotStore['clear'] = (group, done) => receives.dropAll(group, () => {
-    namesOf(group, (listError, names) => {
-      if (listError !== null || names.length === 0) done(listError)
-      else removeAll(group, names, done)
-    })
-  })
+  const clear: SnapshotStore['clear'] = (group, done) => receives.dropAll(group, () => namesOf(group, (listError, names) => {
+    if (listError !== null || names.length === 0) done(listError)
+    else removeAll(group, names, done)
+  }))
 
   return {
     write, verify, list, prune, clear,
@@ -202,6 +195,9 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
 }
 
 export interface Identity { readonly group: GroupId; readonly index: number; readonly term: number }
+
+const receivedPath = ({ group, index, term }: Identity): { readonly directory: string; readonly temporary: string } =>
+  ({ directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}` })
 
 const isSame = (info: Identity, expected: Identity): boolean =>
   info.group === expected.group && info.index === expected.index && info.term === expected.term

@@ -202,7 +202,7 @@ const rotNewest = (story: Story, leader: Machine): void => {
 /** docs/TESTING.md T8. The same file was sent again and again, and its leader called itself well. */
 test.each([
   ['while nobody writes', 0], ['while everybody writes', 20],
-])('a snapshot that rots under its living leader is written anew and sent, %s', (_when, writes) => {
+])('a snapshot that rots under its living leader is written anew and sent: %s', (_when, writes) => {
   const raftLimits = { ...small.raftLimits, chunkBytesMax: 1_024 }
   const story = tellStory(4715, { ...small, snapshotLogBytes: 20_000, segmentBytes: 65_536, raftLimits })
   story.putMany('k', 40, 500)
