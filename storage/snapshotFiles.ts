@@ -32,6 +32,9 @@ const ROOT = 'snapshots'
 const WRITE_SUFFIX = '.part'
 const RECEIVE_SUFFIX = '.receive'
 
+/** What says nothing about a file: it could not be opened, whatever is in it. */
+const noDescriptor: readonly string[] = ['EMFILE', 'ENFILE']
+
 const directoryOf = (group: GroupId): string => `${ROOT}/${group}`
 
 export interface SnapshotFilesOptions {
@@ -49,7 +52,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
   const verified = new Map<string, SnapshotInfo>()
 
   const open = (path: string) => (opened: Done<File>): void => fileSystem.open(path, 'read', opened)
-  const verify = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
+  const verifyFile = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
     verifySnapshot({ slices, path, onChunk, open: open(path) }, done)
   }
   const removeQuietly = (path: string, done: () => void): void => fileSystem.remove(path, () => done())
@@ -76,12 +79,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     })
   }
 
-  const receives = createReceives({
-    fileSystem, clock, inUse, publish,
-    pathOf: ({ group, index, term }) => ({
-      directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}`,
-    }),
-  })
+  const receives = createReceives({ fileSystem, clock, inUse, publish, pathOf: receivedPath })
 
   const write: SnapshotStore['write'] = (header, chunks, done) => {
     const temporary = `${directoryOf(header.group)}/${snapshotName(header.index, header.term)}${WRITE_SUFFIX}`
@@ -108,13 +106,22 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     return () => { isCancelled = true }
   }
 
-  const verifyNamed = (group: GroupId, name: string, done: (info: SnapshotInfo | undefined) => void): void => {
+  const verifyNamed = (group: GroupId, name: string, done: Done<SnapshotInfo | undefined>): void => {
     const path = `${directoryOf(group)}/${name}`
-    verify(path, () => {}, (error, info) => {
+    verifyFile(path, () => {}, (error, info) => {
       const isGood = error === null && info.group === group && snapshotName(info.index, info.term) === name
       if (isGood) verified.set(path, info)
       else verified.delete(path)
-      done(isGood ? info : undefined)
+      done(error, isGood ? info : undefined)
+    })
+  }
+  const verify: SnapshotStore['verify'] = (group, index, term, done) => {
+    const name = snapshotName(index, term)
+    const known = verified.get(`${directoryOf(group)}/${name}`)
+    verifyNamed(group, name, (error, info) => {
+      const isUnknown = noDescriptor.includes(error?.code ?? '')
+      if (isUnknown && known !== undefined) verified.set(`${directoryOf(group)}/${name}`, known)
+      done(isUnknown ? error : null, isUnknown || info !== undefined)
     })
   }
   const namesOf = (group: GroupId, done: Done<readonly string[]>): void => {
@@ -128,7 +135,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       const serial = createSerial<undefined>(undefined, (error) => done(error, { good: newestFirst(good), damaged }))
       serial.step((_, next) => next(listError, undefined))
       for (const name of names.filter((each) => parseSnapshotName(each) !== undefined)) {
-        serial.step((_, next) => verifyNamed(group, name, (info) => {
+        serial.step((_, next) => verifyNamed(group, name, (_error, info) => {
           if (info === undefined) damaged.push(name)
           else good.push(info)
           next(null, undefined)
@@ -151,7 +158,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     serial.run()
   }
 
-  const prune: SnapshotStore['prune'] = (group, kept, done) => {
+  const prune: SnapshotStore['prune'] = (group, kept, done) => receives.dropThrough(group, kept.through, () => {
     namesOf(group, (listError, names) => {
       if (listError !== null || names.length === 0) {
         done(listError)
@@ -164,17 +171,15 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
         return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || (isOlder(name, oldestKept) && !isOneOf(name, kept.inUse))
       }), done)
     })
-  }
+  })
 
-  const clear: SnapshotStore['clear'] = (group, done) => {
-    namesOf(group, (listError, names) => {
-      if (listError !== null || names.length === 0) done(listError)
-      else removeAll(group, names, done)
-    })
-  }
+  const clear: SnapshotStore['clear'] = (group, done) => receives.dropAll(group, () => namesOf(group, (listError, names) => {
+    if (listError !== null || names.length === 0) done(listError)
+    else removeAll(group, names, done)
+  }))
 
   return {
-    write, list, prune, clear,
+    write, verify, list, prune, clear,
     receive: (group, index, term, offset, bytes, done) => receives.receive({ group, index, term }, { offset, bytes }, done),
     finishReceive: (group, index, term, totalBytes, done) => receives.finish({ group, index, term }, totalBytes, done),
     readRange: (group, index, term, offset, lengthMax, done) => {
@@ -184,12 +189,15 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       })
     },
     load: (info, onChunk, done) => {
-      verify(`${directoryOf(info.group)}/${snapshotName(info.index, info.term)}`, onChunk, (error) => done(error))
+      verifyFile(`${directoryOf(info.group)}/${snapshotName(info.index, info.term)}`, onChunk, (error) => done(error))
     },
   }
 }
 
 export interface Identity { readonly group: GroupId; readonly index: number; readonly term: number }
+
+const receivedPath = ({ group, index, term }: Identity): { readonly directory: string; readonly temporary: string } =>
+  ({ directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}` })
 
 const isSame = (info: Identity, expected: Identity): boolean =>
   info.group === expected.group && info.index === expected.index && info.term === expected.term

@@ -46,8 +46,8 @@ export interface SnapshotStore {
   /** Raw bytes of a snapshot file, for a transfer. ENOENT when that snapshot is gone. */
   readonly readRange: (group: GroupId, index: Index, term: Term, offset: number, lengthMax: number, done: Done<Uint8Array>) => void
   /**
-   * Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew. The result is the contiguous
-   * length.
+   * Appends a received piece to the temporary file of (group, index, term); offset 0 starts it anew, and ends whatever else the group
+   * was receiving. The result is the contiguous length.
    */
   readonly receive: (group: GroupId, index: Index, term: Term, offset: number, bytes: Uint8Array, done: Done<number>) => void
   /**
@@ -57,10 +57,15 @@ export interface SnapshotStore {
   readonly finishReceive: (group: GroupId, index: Index, term: Term, totalBytes: number, done: Done<SnapshotInfo>) => void
   /** The chunks as they were given to `write`, in order, one slice per turn, then `done`. */
   readonly load: (info: SnapshotInfo, onChunk: (bytes: Uint8Array) => void, done: Done) => void
+  /**
+   * Whether the file is still what was written: false where it does not verify, can not be read, or is gone. An error where that could
+   * not be found out, since no descriptor was left (the result is then true: nothing speaks against the file).
+   */
+  readonly verify: (group: GroupId, index: Index, term: Term, done: Done<boolean>) => void
   /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
   readonly list: (group: GroupId, done: Done<SnapshotsFound>) => void
-  /** Removes every snapshot of the group that is not to be kept, and left-over temporary files. */
+  /** Removes every snapshot of the group that is not to be kept, left-over temporary files, and what is received up to `through`. */
   readonly prune: (group: GroupId, kept: SnapshotsKept, done: Done) => void
-  /** Removes every file of the group: its replica here is gone for good. */
+  /** Removes every file of the group, also what it is receiving: its replica here is gone for good. */
   readonly clear: (group: GroupId, done: Done) => void
 }

@@ -73,7 +73,7 @@ const metaHealthOf = ({ meta, placements }: ReportInput): { readonly metaHealth?
 }
 
 const findingsOf = ({ id, raft, isHurt }: HostedReplica | HostedMeta): ReplicaFindings =>
-  ({ id, isQuarantined: raft.role() === 'halted', isSuspect: isHurt && !raft.isVouchedFor() })
+  ({ id, isQuarantined: raft.role() === 'halted', isSuspect: (isHurt && !raft.isVouchedFor()) || raft.isSnapshotLost() })
 
 const placeOf = ({ id, weight, zone, state }: ClusterNode): MemberPlace => ({ id, weight, zone, isActive: state === 'active' })
 

@@ -1,7 +1,8 @@
 /**
  * How damage shows in one replica. Null while nothing is known to be wrong.
  *
- *   suspect      some of its files were damaged; what is left seems enough, and its peers have not agreed to that yet
+ *   suspect      some of its files were damaged; what is left seems enough, and its peers have not agreed to that yet. Or the file of its
+ *                newest snapshot went bad while it ran, and another is being written (actors/raft/ownSnapshot.ts)
  *   quarantined  it may have forgotten a promise: it counts for nothing, and waits to be replaced
  *   repairing    the move that replaces it is under way; so is the new replica's, which takes its place on the same node
  *

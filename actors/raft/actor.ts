@@ -145,6 +145,8 @@ export interface RaftMember {
   readonly role: () => RaftRole
   /** A quorum, itself included, has compared what this start presented with what it had been promised. */
   readonly isVouchedFor: () => boolean
+  /** The file of its newest snapshot was found damaged, and another is not written yet. */
+  readonly isSnapshotLost: () => boolean
   /** It has handed the shard all that had been committed when it first heard a leader, or led, after this start (upToDate.ts). */
   readonly isUpToDate: () => boolean
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
@@ -227,6 +229,7 @@ export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): 
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
     isVouchedFor: () => isQuorum(configurationOf(core), (voter) => voter === core.self || isAcceptedBy(core, voter)),
+    isSnapshotLost: () => core.snapshotDoubt === 'lost',
     isUpToDate: () => isUpToDate(core),
     leadership: () => core,
     stalledMembers: () => stalledIn(core),
@@ -260,6 +263,8 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.orderAnswered': must(running.orders.shift(), 'an answer has an order')(effect.outcome); return
     case 'raft.roleChanged': changeRole(running, effect); return
     case 'raft.readChunk': readChunk(running, effect); return
+    case 'raft.verifySnapshot': verifySnapshot(running, effect); return
+    case 'raft.snapshotLost': ports.shard({ type: 'shard.snapshotLost' }); return
     case 'raft.writeChunk':
       running.writes.push(effect)
       writeNext(running)
@@ -345,9 +350,25 @@ const readChunk = ({ options, send }: Running, effect: EffectOf<'raft.readChunk'
   })
 }
 
+const verifySnapshot = (running: Running, { index, term }: EffectOf<'raft.verifySnapshot'>): void => {
+  const { options: { group, log, ports, recorder }, send } = running
+  ports.snapshots.verify(group, index, term, (error, isGood) => {
+    // Of a replica that has ended the file may be gone by now, and that is no damage.
+    if (running.isStopped) return
+    if (error !== null) log.warn({ err: error, index }, 'whether a snapshot here still verifies could not be found out')
+    else if (isGood) log.info({ index }, 'a snapshot that another replica found damaged verifies here: the damage is on the way, or there')
+    else {
+      log.error({ index, term }, 'a snapshot here does not verify any more: its disk is failing; another one is written')
+      recorder?.record({ actor: raftActorOf(group), kind: 'note', event: 'found its snapshot damaged', term, detail: { index } })
+    }
+    send({ type: 'raft.snapshotVerified', index, isGood })
+  })
+}
+
 const writeNext = (running: Running): void => {
   const { options, send, writes } = running
-  if (running.isWriting) return
+  // Of a replica that has ended nothing is written any more: its files are about to go, and another may take its place.
+  if (running.isWriting || running.isStopped) return
   const effect = writes.shift()
   if (effect === undefined) return
   running.isWriting = true

@@ -37,6 +37,7 @@ import {
 } from './election.ts'
 import { handleAppend, handleHeartbeat } from './following.ts'
 import { handleTransferLeadership } from './leadershipTransfer.ts'
+import { handleSnapshotVerified, isOfAnotherSize } from './ownSnapshot.ts'
 import {
   askAnew, handleOthersRefusal, handlePresent, handlePresentAccepted, handlePresentChallenged, handlePresentConfirmed, isOwnRefusal,
   isStranger, tellRefused,
@@ -147,6 +148,7 @@ export const raftMachine = setup({
     isQuorumLost: when('tick', isQuorumLost),
     isCommitStalled: when('tick', isCommitStalled),
     isRemoved: whenever(isRemoved),
+    isOfAnotherSize: when('raft.snapshotStored', isOfAnotherSize),
     isJointPhaseOver: whenever(isJointPhaseOver),
   },
   actions: {
@@ -206,6 +208,7 @@ export const raftMachine = setup({
     leaveJointPhase: ({ context }) => leaveJointPhase(context.core),
     refuseReconfigure: on('raft.reconfigure', refuseReconfigure),
     compact: on('raft.snapshotStored', handleSnapshotStored),
+    judgeSnapshot: on('raft.snapshotVerified', handleSnapshotVerified),
     resume: on('raft.restored', handleRestored),
     emit: on('raft.emit', handleEmit),
     noteStalled: on('wal.stalled', handleStalled),
@@ -234,6 +237,7 @@ export const raftMachine = setup({
     'raft.read': { actions: 'refuseRead' },
     'raft.reconfigure': { actions: 'refuseReconfigure' },
     'raft.snapshotStored': { actions: 'compact' },
+    'raft.snapshotVerified': { actions: 'judgeSnapshot' },
     'raft.restored': { actions: 'resume' },
     'raft.emit': { actions: 'emit' },
     'raft.chunkWritten': { actions: 'noteWritten' },
@@ -322,6 +326,10 @@ export const raftMachine = setup({
         'raft.heartbeatAcked': hear('follower', { actions: 'confirm' } as const),
         'raft.snapshotAccepted': count('slideWindow'),
         'raft.snapshotRefused': hear('follower', { actions: 'endTransfer' } as const),
+        'raft.snapshotStored': [
+          { guard: 'isOfAnotherSize', target: 'follower', actions: ['compact', because('its snapshot was written anew, in another size')] },
+          { actions: 'compact' },
+        ],
         'raft.chunkRead': { actions: 'sendChunk' },
         'raft.chunkReadFailed': { actions: 'giveUpChunk' },
         'raft.requestVote': hear('follower', { actions: 'answerVote' } as const),

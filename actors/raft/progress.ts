@@ -35,6 +35,8 @@ export interface SnapshotTransfer {
   wasSent: boolean
   /** Retries without an answer. */
   retries: number
+  /** Retries that are let pass before anything leaves: the peer could not use the last one. */
+  pause: number
   /** Chunks asked for and not yet acknowledged, in their order: where each ends. */
   asked: Asked[]
 }
@@ -66,6 +68,8 @@ export interface Progress {
   transfer: SnapshotTransfer | null
   /** The last transfer that was given up for another although all of it had been sent: the peer may install it all the same. */
   earlier: Pick<SnapshotTransfer, 'index' | 'totalBytes'> | null
+  /** Snapshots in a row that it found damaged: the more, the longer the pause before the next. */
+  damagedSnapshots: number
   /** Bytes of the log that are kept for it at most, from the beginning of a transfer until it has caught up (retention.ts); 0: none. */
   keptBytesMax: number
   /** The newest confirmation round this peer has answered, and when that round was sent (never when the answer came). */
@@ -96,6 +100,7 @@ export const createProgress = (id: ReplicaId, nextIndex: Index): Progress => ({
   silentTicks: 0,
   transfer: null,
   earlier: null,
+  damagedSnapshots: 0,
   keptBytesMax: 0,
   ackedRound: 0,
   contactSentAt: Number.NEGATIVE_INFINITY,

@@ -149,6 +149,8 @@ export type RaftLocalEvent =
   | { readonly type: 'raft.chunkRead'; readonly to: ReplicaId; readonly snapshotIndex: Index; readonly offset: number
       readonly crc: number; readonly bytes: Uint8Array }
   | { readonly type: 'raft.chunkReadFailed'; readonly to: ReplicaId; readonly snapshotIndex: Index }
+  /** What a look at the own file says. Not good: its bytes are not what was written, or can not be read. */
+  | { readonly type: 'raft.snapshotVerified'; readonly index: Index; readonly isGood: boolean }
   /** A received piece is in the temporary file; contiguous up to `nextOffset`. */
   | { readonly type: 'raft.chunkWritten'; readonly snapshotIndex: Index; readonly nextOffset: number }
   /** The received snapshot is verified, renamed, synced, and its record is durable in the log. */
@@ -195,6 +197,10 @@ export type RaftEffect =
       readonly settled: boolean; readonly clockMs: number; readonly reason: string }
   | { readonly type: 'raft.readChunk'; readonly to: ReplicaId; readonly snapshotIndex: Index; readonly snapshotTerm: Term
       readonly offset: number; readonly lengthMax: number }
+  /** Verify the own file whole, then report `raft.snapshotVerified`. */
+  | { readonly type: 'raft.verifySnapshot'; readonly index: Index; readonly term: Term }
+  /** The file of the newest snapshot is of no use: write another, also where nothing was applied since. */
+  | { readonly type: 'raft.snapshotLost' }
   | { readonly type: 'raft.writeChunk'; readonly snapshotIndex: Index; readonly snapshotTerm: Term; readonly offset: number
       readonly totalBytes: number; readonly bytes: Uint8Array }
   /** All bytes are in the temporary file: verify, rename, sync, write the snapshot record, then report `raft.snapshotInstalled`. */

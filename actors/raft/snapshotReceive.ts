@@ -159,6 +159,7 @@ export const handleSnapshotInstalled = (core: RaftCore, event: Local<'raft.snaps
 
 const takeForce = (core: RaftCore, { index, term, totalBytes, configuration }: Local<'raft.snapshotInstalled'>): void => {
   core.snapshot = { index, term, totalBytes }
+  core.snapshotDoubt = null
   if (termAt(core.log, index) === term) {
     // A late append has brought the same entries meanwhile; the disk has kept the log, and so does this member.
     core.durability.durableIndex = Math.max(core.durability.durableIndex, index)

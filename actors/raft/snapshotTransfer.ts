@@ -10,6 +10,10 @@
  * when newer snapshots are stored: its file is kept, and the log behind it (retention.ts). When the file is gone after all, the peer is
  * probed again and gets the newest.
  *
+ * A peer that finds damaged what it got is sent the newest snapshot if that is another one; else this member looks at its own file first,
+ * and has another written where that is what is damaged (ownSnapshot.ts). Each time in a row the pause before the next attempt is twice as
+ * long: where the damage is on the way, or at the peer, a whole snapshot is sent in vain.
+ *
  * The last byte is acknowledged when the peer has verified the whole and it is in force, which takes as long as that takes. Meanwhile the
  * end is sent again and again, and the peer answers that it has it. As long as it answers, nothing is begun anew.
  *
@@ -23,6 +27,7 @@
 import { assert } from '../kernel/assert.ts'
 import { mustWait, take } from './allowance.ts'
 import { isToBeTimed } from './delays.ts'
+import { askForAnother, doubtSnapshot, isNewest } from './ownSnapshot.ts'
 import { noteMatch, progressFor } from './peers.ts'
 import { isTrusted } from './presentation.ts'
 import { becomeProbe, becomeSnapshot } from './progress.ts'
@@ -31,16 +36,23 @@ import { keepFor } from './retention.ts'
 import { send, wantFlush } from './state.ts'
 import type { Received } from './presentation.ts'
 import type { Progress, SnapshotTransfer } from './progress.ts'
-import type { RaftLocalEvent } from './protocol.ts'
+import type { Index, RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
 type Local<Type extends RaftLocalEvent['type']> = Extract<RaftLocalEvent, { type: Type }>
+
+/** In retries: with the defaults a second, and at most sixteen. */
+const PAUSE_MAX = 16
+
+const pauseAfter = (damagedSnapshots: number): number =>
+  (damagedSnapshots === 0 ? 0 : Math.min(PAUSE_MAX, 2 ** (damagedSnapshots - 1)))
 
 export const startTransfer = (core: RaftCore, progress: Progress): void => {
   const { snapshot } = core
   assert(snapshot !== null && snapshot.index >= core.log.base.index, 'what the log no longer has is in a stored snapshot')
   becomeSnapshot(progress, {
     ...snapshot, requestedBytes: 0, acknowledgedBytes: 0, wasSent: false, rewoundBytes: -1, retries: 0, asked: [],
+    pause: pauseAfter(progress.damagedSnapshots),
   })
   keepFor(core, progress, snapshot.totalBytes)
   pump(core, progress)
@@ -52,13 +64,23 @@ export const giveUpKept = (core: RaftCore, progress: Progress): void => {
   if (progress.transfer !== null) startTransfer(core, progress)
 }
 
+/** A lost snapshot was written anew, or a newer one: whoever was sent it, or waits for it, gets that, at once. */
+export const replaceTransfers = (core: RaftCore, lostIndex: Index): void => {
+  for (const progress of core.leading.progress.values()) {
+    if (progress.transfer?.index !== lostIndex) continue
+    progress.damagedSnapshots = 0
+    startTransfer(core, progress)
+  }
+}
+
 /**
  * Asks the disk for chunks as far as the window allows, and the allowance of a learner. Of one that did not answer last time a
  * chunk is enough to hear whether it is back: a window of them, again and again, would be taken from those that listen.
  */
 export const pump = (core: RaftCore, progress: Progress): void => {
   const { transfer } = progress
-  if (transfer === null || !isTrusted(core, progress.id)) return
+  if (transfer === null || transfer.pause > 0 || !isTrusted(core, progress.id)) return
+  if (core.snapshotDoubt === 'lost' && isNewest(core, transfer)) return
   const { chunkBytesMax, chunksInFlightMax } = core.limits
   const chunksMax = progress.isLearner && transfer.retries > 0 ? 1 : chunksInFlightMax
   const end = Math.min(transfer.totalBytes, transfer.acknowledgedBytes + chunkBytesMax * chunksMax)
@@ -90,10 +112,14 @@ export const handleChunkRead = (core: RaftCore, event: Local<'raft.chunkRead'>):
   })
 }
 
-/** The file is gone. Probing again finds the newest one; after the time of a lost append, so that a broken disk is not asked in a loop. */
+/**
+ * The file is gone, or its disk does not give it. Probing again finds the newest one; after the time of a lost append, so that a broken
+ * disk is not asked in a loop.
+ */
 export const handleChunkReadFailed = (core: RaftCore, event: Local<'raft.chunkReadFailed'>): void => {
   const progress = core.leading.progress.get(event.to)
   if (progress === undefined || transferOf(progress, event.snapshotIndex) === null) return
+  if (isNewest(core, { index: event.snapshotIndex })) doubtSnapshot(core)
   becomeProbe(progress, progress.nextIndex)
   progress.isAwaitingProbe = true
 }
@@ -129,6 +155,7 @@ const noteInstalled = (core: RaftCore, progress: Progress, event: Received<'raft
   noteMatch(core, progress, snapshotIndex)
   // Said twice it counts once.
   progress.earlier = null
+  progress.damagedSnapshots = 0
   if (progress.transfer === null) return
   // The log does not reach that far back any more. What was sent of the next one meanwhile, the peer has not looked at.
   restart(progress.transfer)
@@ -156,20 +183,36 @@ const rewind = (transfer: SnapshotTransfer, offset: number): void => {
   transfer.asked = []
 }
 
-/** `older`: the peer has committed past the snapshot, so its log agrees there. Otherwise its disk could not take it: again, later. */
+/** `older`: the peer has committed past the snapshot, so its log agrees there. `noSpace`: again, later. */
 export const handleSnapshotRefused = (core: RaftCore, event: Received<'raft.snapshotRefused'>): void => {
   const progress = progressFor(core, event)
   const transfer = transferOf(progress, event.snapshotIndex)
   if (progress === undefined || transfer === null) return
-  if (event.reason === 'older') {
-    becomeProbe(progress, Math.max(transfer.index, progress.matchIndex) + 1)
-    wantFlush(core)
+  progress.silentTicks = 0
+  switch (event.reason) {
+    case 'older':
+      becomeProbe(progress, Math.max(transfer.index, progress.matchIndex) + 1)
+      wantFlush(core)
+      return
+    case 'noSpace':
+      restart(transfer)
+      transfer.pause = 1
+      return
+    case 'damaged': sendAnother(core, progress, transfer); return
+  }
+  event.reason satisfies never
+}
+
+/** It is not told where the damage is: in the file here, on the way, or on the peer's disk. */
+const sendAnother = (core: RaftCore, progress: Progress, transfer: SnapshotTransfer): void => {
+  progress.damagedSnapshots += 1
+  if (!isNewest(core, transfer)) {
+    startTransfer(core, progress)
     return
   }
+  doubtSnapshot(core)
   restart(transfer)
-  // Nothing leaves before the retry is due.
-  transfer.requestedBytes = transfer.totalBytes
-  progress.silentTicks = 0
+  transfer.pause = pauseAfter(progress.damagedSnapshots)
 }
 
 const restart = (transfer: SnapshotTransfer): void => {
@@ -183,8 +226,14 @@ export const retryTransfer = (core: RaftCore, progress: Progress): void => {
   const { transfer } = progress
   if (transfer === null) return
   progress.silentTicks = 0
+  transfer.pause = Math.max(0, transfer.pause - 1)
+  if (transfer.pause > 0) return
+  if (core.snapshotDoubt !== null && isNewest(core, transfer)) {
+    if (core.snapshotDoubt === 'lost') askForAnother(core)
+    return
+  }
   transfer.retries += 1
-  if (transfer.retries > 1 && core.snapshot !== null && core.snapshot.index !== transfer.index) {
+  if (transfer.retries > 1 && !isNewest(core, transfer)) {
     startTransfer(core, progress)
     return
   }

@@ -191,6 +191,8 @@ export interface RaftCore {
   /** What the first leader of this life said was committed, and its term (upToDate.ts); null before. */
   mark: LogPosition | null
   snapshot: StoredSnapshot | null
+  /** What speaks against the file of `snapshot` (ownSnapshot.ts); null: nothing. */
+  snapshotDoubt: 'verifying' | 'lost' | null
   readonly durability: Durability
   isDiskStalled: boolean
   quarantined: string | undefined
@@ -256,7 +258,7 @@ export const createCore = (input: RaftInput): RaftCore => {
     role: 'follower', term, vote, leader: '',
     log, membership,
     commitIndex: startIndex, emittedIndex: startIndex, isRestoring: startIndex > 0, isEmitWanted: false, mark: null,
-    snapshot, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
+    snapshot, snapshotDoubt: null, durability: createDurability(lastIndexOf(log)), isDiskStalled: false, quarantined: recovered.quarantined,
     electionTicks: 0,
     electionTimeout: isAlone ? 1 : firstTimeout(input) + firstElectionDelay,
     elections: 0,

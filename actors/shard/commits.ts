@@ -116,6 +116,13 @@ export const handleSnapshotWanted = (core: ShardCore): void => {
   maybeSnapshot(core)
 }
 
+/** Another is written, though nothing may have been applied since. One that is being written will do. */
+export const handleSnapshotLost = (core: ShardCore): void => {
+  if (core.snapshot !== null) return
+  core.snapshotIndex = 0
+  handleSnapshotWanted(core)
+}
+
 const maybeSnapshot = (core: ShardCore): void => {
   const { state } = core
   const isDue = core.isSnapshotWanted || isLogFull(core)

@@ -24,8 +24,8 @@
 
 import { setup } from 'xstate'
 import {
-  handleCommitted, handleRestoreChunk, handleRestored, handleRestoring, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten,
-  handleTick,
+  handleCommitted, handleRestoreChunk, handleRestored, handleRestoring, handleSnapshotFailed, handleSnapshotLost, handleSnapshotWanted,
+  handleSnapshotWritten, handleTick,
 } from './commits.ts'
 import { flush, handleProposalRefused, handleProposed, handleReadReady, handleReadRefused } from './flush.ts'
 import {
@@ -84,6 +84,7 @@ export const shardMachine = setup({
     refuseReads: on('raft.readRefused', handleReadRefused),
     noteSpace: on('wal.spaceChanged', noteFull),
     maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
+    replaceSnapshot: on('shard.snapshotLost', handleSnapshotLost),
     noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
     noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
     restoring: on('shard.restoring', handleRestoring),
@@ -114,6 +115,7 @@ export const shardMachine = setup({
     'raft.readRefused': { actions: 'refuseReads' },
     'wal.spaceChanged': { actions: 'noteSpace' },
     'shard.snapshotWanted': { actions: 'maybeSnapshot' },
+    'shard.snapshotLost': { actions: 'replaceSnapshot' },
     'shard.snapshotWritten': { actions: 'noteSnapshot' },
     'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
     'shard.restoring': { target: '.recovering', actions: 'restoring' },

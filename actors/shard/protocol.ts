@@ -55,6 +55,8 @@ export type ShardLocalEvent =
   | { readonly type: 'wal.spaceChanged'; readonly full: boolean }
   /** A snapshot is wanted now (log budget, cold group). */
   | { readonly type: 'shard.snapshotWanted' }
+  /** The file of the newest snapshot is damaged: another is wanted, also of the same index. */
+  | { readonly type: 'shard.snapshotLost' }
   | { readonly type: 'shard.snapshotWritten'; readonly index: Index; readonly term: Term; readonly totalBytes: number }
   | { readonly type: 'shard.snapshotFailed'; readonly reason: string }
   /** A snapshot takes the place of what was applied, and nothing of it is here yet. Its chunks follow, in order, then `shard.restored`. */

@@ -86,6 +86,13 @@ export const handleSnapshotWanted = (core: TopologyCore): void => {
   maybeSnapshot(core)
 }
 
+/** Another is written, though nothing may have been applied since. One that is being written will do. */
+export const handleSnapshotLost = (core: TopologyCore): void => {
+  if (core.isSnapshotting) return
+  core.snapshotIndex = 0
+  handleSnapshotWanted(core)
+}
+
 export const maybeSnapshot = (core: TopologyCore): void => {
   const isDue = core.isSnapshotWanted || core.logBytes > core.limits.snapshotLogBytes
   if (!isDue || core.isSnapshotting || core.restore !== null || core.now < core.snapshotNotBefore) return

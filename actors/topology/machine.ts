@@ -17,8 +17,8 @@
 
 import { setup } from 'xstate'
 import {
-  handleCommitted, handleRestoreChunk, handleRestored, handleRestoring, handleSnapshotFailed, handleSnapshotWanted, handleSnapshotWritten,
-  maybeSnapshot,
+  handleCommitted, handleRestoreChunk, handleRestored, handleRestoring, handleSnapshotFailed, handleSnapshotLost, handleSnapshotWanted,
+  handleSnapshotWritten, maybeSnapshot,
 } from './commits.ts'
 import { mayLead } from './core.ts'
 import { noteFigures } from './loads.ts'
@@ -91,6 +91,7 @@ export const topologyMachine = setup({
     noteLevels: on('topology.levels', noteLevels),
     noteDamaged: on('topology.damaged', noteDamaged),
     maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
+    replaceSnapshot: on('shard.snapshotLost', handleSnapshotLost),
     noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
     noteSnapshotFailed: on('shard.snapshotFailed', handleSnapshotFailed),
     restoring: on('shard.restoring', handleRestoring),
@@ -123,6 +124,7 @@ export const topologyMachine = setup({
     'raft.readReady': { actions: 'answerRead' },
     'raft.readRefused': { actions: 'refuseRead' },
     'shard.snapshotWanted': { actions: 'maybeSnapshot' },
+    'shard.snapshotLost': { actions: 'replaceSnapshot' },
     'shard.snapshotWritten': { actions: 'noteSnapshot' },
     'shard.snapshotFailed': { actions: 'noteSnapshotFailed' },
     'shard.restoring': { actions: 'restoring' },

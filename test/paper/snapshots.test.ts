@@ -155,13 +155,14 @@ describe('section 7', () => {
     expect(h.member(3).applied).toEqual(h.member(1).applied)
   })
 
-  test('When the file is gone the peer is probed again, and gets what there is', () => {
+  test('When the file is gone the peer is probed again, and gets the one that is written in its place', () => {
     const h = behind()
-    const files = h.member(1).disk.snapshots.splice(0)
+    h.member(1).disk.snapshots.length = 0
     h.setRoute(() => true)
     h.tick(8)
     expect(h.member(3).core.commitIndex).toBeLessThan(11)
-    h.member(1).disk.snapshots.push(...files)
+    expect(h.member(1).snapshotsLost).toBeGreaterThan(0)
+    h.snapshot(1)
     h.tick(20)
     expect(h.member(3).applied).toEqual(h.member(1).applied)
   })

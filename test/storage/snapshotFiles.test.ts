@@ -248,6 +248,31 @@ describe('a snapshot', () => {
     ])
   })
 
+  test('that is looked at again is damaged when a bit has turned over, it can not be read or it is gone, not without descriptors', () => {
+    let code = ''
+    const rig = rigOf({ fault: ({ operation }) => {
+      const isHit = (code === 'EIO' && operation === 'read') || (code === 'EMFILE' && operation === 'open')
+      return isHit ? { kind: 'error', code } : undefined
+    } })
+    for (const index of [3, 5, 7]) rig.write(index, index)
+    const verify = (index: number, withCode = ''): unknown => {
+      code = withCode
+      const answer = rig.ask<boolean>((done) => rig.store.verify(3, index, 2, done))
+      code = ''
+      return [answer?.error?.code, answer?.result]
+    }
+    expect([verify(7), verify(7, 'EMFILE'), verify(9), verify(7, 'EIO')])
+      .toEqual([[undefined, true], ['EMFILE', true], [undefined, false], [undefined, false]])
+    expect(verify(7)).toEqual([undefined, true])
+    rig.disk.corrupt(fileOf(rig, 7), (bytes) => { bytes[bytes.length - 100] = 0xfe })
+    expect(verify(7)).toEqual([undefined, false])
+    // It takes no place of those that are kept.
+    rig.ask((done) => rig.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
+    expect(rig.good()).toEqual([5, 3])
+    rig.write(7, 7)
+    expect([verify(7), rig.good()]).toEqual([[undefined, true], [7, 5, 3]])
+  })
+
   test('is not pruned while it is being sent', () => {
     const rig = rigOf()
     for (const index of [3, 5, 7, 9]) rig.write(index, index)
@@ -309,7 +334,7 @@ describe('a transfer', () => {
     const to = rigOf()
     const piece = rig.ask<Uint8Array>((done) => rig.store.readRange(3, 7, 2, 0, 1_000, done))?.result ?? new Uint8Array(0)
     to.ask<number>((done) => to.store.receive(3, 7, 2, 0, piece, done))
-    to.ask((done) => to.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
+    to.ask((done) => to.store.prune(3, { newest: 2, through: 6, inUse: [] }, done))
     expect([...to.disk.image().files.keys()]).toEqual(['snapshots/3/0000000000000007-2.snap.receive'])
     const again = rigOf({ image: to.disk.image() })
     expect(again.good()).toEqual([])
@@ -317,6 +342,75 @@ describe('a transfer', () => {
     again.ask((done) => again.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
     expect([...again.disk.image().files.keys()]).toEqual([])
     expect(transfer(rig, info, again)).toBe(info.totalBytes)
+  })
+
+  /** A disk that counts the descriptors that are open, and a piece of any snapshot of any group. */
+  const counted = (fails: (call: DiskCall, calls: number) => boolean = () => false) => {
+    let calls = 0
+    let open = 0
+    const rig = rigOf({ fault: (call) => {
+      calls += 1
+      const isFailed = fails(call, calls)
+      // A close that fails has closed all the same.
+      if (call.operation === 'close') open -= 1
+      if (call.operation === 'open' && !isFailed) open += 1
+      return isFailed ? { kind: 'error', code: 'EIO' } : undefined
+    } })
+    const send = (index: number, offset = 0, group = 3): number | undefined =>
+      rig.ask<number>((done) => rig.store.receive(group, index, 2, offset, new Uint8Array(500), done))?.result
+    return { ...rig, send, left: () => ({ files: rig.disk.image().files.size, open }) }
+  }
+
+  /**
+   * Story: 1. A follower is sent snapshot 42, and the link stalls. 2. Its leader has 208 by then, and sends that. 3. Nobody spoke of 42 any
+   * more: its file and its descriptor stayed as long as the process, one of each for every transfer that was given up.
+   */
+  test('that is given up for another leaves neither file nor descriptor', () => {
+    const to = counted()
+    for (let index = 100; index < 2_000; index += 100) expect([to.send(index), to.send(index, 500)]).toEqual([500, 1_000])
+    expect(to.left()).toEqual({ files: 1, open: 1 })
+    // A late piece of an earlier one finds nothing to be appended to, and the newest goes on; so does another group's.
+    expect([to.send(100, 1_000), to.send(7, 0, 4), to.send(1_900, 1_000), to.send(7, 500, 4)]).toEqual([0, 500, 1_500, 1_000])
+    expect(to.left()).toEqual({ files: 2, open: 2 })
+  })
+
+  test('that nobody goes on with is dropped when the replica has come as far without it, not before', () => {
+    const to = counted()
+    to.send(42)
+    const pruneAt = (through: number) => {
+      to.ask((done) => to.store.prune(3, { newest: 2, through, inUse: [] }, done))
+      return to.left()
+    }
+    expect([41, 42].map(pruneAt)).toEqual([{ files: 1, open: 1 }, { files: 0, open: 0 }])
+    expect(to.send(42, 500)).toBe(0)
+  })
+
+  test('of a replica that ends leaves no descriptor, also when its last piece is still on its way to the disk', () => {
+    const to = counted()
+    to.send(42)
+    to.store.receive(3, 208, 2, 0, new Uint8Array(500), () => {})
+    to.ask((done) => to.store.clear(3, done))
+    expect(to.left()).toEqual({ files: 0, open: 0 })
+  })
+
+  test('of a replica that ends while it is verified does not get its name afterwards', () => {
+    const { rig, info } = source()
+    const to = counted()
+    transfer(rig, info, to)
+    to.store.finishReceive(3, info.index, info.term, info.totalBytes, () => {})
+    expect(to.ask((done) => to.store.clear(3, done))?.error).toBeNull()
+    expect(to.left()).toEqual({ files: 0, open: 0 })
+  })
+
+  test('takes the place of one that was given up whichever call fails, and no descriptor is left behind', () => {
+    for (let bad = 1; bad < 30; bad += 1) {
+      const to = counted((_call, calls) => calls === bad)
+      to.send(42)
+      const isTaken = to.send(208) === 500
+      expect([bad, to.left().open]).toEqual([bad, isTaken ? 1 : 0])
+      for (let attempt = 1; attempt <= 2; attempt += 1) to.ask((done) => to.store.clear(3, done))
+      expect([bad, to.left()]).toEqual([bad, { files: 0, open: 0 }])
+    }
   })
 
   test('loses nothing that was there, whichever call a power loss follows or an error hits', () => {

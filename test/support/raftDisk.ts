@@ -3,8 +3,8 @@
  * when the test says so; a crash loses those that have not.
  */
 
-import type { Entry, HardState, Index, RaftEffect, Term } from '../../actors/raft/protocol.ts'
-import type { Configuration } from '../../actors/raft/protocol.ts'
+import { crc32 } from '../../storage/crc.ts'
+import type { Configuration, Entry, HardState, Index, RaftEffect, RaftLocalEvent, Term } from '../../actors/raft/protocol.ts'
 import type { GroupId } from '../../topology/ids.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
 
@@ -84,4 +84,28 @@ export const copyImage = (from: DiskImage, to: DiskImage): void => {
 export const recover = (disk: RaftDisk, group: GroupId): RecoveredGroup => {
   const { hardState, mark, entries, quarantined } = disk.durable
   return { group, hardState, snapshot: mark, entries: [...entries], ...(quarantined === undefined ? {} : { quarantined }) }
+}
+
+type EffectOf<Type extends RaftEffect['type']> = Extract<RaftEffect, { type: Type }>
+
+/** As the harness writes a snapshot: its end says of what it is. */
+export const isSnapshotOf = (bytes: Uint8Array, index: Index, term: Term): boolean =>
+  new TextDecoder().decode(bytes).endsWith(`"at":[${index},${term}]}`)
+
+/** The two newest are kept, and what is being sent; one of the same index is replaced. */
+export const keepSnapshot = (disk: RaftDisk, inUse: readonly Index[], snapshot: DiskSnapshot): void => {
+  const others = disk.snapshots.splice(0).filter(({ index }) => index !== snapshot.index)
+  disk.snapshots.push(...others.filter(({ index }, i, all) => i >= all.length - 1 || inUse.includes(index)), snapshot)
+}
+
+export const chunkRead = ({ snapshots }: RaftDisk, effect: EffectOf<'raft.readChunk'>): RaftLocalEvent => {
+  const { to, snapshotIndex, offset, lengthMax } = effect
+  const bytes = snapshots.find(({ index }) => index === snapshotIndex)?.bytes.slice(offset, offset + lengthMax)
+  if (bytes === undefined) return { type: 'raft.chunkReadFailed', to, snapshotIndex }
+  return { type: 'raft.chunkRead', to, snapshotIndex, offset, crc: crc32(bytes), bytes }
+}
+
+export const snapshotVerified = ({ snapshots }: RaftDisk, { index, term }: EffectOf<'raft.verifySnapshot'>): RaftLocalEvent => {
+  const file = snapshots.find((each) => each.index === index)
+  return { type: 'raft.snapshotVerified', index, isGood: file !== undefined && isSnapshotOf(file.bytes, index, term) }
 }

@@ -21,7 +21,8 @@ import { crc32 } from '../../storage/crc.ts'
 import { bootId, replicaId, nodeId, nodeOf } from '../../topology/ids.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import {
-  applyAppend, applyCompact, applyInstall, copyImage, createRaftDisk, imageLastIndex, loseUnsynced, recover,
+  applyAppend, applyCompact, applyInstall, chunkRead, copyImage, createRaftDisk, imageLastIndex, isSnapshotOf, keepSnapshot, loseUnsynced,
+  recover, snapshotVerified,
 } from './raftDisk.ts'
 import { createSafety } from './raftSafety.ts'
 import { describeMessage } from './raftText.ts'
@@ -71,6 +72,8 @@ export interface HarnessMember {
   /** Chunks of a snapshot on its way in. */
   received: Uint8Array
   isSnapshotDamaged: boolean
+  /** How often another snapshot was asked for, the newest being lost. The test stores it (`snapshot`). */
+  snapshotsLost: number
   wallMs: number
   /** What ended the member, if an assertion did. */
   failure: unknown
@@ -178,7 +181,8 @@ const createMember = (world: World, number: number): HarnessMember => {
   const member = {
     id: idOf(number), number, disk: createRaftDisk(), life: 0, isUp: false, isFlushWanted: false, isEmitWanted: false, applied: [],
     proposed: new Map(), refusedProposals: new Map(), orderAnswers: [], abortedTransfers: [],
-    readyReads: new Map(), refusedReads: new Map(), received: new Uint8Array(0), isSnapshotDamaged: false, wallMs: 1_700_000_000_000,
+    readyReads: new Map(), refusedReads: new Map(), received: new Uint8Array(0), isSnapshotDamaged: false, snapshotsLost: 0,
+    wallMs: 1_700_000_000_000,
   } as unknown as HarnessMember
   start(world, member)
   return member
@@ -254,6 +258,7 @@ const perform = (world: World, member: HarnessMember, effect: RaftEffect): void 
     case 'raft.orderAnswered': member.orderAnswers.push(effect.outcome); return
     case 'raft.transferAborted': member.abortedTransfers.push(effect.term); return
     case 'raft.roleChanged': world.say(roleLine(member, effect)); return
+    case 'raft.snapshotLost': member.snapshotsLost += 1; return
     case 'raft.quarantine': member.disk.durable.quarantined = effect.reason; return
     default: performSnapshot(world, member, effect)
   }
@@ -289,7 +294,9 @@ const textOf = ({ kind, payload }: Entry): string => {
   return payload.length === 0 ? '' : ` ${decoder.decode(payload)}`
 }
 
-type SnapshotEffect = Extract<RaftEffect, { type: 'raft.readChunk' | 'raft.writeChunk' | 'raft.installSnapshot' | 'raft.restore' }>
+type SnapshotEffect = Extract<RaftEffect, {
+  type: 'raft.readChunk' | 'raft.verifySnapshot' | 'raft.writeChunk' | 'raft.installSnapshot' | 'raft.restore'
+}>
 
 /** Snapshot files answer in a later event, like writes. */
 const performSnapshot = (world: World, member: HarnessMember, effect: SnapshotEffect): void => {
@@ -298,7 +305,8 @@ const performSnapshot = (world: World, member: HarnessMember, effect: SnapshotEf
     disk.writes.push({ ticket: 0, apply: () => {}, done })
   }
   switch (effect.type) {
-    case 'raft.readChunk': later(() => readChunk(world, member, effect)); return
+    case 'raft.readChunk': later(() => dispatch(world, member, chunkRead(disk, effect))); return
+    case 'raft.verifySnapshot': later(() => dispatch(world, member, snapshotVerified(disk, effect))); return
     case 'raft.writeChunk':
       later(() => {
         const { offset, bytes, snapshotIndex } = effect
@@ -318,29 +326,18 @@ const performSnapshot = (world: World, member: HarnessMember, effect: SnapshotEf
   }
 }
 
-const readChunk = (world: World, member: HarnessMember, effect: Extract<SnapshotEffect, { type: 'raft.readChunk' }>): void => {
-  const { to, snapshotIndex, offset, lengthMax } = effect
-  const file = member.disk.snapshots.find(({ index }) => index === snapshotIndex)
-  if (file === undefined) {
-    dispatch(world, member, { type: 'raft.chunkReadFailed', to, snapshotIndex })
-    return
-  }
-  const bytes = file.bytes.slice(offset, offset + lengthMax)
-  dispatch(world, member, { type: 'raft.chunkRead', to, snapshotIndex, offset, crc: crc32(bytes), bytes })
-}
-
 /** The whole file is verified, then its record is written to the log, then it takes force. */
 const verifyReceived = (world: World, member: HarnessMember, effect: Extract<SnapshotEffect, { type: 'raft.installSnapshot' }>): void => {
-  const { disk } = member
+  const { disk, core } = member
   const { snapshotIndex, snapshotTerm, totalBytes } = effect
-  const text = decoder.decode(member.received)
-  if (member.isSnapshotDamaged || member.received.length !== totalBytes || !text.endsWith(`"at":[${snapshotIndex},${snapshotTerm}]}`)) {
+  const isWhole = member.received.length === totalBytes && isSnapshotOf(member.received, snapshotIndex, snapshotTerm)
+  if (member.isSnapshotDamaged || !isWhole) {
     member.isSnapshotDamaged = false
     dispatch(world, member, { type: 'raft.snapshotDamaged', snapshotIndex, reason: 'damaged' })
     return
   }
-  const { configuration } = JSON.parse(text) as { configuration: Configuration }
-  keepSnapshot(member, { index: snapshotIndex, term: snapshotTerm, configuration, bytes: member.received })
+  const { configuration } = JSON.parse(decoder.decode(member.received)) as { configuration: Configuration }
+  keepSnapshot(disk, snapshotsInUse(core), { index: snapshotIndex, term: snapshotTerm, configuration, bytes: member.received })
   applyInstall(disk.written, snapshotIndex, snapshotTerm)
   disk.writes.push({
     ticket: 0,
@@ -349,12 +346,6 @@ const verifyReceived = (world: World, member: HarnessMember, effect: Extract<Sna
       type: 'raft.snapshotInstalled', index: snapshotIndex, term: snapshotTerm, totalBytes, configuration,
     }),
   })
-}
-
-/** The two newest are kept, and what is being sent. */
-const keepSnapshot = ({ disk, core }: HarnessMember, snapshot: RaftDisk['snapshots'][number]): void => {
-  const older = disk.snapshots.splice(0).filter(({ index }, i, all) => i >= all.length - 1 || snapshotsInUse(core).includes(index))
-  disk.snapshots.push(...older, snapshot)
 }
 
 const deliver = (world: World, mail: Mail): void => {
@@ -415,10 +406,11 @@ const storeSnapshot = (world: World, member: HarnessMember): void => {
   const index = core.emittedIndex
   const entry = core.log.entries[index - core.log.base.index - 1]
   const term = entry?.term ?? core.log.base.term
-  if (index === 0 || disk.snapshots.some((known) => known.index >= index)) return
+  const isLost = core.snapshotDoubt === 'lost'
+  if (index === 0 || disk.snapshots.some((known) => known.index > index || (known.index === index && !isLost))) return
   const configuration = core.membership.history.findLast((row) => row.index <= index)?.configuration ?? world.configuration
   const bytes = encoder.encode(JSON.stringify({ applied: member.applied.slice(0, index), configuration, at: [index, term] }))
-  keepSnapshot(member, { index, term, configuration, bytes })
+  keepSnapshot(disk, snapshotsInUse(core), { index, term, configuration, bytes })
   dispatch(world, member, { type: 'raft.snapshotStored', index, term, totalBytes: bytes.length })
 }
 

@@ -16,6 +16,7 @@ import { connectionsOf, readinessOf } from '../../topology/readiness.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
+import type { HostedMeta } from '../../topology/hostedMeta.ts'
 import type { HostedReplica } from '../../topology/hostedReplica.ts'
 import type { NodeVitals } from '../../topology/report.ts'
 
@@ -58,6 +59,7 @@ const replicaOf = (shard: number, fill: (meter: ReturnType<typeof createShardMet
     shard: shardId(shard), id: replicaId(self, 1), isHurt: false,
     raft: {
       role: () => 'leader',
+      isSnapshotLost: () => false,
       status: () => ({
         role: 'leader', term: 3, leader: replicaId(self, 1), commitIndex: 9, matchIndex: new Map([[replicaId(self, 1), 9]]),
       }),
@@ -85,6 +87,19 @@ describe('the report', () => {
     expect(replicas[1]).not.toHaveProperty('load')
     expect(node).toMatchObject({ version: '1.2.3', wallMs: clock.wall(), walBacklogBytes: 11, vitals })
     expect(node).not.toHaveProperty('addresses')
+  })
+
+  test('calls a replica suspect whose newest snapshot has gone bad under it, until another is written', () => {
+    const { options, map } = open()
+    let isLost = true
+    const hurt: HostedReplica = { ...busy, raft: { ...busy.raft, isSnapshotLost: () => isLost } }
+    const health = () => reportNode({
+      options, map, level: 1, state: 'serving', routing: 'broker', replicas: [hurt], walBytes: 0, walBacklogBytes: 0, diskFull: false,
+      counters: {}, meta: hurt as unknown as HostedMeta, placements,
+    })
+    expect([health().replicas[0]?.health, health().metaHealth]).toEqual(['suspect', 'suspect'])
+    isLost = false
+    expect([health().replicas[0]?.health, health().metaHealth]).toEqual([undefined, undefined])
   })
 
   test('says where the process can be reached, when that was told', () => {

@@ -58,7 +58,7 @@ const stage = (options: Partial<RaftMemberOptions> = {}): Stage => {
   }
   const snapshots: SnapshotStore = {
     write: call('write'), readRange: call('readRange'), receive: call('receive'), finishReceive: call('finishReceive'),
-    load: call('load'), list: call('list'), prune: call('prune'), clear: call('clear'),
+    load: call('load'), verify: call('verify'), list: call('list'), prune: call('prune'), clear: call('clear'),
   }
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
     lines.push(`${message} ${JSON.stringify(fields)}`)
@@ -306,6 +306,21 @@ describe('sending a snapshot', () => {
     expect(mails).toEqual([])
   })
 
+  test.each([
+    ['null, true', null, true, 'the damage is on the way', []],
+    ['null, false', null, false, 'another one is written', [{ type: 'shard.snapshotLost' }]],
+    ['an error', failure('EMFILE'), true, 'could not be found out', []],
+  ] as const)('a peer that found it damaged has the own file looked at: %s', (_name, error, isGood, line, told) => {
+    const { member, calls, lines, shard, say, answer } = sending()
+    answer('readRange', null, new Uint8Array(8))
+    say({ type: 'raft.snapshotRefused', term: 1, snapshotIndex: 9, reason: 'damaged' }, 3)
+    expect(calls.map(({ name, args }) => [name, ...args.slice(0, 3)])).toEqual([['verify', GROUP, 9, 1]])
+    answer('verify', error, isGood)
+    expect(lines.at(-1)).toContain(line)
+    expect(shard.filter(({ type }) => type === 'shard.snapshotLost')).toEqual(told)
+    expect(member.isSnapshotLost()).toBe(!isGood)
+  })
+
   test('compaction names the snapshot before this one', () => {
     const { member, wal, say, sync } = sending()
     say({ type: 'raft.appendAccepted', term: 1, matchIndex: 10 })
@@ -401,6 +416,13 @@ describe('receiving a snapshot', () => {
     answer('finishReceive', null, info(9))
     member.walNotice({ type: 'wal.snapshotMarked', group: GROUP, ticket: 1, mark: { index: 9, term: 1 } })
     expect([wal.length, mails, failures]).toEqual([before, [], []])
+  })
+
+  test('after stop no further piece is written: its files are about to go', () => {
+    const { member, calls, answer } = received()
+    member.stop()
+    answer('receive', null, 4)
+    expect(calls).toEqual([])
   })
 
   test('an error after stop is nobody\'s any more', () => {

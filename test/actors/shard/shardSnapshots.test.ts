@@ -108,6 +108,21 @@ describe('the snapshots of a shard', () => {
     expect(harness.writes.length).toBe(2)
   })
 
+  test('are written of the same index when the last was lost, but not beside one that is being written', () => {
+    const harness = createHarness()
+    harness.role('follower', 1)
+    harness.commit(entry(1, 5))
+    harness.send({ type: 'shard.snapshotWanted' })
+    harness.send({ type: 'shard.snapshotLost' })
+    expect(harness.writes.length).toBe(1)
+    harness.writes[0]?.done(null)
+    expect(harness.writes.length).toBe(1)
+    harness.send({ type: 'shard.snapshotLost' })
+    expect(harness.writes.map(({ index }) => index)).toEqual([1, 1])
+    harness.writes[1]?.done(null)
+    expect([harness.writes.length, harness.shard.status().snapshotIndex]).toEqual([2, 1])
+  })
+
   test('are tried again some time after a failure', () => {
     const harness = createHarness()
     harness.role('follower', 1)

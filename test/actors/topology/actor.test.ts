@@ -244,7 +244,7 @@ describe('the shell of a member', () => {
     }
     const snapshots: SnapshotStore = {
       write: note('write'), prune: note('prune'), load: note('load'), list: note('list'), readRange: note('readRange'),
-      receive: note('receive'), finishReceive: note('finishReceive'), clear: note('clear'),
+      receive: note('receive'), finishReceive: note('finishReceive'), verify: note('verify'), clear: note('clear'),
     }
     const actor = createTopology({
       group: 1_024, genesis: genesisOf(), clock: { now: () => 7, wall: () => 7 }, log: silentLogger, limits,
@@ -287,6 +287,21 @@ describe('the shell of a member', () => {
     expect(calls.filter(({ name }) => name === 'write')).toHaveLength(1)
     actor.send({ type: 'tick', now: 10_000, wallMs: 0 })
     expect(calls.filter(({ name }) => name === 'write')).toHaveLength(2)
+  })
+
+  test('writes a snapshot of the same index anew when the last was lost, not beside one that is being written', () => {
+    const { actor, calls, commit, done } = alone()
+    const writes = (): number => calls.filter(({ name }) => name === 'write').length
+    commit(1, asked(newborn(), fourth))
+    for (const expected of [1, 1]) {
+      actor.send({ type: 'shard.snapshotLost' })
+      expect(writes()).toBe(expected)
+    }
+    done('write', null, { totalBytes: 12 })
+    done('prune', null)
+    expect(writes()).toBe(1)
+    actor.send({ type: 'shard.snapshotLost' })
+    expect(writes()).toBe(2)
   })
 
   test('says that a snapshot is there even when older ones could not be removed, and cancels one on stop', () => {

@@ -5,6 +5,7 @@
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
+import { harm } from '../../../sim/atlas.ts'
 import { tellStory } from '../story.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { Story } from '../story.ts'
@@ -159,5 +160,67 @@ test('a follower that needs a snapshot catches up while everybody writes', () =>
   let writes = 0
   while (!isNear() && writes < 200) story.insist('put', `k${writes += 1}`, 'w'.repeat(600))
   expect(isNear()).toBe(true)
+  story.end()
+})
+
+/** A transfer that was given up was spoken of no more: its file and its descriptor stayed as long as the process. */
+test('transfers that are given up one after the other leave no file behind', () => {
+  const raftLimits = { ...small.raftLimits, chunksInFlightMax: 1, transferLogBytesMax: 1_000 }
+  const network = { loss: 0, duplication: 0, delayMsMean: 10, reorderMsMax: 0 }
+  const story = tellStory(4714, { ...small, snapshotLogBytes: 20_000, segmentBytes: 65_536, raftLimits, network })
+  story.putMany('k', 40, 500)
+  const away = someFollower(story)
+  const receives = (): string[] => [...away.disk.copy().files.keys()].filter((path) => path.endsWith('.receive'))
+  story.isolate(away)
+  story.putMany('k', 80, 500)
+  const seen = new Set<string>()
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    story.heal()
+    story.until('a transfer begins', () => receives().some((path) => !seen.has(path)))
+    for (const path of receives()) seen.add(path)
+    expect(receives()).toHaveLength(1)
+    story.sever(story.leader(), away)
+    story.putMany('k', 45, 500)
+    story.run(2_500)
+  }
+  story.heal()
+  story.until('it has them', () => hasAll(story, away))
+  expect(receives()).toEqual([])
+  story.end()
+})
+
+/** A bit of the leader's newest snapshot of shard 0 turns over while it leads. */
+const rotNewest = (story: Story, leader: Machine): void => {
+  const newest = (): readonly [string, Uint8Array] => must([...leader.disk.copy().files]
+    .filter(([path]) => path.startsWith('snapshots/0/') && path.endsWith('.snap')).sort().at(-1), 'a snapshot')
+  const [path, before] = newest()
+  harm(leader, story.simulation.watch.newestMap())
+  while (Buffer.from(newest()[1]).equals(Buffer.from(before))) leader.disk.flipBit('snapshot')
+  expect(newest()[0]).toBe(path)
+}
+
+/** docs/TESTING.md T8. The same file was sent again and again, and its leader called itself well. */
+test.each([
+  ['while nobody writes', 0], ['while everybody writes', 20],
+])('a snapshot that rots under its living leader is written anew and sent: %s', (_when, writes) => {
+  const raftLimits = { ...small.raftLimits, chunkBytesMax: 1_024 }
+  const story = tellStory(4715, { ...small, snapshotLogBytes: 20_000, segmentBytes: 65_536, raftLimits })
+  story.putMany('k', 40, 500)
+  const leader = story.settledLeader()
+  const away = someFollower(story)
+  story.isolate(away)
+  story.putMany('k', 80, 500)
+  story.run(1_000)
+  rotNewest(story, leader)
+  story.heal()
+  for (let i = 0; i < writes; i += 1) story.putMany(`w${i}-`, 10, 500)
+  let wasSuspect = false
+  story.until('it is there', () => {
+    wasSuspect ||= story.report(leader).health === 'suspect'
+    return hasAll(story, away)
+  }, 20_000)
+  // Where everybody writes it may have a newer one before anybody looks.
+  expect(wasSuspect || writes > 0).toBe(true)
+  expect([story.leader().id, story.report(leader).health]).toEqual([leader.id, undefined])
   story.end()
 })
