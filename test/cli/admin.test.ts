@@ -188,6 +188,7 @@ describe('a refusal', () => {
     [404, 'unknownNode', 3, 'shardkv member list'],
     [409, 'tooFewNodes', 1, 'shardkv node --join'],
     [409, 'zonesTooFew', 1, '--force'],
+    [409, 'noRedundancy', 1, '--force'],
     [412, 'staleEpoch', 1, 'look again'],
     [422, 'weightOutOfRange', 1, 'why'],
     [503, 'undecided', 4, 'shardkv status'],

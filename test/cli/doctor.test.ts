@@ -112,6 +112,22 @@ describe('finds, and says what to do about', () => {
     ])
   })
 
+  test('shards of one replica, where all nodes have said what they have', () => {
+    const lone = reportsOf({ replica: { matchIndex: { 'n1:1': 10 } } })
+      .map((one, at) => ({ ...one, replicas: at === 0 ? one.replicas : [] }))
+    const seen = (second: readonly NodeReport[]): readonly Finding[] =>
+      worst(evidenceOf({}, { first: timed(second), second: timed(second) })).filter(({ check }) => check === 'copies')
+    expect(seen(lone)).toEqual([
+      { check: 'copies', level: 'note', found: expect.stringMatching(/^every shard has one replica: a lost/), cure: expect.anything() },
+    ])
+    const two = lone.map((one, at) => (at === 1 ? { ...one, replicas: [replica(1)] } : one))
+    expect(seen(two)[0]?.found).toContain('1 of 2 shards have one replica')
+    // Whose nodes are silent, or tell in part, may have more.
+    expect(seen(lone.slice(0, 2))).toEqual([])
+    expect(seen(lone.map((one) => ({ ...one, shortened: { replicas: 1 } })))).toEqual([])
+    expect(seen(lone.slice(0, 1).map((one) => ({ ...one, members: [one.node.id] })))).toEqual([])
+  })
+
   const skews = [[300, 'ok'], [502, 'ok'], [900, 'note'], [-900, 'note'], [5_001, 'ok'], [6_000, 'problem']] as const
   test.each<readonly [number, Finding['level']]>(skews)(
     'a clock that is %d ms off: %s, when the answer took as long as it may have', (wallMs, level) => {
