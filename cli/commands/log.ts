@@ -65,7 +65,8 @@ const printTold = async (io: CliIo, { writeOut, admin }: AdminCommandFlags, told
   })
   if (first === undefined) return
   const where = failed.map(({ url }) => url).join(', ')
-  throw new CliError(first.error.exitCode, `${failed.length} of ${admin.length} nodes did not do as asked (${where}): ${first.error.message}`)
+  const { exitCode, message } = first.error
+  throw new CliError(exitCode, `${failed.length} of ${admin.length} nodes did not do as asked (${where}): ${message}`)
 }
 
 const rowsOf = (url: string, answer: LogAnswer | CliError): string[][] => {
