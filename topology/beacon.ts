@@ -1,7 +1,8 @@
 /**
  * The beacon: each node says once a second, and whenever its leaderships change, who it is and which shards it leads
  * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
- * which layouts its build knows, where its process can be reached, and whether another process has spoken under their own name.
+ * which layouts its build knows, where its process can be reached, which prefix it serves, and whether another process has spoken under
+ * their own name.
  *
  * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data.
  * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does. So a node whose data
@@ -9,6 +10,7 @@
  * come late, from a life that is over: whether the older one lives is asked (topology/twinCheck.ts).
  */
 
+import { prefixProblem } from '../bus/subjects.ts'
 import { addressesIn } from './addresses.ts'
 import { META_GROUP, isHex64, replicaId } from './ids.ts'
 import { FIRST_LEVEL } from './level.ts'
@@ -35,6 +37,8 @@ export interface BeaconMessage {
   readonly levels?: LevelRange
   /** Absent where nobody has told the process, and from nodes of before they were told. */
   readonly addresses?: NodeAddresses
+  /** The public prefix that it serves (topology/prefixWatch.ts); absent from nodes of before it was told. */
+  readonly prefix?: string
   /** [shard, term] pairs of what this node leads and serves. */
   readonly leads: readonly (readonly [number, number])[]
   /** [group, generation] pairs of its replicas that count for nothing and wait to be replaced. */
@@ -67,7 +71,7 @@ export interface Beacon {
   readonly heardAt: (node: NodeId) => number | undefined
   /** What every node but this one has last said of its own replicas, by the elder process of its name, sorted by node. */
   readonly damaged: () => readonly DamagedReplica[]
-  /** Serving, and heard for a while without a break: fit to be handed a leadership. */
+  /** Serving where this node's clients ask, and heard for a while without a break: fit to be handed a leadership. */
   readonly isSteady: (node: NodeId, now: number) => boolean
   /** What a node that is steady says of its build. */
   readonly levelsOf: (node: NodeId, now: number) => LevelRange | undefined
@@ -75,12 +79,15 @@ export interface Beacon {
   readonly tellsLevels: (node: NodeId, now: number) => boolean
   /** As the node said last, however long ago: of one that is down, where it was. */
   readonly addressesOf: (node: NodeId) => NodeAddresses | undefined
+  /** Of the others that serve or are about to, and are heard: which prefix each says, sorted by node. */
+  readonly prefixes: (now: number) => readonly { readonly node: NodeId; readonly prefix: string }[]
 }
 
 export interface BeaconSelf {
   readonly node: NodeId
   readonly boot: BootId
   readonly startedAtMs: number
+  readonly prefix: string
 }
 
 export const createBeacon = (self: BeaconSelf): Beacon => {
@@ -99,6 +106,7 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
   const isSteady: Beacon['isSteady'] = (node, now) => {
     const peer = peers.get(node)
     if (peer === undefined || peer.message.state !== 'serving') return false
+    if ((peer.message.prefix ?? self.prefix) !== self.prefix) return false
     return now - peer.heardAt < ALIVE_FOR_MS && now - peer.firstHeardAt >= ALIVE_FOR_MS
   }
   return {
@@ -127,6 +135,10 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
       return peer?.message.levels !== undefined && now - peer.heardAt < ALIVE_FOR_MS
     },
     addressesOf: (node) => peers.get(node)?.message.addresses,
+    prefixes: (now) => [...peers].flatMap(([node, { message: { state, prefix }, heardAt }]) => {
+      const isThere = now - heardAt < ALIVE_FOR_MS && (state === 'joining' || state === 'serving')
+      return isThere && prefix !== undefined ? [{ node, prefix }] : []
+    }).sort((a, b) => (a.node < b.node ? -1 : 1)),
   }
 }
 
@@ -150,8 +162,9 @@ const isYounger = (self: Pick<BeaconSelf, 'boot' | 'startedAtMs'>, other: Beacon
 export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
   // A node from before there were maps to learn says no epoch, and one from before there was repair nothing of damage.
-  const { boot, startedAtMs, state, epoch = 0, levels, addresses, leads: said, damaged = [], mute } = value as Record<string, unknown>
-  const leads = mute === true && said === null ? [] : said
+  const said = value as Record<string, unknown>
+  const { boot, startedAtMs, state, epoch = 0, levels, addresses, prefix, damaged = [], mute } = said
+  const leads = mute === true && said.leads === null ? [] : said.leads
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null
@@ -162,7 +175,7 @@ export const beaconOf = (value: unknown): BeaconMessage | null => {
   const reached = addressesIn(addresses)
   return {
     boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, ...known,
-    ...(reached === undefined ? {} : { addresses: reached }), leads, damaged, ...(mute && { mute }),
+    ...(reached === undefined ? {} : { addresses: reached }), ...(isPrefix(prefix) && { prefix }), leads, damaged, ...(mute && { mute }),
   }
 }
 
@@ -173,6 +186,8 @@ const levelsIn = (levels: unknown): Pick<BeaconMessage, 'levels'> | null => {
   const areLevels = Number.isSafeInteger(min) && Number.isSafeInteger(max) && Number(min) >= FIRST_LEVEL && Number(max) >= Number(min)
   return areLevels ? { levels: { min: min as number, max: max as number } } : null
 }
+
+const isPrefix = (prefix: unknown): prefix is string => typeof prefix === 'string' && prefixProblem(prefix) === null
 
 const isPair = (pair: unknown): pair is [number, number] =>
   Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isSafeInteger(n) && n >= 0)

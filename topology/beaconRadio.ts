@@ -42,8 +42,8 @@ export interface BeaconRadioOptions {
   readonly message: () => BeaconMessage
   /** Whether frames between nodes could leave now, as far as this node knows. */
   readonly hasDataPath: () => boolean
-  /** An older process with this node's name has spoken, some time ago or now. */
-  readonly onOlder: (boot: BootId) => void
+  /** An older process with this node's name has spoken, some time ago or now; `prefix`: which it serves, if it says so. */
+  readonly onOlder: (boot: BootId, prefix: string | undefined) => void
 }
 
 export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
@@ -59,7 +59,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
     if (!isNodeId(from)) refusals.note('sender', 'its subject does not end in a node\'s name')
     else if (message === null) refusals.note('malformed', `${from} sent what is no beacon`)
     else if (from === self) {
-      if (beacon.heard(from, message, clock.now()) === 'older') options.onOlder(message.boot)
+      if (beacon.heard(from, message, clock.now()) === 'older') options.onOlder(message.boot, message.prefix)
     } else {
       if (members().includes(from)) beacon.heard(from, message, clock.now())
       else refusals.note('sender', `${from} is no member by the map that is known here`)

@@ -23,6 +23,7 @@ import { generationOf } from './ids.ts'
 import { createNodeParts } from './nodeParts.ts'
 import { countersOf, reportNode } from './nodeReport.ts'
 import { connectionsOf, createGapsWatch, readinessOf } from './readiness.ts'
+import { createPrefixWatch } from './prefixWatch.ts'
 import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
@@ -46,6 +47,7 @@ import type { MapParts } from './mapParts.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { NodeSample } from './nodeSample.ts'
+import type { PrefixWatch } from './prefixWatch.ts'
 import type { Proposals } from './proposals.ts'
 import type { GapsWatch } from './readiness.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
@@ -82,6 +84,7 @@ interface Running {
   parts: NodeParts | null
   leadership: Leadership | null
   gaps: GapsWatch | null
+  prefixes: PrefixWatch | null
   radio: BeaconRadio | null
   twinCheck: TwinCheck | null
   gossip: GossipRadio | null
@@ -99,8 +102,8 @@ interface Running {
 export const createNode = (options: NodeOptions): Node => {
   const running: Running = {
     options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
-    life: null, parts: null, leadership: null, gaps: null, radio: null, twinCheck: null, gossip: null, mapParts: null, observation: null,
-    ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isRoutingAsked: false,
+    life: null, parts: null, leadership: null, gaps: null, prefixes: null, radio: null, twinCheck: null, gossip: null, mapParts: null,
+    observation: null, ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isRoutingAsked: false,
     isEnded: false,
   }
   const effects: NodeEffect[] = []
@@ -116,7 +119,9 @@ export const createNode = (options: NodeOptions): Node => {
   return {
     state: () => stateOf(running),
     report: () => report(running),
-    readiness: () => readinessOf(report(running), connectionsOf(options.ports), running.gaps?.known() ?? null),
+    readiness: () => readinessOf(report(running), {
+      ...connectionsOf(options.ports), isAskingForPrefix: running.prefixes?.isAsking() ?? false,
+    }, running.gaps?.known() ?? null),
     sample: () => sampleNode({
       report: report(running), parts: running.parts, state: running.live.state(), ports: options.ports,
     }),
@@ -269,10 +274,15 @@ const join = (running: Running): void => {
       epoch: live.map().epoch,
       levels: ownLevels,
       ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
+      prefix: settings.prefix,
       leads: parts.host.all().filter(({ actor }) => actor.isServing()).map(({ shard, raft }) => [shard, raft.leadership().term]),
       damaged: parts.host.damaged().map(({ group, id }) => [group, generationOf(id)]),
     }),
-    onOlder: (suspect) => running.twinCheck?.suspect(suspect),
+    onOlder: (suspect, prefix) => running.twinCheck?.suspect(suspect, prefix),
+  })
+  running.prefixes = createPrefixWatch({
+    self: genesis.node, prefix: settings.prefix, members: () => live.map().nodes, beacon: parts.beacon,
+    log: ports.log.child({ actor: 'beacon' }),
   })
   running.gossip = createGossipRadio({
     bus: controlBus,
@@ -333,8 +343,16 @@ const onTick = (running: Running, tick: Tick): void => {
   running.mapParts?.onTick(tick.now)
   running.gossip?.onTick(tick)
   running.gaps?.onTick(tick.now)
+  if (isRefusedByPrefix(running, tick.now)) return
   if (life.state() === 'serving') leadership.onTick(tick.now)
   if (life.state() === 'draining.handingOver' && leadership.isHandedOver(tick.now)) life.send({ type: 'node.handedOver' })
+}
+
+const isRefusedByPrefix = (running: Running, now: number): boolean => {
+  // Whoever drains ends anyway, and cleanly.
+  const refusal = stateOf(running) === 'draining' ? null : running.prefixes?.onTick(now) ?? null
+  if (refusal !== null) fail(running, refusal, EXIT_REFUSED)
+  return refusal !== null
 }
 
 const onWalNotice = (running: Running, notice: WalNotice): void => {
@@ -423,6 +441,7 @@ const report = (running: Running): NodeReport => reportNode({
   diskFull: running.parts?.wal.isFull() ?? false,
   counters: running.parts === null ? {} : { ...countersOf(running.parts, running.radio), ...running.gossip?.counters() },
   gossip: running.gossip?.report(),
+  otherPrefixes: running.prefixes?.others() ?? [],
 })
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

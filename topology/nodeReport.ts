@@ -12,6 +12,7 @@ import type { BeaconRadio } from './beaconRadio.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './hostedReplica.ts'
+import type { OtherPrefix } from './prefixWatch.ts'
 import type { ReplicaFindings } from './replicaHealth.ts'
 import type {
   GossipReport, MemberPlace, NodeReport, NodeState, NodeVitals, ReplicaHealth, ReplicaReport, Routing, ShardLoad,
@@ -32,6 +33,7 @@ export interface ReportInput {
   readonly diskFull: boolean
   readonly counters: Readonly<Record<string, number>>
   readonly gossip?: GossipReport | undefined
+  readonly otherPrefixes?: readonly OtherPrefix[]
 }
 
 export const reportNode = (input: ReportInput): NodeReport => {
@@ -62,6 +64,7 @@ export const reportNode = (input: ReportInput): NodeReport => {
       counters: input.counters,
     },
     ...(input.gossip === undefined ? {} : { gossip: input.gossip }),
+    ...(input.otherPrefixes?.length ? { otherPrefixes: input.otherPrefixes } : {}),
     ...metaHealthOf(input),
     replicas: input.replicas.map((replica) => reportReplica(replica, input.placements)),
   }

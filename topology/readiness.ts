@@ -15,6 +15,7 @@
  */
 
 import { META_GROUP } from './ids.ts'
+import { otherPrefixText } from './prefixWatch.ts'
 import type { Placement, ClusterState } from '../actors/topology/clusterState.ts'
 import type { Readiness } from '../gateway/health.ts'
 import type { HostedMeta } from './hostedMeta.ts'
@@ -99,18 +100,25 @@ export interface Connections {
   readonly doors: boolean
 }
 
+/** `isAskingForPrefix`: whether another is served may still turn out (topology/prefixWatch.ts). */
+interface Connected extends Connections {
+  readonly isAskingForPrefix?: boolean
+}
+
 export const connectionsOf = ({ bus, doorsBus }: Pick<NodeOptions['ports'], 'bus' | 'doorsBus'>): Connections =>
   ({ data: bus.status().connected, doors: doorsBus.status().connected })
 
-export const readinessOf = (report: NodeReport, connected: Connections, gaps: Gaps | null): Readiness => {
+export const readinessOf = (report: NodeReport, connected: Connected, gaps: Gaps | null): Readiness => {
   const waitingFor: string[] = []
   const warnings: string[] = []
   if (!connected.data) waitingFor.push('the broker')
   if (!connected.doors) waitingFor.push('the connection of the front doors to the broker')
   if (report.node.state !== 'serving') waitingFor.push(`the node to serve (it is ${report.node.state})`)
+  if (connected.isAskingForPrefix) waitingFor.push('the other members to say which prefix they serve')
   waitingFor.push(...(gaps === null ? ['its replicas to be looked at'] : missingIn(gaps)))
   if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
   if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')
+  warnings.push(...(report.otherPrefixes ?? []).map(otherPrefixText))
   for (const { shard, quarantined, health } of report.replicas) {
     if (quarantined !== undefined) warnings.push(`shard ${shard} is quarantined: ${quarantined}`)
     if (health === 'suspect' || health === 'repairing') warnings.push(`shard ${shard} is ${health}`)

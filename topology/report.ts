@@ -9,6 +9,7 @@ import type { PeerView } from '../actors/gossip/protocol.ts'
 import type { SparseCounts } from '../actors/kernel/histogram.ts'
 import type { RaftRole } from '../actors/raft/protocol.ts'
 import type { LevelRange } from './level.ts'
+import type { OtherPrefix } from './prefixWatch.ts'
 
 export const nodeStates = ['booting', 'recovering', 'joining', 'serving', 'draining', 'stopped', 'failed'] as const
 export type NodeState = (typeof nodeStates)[number]
@@ -121,6 +122,8 @@ export interface NodeReport {
   }
   /** Of its replica of the meta group; absent while nothing is known to be wrong with it, or there is none. */
   readonly metaHealth?: ReplicaHealth
+  /** Members that it hears, and that serve another prefix than it does; absent where there are none. */
+  readonly otherPrefixes?: readonly OtherPrefix[]
   /** Absent before the node joins. */
   readonly gossip?: GossipReport
   /** One message of the broker did not hold it all: no `load` is told, and so many replicas are not (topology/statusAnswer.ts). */

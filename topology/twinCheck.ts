@@ -9,14 +9,18 @@
  * saying its beacons, and each is asked about.
  */
 
+import { STATUS_OP, spanningSubject } from '../bus/subjects.ts'
 import { askForClaim } from './nameClaims.ts'
 import type { Identity } from './identityCheck.ts'
-import type { ClaimsQuestion } from './nameClaims.ts'
+import type { ClaimsQuestion, NameClaim } from './nameClaims.ts'
 import type { BootId } from './ids.ts'
 
 export interface TwinCheck {
-  /** An older process with this name was heard. One question at a time: what is heard during one is not asked about. */
-  readonly suspect: (boot: BootId) => void
+  /**
+   * An older process with this name was heard, and answers on `prefix` if it says so: not on this one's, where it was started with
+   * another. One question at a time: what is heard during one is not asked about.
+   */
+  readonly suspect: (boot: BootId, prefix?: string) => void
   readonly stop: () => void
 }
 
@@ -33,12 +37,14 @@ export const createTwinCheck = (options: TwinCheckOptions): TwinCheck => {
   let isAsking = false
   let isStopped = false
   return {
-    suspect: (boot) => {
+    suspect: (boot, prefix) => {
       if (isAsking || isStopped) return
       isAsking = true
       questions += 1
       const inbox = `${inboxPrefix}${own}.twin.${questions}`
-      askForClaim({ ...options, inbox }, (claim) => claim.cluster === cluster && claim.node === node && claim.boot === boot, (claim) => {
+      const statusSubject = prefix === undefined ? options.statusSubject : spanningSubject(prefix, STATUS_OP)
+      const isTwin = (claim: NameClaim): boolean => claim.cluster === cluster && claim.node === node && claim.boot === boot
+      askForClaim({ ...options, statusSubject, inbox }, isTwin, (claim) => {
         isAsking = false
         if (claim !== null && !isStopped) onTwin()
       })

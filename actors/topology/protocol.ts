@@ -70,7 +70,7 @@ export type Wish = CommandBody
 
 export type RefusalReason =
   | 'staleEpoch' | 'keyReused' | 'invalid' | 'unknownNode' | 'nodeLeft' | 'nodeDraining' | 'nodeExists' | 'nodeCarriesReplicas' | 'lastNode'
-  | 'tooFewNodes' | 'zonesTooFew' | 'tooManyNodes' | 'weightOutOfRange' | 'zoneInvalid' | 'replicationFactorInvalid'
+  | 'tooFewNodes' | 'zonesTooFew' | 'noRedundancy' | 'tooManyNodes' | 'weightOutOfRange' | 'zoneInvalid' | 'replicationFactorInvalid'
   | 'unknownGroup' | 'unknownReplica' | 'alreadyThere' | 'wouldLoseQuorum' | 'tooFewReplicas'
   | 'levelUnknown' | 'moveUnknown' | 'moveInProgress' | 'paused' | 'notPaused' | 'notPossible'
 

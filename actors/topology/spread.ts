@@ -1,5 +1,6 @@
 /**
- * How far apart the replicas of a shard can be, and the changes that would take some of that away: refused, unless they are forced.
+ * How far apart the replicas of a shard can be, and the changes that would take some of that away: refused, unless they are forced. So is
+ * what leaves the shards, or the meta group, with one replica where there were more: no disk may be lost from then on.
  *
  * Of two sets of nodes the worse is the one that lacks more nodes for the replicas that are wanted; else the one in which more replicas of
  * a shard must share one zone, or in which fewer zones have one. It is a matter of what is possible, not of where replicas are today: the
@@ -12,7 +13,7 @@
  */
 
 import { apply } from './apply.ts'
-import { activeNodes } from './clusterState.ts'
+import { activeNodes, replicasWanted } from './clusterState.ts'
 import { namesText, refused } from './refusals.ts'
 import { crowdOf, zoneSizesOf } from '../../topology/shares.ts'
 import type { NodeId } from '../../topology/ids.ts'
@@ -45,10 +46,10 @@ export const isWorse = (after: Spread, before: Spread): boolean => {
   return after.crowd > before.crowd || sharing(after) > sharing(before)
 }
 
-/** Why the change would take nodes or zones away that replicas need; null when it would not, or would change nothing. */
+/** Why the change would take nodes or zones away that replicas need, or all redundancy; null when it would not, or would change nothing. */
 export const refuseWorse = (state: ClusterState, lost: readonly NodeId[], wish: Wish): Refused | null => {
   const worsening = worseningOf(state, lost, wish)
-  if (worsening === null) return null
+  if (worsening === null) return refuseLone(state, wish)
   const { after, before, isHeldBack } = worsening
   if (after.missing > before.missing) return refused(state, 'tooFewNodes', nodesText(after, lost, isHeldBack))
   return refused(state, 'zonesTooFew', zonesText(worsening))
@@ -57,13 +58,43 @@ export const refuseWorse = (state: ClusterState, lost: readonly NodeId[], wish: 
 /** What it takes away all the same when it is forced, for whoever forces it; null when nothing. */
 export const costOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish): string | null => {
   const worsening = worseningOf(state, lost, wish)
-  if (worsening === null) return null
+  const costs = [...(worsening === null ? [] : [worseningText(worsening, lost)]), ...lonesOf(state, wish).map(loneCost)]
+  return costs.length === 0 ? null : costs.join('; ')
+}
+
+const worseningText = (worsening: Worsening, lost: readonly NodeId[]): string => {
   const { after, before, isHeldBack } = worsening
   if (after.missing <= before.missing) return sharedText(worsening)
   const [copies, were] = [after, before].map(({ wanted, missing }) => wanted - missing) as [number, number]
   const first = isHeldBack ? `it keeps its replicas until ${namesText(lost)}, now lost, comes back; if that is drained, too, ` : ''
   return `${first}every shard has ${copies} of ${after.wanted} replicas, and goes on after ${comparedText(copies, were)}`
 }
+
+/** What would have one replica, and has more. */
+type Lone = 'shards' | 'meta'
+
+const lonesOf = (state: ClusterState, wish: Wish): Lone[] => {
+  const then = changed(state, wish)
+  if (then === null) return []
+  const seats = (of: ClusterState): number => replicasWanted(of, 'meta', activeNodes(of).length)
+  return [
+    ...(then.replicationFactor === 1 && state.replicationFactor > 1 ? ['shards' as const] : []),
+    ...(seats(then) === 1 && seats(state) > 1 ? ['meta' as const] : []),
+  ]
+}
+
+const refuseLone = (state: ClusterState, wish: Wish): Refused | null => {
+  const [lone] = lonesOf(state, wish)
+  if (lone === undefined) return null
+  const instead = lone === 'meta' ? 'add a node first' : 'keep 3'
+  return refused(state, 'noRedundancy', `${loneText(lone, 'would have')}: ${instead}, or force it`)
+}
+
+const loneText = (lone: Lone, has: string): string =>
+  (lone === 'shards' ? `every shard ${has} one replica, and is lost with its disk`
+    : `the meta group ${has} one replica, and the map of the cluster is lost with its disk`)
+
+const loneCost = (lone: Lone): string => loneText(lone, 'has')
 
 interface Worsening {
   readonly before: Spread
@@ -74,9 +105,15 @@ interface Worsening {
   readonly isHeldBack: boolean
 }
 
-const worseningOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish): Worsening | null => {
+/** Null when it would be refused anyway, or change nothing. */
+const changed = (state: ClusterState, wish: Wish): ClusterState | null => {
   const { state: then, outcome } = apply(state, { ...wish, expectedEpoch: state.epoch, at: 0, by: '', request: '' })
-  if (outcome.kind !== 'applied') return null
+  return outcome.kind === 'applied' ? then : null
+}
+
+const worseningOf = (state: ClusterState, lost: readonly NodeId[], wish: Wish): Worsening | null => {
+  const then = changed(state, wish)
+  if (then === null) return null
   const before = spreadOf(state, lost)
   const after = spreadOf(then, lost)
   if (!isWorse(after, before)) return null

@@ -11,6 +11,7 @@ const hints: Readonly<Record<string, string>> = {
     + 'a removal take --force, and then a shard may lose its majority with fewer failures',
   zonesTooFew: '"shardkv node --join --id NODE --zone ZONE --dir DIR" adds a node in a zone of its own; "shardkv member list" shows the '
     + 'zones; with --force it is done all the same, and one zone may take more of a shard with it',
+  noRedundancy: 'with --force it is done all the same; "shardkv cluster show" and "shardkv member list" show what there is',
   unknownReplica: '"shardkv shard list" shows who has what',
   unknownGroup: '"shardkv shard list" shows the shards',
   wouldLoseQuorum: 'add a replica first: "shardkv shard move SHARD - NODE"',

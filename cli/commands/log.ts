@@ -1,4 +1,7 @@
-/** `shardkv log level`: what nodes log, changed while they run. Levels are a node's own, so every node that --admin names is asked. */
+/**
+ * `shardkv log level`: what nodes log, changed while they run. Levels are a node's own, so every node that --admin names is asked, also
+ * where others do not answer: whoever changes something must know where it was not done.
+ */
 
 import { Command } from 'commander'
 import { adminCommand } from '../admin/command.ts'
@@ -27,16 +30,46 @@ const levelCommand = (io: CliIo): Command => adminCommand('level')
       throw new CliError(ExitCode.usage, `give a level, too: shardkv log level ${actor} ${levelNames.join('|')}`)
     }
     const body = { actor: actor === 'all' ? null : actor, level }
-    const answers: [string, LogAnswer][] = []
+    const told: Told[] = []
     for (const url of flags.admin) {
       const client = createAdminClient(io, { ...flags, admin: [url] })
-      answers.push([url, actor === undefined
-        ? await client.get<LogAnswer>('/v1/log')
-        : await client.change<LogAnswer>({ method: 'PATCH', path: '/v1/log', body })])
+      told.push([url, await answerOrError(actor === undefined
+        ? client.get<LogAnswer>('/v1/log')
+        : client.change<LogAnswer>({ method: 'PATCH', path: '/v1/log', body }))])
     }
-    const rows = answers.flatMap(([url, { level: all, actors }]) =>
-      [[url, 'all', all], ...Object.entries(actors).map(([name, own]) => [url, name, own])])
-    await printResult(io, flags.writeOut, {
-      raw: tabbed(rows), json: Object.fromEntries(answers), table: table(['NODE', 'ACTOR', 'LEVEL'], rows),
-    })
+    await printTold(io, flags, told)
   })
+
+/** By address: the answer, or why there is none. */
+type Told = readonly [string, LogAnswer | CliError]
+
+const answerOrError = async (answer: Promise<LogAnswer>): Promise<LogAnswer | CliError> => {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof CliError) return error
+    throw error
+  }
+}
+
+/** Ends as the first that failed does, once all are shown; where nobody has an answer there is nothing to show. */
+const printTold = async (io: CliIo, { writeOut, admin }: AdminCommandFlags, told: readonly Told[]): Promise<void> => {
+  const failed = told.flatMap(([url, answer]) => (answer instanceof CliError ? [{ url, error: answer }] : []))
+  const [first] = failed
+  if (first !== undefined && failed.length === told.length) throw first.error
+  const rows = told.flatMap(([url, answer]) => rowsOf(url, answer))
+  await printResult(io, writeOut, {
+    raw: tabbed(rows),
+    json: Object.fromEntries(told.map(([url, answer]) => [url, answer instanceof CliError ? { error: answer.message } : answer])),
+    table: table(['NODE', 'ACTOR', 'LEVEL'], rows),
+  })
+  if (first === undefined) return
+  const where = failed.map(({ url }) => url).join(', ')
+  const { exitCode, message } = first.error
+  throw new CliError(exitCode, `${failed.length} of ${admin.length} nodes did not do as asked (${where}): ${message}`)
+}
+
+const rowsOf = (url: string, answer: LogAnswer | CliError): string[][] => {
+  if (answer instanceof CliError) return [[url, '-', answer.exitCode === ExitCode.unavailable ? 'unreachable' : 'refused']]
+  return [[url, 'all', answer.level], ...Object.entries(answer.actors).map(([name, own]) => [url, name, own])]
+}

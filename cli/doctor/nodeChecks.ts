@@ -18,7 +18,7 @@ const ELECTION_MS_MIN = 500
 const SYNC_MS_WELL = 20
 const LOOP_MS_WELL = 100
 
-export const checkNodes = ({ second }: Evidence): readonly Finding[] => {
+export const checkNodes = ({ second, prefix: own }: Evidence): readonly Finding[] => {
   const reports = second.map(({ report }) => report)
   const clusters = new Set(reports.map(({ cluster }) => cluster))
   const members = [...new Set(reports.flatMap((report) => report.members))]
@@ -28,6 +28,11 @@ export const checkNodes = ({ second }: Evidence): readonly Finding[] => {
   if (clusters.size > 1) {
     const found = `${clusters.size} clusters answer on one prefix: ${[...clusters].join(', ')}`
     return [problem('nodes', found, 'give each a prefix of its own')]
+  }
+  const elsewhere = new Map(reports.flatMap(({ otherPrefixes = [] }) => otherPrefixes.map(({ node, prefix }) => [node, prefix])))
+  if (elsewhere.size > 0) {
+    const found = [...elsewhere].map(([node, prefix]) => `${node} serves the prefix ${prefix}`).join(', ')
+    return [problem('nodes', `${found}: clients of ${own} do not reach it`, `restart it with --prefix ${own}`)]
   }
   if (silent.length > 0) {
     return [problem('nodes', `${silent.join(', ')} of ${members.length} ${silent.length === 1 ? 'does' : 'do'} not answer`,

@@ -15,7 +15,7 @@ export const checkShards = ({ first, second }: Evidence): readonly Finding[] => 
   const after = merged(second)
   if (after === undefined) return []
   const lag = before === undefined ? [] : [checkLag(before, after)]
-  return [...checkAnswers(after), checkLeaders(after), checkDamage(after), ...lag]
+  return [...checkAnswers(after), checkLeaders(after), checkDamage(after), ...checkCopies(after), ...lag]
 }
 
 const merged = (reports: readonly TimedReport[]): ClusterStatus | undefined => mergeReports(reports.map(({ report }) => report))
@@ -48,6 +48,16 @@ const checkDamage = ({ shards }: ClusterStatus): Finding => {
     (quarantined === undefined ? [] : [`shard ${id} on ${node}: ${quarantined}`])))
   if (found.length === 0) return ok('replicas', 'none is quarantined')
   return problem('replicas', found.join('; '), 'they take no part and delete nothing; check the disk of that node before anything else')
+}
+
+/** Known where every node has told all of its replicas. A node alone can have no more: nothing to tell. */
+const checkCopies = ({ nodes, shards, shortened }: ClusterStatus): readonly Finding[] => {
+  if (nodes.length === 1 || shortened.length > 0 || nodes.some(({ pid }) => pid === null)) return []
+  const lone = shards.filter(({ replicas }) => replicas.length === 1)
+  if (lone.length === 0) return []
+  const which = lone.length === shards.length ? 'every shard has' : `${lone.length} of ${shards.length} shards have`
+  return [note('copies', `${which} one replica: a lost disk loses them, and a node that is down takes them along`,
+    'ask for three: "shardkv cluster replicas 3", with three nodes at least')]
 }
 
 /** Under load a follower is always a little behind. It is late when, a second later, it has not yet reached where its leader had been. */

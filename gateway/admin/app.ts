@@ -42,7 +42,7 @@ export const createAdminApp = (options: AdminAppOptions): AdminApp => {
   const guard = createGuard(options.token)
   const app = new OpenAPIHono({
     defaultHook: (result) => {
-      if (!result.success) throw malformed(result.error.issues)
+      if (!result.success) throw malformed(result.error.issues, result.target === 'json' ? 'body' : result.target)
     },
   })
   let waiting = 0
@@ -120,8 +120,9 @@ interface Issue {
   readonly message: string
 }
 
-const malformed = (issues: readonly Issue[]): ProblemError => {
-  const errors = issues.map(({ path, message }) => ({ where: path.length === 0 ? 'body' : path.map(String).join('.'), message }))
+/** `whole`: what they are of, where it is no field of it. */
+const malformed = (issues: readonly Issue[], whole: string): ProblemError => {
+  const errors = issues.map(({ path, message }) => ({ where: path.length === 0 ? whole : path.map(String).join('.'), message }))
   const [first] = errors
   return new ProblemError('malformed', first === undefined ? 'not as asked for' : `${first.where}: ${first.message}`, { errors })
 }

@@ -3,6 +3,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { happeningKinds } from '../../actors/kernel/recorder.ts'
 import { failure, json } from './answers.ts'
+import { noQuery } from './noQuery.ts'
 import { limit, moment, whole } from './numbers.ts'
 
 const LISTED_MAX = 64
@@ -67,16 +68,16 @@ const probeAnswer = z.object({ trace: z.array(traceId) }).openapi('Probe')
 
 export const observeRoutes = {
   actors: createRoute({ method: 'get', path: '/v1/actors', summary: 'Every actor of every node, and the state it is in',
-    responses: { 200: json(actorsAnswer, 'The actors.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(actorsAnswer, 'The actors.'), ...failure } }),
   feed: createRoute({ method: 'get', path: '/v1/feed', summary: 'What the actors do, as it happens',
-    request: { query: z.object({
+    request: { query: z.strictObject({
       node: nodeIds.optional(), actor: actorNames.optional(), kind: kinds.optional(), shard: whole().optional(), trace: traceId.optional(),
       detail: z.enum(['0', '1']).default('0').openapi({ description: '1: every message, not only those of sampled requests.' }),
     }) },
     responses: { 200: { content: { 'text/event-stream': { schema: z.string() } }, description: 'Events records, lost and beat.' },
       ...failure } }),
   requests: createRoute({ method: 'get', path: '/v1/requests', summary: 'Requests that were sampled, slow, or failed',
-    request: { query: z.object({
+    request: { query: z.strictObject({
       order: z.enum(['slowest', 'newest']).default('newest'),
       failed: z.enum(['0', '1']).default('0').openapi({ description: '1: only those that failed.' }),
       key: z.string().max(KEY_CHARACTERS_MAX).optional(),
@@ -84,17 +85,17 @@ export const observeRoutes = {
     }) },
     responses: { 200: json(requestsAnswer, 'The requests.'), ...failure } }),
   request: createRoute({ method: 'get', path: '/v1/requests/{trace}', summary: 'The journey of one request through all nodes',
-    request: { params: z.object({ trace: traceId.openapi({ param: { name: 'trace', in: 'path' } }) }) },
+    request: { query: noQuery, params: z.object({ trace: traceId.openapi({ param: { name: 'trace', in: 'path' } }) }) },
     responses: { 200: json(requestAnswer, 'Its records, by time.'), ...failure } }),
   probe: createRoute({ method: 'post', path: '/v1/probe', summary: 'Sends a request of its own, sampled, to be looked at',
-    request: { body: { content: { 'application/json': { schema: z.strictObject({
+    request: { query: noQuery, body: { content: { 'application/json': { schema: z.strictObject({
       key: z.string().min(1).max(KEY_CHARACTERS_MAX).optional().openapi({
         description: 'Read this key. Without it a key that is reserved for probes is written and read.',
       }),
     }) } }, required: false } },
     responses: { 200: json(probeAnswer, 'Where to look: one trace for each request.'), ...failure } }),
   recording: createRoute({ method: 'get', path: '/v1/recording', summary: 'What the nodes remember, as a file',
-    request: { query: z.object({
+    request: { query: z.strictObject({
       from: moment.optional(), to: moment.optional(), trace: traceId.optional(),
       kind: kinds.optional(),
     }) },

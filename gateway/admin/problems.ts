@@ -23,7 +23,7 @@ const statuses: Readonly<Record<ProblemReason, number>> = {
   staleEpoch: 412,
   invalid: 422, keyReused: 422, weightOutOfRange: 422, zoneInvalid: 422, replicationFactorInvalid: 422,
   nodeLeft: 409, nodeDraining: 409, nodeExists: 409, nodeCarriesReplicas: 409, lastNode: 409, tooFewNodes: 409, tooManyNodes: 409,
-  zonesTooFew: 409,
+  zonesTooFew: 409, noRedundancy: 409,
   alreadyThere: 409, wouldLoseQuorum: 409, tooFewReplicas: 409, moveInProgress: 409, paused: 409, notPaused: 409, notPossible: 409,
   levelUnknown: 409,
 }

@@ -2,6 +2,7 @@
 
 import { createRoute, z } from '@hono/zod-openapi'
 import { failure, json } from './answers.ts'
+import { noQuery } from './noQuery.ts'
 import { limit, whole } from './numbers.ts'
 import {
   changeAnswer, clusterAnswer, eventsAnswer, movesAnswer, nodeAnswer, nodesAnswer, planAnswer, ringAnswer, settingsAnswer, shardAnswer,
@@ -34,7 +35,7 @@ const changeHeaders = z.object({
   }),
 })
 
-const forceQuery = z.object({
+const forceQuery = z.strictObject({
   force: z.stringbool().default(false).openapi({
     description: 'Even where that leaves fewer nodes than replicas, or fewer zones.', type: 'boolean',
   }),
@@ -44,26 +45,26 @@ const changed = { responses: { 200: json(changeAnswer, 'What was decided.'), ...
 
 export const readRoutes = {
   cluster: createRoute({ method: 'get', path: '/v1/cluster', summary: 'The cluster at a glance',
-    responses: { 200: json(clusterAnswer, 'The cluster.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(clusterAnswer, 'The cluster.'), ...failure } }),
   nodes: createRoute({ method: 'get', path: '/v1/nodes', summary: 'Every node the cluster knows',
-    responses: { 200: json(nodesAnswer, 'The nodes.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(nodesAnswer, 'The nodes.'), ...failure } }),
   node: createRoute({ method: 'get', path: '/v1/nodes/{id}', summary: 'One node, and the moves that concern it',
-    request: { params: nodeParams }, responses: { 200: json(nodeAnswer, 'The node.'), ...failure } }),
+    request: { query: noQuery, params: nodeParams }, responses: { 200: json(nodeAnswer, 'The node.'), ...failure } }),
   shards: createRoute({ method: 'get', path: '/v1/shards', summary: 'Where every shard lives',
-    responses: { 200: json(shardsAnswer, 'The shards.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(shardsAnswer, 'The shards.'), ...failure } }),
   shard: createRoute({ method: 'get', path: '/v1/shards/{shard}', summary: 'Where one shard lives',
-    request: { params: shardParams }, responses: { 200: json(shardAnswer, 'The shard.'), ...failure } }),
+    request: { query: noQuery, params: shardParams }, responses: { 200: json(shardAnswer, 'The shard.'), ...failure } }),
   moves: createRoute({ method: 'get', path: '/v1/moves', summary: 'The moves under way',
-    responses: { 200: json(movesAnswer, 'The moves.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(movesAnswer, 'The moves.'), ...failure } }),
   plan: createRoute({ method: 'get', path: '/v1/plan', summary: 'What is left to do; changes nothing',
-    request: { query: z.object({ drain: nodeId.optional().openapi({ description: 'As if this node had been told to drain.' }) }) },
+    request: { query: z.strictObject({ drain: nodeId.optional().openapi({ description: 'As if this node had been told to drain.' }) }) },
     responses: { 200: json(planAnswer, 'The plan.'), ...failure } }),
   ring: createRoute({ method: 'get', path: '/v1/ring', summary: 'Where the ring wants every shard',
-    responses: { 200: json(ringAnswer, 'The ring.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(ringAnswer, 'The ring.'), ...failure } }),
   settings: createRoute({ method: 'get', path: '/v1/settings', summary: 'What the cluster and the answering node are set to',
-    responses: { 200: json(settingsAnswer, 'The settings.'), ...failure } }),
+    request: { query: noQuery }, responses: { 200: json(settingsAnswer, 'The settings.'), ...failure } }),
   events: createRoute({ method: 'get', path: '/v1/events', summary: 'What was decided, newest first',
-    request: { query: z.object({
+    request: { query: z.strictObject({
       limit: limit(EVENTS_LIMIT_MAX, EVENTS_LIMIT_DEFAULT),
       before: whole(1).optional().openapi({ description: 'Only events of older epochs.' }),
     }) },
@@ -81,7 +82,7 @@ export const changeRoutes = {
   drain: createRoute({ method: 'post', path: '/v1/nodes/{id}/drain', summary: 'Moves everything off a node, which then leaves and stops',
     request: { params: nodeParams, headers: changeHeaders, query: forceQuery }, ...changed }),
   activate: createRoute({ method: 'post', path: '/v1/nodes/{id}/activate', summary: 'Ends a drain',
-    request: { params: nodeParams, headers: changeHeaders }, ...changed }),
+    request: { query: noQuery, params: nodeParams, headers: changeHeaders }, ...changed }),
   remove: createRoute({ method: 'delete', path: '/v1/nodes/{id}', summary: 'Removes a node that carries nothing',
     request: { params: nodeParams, headers: changeHeaders, query: forceQuery }, ...changed }),
   node: createRoute({ method: 'patch', path: '/v1/nodes/{id}', summary: 'Sets a node\'s weight, or its zone',
@@ -90,20 +91,20 @@ export const changeRoutes = {
         .refine(({ weight, zone }) => (weight === undefined) !== (zone === undefined), 'give weight or zone, one at a time'),
     ) }, ...changed }),
   move: createRoute({ method: 'post', path: '/v1/moves', summary: 'Begins a move by hand, while the cluster is paused',
-    request: { headers: changeHeaders, body: body(z.strictObject({
+    request: { query: noQuery, headers: changeHeaders, body: body(z.strictObject({
       group: z.union([z.int().nonnegative(), z.literal('meta')]),
       add: nodeId.nullable().default(null),
       remove: replicaId.nullable().default(null),
     })) }, ...changed }),
   cancel: createRoute({ method: 'post', path: '/v1/moves/{id}/cancel', summary: 'Undoes a move that is under way',
-    request: { params: moveParams, headers: changeHeaders }, ...changed }),
+    request: { query: noQuery, params: moveParams, headers: changeHeaders }, ...changed }),
   apply: createRoute({ method: 'post', path: '/v1/plan/apply', summary: 'Lets the plan be carried out: the same as resume',
-    request: { headers: changeHeaders }, ...changed }),
+    request: { query: noQuery, headers: changeHeaders }, ...changed }),
   pause: createRoute({ method: 'post', path: '/v1/plan/pause', summary: 'No move begins by itself; those under way go on',
-    request: { headers: changeHeaders }, ...changed }),
+    request: { query: noQuery, headers: changeHeaders }, ...changed }),
   resume: createRoute({ method: 'post', path: '/v1/plan/resume', summary: 'Moves begin by themselves again',
-    request: { headers: changeHeaders }, ...changed }),
+    request: { query: noQuery, headers: changeHeaders }, ...changed }),
   transfer: createRoute({ method: 'post', path: '/v1/shards/{shard}/transfer', summary: 'Lets another replica lead, while paused',
-    request: { params: shardParams, headers: changeHeaders, body: body(z.strictObject({ to: nodeId })) },
+    request: { query: noQuery, params: shardParams, headers: changeHeaders, body: body(z.strictObject({ to: nodeId })) },
     responses: { 200: json(transferAnswer, 'It leads.'), ...failure } }),
 }

@@ -60,6 +60,26 @@ describe('log level', () => {
     expect(requests.slice(2).map(({ method }) => method)).toEqual(['GET', 'GET'])
   })
 
+  const withoutFirst = ({ url }: HttpRequest): Reply => (url.startsWith('http://a:1') ? refused() : levels)
+
+  test('asks the others, too, when one does not answer, shows all, and ends with 4', async () => {
+    const { requests, run } = open(withoutFirst)
+    const asked = await run(`log level ${two} -w raw`)
+    expect(asked.out).toBe('http://a:1\t-\tunreachable\nhttp://b:2\tall\tinfo\nhttp://b:2\traft\tdebug\n')
+    expect(asked).toMatchObject({ code: 4, err: expect.stringContaining('1 of 2 nodes did not do as asked (http://a:1): no node answers') })
+    const changedThere = await run(`log level raft debug ${two} -w json`)
+    expect([changedThere.code, requests.slice(2).map(({ method }) => method)]).toEqual([4, ['PATCH', 'PATCH']])
+    expect(JSON.parse(changedThere.out)).toEqual({
+      'http://a:1': { error: expect.stringContaining('ECONNREFUSED') }, 'http://b:2': { level: 'info', actors: { raft: 'debug' } },
+    })
+  })
+
+  test('where nobody answers, or all refuse, says that alone', async () => {
+    expect(await open(refused).run(`log level ${two}`)).toMatchObject({ code: 4, out: '', err: expect.stringContaining('no node answers') })
+    expect(await open(() => problem(401, 'unauthorised')).run(`log level ${two}`))
+      .toMatchObject({ code: 1, out: '', err: expect.stringContaining('SHARDKV_ADMIN_TOKEN') })
+  })
+
   test('of all is of no actor in particular, and an actor without a level is a question half asked', async () => {
     const { requests, run } = open(() => levels)
     await run('log level all warn --admin http://a:1')
@@ -188,6 +208,7 @@ describe('a refusal', () => {
     [404, 'unknownNode', 3, 'shardkv member list'],
     [409, 'tooFewNodes', 1, 'shardkv node --join'],
     [409, 'zonesTooFew', 1, '--force'],
+    [409, 'noRedundancy', 1, '--force'],
     [412, 'staleEpoch', 1, 'look again'],
     [422, 'weightOutOfRange', 1, 'why'],
     [503, 'undecided', 4, 'shardkv status'],

@@ -61,6 +61,9 @@ describe('finds, and says what to do about', () => {
     ['an old broker', evidenceOf({}, { broker: { url: '', version: '2.10.0' } }), 'problem', 'broker', /2\.10\.0/],
     ['a distant broker', evidenceOf({}, { roundTripMs: 80 }), 'note', 'round trip', /80\.0 ms/],
     ['a node that is silent', evidenceOf({}, { second: timed(reportsOf({}).slice(0, 2)) }), 'problem', 'nodes', /n3 of 3 does not answer/],
+    ['a node that serves another prefix', evidenceOf({ report: { otherPrefixes: [{ node: 'n3', prefix: 'other' }] } },
+      { second: timed(reportsOf({ report: { otherPrefixes: [{ node: 'n3', prefix: 'other' }] } }).slice(0, 2)) }), 'problem', 'nodes',
+    /n3 serves the prefix other: clients of kv do not reach it/],
     ['a node that does not serve', evidenceOf({ node: { state: 'recovering' } }), 'problem', 'nodes', /n1 is recovering/],
     ['nodes of two versions', evidenceOf({ node: { version: '2.0.0' } }), 'note', 'nodes', /2\.0\.0 and 1\.2\.3/],
     ['two clusters on one prefix', evidenceOf({ report: { cluster: '00000000000000bb' } }), 'problem', 'nodes', /2 clusters answer/],
@@ -107,6 +110,22 @@ describe('finds, and says what to do about', () => {
     expect(findings).toEqual([
       { check: 'answers', level: 'note', found: expect.stringContaining('n1, n2, n3'), cure: expect.stringContaining('max_payload') },
     ])
+  })
+
+  test('shards of one replica, where all nodes have said what they have', () => {
+    const lone = reportsOf({ replica: { matchIndex: { 'n1:1': 10 } } })
+      .map((one, at) => ({ ...one, replicas: at === 0 ? one.replicas : [] }))
+    const seen = (second: readonly NodeReport[]): readonly Finding[] =>
+      worst(evidenceOf({}, { first: timed(second), second: timed(second) })).filter(({ check }) => check === 'copies')
+    expect(seen(lone)).toEqual([
+      { check: 'copies', level: 'note', found: expect.stringMatching(/^every shard has one replica: a lost/), cure: expect.anything() },
+    ])
+    const two = lone.map((one, at) => (at === 1 ? { ...one, replicas: [replica(1)] } : one))
+    expect(seen(two)[0]?.found).toContain('1 of 2 shards have one replica')
+    // Whose nodes are silent, or tell in part, may have more.
+    expect(seen(lone.slice(0, 2))).toEqual([])
+    expect(seen(lone.map((one) => ({ ...one, shortened: { replicas: 1 } })))).toEqual([])
+    expect(seen(lone.slice(0, 1).map((one) => ({ ...one, members: [one.node.id] })))).toEqual([])
   })
 
   const skews = [[300, 'ok'], [502, 'ok'], [900, 'note'], [-900, 'note'], [5_001, 'ok'], [6_000, 'problem']] as const

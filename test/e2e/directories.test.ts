@@ -103,6 +103,18 @@ describe('two processes with one node id', () => {
   }, TEST_MS_MAX)
 })
 
+test('a node that comes back with another prefix than its cluster ends with 78, and its shards are served by the others', async () => {
+  const { running, bus } = await open()
+  const node = must(running.members[0], 'a first node')
+  await running.kill(node)
+  const strayed = await running.cli('node', '--id', node, '--dir', running.directory(node), '--prefix', 'nope', '--http-port', '0').ended
+  expect([strayed.code, strayed.out]).toEqual([EXIT_REFUSED, expect.stringContaining('Start it with --prefix kv.')])
+  await expectWrites(bus, running, 'without')
+  running.start(node)
+  await running.until('it is back', isServing(running))
+  await expectWrites(bus, running, 'with')
+}, TEST_MS_MAX)
+
 describe('an old copy of a data directory', () => {
   test('put back while the others run is fenced and replaced, however often it starts meanwhile, and loses nothing', async () => {
     const { running, bus } = await open()

@@ -11,7 +11,7 @@ const n2 = nodeId('n2')
 const n3 = nodeId('n3')
 const message = (over: Partial<BeaconMessage> = {}): BeaconMessage =>
   ({ boot: boot(2), startedAtMs: 1_000, state: 'serving', epoch: 1, leads: [], damaged: [], ...over })
-const open = () => createBeacon({ node: n1, boot: boot(1), startedAtMs: 1_000 })
+const open = () => createBeacon({ node: n1, boot: boot(1), startedAtMs: 1_000, prefix: 'kv' })
 
 describe('the beacon', () => {
   test('of two claims to one shard the newer term wins, whatever order they arrive in', () => {
@@ -117,8 +117,34 @@ test('a beacon says where its process can be reached, which is remembered, and c
   expect(beacon.addressesOf(n2)?.http).toBe('http://10.0.0.9:8481')
 })
 
+test('a beacon says which prefix its node serves, and counts without that where it is not understood', () => {
+  expect(beaconOf({ ...message(), prefix: 'kv' })).toEqual(message({ prefix: 'kv' }))
+  for (const prefix of ['KV', 'a.b', '', 7, null, 'x'.repeat(33)]) expect(beaconOf({ ...message(), prefix })).toEqual(message())
+  const beacon = open()
+  beacon.heard(n3, message({ prefix: 'kv' }), 0)
+  beacon.heard(n2, message({ prefix: 'other', state: 'joining' }), 0)
+  expect(beacon.prefixes(2_999)).toEqual([{ node: n2, prefix: 'other' }, { node: n3, prefix: 'kv' }])
+  beacon.heard(n2, message({ prefix: 'other', state: 'draining' }), 1)
+  expect(beacon.prefixes(2)).toEqual([{ node: n3, prefix: 'kv' }])
+  beacon.heard(n3, message(), 2)
+  expect(beacon.prefixes(3)).toEqual([])
+  beacon.heard(n3, message({ prefix: 'kv' }), 3)
+  expect([beacon.prefixes(3_002).length, beacon.prefixes(3_003).length]).toEqual([1, 0])
+})
+
+test('a node that serves another prefix is never fit to be handed a leadership, and one that tells none may be', () => {
+  const beacon = open()
+  for (const at of [0, 1_000, 2_000, 3_000]) {
+    beacon.heard(n2, message({ prefix: 'other' }), at)
+    beacon.heard(n3, message(), at)
+  }
+  expect([beacon.isSteady(n2, 3_000), beacon.isSteady(n3, 3_000)]).toEqual([false, true])
+  beacon.heard(n2, message({ prefix: 'kv' }), 3_001)
+  expect(beacon.isSteady(n2, 3_001)).toBe(true)
+})
+
 test('what the others say of their own replicas is kept, by node, until they say otherwise', () => {
-  const beacon = createBeacon({ node: n1, boot: boot(1), startedAtMs: 1 })
+  const beacon = createBeacon({ node: n1, boot: boot(1), startedAtMs: 1, prefix: 'kv' })
   beacon.heard(n3, message({ damaged: [[META_GROUP, 4]] }), 0)
   beacon.heard(n2, message({ damaged: [[7, 1]] }), 1)
   expect(beacon.damaged()).toEqual([{ group: 7, id: 'n2:1' }, { group: META_GROUP, id: 'n3:4' }])

@@ -16,14 +16,14 @@ const said: BeaconMessage = { boot, startedAtMs: 5, state: 'serving', epoch: 3, 
 
 const open = () => {
   const { broker, clock, pass } = createVirtualWorld()
-  const beacon = createBeacon({ node: n1, boot, startedAtMs: 5 })
-  const older: string[] = []
+  const beacon = createBeacon({ node: n1, boot, startedAtMs: 5, prefix: 'kv' })
+  const older: (string | undefined)[] = []
   const epochs: [string, number][] = []
   let hasDataPath = true
   const radio = createBeaconRadio({
     bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
     message: () => said, hasDataPath: () => hasDataPath,
-    onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard) => older.push(heard),
+    onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard, prefix) => older.push(heard, prefix),
   })
   const other = broker.connect({ name: 'n2' })
   const say = (subject: string, value: unknown): void => {
@@ -66,7 +66,8 @@ describe('the beacon radio', () => {
     expect(beacon.leaderOf(shardId(3), clock.now())).toEqual({ node: n2, term: 7 })
     expect(epochs).toEqual([['n2', 3]])
     say('n1', { ...said, boot: 'b'.repeat(16), startedAtMs: 4 })
-    expect([older, epochs.length]).toEqual([['b'.repeat(16)], 1])
+    say('n1', { ...said, boot: 'c'.repeat(16), startedAtMs: 4, prefix: 'other' })
+    expect([older, epochs.length]).toEqual([['b'.repeat(16), undefined, 'c'.repeat(16), 'other'], 1])
   })
 
   test('counts rubbish and strangers, and believes neither, but passes on which map a stranger has', () => {

@@ -164,7 +164,8 @@ describe('a change that takes zones away which replicas need', () => {
     expect(force(zone(n2, 'a'), 'r2', 1)).toEqual(['refused', undefined])
     expect(force(zone(n2, 'a'), 'r3')).toEqual(['applied', shared])
     expect(force({ kind: 'drainNode', node: n2, isForced: true }, 'r4')).toEqual(
-      ['applied', 'every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure'])
+      ['applied', 'every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure; the meta group has one replica, and '
+        + 'the map of the cluster is lost with its disk'])
     expect(force({ kind: 'activateNode', node: n2 }, 'r5')).toEqual(['applied', undefined])
     expect(force({ kind: 'drainNode', node: n2, isForced: true }, 'r4')).toEqual(['applied', undefined])
   })
@@ -223,6 +224,14 @@ describe('a change that takes zones away which replicas need', () => {
   test('would be refused, says the plan', () => {
     expect(open(zoned).read().plan(n1)).toMatchObject(refusal)
   })
+})
+
+test('all redundancy is given up by force alone, and at a price that is told', () => {
+  const { world, change } = open(born)
+  const wish = { kind: 'setReplicationFactor', replicationFactor: 1 } as const
+  expect(change(wish)).toMatchObject({ kind: 'refused', reason: 'noRedundancy' })
+  expect(world.state?.replicationFactor).toBe(3)
+  expect([change(wish, null, true)?.kind, world.cost]).toEqual(['applied', 'every shard has one replica, and is lost with its disk'])
 })
 
 describe('a reading', () => {

@@ -127,6 +127,10 @@ test('it says what it waits for, and names no shard twice', () => {
   const connected = { data: true, doors: true }
   expect(readinessOf(report, connected, null)).toMatchObject({ ready: false })
   expect(readinessOf(report, connected, nothing)).toEqual({ ready: true, waitingFor: [], warnings: [] })
+  expect(readinessOf(report, { ...connected, isAskingForPrefix: true }, nothing).waitingFor)
+    .toEqual(['the other members to say which prefix they serve'])
+  expect(readinessOf({ ...report, otherPrefixes: [{ node: nodeId('n2'), prefix: 'other' }] }, connected, nothing))
+    .toEqual({ ready: true, waitingFor: [], warnings: ['n2 serves the prefix other: clients of this one do not reach it'] })
   expect(readinessOf(report, connected, { behind: [1, 2, META_GROUP], leaderless: [shardId(1)] }).waitingFor).toEqual([
     'a leader of shards 1', 'the replicas here of shards 2 to catch up', "the meta group's replica here to catch up",
   ])

@@ -78,6 +78,25 @@ describe('the twin check', () => {
     expect(twins()).toBe(1)
   })
 
+  test('asks under the prefix that the older process serves, when that is another', () => {
+    const { broker, clock, pass } = createVirtualWorld()
+    const other = broker.connect({ name: 'other' })
+    other.subscribe('kv2.status', ({ reply }) => {
+      other.publish(reply, new TextEncoder().encode(JSON.stringify({ cluster, node: { id: 'n1', bootId: older } })))
+    })
+    let twins = 0
+    const check = createTwinCheck({
+      bus: broker.connect({ name: 'n1' }), clock, identity: self, statusSubject: 'kv.status', inboxPrefix: '_INBOX.',
+      onTwin: () => { twins += 1 },
+    })
+    check.suspect(older)
+    pass(1_000)
+    expect(twins).toBe(0)
+    check.suspect(older, 'kv2')
+    pass(1_000)
+    expect(twins).toBe(1)
+  })
+
   test('goes on when nobody answers, or only another process, or an answer comes late', () => {
     for (const answers of [[], [{ boot: '00000000000000cc', afterMs: 0 }], [{ boot: older, afterMs: 500 }]]) {
       const { check, pass, twins } = open(answers)

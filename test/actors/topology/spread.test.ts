@@ -122,9 +122,10 @@ describe('over random clusters', () => {
     const reasons = new Set<string>()
     const members = ['a', 'b', 'c'].map((name): Member => ({ zone: name, state: 'active', isLost: false, isEmpty: false }))
     const three = drawnOf({ members, replicationFactor: 3 })
-    // Not every seed draws both reasons.
+    // Not every seed draws all reasons.
     const examples: [Drawn, Wish][] = [
       [three, { kind: 'drainNode', node: n(3), isForced: false }], [three, { kind: 'setZone', node: n(1), zone: 'b' }],
+      [three, { kind: 'setReplicationFactor', replicationFactor: 1 }],
     ]
     fc.assert(fc.property(stateArb, wishArb, ({ state, lost }, wish) => {
       const refusal = refuseWorse(state, lost, wish)
@@ -135,7 +136,7 @@ describe('over random clusters', () => {
       const best = bestOf({ state: changed, lost })
       if (refusal !== null) {
         reasons.add(refusal.reason)
-        expect(best).not.toEqual(bestOf({ state, lost }))
+        if (refusal.reason !== 'noRedundancy') expect(best).not.toEqual(bestOf({ state, lost }))
       }
       for (const ids of wantedOf(changed, lost).shards) {
         const zones = zonesOf(changed, ids)
@@ -143,7 +144,7 @@ describe('over random clusters', () => {
           .toEqual({ copies: changed.replicationFactor - best.missing, crowd: best.crowd, apart: best.apart })
       }
     }), { numRuns: 150, examples })
-    expect([...reasons].sort()).toEqual(['tooFewNodes', 'zonesTooFew'])
+    expect([...reasons].sort()).toEqual(['noRedundancy', 'tooFewNodes', 'zonesTooFew'])
   })
 
   test('whoever comes makes nothing worse', () => {
@@ -177,6 +178,14 @@ describe('a refusal says what it would cost and what to do instead', () => {
     ['more replicas beside one that is lost', newborn({ size: 5 }), [n(4)], { kind: 'setReplicationFactor', replicationFactor: 5 },
       'or force it, which leaves 4 of 5 replicas'],
     ['the lost one itself', zoned('a', 'b', 'c', 'a'), [n(3)], { kind: 'drainNode', node: n(3), isForced: false }, 'null'],
+    ['all replicas but one', newborn(), [], { kind: 'setReplicationFactor', replicationFactor: 1 },
+      'noRedundancy: every shard would have one replica, and is lost with its disk: keep 3, or force it'],
+    ['three replicas of five', newborn({ size: 5, replicationFactor: 5 }), [], { kind: 'setReplicationFactor', replicationFactor: 3 },
+      'null'],
+    ['the meta group but one', newborn({ replicationFactor: 1 }), [], { kind: 'drainNode', node: n(1), isForced: false },
+      'noRedundancy: the meta group would have one replica, and the map of the cluster is lost with its disk: add a node first, '
+      + 'or force it'],
+    ['what was alone before', newborn({ size: 2, replicationFactor: 1 }), [], { kind: 'drainNode', node: n(1), isForced: false }, 'null'],
     ['one that is on its way out', after(zoned('a', 'b', 'c', 'c'), { kind: 'drainNode', node: n(1), isForced: true }), [],
       { kind: 'removeNode', node: n(1) }, 'null'],
   ])('%s', (_, state, lost, wish, expected) => {
@@ -187,7 +196,10 @@ describe('a refusal says what it would cost and what to do instead', () => {
 
   test.each<readonly [string, ClusterState, readonly NodeId[], Wish, string | null]>([
     ['one of three', newborn(), [], { kind: 'drainNode', node: n(1), isForced: true },
-      'every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure'],
+      'every shard has 2 of 3 replicas, and goes on after no failure, not 1 failure; the meta group has one replica, and the map of the '
+      + 'cluster is lost with its disk'],
+    ['all replicas but one', newborn(), [], { kind: 'setReplicationFactor', replicationFactor: 1 },
+      'every shard has one replica, and is lost with its disk'],
     ['four of five', newborn({ size: 5 }), [n(4)], { kind: 'setReplicationFactor', replicationFactor: 5 },
       'every shard has 4 of 5 replicas, and goes on after 1 failure, as before'],
     ['the last node of a zone', zoned('a', 'b', 'c', 'c'), [], { kind: 'drainNode', node: n(1), isForced: true },
