@@ -106,7 +106,8 @@ const ifRevisionFlag = () => flag('--if-revision <revision>', 'only when the key
   .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
 
 const requestIdFlag = () => flag('--request-id <id>',
-  'repeat this command with the same id and it takes effect once (default: a fresh one)')
+  'names this write: repeated with it, it takes effect once; another write under it, in the same shard, gets the first one\'s answer and '
+  + 'is not done (default: a fresh one)')
 
 const ttlHeader = (ttl: number | undefined): Record<string, string> => (ttl === undefined ? {} : { 'Kv-Ttl-Ms': String(ttl) })
 
