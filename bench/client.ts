@@ -4,7 +4,6 @@
  * is there to be measured it says so in a line, and ends as the command line does.
  */
 
-import { writeSync } from 'node:fs'
 import { createRandom } from '../actors/kernel/random.ts'
 import { refusedConnection } from '../bus/refusedConnection.ts'
 import { ExitCode } from '../cli/exit.ts'
@@ -30,7 +29,7 @@ const run = async ({ driver: name, target, workload, loop }: ClientTask): Promis
 }
 
 const endUnconnected = (error: unknown): never => {
-  writeSync(process.stderr.fd, `${refusedConnection(error).reason}\n`)
+  process.stderr.write(`${refusedConnection(error).reason}\n`)
   process.exit(ExitCode.unavailable)
 }
 
