@@ -28,8 +28,8 @@ export const main = async (args: readonly string[]): Promise<void> => {
 const SIGPIPE_EXIT_CODE = 141
 
 /**
- * `shardkv status | head -1`, a terminal that was closed: whoever read has gone. Ends as programs do that know SIGPIPE, without a word. Else
- * the output can not be written, such as on a full disk: `name` is what to call it, null where there is nobody left to tell.
+ * `shardkv status | head -1`, a terminal that was closed: whoever read has gone. Ends as programs do that know SIGPIPE, without a word.
+ * Else the output can not be written, such as on a full disk: `name` is what to call it, null where there is nobody left to tell.
  */
 const endWithoutOutput = (error: NodeJS.ErrnoException, name: string | null): void => {
   if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(SIGPIPE_EXIT_CODE)
