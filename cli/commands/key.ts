@@ -1,7 +1,6 @@
 /** `put`, `get`, `del`, `incr` and `touch`: one request on one key each. */
 
 import { Command, InvalidArgumentError } from 'commander'
-import { decimalIn } from '../../actors/shard/counter.ts'
 import { TTL_MS_MAX } from '../../actors/shard/operation.ts'
 import { DECIMAL_MAX, requestIdProblem } from '../../bus/headers.ts'
 import { createKvClient } from '../client.ts'
@@ -79,7 +78,7 @@ const incrCommand = (io: CliIo): Command => keyCommand(io, 'incr', 'adds to a nu
   .action(async (key: string, given: string | undefined, flags: WriteFlags) => {
     const isGiven = given !== undefined || flags.x === true
     const amount = isGiven ? new TextDecoder().decode(await valueOf(io, given, flags.x === true)).trim() : '1'
-    if (decimalIn(amount) === null) {
+    if (!isInt64(amount)) {
       throw new CliError(ExitCode.usage,
         `"${amount}" is no whole number of 64 bits, without a plus and leading zeros; try: shardkv incr ${key} 1`)
     }
@@ -87,6 +86,9 @@ const incrCommand = (io: CliIo): Command => keyCommand(io, 'incr', 'adds to a nu
       op: 'incr', key: fullName(key, flags.partition), value: new TextEncoder().encode(amount), requestId: flags.requestId ?? io.newId(),
     })
   })
+
+/** As the cluster reads it (actors/shard/counter.ts): in its one form. */
+const isInt64 = (text: string): boolean => /^(?:0|-?[1-9]\d{0,18})$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 
 const touchCommand = (io: CliIo): Command => keyCommand(io, 'touch', 'sets when a key expires, and keeps its value')
   .argument('<key>')
