@@ -99,7 +99,7 @@ test('kv.help fits 100 columns and names every operation and header of the prefi
   expect(text).not.toContain('kv.')
 })
 
-test('wherever request ids are told of, it says that an id names one write, and what becomes of another one under it', async () => {
+test('wherever request ids are told of, it says that an id names one write, and what becomes of another', async () => {
   expect(helpText('kv')).toMatch(/Kv-Request-Id +names one write: .*\n +another write under it, in the same shard, gets that and is not done/)
   for (const name of ['put', 'del', 'incr', 'touch']) {
     const help = (await terminal.run(name, '--help')).out.replaceAll(/\s+/g, ' ')

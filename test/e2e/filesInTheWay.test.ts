@@ -26,6 +26,6 @@ test('a node whose directory is a file refuses to run, also where it would join'
     const { status, stdout } = spawnSync(process.execPath, [
       builtFile('cli/entry.js'), 'node', '--id', 'n1', '--dir', 'README.md', ...join,
     ], { encoding: 'utf8' })
-    expect([join, status, stdout]).toEqual([join, EXIT_REFUSED, expect.stringContaining('README.md is no directory, or leads through a file')])
+    expect([join, status, stdout]).toEqual([join, EXIT_REFUSED, expect.stringContaining('README.md is no directory')])
   }
 }, TEST_MS_MAX)
