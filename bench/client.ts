@@ -1,9 +1,12 @@
 /**
  * The measuring client, as a process of its own: node client.js '<ClientTask as JSON>' (clientOrder.ts); prints its figures as JSON. A
- * fresh process for every run, so that no run inherits another's heap and compiled code, and so that its CPU time is its own.
+ * fresh process for every run, so that no run inherits another's heap and compiled code, and so that its CPU time is its own. Where nobody
+ * is there to be measured it says so in a line, and ends as the command line does.
  */
 
 import { createRandom } from '../actors/kernel/random.ts'
+import { refusedConnection } from '../bus/refusedConnection.ts'
+import { ExitCode } from '../cli/exit.ts'
 import { taskOf } from './clientOrder.ts'
 import { connectDriver } from './drivers/connect.ts'
 import { createWorkload } from './load/workload.ts'
@@ -19,10 +22,15 @@ import type { ClientTask, MeasuredLoop } from './clientTask.ts'
 const run = async ({ driver: name, target, workload, loop }: ClientTask): Promise<Measurement | FloodFigures> => {
   const random = createRandom(workload.seed)
   if (loop.kind === 'flood') return await (await import('./load/flood.ts')).runFlood(target, { workload, flood: loop, random })
-  const driver = await connectDriver(name, target)
+  const driver = await connectDriver(name, target).catch(endUnconnected)
   const measurement = await measure(driver, workload, loop)
   await driver.close()
   return measurement
+}
+
+const endUnconnected = (error: unknown): never => {
+  process.stderr.write(`${refusedConnection(error).reason}\n`)
+  process.exit(ExitCode.unavailable)
 }
 
 const measure = (driver: Driver, workload: WorkloadSpec, loop: MeasuredLoop): Promise<Measurement> => {

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { createMachineHost } from '../topology/launcher/machineHost.ts'
+import { CliError, ExitCode } from '../cli/exit.ts'
 import { orderOf } from './clientOrder.ts'
 import type { RunOptions } from '../topology/launcher/machineHost.ts'
 import type { DriverName, DriverTarget } from './drivers/port.ts'
@@ -42,11 +43,12 @@ const runToEnd = async (task: ClientTask, program: string): Promise<unknown> => 
   return await figuresOf('the measuring client', process.execPath, { args: [program, argument], timeoutMs, env })
 }
 
-/** Runs a program to its end; its last line is JSON. */
+/** Runs a program to its end; its last line is JSON. One that finds nobody to measure ends as the command line does, and has said why. */
 export const figuresOf = async (
   name: string, program: string, { args, ...options }: RunOptions & { readonly args: readonly string[] },
 ): Promise<unknown> => {
   const { code, output } = await createMachineHost().run(program, args, options)
+  if (code === ExitCode.unavailable) throw new CliError(ExitCode.unavailable, output.trim())
   const last = output.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || !last.startsWith('{')) throw new Error(`${name} ended with ${code}: ${output}`)
   return JSON.parse(last)

@@ -38,6 +38,8 @@ type Draft = { -readonly [Name in keyof RequestHeaders]: RequestHeaders[Name] }
 const KNOWN = 'Kv-If-Revision, Kv-Ttl-Ms, Kv-Request-Id, Kv-Consistency, Kv-Timeout-Ms'
 const UNREADABLE = 'the headers can not be read: a name is printable ASCII without blanks and colons, a value has no line ends'
 const none: HeadersResult = { ok: true, headers: {} }
+/** The largest of a header's decimals: 15 digits. */
+export const DECIMAL_MAX = 999_999_999_999_999
 const decimal = /^(?:0|[1-9][0-9]{0,14})$/
 const plainId = /^[\x21-\x39\x3b-\x7e]+$/
 /** Later versions may go on after the flags, behind a dash. */
@@ -116,6 +118,9 @@ const readRequestId = (value: string, draft: Draft): string | null => {
   draft.session = { client, sequence: Number(sequence), firstIncomplete: Number(firstIncomplete) }
   return null
 }
+
+/** What is wrong with it as a request id, as a predicate; null when it is one. */
+export const requestIdProblem = (value: string): string | null => readRequestId(value, {})
 
 const isPositive = (text: string): boolean => decimal.test(text) && text !== '0'
 

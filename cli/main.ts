@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
+import { ExitCode } from './exit.ts'
+import { fileTrouble } from './fileTrouble.ts'
 import { runCli } from './program.ts'
 import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
@@ -17,17 +19,22 @@ const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Runs one command line and ends the process with its exit code. */
 export const main = async (args: readonly string[]): Promise<void> => {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader)
+  process.stdout.on('error', (error) => endWithoutOutput(error, 'standard output'))
+  process.stderr.on('error', (error) => endWithoutOutput(error, null))
   process.exitCode = await runCli(args, realIo())
   process.exit()
 }
 
 const SIGPIPE_EXIT_CODE = 141
 
-/** `shardkv status | head -1`, a terminal that was closed: whoever read has gone. Ends as programs do that know SIGPIPE, without a word. */
-const endWithoutReader = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
-  process.exit(SIGPIPE_EXIT_CODE)
+/**
+ * `shardkv status | head -1`, a terminal that was closed: whoever read has gone. Ends as programs do that know SIGPIPE, without a word.
+ * Else the output can not be written, such as on a full disk: `name` is what to call it, null where there is nobody left to tell.
+ */
+const endWithoutOutput = (error: NodeJS.ErrnoException, name: string | null): void => {
+  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(SIGPIPE_EXIT_CODE)
+  if (name !== null) process.stderr.write(`shardkv: ${fileTrouble(Object.assign(error, { path: name })) ?? error.message}\n`)
+  process.exit(ExitCode.error)
 }
 
 const realIo = (): CliIo => {

@@ -9,6 +9,7 @@ import { splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { isInboxPrefix } from '../bus/inboxPrefix.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { CliError, ExitCode } from './exit.ts'
+import { fileTrouble } from './fileTrouble.ts'
 import type { BrokerFlags } from './flags.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -27,7 +28,9 @@ export const readContext = async (name: string, env: Environment): Promise<Conte
   const folder = join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'nats', 'context')
   if (!/^[\w-][\w.-]*$/.test(name)) throw new CliError(ExitCode.usage, `"${name}" is no name of a context; "nats context ls" lists them`)
   const path = join(folder, `${name}.json`)
-  const text = await createLocalFiles().readText(path)
+  const text = await createLocalFiles().readText(path).catch((error: NodeJS.ErrnoException) => {
+    throw new CliError(ExitCode.usage, `the context ${name} can not be read: ${fileTrouble(error) ?? error.message}`, { cause: error })
+  })
   if (text === null) throw new CliError(ExitCode.usage, `there is no context ${name} (${path}); "nats context ls" lists them`)
   const fields = fieldsIn(text, path)
   const beyond = foreign.find((field) => textOf(fields[field]) !== '')

@@ -28,6 +28,7 @@ import { topCommand } from './commands/top.ts'
 import { traceCommand } from './commands/trace.ts'
 import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
+import { fileTrouble } from './fileTrouble.ts'
 import { readSwitches } from './flags.ts'
 import { commandFirst } from './leadingFlags.ts'
 import { otherName } from './otherNames.ts'
@@ -101,6 +102,7 @@ const reportFailure = (io: CliIo, error: unknown): number => {
     io.say(`shardkv: ${error.message}\n`)
     return error.exitCode
   }
-  io.say(`shardkv: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
+  const told = fileTrouble(error) ?? (error instanceof Error ? error.stack ?? error.message : String(error))
+  io.say(`shardkv: ${told}\n`)
   return ExitCode.error
 }

@@ -22,7 +22,8 @@ export const helpText = (prefix: string): string => [
   ...table(['REQUEST HEADER', 'MEANING', ''], [
     ['Kv-If-Revision', 'only when the key has this revision; 0: only when it does not exist', ''],
     ['Kv-Ttl-Ms', 'milliseconds until the key expires', ''],
-    ['Kv-Request-Id', 'sent twice, done once: the repetition gets the first result', ''],
+    ['Kv-Request-Id', 'names one write: sent twice, done once, with the first result;', ''],
+    ['', 'another write under it, in the same shard, gets that and is not done', ''],
     ['Kv-Consistency', 'of a read: linearizable (default), lease, stale', ''],
     ['Kv-Timeout-Ms', '1 to 60000, default 5000', ''],
     ['traceparent', 'W3C Trace Context', ''],

@@ -2,7 +2,7 @@
  * Plain files for the launcher and the CLI: settings, logs, checkpoints, input. A port like FileSystem, but with promises and absolute
  * paths: nothing here runs in the simulator, and no promise of durability to a client rests on it.
  *
- * A missing file is an answer (null, an empty list), every other failure is thrown as Node's own error.
+ * A missing file is an answer (null, an empty list), every other failure is thrown as Node's own error, with the path that was asked for.
  */
 
 import { constants, createReadStream } from 'node:fs'
@@ -43,8 +43,8 @@ export interface LocalFiles {
 }
 
 export const createLocalFiles = (): LocalFiles => ({
-  readText: (path) => orIfMissing(readFile(path, 'utf8'), null),
-  writeAtomically,
+  readText: (path) => about(path, orIfMissing(readFile(path, 'utf8'), null)),
+  writeAtomically: (path, content, mode = 0o644) => about(path, writeAtomically(path, content, mode)),
   makeDirectory: async (path) => {
     await mkdir(path, { recursive: true })
   },
@@ -67,25 +67,34 @@ export const createLocalFiles = (): LocalFiles => ({
     const file = await open(path, 'a')
     return { descriptor: file.fd, close: () => file.close() }
   },
-  readRange,
+  readRange: (path, position, lengthMax) => about(path, readRange(path, position, lengthMax)),
   stream: (path) => createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES }),
 })
 
-const writeAtomically = async (path: string, content: string | Uint8Array, mode = 0o644): Promise<void> => {
+const writeAtomically = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
   const beside = `${path}.${process.pid}.new`
-  const file = await open(beside, 'w', mode)
   try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
+    await writeSynced(beside, content, mode)
+    await rename(beside, path)
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => {})
+    throw error
   }
-  await rename(beside, path)
   const directory = await open(dirname(path), 'r')
   try {
     await directory.sync()
   } finally {
     await directory.close()
+  }
+}
+
+const writeSynced = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
+  const file = await open(path, 'w', mode)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 
@@ -98,6 +107,15 @@ const readRange = async (path: string, position: number, lengthMax: number): Pro
     return buffer.subarray(0, bytesRead)
   } finally {
     await file.close()
+  }
+}
+
+/** Node's own errors name the file beside, or none where reading or writing failed. */
+const about = async <T>(path: string, work: Promise<T>): Promise<T> => {
+  try {
+    return await work
+  } catch (error) {
+    throw Object.assign(error as Error, { path })
   }
 }
 

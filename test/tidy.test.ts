@@ -236,6 +236,19 @@ describe('docs/TESTING.md', () => {
   })
 })
 
+test('a table of a page is one piece: an empty line ends it, and what follows is drawn as bars; cure: remove that line', () => {
+  const inDocs = readdirSync('docs').filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
+  const pages = ['README.md', 'CONTRIBUTING.md', ...inDocs]
+  const torn = pages.flatMap((path) => {
+    const lines = readFileSync(path, 'utf8').split('\n')
+    return lines.flatMap((line, i) => {
+      const isHead = line.startsWith('|') && lines[i - 1]?.startsWith('|') !== true
+      return isHead && !/^\|[-:| ]+\|$/.test(lines[i + 1] ?? '') ? [`${path}:${i + 1}`] : []
+    })
+  })
+  expect(torn).toEqual([])
+})
+
 describe('package-lock.json', () => {
   interface LockedPackage {
     readonly optionalDependencies?: Readonly<Record<string, string>>

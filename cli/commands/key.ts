@@ -1,6 +1,8 @@
 /** `put`, `get`, `del`, `incr` and `touch`: one request on one key each. */
 
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
+import { TTL_MS_MAX } from '../../actors/shard/operation.ts'
+import { DECIMAL_MAX, requestIdProblem } from '../../bus/headers.ts'
 import { createKvClient } from '../client.ts'
 import { answerOrThrow } from '../answers.ts'
 import { CliError, ExitCode } from '../exit.ts'
@@ -12,8 +14,6 @@ import { readableOf, textOf } from '../valueText.ts'
 import type { KvAnswer, KvRequest } from '../client.ts'
 import type { ClusterFlags, OutputFormat } from '../flags.ts'
 import type { CliIo } from '../io.ts'
-
-const TTL_MS_MAX = Number.MAX_SAFE_INTEGER
 
 interface KeyFlags extends ClusterFlags {
   readonly timeout: number
@@ -71,18 +71,24 @@ const delCommand = (io: CliIo): Command => keyCommand(io, 'del', 'deletes a key 
   })
 
 const incrCommand = (io: CliIo): Command => keyCommand(io, 'incr', 'adds to a number and prints the sum; a missing key counts as 0')
-  .argument('<key>').argument('[amount]', 'a whole number, also a negative one (default: 1)')
+  .argument('<key>').argument('[amount]', 'a whole number of 64 bits, also a negative one (default: 1)')
   .option('-x', 'read the amount from standard input')
   .addOption(requestIdFlag())
   .addHelpText('after', '\nExamples:\n  $ shardkv incr visits\n  $ shardkv incr visits 10\n  $ shardkv incr stock -3')
   .action(async (key: string, given: string | undefined, flags: WriteFlags) => {
     const isGiven = given !== undefined || flags.x === true
     const amount = isGiven ? new TextDecoder().decode(await valueOf(io, given, flags.x === true)).trim() : '1'
-    if (!/^[+-]?\d{1,19}$/.test(amount)) throw new CliError(ExitCode.usage, `"${amount}" is no whole number; try: shardkv incr ${key} 1`)
+    if (!isInt64(amount)) {
+      throw new CliError(ExitCode.usage,
+        `"${amount}" is no whole number of 64 bits, without a plus and leading zeros; try: shardkv incr ${key} 1`)
+    }
     await run(io, flags, {
       op: 'incr', key: fullName(key, flags.partition), value: new TextEncoder().encode(amount), requestId: flags.requestId ?? io.newId(),
     })
   })
+
+/** As the cluster reads it (actors/shard/counter.ts): in its one form. */
+const isInt64 = (text: string): boolean => /^(?:0|-?[1-9]\d{0,18})$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 
 const touchCommand = (io: CliIo): Command => keyCommand(io, 'touch', 'sets when a key expires, and keeps its value')
   .argument('<key>')
@@ -103,10 +109,17 @@ const keyCommand = (io: CliIo, name: string, description: string): Command => {
 }
 
 const ifRevisionFlag = () => flag('--if-revision <revision>', 'only when the key is at this revision; 0: only when it does not exist')
-  .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER))
+  .argParser(wholeNumber(0, DECIMAL_MAX))
 
 const requestIdFlag = () => flag('--request-id <id>',
-  'repeat this command with the same id and it takes effect once (default: a fresh one)')
+  'names this write: repeated with it, it takes effect once; another write under it, in the same shard, gets the first one\'s answer and '
+  + 'is not done (default: a fresh one; so never export SHARDKV_REQUEST_ID)').argParser(requestId)
+
+const requestId = (text: string): string => {
+  const problem = requestIdProblem(text)
+  if (problem !== null) throw new InvalidArgumentError(`An id ${problem}.`)
+  return text
+}
 
 const ttlHeader = (ttl: number | undefined): Record<string, string> => (ttl === undefined ? {} : { 'Kv-Ttl-Ms': String(ttl) })
 

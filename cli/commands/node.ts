@@ -200,7 +200,9 @@ const lock = (directory: string): Promise<(done: () => void) => void> => new Pro
     else if (error.code === 'ELOCKED') reject(new StartRefused(error.message))
     else if (error.code === 'ENOENT') {
       reject(new StartRefused(`${directory} is not there: "shardkv init" creates it for a new cluster, --join for a node that joins`))
-    } else reject(error)
+    } else if (error.code === 'ENOTDIR') reject(new StartRefused(`${directory} is no directory, or leads through a file`))
+    else if (error.code === 'EACCES') reject(new StartRefused(`${directory} is not for this user to write in`))
+    else reject(error)
   })
 })
 

@@ -1,5 +1,6 @@
 /** Every command, whatever it is called and whenever it was added: what its help must have. */
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { shapesOf } from '../../cli/completion/shape.ts'
 import { commandFirst, everyCommand } from '../../cli/leadingFlags.ts'
@@ -96,4 +97,30 @@ test('kv.help fits 100 columns and names every operation and header of the prefi
   for (const word of ['data.map', 'data.status', 'data.help', 'Kv-If-Revision', 'Kv-Ttl-Ms', 'Kv-Request-Id', 'Kv-Consistency',
     'Kv-Timeout-Ms', 'traceparent', 'Kv-Status', 'Kv-Definite']) expect(text).toContain(word)
   expect(text).not.toContain('kv.')
+})
+
+test('wherever request ids are told of, it says that an id names one write, and what becomes of another', async () => {
+  expect(helpText('kv')).toMatch(/Kv-Request-Id +names one write: .*\n +another write under it, in the same shard, gets that and is not/)
+  for (const name of ['put', 'del', 'incr', 'touch']) {
+    const help = (await terminal.run(name, '--help')).out.replaceAll(/\s+/g, ' ')
+    expect(help).toContain('another write under it, in the same shard, gets the first one\'s answer and is not done')
+    expect(help).toContain('never export SHARDKV_REQUEST_ID')
+  }
+  for (const page of ['SUBJECTS', 'GUARANTEES', 'NATS']) {
+    const text = readFileSync(`docs/${page}.md`, 'utf8').replaceAll(/\s+/g, ' ')
+    expect(text).toMatch(/an id names one write.{1,4}(?:and )?another write under it.{1,50}in the same shard, gets the first one's answer/i)
+    expect(text).toMatch(/gets the first one's answer.{0,20} and is not done/)
+  }
+})
+
+test('in docs/NATS.md an id stands for one write: a program draws its own, and a command that has another one\'s is that one', () => {
+  const blocks = [...readFileSync('docs/NATS.md', 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)]
+  const programs = blocks.filter(([, language]) => language !== 'sh').map(([, , text = '']) => text)
+  expect(programs.filter((text) => /Kv.Request.Id/.test(text))).toHaveLength(3)
+  expect(programs.filter((text) => /Kv.Request.Id["']?\s*[=:]\s*["']/.test(text))).toEqual([])
+  const commands = new Map<string, Set<string>>()
+  for (const [, , text = ''] of blocks.filter(([, language]) => language === 'sh')) {
+    for (const [line, id = ''] of text.matchAll(/^.*Kv-Request-Id:(\S+).*$/gm)) commands.set(id, (commands.get(id) ?? new Set()).add(line))
+  }
+  expect([...commands].map(([id, lines]) => [/^[0-9a-f-]{36}$/.test(id), lines.size])).toEqual([[true, 1]])
 })

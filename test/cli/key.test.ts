@@ -1,6 +1,7 @@
 /** `put`, `get`, `del`, `incr`, `touch` as a person or a script sees them: output, messages, exit codes, and what goes over the wire. */
 
 import { describe, expect, test } from '@jest/globals'
+import { parseRequestHeaders } from '../../bus/headers.ts'
 import { fakeCluster, fakeStore, fakeTerminal } from './fakes.ts'
 import type { Broker } from '../../cli/broker.ts'
 import type { FakeAnswer } from './fakes.ts'
@@ -208,6 +209,15 @@ describe('usage', () => {
     ['an amount that is no number', ['incr', 'k', 'many']],
     ['a touch without a time', ['touch', 'k']],
     ['a time in no unit there is', ['put', 'k', 'v', '--ttl', '3y']],
+    ['a time above ten years', ['put', 'k', 'v', '--ttl', '3651d']],
+    ['a touch for more than ten years', ['touch', 'k', '--ttl', '315360000001']],
+    ['a revision of 16 digits', ['put', 'k', 'v', '--if-revision', '1000000000000000']],
+    ['an amount with a plus', ['incr', 'k', '+4']],
+    ['an amount with a leading zero', ['incr', 'k', '04']],
+    ['an amount of more than 64 bits', ['incr', 'k', '9223372036854775808']],
+    ['a request id with a blank', ['put', 'k', 'v', '--request-id', 'a b']],
+    ['a request id of 65 characters', ['del', 'k', '--request-id', 'a'.repeat(65)]],
+    ['a request id that is half a session\'s', ['incr', 'k', '--request-id', 'a:1']],
   ]
   for (const [name, args] of cases) {
     test(`${name} is exit code 2, with nothing on standard output and nothing sent`, async () => {
@@ -217,6 +227,25 @@ describe('usage', () => {
       expect(err).not.toBe('')
     })
   }
+
+  test('the largest that the cluster takes is sent', async () => {
+    const { cluster, terminal } = answering(ok(), ok(), ok('1'), ok('1'))
+    const session = '0123456789abcdef:2:1'
+    const most = [
+      ['put', 'k', 'v', '--ttl', '3650d', '--if-revision', '999999999999999', '--request-id', 'a'.repeat(64)],
+      ['touch', 'k', '--ttl', '315360000000', '--request-id', session], ['incr', 'k', '9223372036854775807'],
+      ['incr', 'k', '-9223372036854775808'],
+    ]
+    for (const args of most) expect(await terminal.run(...args)).toMatchObject({ code: 0, err: '' })
+    for (const { headers } of cluster.requests) expect(parseRequestHeaders(headers)).toMatchObject({ ok: true })
+    expect(cluster.requests[1]?.headers.get('Kv-Request-Id')).toBe(session)
+  })
+
+  test('what is wrong with a flag is told of the flag, not of the header that it becomes', async () => {
+    const { err } = await answering().terminal.run('put', 'k', 'v', '--request-id', 'a b')
+    expect(err).toMatch(/'--request-id <id>' argument 'a b' is invalid\. An id is 1 to 64 printable ASCII characters without blanks/)
+    expect(err).not.toContain('header')
+  })
 
   test('a broker that is not there is exit code 4 and says how to start one', async () => {
     const { code, err } = await fakeTerminal(null).run('get', 'k')

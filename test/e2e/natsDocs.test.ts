@@ -56,7 +56,7 @@ const run = (command: string, args: readonly string[], options: RunOptions = {})
 
 /**
  * A machine with more to do than cores loses leaders now and then, and a request with them: it times out. The programs may be repeated:
- * what they add has request ids, and the rest they write anew.
+ * what they add to is deleted first, and the rest they write anew.
  */
 const runSettled = async (command: string, args: readonly string[], options: RunOptions = {}): Promise<Run> => {
   for (let tries = 1; ; tries += 1) {

@@ -7,6 +7,7 @@ import { createNatsGateway } from '../../gateway/nats.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { shardId } from '../../topology/ids.ts'
 import { KEY_BYTES_MAX, OpCode } from '../../actors/shard/operation.ts'
+import { conflict, notFound } from '../../actors/shard/outcome.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { ClientRequest } from '../../actors/connection/protocol.ts'
 import type { Headers } from '../../bus/port.ts'
@@ -122,6 +123,17 @@ describe('the slots of the NATS gateway', () => {
     expect(answer()).toMatchObject({ status: 'OK', body: '' })
     expect((answer() as Answer).headers.get('Kv-Revision')).toBe('17')
     expect((answer() as Answer).headers.get('Kv-Shard')).toBe(String(request.shard))
+  })
+
+  test.each([notFound, conflict(9)])('have an empty payload for $status, whose headers say it all', (result) => {
+    const { gateway, submitted, ask, serveAll } = open()
+    serveAll()
+    gateway.open()
+    const answer = ask('kv.del.user42', '', { 'Kv-If-Revision': '8' })
+    gateway.answer(must(submitted[0], 'the request was submitted').ticket, result)
+    expect(answer()).toMatchObject({ status: result.status, body: '' })
+    expect((answer() as Answer).headers.get('Kv-Definite')).toBe('true')
+    expect((answer() as Answer).headers.get('Kv-Revision')).toBe(result.status === 'CONFLICT' ? '9' : undefined)
   })
 
   test('hash a key of a partition by its partition and name it in full', () => {
