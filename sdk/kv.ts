@@ -162,9 +162,8 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     touch: (key, ttlMs, options) => refusalOf(options) ?? missing(ttlMs, 'ttlMs') ?? call(key, { code: OpCode.touch, ttlMs }, options),
     mget: (keys, options) => each(keys, (key) => key, (key) => get(key, options)),
     mput: (entries, options) => each(entries, keyOf, (entry) => {
-      if (isPair(entry)) return refusalOf(options) ?? write({ key: entry[0], value: entry[1] }, options)
-      const problem = isObject(entry) ? entryProblem(entry) : new InvalidError('An entry of mput is [key, value] or { key, value }.')
-      return refusalOf(options) ?? rejectionOf(problem) ?? write(entry, options)
+      const refusal = refusalOf(options) ?? rejectionOf(itemProblem(entry))
+      return refusal ?? write(isPair(entry) ? { key: entry[0], value: entry[1] } : entry, options)
     }),
     mdel: (keys, options) => each(keys, (key) => key, (key) => del(key, options)),
     withCodec: (other) => createKv(client, other, defaults),
@@ -208,6 +207,13 @@ const isPair = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): entry is
 const keyOf = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): Key => {
   if (isPair(entry)) return entry[0]
   return isObject(entry) ? entry.key : ''
+}
+
+/** Options that stand as a third element would be none, and the key one that never expires. */
+const itemProblem = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): InvalidError | null => {
+  if (!isPair(entry)) return isObject(entry) ? entryProblem(entry) : new InvalidError('An entry of mput is [key, value] or { key, value }.')
+  if ((entry as readonly unknown[]).length === 2) return null
+  return new InvalidError('An entry of mput is [key, value]; with options write { key, value, ttlMs }.')
 }
 
 const isObject = (entry: unknown): boolean => typeof entry === 'object' && entry !== null
