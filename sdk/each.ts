@@ -17,7 +17,7 @@ export interface EachPorts<Item, Result> {
 export const performEach = <Item, Result>(items: readonly Item[], ports: EachPorts<Item, Result>): Promise<Outcome<Result>[]> =>
   new Promise((resolve, reject) => {
     const { gate, bytesInFlight } = ports
-    const outcomes = new Array<Outcome<Result>>(items.length)
+    const outcomes: Outcome<Result>[] = []
     let started = 0
     let open = items.length
     let hasFailed = false
@@ -50,9 +50,10 @@ export const performEach = <Item, Result>(items: readonly Item[], ports: EachPor
         fail(error)
       })
     }
+    const mayStart = (): boolean => !hasFailed && started < items.length
     const next = (): void => {
       try {
-        while (!hasFailed && started < items.length) {
+        while (mayStart()) {
           if (!gate.hasRoom()) {
             gate.wait(next)
             return

@@ -223,4 +223,3 @@ const listProblem = (items: unknown): InvalidError | null => {
   if (!isKey && typeof (items as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function') return null
   return new InvalidError('What was given is no list of keys, and for mput no list of entries: one key is written as ["user42"].')
 }
-
