@@ -103,15 +103,17 @@ describe('an answer that is late', () => {
   })
 
   test('and refuses says nothing about the copy that is under way', async () => {
-    let isSlow = false
-    const world = await openWorld({ fate: ({ from, subject }) => [isSlow && from === 'n1' && !subject.endsWith('.0') ? 2_600 : 0] })
-    const { kv, settled, clock, behave } = world
+    let lateMs = 0
+    const world = await openWorld({ fate: ({ from, subject }) => [from === 'n1' && !subject.endsWith('.0') ? lateMs : 0] })
+    const { kv, settled, clock, behave, client } = world
     await settled(kv.incr(key))
     behave(first({ status: 'NO_SPACE', revision: 0, definite: true, message: 'The disk of the leader is full.' }))
-    isSlow = true
+    lateMs = 2_600
     const pending = kv.incr(key, 1, { timeoutMs: 20_000 })
-    clock.after(100, () => { isSlow = false })
+    // The answer to the second copy is under way when the first one's comes.
+    clock.after(100, () => { lateMs = 900 })
     expect(await settled(pending)).toMatchObject({ value: 2n })
+    expect(client.stats().retries).toBe(1)
   })
 })
 
