@@ -16,6 +16,7 @@ import { abortOf, closedOf, createCall, deniedOf, mayHaveHappened, unauthorizedO
 import { closeWithin } from './closing.ts'
 import { BROKER_AWAY, enqueue, isIdle, laneOf, noteProblem, rejectCall, takeIn, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
+import { createGate } from './gate.ts'
 import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
 import { createMapFollower } from './map.ts'
@@ -27,6 +28,7 @@ import type { Call, CallInput } from './call.ts'
 import type { CutOff } from './closing.ts'
 import type { ClientOptions, Dispatch } from './dispatch.ts'
 import type { ShardKvError } from './errors.ts'
+import type { Gate } from './gate.ts'
 import type { Lane } from './lane.ts'
 import type { RoutingMap } from './map.ts'
 import type { CloseOptions } from './options.ts'
@@ -53,6 +55,10 @@ export interface Stats {
 
 export interface Client {
   readonly submit: (input: CallInput) => void
+  /** Of all calls, now. */
+  readonly bytesInFlight: () => number
+  /** For calls of many keys. */
+  readonly gate: Gate
   /** 1 before the first map. */
   readonly shardCount: () => number
   readonly maxPayloadBytes: () => number
@@ -84,6 +90,8 @@ export const createClient = (options: ClientOptions): Client => {
   }
   return {
     submit: (input) => { submit(dispatch, input) },
+    bytesInFlight: () => dispatch.bytes,
+    gate: createGate(options.limits),
     shardCount: () => dispatch.routing?.shardCount ?? 1,
     maxPayloadBytes: () => bus.status().maxPayloadBytes,
     ready: () => new Promise((resolve, reject) => {

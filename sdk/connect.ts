@@ -126,7 +126,14 @@ const limitsProblem = (options: ConnectOptions): InvalidError | null => {
 }
 
 /** What the client library would find out only when it connects, and then tell as if no broker were there. */
-const placeProblem = ({ servers, creds, nkeySeed, inboxPrefix }: ConnectOptions): InvalidError | null => {
+const placeProblem = (options: ConnectOptions): InvalidError | null => {
+  const { servers, creds, nkeySeed, inboxPrefix, tls, traceparent } = options
+  const notText = textNames.find((name) => options[name] !== undefined && typeof options[name] !== 'string')
+  if (notText !== undefined) return new InvalidError(`${notText} is text.`)
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) return new InvalidError('tls is an object, such as { caFile }.')
+  if (traceparent !== undefined && typeof traceparent !== 'function') {
+    return new InvalidError('traceparent is a function that gives the trace of the moment: () => string | undefined.')
+  }
   if (servers !== undefined && typeof servers !== 'string' && !isTexts(servers)) {
     return new InvalidError('servers is an address such as nats://127.0.0.1:4222, or a list of them.')
   }
@@ -139,6 +146,8 @@ const placeProblem = ({ servers, creds, nkeySeed, inboxPrefix }: ConnectOptions)
   if (inboxPrefix === undefined || isInboxPrefix(inboxPrefix)) return null
   return new InvalidError('inboxPrefix is _INBOX, or a subject under it such as _INBOX.ann: nodes answer nowhere else.')
 }
+
+const textNames = ['prefix', 'user', 'password', 'token', 'nkeySeed', 'inboxPrefix', 'name'] as const
 
 const isTexts = (given: unknown): boolean => Array.isArray(given) && given.every((one) => typeof one === 'string')
 

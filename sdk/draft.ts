@@ -12,6 +12,8 @@ export interface DraftFrame {
   readonly groups: readonly OperationGroup[]
   /** By position. */
   readonly calls: Call[]
+  /** Of their keys and values. */
+  readonly bytes: number
   readonly latestDeadline: number
   /** One of them belongs to a sampled trace. */
   readonly isTraced: boolean

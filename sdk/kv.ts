@@ -9,15 +9,15 @@ import { OpCode, VALUE_BYTES_MAX } from '../actors/shard/operation.ts'
 import { byteBudget } from '../bus/budget.ts'
 import { shardOf } from '../topology/hash.ts'
 import { codecProblem } from './codec.ts'
+import { performEach } from './each.ts'
 import { CodecError, InvalidError, TooLargeError } from './errors.ts'
 import { nameOf } from './keyName.ts'
-import { MULTI_OPERATIONS_MAX } from './limits.ts'
 import { callProblem, closeProblem, entryProblem, optionsProblem, writeProblem } from './options.ts'
 import { sampledTrace } from './trace.ts'
-import { ShardKvError } from './errors.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Client, Stats } from './client.ts'
 import type { Codec } from './codec.ts'
+import type { ShardKvError } from './errors.ts'
 import type { Key, Keys } from './keyName.ts'
 import type { CallOptions, CloseOptions, DeleteOptions, IncrementOptions, PutEntry, PutOptions, ReadOptions } from './options.ts'
 import type { Outcome } from './outcome.ts'
@@ -139,6 +139,13 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
     const { key, partition, ttlMs, ifRevision } = entry
     return call(key, { code: OpCode.put, bytes, partition, ttlMs, ifRevision }, options)
   }
+  const each = async <Item, Result>(
+    items: Iterable<Item>, keyOfItem: (item: Item) => Key, perform: (item: Item) => Promise<Result>,
+  ): Promise<Outcome<Result>[]> => {
+    const problem = listProblem(items)
+    if (problem !== null) throw problem
+    return performEach([...items], { ...client, keyOf: keyOfItem, perform })
+  }
   const get: Kv<Value>['get'] = (key, options) => refusalOf(options) ?? call(key, { code: OpCode.get }, options)
   const del: Kv<Value>['del'] = (key, options) => refusalOf(options) ?? call(key, { code: OpCode.del }, options)
   return {
@@ -153,13 +160,12 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
       return refusalOf(options) ?? call(key, { code: OpCode.incr, bytes: Buffer.from(amount) }, options)
     },
     touch: (key, ttlMs, options) => refusalOf(options) ?? missing(ttlMs, 'ttlMs') ?? call(key, { code: OpCode.touch, ttlMs }, options),
-    mget: (keys, options) => inSlices(keys, (key) => key, (key) => get(key, options)),
-    mput: (entries, options) => inSlices(entries, keyOf, (entry) => {
-      if (isPair(entry)) return refusalOf(options) ?? write({ key: entry[0], value: entry[1] }, options)
-      const problem = isObject(entry) ? entryProblem(entry) : new InvalidError('An entry of mput is [key, value] or { key, value }.')
-      return refusalOf(options) ?? rejectionOf(problem) ?? write(entry, options)
+    mget: (keys, options) => each(keys, (key) => key, (key) => get(key, options)),
+    mput: (entries, options) => each(entries, keyOf, (entry) => {
+      const refusal = refusalOf(options) ?? rejectionOf(itemProblem(entry))
+      return refusal ?? write(isPair(entry) ? { key: entry[0], value: entry[1] } : entry, options)
     }),
-    mdel: (keys, options) => inSlices(keys, (key) => key, (key) => del(key, options)),
+    mdel: (keys, options) => each(keys, (key) => key, (key) => del(key, options)),
     withCodec: (other) => createKv(client, other, defaults),
     close: (options) => {
       const wish = options ?? {}
@@ -203,34 +209,17 @@ const keyOf = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): Key => {
   return isObject(entry) ? entry.key : ''
 }
 
+/** Options that stand as a third element would be none, and the key one that never expires. */
+const itemProblem = <Value>(entry: PutEntry<Value> | readonly [Key, Value]): InvalidError | null => {
+  if (!isPair(entry)) return isObject(entry) ? entryProblem(entry) : new InvalidError('An entry of mput is [key, value] or { key, value }.')
+  if ((entry as readonly unknown[]).length === 2) return null
+  return new InvalidError('An entry of mput is [key, value]; with options write { key, value, ttlMs }.')
+}
+
 const isObject = (entry: unknown): boolean => typeof entry === 'object' && entry !== null
 
 const listProblem = (items: unknown): InvalidError | null => {
   const isKey = typeof items === 'string' || items instanceof Uint8Array
   if (!isKey && typeof (items as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function') return null
   return new InvalidError('What was given is no list of keys, and for mput no list of entries: one key is written as ["user42"].')
-}
-
-/** A slice at a time, so that a long list neither fills the connection's limits nor fails for it. */
-const inSlices = async <Item, Result>(
-  items: Iterable<Item>, keyOfItem: (item: Item) => Key, perform: (item: Item) => Promise<Result>,
-): Promise<Outcome<Result>[]> => {
-  const problem = listProblem(items)
-  if (problem !== null) throw problem
-  const list = [...items]
-  const outcomes: Outcome<Result>[] = []
-  for (let from = 0; from < list.length; from += MULTI_OPERATIONS_MAX) {
-    const slice = list.slice(from, from + MULTI_OPERATIONS_MAX)
-    outcomes.push(...await Promise.all(slice.map((item) => outcomeOf(keyOfItem(item), perform(item)))))
-  }
-  return outcomes
-}
-
-const outcomeOf = async <Result>(key: Key, performed: Promise<Result>): Promise<Outcome<Result>> => {
-  try {
-    return { ok: true, key, result: await performed }
-  } catch (error) {
-    if (error instanceof ShardKvError) return { ok: false, key, error }
-    throw error
-  }
 }

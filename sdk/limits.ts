@@ -20,8 +20,10 @@ export const SESSION_REST_MS = 240_000
 export const TIMEOUT_MS_MAX = 300_000
 export const TIMEOUT_MS_DEFAULT = 5_000
 
-/** Keys of one mget, mput or mdel that are in flight at a time. */
+/** Keys of all mgets, mputs and mdels of a connection that are in flight at a time; and never above their share of its limits. */
 export const MULTI_OPERATIONS_MAX = 4_096
+/** What they take of the connection's limits at most, in operations and in bytes: single calls beside them find room. */
+export const MULTI_SHARE = 0.25
 
 /** How often retries that are due are looked for, in milliseconds, while anything is in flight. */
 export const TICK_MS = 10
@@ -31,8 +33,24 @@ export const SWEEP_TICKS = 5
 /** An operation that was sent so long ago holds no other back (pacing.ts), in milliseconds. */
 export const PACE_MS_MAX = 20
 
+/**
+ * Bytes of keys and values that one node was sent and has not answered; more waits in the SDK, in order. It keeps a node busy that takes
+ * 100 MB a second and answers after 20 ms, and is what a node that takes 1 MB a second answers in two seconds.
+ */
+export const LINK_BYTES_MAX = 2 * 1_024 * 1_024
+/** A node that was sent nothing for so long is sent a little more, in milliseconds: one shard may answer while another does not. */
+export const LINK_PROBE_MS = 500
+/** So many bytes, or one call that is larger. */
+export const LINK_PROBE_BYTES = 64 * 1_024
+
 /** How long a node may keep one batch, in milliseconds. Shorter finds lost batches sooner; longer sends fewer of them twice. */
 export const ATTEMPT_MS_MAX = 2_000
+/** So much longer for what it was sent before and with it: bytes a millisecond that the slowest node worth waiting for takes. */
+export const ATTEMPT_BYTES_PER_MS = 1_024
+/** What the broker has not confirmed above so many bytes may still be in this process: the time of an attempt begins when it has left. */
+export const UNCONFIRMED_BYTES_MAX = 256 * 1_024
+/** How long an answer that comes after its time is still taken for what it is, in milliseconds. */
+export const LATE_MS_MAX = 5_000
 /** How long the answer to that may be on its way, in milliseconds. */
 export const ATTEMPT_GRACE_MS = 250
 /** A node that owes answers and says nothing for so long is asked for a sign of life, in milliseconds. */

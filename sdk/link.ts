@@ -13,6 +13,10 @@
  *
  * A node that owes answers and is quiet is asked for a sign of life, an empty batch, which it answers at once. Only a node that does
  * not answer that is given up: one that is merely slow is not sent everything twice.
+ *
+ * Large values are paced: a node has at most LINK_BYTES_MAX of them on its desk, and the rest waits in the lanes. What is waited for has
+ * its time from when it left this process, and longer the more there is; what comes after that is taken all the same (sentBatches.ts).
+ * Without these, whatever a burst can not bring through in time is sent again behind itself, and no answer is ever in time.
  */
 
 import { BATCH_OPERATIONS_MAX } from '../actors/shard/operation.ts'
@@ -23,7 +27,10 @@ import { batchSubject } from '../bus/subjects.ts'
 import { backoffMs } from './backoff.ts'
 import { operationOf } from './call.ts'
 import { createDraft } from './draft.ts'
-import { ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, PACE_MS_MAX, QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX } from './limits.ts'
+import {
+  ATTEMPT_BYTES_PER_MS, ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, LINK_BYTES_MAX, LINK_PROBE_BYTES, LINK_PROBE_MS, PACE_MS_MAX,
+  QUIET_MS_MAX, SIGN_OF_LIFE_MS_MAX, UNCONFIRMED_BYTES_MAX,
+} from './limits.ts'
 import { createSentBatches } from './sentBatches.ts'
 import { traceHeaders } from './trace.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -35,7 +42,7 @@ import type { Bus, Headers, Inbound } from '../bus/port.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Call } from './call.ts'
 import type { DraftFrame } from './draft.ts'
-import type { SentPorts } from './sentBatches.ts'
+import type { SentBatch, SentPorts } from './sentBatches.ts'
 
 const PROTOCOL = 1
 /** The sequence under which a hello is answered. */
@@ -72,6 +79,8 @@ export interface Link {
   readonly isReady: (now: number) => boolean
   /** Operations that the node was sent lately and has not answered (pacing.ts). */
   readonly inFlight: (now: number) => number
+  /** Bytes that may be added now; the call that passes it is the last. */
+  readonly room: (now: number) => number
   readonly add: (call: Call) => void
   /** Sends what was added. */
   readonly flush: (now: number) => void
@@ -98,10 +107,13 @@ interface LinkState {
   failures: number
   /** Before that no hello is said. */
   retryAt: number
+  /** Infinite while the hello may not have left this process. */
   helloAt: number
   lastSentAt: number
+  /** When a batch with operations was sent last. */
+  batchAt: number
   heardAt: number
-  /** When a sign of life was asked for, and by which sequence; 0 while none is awaited. */
+  /** When a sign of life was asked for, and by which sequence; 0 while none is awaited, infinite while it may not have left. */
   askedAt: number
   askedBy: number
 }
@@ -113,12 +125,14 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
     writer: createWriter(WRITE_BYTES_MAX),
     sent: createSentBatches(ports),
     draft: createDraft({ operationsMax: BATCH_OPERATIONS_MAX, bytesMax: () => ports.bus.status().maxPayloadBytes - FRAME_MARGIN_BYTES }),
-    door: 'closed', session: '', sequence: 0, failures: 0, retryAt: Number.NEGATIVE_INFINITY, helloAt: 0, lastSentAt: 0, heardAt: 0,
+    door: 'closed', session: '', sequence: 0, failures: 0, retryAt: Number.NEGATIVE_INFINITY, helloAt: 0, lastSentAt: 0,
+    batchAt: Number.NEGATIVE_INFINITY, heardAt: 0,
     askedAt: 0, askedBy: 0,
   }
   return {
     isReady: (now) => isReady(link, now),
     inFlight: (now) => link.sent.openSince(now - PACE_MS_MAX),
+    room: (now) => roomOf(link, now),
     add: (call) => {
       call.isSent = true
       link.draft.add(call, operationOf(call))
@@ -147,24 +161,41 @@ const publish = (link: LinkState, frame: ClientFrame, replySequence: number, hea
   })
 }
 
+/** Once everything before it has left this process: a ping's answer says so, and is asked for only where that may take long. */
+const onceGone = ({ ports: { bus, clock } }: LinkState, then: (at: number) => void): void => {
+  if (bus.status().outstandingBytes < UNCONFIRMED_BYTES_MAX) {
+    then(clock.now())
+    return
+  }
+  then(Number.POSITIVE_INFINITY)
+  bus.flush(() => { then(clock.now()) })
+}
+
+const roomOf = ({ sent, batchAt }: LinkState, now: number): number => {
+  const room = LINK_BYTES_MAX - sent.bytes()
+  return room <= 0 && now - batchAt >= LINK_PROBE_MS ? LINK_PROBE_BYTES : room
+}
+
 const isReady = (link: LinkState, now: number): boolean => {
   const isStale = link.sent.count() === 0 && now - link.lastSentAt >= DOOR_IDLE_MS
   if (link.door === 'open' && (isStale || link.sequence >= SEQUENCE_MAX)) link.door = 'closed'
   if (link.door === 'closed' && now >= link.retryAt) {
-    link.helloAt = now
     link.counters.hellos += 1
     link.door = publish(link, { kind: 'hello', protocol: PROTOCOL }, HELLO) === 'sent' ? 'opening' : 'closed'
+    onceGone(link, (at) => { link.helloAt = at })
   }
   return link.door === 'open'
 }
 
-const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline, isTraced }: DraftFrame, now: number): void => {
+const sendBatch = (link: LinkState, { consistency, groups, calls, bytes, latestDeadline, isTraced }: DraftFrame, now: number): void => {
   const { session, sent } = link
   link.sequence += 1
   const { sequence } = link
-  const timeoutMs = Math.max(1, Math.ceil(Math.min(ATTEMPT_MS_MAX, latestDeadline - now)))
+  const attemptMs = ATTEMPT_MS_MAX + Math.floor((sent.bytes() + bytes) / ATTEMPT_BYTES_PER_MS)
+  const timeoutMs = Math.max(1, Math.ceil(Math.min(attemptMs, latestDeadline - now)))
   if (sent.count() === 0) link.heardAt = now
-  sent.add(sequence, { session, calls, open: calls.length, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS })
+  const batch: SentBatch = { session, calls, open: calls.length, bytes, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS }
+  sent.add(sequence, batch)
   const headers = isTraced ? traceHeaders(calls) : undefined
   const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence, headers)
   if (outcome !== 'sent') {
@@ -172,6 +203,8 @@ const sendBatch = (link: LinkState, { consistency, groups, calls, latestDeadline
     sent.unsent(calls, outcome === 'full' ? 'the connection to the broker is full' : `the broker took nothing (${outcome})`)
     return
   }
+  onceGone(link, (at) => { batch.expiresAt = at + timeoutMs + ATTEMPT_GRACE_MS })
+  link.batchAt = now
   link.counters.batches += 1
   link.counters.operations += calls.length
 }
@@ -184,9 +217,17 @@ const closeDoor = (link: LinkState, floorMs = 0): void => {
 }
 
 /** Whatever is in flight may have been taken before the node went. */
-const giveUp = (link: LinkState, problem: string): void => {
+const loseNode = (link: LinkState, problem: string): void => {
   closeDoor(link)
   link.sent.allLost(problem)
+  link.ports.onTrouble(problem)
+}
+
+/** It may be only slow, and answer yet. */
+const giveUp = (link: LinkState, now: number): void => {
+  const problem = `${link.node} does not answer`
+  closeDoor(link)
+  link.sent.allLate(now, problem)
   link.ports.onTrouble(problem)
 }
 
@@ -213,7 +254,7 @@ const takeNobodyThere = (link: LinkState, sequence: number): void => {
   const batch = sent.take(sequence)
   const isAwaited = batch !== undefined || sequence === link.askedBy
   if (sequence === HELLO ? link.door !== 'opening' : !isAwaited) return
-  giveUp(link, `${node} is gone`)
+  loseNode(link, `${node} is gone`)
   if (batch !== undefined) sent.unsent(batch.calls, `${node} is gone`)
 }
 
@@ -262,18 +303,21 @@ const watch = (link: LinkState, now: number): void => {
   sent.expire(now, `${node} kept a batch for too long`)
   const isHelloLate = link.door === 'opening' && now - link.helloAt >= SIGN_OF_LIFE_MS_MAX
   const isSilent = link.askedAt > 0 && now - link.askedAt >= SIGN_OF_LIFE_MS_MAX
-  if (isHelloLate || isSilent) giveUp(link, `${node} does not answer`)
-  else if (isQuiet(link, now)) askForSignOfLife(link, now)
+  if (isHelloLate || isSilent) giveUp(link, now)
+  else if (isQuiet(link, now)) askForSignOfLife(link)
 }
 
 const isQuiet = ({ door, sent, askedAt, heardAt }: LinkState, now: number): boolean =>
   door === 'open' && sent.count() > 0 && askedAt === 0 && now - heardAt >= QUIET_MS_MAX
 
-const askForSignOfLife = (link: LinkState, now: number): void => {
-  link.askedAt = now
+const askForSignOfLife = (link: LinkState): void => {
   link.sequence += 1
-  link.askedBy = link.sequence
   const { session, sequence } = link
-  publish(link, { kind: 'batch', session, sequence, timeoutMs: 1, consistency: 'linearizable', groups: [] }, sequence)
+  const question: ClientFrame = { kind: 'batch', session, sequence, timeoutMs: 1, consistency: 'linearizable', groups: [] }
+  if (publish(link, question, sequence) !== 'sent') return
+  link.askedBy = sequence
+  onceGone(link, (at) => {
+    if (link.askedBy === sequence) link.askedAt = at
+  })
   link.ports.onTrouble(`${link.node} is quiet`)
 }

@@ -40,20 +40,30 @@ export const runTurn = (dispatch: Dispatch): void => {
     if (own === undefined) lanesOf.set(link, [lane])
     else own.push(lane)
   }
-  for (const [link, own] of lanesOf) sendFrom(dispatch, own, { link, now })
+  for (const [link, own] of lanesOf) sendFrom(dispatch, own, { link, now, room: link.room(now) })
 }
 
-/** Lanes that are held back stay dirty: the next turn looks at them again. */
+/**
+ * Lanes that are held back stay dirty: the next turn looks at them again. Where there is no room for all of them, they take turns: the
+ * lane that found the last of it comes after those that found none.
+ */
 const sendFrom = (dispatch: Dispatch, lanes: readonly Lane[], passage: Passage): void => {
   const { link, now } = passage
   if (!isWorthSending(sum(lanes.map(waitingIn)), link.inFlight(now))) {
     dispatch.dirty.push(...lanes)
     return
   }
+  let cut: Lane | null = null
   for (const lane of lanes) {
-    lane.isDirty = false
+    if (passage.room <= 0) {
+      dispatch.dirty.push(lane)
+      continue
+    }
     gather(dispatch, lane, passage)
+    lane.isDirty = passage.room <= 0 && waitingIn(lane) > 0
+    if (lane.isDirty) cut = lane
   }
+  if (cut !== null) dispatch.dirty.push(cut)
   link.flush(now)
 }
 
@@ -116,28 +126,40 @@ export const wakeWaiting = (dispatch: Dispatch): void => {
 interface Passage {
   readonly link: Link
   readonly now: number
+  /** Bytes that may still leave. */
+  room: number
+}
+
+const pass = (passage: Passage, call: Call): void => {
+  passage.room -= call.bytes
+  passage.link.add(call)
 }
 
 const gather = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
   const { ready } = lane
-  lane.ready = []
-  for (const call of ready) if (!call.isDone) passage.link.add(call)
+  let taken = 0
+  while (taken < ready.length && passage.room > 0) {
+    const call = must(ready[taken], 'it is within the list')
+    taken += 1
+    if (!call.isDone) pass(passage, call)
+  }
+  lane.ready = taken === ready.length ? [] : ready.slice(taken)
   if (lane.fresh.length > 0) gatherWrites(dispatch, lane, passage)
 }
 
-/** Writes leave under the lane's session, as many as its window has room for; without a session, that is opened first. */
+/** Writes leave under the lane's session, as many as its window and the node have room for; without a session, that is opened first. */
 const gatherWrites = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
   const session = sessionFor(dispatch, lane, passage)
   if (session.state !== 'open') return
   const { fresh } = lane
   let taken = 0
-  while (taken < fresh.length && hasRoom(session)) {
+  while (taken < fresh.length && passage.room > 0 && hasRoom(session)) {
     const call = must(fresh[taken], 'it is within the list')
     taken += 1
     if (call.isDone) continue
     call.session = session
     call.sequence = takeSequence(session)
-    passage.link.add(call)
+    pass(passage, call)
   }
   session.usedAt = passage.now
   lane.fresh = taken === fresh.length ? [] : fresh.slice(taken)

@@ -1,6 +1,7 @@
 /** What plain JavaScript lets through: each is refused with InvalidError, which says what was meant; nothing throws. */
 
 import { describe, expect, test } from '@jest/globals'
+import { OpCode } from '../../actors/shard/operation.ts'
 import { connect, json } from '../../sdk/index.ts'
 import { failureOf, key, openWorld } from './world.ts'
 import type { Codec } from '../../sdk/codec.ts'
@@ -30,6 +31,15 @@ describe('a list of keys', () => {
     expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(['INVALID', 'INVALID', 'INVALID', 'INVALID', 'ok'])
     expect(outcomes[0]).toMatchObject({ error: invalid(/\[key, value\] or \{ key, value \}/) })
     expect(world.valueOf(key)).toBe('v')
+  })
+
+  test('has pairs of two: options that stand third would be dropped, and the key would never expire', async () => {
+    const world = await openWorld()
+    const entries = [[key, 'v', { ttlMs: 60 }], [key], [], [key, 'v']] as unknown as (readonly [string, string])[]
+    const outcomes = await world.settled(world.kv.mput(entries))
+    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(['INVALID', 'INVALID', 'INVALID', 'ok'])
+    expect(outcomes[0]).toMatchObject({ error: invalid(/with options write \{ key, value, ttlMs \}/) })
+    expect(world.asked.flatMap(({ operations }) => operations).filter(({ code }) => code === OpCode.put)).toHaveLength(1)
   })
 
   test.each([['text', ''], ['a text of digits', '5'], ['null', null], ['true', true], ['a list', [5]]])(
@@ -155,6 +165,11 @@ describe('connect', () => {
     ['the path of a credentials file', { creds: './user.creds' }, /content of a credentials file, not its path/],
     ['credentials that were cut off', { creds: '-----BEGIN NATS USER JWT-----' }, /creds holds no JWT and seed/],
     ['a public key for a seed', { nkeySeed: 'UABC' }, /nkeySeed is no seed of a user/],
+    ['a number for a user', { user: 5 }, /user is text/], ['a number for a password', { password: 5 }, /password is text/],
+    ['nothing for a token', { token: null }, /token is text/], ['a number for a name', { name: 5 }, /name is text/],
+    ['a number for a prefix', { prefix: 5 }, /prefix is text/], ['a number for a seed', { nkeySeed: 5 }, /nkeySeed is text/],
+    ['a path for TLS', { tls: './ca.pem' }, /tls is an object/],
+    ['a trace for who gives it', { traceparent: '00-01-02-01' }, /traceparent is a function/],
     ['an inbox that nodes do not answer to', { inboxPrefix: 'ann' }, /inboxPrefix is _INBOX, or a subject under it/],
   ])('refuses %s, and says what it is instead', async (_what, options, saying) => {
     await expect(connect(options as { servers: string })).rejects.toMatchObject(invalid(saying))

@@ -34,6 +34,7 @@ import type { VirtualWorld } from '../support/virtual.ts'
 const PATIENCE_MS = 20_000
 const SHARD_ANSWERS_AFTER_MS = 1
 const NODE_TICK_MS = 50
+const KEPT_BYTES = 1_024 * 1_024
 
 /** What a shard does with one request: `lose` neither applies nor answers it, `serveInSilence` applies it and answers nobody. */
 export type Fortune = 'serve' | 'lose' | 'serveInSilence' | OperationResult
@@ -105,6 +106,8 @@ export interface World extends VirtualWorld {
   readonly door: (node: string) => BatchGateway
   /** What publishing comes to from now on; null: what the broker makes of it; an error is thrown. */
   readonly publishing: (outcome: 'full' | 'tooLarge' | Error | null) => void
+  /** While true, what is published stays in this process, as with a socket that takes no more; then it leaves in order. */
+  readonly keepBack: (isKept: boolean) => void
   /** What the map says from now on, instead of the truth. */
   readonly claim: (map: unknown) => void
   /** The log time of all shards moves on. */
@@ -156,12 +159,23 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
   }
   const bus = virtual.broker.connect({ name: 'sdk', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
   let refusal: 'full' | 'tooLarge' | Error | null = null
+  let kept: (() => void)[] | null = null
   const refusing: Bus = {
     ...bus,
-    publish: (...args) => {
+    publish: (subject, data, wish) => {
       if (refusal instanceof Error) throw refusal
-      return refusal ?? bus.publish(...args)
+      if (refusal === null && kept !== null) {
+        const copy = Uint8Array.from(data)
+        kept.push(() => { bus.publish(subject, copy, wish) })
+        return 'sent'
+      }
+      return refusal ?? bus.publish(subject, data, wish)
     },
+    flush: (done) => {
+      if (kept === null) bus.flush(done)
+      else kept.push(() => { bus.flush(done) })
+    },
+    status: () => (kept === null ? bus.status() : { ...bus.status(), outstandingBytes: KEPT_BYTES }),
   }
   const client = createClient({
     bus: refusing, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk',
@@ -191,6 +205,11 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
       nodes.set(name, startNode(ground, name))
     },
     publishing: (outcome) => { refusal = outcome },
+    keepBack: (isKept) => {
+      const leaving = kept ?? []
+      kept = isKept ? leaving : null
+      if (!isKept) for (const leave of leaving) leave()
+    },
     door: (name) => nodeOf(name).gateway,
     claim: (map) => { claimed = map },
     age: (ms) => { ground.timeMs += ms },
