@@ -77,7 +77,7 @@ describe('the documented format', () => {
   })
 
   test('every test it names exists', () => {
-    const logTests = ['wal', 'torture', 'property', 'replicas', 'coldSegments'].map((name) => `../actors/wal/${name}`)
+    const logTests = ['wal', 'freeing', 'torture', 'property', 'replicas', 'coldSegments'].map((name) => `../actors/wal/${name}`)
     const files = ['./recoveryTorture', ...logTests]
     const sources = files.map((path) => `${path}.test.ts`).map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('\n')
     const races = /## Races[\s\S]*?## What remains/.exec(readFileSync(page, 'utf8'))?.[0].replace(/\s+/g, ' ') ?? ''
