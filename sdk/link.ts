@@ -14,9 +14,10 @@
  * A node that owes answers and is quiet is asked for a sign of life, an empty batch, which it answers at once. Only a node that does
  * not answer that is given up: one that is merely slow is not sent everything twice.
  *
- * Large values are paced: a node has at most LINK_BYTES_MAX of them on its desk, and the rest waits in the lanes. What is waited for has
- * its time from when it left this process, and longer the more there is; what comes after that is taken all the same (sentBatches.ts).
- * Without these, whatever a burst can not bring through in time is sent again behind itself, and no answer is ever in time.
+ * Large values are paced: a node has at most LINK_BYTES_MAX of them on its desk, and the rest waits in the lanes (reads do not wait).
+ * What is waited for has its time from when it left this process, and longer the more there is; what comes after that is taken all the
+ * same (sentBatches.ts). Without these, whatever a burst can not bring through in time is sent again behind itself, and no answer is
+ * ever in time.
  */
 
 import { BATCH_OPERATIONS_MAX } from '../actors/shard/operation.ts'
@@ -25,7 +26,7 @@ import { WRITE_BYTES_MAX, encodeClientFrame } from '../bus/codec/batch.ts'
 import { viewNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { batchSubject } from '../bus/subjects.ts'
 import { backoffMs } from './backoff.ts'
-import { operationOf } from './call.ts'
+import { isWrite, operationOf } from './call.ts'
 import { createDraft } from './draft.ts'
 import {
   ATTEMPT_BYTES_PER_MS, ATTEMPT_GRACE_MS, ATTEMPT_MS_MAX, DOOR_IDLE_MS, LINK_BYTES_MAX, LINK_PROBE_BYTES, LINK_PROBE_MS, PACE_MS_MAX,
@@ -110,7 +111,7 @@ interface LinkState {
   /** Infinite while the hello may not have left this process. */
   helloAt: number
   lastSentAt: number
-  /** When a batch with operations was sent last. */
+  /** When a batch with writes was sent last. */
   batchAt: number
   heardAt: number
   /** When a sign of life was asked for, and by which sequence; 0 while none is awaited, infinite while it may not have left. */
@@ -204,7 +205,7 @@ const sendBatch = (link: LinkState, { consistency, groups, calls, bytes, latestD
     return
   }
   onceGone(link, (at) => { batch.expiresAt = at + timeoutMs + ATTEMPT_GRACE_MS })
-  link.batchAt = now
+  if (calls.some(isWrite)) link.batchAt = now
   link.counters.batches += 1
   link.counters.operations += calls.length
 }

@@ -45,7 +45,7 @@ export const runTurn = (dispatch: Dispatch): void => {
 
 /**
  * Lanes that are held back stay dirty: the next turn looks at them again. Where there is no room for all of them, they take turns: the
- * lane that found the last of it comes after those that found none.
+ * lane that found the last of it comes after those that found none. Reads need no room: they fill nobody's desk.
  */
 const sendFrom = (dispatch: Dispatch, lanes: readonly Lane[], passage: Passage): void => {
   const { link, now } = passage
@@ -53,17 +53,17 @@ const sendFrom = (dispatch: Dispatch, lanes: readonly Lane[], passage: Passage):
     dispatch.dirty.push(...lanes)
     return
   }
-  let cut: Lane | null = null
+  const cut: Lane[] = []
   for (const lane of lanes) {
-    if (passage.room <= 0) {
+    if (passage.room <= 0 && !mayPass(passage, lane.ready[0])) {
       dispatch.dirty.push(lane)
       continue
     }
     gather(dispatch, lane, passage)
     lane.isDirty = passage.room <= 0 && waitingIn(lane) > 0
-    if (lane.isDirty) cut = lane
+    if (lane.isDirty) cut.push(lane)
   }
-  if (cut !== null) dispatch.dirty.push(cut)
+  dispatch.dirty.push(...cut)
   link.flush(now)
 }
 
@@ -130,6 +130,8 @@ interface Passage {
   room: number
 }
 
+const mayPass = ({ room }: Passage, call: Call | undefined): boolean => call !== undefined && (room > 0 || !isWrite(call))
+
 const pass = (passage: Passage, call: Call): void => {
   passage.room -= call.bytes
   passage.link.add(call)
@@ -138,13 +140,13 @@ const pass = (passage: Passage, call: Call): void => {
 const gather = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
   const { ready } = lane
   let taken = 0
-  while (taken < ready.length && passage.room > 0) {
+  while (mayPass(passage, ready[taken])) {
     const call = must(ready[taken], 'it is within the list')
     taken += 1
     if (!call.isDone) pass(passage, call)
   }
   lane.ready = taken === ready.length ? [] : ready.slice(taken)
-  if (lane.fresh.length > 0) gatherWrites(dispatch, lane, passage)
+  if (lane.fresh.length > 0 && passage.room > 0) gatherWrites(dispatch, lane, passage)
 }
 
 /** Writes leave under the lane's session, as many as its window and the node have room for; without a session, that is opened first. */

@@ -351,8 +351,11 @@ const onTick = (running: Running, tick: Tick): void => {
 const isRefusedByPrefix = (running: Running, now: number): boolean => {
   // Whoever drains ends anyway, and cleanly.
   const refusal = stateOf(running) === 'draining' ? null : running.prefixes?.onTick(now) ?? null
-  if (refusal !== null) fail(running, refusal, EXIT_REFUSED)
-  return refusal !== null
+  if (refusal === null) return false
+  // Fewer than most may be wrong themselves: a supervisor starts this node again, and it meets the rest.
+  const isOutvoted = (running.prefixes?.others().length ?? 0) * 2 > running.live.map().nodes.length
+  fail(running, refusal, isOutvoted ? EXIT_REFUSED : EXIT_FAILURE)
+  return true
 }
 
 const onWalNotice = (running: Running, notice: WalNotice): void => {

@@ -77,6 +77,19 @@ describe('large values', () => {
     expect(world.clock.now() - began).toBeLessThan(2_000)
     expect(countOf(await world.settled(lost), 'TIMEOUT')).toBe(20)
   })
+
+  test('of one shard that answers nothing keep no read of the others waiting', async () => {
+    const world = await openWorld({ nodes: ['n1'] })
+    await world.settled(Promise.all([world.kv.put(key, 'x'), world.kv.put('k1', 'y')]))
+    world.behave(({ shard }) => (shard === 0 ? 'lose' : 'serve'))
+    const lost = outcomesOf(Array.from({ length: 20 }, () => world.kv.put(key, value, { timeoutMs: 3_000 })))
+    for (let read = 0; read < 10; read += 1) {
+      const began = world.clock.now()
+      await world.settled(world.kv.get('k1'))
+      expect(world.clock.now() - began).toBeLessThan(50)
+    }
+    expect(countOf(await world.settled(lost), 'TIMEOUT')).toBe(20)
+  })
 })
 
 describe('an answer that is late', () => {

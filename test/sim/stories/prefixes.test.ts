@@ -58,3 +58,27 @@ test('one that was there first ends when the others come, who are more, and they
   story.start(n1)
   story.end()
 })
+
+test('a right one that meets the wrong one alone ends so that it is started again, and meets the rest then', () => {
+  const story = tellStory(963, { isMapped: true })
+  const [n1, n2, n3] = story.nodes as [Machine, Machine, Machine]
+  story.losePower(n1, n2, n3)
+  const wrong: [number, string][] = []
+  n1.createNode = serving('shop', wrong)
+  story.start(n1)
+  story.run(5_000)
+  const ends: [number, string][] = []
+  n2.mayExit = 'it meets the wrong one alone'
+  n2.createNode = serving('kv', ends)
+  story.start(n2)
+  story.until('it has ended', () => ends.length > 0, 10_000)
+  expect(ends).toEqual([[1, expect.stringContaining('was started with --prefix kv')]])
+  n1.mayExit = 'the majority has another prefix'
+  story.start(n2, n3)
+  story.until('the wrong one has ended, for the others are more', () => wrong.length > 0, 10_000)
+  expect(wrong[0]?.[0]).toBe(78)
+  story.until('the others serve', () => [n2, n3].every(({ node }) => node?.readiness().ready === true), 15_000)
+  Object.assign(n1, { mayExit: '', createNode })
+  story.start(n1)
+  story.end()
+})
