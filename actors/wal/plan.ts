@@ -12,7 +12,7 @@ import type { WalRecord } from '../../storage/record.ts'
 import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
 import type { SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
-import { endCopying, lowestNeededSegment, reclaim, removeFreed } from './reclaim.ts'
+import { endCopying, giveUpCopies, lowestNeededSegment, reclaim, removeFreed } from './reclaim.ts'
 import { placeReplica } from './replica.ts'
 import { canFlush, takeable, targetOf } from './take.ts'
 import type { Target } from './take.ts'
@@ -275,6 +275,7 @@ const becomeFull = (core: WalCore): void => {
     notify(core, { type: 'wal.spaceChanged', full: true })
   }
   armRetry(core)
+  giveUpCopies(core)
   reclaim(core)
 }
 

@@ -91,11 +91,11 @@ export const removeFreed = (core: WalCore): void => {
 
 /**
  * Two thirds of the log are dead: copies of what lives then free more than they take, and come to an end, though where records are big
- * half of each segment may stay empty. A full disk has no room for copies.
+ * half of each segment may stay empty. A full disk has no room for copies, and one that has not made the next segment yet may be.
  */
 const isMuchToBeCopied = (core: WalCore): boolean => {
   const { layout, config } = core
-  if (core.isFull || core.segments.length <= SEGMENTS_OVER_WANTED_MAX * config.segmentsWanted) return false
+  if (core.isFull || core.prepared === undefined || core.segments.length <= SEGMENTS_OVER_WANTED_MAX * config.segmentsWanted) return false
   let live = 0
   for (const { rows } of core.groups.values()) for (const { bytes } of rows.values()) live += bytes
   let whole = 0
@@ -135,8 +135,21 @@ export const copyForward = (core: WalCore, segment: number, records: readonly Wa
     if (copies.length === 0 && !state.rows.has(segment)) continue
     submit(core, state.group, { records: copies, isReserved: true, frees: segment })
   }
+  if (core.isFull) giveUpCopies(core)
   endCopying(core)
   removeFreed(core)
+}
+
+/** On a full disk many copies would take what is kept for votes and marks. What they were to free stays pinned, and nothing is lost. */
+export const giveUpCopies = (core: WalCore): void => {
+  let bytes = 0
+  for (const { frees, records, placed } of core.queue) {
+    if (frees !== 0) for (const record of records.slice(placed)) bytes += core.layout.recordBytes(record)
+  }
+  if (bytes <= core.config.copyForwardBytesMax) return
+  core.backlogBytes -= bytes
+  core.queue = core.queue.filter(({ frees }) => frees === 0)
+  endCopying(core)
 }
 
 /** Over once every copy is placed. */

@@ -75,6 +75,47 @@ describe('freeing segments', () => {
     expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(80)
   })
 
+  /** As by default, a sixteenth of the size; a new segment takes longer to be made than a group to be written. */
+  const MIB = 1_048_576
+  const whenFull = (segments: number, perTurn: number): Rig => {
+    const config = { segmentBytes: MIB, groupBytesMax: MIB / 4, reserveBytes: MIB / 16, copyForwardBytesMax: MIB / 64, segmentsWanted: 8 }
+    const rig = createRig({
+      capacityBytes: segments * MIB + 4_096, config, latencyMs: ({ path }) => (path.endsWith('.new') ? 8 : 2),
+    }).open()
+    const settle = (): boolean => rig.clock.runUntil(() => rig.wal.backlogBytes() === 0 || rig.wal.isFull(), 200)
+    for (let index = 1; index <= 1_300; index += 50) {
+      rig.append(9, { entries: Array.from({ length: 50 }, (_, i) => entryOf(index + i, { bytes: 3_200 })) })
+      settle()
+    }
+    for (let index = 1; !rig.wal.isFull() && index < 2_000; index += 1) {
+      rig.append(1, { entries: [entryOf(index, { bytes: 60_000 })] })
+      if (index % perTurn === 0) settle()
+      if (index % 32 === 0) rig.compact(1, { index: index - 1, term: 1 })
+    }
+    expect(rig.wal.isFull()).toBe(true)
+    rig.clock.advance(500)
+    return rig
+  }
+
+  test('copies leave what is kept for votes on a disk that fills up meanwhile', () => {
+    for (const [segments, perTurn] of [[17, 1], [17.5, 1], [19, 4]] as const) {
+      const rig = whenFull(segments, perTurn)
+      const votes = Array.from({ length: 16 }, (_, i) => {
+        const entries = [entryOf(1, { bytes: 600 })]
+        const ticket = rig.append(100 + i, { hardState: { term: 2, vote: vote('a') }, entries, reserved: true })
+        rig.clock.advance(10)
+        return ticket
+      })
+      rig.clock.advance(100)
+      expect(votes.every(rig.isAcknowledged)).toBe(true)
+      rig.compact(9, { index: 1_290, term: 1 })
+      rig.clock.advance(20_000)
+      expect(rig.wal.isFull()).toBe(false)
+      const found = restart(rig).report()?.groups.get(9)
+      expect([found?.snapshot.index, found?.entries.length, found?.quarantined]).toEqual([1_290, 10, undefined])
+    }
+  })
+
   test('a copy never truncates: entries that came after it in index order stay', () => {
     const rig = createRig().open()
     rig.append(9, { entries: entriesOf(1, 3) })
