@@ -17,14 +17,13 @@ import type { Broker } from '../../cli/broker.ts'
 import type { CliRun } from './fakes.ts'
 
 let folder = ''
-let server: NatsServer | null = null
-let node: Bus | null = null
+/** Of one test, which may open several. */
+const servers: NatsServer[] = []
+const nodes: Bus[] = []
 beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'shardkv-login-')) })
 afterEach(async () => {
-  node?.close()
-  node = null
-  await server?.stop()
-  server = null
+  for (const node of nodes.splice(0)) node.close()
+  await Promise.all(servers.splice(0).map((server) => server.stop()))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -36,9 +35,10 @@ const fileOf = (name: string, content: string): string => {
 
 /** A broker like that, and behind it a node that has the key `k`. */
 const open = async (config: string, login: Partial<NatsOptions>): Promise<string> => {
-  server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\n${config}`)
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\n${config}`)
+  servers.push(server)
   const bus = await connectNats({ servers: [server.url], name: 'n1', ...login })
-  node = bus
+  nodes.push(bus)
   bus.subscribe('kv.get.k', ({ reply }) => {
     bus.publish(reply, new TextEncoder().encode('Ada'), { headers: new Map([['Kv-Status', 'OK'], ['Kv-Revision', '7']]) })
   })
