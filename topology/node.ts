@@ -351,11 +351,8 @@ const onTick = (running: Running, tick: Tick): void => {
 const isRefusedByPrefix = (running: Running, now: number): boolean => {
   // Whoever drains ends anyway, and cleanly.
   const refusal = stateOf(running) === 'draining' ? null : running.prefixes?.onTick(now) ?? null
-  if (refusal === null) return false
-  // Fewer than most may be wrong themselves: a supervisor starts this node again, and it meets the rest.
-  const isOutvoted = (running.prefixes?.others().length ?? 0) * 2 > running.live.map().nodes.length
-  fail(running, refusal, isOutvoted ? EXIT_REFUSED : EXIT_FAILURE)
-  return true
+  if (refusal !== null) fail(running, refusal.reason, refusal.isOutvoted ? EXIT_REFUSED : EXIT_FAILURE)
+  return refusal !== null
 }
 
 const onWalNotice = (running: Running, notice: WalNotice): void => {

@@ -27,9 +27,16 @@ export interface OtherPrefix {
   readonly prefix: string
 }
 
+/** Why this node must not go on. */
+export interface PrefixRefusal {
+  readonly reason: string
+  /** By more than half of the members. Fewer may be wrong themselves: a node that is started again meets more of them. */
+  readonly isOutvoted: boolean
+}
+
 export interface PrefixWatch {
-  /** Called on every tick from the first beacon on: why this node must not go on, or null. */
-  readonly onTick: (now: number) => string | null
+  /** Called on every tick from the first beacon on. Null: it goes on. */
+  readonly onTick: (now: number) => PrefixRefusal | null
   /** The others may still say that this node must not go on: it is not ready before they had the time to. */
   readonly isAsking: () => boolean
   /** The members that serve another prefix, as of the last look, a second ago at most. */
@@ -58,9 +65,10 @@ export const createPrefixWatch = ({ self, prefix, members, beacon, log }: Prefix
     others = found
   }
   /** Once the time is over, a tie counts against this node: at that moment, and not when somebody comes later. */
-  const refusal = (ownCount: number, memberCount: number, isTimeOver: boolean): string | null => {
-    const isAgainst = others.length * 2 > memberCount || (isTimeOver && others.length > 0 && others.length >= ownCount)
-    return isAgainst ? refusalOf(prefix, others) : null
+  const refusal = (ownCount: number, memberCount: number, isTimeOver: boolean): PrefixRefusal | null => {
+    const isOutvoted = others.length * 2 > memberCount
+    const isTied = isTimeOver && others.length > 0 && others.length >= ownCount
+    return isOutvoted || isTied ? { reason: reasonOf(prefix, others), isOutvoted } : null
   }
   return {
     onTick: (now) => {
@@ -82,7 +90,7 @@ export const createPrefixWatch = ({ self, prefix, members, beacon, log }: Prefix
   }
 }
 
-const refusalOf = (own: string, others: readonly OtherPrefix[]): string => {
+const reasonOf = (own: string, others: readonly OtherPrefix[]): string => {
   const found = others.map(({ node, prefix }) => `${node} serves ${prefix}`).join(', ')
   const wanted = new Set(others.map(({ prefix }) => prefix)).size === 1 ? others[0]?.prefix ?? '' : 'PREFIX'
   return `this node was started with --prefix ${own}, and of its cluster ${found}: clients would find nobody at the shards that it leads. `
