@@ -202,10 +202,10 @@ const reportDamage = (state: State, segment: number, what: string): void => {
 
 /** A file above the newest valid header: made ahead, torn while being begun, or begun and damaged since. */
 const loadHeadless = (state: State, segment: number, image: Uint8Array): void => {
-  const reading = readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
+  const read = (): SegmentReading => readSegment({ segment, image, chain: undefined, salt: state.salt, limit: undefined })
   if (provesHeader(segment, image, state.salt)) {
     reportDamage(state, segment, `segment ${segment}: its header had been synced and is damaged`)
-    state.loose.push({ segment, reading })
+    state.loose.push({ segment, reading: read() })
     return
   }
   if (image.length < SEGMENT_BYTES_MIN) {
@@ -216,7 +216,7 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
   }
   const dataEnd = endOfData(image, 0)
   if (dataEnd === 0) state.blank.push(segment)
-  else state.torn.push({ segment, dataEnd, reading })
+  else state.torn.push({ segment, dataEnd, reading: read() })
 }
 
 /** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
