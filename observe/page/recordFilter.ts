@@ -1,10 +1,7 @@
 /** What somebody types to see a part of a recording: an actor, a node, `shard 7`, a key, a trace, or a word of what happened. */
 
+import { isStory } from '../recorder/record.ts'
 import type { ActorRecord } from '../recorder/record.ts'
-
-/** What a picture is made of. Connections change their states with the traffic. */
-export const isStory = ({ kind, actor }: ActorRecord): boolean =>
-  kind === 'note' || (kind === 'state' && !actor.startsWith('connection/'))
 
 /** Nothing typed: the story. Something: whatever it fits, traffic too. */
 export const filterOf = (typed: string): ((record: ActorRecord) => boolean) => {

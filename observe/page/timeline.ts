@@ -3,7 +3,7 @@
  * no more than a step forward.
  */
 
-import { isStory } from './recordFilter.ts'
+import { isStory } from '../recorder/record.ts'
 import { applyRecord, cloneWorld, createWorld } from './world.ts'
 import type { ActorRecord } from '../recorder/record.ts'
 import type { World } from './world.ts'

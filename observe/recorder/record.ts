@@ -26,6 +26,10 @@ const fields = new Set<string>([
   'at', 'seq', 'node', 'actor', 'kind', 'event', 'because', 'peer', 'shard', 'term', 'trace', 'micros', 'bytes', 'detail',
 ])
 
+/** What a picture is made of, and the longest kept. Connections change their states with the traffic. */
+export const isStory = ({ kind, actor }: Pick<Happening, 'kind' | 'actor'>): boolean =>
+  kind === 'note' || (kind === 'state' && !actor.startsWith('connection/'))
+
 /** The record, or undefined when the value is none. */
 export const recordOf = (value: unknown): ActorRecord | undefined => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined

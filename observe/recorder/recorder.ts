@@ -10,6 +10,7 @@
  * It also remembers the state that each living actor is in, since every change passes through here.
  */
 
+import { isStory } from './record.ts'
 import { createRing } from './ring.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { Happening, Recorder } from '../../actors/kernel/recorder.ts'
@@ -103,10 +104,6 @@ export const createNodeRecorder = ({ node, clock, ringBytesMax = RING_BYTES_MAX 
     overwritten: () => ({ story: lastOverwritten(story), traffic: lastOverwritten(traffic) }),
   }
 }
-
-/** Connections change their states with the traffic. */
-const isStory = ({ kind, actor }: Happening): boolean =>
-  kind === 'note' || (kind === 'state' && !actor.startsWith('connection/'))
 
 const lastOverwritten = (ring: Ring): Overwritten['story'] => {
   const entry = ring.newestDropped()
