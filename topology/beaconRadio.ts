@@ -62,7 +62,8 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
       if (beacon.heard(from, message, clock.now()) === 'older') options.onOlder(message.boot, message.prefix)
     } else {
       if (members().includes(from)) beacon.heard(from, message, clock.now())
-      else refusals.note('sender', `${from} is no member by the map that is known here`)
+      // A map newer than the one in force here may well name whom this one does not: it is asked for below, and nothing is wrong.
+      else if (message.epoch <= options.message().epoch) refusals.note('sender', `${from} is no member by the map that is known here`)
       options.onEpoch(from, message.epoch)
     }
   })

@@ -82,6 +82,14 @@ describe('the beacon radio', () => {
     expect(beacon.leaderOf(shardId(3), clock.now())).toBeNull()
   })
 
+  test('does not complain of a stranger whose map is newer: that map may name it', () => {
+    const { beacon, radio, say, epochs } = open()
+    say('n9', { ...said, epoch: 4 })
+    expect(radio.counters()).toEqual({})
+    expect(epochs).toEqual([['n9', 4]])
+    expect(beacon.heardAt(nodeId('n9'))).toBeUndefined()
+  })
+
   test('is deaf once stopped', () => {
     const { beacon, clock, radio, say } = open()
     radio.stop()
