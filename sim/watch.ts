@@ -87,7 +87,11 @@ export const createWatch = (input: WatchInput): Watch => {
   ]
   /** Facts about time and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [
-    createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
+    createQuorumContact({ now, silenceMs: contact.silenceMs, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
+  ]
+  const [starting, changed, hearing] = [
+    invariants.filter(({ checkStart }) => checkStart !== undefined), invariants.filter(({ check }) => check !== undefined),
+    invariants.filter(({ checkMail }) => checkMail !== undefined),
   ]
   const past = new Map<ReplicaId, Map<number, ReplicaView>>()
   const report = (invariant: Invariant, text: string | null | undefined): void => {
@@ -100,12 +104,12 @@ export const createWatch = (input: WatchInput): Watch => {
     const before = seen.get(view.shard)
     seen.set(view.shard, view)
     if (before?.life !== view.life) {
-      for (const invariant of invariants) report(invariant, invariant.checkStart?.(view, ledger))
+      for (const invariant of starting) report(invariant, invariant.checkStart?.(view, ledger))
     }
     for (const invariant of always) report(invariant, invariant.check?.(view, ledger))
     if (before !== undefined && isUnchanged(before, view)) return
     if (view.shard !== META_GROUP) input.onView?.(view, before)
-    for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
+    for (const invariant of changed) report(invariant, invariant.check?.(view, ledger))
   }
   return {
     ledgers,
@@ -129,7 +133,7 @@ export const createWatch = (input: WatchInput): Watch => {
     onSent: (_process, subject, data) => {
       for (const mail of mailIn(subject, data, input.openEnvelope)) {
         input.onMail?.(mail)
-        for (const invariant of invariants) report(invariant, invariant.checkMail?.(mail))
+        for (const invariant of hearing) report(invariant, invariant.checkMail?.(mail))
       }
     },
     onHeard: (process, subject) => {

@@ -267,9 +267,10 @@ describe('equal state at equal index', () => {
 })
 
 test('a leader that hears no quorum for long is found', () => {
-  const silent = createQuorumContact({ silenceMsMax: 3_000, silenceMs: () => 5_000 })
+  const now = (): number => 10_000
+  const silent = createQuorumContact({ now, silenceMsMax: 3_000, silenceMs: () => 5_000 })
   expect(silent.check?.(view(a, log(1), { role: 'leader' }), none)).toContain('heard no quorum')
-  const half = createQuorumContact({ silenceMsMax: 3_000, silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
+  const half = createQuorumContact({ now, silenceMsMax: 3_000, silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
   expect(half.check?.(view(a, log(1), { role: 'leader' }), none)).toBe(null)
 })
 
