@@ -25,6 +25,7 @@ import { createOrderedMembers } from './invariants/orderedMembers.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
 import { createSoundAreTrusted } from './invariants/soundAreTrusted.ts'
+import { SYNCED_ONCE, checkSyncedOnce } from './invariants/syncedOnce.ts'
 import { createMapLedger } from './mapLedger.ts'
 import { createMapWatch } from './mapWatch.ts'
 import { metaViewOf, viewOf } from './replicaView.ts'
@@ -119,6 +120,8 @@ export const createWatch = (input: WatchInput): Watch => {
       const machine = input.machineOf(process.name)
       const parts = machine?.process === process ? machine.node?.parts() : null
       if (machine === undefined || parts === null || parts === undefined) return
+      const retry = checkSyncedOnce(machine)
+      if (retry !== null) input.onViolation({ invariant: SYNCED_ONCE, text: retry })
       const meta = parts.host.meta()
       const status = meta?.actor.status()
       const wrong = mapWatch({ node: machine.id, parts, status })
