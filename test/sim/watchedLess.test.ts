@@ -28,7 +28,7 @@ type Step =
   | { readonly kind: 'looks'; readonly isLeader: boolean }
 
 const steps = fc.array(fc.oneof(
-  fc.record({ kind: fc.constant('passes' as const), ms: fc.integer({ min: 1, max: 60 }) }),
+  fc.record({ kind: fc.constant('passes' as const), ms: fc.integer({ min: 1, max: 120 }) }),
   fc.record({ kind: fc.constant('hears' as const), speaker: fc.integer({ min: 1, max: 4 }) }),
   fc.record({ kind: fc.constant('runs' as const) }),
   fc.record({ kind: fc.constant('voters' as const), count: fc.integer({ min: 1, max: 5 }) }),
@@ -84,8 +84,8 @@ describe('a node whose map and replicas were well', () => {
   test('is found with a map that nobody committed', () => {
     const { watch } = watched()
     const other = { ...inForce(born), epoch: 9 }
-    expect([watch(node(other, replicas)), watch(node(other, replicas))]).toEqual(Array(2).fill(
-      { invariant: 'maps are what was committed', text: 'node n1 has a map of epoch 9, which was never committed' }))
+    expect(watch(node(other, replicas))).toEqual(
+      { invariant: 'maps are what was committed', text: 'node n1 has a map of epoch 9, which was never committed' })
   })
   test('is found with a replica that nobody named, of a shard or of the meta group', () => {
     const { watch, well } = watched()
