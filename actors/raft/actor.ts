@@ -150,7 +150,7 @@ export interface RaftMember {
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
-  /** As leader: enough disks move that an election could succeed (diskQuorum.ts). No field of `status`, which is asked for far more often. */
+  /** As leader: enough disks move that an election could succeed (diskQuorum.ts). No field of `status`, which is asked far more often. */
   readonly canElect: () => boolean
   /** As leader: the other members that said, when last heard, that their disk is full or stalled. Asked at every tick. */
   readonly stalledMembers: () => readonly ReplicaId[]

@@ -1,6 +1,6 @@
 /**
  * A replica counts as durable what its log has answered for, and nothing else (docs/TESTING.md T4, T5): the entry at its durable index is
- * the one that the log has there when everything is carried out that was submitted up to the newest answer. So an answer that is believed of
+ * the one that the log has there when everything is carried out that was submitted up to the newest answer. An answer that is believed of
  * an entry which has replaced another is seen at once; durableIsKept.ts sees it only where power is lost before the next answer.
  *
  * Looked at in events in which the log has answered: a durable index rises in no others.

@@ -99,7 +99,7 @@ test('a file of the log that is synced again after a sync of it has failed is to
   const syncedTwice = (name: string, between: (disk: Disk) => void): string | null => {
     const { disk, mount, run } = setUp()
     const sync = (): void => {
-      mount().open(name, 'create', (_, file) => file.datasync(() => {}))
+      mount().open(name, 'write', (_, file) => file.datasync(() => {}))
       run(1_000)
     }
     mount().open(name, 'create', () => {})

@@ -48,8 +48,9 @@ const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaVie
   role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
   configuration: { epoch: 0, voters, outgoing: [], learners: [] },
-  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, revision: 0, keys: 0, undecodable: 0,
-  isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0, stateHash: () => 'hash', ...more,
+  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, durableTerm: undefined,
+  revision: 0, keys: 0, undecodable: 0, isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0,
+  stateHash: () => 'hash', ...more,
 })
 
 const ledgerOf = (entries: readonly Entry[]): ShardLedger => {

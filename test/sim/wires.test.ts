@@ -1,4 +1,4 @@
-/** The invariants that hear what a node's actors say to each other, or look at its next start: each with what keeps it and what breaks it. */
+/** The invariants that hear a node's actors, or look at its next start: each with what keeps it and what breaks it. */
 
 import { describe, expect, test } from '@jest/globals'
 import { createDurableIsAnswered } from '../../sim/invariants/durableIsAnswered.ts'
@@ -35,7 +35,8 @@ describe('what was durable is there at the next start', () => {
   const before = view(log(1, 1, 2, 2), { durableIndex: 3 })
 
   test('with that entry, more behind it, or a snapshot that covers it', () => {
-    expect([start(log(1, 1, 2), before), start(log(1, 1, 2, 3), before), start([], before, { snapshotIndex: 3 })]).toEqual([null, null, null])
+    expect([start(log(1, 1, 2), before), start(log(1, 1, 2, 3), before)]).toEqual([null, null])
+    expect(start([], before, { snapshotIndex: 3 })).toBe(null)
   })
   test('not with a shorter log, nor with another entry there', () => {
     expect(start(log(1, 1), before)).toContain('counted index 3 as durable in life 1, of term 2, and starts with nothing there')
@@ -157,7 +158,8 @@ describe('a read shows all that was committed when it came', () => {
 test('the wires hand on what they tell of', () => {
   const heard: string[] = []
   const listen = (name: string) => (): void => { heard.push(name) }
-  const listener: WireListener = { asks: listen('asks'), answers: listen('answers'), submits: listen('submits'), notices: listen('notices') }
+  const listener: WireListener =
+    { asks: listen('asks'), answers: listen('answers'), submits: listen('submits'), notices: listen('notices') }
   const { toRaft, toShard, toWal, fromWal } = createWires(listener)
   toRaft(shardId(0), { type: 'raft.read', read: 1, lease: false, now: 0, wallMs: 0 })
   toWal({ type: 'wal.open' })
