@@ -26,6 +26,7 @@ import type { Random } from '../actors/kernel/random.ts'
 import type { Bus } from '../bus/port.ts'
 import type { MemoryBroker } from '../bus/memory.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
+import type { Journeys } from '../topology/journeys.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Node } from '../topology/node.ts'
 import type { NodeSettings } from '../topology/nodeOptions.ts'
@@ -85,6 +86,8 @@ export interface ClusterInput {
   readonly random: Random
   readonly trace: Trace
   readonly tap: Tap
+  /** Between the actors of a node's next life. */
+  readonly wiresOf: (node: string) => Journeys
   readonly recording?: SimRecording | undefined
   /** A node starts to run, or runs again after a pause. */
   readonly onRunning: (name: string) => void
@@ -149,6 +152,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
           doorsBus: connect(doorsOf(machine.id), process),
           controlBus: connect(`${machine.id}/control`, process),
           log: createTraceLogger(trace, machine.id, options.isVerbose),
+          journeys: input.wiresOf(machine.id),
           ...(input.recording === undefined ? {} : { recorder: input.recording.recorderOf(machine.id) }),
         },
         onExit: (code, reason) => timeline.schedule(0, () => {

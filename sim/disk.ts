@@ -52,6 +52,8 @@ export interface Disk {
   readonly stallUntil: (atMs: number) => void
   /** The next sync fails with EIO. */
   readonly failNextSync: () => void
+  /** A file of the log that was synced again by the life in which a sync of it had failed, or null (invariants/syncedOnce.ts). */
+  readonly triedAgain: () => string | null
   /** Leaves `freeBytes` of room. */
   readonly fill: (freeBytes: number) => void
   readonly makeRoom: () => void
@@ -82,6 +84,9 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
   let mounted: MemoryFileSystem | null = null
   let stalledUntil = 0
   let isSyncFailing = false
+  /** Of this life. */
+  let failedLog: string | null = null
+  let triedAgain: string | null = null
   let awaited: Awaited | null = null
   let faults = 0
 
@@ -91,9 +96,12 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
     return Math.max(own, stalledUntil - timeline.now())
   }
   const fault = (call: DiskCall): DiskFault | undefined => {
-    if (!isSyncFailing || !isSync(call)) return undefined
+    if (!isSync(call)) return undefined
+    if (call.path === failedLog) triedAgain = failedLog
+    if (!isSyncFailing) return undefined
     isSyncFailing = false
     faults += 1
+    if (isLog(call.path, names)) failedLog = call.path
     return { kind: 'error', code: 'EIO' }
   }
   /** Whatever the old life still asks of its disk meets a dead one. */
@@ -101,6 +109,7 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
     mounted?.kill()
     mounted = null
     isSyncFailing = false
+    failedLog = null
     awaited = null
   }
   const losePower = (isTorn: boolean): void => {
@@ -152,6 +161,7 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
       stalledUntil = Math.max(stalledUntil, atMs)
     },
     failNextSync: () => { isSyncFailing = true },
+    triedAgain: () => triedAgain,
     fill: (freeBytes) => {
       faults += 1
       mounted?.setCapacity(mounted.usedBytes() + freeBytes)

@@ -69,6 +69,7 @@ const view = (machine: Machine, { id, raft: member }: { readonly id: ReplicaId; 
     matchIndex: raft.matchIndex,
     appliedIndex: own.appliedIndex,
     durableIndex: raft.durableIndex,
+    durableTerm: member.entryAt(raft.durableIndex)?.term,
     revision: own.revision,
     keys: own.keys,
     undecodable: own.undecodable,

@@ -110,6 +110,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
   const cluster: Cluster = createCluster({
     options, timeline, network, trace, random: createRandom(random.uint32()),
     tap: { sent: watch.onSent, heard: watch.onHeard },
+    wiresOf: watch.wiresOf,
     recording,
     onRunning: watch.onRunning,
     onExit: (machine, code, reason) => {

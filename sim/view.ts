@@ -36,6 +36,8 @@ export interface ReplicaView {
   readonly appliedIndex: Index
   /** On its own disk, as the log in memory has it. */
   readonly durableIndex: Index
+  /** Of the entry there; undefined where the log in memory begins behind it. */
+  readonly durableTerm: Term | undefined
   readonly revision: number
   readonly keys: number
   readonly undecodable: number
@@ -60,8 +62,8 @@ export interface Invariant {
   readonly name: string
   /** After every event of the replica's node, for each of its replicas that changed. */
   readonly check?: (view: ReplicaView, ledger: GroupLedger) => Problem
-  /** When a life's replica is seen for the first time: what it shows is what its disk held. */
-  readonly checkStart?: (view: ReplicaView, ledger: GroupLedger) => Problem
+  /** When a life's replica is seen for the first time: what it shows is what its disk held. `before`: its last view in an earlier life. */
+  readonly checkStart?: (view: ReplicaView, ledger: GroupLedger, before?: ReplicaView) => Problem
   /** Before a message leaves its node. */
   readonly checkMail?: (mail: SentMail) => Problem
 }

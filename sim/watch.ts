@@ -14,7 +14,10 @@ import { createPlainLedger, createShardLedger } from './ledger.ts'
 import { createAppliedIsDurable } from './invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from './invariants/boundedQueues.ts'
 import { createCommittedForever } from './invariants/committedForever.ts'
+import { createDurableIsAnswered } from './invariants/durableIsAnswered.ts'
+import { createDurableIsKept } from './invariants/durableIsKept.ts'
 import { createEqualStates } from './invariants/equalStates.ts'
+import { FRESH_READS, createFreshReads } from './invariants/freshReads.ts'
 import { createGrowth } from './invariants/growth.ts'
 import { createLeaderCompleteness } from './invariants/leaderCompleteness.ts'
 import { createLogMatching } from './invariants/logMatching.ts'
@@ -25,12 +28,15 @@ import { createOrderedMembers } from './invariants/orderedMembers.ts'
 import { createPromisesKept } from './invariants/promisesKept.ts'
 import { createQuorumContact } from './invariants/quorumContact.ts'
 import { createSoundAreTrusted } from './invariants/soundAreTrusted.ts'
+import { SYNCED_ONCE, checkSyncedOnce } from './invariants/syncedOnce.ts'
 import { createMapLedger } from './mapLedger.ts'
 import { createMapWatch } from './mapWatch.ts'
 import { metaViewOf, viewOf } from './replicaView.ts'
+import { createWires } from './wires.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { ReplicaId } from '../topology/ids.ts'
+import type { Journeys } from '../topology/journeys.ts'
 import type { Process } from './clock.ts'
 import type { Machine } from './cluster.ts'
 import type { QueueLimits } from './invariants/boundedQueues.ts'
@@ -69,6 +75,8 @@ export interface Watch {
   readonly afterEvent: (process: Process | null) => void
   readonly onSent: (process: Process, subject: string, data: Uint8Array) => void
   readonly onHeard: (process: Process, subject: string) => void
+  /** What hears the actors of a node's next life. */
+  readonly wiresOf: (node: string) => Journeys
   /** The node starts to run, or runs again after a pause: silence counts from now. */
   readonly onRunning: (name: string) => void
 }
@@ -83,11 +91,17 @@ export const createWatch = (input: WatchInput): Watch => {
   const invariants: readonly Invariant[] = [
     createOneLeader(), createOneVote(), createLogMatching(), createPromisesKept(), createLeaderCompleteness(),
     createCommittedForever(now), createGrowth(), createAppliedIsDurable(), createEqualStates(), createOneOwner(),
-    createOrderedMembers(maps), createSoundAreTrusted(),
+    createOrderedMembers(maps), createSoundAreTrusted(), createDurableIsKept(),
   ]
-  /** Facts about time and volatile queues change without anything else changing. */
+  const durableIsAnswered = createDurableIsAnswered()
+  /** Facts about time, the disk and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [
-    createQuorumContact({ ...contact, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
+    createQuorumContact({ now, silenceMs: contact.silenceMs, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
+    durableIsAnswered,
+  ]
+  const [starting, changed, hearing] = [
+    [...invariants, ...always].filter(({ checkStart }) => checkStart !== undefined), invariants.filter(({ check }) => check !== undefined),
+    invariants.filter(({ checkMail }) => checkMail !== undefined),
   ]
   const past = new Map<ReplicaId, Map<number, ReplicaView>>()
   const report = (invariant: Invariant, text: string | null | undefined): void => {
@@ -100,12 +114,23 @@ export const createWatch = (input: WatchInput): Watch => {
     const before = seen.get(view.shard)
     seen.set(view.shard, view)
     if (before?.life !== view.life) {
-      for (const invariant of invariants) report(invariant, invariant.checkStart?.(view, ledger))
+      for (const invariant of starting) report(invariant, invariant.checkStart?.(view, ledger, before))
     }
     for (const invariant of always) report(invariant, invariant.check?.(view, ledger))
     if (before !== undefined && isUnchanged(before, view)) return
     if (view.shard !== META_GROUP) input.onView?.(view, before)
-    for (const invariant of invariants) report(invariant, invariant.check?.(view, ledger))
+    for (const invariant of changed) report(invariant, invariant.check?.(view, ledger))
+  }
+  const wiresOf = (node: string): Journeys => {
+    const freshReads = createFreshReads(node, (shard) => ledgers[shard]?.lines.length ?? 0)
+    return createWires({
+      ...durableIsAnswered.begin(node),
+      asks: freshReads.asks,
+      answers: (shard, event) => {
+        const stale = freshReads.answers(shard, event)
+        if (stale !== null) input.onViolation({ invariant: FRESH_READS, text: stale })
+      },
+    })
   }
   return {
     ledgers,
@@ -115,6 +140,8 @@ export const createWatch = (input: WatchInput): Watch => {
       const machine = input.machineOf(process.name)
       const parts = machine?.process === process ? machine.node?.parts() : null
       if (machine === undefined || parts === null || parts === undefined) return
+      const retry = checkSyncedOnce(machine)
+      if (retry !== null) input.onViolation({ invariant: SYNCED_ONCE, text: retry })
       const meta = parts.host.meta()
       const status = meta?.actor.status()
       const wrong = mapWatch({ node: machine.id, parts, status })
@@ -129,12 +156,13 @@ export const createWatch = (input: WatchInput): Watch => {
     onSent: (_process, subject, data) => {
       for (const mail of mailIn(subject, data, input.openEnvelope)) {
         input.onMail?.(mail)
-        for (const invariant of invariants) report(invariant, invariant.checkMail?.(mail))
+        for (const invariant of hearing) report(invariant, invariant.checkMail?.(mail))
       }
     },
     onHeard: (process, subject) => {
       if (isFrame(subject)) contact.heard(process.name, senderOf(subject))
     },
+    wiresOf,
     onRunning: contact.running,
   }
 }

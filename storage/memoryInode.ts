@@ -80,8 +80,10 @@ export const inodeOf = (initial: Uint8Array): Inode => {
   }
 
   const isOnPlatter = (page: number): boolean => {
-    const [start, end] = [page * PAGE_BYTES, Math.min((page + 1) * PAGE_BYTES, seen.size)]
-    return platter.size >= end && seen.bytes.subarray(start, end).every((byte, i) => byte === platter.bytes[start + i])
+    const end = Math.min((page + 1) * PAGE_BYTES, seen.size)
+    if (platter.size < end) return false
+    for (let at = page * PAGE_BYTES; at < end; at += 1) if (seen.bytes[at] !== platter.bytes[at]) return false
+    return true
   }
 
   const crash = ({ survives, sectors: drawSectors }: Survival): Uint8Array => {

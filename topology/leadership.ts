@@ -108,8 +108,8 @@ export const createLeadership = ({ node, map, host, beacon, isMoving, isDiskFull
     return beginIfFit(replica, { reason }, now)
   }
   const beginIfFit = (replica: HostedReplica, purpose: Purpose, now: number): boolean => {
-    const { canElect, commitIndex } = replica.raft.status()
-    if (!canElect || readyHeir(replica, { ...purpose, index: commitIndex }, now) === undefined) return false
+    const { raft } = replica
+    if (!raft.canElect() || readyHeir(replica, { ...purpose, index: raft.status().commitIndex }, now) === undefined) return false
     begin(replica, purpose, now)
     return true
   }

@@ -21,17 +21,23 @@ export interface LevelCensus {
 }
 
 export const createLevelCensus = ({ self, own, beacon }: LevelCensusOptions): LevelCensus => {
-  let known = ''
+  let known: readonly NodeLevels[] = []
   return {
     review: (nodes, now) => {
-      const told = nodes.flatMap((node) => {
+      const told: NodeLevels[] = []
+      for (const node of nodes) {
         const levels = node === self ? own : beacon.levelsOf(node, now)
-        return levels === undefined ? [] : [{ node, levels }]
-      })
-      const text = told.map(({ node, levels }) => `${node}:${levels.min}-${levels.max}`).join()
-      if (text === known) return null
-      known = text
+        if (levels !== undefined) told.push({ node, levels })
+      }
+      if (isSame(told, known)) return null
+      known = told
       return told
     },
   }
 }
+
+const isSame = (a: readonly NodeLevels[], b: readonly NodeLevels[]): boolean =>
+  a.length === b.length && a.every(({ node, levels: { min, max } }, i) => {
+    const other = b[i]
+    return node === other?.node && min === other.levels.min && max === other.levels.max
+  })

@@ -26,6 +26,7 @@ import type { RequestTracing } from '../gateway/tracing.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { NodeAddresses } from './addresses.ts'
 import type { BootId } from './ids.ts'
+import type { Journeys } from './journeys.ts'
 import type { JoinWish } from './ownMembership.ts'
 import type { NodeVitals } from './report.ts'
 import type { SnapshotInstruments } from './timedSnapshots.ts'
@@ -114,6 +115,8 @@ export interface NodePorts {
   readonly log: Logger
   /** Spans for sampled requests; absent in the simulator. */
   readonly tracing?: RequestTracing
+  /** Hears the wires between the node's actors in place of what follows sampled requests there; in the simulator only (sim/wires.ts). */
+  readonly journeys?: Journeys
   /** Remembers what the actors did; in the simulator only when a recording is wanted. */
   readonly recorder?: NodeRecorder
   /** Requests that it keeps; with a recorder only. */

@@ -79,7 +79,7 @@ export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: Part
   const diskWatch = createDiskWatch()
   const beacon = createBeacon({ node: self, boot, startedAtMs: options.startedAtMs, prefix: options.settings.prefix })
   const budget = byteBudget(Math.min(bus.status().maxPayloadBytes, doorsBus.status().maxPayloadBytes))
-  const journeys = createJourneys(clock, options.ports.tracing)
+  const journeys = options.ports.journeys ?? createJourneys(clock, options.ports.tracing)
   const wal = openWal(options, { turn, journeys, hooks })
   const leaderOf = (shard: ShardId): LeaderHint | null => bestHint(beacon.leaderOf(shard, clock.now()), host.of(shard)?.raft.leadership())
   const mailroom = createMailroom({

@@ -125,8 +125,6 @@ export interface RaftStatus {
   readonly configuration: Configuration
   /** As leader: what is known durable on every member, itself included. Empty otherwise. */
   readonly matchIndex: ReadonlyMap<ReplicaId, Index>
-  /** As leader: enough disks move that an election could succeed (diskQuorum.ts). */
-  readonly canElect: boolean
   /** Why this replica takes no more part, if it does not. */
   readonly quarantined?: string
 }
@@ -152,6 +150,8 @@ export interface RaftMember {
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
+  /** As leader: enough disks move that an election could succeed (diskQuorum.ts). No field of `status`, which is asked far more often. */
+  readonly canElect: () => boolean
   /** As leader: the other members that said, when last heard, that their disk is full or stalled. Asked at every tick. */
   readonly stalledMembers: () => readonly ReplicaId[]
   /** As leader: how far its new replicas are. */
@@ -234,6 +234,7 @@ export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): 
     leadership: () => core,
     stalledMembers: () => stalledIn(core),
     status: () => statusOf(core),
+    canElect: () => core.role === 'leader' && canElect(core),
     catchUps: () => catchUpsOf(core),
     configurationAt: (index) => configurationAt(core.membership, index),
     snapshotsInUse: () => snapshotsInUse(core),
@@ -455,7 +456,6 @@ const statusOf = (core: RaftCore): RaftStatus => {
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,
     matchIndex: isLeader ? matchesOf(core, configuration) : NO_MATCHES,
-    canElect: isLeader && canElect(core),
     ...(quarantined === undefined ? {} : { quarantined }),
   }
 }

@@ -152,10 +152,15 @@ export interface MoveOfGroup {
 }
 
 /** By group: shards first, the meta group last. */
-export const movesOf = (state: ClusterState): MoveOfGroup[] => groupsOf(state).flatMap((group) => {
-  const placement = must(placementOf(state, group), 'every group has a placement')
-  return placement.move === null ? [] : [{ group, placement, move: placement.move }]
-})
+export const movesOf = ({ shards, meta }: ClusterState): MoveOfGroup[] => {
+  const found: MoveOfGroup[] = []
+  const note = (group: GroupKey, placement: Placement): void => {
+    if (placement.move !== null) found.push({ group, placement, move: placement.move })
+  }
+  for (const [shard, placement] of shards.entries()) note(shard as ShardId, placement)
+  note('meta', meta)
+  return found
+}
 
 /** What the group's voters are once the move is carried out: `add` takes the place of `remove`. */
 export const replicasAfter = (replicas: readonly ReplicaId[], { add, remove }: Pick<Move, 'add' | 'remove'>): readonly ReplicaId[] => {

@@ -158,12 +158,15 @@ export interface MoveProgress {
   readonly entriesLeft: number
 }
 
-/** Of the moves whose groups have said so. */
-export const progressOf = ({ conversations }: Driver, state: ClusterState): MoveProgress[] => movesOf(state).flatMap(({ move }) => {
-  const report = conversations.get(move.id)?.report ?? null
-  const entriesLeft = report === null ? undefined : lackOf(move.add, report)
-  return entriesLeft === undefined ? [] : [{ move: move.id, entriesLeft }]
-})
+/** Of the moves whose groups have said so. Part of every status: a member that talks to no group does not go through the map for it. */
+export const progressOf = ({ conversations }: Driver, state: ClusterState): MoveProgress[] => {
+  if (conversations.size === 0) return []
+  return movesOf(state).flatMap(({ move }) => {
+    const report = conversations.get(move.id)?.report ?? null
+    const entriesLeft = report === null ? undefined : lackOf(move.add, report)
+    return entriesLeft === undefined ? [] : [{ move: move.id, entriesLeft }]
+  })
+}
 
 const isSameSet = (a: readonly ReplicaId[], b: readonly ReplicaId[]): boolean =>
   a.length === b.length && a.every((replica) => b.includes(replica))

@@ -21,11 +21,17 @@ const LOG_ENTRIES_MAX = 20_000
 
 export const createBoundedQueues = ({ pendingOperationsMax, pendingBytesMax, uncommittedBytesMax }: QueueLimits): Invariant => ({
   name: 'queues are bounded',
-  check: (view) => over(view, 'pending operations', [view.pendingOperations, pendingOperationsMax])
-    ?? over(view, 'pending bytes', [view.pendingBytes, pendingBytesMax])
-    ?? over(view, 'uncommitted bytes', [uncommittedBytes(view), uncommittedBytesMax])
-    ?? over(view, 'log backlog bytes', [view.walBacklogBytes, WAL_BACKLOG_BYTES_MAX])
-    ?? over(view, 'log entries since the snapshot', [view.lastIndex - view.snapshotIndex, LOG_ENTRIES_MAX]),
+  // Asked after every event: a sentence is made of it only when there is something to say.
+  check: (view) => {
+    const { pendingOperations, pendingBytes } = view
+    if (pendingOperations > pendingOperationsMax) return over(view, `${pendingOperations} pending operations`, pendingOperationsMax)
+    if (pendingBytes > pendingBytesMax) return over(view, `${pendingBytes} pending bytes`, pendingBytesMax)
+    const uncommitted = uncommittedBytes(view)
+    if (uncommitted > uncommittedBytesMax) return over(view, `${uncommitted} uncommitted bytes`, uncommittedBytesMax)
+    if (view.walBacklogBytes > WAL_BACKLOG_BYTES_MAX) return over(view, `${view.walBacklogBytes} log backlog bytes`, WAL_BACKLOG_BYTES_MAX)
+    const entries = view.lastIndex - view.snapshotIndex
+    return entries <= LOG_ENTRIES_MAX ? null : over(view, `${entries} log entries since the snapshot`, LOG_ENTRIES_MAX)
+  },
 })
 
 /**
@@ -46,5 +52,5 @@ const uncommittedBytes = ({ role, term, commitIndex, lastIndex, entryAt }: Repli
   return entries > 1 ? bytes : 0
 }
 
-const over = (view: ReplicaView, what: string, [value, limit]: readonly [number, number]): Problem =>
-  (value <= limit ? null : `${view.id} of shard ${view.shard} has ${value} ${what}; the limit is ${limit}`)
+const over = ({ id, shard }: ReplicaView, what: string, limit: number): Problem =>
+  `${id} of shard ${shard} has ${what}; the limit is ${limit}`

@@ -95,6 +95,27 @@ test('a failing sync fails once', () => {
   expect(codes).toEqual(['EIO', undefined])
 })
 
+test('a file of the log that is synced again after a sync of it has failed is told; what another life syncs is not', () => {
+  const syncedTwice = (name: string, between: (disk: Disk) => void): string | null => {
+    const { disk, mount, run } = setUp()
+    const sync = (): void => {
+      mount().open(name, 'write', (_, file) => file.datasync(() => {}))
+      run(1_000)
+    }
+    mount().open(name, 'create', () => {})
+    run(1_000)
+    disk.failNextSync()
+    sync()
+    expect(disk.triedAgain()).toBe(null)
+    between(disk)
+    sync()
+    return disk.triedAgain()
+  }
+  expect(syncedTwice('1.wal', () => {})).toBe('1.wal')
+  expect(syncedTwice('1.wal', (disk) => disk.killed())).toBe(null)
+  expect(syncedTwice('1.snap', () => {})).toBe(null)
+})
+
 test('a full disk refuses until there is room', () => {
   const { disk, mount, run } = setUp()
   const fileSystem = mount()

@@ -48,8 +48,9 @@ const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaVie
   role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
   configuration: { epoch: 0, voters, outgoing: [], learners: [] },
-  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, revision: 0, keys: 0, undecodable: 0,
-  isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0, stateHash: () => 'hash', ...more,
+  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, durableTerm: undefined,
+  revision: 0, keys: 0, undecodable: 0, isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0,
+  stateHash: () => 'hash', ...more,
 })
 
 const ledgerOf = (entries: readonly Entry[]): ShardLedger => {
@@ -267,9 +268,10 @@ describe('equal state at equal index', () => {
 })
 
 test('a leader that hears no quorum for long is found', () => {
-  const silent = createQuorumContact({ silenceMsMax: 3_000, silenceMs: () => 5_000 })
+  const now = (): number => 10_000
+  const silent = createQuorumContact({ now, silenceMsMax: 3_000, silenceMs: () => 5_000 })
   expect(silent.check?.(view(a, log(1), { role: 'leader' }), none)).toContain('heard no quorum')
-  const half = createQuorumContact({ silenceMsMax: 3_000, silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
+  const half = createQuorumContact({ now, silenceMsMax: 3_000, silenceMs: (_, speaker) => (speaker === 'b' ? 100 : 5_000) })
   expect(half.check?.(view(a, log(1), { role: 'leader' }), none)).toBe(null)
 })
 

@@ -17,6 +17,7 @@ import { awaitTrue, disagreement } from '../../sim/liveness.ts'
 import { createDoor } from '../../sim/door.ts'
 import { createSimulation } from '../../sim/simulation.ts'
 import type { Operation, OperationResult } from '../../actors/shard/operation.ts'
+import type { HostedReplica } from '../../topology/hostedReplica.ts'
 import type { ReplicaReport } from '../../topology/report.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Machine } from '../../sim/cluster.ts'
@@ -88,6 +89,8 @@ export interface Story {
   readonly damage: (machine: Machine, what: 'log' | 'snapshot') => void
   readonly pause: (...machines: Machines) => void
   readonly resume: (...machines: Machines) => void
+  /** Somebody moves the leadership of shard 0 by hand. */
+  readonly handOver: (from: Machine, to: Machine) => void
   /** Ends in agreement: everything is healed, everybody runs, and all unharmed replicas hold the same. */
   readonly end: () => void
 }
@@ -128,6 +131,8 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}, more:
     damage: (machine, what) => damage(simulation, machine, what),
     pause: (...machines) => machines.forEach(cluster.pause),
     resume: (...machines) => machines.forEach(cluster.resume),
+    handOver: (from, to) => timeline.arrive(from.process, () =>
+      memberOf(from).raft.send({ type: 'raft.transferLeadership', to: memberOf(to).id })),
     end: () => {
       simulation.network.heal()
       for (const machine of cluster.machines) {
@@ -142,6 +147,10 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}, more:
     },
   }
 }
+
+/** Its replica of shard 0. */
+export const memberOf = ({ id, node }: Machine): HostedReplica =>
+  must(node?.parts()?.host.of(shardId(0)), `${id} runs and has a replica of shard 0`)
 
 type Time = Pick<Story, 'run' | 'until'>
 

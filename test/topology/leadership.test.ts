@@ -38,7 +38,8 @@ const open = (shards: readonly ShardId[], more = 0) => {
         shard, id: idOf(self),
         raft: {
           role: () => 'leader',
-          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches, canElect: own.canElect }),
+          status: () => ({ commitIndex: 7, lastIndex: 7, matchIndex: own.matches }),
+          canElect: () => own.canElect,
           stalledMembers: () => own.stalled,
           send: (event: { readonly type: string; readonly to: ReplicaId }) => { world.said.push(`${shard} ${event.type} ${event.to}`) },
         },

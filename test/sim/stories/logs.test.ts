@@ -5,7 +5,8 @@
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
-import { tellStory } from '../story.ts'
+import { calmDisk } from '../../../sim/options.ts'
+import { memberOf, tellStory } from '../story.ts'
 
 const noTail = { raftLimits: { tailEntriesMax: 0, tailBytesMax: 0 } }
 
@@ -38,6 +39,41 @@ test('an entry of an earlier term commits with the first entry of the next, with
   expect(pending.answer()).toBe(null)
   story.losePower(old)
   expect(story.get('k')).toBe('everywhere')
+  story.end()
+})
+
+/**
+ * docs/TESTING.md T5; etcd-io/raft rawnode.go. The disk of one is so slow that it answers for an entry of the first leader when the second
+ * has put another in its place, and a third leads.
+ */
+test('an answer of the disk that comes two terms late says nothing of the entry that stands there by then', () => {
+  const story = tellStory(206, { nodes: 5, replicationFactor: 5, disk: { ...calmDisk, syncMsMean: 20 } })
+  story.put('k', 'before')
+  const old = story.settledLeader()
+  const slow = must(story.followers()[0], 'there is a follower')
+  const stalledUntil = story.simulation.timeline.now() + 10_000
+  const statusOf = () => memberOf(slow).raft.status()
+  story.isolate(old, slow)
+  slow.disk.stallUntil(stalledUntil)
+  const lost = story.send('put', 'lost', '1')
+  story.until('it has the entry', () => statusOf().lastIndex > statusOf().durableIndex)
+  const { durableIndex, term } = statusOf()
+  const second = story.leaderBut(old)
+  story.put('k', 'after')
+  story.heal()
+  story.isolate(old)
+  story.until('another stands there', () => statusOf().lastTerm > term)
+  story.handOver(second, must(story.followers().find((machine) => machine !== slow && machine !== old), 'an heir'))
+  story.until('it follows a third leader', () => statusOf().term > term + 1)
+  expect([story.simulation.timeline.now() < stalledUntil, statusOf().durableIndex]).toEqual([true, durableIndex])
+  const backlogOf = (): number => must(slow.node?.parts(), 'it runs').wal.backlogBytes()
+  const backlog = backlogOf()
+  story.until('its disk answers', () => backlogOf() < backlog)
+  story.losePower(slow)
+  story.start(slow)
+  story.run(3_000)
+  expect(lost.answer()?.status).not.toBe('OK')
+  expect(story.get('k')).toBe('after')
   story.end()
 })
 

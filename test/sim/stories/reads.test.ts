@@ -4,6 +4,7 @@
  */
 
 import { expect, test } from '@jest/globals'
+import { must } from '../../../actors/kernel/assert.ts'
 import { calmDisk } from '../../../sim/options.ts'
 import { tellStory } from '../story.ts'
 
@@ -49,6 +50,29 @@ test('confirmations that were on their way for eight seconds confirm nothing', (
   story.run(10_000)
   expect(read.answer()?.value ?? 'new').not.toBe('old')
   expect(story.get('k')).toBe('new')
+  story.end()
+})
+
+/**
+ * docs/TESTING.md T2. Between the two reads there is no heartbeat, so that the answers which are under way are to the very round before the
+ * second; and the next leader needs no timeout, so that all of it happens before the old one gives up.
+ */
+test('answers that were under way before another leader committed confirm no read that came after', () => {
+  const story = tellStory(308, { raftTiming: { heartbeatTicks: 5, quietHeartbeatTicks: 5, electionTicksMin: 10, electionTicksMax: 20 } })
+  story.put('k', 'old')
+  const old = story.settledLeader()
+  const heir = must(story.followers()[0], 'there is a follower')
+  for (const follower of story.followers()) story.holdBack(follower, old, 400)
+  const first = story.send('get', 'k', '', patient)
+  story.run(20)
+  story.handOver(old, heir)
+  story.leaderBut(old)
+  story.put('k', 'new')
+  const second = story.send('get', 'k', '', patient)
+  story.run(50)
+  expect([first.answer(), second.answer()?.value, story.report(old).role]).toEqual([null, 'new', 'leader'])
+  story.run(1_000)
+  expect(first.answer()?.value).toBe('old')
   story.end()
 })
 
