@@ -8,8 +8,8 @@
 
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
-  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, SessionExpiredError,
-  TimeoutError, TooLargeError, UnauthorizedError,
+  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, RequestIdReusedError,
+  SessionExpiredError, TimeoutError, TooLargeError, UnauthorizedError,
 } from './errors.ts'
 import { RETRY_AFTER_MS } from './limits.ts'
 import type { Consistency, Operation, OperationResult } from '../actors/shard/operation.ts'
@@ -126,6 +126,7 @@ export const settleWith = (call: Call, result: OperationResult): boolean => {
     case 'NO_SPACE':
     case 'COMPACTED':
     case 'INTERNAL':
+    case 'REQUEST_ID_REUSED':
       call.reject(refusalOf(call, result))
       return true
     case 'OVERLOADED':
@@ -176,8 +177,17 @@ const refusalOf = (call: Call, { status, definite, message = '' }: OperationResu
   if (status === 'TOO_LARGE') return new TooLargeError(text, details)
   if (status === 'NO_SPACE') return new NoSpaceError(text, details)
   if (status === 'INVALID') return new InvalidError(text, details)
+  if (status === 'REQUEST_ID_REUSED') return new RequestIdReusedError(reusedText(call), { definite: definite === true })
   return new InternalError(`${describe(call)} met a bug of the cluster, please report it: ${status}: ${text}`, details)
 }
+
+/**
+ * An id is given to one write alone, here: so this client is there twice. No attempt was done, the unanswered ones neither: this one would
+ * have got the result of it.
+ */
+const reusedText = (call: Call): string =>
+  `${describe(call)} did not happen: another copy of this client, such as a fork of its process, has given its id to a write of its own. `
+  + 'Let each copy connect by itself.'
 
 /**
  * What a write is told whose session was refused for good, which it shares with all that waited; null when `error` is no refusal but may

@@ -7,7 +7,7 @@
 
 export type ErrorCode =
   | 'CONFLICT' | 'INVALID' | 'TOO_LARGE' | 'OVERLOADED' | 'NO_SPACE' | 'UNAUTHORIZED' | 'UNAVAILABLE' | 'SESSION_EXPIRED'
-  | 'TIMEOUT' | 'ABORTED' | 'CLOSED' | 'CODEC' | 'INTERNAL'
+  | 'REQUEST_ID_REUSED' | 'TIMEOUT' | 'ABORTED' | 'CLOSED' | 'CODEC' | 'INTERNAL'
 
 export interface ErrorDetails {
   readonly definite: boolean
@@ -85,6 +85,12 @@ export class UnavailableError extends ShardKvError {
 export class SessionExpiredError extends ShardKvError {
   override readonly name = 'SessionExpiredError'
   override readonly code = 'SESSION_EXPIRED'
+}
+
+/** Another copy of this client has written under this write's id: each needs a connection of its own. */
+export class RequestIdReusedError extends ShardKvError {
+  override readonly name = 'RequestIdReusedError'
+  override readonly code = 'REQUEST_ID_REUSED'
 }
 
 /** The call's time is over. `definite` says whether the operation may have happened, `cause` what stood in its way last. */

@@ -95,6 +95,11 @@ const cases: Readonly<Record<string, Case>> = {
     error: 'SessionExpiredError', code: 'SESSION_EXPIRED', definite: false, advice: /Read the key before you write again/,
     fail: refusedLater('SESSION_EXPIRED', ''),
   },
+  'an id that a copy of this client has given to another write': {
+    error: 'RequestIdReusedError', code: 'REQUEST_ID_REUSED', definite: true,
+    advice: /^put of "k\d+" did not happen: another copy of this client.* Let each copy connect by itself\.$/,
+    fail: refusedLater('REQUEST_ID_REUSED', ''),
+  },
   'a write without an answer': {
     error: 'TimeoutError', code: 'TIMEOUT', definite: false,
     advice: /^put of "k\d+" was not answered within 200 ms\. It may have happened: read the key before you write again\./,

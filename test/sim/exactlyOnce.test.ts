@@ -40,6 +40,12 @@ test('two operations that own one revision are found', () => {
   expect(problemsOf([ok(1, '1'), ok(1, '11')], '11')).toHaveLength(1)
 })
 
+test('a write that was answered with the result of another one of its key is found', () => {
+  const answered = { client: 1, key: 'k', requestId: 'r', consistency: 'linearizable', invokedAt: 0, completedAt: 1, outcome: ok(1, '') } as const
+  const history = [{ ...answered, id: 0, call: { kind: 'put', value: 'a' } }, { ...answered, id: 1, call: { kind: 'put', value: 'b' } }] as const
+  expect(checkExactlyOnce({ history, finals: new Map(), repeats: new Map() })).toEqual(['operations #0 and #1 both own k revision 1'])
+})
+
 test('a repeated request id that gets another answer is found', () => {
   expect(problemsOf([ok(1, '1')], '1', [ok(2, '2')])).toHaveLength(1)
 })

@@ -93,6 +93,31 @@ test('twenty copies of one request at the same time are one increment, and all h
   story.end()
 })
 
+test('another write under an id is refused by whoever leads, also behind a snapshot, and the first is answered as before', () => {
+  const story = tellStory(710, { snapshotLogBytes: 2_048 })
+  const first = story.insist('put', 'k', 'first', { 'Kv-Request-Id': 'one' })
+  insistOn(story, openSessionOperation(client))
+  insistOn(story, increment(1))
+  const reuse = (): void => {
+    story.leader()
+    expect(story.request('put', 'k', 'second', { 'Kv-Request-Id': 'one' })).toMatchObject({ status: 'REQUEST_ID_REUSED', definite: true })
+    expect(story.operate({ ...increment(1), value: new TextEncoder().encode('2') }))
+      .toMatchObject({ status: 'REQUEST_ID_REUSED', definite: true, message: expect.stringContaining('nothing was done') })
+    expect(story.insist('put', 'k', 'first', { 'Kv-Request-Id': 'one' }).revision).toBe(first.revision)
+    expect([textOf(insistOn(story, increment(1))), story.get('k'), story.get('n')]).toEqual(['OK 1', 'first', '1'])
+  }
+  reuse()
+  const old = story.leader()
+  story.losePower(old)
+  reuse()
+  story.start(old)
+  story.putMany('f', 40, 100)
+  story.losePower(...story.nodes)
+  story.start(...story.nodes)
+  reuse()
+  story.end()
+})
+
 /** Compare-and-set, retried after the first attempt took effect, is no conflict with itself. */
 test('a conditional write that is repeated by its request id does not conflict with itself', () => {
   const story = tellStory(707)

@@ -1,0 +1,67 @@
+/**
+ * What a remembered request asked for, as 32 bits: a request id that comes again with something else is refused (outcome.ts), where it
+ * used to be answered as if that had been done.
+ *
+ * Hashed are the code, the key, the value, the revision asked for, and whether the key is to expire. Not the session or the id itself, not
+ * `firstIncomplete`, which grows from one attempt to the next, and not the length of a time to live: whoever reckons it from a deadline
+ * sends another one with each attempt, and would hear that nothing was done where the first attempt was.
+ *
+ * Of 4,294,967,296 reuses by mistake one goes unnoticed, and is answered as all of them were before. The hash is no protection and need
+ * not be one: who seeks two writes with the same hash loses one of his own.
+ *
+ * The hashes stand in snapshots: whoever changes how they are made has to leave those there unknown.
+ *
+ * Four bytes at a time, each step a bijection of what it takes in and of what was there (rotate, xor, multiply by an odd number, as in
+ * FxHash): two contents that differ in one word never collide before the last mixing, which is a bijection too.
+ */
+
+import { mix32 } from '../../topology/hash.ts'
+import type { Operation } from './operation.ts'
+
+/** Of a result that was remembered by a version which did not hash, and read from its snapshot. No content has this hash. */
+export const UNKNOWN_CONTENT = 0
+
+const ODD = 0x9e37_79b1
+const Flag = { value: 0x100, ifRevision: 0x200, expires: 0x400 } as const
+const HIGH_WORD = 0x1_0000_0000
+
+/** A signed 32-bit integer, which V8 keeps without an object of its own; never UNKNOWN_CONTENT. */
+export const contentHashOf = ({ code, key, value, ifRevision, ttlMs = 0 }: Operation): number => {
+  let hash = Math.imul(flagsOf(value, ifRevision, ttlMs) ^ code, ODD)
+  hash = takeText(hash, key)
+  if (value !== undefined) hash = takeBytes(hash, value)
+  if (ifRevision !== undefined) hash = take(take(hash, ifRevision | 0), Math.floor(ifRevision / HIGH_WORD))
+  const mixed = mix32(hash) | 0
+  return mixed === UNKNOWN_CONTENT ? 1 : mixed
+}
+
+/** A time to live of 0 is none: it clears one, where there was one. */
+const flagsOf = (value: Uint8Array | undefined, ifRevision: number | undefined, ttlMs: number): number =>
+  (value === undefined ? 0 : Flag.value) | (ifRevision === undefined ? 0 : Flag.ifRevision) | (ttlMs === 0 ? 0 : Flag.expires)
+
+const take = (hash: number, word: number): number => Math.imul((hash << 5 | hash >>> 27) ^ word, ODD)
+
+/** The length first, so that what follows can not pass for a part of it. */
+const takeText = (before: number, text: string): number => {
+  const { length } = text
+  let hash = take(before, length)
+  let at = 0
+  for (; at + 4 <= length; at += 4) {
+    hash = take(hash, text.charCodeAt(at) | text.charCodeAt(at + 1) << 8 | text.charCodeAt(at + 2) << 16 | text.charCodeAt(at + 3) << 24)
+  }
+  for (; at < length; at += 1) hash = take(hash, text.charCodeAt(at))
+  return hash
+}
+
+const takeBytes = (before: number, bytes: Uint8Array): number => {
+  const { length } = bytes
+  let hash = take(before, length)
+  let at = 0
+  for (; at + 4 <= length; at += 4) {
+    hash = take(hash, byteAt(bytes, at) | byteAt(bytes, at + 1) << 8 | byteAt(bytes, at + 2) << 16 | byteAt(bytes, at + 3) << 24)
+  }
+  for (; at < length; at += 1) hash = take(hash, byteAt(bytes, at))
+  return hash
+}
+
+const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0
