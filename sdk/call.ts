@@ -177,17 +177,15 @@ const refusalOf = (call: Call, { status, definite, message = '' }: OperationResu
   if (status === 'TOO_LARGE') return new TooLargeError(text, details)
   if (status === 'NO_SPACE') return new NoSpaceError(text, details)
   if (status === 'INVALID') return new InvalidError(text, details)
-  if (status === 'REQUEST_ID_REUSED') return new RequestIdReusedError(reusedText(call), { definite: definite === true })
+  if (status === 'REQUEST_ID_REUSED') return new RequestIdReusedError(reusedText(call), details)
   return new InternalError(`${describe(call)} met a bug of the cluster, please report it: ${status}: ${text}`, details)
 }
 
-/**
- * An id is given to one write alone, here: so this client is there twice. No attempt was done, the unanswered ones neither: this one would
- * have got the result of it.
- */
+/** Here an id is given to one write alone: so this client is there twice, or the write was another one when it left before. */
 const reusedText = (call: Call): string =>
-  `${describe(call)} did not happen: another copy of this client, such as a fork of its process, has given its id to a write of its own. `
-  + 'Let each copy connect by itself.'
+  `${describe(call)}: its id was given to another write, be it by a copy of this client, such as a fork of its process (let each copy connect `
+  + 'by itself), or since the bytes of its value were changed before it was answered. '
+  + (call.isUncertain ? `An earlier attempt may have happened: ${READ_FIRST}` : 'It did not happen.')
 
 /**
  * What a write is told whose session was refused for good, which it shares with all that waited; null when `error` is no refusal but may

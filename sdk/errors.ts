@@ -87,7 +87,10 @@ export class SessionExpiredError extends ShardKvError {
   override readonly code = 'SESSION_EXPIRED'
 }
 
-/** Another copy of this client has written under this write's id: each needs a connection of its own. */
+/**
+ * The id of this write was given to another one: by a copy of this client, which needs a connection of its own, or since the bytes of the
+ * value were changed while the write was under way.
+ */
 export class RequestIdReusedError extends ShardKvError {
   override readonly name = 'RequestIdReusedError'
   override readonly code = 'REQUEST_ID_REUSED'

@@ -65,8 +65,8 @@ interface Session {
 }
 
 /** What a write asks for, whenever and however often it is sent: a time to live may be reckoned anew for each attempt. */
-const contentOf = ({ code, key, ifRevision, ttlMs = 0 }: Operation, value: string | undefined): string =>
-  JSON.stringify([code, key, value ?? null, ifRevision ?? null, ttlMs > 0])
+const contentOf = ({ code, key, ifRevision, ttlMs }: Operation, value: string | undefined): string =>
+  JSON.stringify([code, key, value ?? null, ifRevision ?? null, ttlMs === undefined ? null : ttlMs > 0])
 
 const decoder = new TextDecoder()
 const done: ModelResult = { status: 'OK', revision: 0 }

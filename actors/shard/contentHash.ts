@@ -2,9 +2,9 @@
  * What a remembered request asked for, as 32 bits: a request id that comes again with something else is refused (outcome.ts), where it
  * used to be answered as if that had been done.
  *
- * Hashed are the code, the key, the value, the revision asked for, and whether the key is to expire. Not the session or the id itself, not
- * `firstIncomplete`, which grows from one attempt to the next, and not the length of a time to live: whoever reckons it from a deadline
- * sends another one with each attempt, and would hear that nothing was done where the first attempt was.
+ * Hashed are the code, the key, the value, the revision asked for, and of a time to live whether there is one and whether it is 0, which
+ * clears another. Not the session or the id itself, not `firstIncomplete`, which grows from one attempt to the next, and not how long the
+ * time is: whoever reckons it from a deadline sends another one with each attempt, and would hear that nothing was done where the first was.
  *
  * Of 4,294,967,296 reuses by mistake one goes unnoticed, and is answered as all of them were before. The hash is no protection and need
  * not be one: who seeks two writes with the same hash loses one of his own.
@@ -22,11 +22,11 @@ import type { Operation } from './operation.ts'
 export const UNKNOWN_CONTENT = 0
 
 const ODD = 0x9e37_79b1
-const Flag = { value: 0x100, ifRevision: 0x200, expires: 0x400 } as const
+const Flag = { value: 0x100, ifRevision: 0x200, ttl: 0x400, expires: 0x800 } as const
 const HIGH_WORD = 0x1_0000_0000
 
 /** A signed 32-bit integer, which V8 keeps without an object of its own; never UNKNOWN_CONTENT. */
-export const contentHashOf = ({ code, key, value, ifRevision, ttlMs = 0 }: Operation): number => {
+export const contentHashOf = ({ code, key, value, ifRevision, ttlMs }: Operation): number => {
   let hash = Math.imul(flagsOf(value, ifRevision, ttlMs) ^ code, ODD)
   hash = takeText(hash, key)
   if (value !== undefined) hash = takeBytes(hash, value)
@@ -35,9 +35,9 @@ export const contentHashOf = ({ code, key, value, ifRevision, ttlMs = 0 }: Opera
   return mixed === UNKNOWN_CONTENT ? 1 : mixed
 }
 
-/** A time to live of 0 is none: it clears one, where there was one. */
-const flagsOf = (value: Uint8Array | undefined, ifRevision: number | undefined, ttlMs: number): number =>
-  (value === undefined ? 0 : Flag.value) | (ifRevision === undefined ? 0 : Flag.ifRevision) | (ttlMs === 0 ? 0 : Flag.expires)
+const flagsOf = (value: Uint8Array | undefined, ifRevision: number | undefined, ttlMs: number | undefined): number =>
+  (value === undefined ? 0 : Flag.value) | (ifRevision === undefined ? 0 : Flag.ifRevision)
+  | (ttlMs === undefined ? 0 : Flag.ttl | (ttlMs === 0 ? 0 : Flag.expires))
 
 const take = (hash: number, word: number): number => Math.imul((hash << 5 | hash >>> 27) ^ word, ODD)
 

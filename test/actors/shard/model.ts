@@ -23,7 +23,7 @@ const integer = /^(0|-?[1-9]\d*)$/
 
 /** The same write, sent again; a time to live may have been reckoned anew. */
 const isSame = (a: Operation, b: Operation): boolean => a.code === b.code && a.key === b.key && text(a.value) === text(b.value)
-  && a.ifRevision === b.ifRevision && (a.ttlMs ?? 0) > 0 === (b.ttlMs ?? 0) > 0
+  && a.ifRevision === b.ifRevision && Math.sign(a.ttlMs ?? -1) === Math.sign(b.ttlMs ?? -1)
 
 export const createModel = () => {
   let time = 0
