@@ -8,8 +8,8 @@ import { UNKNOWN_CONTENT } from './contentHash.ts'
 import { Status } from './operation.ts'
 import { OUTCOME_MESSAGES } from './outcome.ts'
 import {
-  CONTENTS_HEADER_BYTES, CONTENTS_MARK, CONTENT_BYTES, END_BYTES, ENDED_BYTES, HEAD_BYTES, KEY_HEADER_BYTES, REQUEST_HEADER_BYTES,
-  RESULT_HEADER_BYTES, RecordTag, SESSION_HEADER_BYTES, SNAPSHOT_VERSION,
+  CONTENTS_MARK, CONTENT_BYTES, END_BYTES, ENDED_BYTES, HEAD_BYTES, KEY_HEADER_BYTES, REQUEST_HEADER_BYTES, RESULT_HEADER_BYTES, RecordTag,
+  SESSION_HEADER_BYTES, SNAPSHOT_VERSION,
 } from './snapshotCodec.ts'
 import { createState, storeKey } from './state.ts'
 import type { OperationResult, StatusName } from './operation.ts'
@@ -244,13 +244,13 @@ const takeContents = (builder: Builder, at: At): number => {
 const takeContentsHead = (builder: Builder, at: At): number => {
   const { view, offset } = at
   if (view.getUint8(offset) !== RecordTag.key) builder.reason = MISPLACED
-  if (builder.reason !== '' || !has(at, CONTENTS_HEADER_BYTES)) return 0
+  if (builder.reason !== '' || !has(at, KEY_HEADER_BYTES)) return 0
   const isMarked = view.getUint16(offset + 1, true) === 0 && view.getUint32(offset + 3, true) === CONTENTS_MARK
   const isOne = isMarked && readSafeInteger(view, offset + 15) === 0
   if (!isOne) builder.reason = MISPLACED
   else if (readSafeInteger(view, offset + 7) === builder.remembered.length) builder.contents = 0
   else builder.reason = 'a snapshot has other counts than its hashes say'
-  return CONTENTS_HEADER_BYTES
+  return KEY_HEADER_BYTES
 }
 
 /** None of them is fine: a version before them wrote the snapshot. */

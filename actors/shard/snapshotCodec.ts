@@ -57,7 +57,6 @@ export const END_BYTES = 33
 export const RESULT_HEADER_BYTES = 11
 /** No key has a value of that length; `contents` begins as if one had. */
 export const CONTENTS_MARK = 0xffff_ffff
-export const CONTENTS_HEADER_BYTES = KEY_HEADER_BYTES
 export const CONTENT_BYTES = 4
 
 /** Hashes written as one piece: what many of them cost is one entry. */
@@ -201,7 +200,7 @@ function* contentsPieces(cut: Cut): Generator<Piece, void> {
     yield contentsPiece(hashes)
     hashes = []
   }
-  yield contentsPiece(hashes)
+  if (hashes.length > 0) yield contentsPiece(hashes)
 }
 
 function* contentsOf({ requests, sessions }: Cut): Generator<number, void> {
@@ -284,7 +283,7 @@ const endPiece = (counts: readonly number[]): Piece => ({
 })
 
 const contentsHeadPiece = (count: number): Piece => ({
-  length: CONTENTS_HEADER_BYTES,
+  length: KEY_HEADER_BYTES,
   entries: 0,
   write: ({ view, offset }) => {
     view.setUint8(offset, RecordTag.key)
