@@ -183,8 +183,8 @@ const refusalOf = (call: Call, { status, definite, message = '' }: OperationResu
 
 /** Here an id is given to one write alone: so this client is there twice, or the write was another one when it left before. */
 const reusedText = (call: Call): string =>
-  `${describe(call)}: its id was given to another write, be it by a copy of this client, such as a fork of its process (let each copy connect `
-  + 'by itself), or since the bytes of its value were changed before it was answered. '
+  `${describe(call)}: its id was given to another write, be it by a copy of this client, such as a fork of its process (let each copy `
+  + 'connect by itself), or since the bytes of its value were changed before it was answered. '
   + (call.isUncertain ? `An earlier attempt may have happened: ${READ_FIRST}` : 'It did not happen.')
 
 /**

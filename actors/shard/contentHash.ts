@@ -4,7 +4,7 @@
  *
  * Hashed are the code, the key, the value, the revision asked for, and of a time to live whether there is one and whether it is 0, which
  * clears another. Not the session or the id itself, not `firstIncomplete`, which grows from one attempt to the next, and not how long the
- * time is: whoever reckons it from a deadline sends another one with each attempt, and would hear that nothing was done where the first was.
+ * time is: whoever reckons it from a deadline sends another one with each attempt, and would hear "not done" of what the first one did.
  *
  * Of 4,294,967,296 reuses by mistake one goes unnoticed, and is answered as all of them were before. The hash is no protection and need
  * not be one: who seeks two writes with the same hash loses one of his own.

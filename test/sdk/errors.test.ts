@@ -104,7 +104,8 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   'a value whose bytes were changed between two attempts': {
-    error: 'RequestIdReusedError', code: 'REQUEST_ID_REUSED', definite: false, advice: /bytes of its value were changed.*may have happened: read/,
+    error: 'RequestIdReusedError', code: 'REQUEST_ID_REUSED', definite: false,
+    advice: /bytes of its value were changed.*may have happened: read/,
     fail: async ({ kv, behave, until, valueOf }) => {
       behave(first('serveInSilence'))
       const value = new TextEncoder().encode('first')

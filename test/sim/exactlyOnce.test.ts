@@ -41,8 +41,10 @@ test('two operations that own one revision are found', () => {
 })
 
 test('a write that was answered with the result of another one of its key is found', () => {
-  const answered = { client: 1, key: 'k', requestId: 'r', consistency: 'linearizable', invokedAt: 0, completedAt: 1, outcome: ok(1, '') } as const
-  const history = [{ ...answered, id: 0, call: { kind: 'put', value: 'a' } }, { ...answered, id: 1, call: { kind: 'put', value: 'b' } }] as const
+  const history = ['a', 'b'].map((value, id): HistoryOperation => ({
+    id, client: 1, key: 'k', call: { kind: 'put', value }, requestId: 'r', consistency: 'linearizable',
+    invokedAt: id, completedAt: id + 0.5, outcome: ok(1, ''),
+  }))
   expect(checkExactlyOnce({ history, finals: new Map(), repeats: new Map() })).toEqual(['operations #0 and #1 both own k revision 1'])
 })
 

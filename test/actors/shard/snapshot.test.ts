@@ -26,7 +26,7 @@ const rich = (): ReturnType<typeof createReplica> => {
 /** What stands behind the end record: of so many results. */
 const contentsBytes = (results: number): number => 23 + 4 * results
 
-/** What a version before the hashes does with what stands behind the end record: a key's record whose rest has not come stays where it is. */
+/** What a version before the hashes does with what stands behind the end record: it leaves a key whose rest has not come. */
 const isLeft = (bytes: Uint8Array): boolean => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return view.getUint8(0) === 2 && (bytes.length < 23 || 23 + view.getUint16(1, true) + view.getUint32(3, true) > bytes.length)
@@ -174,7 +174,8 @@ describe('the hashes of what was asked, in a snapshot,', () => {
     expect(apply(400, ...repeated, ...others)).toMatchObject([...repeated, ...others].map(() => ({ status: 'OK', duplicate: true })))
     apply(400, put('k', 'v', { requestId: 'new' }))
     const again = createReplica(restoreOf(chunksOf(state)))
-    expect(again.apply(400, ...others, put('k', 'w', { requestId: 'new' })).map(({ status }) => status)).toEqual(['OK', 'OK', 'REQUEST_ID_REUSED'])
+    const answers = again.apply(400, ...others, put('k', 'w', { requestId: 'new' }))
+    expect(answers.map(({ status }) => status)).toEqual(['OK', 'OK', 'REQUEST_ID_REUSED'])
   })
 
   test('stand behind everything that a version before them reads, and it leaves them', () => {
