@@ -25,7 +25,7 @@ export const UNKNOWN_CONTENT = 0
 const ODD = 0x9e37_79b1
 const Flag = { value: 0x100, ifRevision: 0x200, ttl: 0x400, expires: 0x800 } as const
 const HIGH_WORD = 0x1_0000_0000
-/** From this length on a value is read through a view, which costs 50 ns to make and halves the rest. */
+/** From this length on a value is read through a view: that costs some 50 ns to make, and each byte a quarter as much. */
 const VIEWED_BYTES_MIN = 256
 
 /** A signed 32-bit integer, which V8 keeps without an object of its own; never UNKNOWN_CONTENT. */
@@ -67,19 +67,23 @@ const takeShort = (before: number, bytes: Uint8Array): number => {
   return hash
 }
 
-/** In two lanes, so that a step need not wait for the one before it. */
+/** In four lanes, so that a step need not wait for the one before it. */
 const takeLong = (before: number, bytes: Uint8Array): number => {
   const { length } = bytes
   const view = viewOf(bytes)
-  let hash = take(before, length)
-  let other = ODD
+  let first = take(before, length)
+  let second = ODD
+  let third = ODD
+  let fourth = ODD
   let at = 0
-  for (; at + 8 <= length; at += 8) {
-    hash = take(hash, view.getInt32(at, true))
-    other = take(other, view.getInt32(at + 4, true))
+  for (; at + 16 <= length; at += 16) {
+    first = take(first, view.getInt32(at, true))
+    second = take(second, view.getInt32(at + 4, true))
+    third = take(third, view.getInt32(at + 8, true))
+    fourth = take(fourth, view.getInt32(at + 12, true))
   }
-  for (; at < length; at += 1) hash = take(hash, view.getUint8(at))
-  return take(hash, other)
+  for (; at < length; at += 1) first = take(first, view.getUint8(at))
+  return take(take(take(first, second), third), fourth)
 }
 
 const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0
