@@ -45,15 +45,15 @@ describe('the hash of what is asked', () => {
     expect(hashes.size).toBe(1 + 2 * value.length + 1)
   })
 
-  /** Mistakes look alike: the next number, the next name. Of so many one pair in twenty would be expected to meet. */
+  /** Mistakes look alike: the next number, the next name. Of so many a pair would meet once in 340 trials. */
   test('meets another one no more often than by chance, where contents are much alike', () => {
     const alike: readonly ((i: number) => Operation)[] = [
       (i) => put('k', String(i)), (i) => put(`user-${i}`, 'v'), (i) => incr('k', '1', { ifRevision: i }),
       (i) => put('order', `{"id":${i},"note":"${'x'.repeat(300)}","total":${i * 7}}`),
     ]
     for (const make of alike) {
-      const hashes = new Set(Array.from({ length: 20_000 }, (_, i) => contentHashOf(make(i))))
-      expect(hashes.size).toBeGreaterThanOrEqual(19_998)
+      const hashes = new Set(Array.from({ length: 5_000 }, (_, i) => contentHashOf(make(i))))
+      expect(hashes.size).toBeGreaterThanOrEqual(4_999)
     }
   })
 
