@@ -59,7 +59,8 @@ describe('the model', () => {
     expect(compare(
       [1, open(1), incr('n', '5', inSession(1, 1)), ...again],
       [2, put('k', 'v', { requestId: 'r' }), put('k', 'v', { ttlMs: 0, requestId: 'r' }), put('k', 'w', { ttlMs: 9, requestId: 'r' }),
-        del('k', { requestId: 'r' }), incr('n', '6', inSession(1, 1)), incr('n', '5', { ifRevision: 0, ...inSession(1, 1) }), incr('n', '5', inSession(1, 1))],
+        del('k', { requestId: 'r' }), incr('n', '6', inSession(1, 1)),
+        incr('n', '5', { ifRevision: 0, ...inSession(1, 1) }), incr('n', '5', inSession(1, 1))],
     )).toEqual([
       ['OK (not executed)', 'OK', 'OK', 'OK (not executed)'],
       [...Array<string>(6).fill('over (not executed)'), 'OK (not executed)'],
