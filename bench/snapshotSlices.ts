@@ -67,7 +67,9 @@ const stateOf = (keys: number): ShardState => {
     const content = { value: new Uint8Array(VALUE_BYTES).fill(i), revision: i + 1, expiresAtMs: 0 }
     storeKey(state, `key-${String(Math.imul(i, 0x9e3779b1) >>> 0).padStart(12, '0')}`, { previous: undefined, content })
   }
-  for (let i = 0; i < REQUEST_IDS_MAX; i += 1) state.requests.push(`request-${i}`, { status: 'OK', revision: i })
+  for (let i = 0; i < REQUEST_IDS_MAX; i += 1) {
+    state.requests.push({ key: `request-${i}`, outcome: { status: 'OK', revision: i }, content: i + 1 })
+  }
   return state
 }
 

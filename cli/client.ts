@@ -105,8 +105,11 @@ const isDenied = (attempt: Attempt): boolean => 'failure' in attempt && denials.
 /** Asked again, it would be denied again, or done again unheard. */
 const isHopeless = (attempt: Attempt): boolean => isDenied(attempt) || ('failure' in attempt && attempt.failure === 'noInbox')
 
-/** What is repeated under one id has one result, which these are. A refusal speaks of its own attempt alone. */
-const results: ReadonlySet<StatusName> = new Set(['OK', 'NOT_FOUND', 'CONFLICT'])
+/**
+ * What is repeated under one id has one result, which these are, and no attempt was done where the id is another write's. Any other
+ * refusal speaks of its own attempt alone.
+ */
+const results: ReadonlySet<StatusName> = new Set(['OK', 'NOT_FOUND', 'CONFLICT', 'REQUEST_ID_REUSED'])
 const isOfAllAttempts = (status: StatusName): boolean => results.has(status)
 
 const transient: ReadonlySet<StatusName> = new Set(['OVERLOADED', 'NO_QUORUM', 'NOT_LEADER', 'TIMEOUT'])

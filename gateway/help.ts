@@ -23,7 +23,7 @@ export const helpText = (prefix: string): string => [
     ['Kv-If-Revision', 'only when the key has this revision; 0: only when it does not exist', ''],
     ['Kv-Ttl-Ms', 'milliseconds until the key expires', ''],
     ['Kv-Request-Id', 'names one write: sent twice, done once, with the first result;', ''],
-    ['', 'another write under it, in the same shard, gets that and is not done', ''],
+    ['', 'another write under it, in the same shard, gets REQUEST_ID_REUSED', ''],
     ['Kv-Consistency', 'of a read: linearizable (default), lease, stale', ''],
     ['Kv-Timeout-Ms', '1 to 60000, default 5000', ''],
     ['traceparent', 'W3C Trace Context', ''],

@@ -8,8 +8,8 @@
 
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
-  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, SessionExpiredError,
-  TimeoutError, TooLargeError, UnauthorizedError,
+  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, RequestIdReusedError,
+  SessionExpiredError, TimeoutError, TooLargeError, UnauthorizedError,
 } from './errors.ts'
 import { RETRY_AFTER_MS } from './limits.ts'
 import type { Consistency, Operation, OperationResult } from '../actors/shard/operation.ts'
@@ -126,6 +126,7 @@ export const settleWith = (call: Call, result: OperationResult): boolean => {
     case 'NO_SPACE':
     case 'COMPACTED':
     case 'INTERNAL':
+    case 'REQUEST_ID_REUSED':
       call.reject(refusalOf(call, result))
       return true
     case 'OVERLOADED':
@@ -176,8 +177,15 @@ const refusalOf = (call: Call, { status, definite, message = '' }: OperationResu
   if (status === 'TOO_LARGE') return new TooLargeError(text, details)
   if (status === 'NO_SPACE') return new NoSpaceError(text, details)
   if (status === 'INVALID') return new InvalidError(text, details)
+  if (status === 'REQUEST_ID_REUSED') return new RequestIdReusedError(reusedText(call), details)
   return new InternalError(`${describe(call)} met a bug of the cluster, please report it: ${status}: ${text}`, details)
 }
+
+/** Here an id is given to one write alone: so this client is there twice, or the write was another one when it left before. */
+const reusedText = (call: Call): string =>
+  `${describe(call)}: its id was given to another write, be it by a copy of this client, such as a fork of its process (let each copy `
+  + 'connect by itself), or since the bytes of its value were changed before it was answered. '
+  + (call.isUncertain ? `An earlier attempt may have happened: ${READ_FIRST}` : 'It did not happen.')
 
 /**
  * What a write is told whose session was refused for good, which it shares with all that waited; null when `error` is no refusal but may

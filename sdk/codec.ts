@@ -7,7 +7,7 @@ import { isBroken } from './brokenText.ts'
 import { InvalidError } from './errors.ts'
 
 export interface Codec<Value> {
-  /** The bytes are read until the write's promise settles: whoever changes them before that may change what is written. */
+  /** The bytes are read until the write's promise settles: whoever changes them before that may change what is written, or make it fail. */
   readonly encode: (value: Value) => Uint8Array
   /** The bytes are those of the network buffer, valid during the call only: copy what you keep. */
   readonly decode: (bytes: Uint8Array) => Value

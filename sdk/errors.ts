@@ -7,7 +7,7 @@
 
 export type ErrorCode =
   | 'CONFLICT' | 'INVALID' | 'TOO_LARGE' | 'OVERLOADED' | 'NO_SPACE' | 'UNAUTHORIZED' | 'UNAVAILABLE' | 'SESSION_EXPIRED'
-  | 'TIMEOUT' | 'ABORTED' | 'CLOSED' | 'CODEC' | 'INTERNAL'
+  | 'REQUEST_ID_REUSED' | 'TIMEOUT' | 'ABORTED' | 'CLOSED' | 'CODEC' | 'INTERNAL'
 
 export interface ErrorDetails {
   readonly definite: boolean
@@ -85,6 +85,15 @@ export class UnavailableError extends ShardKvError {
 export class SessionExpiredError extends ShardKvError {
   override readonly name = 'SessionExpiredError'
   override readonly code = 'SESSION_EXPIRED'
+}
+
+/**
+ * The id of this write was given to another one: by a copy of this client, which needs a connection of its own, or since the bytes of the
+ * value were changed while the write was under way.
+ */
+export class RequestIdReusedError extends ShardKvError {
+  override readonly name = 'RequestIdReusedError'
+  override readonly code = 'REQUEST_ID_REUSED'
 }
 
 /** The call's time is over. `definite` says whether the operation may have happened, `cause` what stood in its way last. */

@@ -10,8 +10,8 @@ export { connect } from './connect.ts'
 export { bytes, json, text } from './codec.ts'
 export { resultsOf } from './outcome.ts'
 export {
-  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, SessionExpiredError,
-  ShardKvError, TimeoutError, TooLargeError, UnauthorizedError, UnavailableError,
+  AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError,
+  RequestIdReusedError, SessionExpiredError, ShardKvError, TimeoutError, TooLargeError, UnauthorizedError, UnavailableError,
 } from './errors.ts'
 export type { ConnectOptions, ConnectWithCodec, Tls } from './connect.ts'
 export type { Consistency } from '../actors/shard/operation.ts'

@@ -25,6 +25,8 @@ export interface LedgerLine {
 
 /** What became of one mutation, found by its identity. */
 export interface Fate {
+  /** What was executed: under its identity something else may have been asked for. */
+  readonly content: string
   readonly result: ModelResult
   readonly committedAt: number
   /** How often it was executed: more than once breaks exactly-once. */
@@ -65,9 +67,11 @@ export interface Identified {
 export const identityOf = (operation: Identified): string | null => {
   if (operation.session !== undefined) return `session ${operation.session.client}:${operation.session.sequence}`
   if (operation.requestId !== undefined) return `id ${operation.requestId}`
-  if (operation.code === OpCode.put || operation.code === OpCode.incr) return `${operation.code} ${operation.key} ${operation.value ?? ''}`
-  return null
+  return operation.code === OpCode.put || operation.code === OpCode.incr ? contentOf(operation) : null
 }
+
+/** What a mutation asks for, as far as a history tells. */
+export const contentOf = ({ code, key, value = '' }: Identified): string => `${code} ${key} ${value}`
 
 export interface LedgerObserver {
   /** After each operation of a committed entry. */
@@ -93,10 +97,11 @@ export const createShardLedger = (shard: number, observer?: LedgerObserver): Sha
     const { operation, value, result } = step
     noteVersion(operation.key, at)
     const { code, key, requestId, session } = operation
-    const identity = identityOf({ code, key, value, requestId, session })
+    const identified = { code, key, value, requestId, session }
+    const identity = identityOf(identified)
     if (identity === null || result === null || !step.isExecuted) return
     const known = fates.get(identity)
-    if (known === undefined) fates.set(identity, { result, committedAt: at, executions: 1 })
+    if (known === undefined) fates.set(identity, { content: contentOf(identified), result, committedAt: at, executions: 1 })
     else known.executions += 1
   }
   const versionsOf = (key: string): Version[] => {

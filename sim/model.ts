@@ -6,6 +6,7 @@
  * Expiry as committed: each batch carries a log time; time is the greatest seen. Before a batch is executed, every key whose deadline is
  * reached is removed, in order of deadline and key, each under a revision of its own, and every session that was idle for too long ends.
  * A session remembers the result of each sequence from its first incomplete one on. The model keeps every session that ended.
+ * Whatever has a memory keeps what was asked beside the result: under a known id nothing else is executed, and nothing else is answered.
  */
 
 import { decodeBatch } from '../actors/shard/batch.ts'
@@ -22,10 +23,11 @@ export interface ModelResult {
 export interface ModelStep {
   readonly operation: Operation
   readonly value: string | undefined
-  /** Null: its session is over, or has forgotten it. */
+  /** Null: its session is over, or has forgotten it, or its id was given to another write. */
   readonly result: ModelResult | null
-  /** False for a duplicate, which gets its first result, and for a session that is over: nothing was executed. */
+  /** False for a duplicate, which gets its first result, and where there is no result: nothing was executed. */
   readonly isExecuted: boolean
+  readonly isReuse: boolean
 }
 
 export interface ModelRecord {
@@ -51,18 +53,27 @@ export interface Model {
   readonly keys: () => number
 }
 
+interface Known {
+  readonly content: string
+  readonly result: ModelResult
+}
+
 interface Session {
   renewedAtMs: number
   firstIncomplete: number
-  readonly results: Map<number, ModelResult>
+  readonly results: Map<number, Known>
 }
+
+/** What a write asks for, whenever and however often it is sent: a time to live may be reckoned anew for each attempt. */
+const contentOf = ({ code, key, ifRevision, ttlMs }: Operation, value: string | undefined): string =>
+  JSON.stringify([code, key, value ?? null, ifRevision ?? null, ttlMs === undefined ? null : ttlMs > 0])
 
 const decoder = new TextDecoder()
 const done: ModelResult = { status: 'OK', revision: 0 }
 
 export const createModel = (): Model => {
   const records = new Map<string, ModelRecord>()
-  const requests = new Map<string, ModelResult>()
+  const requests = new Map<string, Known>()
   const sessions = new Map<string, Session>()
   const ended = new Set<string>()
   let revision = 0
@@ -112,30 +123,35 @@ export const createModel = (): Model => {
   const renew = (session: Session): void => {
     if (timeMs - session.renewedAtMs >= SESSION_RENEW_MS) session.renewedAtMs = timeMs
   }
-  type Executed = Pick<ModelStep, 'result' | 'isExecuted'>
-  const inSession = ({ client, sequence, firstIncomplete }: SessionRequest, run: () => ModelResult): Executed => {
+  type Executed = Pick<ModelStep, 'result' | 'isExecuted' | 'isReuse'>
+  const answered = (result: ModelResult | null): Executed => ({ result, isExecuted: false, isReuse: false })
+  const again = (known: Known, content: string): Executed =>
+    (known.content === content ? answered(known.result) : { result: null, isExecuted: false, isReuse: true })
+  type Run = { readonly content: string; readonly run: () => ModelResult }
+  const inSession = ({ client, sequence, firstIncomplete }: SessionRequest, { content, run }: Run): Executed => {
     const session = sessions.get(client)
-    if (session === undefined) return { result: null, isExecuted: false }
+    if (session === undefined) return answered(null)
     renew(session)
     session.firstIncomplete = Math.max(session.firstIncomplete, firstIncomplete)
     for (const known of session.results.keys()) if (known < session.firstIncomplete) session.results.delete(known)
-    if (sequence < session.firstIncomplete) return { result: null, isExecuted: false }
+    if (sequence < session.firstIncomplete) return answered(null)
     const first = session.results.get(sequence)
-    if (first !== undefined) return { result: first, isExecuted: false }
+    if (first !== undefined) return again(first, content)
     const result = run()
-    session.results.set(sequence, result)
-    return { result, isExecuted: true }
+    session.results.set(sequence, { content, result })
+    return { result, isExecuted: true, isReuse: false }
   }
   const stepOf = (operation: Operation, value: string | undefined): Executed => {
     const { code, requestId, session } = operation
-    if (session !== undefined && code === OpCode.openSession) return { result: openSession(session.client), isExecuted: false }
-    if (session !== undefined && code === OpCode.closeSession) return { result: endSession(session.client), isExecuted: false }
-    if (session !== undefined) return inSession(session, () => execute(operation, value))
+    if (session !== undefined && code === OpCode.openSession) return answered(openSession(session.client))
+    if (session !== undefined && code === OpCode.closeSession) return answered(endSession(session.client))
+    const content = contentOf(operation, value)
+    if (session !== undefined) return inSession(session, { content, run: () => execute(operation, value) })
     const known = requestId === undefined ? undefined : requests.get(requestId)
-    if (known !== undefined) return { result: known, isExecuted: false }
+    if (known !== undefined) return again(known, content)
     const result = execute(operation, value)
-    if (requestId !== undefined) requests.set(requestId, result)
-    return { result, isExecuted: true }
+    if (requestId !== undefined) requests.set(requestId, { content, result })
+    return { result, isExecuted: true, isReuse: false }
   }
 
   const expire = ({ onExpired, onSessionEnded }: ModelObserver): void => {

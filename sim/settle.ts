@@ -8,9 +8,9 @@
 
 import { OpCode } from '../actors/shard/operation.ts'
 import { describeOperation } from './history.ts'
-import { identityOf } from './ledger.ts'
+import { contentOf, identityOf } from './ledger.ts'
 import type { HistoryOperation, Outcome } from './history.ts'
-import type { Fate, ShardLedger } from './ledger.ts'
+import type { Fate, Identified, ShardLedger } from './ledger.ts'
 import type { ModelRecord } from './model.ts'
 
 export interface Settled {
@@ -36,17 +36,29 @@ const fateOf = (operation: HistoryOperation, ledger: ShardLedger): Fate | undefi
 }
 
 /** Null for what can not be recognised in the log. */
-export const identityOfOperation = ({ call, key, requestId, session }: HistoryOperation): string | null => {
+export const identityOfOperation = (operation: HistoryOperation): string | null => {
+  const identified = identifiedOf(operation)
+  return identified === null ? null : identityOf(identified)
+}
+
+/** Null for a read. */
+const identifiedOf = ({ call, key, requestId, session }: HistoryOperation): Identified | null => {
   const memory = { key, requestId, session }
   switch (call.kind) {
     case 'get': return null
     case 'put':
-    case 'cas': return identityOf({ ...memory, code: OpCode.put, value: call.value })
-    case 'incr': return identityOf({ ...memory, code: OpCode.incr, value: String(call.amount) })
-    case 'del': return identityOf({ ...memory, code: OpCode.del })
-    case 'touch': return identityOf({ ...memory, code: OpCode.touch })
+    case 'cas': return { ...memory, code: OpCode.put, value: call.value }
+    case 'incr': return { ...memory, code: OpCode.incr, value: String(call.amount) }
+    case 'del': return { ...memory, code: OpCode.del }
+    case 'touch': return { ...memory, code: OpCode.touch }
   }
   return call satisfies never
+}
+
+/** Its id was given to another write, and that is the one which was executed. */
+const isOfAnother = (operation: HistoryOperation, fate: Fate | undefined): boolean => {
+  const identified = identifiedOf(operation)
+  return fate !== undefined && identified !== null && fate.content !== contentOf(identified)
 }
 
 /**
@@ -69,6 +81,8 @@ const checkRead = (operation: HistoryOperation, ledger: ShardLedger): string | n
 const checkMutation = (operation: HistoryOperation, fate: Fate | undefined): string | null => {
   const { outcome } = operation
   if (fate !== undefined && fate.executions > 1) return `it was executed ${fate.executions} times`
+  if (isOfAnother(operation, fate)) return outcome.kind === 'answered' ? 'it was answered with what became of another write' : null
+  if (outcome.kind === 'failed' && outcome.status === 'REQUEST_ID_REUSED') return 'its id was called another write\'s, and is not'
   if (outcome.kind === 'failed' && fate?.result.status === 'OK') return 'a definite failure took effect'
   if (outcome.kind !== 'answered' || identityOfOperation(operation) === null) return null
   if (fate === undefined) return 'it was answered, but is not in the committed log'
@@ -79,7 +93,7 @@ const checkMutation = (operation: HistoryOperation, fate: Fate | undefined): str
 
 const resolve = (operation: HistoryOperation, fate: Fate | undefined): HistoryOperation => {
   if (operation.outcome.kind !== 'unknown' || identityOfOperation(operation) === null) return operation
-  if (fate === undefined) return { ...operation, outcome: { kind: 'failed', status: 'NOT_COMMITTED' } }
+  if (fate === undefined || isOfAnother(operation, fate)) return { ...operation, outcome: { kind: 'failed', status: 'NOT_COMMITTED' } }
   const outcome: Outcome = { kind: 'answered', ...fate.result }
   return { ...operation, outcome, completedAt: Math.max(fate.committedAt, operation.invokedAt) }
 }

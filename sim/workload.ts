@@ -16,7 +16,7 @@ import {
 } from './calls.ts'
 import { createClientSessions } from './clientSessions.ts'
 import { createDoor } from './door.ts'
-import { EXPIRING_LETTER, shardOfKey } from './history.ts'
+import { EXPIRING_LETTER, describeOperation, shardOfKey } from './history.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Bus } from '../bus/port.ts'
 import type { NodeId } from '../topology/ids.ts'
@@ -32,6 +32,8 @@ const REPEAT_MS_MAX = 5_000
 /** Final reads are repeated until answered, this often at most. */
 const FINAL_ATTEMPTS_MAX = 200
 const CLIENT_SLACK_MS = 100
+/** The workload asks for nothing malformed or too large, and gives an id to one write. */
+const SURPRISES: ReadonlySet<string> = new Set(['INVALID', 'TOO_LARGE', 'REQUEST_ID_REUSED'])
 
 export interface Client {
   readonly number: number
@@ -62,7 +64,7 @@ export interface Workload {
   readonly probe: (key: string, done: () => void) => void
   /** Reads every key once, linearizably. */
   readonly readAll: (done: (values: ReadonlyMap<string, string | null>) => void) => void
-  /** Answers that the workload's requests must never get: malformed, too large. One line each. */
+  /** Answers that the workload's requests must never get: malformed, too large, an id of another write. One line each. */
   readonly surprises: () => readonly string[]
   /** Completions of mutations with status OK. */
   readonly acknowledged: () => number
@@ -122,14 +124,18 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     const shard = shardOfKey(operation.key, shards)
     const session = operation.session === undefined ? undefined : client.sessions.current(shard, operation.session)
     if (operation.consistency === 'linearizable' && options.batches > 0 && chance(random, options.batches)) {
-      client.door.send(shard, operationOf(operation, session), (result) => done(outcomeOfResult(operation.call, result)))
+      client.door.send(shard, operationOf(operation, session), (result) => {
+        const outcome = outcomeOfResult(operation.call, result)
+        if (outcome.kind === 'failed' && outcome.status === 'REQUEST_ID_REUSED') surprises.push(`${describeOperation(operation)}: reused`)
+        done(outcome)
+      })
       return
     }
     const request = requestOf(operation, options, session)
     const limits = { timeoutMs: options.timeoutMs + CLIENT_SLACK_MS, headers: request.headers }
     client.bus.request(request.subject, request.data, limits, (failure, answer) => {
       const outcome = outcomeOfAnswer(operation.call, failure, answer)
-      if (outcome.kind === 'failed' && (outcome.status === 'INVALID' || outcome.status === 'TOO_LARGE')) {
+      if (outcome.kind === 'failed' && SURPRISES.has(outcome.status)) {
         surprises.push(`${request.subject}: ${outcome.status} ${answer === null ? '' : new TextDecoder().decode(answer.data)}`)
       }
       done(outcome)

@@ -10,11 +10,12 @@ import { assert } from '../kernel/assert.ts'
 import { EntryKind } from '../raft/protocol.ts'
 import { decodeBatch } from './batch.ts'
 import { bytesOfText } from './bytes.ts'
+import { contentHashOf } from './contentHash.ts'
 import { addDecimals, decimalIn, decimalOf } from './counter.ts'
 import { expireKeys } from './expiry.ts'
 import { expiresAtMsOf, revisionOf, valueBytesOf, valueOf } from './keyRecord.ts'
 import { OpCode } from './operation.ts'
-import { asDuplicate, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
+import { answerAgain, conflict, counterOverflow, incomplete, notACounter, notFound, ok, toRemember } from './outcome.ts'
 import { admitRequest, closeSession, endIdleSessions, openSession, rememberOutcome } from './sessions.ts'
 import { isLive, liveRecord, removeKey, storeKey } from './state.ts'
 import type { Entry } from '../raft/protocol.ts'
@@ -58,17 +59,19 @@ const applyOperation = (state: ShardState, operation: Operation, changed: Change
       : closeSession(state.sessions, session.client)
   }
   if (session !== undefined) {
-    const admitted = admitRequest(state.sessions, session, state.timeMs)
+    const asked = { request: session, content: contentHashOf(operation) }
+    const admitted = admitRequest(state.sessions, asked, state.timeMs)
     if ('status' in admitted) return admitted
     const outcome = mutate(state, operation, changed)
-    rememberOutcome(admitted, session, outcome)
+    rememberOutcome(admitted, asked, outcome)
     return outcome
   }
   if (requestId === undefined) return mutate(state, operation, changed)
+  const content = contentHashOf(operation)
   const first = state.requests.get(requestId)
-  if (first !== undefined) return asDuplicate(first)
+  if (first !== undefined) return answerAgain(first, content)
   const outcome = mutate(state, operation, changed)
-  state.requests.push(requestId, toRemember(outcome))
+  state.requests.push({ key: requestId, outcome: toRemember(outcome), content })
   return outcome
 }
 

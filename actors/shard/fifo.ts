@@ -1,59 +1,58 @@
 /**
- * The last `capacity` keys pushed, each with a value: the oldest leaves when one more arrives, and nothing leaves earlier.
+ * The last `capacity` items pushed, each under a key: the oldest leaves when one more arrives, and nothing leaves earlier.
  *
- * A ring beside a lookup table. The ring is what a snapshot copies: one array of at most `capacity` pointers, a fraction of a
- * millisecond, where copying the table would take several.
+ * A ring beside a lookup table, of the same items. The ring is what a snapshot copies: one array of at most `capacity` pointers, a
+ * fraction of a millisecond, where copying the table would take several.
  */
 
 import { assert } from '../kernel/assert.ts'
 
-export interface Remembered<Value> {
+export interface Keyed {
   readonly key: string
-  readonly value: Value
 }
 
-export interface FifoCut<Value> {
+export interface FifoCut<Item extends Keyed> {
   readonly size: number
-  readonly entries: () => IterableIterator<Remembered<Value>>
+  readonly entries: () => IterableIterator<Item>
 }
 
-export interface Fifo<Value> {
-  readonly get: (key: string) => Value | undefined
-  /** The key must not be remembered already. */
-  readonly push: (key: string, value: Value) => void
+export interface Fifo<Item extends Keyed> {
+  readonly get: (key: string) => Item | undefined
+  /** Its key must not be remembered already. */
+  readonly push: (item: Item) => void
   /** What is remembered now, oldest first, however late it is read. Costs one copy of at most `capacity` pointers. */
-  readonly cut: () => FifoCut<Value>
+  readonly cut: () => FifoCut<Item>
 }
 
-export const createFifo = <Value>(capacity: number): Fifo<Value> => {
-  const ring: Remembered<Value>[] = []
-  const byKey = new Map<string, Value>()
+export const createFifo = <Item extends Keyed>(capacity: number): Fifo<Item> => {
+  const ring: Item[] = []
+  const byKey = new Map<string, Item>()
   /** Where the oldest is once the ring is full. */
   let oldest = 0
   return {
     get: (key) => byKey.get(key),
-    push: (key, value) => {
-      assert(!byKey.has(key), 'a remembered key is not pushed again')
-      byKey.set(key, value)
+    push: (item) => {
+      assert(!byKey.has(item.key), 'a remembered key is not pushed again')
+      byKey.set(item.key, item)
       const leaving = ring[oldest]
       if (ring.length < capacity || leaving === undefined) {
-        ring.push({ key, value })
+        ring.push(item)
         return
       }
       byKey.delete(leaving.key)
-      ring[oldest] = { key, value }
+      ring[oldest] = item
       oldest = (oldest + 1) % capacity
     },
     cut: () => cutOf(ring.slice(), oldest),
   }
 }
 
-const cutOf = <Value>(ring: readonly Remembered<Value>[], oldest: number): FifoCut<Value> => ({
+const cutOf = <Item extends Keyed>(ring: readonly Item[], oldest: number): FifoCut<Item> => ({
   size: ring.length,
   * entries() {
     for (let passed = 0; passed < ring.length; passed += 1) {
-      const remembered = ring[(oldest + passed) % ring.length]
-      if (remembered !== undefined) yield remembered
+      const item = ring[(oldest + passed) % ring.length]
+      if (item !== undefined) yield item
     }
   },
 })

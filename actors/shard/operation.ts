@@ -39,7 +39,7 @@ export interface Operation {
   /** Time to live in milliseconds, from the entry's log time. */
   readonly ttlMs?: number
   readonly session?: SessionRequest
-  /** A plain request id: 1-64 bytes, no colon; remembered among the shard's last 65,536. */
+  /** A plain request id: 1-64 bytes, no colon; remembered among the shard's last 65,536. It names one write. */
   readonly requestId?: string
 }
 
@@ -59,6 +59,8 @@ export const Status = {
   NO_SPACE: 11,
   SESSION_EXPIRED: 12,
   INTERNAL: 13,
+  /** The request id, or the sequence of the session, was given to another write before. */
+  REQUEST_ID_REUSED: 14,
 } as const
 export type StatusName = keyof typeof Status
 export type Status = (typeof Status)[StatusName]

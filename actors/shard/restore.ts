@@ -4,14 +4,16 @@
  */
 
 import { readBinaryString, readHex64, readSafeInteger, viewOf } from './bytes.ts'
+import { UNKNOWN_CONTENT } from './contentHash.ts'
 import { Status } from './operation.ts'
 import { OUTCOME_MESSAGES } from './outcome.ts'
 import {
-  END_BYTES, ENDED_BYTES, HEAD_BYTES, KEY_HEADER_BYTES, REQUEST_HEADER_BYTES, RESULT_HEADER_BYTES, RecordTag, SESSION_HEADER_BYTES,
-  SNAPSHOT_VERSION,
+  CONTENTS_MARK, CONTENT_BYTES, END_BYTES, ENDED_BYTES, HEAD_BYTES, KEY_HEADER_BYTES, REQUEST_HEADER_BYTES, RESULT_HEADER_BYTES, RecordTag,
+  SESSION_HEADER_BYTES, SNAPSHOT_VERSION,
 } from './snapshotCodec.ts'
 import { createState, storeKey } from './state.ts'
 import type { OperationResult, StatusName } from './operation.ts'
+import type { Remembered } from './outcome.ts'
 import type { ShardState } from './state.ts'
 
 export type Restored = { readonly state: ShardState } | { readonly reason: string }
@@ -28,6 +30,10 @@ interface Builder {
   /** Bytes of a record whose end has not come yet. */
   rest: Uint8Array
   readonly counts: { keys: number; requests: number; sessions: number; ended: number }
+  /** What was restored with a result, in order: the hashes come last, for all of them. */
+  readonly remembered: Remembered[]
+  /** How many of the hashes have come; null before the first, and where the snapshot has none. */
+  contents: number | null
   hasHead: boolean
   isComplete: boolean
   reason: string
@@ -43,13 +49,14 @@ interface At {
 export const openRestore = (): Restore => {
   const builder: Builder = {
     state: createState(), rest: new Uint8Array(0), counts: { keys: 0, requests: 0, sessions: 0, ended: 0 },
-    hasHead: false, isComplete: false, reason: '',
+    remembered: [], contents: null, hasHead: false, isComplete: false, reason: '',
   }
   return {
     push: (chunk) => takeRecords(builder, joined(builder.rest, chunk)),
     finish: () => {
       if (builder.reason !== '') return { reason: builder.reason }
-      return builder.isComplete ? { state: builder.state } : { reason: 'the snapshot ends before its end record' }
+      if (!builder.isComplete) return { reason: 'the snapshot ends before its end record' }
+      return hasAllContents(builder) ? { state: builder.state } : { reason: 'the snapshot ends before its last hash' }
     },
   }
 }
@@ -67,13 +74,23 @@ const takeRecords = (builder: Builder, bytes: Uint8Array): void => {
   let offset = 0
   while (offset < bytes.length && builder.reason === '') {
     const at = { bytes, view, offset }
-    const length = recordBytes(at)
-    if (length === null) break
-    if (length < 0) builder.reason = `a snapshot record of kind ${view.getUint8(offset)} is unknown: upgrade this node`
-    else takeRecord(builder, at)
-    offset += length
+    const taken = builder.isComplete ? takeContents(builder, at) : takeNext(builder, at)
+    if (taken === 0) break
+    offset += taken
   }
-  builder.rest = bytes.slice(Math.max(0, offset))
+  builder.rest = bytes.slice(offset)
+}
+
+/** How many bytes it took; 0 while the record is not here as a whole, and when it is refused. */
+const takeNext = (builder: Builder, at: At): number => {
+  const length = recordBytes(at)
+  if (length === null) return 0
+  if (length < 0) {
+    builder.reason = `a snapshot record of kind ${at.view.getUint8(at.offset)} is unknown: upgrade this node`
+    return 0
+  }
+  takeRecord(builder, at)
+  return length
 }
 
 const has = ({ bytes, offset }: At, length: number): boolean => offset + length <= bytes.length
@@ -111,10 +128,12 @@ const sessionBytes = (at: At): number | null => {
   return length
 }
 
+const MISPLACED = 'a snapshot has one head, first, and one end, last'
+
 const takeRecord = (builder: Builder, at: At): void => {
   const tag = at.view.getUint8(at.offset)
-  if ((tag === RecordTag.head) === builder.hasHead || builder.isComplete) {
-    builder.reason = 'a snapshot has one head, first, and one end, last'
+  if ((tag === RecordTag.head) === builder.hasHead) {
+    builder.reason = MISPLACED
     return
   }
   switch (tag) {
@@ -168,7 +187,9 @@ const takeRequest = (builder: Builder, at: At): void => {
   const result = resultAt(builder, { ...at, offset: at.offset + REQUEST_HEADER_BYTES })
   const idAt = at.offset + REQUEST_HEADER_BYTES + RESULT_HEADER_BYTES + (result.value?.length ?? 0)
   const id = readBinaryString(at.bytes, idAt, at.view.getUint8(at.offset + 1))
-  if (builder.state.requests.get(id) === undefined) builder.state.requests.push(id, result)
+  const request = { key: id, outcome: result, content: UNKNOWN_CONTENT }
+  builder.remembered.push(request)
+  if (builder.state.requests.get(id) === undefined) builder.state.requests.push(request)
   else refuseTwice(builder)
   builder.counts.requests += 1
 }
@@ -176,12 +197,13 @@ const takeRequest = (builder: Builder, at: At): void => {
 const takeSession = (builder: Builder, at: At): void => {
   const { view, offset } = at
   const { sessions } = builder.state
-  const results = new Map<number, OperationResult>()
+  const results = new Map<number, Remembered>()
   let next = offset + SESSION_HEADER_BYTES
   for (let left = view.getUint16(offset + 25, true); left > 0; left -= 1) {
-    const result = resultAt(builder, { ...at, offset: next + 8 })
-    results.set(integerAt(builder, view, next), result)
-    next += 8 + RESULT_HEADER_BYTES + (result.value?.length ?? 0)
+    const remembered = { outcome: resultAt(builder, { ...at, offset: next + 8 }), content: UNKNOWN_CONTENT }
+    builder.remembered.push(remembered)
+    results.set(integerAt(builder, view, next), remembered)
+    next += 8 + RESULT_HEADER_BYTES + (remembered.outcome.value?.length ?? 0)
   }
   const client = readHex64(view, offset + 1)
   const renewedAtMs = integerAt(builder, view, offset + 9)
@@ -193,7 +215,7 @@ const takeSession = (builder: Builder, at: At): void => {
 const takeEnded = (builder: Builder, { view, offset }: At): void => {
   const client = readHex64(view, offset + 1)
   const { ended } = builder.state.sessions
-  if (ended.get(client) === undefined) ended.push(client, null)
+  if (ended.get(client) === undefined) ended.push({ key: client })
   else refuseTwice(builder)
   builder.counts.ended += 1
 }
@@ -204,6 +226,36 @@ const takeEnd = (builder: Builder, { view, offset }: At): void => {
   if (isWhole) builder.isComplete = true
   else builder.reason = 'a snapshot has other counts than its end record says'
 }
+
+/** What follows the end record: nothing, or the hashes, as many at once as are here. Returns how many bytes it took. */
+const takeContents = (builder: Builder, at: At): number => {
+  if (builder.contents === null) return takeContentsHead(builder, at)
+  const { remembered } = builder
+  let next = at.offset
+  for (let one = remembered[builder.contents]; one !== undefined && next + CONTENT_BYTES <= at.bytes.length; next += CONTENT_BYTES) {
+    one.content = at.view.getInt32(next, true)
+    builder.contents += 1
+    one = remembered[builder.contents]
+  }
+  if (builder.contents === remembered.length && next < at.bytes.length) builder.reason = 'a snapshot goes on behind its last hash'
+  return next - at.offset
+}
+
+const takeContentsHead = (builder: Builder, at: At): number => {
+  const { view, offset } = at
+  if (view.getUint8(offset) !== RecordTag.key) builder.reason = MISPLACED
+  if (builder.reason !== '' || !has(at, KEY_HEADER_BYTES)) return 0
+  const isMarked = view.getUint16(offset + 1, true) === 0 && view.getUint32(offset + 3, true) === CONTENTS_MARK
+  const isOne = isMarked && readSafeInteger(view, offset + 15) === 0
+  if (!isOne) builder.reason = MISPLACED
+  else if (readSafeInteger(view, offset + 7) === builder.remembered.length) builder.contents = 0
+  else builder.reason = 'a snapshot has other counts than its hashes say'
+  return KEY_HEADER_BYTES
+}
+
+/** None of them is fine: a version before them wrote the snapshot. */
+const hasAllContents = ({ contents, remembered, rest }: Builder): boolean =>
+  (contents === null ? rest.length === 0 : contents === remembered.length)
 
 const statusNames = Object.keys(Status) as StatusName[]
 

@@ -1,7 +1,8 @@
 /**
  * Exactly-once sessions (RIFL: Lee et al., SOSP 2015, sections 3 and 4), replicated with the keys.
  *
- * A session remembers the result of every sequence its client has not acknowledged. A sequence that comes again gets its first result;
+ * A session remembers the result of every sequence its client has not acknowledged. A sequence that comes again gets its first result,
+ * unless it asks for something else, which is refused: two copies of a client share the session, such as a process and its fork.
  * `firstIncomplete` says what may be forgotten. Nothing is evicted early: a new session above SESSIONS_MAX is refused, and so is a
  * new sequence above SESSION_RESULTS_MAX unacknowledged ones.
  *
@@ -19,9 +20,10 @@
 
 import { createFifo } from './fifo.ts'
 import { SESSION_RESULTS_MAX } from './operation.ts'
-import { asDuplicate, ok, toRemember } from './outcome.ts'
-import type { Fifo } from './fifo.ts'
+import { answerAgain, asDuplicate, ok, toRemember } from './outcome.ts'
+import type { Fifo, Keyed } from './fifo.ts'
 import type { OperationResult, SessionRequest } from './operation.ts'
+import type { Remembered } from './outcome.ts'
 
 export const SESSIONS_MAX = 8_192
 export const SESSION_IDLE_MS = 600_000
@@ -36,16 +38,22 @@ export interface Session {
   renewedAtMs: number
   /** Results below it are forgotten. */
   firstIncomplete: number
-  readonly results: Map<number, OperationResult>
+  readonly results: Map<number, Remembered>
   /** The table's cut at which this object was made; an older one is shared with a snapshot and is copied before it changes. */
   readonly cut: number
 }
 
 export interface SessionTable {
   readonly open: Map<string, Session>
-  readonly ended: Fifo<null>
+  readonly ended: Fifo<Keyed>
   /** Grows with every snapshot (copy on write). */
   cut: number
+}
+
+/** A request of a session, and the hash of what it asks for (contentHash.ts). */
+export interface AskedInSession {
+  readonly request: SessionRequest
+  readonly content: number
 }
 
 export const createSessionTable = (): SessionTable => ({ open: new Map(), ended: createFifo(ENDED_SESSIONS_MAX), cut: 0 })
@@ -81,22 +89,22 @@ export const closeSession = (table: SessionTable, client: string): OperationResu
 }
 
 /** When the request is to be executed now, the session that is to remember its outcome; otherwise the answer that it gets. */
-export const admitRequest = (table: SessionTable, request: SessionRequest, timeMs: number): Session | OperationResult => {
+export const admitRequest = (table: SessionTable, { request, content }: AskedInSession, timeMs: number): Session | OperationResult => {
   const found = liveSession(table, request.client, timeMs)
   if (found === undefined) return expired('The session is unknown or has ended: open a new one, and find out what became of this request.')
   const session = writable(table, found, timeMs)
   forgetBelow(session, request.firstIncomplete)
   if (request.sequence < session.firstIncomplete) return expired('This sequence was acknowledged before; its result is forgotten.')
   const first = session.results.get(request.sequence)
-  if (first !== undefined) return asDuplicate(first)
+  if (first !== undefined) return answerAgain(first, content)
   if (session.results.size >= SESSION_RESULTS_MAX) {
     return overloaded(`The session has ${SESSION_RESULTS_MAX} unacknowledged results: raise its first-incomplete mark.`)
   }
   return session
 }
 
-export const rememberOutcome = (session: Session, { sequence }: SessionRequest, outcome: OperationResult): void => {
-  session.results.set(sequence, toRemember(outcome))
+export const rememberOutcome = (session: Session, { request, content }: AskedInSession, outcome: OperationResult): void => {
+  session.results.set(request.sequence, { outcome: toRemember(outcome), content })
 }
 
 /** Ends sessions that were idle for too long, oldest first, a bounded number. */
@@ -128,7 +136,7 @@ const liveSession = (table: SessionTable, client: string, timeMs: number): Sessi
 
 const endSession = (table: SessionTable, session: Session): void => {
   table.open.delete(session.client)
-  table.ended.push(session.client, null)
+  table.ended.push({ key: session.client })
 }
 
 /** The session to change, its last use noted when that is due. */

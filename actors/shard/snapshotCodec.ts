@@ -1,7 +1,7 @@
 /**
  * A shard's state as bytes: what a snapshot holds, and what the state hash covers.
  *
- *     snapshot  = head key* request* session* ended* end
+ *     snapshot  = head key* request* session* ended* end contents?
  *     head      = 1:u8 version:u8 index:int term:int timeMs:int revision:int undecodable:int
  *     key       = 2:u8 keyLength:u16 valueLength:u32 revision:int expiresAtMs:int key:byte* value:byte*
  *     request   = 3:u8 idLength:u8 result id:byte*                                  oldest first
@@ -9,8 +9,14 @@
  *                 ( sequence:int result )*count
  *     ended     = 5:u8 client:byte*8                                                oldest first
  *     end       = 6:u8 keys:int requests:int sessions:int ended:int                 their counts
+ *     contents  = 2:u8 0:u16 4294967295:u32 count:int 0:int hash:u32*count          for each result above, in its order (contentHash.ts)
  *     result    = status:u8 message:u8 valueLength:u8 revision:int value:byte*
  *     int       = low:u32 high:u32, below 2^53; all little-endian
+ *
+ * `contents` is there when there are results. Versions that do not know it read such a snapshot as they read their own, and what they
+ * write has none: it begins like a key whose value is longer than any, and they leave a record behind the end whose rest has not come.
+ * So no layout level (topology/level.ts) is needed, whose raise would cut off the way back to them. Of what such a version wrote, the
+ * hashes are unknown.
  *
  * The bytes are cut into chunks anywhere; a record may span chunks. A chunk is the work of one slice, when it is written and when it is
  * loaded: it holds at most CHUNK_BYTES_MAX and at most SLICE_ENTRIES_MAX entries (keys, ids, ended sessions, results of a session), so
@@ -30,10 +36,11 @@ import { Status } from './operation.ts'
 import { OUTCOME_MESSAGES } from './outcome.ts'
 import { SLICE_ENTRIES_MAX } from './protocol.ts'
 import { cutSessions } from './sessions.ts'
-import type { FifoCut } from './fifo.ts'
+import type { FifoCut, Keyed } from './fifo.ts'
 import type { KeyRecord } from './keyRecord.ts'
 import type { OperationResult } from './operation.ts'
 import type { Cut as KeyCut } from './orderedMap.ts'
+import type { RememberedRequest } from './outcome.ts'
 import type { SnapshotChunks } from './protocol.ts'
 import type { Session } from './sessions.ts'
 import type { ShardState } from './state.ts'
@@ -48,6 +55,13 @@ export const SESSION_HEADER_BYTES = 27
 export const ENDED_BYTES = 9
 export const END_BYTES = 33
 export const RESULT_HEADER_BYTES = 11
+/** No key has a value of that length; `contents` begins as if one had. */
+export const CONTENTS_MARK = 0xffff_ffff
+export const CONTENT_BYTES = 4
+
+/** Hashes written as one piece: what many of them cost is one entry. */
+const CONTENTS_PER_PIECE = 1_024
+const CONTENTS_PER_ENTRY = 64
 
 /** Most chunks of a small state are far smaller than the maximum: the first buffer is this long and grows by doubling. */
 const CHUNK_BYTES_FIRST = 1_024
@@ -55,9 +69,9 @@ const CHUNK_BYTES_FIRST = 1_024
 interface Cut {
   readonly head: Pick<ShardState, 'appliedIndex' | 'appliedTerm' | 'timeMs' | 'revision' | 'undecodable'>
   readonly keys: KeyCut<KeyRecord>
-  readonly requests: FifoCut<OperationResult>
+  readonly requests: FifoCut<RememberedRequest>
   readonly sessions: readonly Session[]
-  readonly ended: FifoCut<null>
+  readonly ended: FifoCut<Keyed>
 }
 
 export interface Snapshot extends SnapshotChunks {
@@ -167,10 +181,31 @@ const openChunk = (firstBytes: number): Chunk => {
 function* piecesOf(cut: Cut): Generator<Piece, void> {
   yield headPiece(cut.head)
   for (const [key, record] of cut.keys.entries()) yield keyPiece(key, record)
-  for (const { key, value } of cut.requests.entries()) yield requestPiece(key, value)
+  for (const { key, outcome } of cut.requests.entries()) yield requestPiece(key, outcome)
   for (const session of cut.sessions) yield sessionPiece(session)
   for (const { key } of cut.ended.entries()) yield endedPiece(key)
   yield endPiece([cut.keys.size, cut.requests.size, cut.sessions.length, cut.ended.size])
+  yield* contentsPieces(cut)
+}
+
+function* contentsPieces(cut: Cut): Generator<Piece, void> {
+  let count = cut.requests.size
+  for (const { results } of cut.sessions) count += results.size
+  if (count === 0) return
+  yield contentsHeadPiece(count)
+  let hashes: number[] = []
+  for (const hash of contentsOf(cut)) {
+    hashes.push(hash)
+    if (hashes.length < CONTENTS_PER_PIECE) continue
+    yield contentsPiece(hashes)
+    hashes = []
+  }
+  if (hashes.length > 0) yield contentsPiece(hashes)
+}
+
+function* contentsOf({ requests, sessions }: Cut): Generator<number, void> {
+  for (const { content } of requests.entries()) yield content
+  for (const { results } of sessions) for (const { content } of results.values()) yield content
 }
 
 const headPiece = (head: Cut['head']): Piece => ({
@@ -210,7 +245,7 @@ const requestPiece = (id: string, result: OperationResult): Piece => ({
 
 const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session): Piece => {
   let length = SESSION_HEADER_BYTES
-  for (const result of results.values()) length += 8 + resultBytes(result)
+  for (const { outcome } of results.values()) length += 8 + resultBytes(outcome)
   return {
     length,
     entries: Math.max(1, results.size),
@@ -221,9 +256,9 @@ const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session
       writeSafeInteger(view, offset + 17, firstIncomplete)
       view.setUint16(offset + 25, results.size, true)
       let next = offset + SESSION_HEADER_BYTES
-      for (const [sequence, result] of results) {
+      for (const [sequence, { outcome }] of results) {
         writeSafeInteger(view, next, sequence)
-        next = writeResult({ bytes, view, offset: next + 8 }, result)
+        next = writeResult({ bytes, view, offset: next + 8 }, outcome)
       }
     },
   }
@@ -245,6 +280,24 @@ const endPiece = (counts: readonly number[]): Piece => ({
     view.setUint8(offset, RecordTag.end)
     counts.forEach((count, i) => writeSafeInteger(view, offset + 1 + i * 8, count))
   },
+})
+
+const contentsHeadPiece = (count: number): Piece => ({
+  length: KEY_HEADER_BYTES,
+  entries: 0,
+  write: ({ view, offset }) => {
+    view.setUint8(offset, RecordTag.key)
+    view.setUint16(offset + 1, 0, true)
+    view.setUint32(offset + 3, CONTENTS_MARK, true)
+    writeSafeInteger(view, offset + 7, count)
+    writeSafeInteger(view, offset + 15, 0)
+  },
+})
+
+const contentsPiece = (hashes: readonly number[]): Piece => ({
+  length: hashes.length * CONTENT_BYTES,
+  entries: Math.ceil(hashes.length / CONTENTS_PER_ENTRY),
+  write: ({ view, offset }) => hashes.forEach((hash, i) => view.setInt32(offset + i * CONTENT_BYTES, hash, true)),
 })
 
 const resultBytes = ({ value }: OperationResult): number => RESULT_HEADER_BYTES + (value?.length ?? 0)

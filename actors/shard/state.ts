@@ -15,8 +15,8 @@ import { createOrderedMap } from './orderedMap.ts'
 import { createSessionTable } from './sessions.ts'
 import type { Fifo } from './fifo.ts'
 import type { KeyContent, KeyRecord } from './keyRecord.ts'
-import type { OperationResult } from './operation.ts'
 import type { OrderedMap } from './orderedMap.ts'
+import type { RememberedRequest } from './outcome.ts'
 import type { SessionTable } from './sessions.ts'
 
 /** Plain request ids remembered per shard: the whole of their guarantee (docs/GUARANTEES.md). */
@@ -39,7 +39,7 @@ export interface ShardState {
   readonly deadlines: OrderedMap<true>
   /** Estimate of what the keys weigh, in bytes. */
   keyBytes: number
-  readonly requests: Fifo<OperationResult>
+  readonly requests: Fifo<RememberedRequest>
   readonly sessions: SessionTable
 }
 

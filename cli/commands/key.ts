@@ -112,8 +112,8 @@ const ifRevisionFlag = () => flag('--if-revision <revision>', 'only when the key
   .argParser(wholeNumber(0, DECIMAL_MAX))
 
 const requestIdFlag = () => flag('--request-id <id>',
-  'names this write: repeated with it, it takes effect once; another write under it, in the same shard, gets the first one\'s answer and '
-  + 'is not done (default: a fresh one; so never export SHARDKV_REQUEST_ID)').argParser(requestId)
+  'names this write: repeated with it, it takes effect once; another write under it, in the same shard, is refused with '
+  + 'REQUEST_ID_REUSED (default: a fresh one; so never export SHARDKV_REQUEST_ID)').argParser(requestId)
 
 const requestId = (text: string): string => {
   const problem = requestIdProblem(text)

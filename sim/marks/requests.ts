@@ -69,10 +69,10 @@ export const requests = defineSubject('requests', [
   }
   return {
     onStep: (committed) => {
-      const { operation, value, result, isExecuted } = committed.step
+      const { operation, value, result, isExecuted, isReuse } = committed.step
       const { code, key, requestId, session } = operation
       const identity = identityOf({ code, key, value, requestId, session })
-      if (result === null) hit('a session was over, or had forgotten the sequence')
+      if (result === null && !isReuse) hit('a session was over, or had forgotten the sequence')
       if (identity !== null && !isExecuted && result !== null) onDuplicate(identity, committed)
       onOpened(committed)
       if (!isExecuted) return

@@ -100,16 +100,15 @@ test('kv.help fits 100 columns and names every operation and header of the prefi
 })
 
 test('wherever request ids are told of, it says that an id names one write, and what becomes of another', async () => {
-  expect(helpText('kv')).toMatch(/Kv-Request-Id +names one write: .*\n +another write under it, in the same shard, gets that and is not/)
+  expect(helpText('kv')).toMatch(/Kv-Request-Id +names one write: .*\n +another write under it, in the same shard, gets REQUEST_ID_REUSED/)
   for (const name of ['put', 'del', 'incr', 'touch']) {
     const help = (await terminal.run(name, '--help')).out.replaceAll(/\s+/g, ' ')
-    expect(help).toContain('another write under it, in the same shard, gets the first one\'s answer and is not done')
+    expect(help).toContain('another write under it, in the same shard, is refused with REQUEST_ID_REUSED')
     expect(help).toContain('never export SHARDKV_REQUEST_ID')
   }
   for (const page of ['SUBJECTS', 'GUARANTEES', 'NATS']) {
     const text = readFileSync(`docs/${page}.md`, 'utf8').replaceAll(/\s+/g, ' ')
-    expect(text).toMatch(/an id names one write.{1,4}(?:and )?another write under it.{1,50}in the same shard, gets the first one's answer/i)
-    expect(text).toMatch(/gets the first one's answer.{0,20} and is not done/)
+    expect(text).toMatch(/an id names one write.{1,4}another write under it.{1,150}in the same shard, is refused with `?REQUEST_ID_REUSED/i)
   }
 })
 

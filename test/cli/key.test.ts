@@ -162,6 +162,12 @@ describe('retries', () => {
     expect((await answering('timeout', { status: 'NOT_FOUND' }).terminal.run('del', 'k')).code).toBe(3)
   })
 
+  test('that the id is another write\'s is said of all attempts: repeated under it, it would be refused again', async () => {
+    const reused: FakeAnswer = { status: 'REQUEST_ID_REUSED', value: 'nothing was done', headers: { 'Kv-Definite': 'true' } }
+    const { code, err } = await answering('timeout', reused).terminal.run('put', 'k', 'v', '--request-id', 'order-7')
+    expect([code, err]).toEqual([1, 'shardkv: REQUEST_ID_REUSED: nothing was done\n'])
+  })
+
   test('a read that is refused after an attempt without an answer may have done nothing', async () => {
     const { terminal } = answering('timeout', { status: 'UNAUTHORIZED', headers: { 'Kv-Definite': 'true' } })
     expect((await terminal.run('get', 'k')).err).toBe('shardkv: UNAUTHORIZED\n')

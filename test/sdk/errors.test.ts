@@ -95,6 +95,27 @@ const cases: Readonly<Record<string, Case>> = {
     error: 'SessionExpiredError', code: 'SESSION_EXPIRED', definite: false, advice: /Read the key before you write again/,
     fail: refusedLater('SESSION_EXPIRED', ''),
   },
+  'an id that a copy of this client has given to another write': {
+    error: 'RequestIdReusedError', code: 'REQUEST_ID_REUSED', definite: true,
+    advice: /^put of "k\d+": its id was given to another write.*let each copy connect by itself.*It did not happen\.$/,
+    fail: ({ kv, behave }) => {
+      behave((request) => (isMutation(request) ? answer('REQUEST_ID_REUSED') : 'serve'))
+      return kv.put(key, 'x')
+    },
+  },
+  'a value whose bytes were changed between two attempts': {
+    error: 'RequestIdReusedError', code: 'REQUEST_ID_REUSED', definite: false,
+    advice: /bytes of its value were changed.*may have happened: read/,
+    fail: async ({ kv, behave, until, valueOf }) => {
+      behave(first('serveInSilence'))
+      const value = new TextEncoder().encode('first')
+      const pending = kv.withCodec(bytes).put(key, value)
+      pending.catch(() => {})
+      await until('the write has happened', () => valueOf(key) === 'first')
+      value.set(new TextEncoder().encode('other'))
+      return pending
+    },
+  },
   'a write without an answer': {
     error: 'TimeoutError', code: 'TIMEOUT', definite: false,
     advice: /^put of "k\d+" was not answered within 200 ms\. It may have happened: read the key before you write again\./,

@@ -40,6 +40,14 @@ test('two operations that own one revision are found', () => {
   expect(problemsOf([ok(1, '1'), ok(1, '11')], '11')).toHaveLength(1)
 })
 
+test('a write that was answered with the result of another one of its key is found', () => {
+  const history = ['a', 'b'].map((value, id): HistoryOperation => ({
+    id, client: 1, key: 'k', call: { kind: 'put', value }, requestId: 'r', consistency: 'linearizable',
+    invokedAt: id, completedAt: id + 0.5, outcome: ok(1, ''),
+  }))
+  expect(checkExactlyOnce({ history, finals: new Map(), repeats: new Map() })).toEqual(['operations #0 and #1 both own k revision 1'])
+})
+
 test('a repeated request id that gets another answer is found', () => {
   expect(problemsOf([ok(1, '1')], '1', [ok(2, '2')])).toHaveLength(1)
 })

@@ -9,6 +9,9 @@ import { batchEntry, close, del, incr, inSession, open, put, text, touch } from 
 import type { Operation } from '../../actors/shard/operation.ts'
 import type { ModelStep } from '../../sim/model.ts'
 
+/** What the state machine says where the model has no result. */
+const lackOf = (isReuse: boolean): string => (isReuse ? 'REQUEST_ID_REUSED' : 'SESSION_EXPIRED')
+
 /** Applies both, compares them, and returns what the model said. */
 const compare = (...entries: readonly (readonly [number, ...Operation[]])[]): readonly (readonly string[])[] => {
   const state = createState()
@@ -18,7 +21,7 @@ const compare = (...entries: readonly (readonly [number, ...Operation[]])[]): re
     const steps: ModelStep[] = []
     expect(model.apply(entry.payload, { onStep: (step) => steps.push(step), onExpired: () => {}, onSessionEnded: () => {} })).toBe(true)
     const results = applyEntry(state, entry, ignoreChanges)
-    expect(steps.map(({ result }) => [result?.status ?? 'SESSION_EXPIRED', result?.revision ?? 0, result?.value]))
+    expect(steps.map(({ result, isReuse }) => [result?.status ?? lackOf(isReuse), result?.revision ?? 0, result?.value]))
       .toEqual(results.map(({ status, revision, value }) => [status, revision, value === undefined ? undefined : text(value)]))
     expect([model.revision(), model.keys()]).toEqual([state.revision, state.keys.size()])
     return steps.map(({ result, isExecuted }) => `${result?.status ?? 'over'}${isExecuted ? '' : ' (not executed)'}`)
@@ -48,6 +51,19 @@ describe('the model', () => {
       [3, incr('n', '5', inSession(1, 1)), incr('n', '9', inSession(1, 3, 3)), incr('n', '7', inSession(1, 2))],
     )).toEqual([
       ['over (not executed)'], ['OK (not executed)', 'OK', 'OK'], ['OK (not executed)', 'OK', 'over (not executed)'],
+    ])
+  })
+
+  test('executes and answers nothing else under an id or a sequence that it knows', () => {
+    const again = [put('k', 'v', { ttlMs: 9, requestId: 'r' }), put('k', 'v', { ttlMs: 8, requestId: 'r' })]
+    expect(compare(
+      [1, open(1), incr('n', '5', inSession(1, 1)), ...again],
+      [2, put('k', 'v', { requestId: 'r' }), put('k', 'v', { ttlMs: 0, requestId: 'r' }), put('k', 'w', { ttlMs: 9, requestId: 'r' }),
+        del('k', { requestId: 'r' }), incr('n', '6', inSession(1, 1)),
+        incr('n', '5', { ifRevision: 0, ...inSession(1, 1) }), incr('n', '5', inSession(1, 1))],
+    )).toEqual([
+      ['OK (not executed)', 'OK', 'OK', 'OK (not executed)'],
+      [...Array<string>(6).fill('over (not executed)'), 'OK (not executed)'],
     ])
   })
 

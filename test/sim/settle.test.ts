@@ -53,6 +53,21 @@ test('a request id that was committed twice counts once', () => {
   expect(settle([put('a', 'q'), put('a', 'q')], [[{ kind: 'put', value: 'a' }, ok(1), 'q']]).problems).toEqual([])
 })
 
+test('a write that was answered with what became of another one under its id is found', () => {
+  const [first, second] = [{ kind: 'put', value: 'a' }, { kind: 'put', value: 'b' }] as const
+  const committed = [put('a', 'q'), put('b', 'q')]
+  const seen = (outcome: Outcome): Settled => settle(committed, [[first, ok(1), 'q'], [second, outcome, 'q']])
+  expect(seen(ok(1)).problems).toEqual([expect.stringContaining('what became of another write')])
+  expect(seen({ kind: 'failed', status: 'REQUEST_ID_REUSED' }).problems).toEqual([])
+  expect(seen(unknown)).toMatchObject({ problems: [], history: [{}, { outcome: { kind: 'failed', status: 'NOT_COMMITTED' } }] })
+})
+
+test('a write that was refused for an id which no other write has is found', () => {
+  const refused: Outcome = { kind: 'failed', status: 'REQUEST_ID_REUSED' }
+  expect(settle([], [[{ kind: 'put', value: 'a' }, refused, 'q']]).problems[0]).toContain('called another write')
+  expect(settle([put('a', 'q')], [[{ kind: 'put', value: 'a' }, refused, 'q']]).problems).toHaveLength(1)
+})
+
 test('a read of what was never committed is found', () => {
   expect(settle([put('a')], [[{ kind: 'get' }, ok(1, 'b')]]).problems[0]).toContain('never committed')
 })

@@ -14,7 +14,7 @@ import { EntryKind } from '../../../actors/raft/protocol.ts'
 import { createModel } from './model.ts'
 import { batchEntry, createReplica, del, entriesOf, histories, incr, noopEntry, put, text, touch } from './entries.ts'
 import type { ModelResult } from './model.ts'
-import type { OperationResult } from '../../../actors/shard/operation.ts'
+import type { Operation, OperationResult } from '../../../actors/shard/operation.ts'
 
 const plain = ({ status, revision, value, duplicate }: OperationResult): ModelResult => ({
   status, revision, ...(value === undefined ? {} : { value: text(value) }), ...(duplicate === true ? { duplicate } : {}),
@@ -146,7 +146,9 @@ describe('the state machine', () => {
     const { apply } = createReplica()
     apply(1, put('k', 'a', { requestId: 'first' }), put('k', 'b', { ifRevision: 9, requestId: 'second' }))
     expect(apply(2, incr('n', '5', { requestId: 'third' }))[0]?.duplicate).toBeUndefined()
-    const again = [put('k', 'c', { requestId: 'first' }), put('k', 'b', { requestId: 'second' }), incr('n', '5', { requestId: 'third' })]
+    const again = [
+      put('k', 'a', { requestId: 'first' }), put('k', 'b', { ifRevision: 9, requestId: 'second' }), incr('n', '5', { requestId: 'third' }),
+    ]
     expect(apply(3, ...again).map(plain))
       .toEqual([
         { status: 'OK', revision: 1, duplicate: true },
@@ -155,14 +157,37 @@ describe('the state machine', () => {
       ])
   })
 
+  test('refuses another write under a request id, for certain, and goes on as if it had not come', () => {
+    const { apply, state } = createReplica()
+    apply(1, put('k', 'mine', { requestId: 'r' }))
+    const others = [
+      put('k', 'other', { requestId: 'r' }), put('other', 'mine', { requestId: 'r' }), del('k', { requestId: 'r' }),
+      put('k', 'mine', { ifRevision: 1, requestId: 'r' }), put('k', 'mine', { ttlMs: 9, requestId: 'r' }),
+    ]
+    const refusal = { status: 'REQUEST_ID_REUSED', revision: 0, definite: true, message: expect.stringContaining('nothing was done') }
+    expect(apply(2, ...others)).toEqual(others.map(() => refusal))
+    expect([text(readKey(state, 'k').value), state.revision, state.keys.size(), state.requests.cut().size]).toEqual(['mine', 1, 1, 1])
+    expect(apply(3, put('k', 'mine', { requestId: 'r' }))).toEqual([{ status: 'OK', revision: 1, duplicate: true }])
+    expect(apply(3, put('k', 'other', { requestId: 's' }))).toEqual([{ status: 'OK', revision: 2 }])
+  })
+
+  test('takes a repetition whose time to live was reckoned anew for the same write', () => {
+    const { apply, state } = createReplica()
+    apply(1, put('k', 'v', { ttlMs: 5_000, requestId: 'r' }))
+    expect(apply(900, put('k', 'v', { ttlMs: 4_100, requestId: 'r' }))).toEqual([{ status: 'OK', revision: 1, duplicate: true }])
+    apply(5_001)
+    expect(readKey(state, 'k').status).toBe('NOT_FOUND')
+  })
+
   test('remembers exactly the last 65,536 request ids', () => {
     const { apply, state } = createReplica()
     for (let i = 0; i < REQUEST_IDS_MAX; i += 4_096) {
       apply(1, ...Array.from({ length: 4_096 }, (_, j) => del('nothing', { requestId: `r${i + j}` })))
     }
-    expect(apply(1, put('k', 'v', { requestId: 'r0' }))).toEqual([{ status: 'NOT_FOUND', revision: 0, definite: true, duplicate: true }])
-    expect(apply(1, put('k', 'v', { requestId: 'new' }))[0]?.duplicate).toBeUndefined()
-    expect(apply(1, put('k', 'v', { requestId: 'r1' }), put('k', 'v', { requestId: 'r0' })).map(({ duplicate }) => duplicate))
+    const again = (requestId: string): Operation => del('nothing', { requestId })
+    expect(apply(1, again('r0'))).toEqual([{ status: 'NOT_FOUND', revision: 0, definite: true, duplicate: true }])
+    expect(apply(1, again('new'))[0]?.duplicate).toBeUndefined()
+    expect(apply(1, again('r1'), again('r0')).map(({ duplicate }) => duplicate))
       .toEqual([true, undefined])
     expect(state.requests.cut().size).toBe(REQUEST_IDS_MAX)
     expect([...state.requests.cut().entries()][0]?.key).toBe('r2')

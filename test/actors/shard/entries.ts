@@ -94,13 +94,16 @@ export interface Step {
   readonly operations: readonly Operation[]
 }
 
-export const histories: fc.Arbitrary<readonly Step[]> = fc.array(
+/** Some operations come again as they were: of what is only drawn anew, what has an id would mostly be a reuse of it. */
+export const histories: fc.Arbitrary<readonly Step[]> = fc.array(operations, { minLength: 1, maxLength: 6 }).chain((known) => fc.array(
   fc.record({
     elapsedMs: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: -5, max: 40 }) }, { weight: 1, arbitrary: fc.constant(640_000) }),
-    operations: fc.array(operations, { maxLength: 6 }),
+    operations: fc.array(
+      fc.oneof({ weight: 1, arbitrary: operations }, { weight: 1, arbitrary: fc.constantFrom(...known) }), { maxLength: 6 },
+    ),
   }),
   { minLength: 1, maxLength: 25 },
-)
+))
 
 /** The entries of a history, from index 1; times never below 0. */
 export const entriesOf = (history: readonly Step[]): Entry[] => {

@@ -15,11 +15,15 @@ export interface ModelResult {
 }
 
 interface ModelKey { key: string; value: string; revision: number; expiresAt: number }
-interface ModelSession { client: string; renewedAt: number; mark: number; results: [number, ModelResult][] }
+interface ModelSession { client: string; renewedAt: number; mark: number; results: [number, ModelResult, Operation][] }
 
 const END_AFTER = 630_000
 const RENEW_AFTER = 30_000
 const integer = /^(0|-?[1-9]\d*)$/
+
+/** The same write, sent again; a time to live may have been reckoned anew. */
+const isSame = (a: Operation, b: Operation): boolean => a.code === b.code && a.key === b.key && text(a.value) === text(b.value)
+  && a.ifRevision === b.ifRevision && Math.sign(a.ttlMs ?? -1) === Math.sign(b.ttlMs ?? -1)
 
 export const createModel = () => {
   let time = 0
@@ -27,10 +31,12 @@ export const createModel = () => {
   let keys: ModelKey[] = []
   let sessions: ModelSession[] = []
   const ended: string[] = []
-  const requests: [string, ModelResult][] = []
+  const requests: [string, ModelResult, Operation][] = []
 
   const ok = (value?: string): ModelResult => ({ status: 'OK', revision, ...(value === undefined ? {} : { value }) })
   const failed = (status: string, at = 0): ModelResult => ({ status, revision: at })
+  const again = (result: ModelResult, first: Operation, operation: Operation): ModelResult =>
+    (isSame(first, operation) ? { ...result, duplicate: true } : failed('REQUEST_ID_REUSED'))
   const sessionOf = (client: string | undefined): ModelSession | undefined => {
     const session = sessions.find((candidate) => candidate.client === client)
     if (session !== undefined && time - session.renewedAt >= RENEW_AFTER) session.renewedAt = time
@@ -97,15 +103,15 @@ export const createModel = () => {
       session.mark = Math.max(session.mark, asked.firstIncomplete)
       if (asked.sequence < session.mark) return failed('SESSION_EXPIRED')
       const first = session.results.find(([sequence]) => sequence === asked.sequence)
-      if (first !== undefined) return { ...first[1], duplicate: true }
+      if (first !== undefined) return again(first[1], first[2], operation)
       const result = mutate(operation)
-      session.results.push([asked.sequence, result])
+      session.results.push([asked.sequence, result, operation])
       return result
     }
     const first = requests.find(([id]) => id === requestId)
-    if (first !== undefined) return { ...first[1], duplicate: true }
+    if (first !== undefined) return again(first[1], first[2], operation)
     const result = mutate(operation)
-    if (requestId !== undefined) requests.push([requestId, result])
+    if (requestId !== undefined) requests.push([requestId, result, operation])
     return result
   }
 

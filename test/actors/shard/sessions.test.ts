@@ -31,6 +31,15 @@ describe('a session', () => {
     expect(state.revision).toBe(5)
   })
 
+  test('refuses another write under a sequence, for certain, and takes note of its mark all the same', () => {
+    const { apply, state } = createReplica()
+    apply(1, open(1), incr('n', '1', inSession(1, 1)), incr('n', '2', inSession(1, 2)))
+    expect(apply(1, incr('n', '3', inSession(1, 2, 2)))).toMatchObject([{ status: 'REQUEST_ID_REUSED', definite: true }])
+    expect([...state.sessions.open.get(client(1))?.results.keys() ?? []]).toEqual([2])
+    expect(apply(1, incr('n', '2', inSession(1, 2, 2)))).toMatchObject([{ status: 'OK', revision: 2, duplicate: true }])
+    expect(state.revision).toBe(2)
+  })
+
   test('is unknown until it is opened, and the refusal is indefinite', () => {
     const { apply } = createReplica()
     expect(apply(1, put('k', 'v', inSession(1, 1)))).toMatchObject([{ status: 'SESSION_EXPIRED', definite: false }])
@@ -82,7 +91,7 @@ describe('a session', () => {
     expect([...state.sessions.open.keys()]).toEqual([client(2), client(1), client(3)])
     apply(LIFE_MS)
     expect([...state.sessions.open.keys()]).toEqual([client(1), client(3)])
-    expect(apply(LIFE_MS, put('k', 'w', inSession(1, 1)))).toMatchObject([{ status: 'OK', revision: 2, duplicate: true }])
+    expect(apply(LIFE_MS, put('k', 'v', inSession(1, 1)))).toMatchObject([{ status: 'OK', revision: 2, duplicate: true }])
   })
 
   test('holds a bounded number of unacknowledged results, and refuses more definitely', () => {

@@ -1,7 +1,9 @@
 /** Snapshots: one cut, whole or refused, equal when restored, wherever the bytes are split. */
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { must } from '../../../actors/kernel/assert.ts'
 import { applyEntry, ignoreChanges } from '../../../actors/shard/apply.ts'
 import { openRestore } from '../../../actors/shard/restore.ts'
 import { CHUNK_BYTES_MAX, openSnapshot } from '../../../actors/shard/snapshotCodec.ts'
@@ -19,6 +21,15 @@ const rich = (): ReturnType<typeof createReplica> => {
   replica.apply(200, put('a', 'value', { requestId: 'r1' }), put('b', '', { ttlMs: 500 }), incr('c', '-7', { requestId: 'r2' }))
   replica.apply(300, incr('n', '3', inSession(1, 1)), put('x', 'v', { ifRevision: 9, ...inSession(1, 2) }), incr('a', '1', inSession(2, 1)))
   return replica
+}
+
+/** What stands behind the end record: of so many results. */
+const contentsBytes = (results: number): number => 23 + 4 * results
+
+/** What a version before the hashes does with what stands behind the end record: it leaves a key whose rest has not come. */
+const isLeft = (bytes: Uint8Array): boolean => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return view.getUint8(0) === 2 && (bytes.length < 23 || 23 + view.getUint16(1, true) + view.getUint32(3, true) > bytes.length)
 }
 
 const reasonOf = (bytes: Uint8Array): string => {
@@ -85,7 +96,11 @@ describe('a snapshot', () => {
 
   test('is refused when it ends early, at every byte', () => {
     const bytes = concat(chunksOf(rich().state))
-    for (let length = 0; length < bytes.length; length += 1) expect(reasonOf(bytes.subarray(0, length))).toContain('ends before')
+    const end = bytes.length - contentsBytes(5)
+    for (let length = 0; length < bytes.length; length += 1) {
+      // Up to its end record it is a snapshot of before the hashes.
+      expect(reasonOf(bytes.subarray(0, length))).toEqual(length === end ? '' : expect.stringContaining('ends before'))
+    }
     expect(reasonOf(bytes)).toBe('')
   })
 
@@ -141,6 +156,51 @@ describe('a snapshot', () => {
   })
 })
 
+describe('the hashes of what was asked, in a snapshot,', () => {
+  /** Under ids that `rich` has used. */
+  const repeated = [put('a', 'value', { requestId: 'r1' }), incr('n', '3', inSession(1, 1))]
+  const others = [put('a', 'another', { requestId: 'r1' }), incr('n', '4', inSession(1, 1))]
+
+  test('tell a reuse also after a restart', () => {
+    const { apply } = createReplica(restoreOf(chunksOf(rich().state)))
+    expect(apply(400, ...repeated)).toMatchObject(repeated.map(() => ({ status: 'OK', duplicate: true })))
+    expect(apply(400, ...others)).toMatchObject(others.map(() => ({ status: 'REQUEST_ID_REUSED', definite: true })))
+  })
+
+  test('are unknown where a version before them wrote it, and then everything matches', () => {
+    const { hex } = JSON.parse(readFileSync('test/layouts/snapshotWithoutHashes.json', 'utf8')) as { readonly hex: string }
+    const old = Uint8Array.from(Buffer.from(hex, 'hex'))
+    const { apply, state } = createReplica(restoreOf([old]))
+    expect(apply(400, ...repeated, ...others)).toMatchObject([...repeated, ...others].map(() => ({ status: 'OK', duplicate: true })))
+    apply(400, put('k', 'v', { requestId: 'new' }))
+    const again = createReplica(restoreOf(chunksOf(state)))
+    const answers = again.apply(400, ...others, put('k', 'w', { requestId: 'new' }))
+    expect(answers.map(({ status }) => status)).toEqual(['OK', 'OK', 'REQUEST_ID_REUSED'])
+  })
+
+  test('stand behind everything that a version before them reads, and it leaves them', () => {
+    const { hex } = JSON.parse(readFileSync('test/layouts/snapshotWithoutHashes.json', 'utf8')) as { readonly hex: string }
+    const bytes = concat(chunksOf(rich().state))
+    const end = bytes.length - contentsBytes(5)
+    expect(Buffer.from(bytes.subarray(0, end)).toString('hex')).toBe(hex)
+    for (let length = 1; end + length <= bytes.length; length += 1) expect(isLeft(bytes.subarray(end, end + length))).toBe(true)
+  })
+
+  test('are refused when they are too few or too many, or when something else stands there', () => {
+    const bytes = concat(chunksOf(rich().state))
+    const end = bytes.length - contentsBytes(5)
+    const change = (at: number, to: number): Uint8Array => {
+      const changed = bytes.slice()
+      changed[end + at] = to
+      return changed
+    }
+    expect(reasonOf(change(0, 3))).toContain('one end, last')
+    for (const at of [1, 3, 15]) expect(reasonOf(change(at, 1))).toContain('one end, last')
+    for (const count of [4, 6]) expect(reasonOf(change(7, count))).toContain('other counts than its hashes')
+    expect(reasonOf(concat([bytes, Uint8Array.of(0)]))).toContain('goes on behind')
+  })
+})
+
 describe('the state hash', () => {
   test('differs when anything replicated differs', () => {
     const base = (): ReturnType<typeof createReplica> => {
@@ -156,9 +216,10 @@ describe('the state hash', () => {
       (state) => { state.undecodable += 1 },
       (state) => state.keys.set('l', { value: '', revision: 1, expiresAtMs: 0 }),
       (state) => state.keys.set('k', { value: 'v', revision: 1, expiresAtMs: 11 }),
-      (state) => state.requests.push('s', { status: 'OK', revision: 1 }),
+      (state) => state.requests.push({ key: 's', outcome: { status: 'OK', revision: 1 }, content: 1 }),
+      (state) => { must(state.requests.get('r'), 'it was asked for').content += 1 },
       (state) => { state.sessions.open.clear() },
-      (state) => state.sessions.ended.push('0000000000000009', null),
+      (state) => state.sessions.ended.push({ key: '0000000000000009' }),
     ]
     const hashes = changed.map((change) => {
       const { state } = base()

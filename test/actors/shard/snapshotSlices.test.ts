@@ -10,6 +10,7 @@ import { hashState } from '../../../actors/shard/stateHash.ts'
 import { chunksOf, client, createReplica, incr, inSession, open, restoreOf } from './entries.ts'
 import type { KeyRecord } from '../../../actors/shard/keyRecord.ts'
 import type { OrderedMap } from '../../../actors/shard/orderedMap.ts'
+import type { RememberedRequest } from '../../../actors/shard/outcome.ts'
 import type { ShardState } from '../../../actors/shard/state.ts'
 
 const stateOfKeys = (keys: number, valueBytes = 1): ShardState => {
@@ -21,12 +22,14 @@ const stateOfKeys = (keys: number, valueBytes = 1): ShardState => {
   return state
 }
 
+const requestOf = (key: string, i: number): RememberedRequest => ({ key, outcome: { status: 'OK', revision: i }, content: i + 1 })
+
 /** Sessions with as many results as one may have, request ids, ended sessions, tiny keys and large ones. */
 const mixedState = (): ShardState => {
   const state = stateOfKeys(3_000)
   storeKey(state, 'large', { previous: undefined, content: { value: new Uint8Array(512 * 1_024), revision: 1, expiresAtMs: 0 } })
-  for (let i = 0; i < 3_000; i += 1) state.requests.push(`id${i}`, { status: 'OK', revision: i })
-  for (let i = 0; i < 3_000; i += 1) state.sessions.ended.push(client(10_000 + i), null)
+  for (let i = 0; i < 3_000; i += 1) state.requests.push(requestOf(`id${i}`, i))
+  for (let i = 0; i < 3_000; i += 1) state.sessions.ended.push({ key: client(10_000 + i) })
   const { apply } = createReplica(state)
   apply(1, open(1), open(2), open(3))
   for (let sequence = 1; sequence <= 900; sequence += 1) apply(2, ...[1, 2].map((n) => incr('n', '1', inSession(n, sequence))))
@@ -63,7 +66,7 @@ describe('the cut', () => {
     const state = mixedState()
     const before = hashState(state)
     const chunks = openSnapshot(state)
-    for (let i = 0; i < 70_000; i += 1) state.requests.push(`later${i}`, { status: 'OK', revision: i })
+    for (let i = 0; i < 70_000; i += 1) state.requests.push(requestOf(`later${i}`, i))
     const restore = openRestore()
     for (let next = chunks.next(); next.done !== true; next = chunks.next()) restore.push(next.value)
     const restored = restore.finish()
