@@ -406,3 +406,32 @@ test('two nodes that lose their maps, and nothing else, keep the replicas that c
   expect(stateOf(story).shards[0]?.replicas).toEqual(moved)
   story.end()
 })
+
+/** The fourth has joined and has replicas that are newer than the genesis. */
+const joinedAndWithoutMap = (seed: number, ...wishes: readonly Wish[]): ReturnType<typeof threeAndOne> => {
+  const { story, fourth } = joinFourth(seed)
+  for (const wish of wishes) decide(story, wish)
+  story.until('it has heard', () => fourth.node?.parts()?.live.state().epoch === stateOf(story).epoch)
+  story.kill(fourth)
+  loseMap(fourth)
+  return { story, fourth }
+}
+
+const expectBack = (story: Story, fourth: Machine): void => {
+  story.start(fourth)
+  story.until('it is back', () => fourth.node?.state() === 'serving' && fourth.node.parts()?.live.state().epoch === stateOf(story).epoch)
+  expect(replicasOn(stateOf(story), fourth)).toBe(3)
+  expectKeys(story)
+  story.end()
+}
+
+test('a node that joined once, has another weight by now and loses its map is no stranger', () => {
+  const { story, fourth } = joinedAndWithoutMap(927, { kind: 'pause' }, { kind: 'setWeight', node: nodeId('n4'), weight: 2 })
+  expectBack(story, fourth)
+})
+
+test('a node that joined once and loses its map comes back by its plain command, too', () => {
+  const { story, fourth } = joinedAndWithoutMap(928)
+  fourth.isJoining = false
+  expectBack(story, fourth)
+})
