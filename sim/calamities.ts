@@ -90,6 +90,7 @@ const comeBack = (context: FaultContext, machine: Machine): void => {
       say(context, 'newcomer', `${machine.id} joins again with an empty disk`)
       machine.disk.restore(joined(state))
       machine.mapLeft = state
+      machine.hasJoined = true
       machine.isLost = false
       cluster.join(machine)
       return

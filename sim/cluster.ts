@@ -61,6 +61,8 @@ export interface Machine {
   isInUse: boolean
   /** Its disk is lost: it is started again only as a machine that joins (calamities.ts). */
   isLost: boolean
+  /** Its directory was begun to join (topology/joinCluster.ts). */
+  hasJoined: boolean
   /** Its node is started to join: it asks to be added when the map does not name it. */
   isJoining: boolean
 }
@@ -114,9 +116,10 @@ export const createCluster = (input: ClusterInput): Cluster => {
     id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
     node: null, process: createProcess(id), lives: 0,
     wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, mapLeft: null, createNode, isInUse: members.includes(id),
-    isLost: false, isJoining: false,
+    isLost: false, hasJoined: !members.includes(id), isJoining: false,
   }))
-  const genesisFor = (machine: Machine): Genesis => ({ ...must(genesis[0], 'a cluster has members'), node: machine.id })
+  const genesisFor = ({ id, hasJoined }: Machine): Genesis =>
+    ({ ...must(genesis[0], 'a cluster has members'), node: id, ...(hasJoined ? { hasJoined } : {}) })
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
   let buses: ReadonlyMap<Process, readonly Bus[]> = new Map()
 

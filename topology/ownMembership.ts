@@ -53,6 +53,8 @@ export interface OwnMembershipOptions {
   readonly proposals: Pick<Proposals, 'propose'>
   readonly reads: Pick<MetaReads, 'overview'>
   readonly join: JoinWish | null
+  /** By a directory of its own, and not when the cluster was created. */
+  readonly hasJoined: boolean
   readonly wall: () => number
   /** No replica is hosted here any more, and none is on its way out. */
   readonly carriesNothing: () => boolean
@@ -69,7 +71,7 @@ export interface OwnMembership {
 }
 
 export const createOwnMembership = (options: OwnMembershipOptions): OwnMembership => {
-  const { self, boot, levels, live, proposals, reads, join, wall } = options
+  const { self, boot, levels, live, proposals, reads, join, hasJoined, wall } = options
   let isLevelAsked = false
   let isMember = false
   let isOver = false
@@ -110,8 +112,8 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     return true
   }
   const stateIn = (state: ClusterState): NodeState => nodeIn(state, self)?.state ?? 'left'
-  /** Neither a map nor the genesis names it, and it is here: it joined once, and the file of the map is lost, or was never written. */
-  const isMapLost = !live.isFromFile() && stateIn(live.state()) === 'left'
+  /** It joined once, and the file of the map is lost, or was never written. Directories of before `hasJoined` do not say so. */
+  const isMapLost = !live.isFromFile() && (hasJoined || stateIn(live.state()) === 'left')
   const mustHear = join !== null || isMapLost
   const isSure = (): boolean => !mustHear || presentAt !== null
   /** It is no member by the map in force, and that is no news of before its start. */

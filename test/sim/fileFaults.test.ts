@@ -40,8 +40,8 @@ const changeMap = (story: Story, wish: Wish): void => {
 }
 
 const reweighed: Wish = { kind: 'setWeight', node: nodeId('n1'), weight: 2 }
-const knowsAll = (story: Story): boolean =>
-  story.nodes.every(({ node }) => node?.parts()?.live.state().epoch === stateOf(story).epoch)
+const knowsAll = ({ nodes, simulation: { watch } }: Story): boolean =>
+  nodes.every(({ node }) => node?.parts()?.live.state().epoch === watch.newestMap().epoch)
 
 describe('the file of the map', () => {
   test.each(['mapLost', 'mapDamaged'] as const)('is not used any more, and learned again (%s)', (kind) => {
@@ -89,7 +89,7 @@ test('the maps of those who alone could tell where the meta group is are not los
   const born = newborn({ size: 4 })
   const home = n(4)
   const old = replicaId(n(1), 1)
-  const begun = after(born, { kind: 'beginMove', group: 'meta', add: home, remove: old, isPlanned: false })
+  const begun = after(born, { kind: 'pause' }, { kind: 'beginMove', group: 'meta', add: home, remove: old, isPlanned: false })
   const promoted = after(begun, { kind: 'promote', move: born.nextMove })
   const moved = after(promoted, { kind: 'finish', move: born.nextMove, result: 'moved' })
   const machineOf = (id: string, map: ClusterState | null): Machine =>

@@ -435,3 +435,26 @@ test('a node that joined once and loses its map comes back by its plain command,
   fourth.isJoining = false
   expectBack(story, fourth)
 })
+
+test('a founder that joins again with nothing on its disk is none of the replicas that groups were born with', () => {
+  const story = tellStory(929, { nodes: 4, shards: 1 })
+  story.putMany('k', 10)
+  const [left, away] = must(stateOf(story).shards[0], 'a shard').replicas.map((replica) =>
+    must(story.nodes.find(({ id }) => id === nodeOf(replica)), 'its machine')) as [Machine, Machine]
+  const asked = must(story.nodes.find((machine) => machine !== left && machine !== away), 'another')
+  story.kill(away)
+  decide(story, { kind: 'drainNode', node: left.id, isForced: true }, asked)
+  story.until('it has left', () => left.node === null && nodeIn(stateOf(story), left.id)?.state === 'left', 60_000)
+  story.putMany('k', 20)
+  left.disk.wiped()
+  Object.assign(left, { hasJoined: true, mapLeft: null })
+  story.isolate(left, away)
+  story.simulation.cluster.join(left)
+  story.start(away)
+  story.run(10_000)
+  const roleOf = ({ node }: Machine): string | undefined => node?.parts()?.host.all()[0]?.raft.role()
+  expect([roleOf(left), roleOf(away)]).toEqual([undefined, expect.stringMatching(/follower|andidate/)])
+  story.heal()
+  expectKeys(story)
+  story.end()
+})
