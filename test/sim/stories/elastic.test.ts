@@ -5,12 +5,13 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
-import { movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
+import { hostedOn, movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
 import { generationOf, nodeId, nodeOf, shardId } from '../../../topology/ids.ts'
 import { tellStory } from '../story.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Outcome, Wish } from '../../../actors/topology/protocol.ts'
+import type { ReplicaId } from '../../../topology/ids.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { Pending, Story } from '../story.ts'
 
@@ -439,12 +440,22 @@ test('a node that joined once and loses its map comes back by its plain command,
 test('a founder that joins again with nothing on its disk is none of the replicas that groups were born with', () => {
   const story = tellStory(929, { nodes: 4, shards: 1 })
   story.putMany('k', 10)
-  const [left, away] = must(stateOf(story).shards[0], 'a shard').replicas.map((replica) =>
-    must(story.nodes.find(({ id }) => id === nodeOf(replica)), 'its machine')) as [Machine, Machine]
+  const { shards, meta } = stateOf(story)
+  const groups = [{ group: shardId(0), born: must(shards[0], 'a shard').replicas }, { group: 'meta' as const, born: meta.replicas }]
+  const isIn = (machine: Machine) => ({ born }: { readonly born: readonly ReplicaId[] }): boolean =>
+    born.some((replica) => nodeOf(replica) === machine.id)
+  const [left, away] = story.nodes.filter((machine) => groups.every(isIn(machine))) as [Machine, Machine]
   const asked = must(story.nodes.find((machine) => machine !== left && machine !== away), 'another')
   story.kill(away)
-  decide(story, { kind: 'drainNode', node: left.id, isForced: true }, asked)
-  story.until('it has left', () => left.node === null && nodeIn(stateOf(story), left.id)?.state === 'left', 60_000)
+  decide(story, { kind: 'pause' }, asked)
+  for (const { group, born } of groups) {
+    const home = must(story.nodes.find((machine) => !isIn(machine)({ born })), 'one without')
+    const remove = must(born.find((replica) => nodeOf(replica) === left.id), 'its replica')
+    decide(story, { kind: 'beginMove', group, add: home.id, remove, isPlanned: false }, asked)
+    story.until('it has moved', () => isAtRest(story) && hostedOn(stateOf(story), home.id).some((hosted) => hosted.group === group))
+  }
+  decide(story, { kind: 'removeNode', node: left.id }, asked)
+  story.until('it has left', () => left.node === null && !left.isInUse)
   story.putMany('k', 20)
   left.disk.wiped()
   Object.assign(left, { hasJoined: true, mapLeft: null })
