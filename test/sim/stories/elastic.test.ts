@@ -6,6 +6,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { hostedOn, movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
+import { harm } from '../../../sim/atlas.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
 import { generationOf, nodeId, nodeOf, shardId } from '../../../topology/ids.ts'
 import { tellStory } from '../story.ts'
@@ -458,6 +459,7 @@ test('a founder that joins again with nothing on its disk is none of the replica
   story.until('it has left', () => left.node === null && !left.isInUse)
   story.putMany('k', 20)
   left.disk.wiped()
+  harm(left, story.simulation.watch.newestMap())
   Object.assign(left, { hasJoined: true, mapLeft: null })
   story.isolate(left, away)
   story.simulation.cluster.join(left)
