@@ -91,7 +91,7 @@ const FILE_FAULT_SHARES = { elastic: 0.5, other: 0.15 }
 type FileFaults = Pick<SimOptions, 'fileFaults' | 'fileFaultEveryMs'>
 
 const drawFileFaults = ({ seed, joiners, lostAfterMs }: SimOptions): FileFaults => {
-  const random = streamOf(seed, 'which files are lost')
+  const random = streamOf(seed, 'which files are lost or damaged')
   const fileFaultEveryMs = between(random, 1_500, 6_000)
   const isElastic = joiners > 0 || lostAfterMs < LOST_AFTER_MS_DEFAULT
   if (!chance(random, isElastic ? FILE_FAULT_SHARES.elastic : FILE_FAULT_SHARES.other)) return { fileFaults: [], fileFaultEveryMs }
@@ -103,7 +103,7 @@ const REST_SHARE = defaultShardLimits.restLogBytesMin / defaultShardLimits.snaps
 
 /** Two fifths of the seeds, on the scale of their logs; in the others no run is long enough for a megabyte. */
 const drawRest = ({ seed, snapshotLogBytes }: SimOptions): SimOptions['shardLimits'] => {
-  const random = streamOf(seed, 'snapshots at rest')
+  const random = streamOf(seed, 'snapshots are written at rest')
   if (!chance(random, 0.4)) return {}
   return {
     restLogBytesMin: snapshotLogBytes * REST_SHARE,
