@@ -121,8 +121,8 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     addressesOf: (id) => (id === genesis.node ? node.addresses : parts.beacon.addressesOf(id)),
   })
   const membership = createOwnMembership({
-    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null, hasJoined: genesis.hasJoined === true,
-    wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
+    self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,
+    hasJoined: genesis.hasJoined === true, wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
   return {
     onTick: (now) => {

@@ -124,7 +124,10 @@ test('a replica may end when the newest map does not name it, or damage has harm
   const begun = after(born, { kind: 'addNode', node: n(4), weight: 1, zone: '' },
     { kind: 'beginMove', group: shardId(0), add: n(4), remove: replicaId(n(1), 1), isPlanned: true })
   const problem = (group: number, replica: string, state: ClusterState, isHarmed = false): string | null => endsUnnamed(
-    { who: replica.slice(0, 2), what: 'node', details: `a replica ends here: the map names it no longer group=${group} replica=${replica}` },
+    {
+      who: replica.slice(0, 2), what: 'node',
+      details: `a replica ends here: the map names it no longer group=${group} replica=${replica}`,
+    },
     { newest: () => state, isHarmed: () => isHarmed })
   expect(problem(0, 'n4:2', begun)).toContain('ends n4:2 of group 0, which the map of epoch 3 names')
   expect(problem(META_GROUP, 'n1:1', begun)).toContain('group meta')

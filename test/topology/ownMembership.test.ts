@@ -24,7 +24,8 @@ const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }, isF
     answer: (_outcome: Outcome | null): void => {}, tell: (_overview: Overview | undefined): void => {},
   }
   const membership = createOwnMembership({
-    self, boot: 'b', levels, live: { state: () => world.state, isFromFile: () => isFromFile }, join, hasJoined: false, wall: () => 9, carriesNothing: () => world.carries === 0,
+    self, boot: 'b', levels, hasJoined: false, live: { state: () => world.state, isFromFile: () => isFromFile }, join, wall: () => 9,
+    carriesNothing: () => world.carries === 0,
     proposals: {
       propose: (command, done) => {
         world.asked.push(command)
