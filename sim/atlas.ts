@@ -31,7 +31,8 @@ export const mayDamage = (machines: readonly Harm[], newest: ClusterState, machi
     votersOf(newest, group).every((voters) => voters.filter(isGood).length > voters.length / 2))
 }
 
-const votersOf = (state: ClusterState, group: GroupKey): readonly (readonly ReplicaId[])[] => {
+/** Before a move that is under way, and after it. */
+export const votersOf = (state: ClusterState, group: GroupKey): readonly (readonly ReplicaId[])[] => {
   const placement = placementOf(state, group)
   if (placement === undefined) return []
   const { replicas, move } = placement

@@ -17,6 +17,7 @@ import { SECTOR_BYTES } from '../storage/memoryInode.ts'
 import { harm, mayDamage } from './atlas.ts'
 import { zeroTail } from './diskFaults.ts'
 import { say } from './faultContext.ts'
+import { mayLoseMaps } from './fileFaults.ts'
 import { ask } from './mapFaults.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
@@ -69,11 +70,13 @@ const longCrash: FaultAction = (context, machine) => {
 const wipe: FaultAction = (context, machine) => {
   const { cluster, newestMap } = context
   if (cluster.isThinned || !machine.isInUse || !mayDamage(cluster.machines, newestMap(), machine)) return
+  if (!mayLoseMaps(cluster.machines, newestMap(), [machine])) return
   say(context, 'wipe', machine.id)
   cluster.kill(machine)
   machine.disk.wiped()
   machine.isInUse = false
   machine.isLost = true
+  machine.mapLeft = null
   harm(machine, newestMap())
   comeBack(context, machine)
 }
@@ -86,6 +89,8 @@ const comeBack = (context: FaultContext, machine: Machine): void => {
     if ((nodeIn(state, machine.id)?.state ?? 'left') === 'left') {
       say(context, 'newcomer', `${machine.id} joins again with an empty disk`)
       machine.disk.restore(joined(state))
+      machine.mapLeft = state
+      machine.hasJoined = true
       machine.isLost = false
       cluster.join(machine)
       return

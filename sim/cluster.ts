@@ -23,6 +23,7 @@ import { WALL_START_MS } from './wallClock.ts'
 import { createWire } from './wire.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Random } from '../actors/kernel/random.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Bus } from '../bus/port.ts'
 import type { MemoryBroker } from '../bus/memory.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
@@ -55,10 +56,14 @@ export interface Machine {
   /** What its next life runs: today's, or another version where a cluster of two is looked at. */
   createNode: typeof createNode
   soundFrom: number
+  /** The map that was in force when its last life ended: on its disk. Null: none is, or its file is lost. */
+  mapLeft: ClusterState | null
   /** It has a node: false before its first join, and after its node has left the cluster. */
   isInUse: boolean
   /** Its disk is lost: it is started again only as a machine that joins (calamities.ts). */
   isLost: boolean
+  /** Its directory was begun to join (topology/joinCluster.ts). */
+  hasJoined: boolean
   /** Its node is started to join: it asks to be added when the map does not name it. */
   isJoining: boolean
 }
@@ -113,10 +118,11 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const machines = [...members, ...joiners].map((id): Machine => ({
     id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
     node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, createNode, isInUse: members.includes(id), isLost: false,
-    isJoining: false,
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, mapLeft: null, createNode, isInUse: members.includes(id),
+    isLost: false, hasJoined: !members.includes(id), isJoining: false,
   }))
-  const genesisFor = (machine: Machine): Genesis => ({ ...must(genesis[0], 'a cluster has members'), node: machine.id })
+  const genesisFor = ({ id, hasJoined }: Machine): Genesis =>
+    ({ ...must(genesis[0], 'a cluster has members'), node: id, ...(hasJoined ? { hasJoined } : {}) })
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
   let buses: ReadonlyMap<Process, readonly Bus[]> = new Map()
 
@@ -164,6 +170,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const end = (machine: Machine): void => {
     const { process, node } = machine
     timeline.crash(process)
+    machine.mapLeft = node?.parts()?.live.state() ?? machine.mapLeft
     node?.kill()
     for (const bus of buses.get(process) ?? []) bus.close()
     const left = new Map(buses)

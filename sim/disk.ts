@@ -11,7 +11,8 @@
 import { between, chance, fraction, pick } from '../actors/kernel/random.ts'
 import { createMemoryFileSystem, emptyImage } from '../storage/memoryFileSystem.ts'
 import { ALL_SECTORS, PAGE_BYTES, SECTOR_BYTES, inodeBytes } from '../storage/memoryInode.ts'
-import { imageSeen, imageSurviving, namesOf } from '../storage/memoryNames.ts'
+import { MAP_FILE } from '../storage/mapFile.ts'
+import { imageSeen, imageSurviving, loseName, namesOf } from '../storage/memoryNames.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskCall, DiskFault, DiskImage, DiskOperation, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
 import type { Survival } from '../storage/memoryInode.ts'
@@ -33,7 +34,8 @@ export interface DiskOptions {
   readonly hasSyncedWrites: boolean
 }
 
-export type DamagedKind = 'log' | 'snapshot'
+/** `map`: the file of the cluster's map (storage/mapFile.ts). */
+export type DamagedKind = 'log' | 'snapshot' | 'map'
 
 export interface Disk {
   /** The file system of the next life. */
@@ -73,6 +75,8 @@ export interface Disk {
   readonly misdirectWrite: (kind: DamagedKind) => string | null
   /** Zeros from a place on, and the length as it was, as file systems leave what they lost. Not in the newest segment: none proves it. */
   readonly zeroTail: (kind: DamagedKind) => string | null
+  /** A random file of the kind is gone, and its path is returned; null when there is none. Only between lives. */
+  readonly lose: (kind: DamagedKind) => string | null
   readonly faultsInjected: () => number
 }
 
@@ -173,6 +177,13 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
     zeroSector: damageBy(zeroSector),
     misdirectWrite: damageBy(misdirectWrite),
     zeroTail: damageBy(zeroTail, provenPlacesIn),
+    lose: (kind) => {
+      const path = pick(random, filesIn(imageSeen(names), kind))?.path
+      if (path === undefined) return null
+      loseName(names, path)
+      faults += 1
+      return path
+    },
     faultsInjected: () => faults,
   }
 }
@@ -214,14 +225,13 @@ interface Place {
 
 type Where = (image: DiskImage, kind: DamagedKind) => Place[]
 
-const filesIn: Where = (image, kind) => {
-  const suffix = kind === 'log' ? LOG_SUFFIX : '.snap'
-  return [...image.files]
-    .filter(([path]) => path.endsWith(suffix))
-    .map(([path, bytes]) => ({ path, end: bytes.findLastIndex((byte) => byte !== 0) + 1 }))
-    .filter(({ end }) => end > 0)
-    .sort((a, b) => (a.path < b.path ? -1 : 1))
-}
+const endings: Readonly<Record<DamagedKind, string>> = { log: LOG_SUFFIX, snapshot: '.snap', map: MAP_FILE }
+
+const filesIn: Where = (image, kind) => [...image.files]
+  .filter(([path]) => path.endsWith(endings[kind]))
+  .map(([path, bytes]) => ({ path, end: bytes.findLastIndex((byte) => byte !== 0) + 1 }))
+  .filter(({ end }) => end > 0)
+  .sort((a, b) => (a.path < b.path ? -1 : 1))
 
 /** Without the newest segment: its successor's header proves how far a segment had been synced. */
 const provenPlacesIn: Where = (image, kind) => (kind === 'log' ? filesIn(image, kind).slice(0, -1) : filesIn(image, kind))

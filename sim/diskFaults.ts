@@ -38,7 +38,8 @@ export const syncError: FaultAction = (context, machine) => {
   machine.disk.failNextSync()
 }
 
-const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => string | null): FaultAction => (context) => {
+/** What a start finds is no longer what was left there: of a log or a snapshot, by chance, unless `change` means one of them. */
+export const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => string | null): FaultAction => (context) => {
   const { cluster, random } = context
   const { machines } = cluster
   const victim = pick(random, machines.filter((machine) => machine.node !== null && mayDamage(machines, context.newestMap(), machine)))

@@ -1,10 +1,11 @@
 /**
  * What is drawn beside the rest (options.ts), each from a stream of its own: how the disk tears, whether one call writes and syncs, small
- * limits of queues, calamities, and how many there are of everything. A seed that gets none of it is the run that it was before there was
- * this file.
+ * limits of queues, snapshots at rest, calamities, files that are lost, and how many there are of everything. A seed that gets none of it
+ * is the run that it was before there was this file.
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
+import { defaultShardLimits } from '../actors/shard/limits.ts'
 import { PAGE_BYTES, SECTOR_BYTES } from '../storage/memoryInode.ts'
 import { streamOf } from './stream.ts'
 import type { SimOptions } from './options.ts'
@@ -13,18 +14,25 @@ import type { SimOptions } from './options.ts'
 export const calamityKinds = ['tornPowerLoss', 'longPause', 'longCrash', 'wipe', 'zeroTail'] as const
 export type CalamityKind = (typeof calamityKinds)[number]
 
+/** What befalls files beside the log (fileFaults.ts). */
+export const fileFaultKinds = ['mapLost', 'mapDamaged', 'mapsLost', 'snapshotLost'] as const
+export type FileFaultKind = (typeof fileFaultKinds)[number]
+
 /** A node's own: longer than a run. */
 export const LOST_AFTER_MS_DEFAULT = 30_000
 
-type Apart = Pick<SimOptions,
-  'nodes' | 'replicationFactor' | 'lostAfterMs' | 'calamities' | 'calamityEveryMs' | 'disk' | 'workload' | 'raftLimits' | 'shardLimits'>
+type Apart = Numbers & Calamities & FileFaults & Pick<SimOptions, 'disk' | 'raftLimits' | 'shardLimits'>
 
 export const drawApart = (drawn: SimOptions): Apart => {
   const { seed } = drawn
   const { raftLimits, shardLimits } = drawQueueLimits(drawn)
   const numbers = drawNumbers(drawn)
+  const calamities = drawCalamities({ ...drawn, ...numbers })
   const disk = { ...drawn.disk, ...drawTears(seed), hasSyncedWrites: drawSyncedWrites(seed) }
-  return { ...numbers, ...drawCalamities({ ...drawn, ...numbers }), disk, raftLimits, shardLimits }
+  return {
+    ...numbers, ...calamities, ...drawFileFaults({ ...drawn, ...calamities }), disk, raftLimits,
+    shardLimits: { ...shardLimits, ...drawRest(drawn) },
+  }
 }
 
 /** Most disks tear now and then; a quarter write pages whole. */
@@ -76,6 +84,33 @@ const drawCalamities = ({ seed, lostAfterMs, nodes, replicationFactor }: SimOpti
 }
 
 const ofTheLost: readonly CalamityKind[] = ['longCrash', 'wipe']
+
+/** Where the map changes it is worth the most; elsewhere it does when damage is replaced. */
+const FILE_FAULT_SHARES = { elastic: 0.5, other: 0.15 }
+
+type FileFaults = Pick<SimOptions, 'fileFaults' | 'fileFaultEveryMs'>
+
+const drawFileFaults = ({ seed, joiners, lostAfterMs }: SimOptions): FileFaults => {
+  const random = streamOf(seed, 'which files are lost or damaged')
+  const fileFaultEveryMs = between(random, 1_500, 6_000)
+  const isElastic = joiners > 0 || lostAfterMs < LOST_AFTER_MS_DEFAULT
+  if (!chance(random, isElastic ? FILE_FAULT_SHARES.elastic : FILE_FAULT_SHARES.other)) return { fileFaults: [], fileFaultEveryMs }
+  return { fileFaults: fileFaultKinds.filter(() => chance(random, 0.6)), fileFaultEveryMs }
+}
+
+/** Of what a shard's log weighs at least for a snapshot, as a node's own limits have it. */
+const REST_SHARE = defaultShardLimits.restLogBytesMin / defaultShardLimits.snapshotLogBytesMin
+
+/** Two fifths of the seeds, on the scale of their logs; in the others no run is long enough for a megabyte. */
+const drawRest = ({ seed, snapshotLogBytes }: SimOptions): SimOptions['shardLimits'] => {
+  const random = streamOf(seed, 'snapshots are written at rest')
+  if (!chance(random, 0.4)) return {}
+  return {
+    restLogBytesMin: snapshotLogBytes * REST_SHARE,
+    restMs: between(random, 500, defaultShardLimits.restMs),
+    restBytesMax: pick(random, [64, 512, defaultShardLimits.restBytesMax]) ?? defaultShardLimits.restBytesMax,
+  }
+}
 
 /** A fifth of the seeds: what clients send at once is then more than a shard or a leader takes. */
 const drawQueueLimits = ({ seed, raftLimits, workload }: SimOptions): Pick<SimOptions, 'raftLimits' | 'shardLimits'> => {

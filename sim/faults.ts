@@ -1,12 +1,13 @@
 /**
- * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map and
- * calamities come from streams of their own: whether or not there are any, the other faults are drawn as they are.
+ * The nemesis: draws a fault every now and then from those its seed has enabled, and ends everything in the end. Changes of the map,
+ * calamities and lost files come from streams of their own: whether or not there are any, the other faults are drawn as they are.
  */
 
 import { createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { mendNetwork } from './brokerFaults.ts'
 import { calamities } from './calamities.ts'
 import { downMs, faultActions } from './faultActions.ts'
+import { fileFaults } from './fileFaults.ts'
 import { mapChanges } from './mapChanges.ts'
 import { hasLeft } from './mapFaults.ts'
 import { streamOf } from './stream.ts'
@@ -51,6 +52,11 @@ const streamsOf = (options: SimOptions, random: Random): readonly FaultStream[] 
     from: streamOf(options.seed, 'calamities'),
     everyMs: options.calamityEveryMs,
     actions: options.calamities.map((kind) => calamities[kind]),
+  },
+  {
+    from: streamOf(options.seed, 'lost files'),
+    everyMs: options.fileFaultEveryMs,
+    actions: options.fileFaults.map((kind) => fileFaults[kind]),
   },
 ]
 

@@ -20,7 +20,7 @@ import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { ShardLimits } from '../actors/shard/limits.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { DiskOptions } from './disk.ts'
-import type { CalamityKind } from './drawnApart.ts'
+import type { CalamityKind, FileFaultKind } from './drawnApart.ts'
 import type { NetworkOptions } from './network.ts'
 
 export const faultKinds = [
@@ -102,6 +102,9 @@ export interface SimOptions {
   readonly calamities: readonly CalamityKind[]
   /** Mean time between two of them, in milliseconds. */
   readonly calamityEveryMs: number
+  readonly fileFaults: readonly FileFaultKind[]
+  /** Mean time between two of them, in milliseconds. */
+  readonly fileFaultEveryMs: number
   /** Faults of all streams by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
   readonly skippedFaults: readonly number[]
   /** Mean time between two faults, in milliseconds. */
@@ -112,8 +115,9 @@ export interface SimOptions {
   readonly raftTiming: Partial<RaftTiming> & Pick<RaftTiming, 'heartbeatTicks' | 'electionTicksMin' | 'electionTicksMax'>
   /** Small ones make snapshots travel, in many pieces, and appends take turns. */
   readonly raftLimits: Partial<RaftLimits>
-  /** Small ones make shards refuse what is too much. */
-  readonly shardLimits: Partial<Pick<ShardLimits, 'pendingOperationsMax' | 'pendingBytesMax'>>
+  /** Small ones make shards refuse what is too much, and write snapshots once they are at rest. */
+  readonly shardLimits: Partial<Pick<ShardLimits,
+    'pendingOperationsMax' | 'pendingBytesMax' | 'restMs' | 'restBytesMax' | 'restLogBytesMin'>>
   readonly isVerbose: boolean
 }
 
@@ -134,7 +138,7 @@ const DEFAULT_SAFETY_MS = 20_000
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
   const drawn = withTurns(withLeaps(withTopology(withMemory(withPayload(drawBase(seed, random), random), random), random), random), random)
-  const { calamities, ...apart } = drawApart(drawn)
+  const { calamities, fileFaults, ...apart } = drawApart(drawn)
   const areFaultsDrawn = overrides.faults === undefined
   return {
     ...drawn,
@@ -143,7 +147,7 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     shards: overrides.shards ?? drawn.shards,
     safetyMs: overrides.safetyMs ?? drawn.safetyMs,
     faults: overrides.faults ?? drawn.faults,
-    ...(areFaultsDrawn ? { calamities, ...drawMapChanges(drawn) } : {}),
+    ...(areFaultsDrawn ? { calamities, fileFaults, ...drawMapChanges(drawn) } : {}),
     isVerbose: overrides.isVerbose ?? false,
   }
 }
@@ -176,6 +180,8 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     mapChangeEveryMs: MAP_CHANGE_MS_MIN,
     calamities: [],
     calamityEveryMs: CALAMITY_MS_MIN,
+    fileFaults: [],
+    fileFaultEveryMs: FILE_FAULT_MS_MIN,
     skippedFaults: [],
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
@@ -202,6 +208,7 @@ const withTopology = (base: SimOptions, random: Random): SimOptions => {
 }
 
 const CALAMITY_MS_MIN = 3_000
+const FILE_FAULT_MS_MIN = 1_500
 const MAP_CHANGE_MS_MIN = 1_000
 const MAP_CHANGE_MS_MAX = 4_000
 
@@ -361,6 +368,8 @@ export const describeOptions = (options: SimOptions): string => {
     + ` faults=${options.faults.join(',') || 'none'} every=${options.faultEveryMs}ms`
     + (options.mapChanges.length === 0 ? '' : ` map=${options.mapChanges.join(',')} every=${options.mapChangeEveryMs}ms`)
     + (options.calamities.length === 0 ? '' : ` calamities=${options.calamities.join(',')} every=${options.calamityEveryMs}ms`)
+    + (options.fileFaults.length === 0 ? '' : ` files=${options.fileFaults.join(',')} every=${options.fileFaultEveryMs}ms`)
+    + (options.shardLimits.restMs === undefined ? '' : ` rest=${options.shardLimits.restMs}ms/${options.shardLimits.restBytesMax}`)
     + (options.shardLimits.pendingOperationsMax === undefined ? '' : ` pending=${options.shardLimits.pendingOperationsMax}`)
 }
 

@@ -61,6 +61,7 @@ export const simplifications: readonly Simplification[] = [
   without('readsAfterWrites'),
   without('partitionedKeys'),
   { what: 'no calamities', simplify: (options) => (options.calamities.length === 0 ? null : { ...options, calamities: [] }) },
+  { what: 'no lost files', simplify: (options) => (options.fileFaults.length === 0 ? null : { ...options, fileFaults: [] }) },
   {
     what: 'fewer machines that join',
     simplify: (options) => (options.joiners === 0 ? null : { ...options, joiners: options.joiners - 1 }),

@@ -11,6 +11,8 @@ import { nodeOf } from '../topology/ids.ts'
 import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
 import { createFaults } from './faults.ts'
+import { isHarmed } from './atlas.ts'
+import { ENDS_UNNAMED, endsUnnamed } from './invariants/endsUnnamed.ts'
 import { describeOperation } from './history.ts'
 import { hasLeft } from './mapFaults.ts'
 import { createMarks } from './marks/marks.ts'
@@ -22,7 +24,9 @@ import type { Timeline } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
 import type { QueueLimits } from './invariants/boundedQueues.ts'
+import type { ReplicaId } from '../topology/ids.ts'
 import type { Marks } from './marks/marks.ts'
+import type { RestLimits } from './marks/world.ts'
 import type { Network } from './network.ts'
 import type { SimRecording } from './recording.ts'
 import { SIM_TICK_MS } from './options.ts'
@@ -66,12 +70,14 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
   const random = createRandom(options.seed)
   const marks: Marks = createMarks({
     now: timeline.now, shards: options.shards, nodes: options.nodes, largeValueBytes: options.workload.largeValueBytes,
-    ledgerOf: (shard) => watch.ledgers[shard], network: () => network.counters(),
+    ledgerOf: (shard) => watch.ledgers[shard], network: () => network.counters(), rest: restOf(options),
   })
   const trace = createTrace({
     now: timeline.now,
     onColumns: (columns) => {
       marks.onLine(columns)
+      const wrong = endsUnnamed(columns, { newest: watch.newestMap, isHarmed: isHarmedIn(cluster) })
+      if (wrong !== null) fail({ invariant: ENDS_UNNAMED, text: wrong })
       recording?.onColumns(columns)
     },
     ...(onLine === undefined ? {} : { onLine }),
@@ -139,11 +145,19 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
   return { options, timeline, trace, network, cluster, watch, workload, faults, marks, violation: () => violation, fail }
 }
 
+/** Snapshots at rest are looked for where the run has them on its own scale. */
+const restOf = ({ shardLimits: { restMs, restBytesMax, restLogBytesMin }, snapshotLogBytes }: SimOptions): RestLimits | null =>
+  (restMs === undefined || restBytesMax === undefined || restLogBytesMin === undefined ? null
+    : { restMs, restBytesMax, restLogBytesMin, snapshotLogBytesMin: snapshotLogBytes })
+
 const queueLimitsOf = ({ shardLimits, raftLimits }: SimOptions): QueueLimits => ({
   pendingOperationsMax: shardLimits.pendingOperationsMax ?? defaultShardLimits.pendingOperationsMax,
   pendingBytesMax: shardLimits.pendingBytesMax ?? defaultShardLimits.pendingBytesMax,
   uncommittedBytesMax: raftLimits.uncommittedBytesMax ?? raftLimitDefaults.uncommittedBytesMax,
 })
+
+const isHarmedIn = ({ machines }: Cluster) => (node: string, replica: ReplicaId): boolean =>
+  machines.some((machine) => machine.id === node && isHarmed(machine, replica))
 
 const leadersIn = ({ machines }: Cluster): string[] =>
   machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)

@@ -3,7 +3,8 @@
  * state (actors/topology/codec.ts). It is durable before it is acted on, so that a node that starts alone knows what it hosts.
  *
  * Losing it loses nothing: the node starts from the genesis, opens only what its log agrees to, learns maps from its own log and from
- * its peers, old ones among them, and ends nothing that is newer than the map it has. Lost together with a part of the log, nobody here
+ * its peers, old ones among them, and ends nothing that is newer than the map it has. One that joined later, which the genesis does not
+ * know, asks whether it is a member (topology/ownMembership.ts). Lost together with a part of the log, nobody here
  * knows which replicas there were: only such as are ordered from then on begin (topology/replicaHost.ts).
  */
 
@@ -12,7 +13,7 @@ import { crc32 } from './crc.ts'
 import { replaceFile } from './replaceFile.ts'
 import type { Done, FileSystem } from './fileSystem.ts'
 
-const MAP_FILE = 'map.bin'
+export const MAP_FILE = 'map.bin'
 const CRC_BYTES = 4
 const MAP_BYTES_MAX = 4_194_304
 

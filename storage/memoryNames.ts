@@ -58,6 +58,12 @@ export const removeName = (names: MemoryNames, path: string): void => {
   record(names, { kind: 'remove', path })
 }
 
+/** A disk has lost the file: the name is gone from the platter, too, and with it whatever would have led there. No call of a process. */
+export const loseName = (names: MemoryNames, path: string): void => {
+  for (const known of [names.seen, names.durable]) known.delete(path)
+  names.unsynced = names.unsynced.filter((operation) => operation.path !== path && !(operation.kind === 'rename' && operation.to === path))
+}
+
 export const addDirectory = ({ directories }: MemoryNames, path: string): void => {
   for (let at = path; at !== ''; at = parentOf(at)) directories.add(at)
 }

@@ -69,7 +69,7 @@ export const joinCluster = async (options: JoinOptions): Promise<Joined> => {
     return lasting(`${self} is a member of cluster ${cluster}, and this directory is not its own. Start it where its data is; if that is `
       + `lost, join under another name and remove ${self} ("shardkv member remove ${self}")`)
   }
-  return await settle(options, { ...genesis, node: self }, state)
+  return await settle(options, { ...genesis, node: self, hasJoined: true }, state)
 }
 
 interface Ends {

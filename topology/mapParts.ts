@@ -122,7 +122,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   })
   const membership = createOwnMembership({
     self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,
-    wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
+    hasJoined: genesis.hasJoined === true, wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
   return {
     onTick: (now) => {

@@ -3,37 +3,48 @@
  *
  * Asked again after every step of every replica that begins or ends. States are never changed in place, so the answer to one is kept:
  * walking a map of 1,024 shards anew for each of 600 replicas cost a starting node six seconds.
+ *
+ * None of the replicas that groups were born with is for a directory that joined later, whatever an old map says. Its name may have been a
+ * member's from the beginning: then the genesis, which stands in for a map that was lost or never written, names replicas that another
+ * directory had. Begun again from nothing they would vote, against what they had promised there:
+ *   1. n1 is drained while n2 is away: n3 and n4 have what is acknowledged. n1 leaves, and its disk is thrown away.
+ *   2. n1 joins again with an empty one. It dies when the genesis is written, and the map not yet.
+ *   3. It comes back, and so does n2; both are cut off from the others. To both of them the group is still n1, n2, n3: they elect n2.
  */
 
 import { adoptGenesis, hostedOn, placementOf } from '../actors/topology/clusterState.ts'
 import { must } from '../actors/kernel/assert.ts'
 import { META_GROUP, generationOf } from './ids.ts'
+import { GENERATION_OF_GENESIS } from './knownReplicas.ts'
 import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
-import type { NodeId, ReplicaId } from './ids.ts'
+import type { ReplicaId } from './ids.ts'
 import type { NamedReplica } from './replicaHost.ts'
 
 export const createNamed = (genesis: Genesis): ((state: ClusterState) => readonly NamedReplica[]) => {
   const born = adoptGenesis(genesis)
   let known: { readonly state: ClusterState; readonly named: readonly NamedReplica[] } | null = null
   return (state) => {
-    if (known?.state !== state) known = { state, named: namedIn(state, born, genesis.node) }
+    if (known?.state !== state) known = { state, named: namedIn(state, born, genesis) }
     return known.named
   }
 }
 
-const namedIn = (state: ClusterState, born: ClusterState, self: NodeId): readonly NamedReplica[] =>
-  hostedOn(state, self).map(({ group, replica, isAdded, isUndone }) => ({
+const namedIn = (state: ClusterState, born: ClusterState, { node, hasJoined }: Genesis): readonly NamedReplica[] => {
+  const hosted = hostedOn(state, node)
+  const own = hasJoined === true ? hosted.filter(({ replica }) => generationOf(replica) !== GENERATION_OF_GENESIS) : hosted
+  return own.map(({ group, replica, isAdded, isUndone }) => ({
     group: group === 'meta' ? META_GROUP : group,
     id: replica,
     isAdded,
     isUndone,
     voters: bornWith(born, group, replica) ?? votersOf(state, group),
   }))
+}
 
 /** A group's first replicas begin from the genesis, whatever the map has become since: their logs tell the rest. */
 const bornWith = (born: ClusterState, group: GroupKey, replica: ReplicaId): readonly ReplicaId[] | undefined =>
-  (generationOf(replica) === 1 ? placementOf(born, group)?.replicas : undefined)
+  (generationOf(replica) === GENERATION_OF_GENESIS ? placementOf(born, group)?.replicas : undefined)
 
 const votersOf = (state: ClusterState, group: GroupKey): readonly ReplicaId[] =>
   must(placementOf(state, group), 'a hosted group has a placement').replicas

@@ -11,6 +11,10 @@
  * told to join is to be added again then, and not to stop. What tells this from a node that leaves while it runs: nobody has told it
  * since its start that it was a member. So it asks the meta group's leader once, and leaves only by what came after the answer.
  *
+ * Where the file of the map was lost, the genesis stands in for it, and does not name whoever joined later: that says nothing. Such a
+ * node, if it was not told to join, asks the leader, too, and goes by what came after the answer. If it was told, it asks to be added, and
+ * that it can not be since it is a member, perhaps with another weight by now, or draining, is an answer as well.
+ *
  * While the cluster is at the first level it says nothing of the layouts that its build knows: members of before there were levels could
  * not read that in the log, and would judge every later entry differently. Above the first level there are no such members.
  */
@@ -45,10 +49,12 @@ export interface OwnMembershipOptions {
   readonly boot: string
   /** The layouts that this build knows. */
   readonly levels: LevelRange
-  readonly live: Pick<LiveMap, 'state'>
+  readonly live: Pick<LiveMap, 'state' | 'isFromFile'>
   readonly proposals: Pick<Proposals, 'propose'>
   readonly reads: Pick<MetaReads, 'overview'>
   readonly join: JoinWish | null
+  /** By a directory of its own, and not when the cluster was created. */
+  readonly hasJoined: boolean
   readonly wall: () => number
   /** No replica is hosted here any more, and none is on its way out. */
   readonly carriesNothing: () => boolean
@@ -65,7 +71,7 @@ export interface OwnMembership {
 }
 
 export const createOwnMembership = (options: OwnMembershipOptions): OwnMembership => {
-  const { self, boot, levels, live, proposals, reads, join, wall } = options
+  const { self, boot, levels, live, proposals, reads, join, hasJoined, wall } = options
   let isLevelAsked = false
   let isMember = false
   let isOver = false
@@ -87,7 +93,10 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     isAsking = false
     if (outcome === null || isOver) return
     epochHint = Math.max(epochHint, outcome.epoch)
-    if (kind === 'addNode' && outcome.kind !== 'refused') presentAt = outcome.epoch
+    if (kind === 'addNode' && isPresent(outcome)) {
+      presentAt = outcome.epoch
+      return
+    }
     if (outcome.kind === 'refused' && outcome.reason === 'levelUnknown' && !isLevelAsked && levels.max > FIRST_LEVEL) {
       // The level has risen, and this node's map has not heard yet.
       isLevelAsked = true
@@ -103,9 +112,12 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     return true
   }
   const stateIn = (state: ClusterState): NodeState => nodeIn(state, self)?.state ?? 'left'
-  const isSure = (): boolean => join === null || presentAt !== null
+  /** It joined once, and the file of the map is lost, or was never written. Directories of before `hasJoined` do not say so. */
+  const isMapLost = !live.isFromFile() && (hasJoined || stateIn(live.state()) === 'left')
+  const mustHear = join !== null || isMapLost
+  const isSure = (): boolean => !mustHear || presentAt !== null
   /** It is no member by the map in force, and that is no news of before its start. */
-  const hasLeft = (epoch: number): boolean => (join === null ? isMember : presentAt !== null && epoch > presentAt)
+  const hasLeft = (epoch: number): boolean => (mustHear ? presentAt !== null && epoch > presentAt : isMember)
   /**
    * To leave is wished for by what the own map says, so it is asked at that map's epoch alone: whoever has activated the node meanwhile
    * has made a newer one, and the wish stale. To be added is right at any epoch, so a refusal's may be taken.
@@ -123,9 +135,12 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
     if (!mayAsk(now)) return
     reads.overview((overview) => {
       isAsking = false
-      if (overview !== undefined && stateIn(overview.state) !== 'left') presentAt = overview.state.epoch
+      if (overview === undefined || isOver) return
+      if (stateIn(overview.state) !== 'left') presentAt = overview.state.epoch
+      else if (join === null) refuse()
     })
   }
+  const refuse = (): void => finish(() => options.onRefused(`${self} ${HAS_LEFT}: start it with --join to add it again`))
 
   return {
     onTick: (now) => {
@@ -139,9 +154,13 @@ export const createOwnMembership = (options: OwnMembershipOptions): OwnMembershi
       if (state === 'draining' && isSure() && options.carriesNothing()) ask(now, { kind: 'removeNode' })
       if (state !== 'left') return
       if (hasLeft(live.state().epoch)) finish(options.onLeft)
-      else if (join === null) {
-        finish(() => options.onRefused(`${self} ${HAS_LEFT}: start it with --join to add it again`))
-      } else if (!isSure()) ask(now, { kind: 'addNode', ...join, ...leveled() })
+      else if (!mustHear) refuse()
+      else if (!isSure() && join === null) askWhetherPresent(now)
+      else if (!isSure()) ask(now, { kind: 'addNode', ...join, ...leveled() })
     },
   }
 }
+
+/** The answer to a wish to be added: it is, or it was. */
+const isPresent = (outcome: Outcome): boolean =>
+  outcome.kind !== 'refused' || outcome.reason === 'nodeExists' || outcome.reason === 'nodeDraining'

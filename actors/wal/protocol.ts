@@ -113,6 +113,8 @@ export interface Genesis {
   /** Initial replicas of each shard, in preference order: the first is the preferred leader. */
   readonly replicas: readonly (readonly ReplicaId[])[]
   readonly createdAtMs: number
+  /** This directory was begun by a node that joined: nothing of `replicas` was ever in it, though a member may have had its name. */
+  readonly hasJoined?: true
 }
 
 export const initialConfiguration = (voters: readonly ReplicaId[]): Configuration => ({ epoch: 0, voters, outgoing: [], learners: [] })

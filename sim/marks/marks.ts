@@ -3,6 +3,7 @@
 import { broker } from './broker.ts'
 import { disks } from './disks.ts'
 import { elections } from './elections.ts'
+import { files } from './files.ts'
 import { leadership } from './leadership.ts'
 import { logs } from './logs.ts'
 import { maps } from './maps.ts'
@@ -16,7 +17,7 @@ import type { Observer, Subject } from './mark.ts'
 import type { WorldPorts } from './world.ts'
 
 export const subjects: readonly Subject[] = [
-  elections, leadership, logs, reads, requests, snapshots, disks, broker, processes, maps, members,
+  elections, leadership, logs, reads, requests, snapshots, disks, files, broker, processes, maps, members,
 ]
 
 /** Every mark, in the order of the subjects. */

@@ -4,6 +4,8 @@ import { nodeOf } from '../../topology/ids.ts'
 import { defineSubject, isSameLife } from './mark.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { SentMail } from '../view.ts'
+import type { LedgerLine } from '../ledger.ts'
+import type { RestLimits } from './world.ts'
 import type { Columns } from '../trace.ts'
 
 interface Transfer {
@@ -17,8 +19,21 @@ interface Transfer {
 
 type Chunk = Extract<SentMail['message'], { type: 'raft.snapshotChunk' }>
 
+const WRITTEN = /^snapshot written shard=(\d+) index=(\d+)/
+/** What an entry counts for beside its payload (actors/shard/commits.ts). */
+const ENTRY_BYTES = 64
+
+/** Too little for a snapshot of a shard that is written, enough for one of a shard that is not, and it was not. */
+const isAtRest = (since: readonly LedgerLine[], limits: RestLimits, now: number): boolean => {
+  const bytesOf = (lines: readonly LedgerLine[]): number => lines.reduce((sum, { entry }) => sum + entry.payload.length, 0)
+  const logBytes = bytesOf(since) + since.length * ENTRY_BYTES
+  const recent = since.filter(({ committedAt }) => committedAt > now - limits.restMs)
+  return logBytes > limits.restLogBytesMin && logBytes <= limits.snapshotLogBytesMin && bytesOf(recent) <= limits.restBytesMax
+}
+
 export const snapshots = defineSubject('snapshots', [
   'a snapshot was written',
+  'a snapshot was written of a shard at rest',
   'a log was cut behind a snapshot while a member still needed it',
   'a snapshot was sent',
   'a snapshot was sent in several pieces',
@@ -32,7 +47,9 @@ export const snapshots = defineSubject('snapshots', [
   'a snapshot from the leader was installed',
   'a member started from a snapshot',
   'a damaged snapshot was passed over at a start',
-], (hit) => {
+], (hit, { rest, now, ledgerOf }) => {
+  /** By node and shard. */
+  const written = new Map<string, number>()
   const transfers = new Map<string, Transfer>()
 
   const onChunk = (key: string, { shard, from, to }: SentMail, message: Chunk): void => {
@@ -56,9 +73,18 @@ export const snapshots = defineSubject('snapshots', [
       if (nodeOf(from) === node || nodeOf(to) === node) transfers.delete(key)
     }
   }
+  const onWritten = (node: string, details: string): void => {
+    hit('a snapshot was written')
+    const [, shard, index] = WRITTEN.exec(details) ?? []
+    if (rest === null || shard === undefined) return
+    const key = `${node} ${shard}`
+    const since = (ledgerOf(Number(shard))?.lines ?? []).slice(written.get(key) ?? 0, Number(index))
+    written.set(key, Number(index))
+    if (isAtRest(since, rest, now())) hit('a snapshot was written of a shard at rest')
+  }
   const onLine = ({ who, what, details }: Columns): void => {
     if (what === 'machine' && (details === 'is killed' || details === 'loses power')) onDeath(who)
-    if (details.startsWith('snapshot written')) hit('a snapshot was written')
+    if (details.startsWith('snapshot written')) onWritten(who, details)
     if (details.startsWith('a snapshot from the leader is installed')) hit('a snapshot from the leader was installed')
     if (details.startsWith('WARN a received snapshot can not be used')) hit('a received snapshot was damaged or had no room')
     if (details.startsWith('WARN a snapshot does not verify')) hit('a damaged snapshot was passed over at a start')

@@ -1,9 +1,13 @@
 /** What all marks know of a run: the newest view of every replica of a living node, and the committed logs. */
 
 import { nodeOf } from '../../topology/ids.ts'
+import type { ShardLimits } from '../../actors/shard/limits.ts'
 import type { ShardLedger } from '../ledger.ts'
 import type { NetworkCounters } from '../network.ts'
 import type { ReplicaView } from '../view.ts'
+
+/** When a shard writes a snapshot because it is at rest. */
+export type RestLimits = Pick<ShardLimits, 'restMs' | 'restBytesMax' | 'restLogBytesMin' | 'snapshotLogBytesMin'>
 
 /** What the run lends. */
 export interface WorldPorts {
@@ -14,6 +18,8 @@ export interface WorldPorts {
   readonly largeValueBytes: number
   readonly ledgerOf: (shard: number) => ShardLedger | undefined
   readonly network: () => NetworkCounters
+  /** Null where they are a node's own, which no run is long enough for. */
+  readonly rest: RestLimits | null
 }
 
 export interface World extends WorldPorts {

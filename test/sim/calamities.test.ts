@@ -155,7 +155,8 @@ describe('what is drawn apart', () => {
 
   test('keeps to the byte what came before a calamity that is left out', () => {
     const calm = {
-      ...drawOptions(3), faults: [], mapChanges: [], calamities: ['tornPowerLoss'] as const, calamityEveryMs: 900, safetyMs: 6_000,
+      ...drawOptions(3), faults: [], mapChanges: [], fileFaults: [], calamities: ['tornPowerLoss'] as const, calamityEveryMs: 900,
+      safetyMs: 6_000,
     }
     const whole = runSeed(calm)
     const last = whole.figures.faultsDrawn - 1

@@ -241,6 +241,21 @@ test('a zeroed tail keeps its length, and spares the newest segment', () => {
   expect(files.map(({ length }) => length)).toEqual([100, 100, 100])
 })
 
+test('a lost file is gone for good, whatever the cache had of its name', () => {
+  const { disk, mount, run } = setUp()
+  const fileSystem = mount()
+  expect(disk.lose('map')).toBe(null)
+  fileSystem.open('map.bin.tmp', 'create', (_, file) => file.writev([bytes], 0, () => file.datasync(() => {
+    fileSystem.rename('map.bin.tmp', 'map.bin', () => {})
+  })))
+  run(1_000)
+  disk.killed()
+  expect(disk.lose('map')).toBe('map.bin')
+  expect([...disk.copy().files.keys()]).toEqual([])
+  disk.lostPower()
+  expect([...disk.copy().files.keys()]).toEqual([])
+})
+
 test('a lost disk holds nothing', () => {
   const { disk, mount, run } = setUp()
   writeFile(mount(), true, () => {})

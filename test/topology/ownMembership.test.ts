@@ -18,13 +18,14 @@ const genesis = must(createGenesis({
 })[0], 'a genesis')
 
 /** The node n4; proposals are decided when the test says so, by the state machine itself. */
-const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }) => {
+const open = (join: JoinWish | null, self = n4, levels = { min: 1, max: 1 }, isFromFile = true) => {
   const world = {
     state: adoptGenesis(genesis), carries: 0, asked: [] as MetaCommand[], told: [] as string[],
     answer: (_outcome: Outcome | null): void => {}, tell: (_overview: Overview | undefined): void => {},
   }
   const membership = createOwnMembership({
-    self, boot: 'b', levels, live: { state: () => world.state }, join, wall: () => 9, carriesNothing: () => world.carries === 0,
+    self, boot: 'b', levels, hasJoined: false, live: { state: () => world.state, isFromFile: () => isFromFile }, join, wall: () => 9,
+    carriesNothing: () => world.carries === 0,
     proposals: {
       propose: (command, done) => {
         world.asked.push(command)
@@ -185,6 +186,78 @@ describe('a member that was told to join when it started again', () => {
     decide()
     membership.onTick(3_000)
     expect(world.told).toEqual(['member', 'left'])
+  })
+})
+
+describe('a member that joined once and has lost its map', () => {
+  /** The cluster as it is, and as the node has it: by the genesis alone. */
+  const lost = (join: JoinWish | null, ...wishes: readonly Wish[]) => {
+    const it = open(join, n4, { min: 1, max: 1 }, false)
+    const born = it.world.state
+    it.happen({ kind: 'addNode', node: n4, weight: 1, zone: '' })
+    for (const wish of wishes) it.happen(wish)
+    const cluster = it.world.state
+    it.world.state = born
+    const asCluster = (answer: () => void): void => {
+      it.world.state = cluster
+      answer()
+      it.world.state = born
+    }
+    return { ...it, cluster, asCluster }
+  }
+
+  test('takes it for an answer that it is one, with another weight by now', () => {
+    const { world, membership, decide, cluster, asCluster } = lost({ weight: 1, zone: '' }, { kind: 'setWeight', node: n4, weight: 3 })
+    membership.onTick(0)
+    // Not decided at that epoch: it asks again for the one it is told.
+    asCluster(decide)
+    membership.onTick(1_000)
+    asCluster(decide)
+    membership.onTick(2_000)
+    expect([world.asked.map(({ kind }) => kind), world.told]).toEqual([['addNode', 'addNode'], []])
+    world.state = cluster
+    membership.onTick(3_000)
+    expect(world.told).toEqual(['member'])
+  })
+
+  test('leaves when it was draining, and carries nothing', () => {
+    const { world, membership, decide, cluster, asCluster } =
+      lost({ weight: 1, zone: '' }, { kind: 'drainNode', node: n4, isForced: true })
+    membership.onTick(0)
+    asCluster(decide)
+    membership.onTick(1_000)
+    asCluster(decide)
+    world.state = cluster
+    membership.onTick(2_000)
+    expect(world.asked.at(-1)).toMatchObject({ kind: 'removeNode', node: 'n4' })
+    decide()
+    membership.onTick(3_000)
+    expect(world.told).toEqual(['member', 'left'])
+  })
+
+  test('asks whether it is one when it is started by its plain command, and goes by no map of before the answer', () => {
+    const { world, membership, happen, tell, cluster, asCluster } = lost(null)
+    membership.onTick(0)
+    world.tell(undefined)
+    membership.onTick(1_000)
+    expect([world.asked, world.told]).toEqual([[], []])
+    asCluster(tell)
+    happen({ kind: 'setZone', node: nodeId('n1'), zone: 'east' })
+    membership.onTick(2_000)
+    expect(world.told).toEqual([])
+    world.state = cluster
+    membership.onTick(3_000)
+    happen({ kind: 'removeNode', node: n4 })
+    membership.onTick(4_000)
+    expect([world.asked, world.told]).toEqual([[], ['member', 'left']])
+  })
+
+  test('refuses to run when it hears that it is none any more', () => {
+    const { world, membership, asCluster, tell } = lost(null, { kind: 'removeNode', node: n4 })
+    membership.onTick(0)
+    asCluster(tell)
+    membership.onTick(1_000)
+    expect(world.told).toEqual([expect.stringMatching(/start it with --join/)])
   })
 })
 

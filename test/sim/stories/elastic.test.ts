@@ -5,12 +5,14 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
-import { movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
+import { hostedOn, movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
+import { harm } from '../../../sim/atlas.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
 import { generationOf, nodeId, nodeOf, shardId } from '../../../topology/ids.ts'
 import { tellStory } from '../story.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Outcome, Wish } from '../../../actors/topology/protocol.ts'
+import type { ReplicaId } from '../../../topology/ids.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { Pending, Story } from '../story.ts'
 
@@ -404,5 +406,68 @@ test('two nodes that lose their maps, and nothing else, keep the replicas that c
   story.until('they know the map again', () => homes.every(({ node }) => node?.parts()?.live.state().epoch === stateOf(story).epoch))
   expectKeys(story)
   expect(stateOf(story).shards[0]?.replicas).toEqual(moved)
+  story.end()
+})
+
+/** The fourth has joined and has replicas that are newer than the genesis. */
+const joinedAndWithoutMap = (seed: number, ...wishes: readonly Wish[]): ReturnType<typeof threeAndOne> => {
+  const { story, fourth } = joinFourth(seed)
+  for (const wish of wishes) decide(story, wish)
+  story.until('it has heard', () => fourth.node?.parts()?.live.state().epoch === stateOf(story).epoch)
+  story.kill(fourth)
+  loseMap(fourth)
+  return { story, fourth }
+}
+
+const expectBack = (story: Story, fourth: Machine): void => {
+  story.start(fourth)
+  story.until('it is back', () => fourth.node?.state() === 'serving' && fourth.node.parts()?.live.state().epoch === stateOf(story).epoch)
+  expect(replicasOn(stateOf(story), fourth)).toBe(3)
+  expectKeys(story)
+  story.end()
+}
+
+test('a node that joined once, has another weight by now and loses its map is no stranger', () => {
+  const { story, fourth } = joinedAndWithoutMap(927, { kind: 'pause' }, { kind: 'setWeight', node: nodeId('n4'), weight: 2 })
+  expectBack(story, fourth)
+})
+
+test('a node that joined once and loses its map comes back by its plain command, too', () => {
+  const { story, fourth } = joinedAndWithoutMap(928)
+  fourth.isJoining = false
+  expectBack(story, fourth)
+})
+
+test('a founder that joins again with nothing on its disk is none of the replicas that groups were born with', () => {
+  const story = tellStory(929, { nodes: 4, shards: 1 })
+  story.putMany('k', 10)
+  const { shards, meta } = stateOf(story)
+  const groups = [{ group: shardId(0), born: must(shards[0], 'a shard').replicas }, { group: 'meta' as const, born: meta.replicas }]
+  const isIn = (machine: Machine) => ({ born }: { readonly born: readonly ReplicaId[] }): boolean =>
+    born.some((replica) => nodeOf(replica) === machine.id)
+  const [left, away] = story.nodes.filter((machine) => groups.every(isIn(machine))) as [Machine, Machine]
+  const asked = must(story.nodes.find((machine) => machine !== left && machine !== away), 'another')
+  story.kill(away)
+  decide(story, { kind: 'pause' }, asked)
+  for (const { group, born } of groups) {
+    const home = must(story.nodes.find((machine) => !isIn(machine)({ born })), 'one without')
+    const remove = must(born.find((replica) => nodeOf(replica) === left.id), 'its replica')
+    decide(story, { kind: 'beginMove', group, add: home.id, remove, isPlanned: false }, asked)
+    story.until('it has moved', () => isAtRest(story) && hostedOn(stateOf(story), home.id).some((hosted) => hosted.group === group))
+  }
+  decide(story, { kind: 'removeNode', node: left.id }, asked)
+  story.until('it has left', () => left.node === null && !left.isInUse)
+  story.putMany('k', 20)
+  left.disk.wiped()
+  harm(left, story.simulation.watch.newestMap())
+  Object.assign(left, { hasJoined: true, mapLeft: null })
+  story.isolate(left, away)
+  story.simulation.cluster.join(left)
+  story.start(away)
+  story.run(10_000)
+  const roleOf = ({ node }: Machine): string | undefined => node?.parts()?.host.all()[0]?.raft.role()
+  expect([roleOf(left), roleOf(away)]).toEqual([undefined, expect.stringMatching(/follower|andidate/)])
+  story.heal()
+  expectKeys(story)
   story.end()
 })

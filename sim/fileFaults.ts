@@ -1,0 +1,85 @@
+/**
+ * What befalls the files that a node keeps beside its log, while it is down: the file of the cluster's map is lost or damaged, of one node
+ * or of several at once, and the file of a snapshot is lost. Drawn from a stream of their own (faults.ts).
+ *
+ * A map that is lost loses nothing (storage/mapFile.ts) as long as somebody is left who can tell. A node opens a replica that its map
+ * names, or the genesis; so of the meta group a majority must be named by the genesis, or by the map of a node that keeps its own. It
+ * elects, and its nodes tell the rest. Of shards nobody has to be left: what their nodes hold is in their logs.
+ *
+ * Not here: `genesis.json`, without which a node refuses to start (storage/genesis.ts), and which the simulator hands to every node; and
+ * files that are being written or received, which no start reads.
+ */
+
+import { between, chance, shuffle } from '../actors/kernel/random.ts'
+import { hostedOn } from '../actors/topology/clusterState.ts'
+import { generationOf, nodeOf } from '../topology/ids.ts'
+import { GENERATION_OF_GENESIS } from '../topology/knownReplicas.ts'
+import { isHarmed, votersOf } from './atlas.ts'
+import { damage } from './diskFaults.ts'
+import { say } from './faultContext.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
+import type { ReplicaId } from '../topology/ids.ts'
+import type { Machine } from './cluster.ts'
+import type { FileFaultKind } from './drawnApart.ts'
+import type { FaultAction, FaultContext, Range } from './faultContext.ts'
+
+/** Long enough for the map to become another one now and then. */
+const AWAY_MS: Range = [50, 8_000]
+
+/** In force, or what its disk had of it when it ended. */
+const mapOf = ({ node, mapLeft }: Machine): ClusterState | null => node?.parts()?.live.state() ?? mapLeft
+
+/** Whether the cluster finds itself again when these lose their maps at once, beside those that have none now. */
+export const mayLoseMaps = (machines: readonly Machine[], newest: ClusterState, struck: readonly Machine[]): boolean => {
+  const keepers = machines.filter((machine) => machine.isInUse && !machine.isLost && !struck.includes(machine))
+  const maps = keepers.map(mapOf).filter((map) => map !== null)
+  const isNamed = (replica: ReplicaId): boolean => generationOf(replica) === GENERATION_OF_GENESIS
+    || maps.some((map) => hostedOn(map, nodeOf(replica)).some((hosted) => hosted.group === 'meta' && hosted.replica === replica))
+  const isThere = (replica: ReplicaId): boolean =>
+    machines.some((one) => one.id === nodeOf(replica) && !one.isLost && !isHarmed(one, replica))
+  return votersOf(newest, 'meta').every((voters) =>
+    voters.filter((voter) => isNamed(voter) && isThere(voter)).length > voters.length / 2)
+}
+
+/** It has a file: without one in force there is none. */
+const hasMapFile = ({ node }: Machine): boolean => (node?.parts()?.live.state().epoch ?? 1) > 1
+
+const strike = (context: FaultContext, kind: FileFaultKind, victims: readonly Machine[]): void => {
+  const { cluster, random } = context
+  for (const victim of victims) {
+    if (chance(random, 0.5)) cluster.kill(victim)
+    else cluster.losePower(victim)
+    const place = kind === 'mapDamaged' ? spoil(context, victim) : victim.disk.lose('map')
+    if (place !== null) {
+      victim.mapLeft = null
+      say(context, kind, `${victim.id} ${place}`)
+    }
+    context.restart(victim, between(random, ...AWAY_MS))
+  }
+}
+
+const spoil = ({ random }: FaultContext, { disk }: Machine): string | null => {
+  const how = between(random, 0, 2)
+  return how === 0 ? disk.flipBit('map') : how === 1 ? disk.zeroSector('map') : disk.zeroTail('map')
+}
+
+const ofOne = (kind: FileFaultKind): FaultAction => (context, machine) => {
+  const { cluster, newestMap } = context
+  if (hasMapFile(machine) && mayLoseMaps(cluster.machines, newestMap(), [machine])) strike(context, kind, [machine])
+}
+
+/** As many as may be, by chance of whoever comes first. */
+const mapsLost: FaultAction = (context) => {
+  const { cluster, newestMap, random } = context
+  const able = shuffle(random, cluster.machines.filter(hasMapFile))
+  const victims = able.slice(0, between(random, 2, Math.max(2, able.length))).reduce<readonly Machine[]>((chosen, machine) =>
+    (mayLoseMaps(cluster.machines, newestMap(), [...chosen, machine]) ? [...chosen, machine] : chosen), [])
+  strike(context, 'mapsLost', victims)
+}
+
+export const fileFaults: Readonly<Record<FileFaultKind, FaultAction>> = {
+  mapLost: ofOne('mapLost'),
+  mapDamaged: ofOne('mapDamaged'),
+  mapsLost,
+  snapshotLost: damage('snapshotLost', (disk) => disk.lose('snapshot')),
+}

@@ -1,0 +1,32 @@
+/**
+ * A replica ends because the cluster's map names it no longer. So none ends that the newest committed map names: its node would then have
+ * gone by a map of before its time (planted bug M275). Those that damage may have harmed make room while the map still names them.
+ *
+ * Looked at in the node's log (trace.ts): a replica may end that was never opened in this life.
+ */
+
+import { hostedOn } from '../../actors/topology/clusterState.ts'
+import { nodeId, shardOfGroup } from '../../topology/ids.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
+import type { Columns } from '../trace.ts'
+import type { Problem } from '../view.ts'
+
+export const ENDS_UNNAMED = 'a replica ends only when the cluster map names it no longer'
+
+const ENDS = /^a replica ends here: the map names it no longer group=(\d+) replica=(\S+)/
+
+export interface EndsUnnamedInput {
+  /** Of all that were ever committed. */
+  readonly newest: () => ClusterState
+  readonly isHarmed: (node: string, replica: ReplicaId) => boolean
+}
+
+export const endsUnnamed = ({ who, details }: Columns, { newest, isHarmed }: EndsUnnamedInput): Problem => {
+  const [, group, replica] = ENDS.exec(details) ?? []
+  if (group === undefined || replica === undefined || isHarmed(who, replica as ReplicaId)) return null
+  const state = newest()
+  const key = shardOfGroup(Number(group)) ?? 'meta'
+  const isNamed = hostedOn(state, nodeId(who)).some((hosted) => hosted.group === key && hosted.replica === replica)
+  return isNamed ? `node ${who} ends ${replica} of group ${key}, which the map of epoch ${state.epoch} names` : null
+}
