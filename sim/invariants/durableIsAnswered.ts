@@ -3,7 +3,7 @@
  * the one that the log has there when everything is carried out that was submitted up to the newest answer. An answer that is believed of
  * an entry which has replaced another is seen at once; durableIsKept.ts sees it only where power is lost before the next answer.
  *
- * Looked at after events in which the log has answered: a durable index rises in no others, and one that runs ahead shows at the next answer.
+ * Looked at after events in which the log has answered: a durable index rises in no others, and one that runs ahead shows at the next.
  */
 
 import { nodeOf } from '../../topology/ids.ts'
