@@ -32,12 +32,13 @@ export const createTurn = (clock: Clock): Turn => {
     count -= flushes.length
     for (const flush of flushes) flush()
   }
+  const hasWork = (): boolean => count > 0
   const run = (): void => {
-    for (let pass = 0; pass < PASSES_MAX && count > 0; pass += 1) {
+    for (let pass = 0; pass < PASSES_MAX && hasWork(); pass += 1) {
       for (let at = 0; at < waiting.length; at += 1) runStage(at)
     }
     isScheduled = false
-    if (count > 0) schedule()
+    if (hasWork()) schedule()
   }
   const schedule = (): void => {
     if (isScheduled) return
