@@ -51,7 +51,7 @@ export interface PostOptions {
   /** The layout level in force, which may rise; left out, the first. */
   readonly level?: () => number
   /**
-   * Whether the node knows runs of heartbeats (codec/heartbeats.ts): one that does not would refuse their frames. Asked of every heartbeat.
+   * Whether the node knows runs of heartbeats (codec/heartbeats.ts): one that does not would refuse their frames. Asked for every frame.
    * Default: never.
    */
   readonly mayPack?: (to: NodeId) => boolean

@@ -36,12 +36,13 @@ import type { Logger } from '../actors/kernel/log.ts'
 import type { ClientRequest, ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
+import type { ResultRow } from '../bus/codec/batchAnswers.ts'
 import type { Bus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
 import type { Admission, AdmissionLimits, Holding } from './admission.ts'
 import type { DoorInstruments } from './instruments.ts'
 import type { OperationRules, PlacedOperation } from './batchOperation.ts'
-import type { PendingBatch, PendingLimits, PositionedResult } from './pendingBatches.ts'
+import type { PendingBatch, PendingLimits } from './pendingBatches.ts'
 import type { RequestTracing } from './tracing.ts'
 
 export interface BatchLimits extends AdmissionLimits, PendingLimits {
@@ -185,7 +186,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     while (sessions.has(id)) id = options.drawSession()
     let refusal = ''
     const connection = options.openConnection(id, {
-      answer: (ticket, _shard, result) => answerTicket(id, ticket, result),
+      answer: (ticket, shard, result) => answerTicket(id, ticket, { position: ticket % BATCH_OPERATIONS_MAX, shard, result }),
       closed: (reason) => {
         refusal = reason
         if (sessions.delete(id)) totals.closed += 1
@@ -225,25 +226,26 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     const { sequence } = frame
     const operations = operationsOf(frame)
     const now = clock.now()
-    const arrived = { holding: session.holding, sequence, reply, bytes, operations, traces: parseBatchTraces(headers) }
-    const batch = pending.open({ ...arrived, session: session.id, spans: openBatchSpans(tracer, operations, arrived.traces) }, now)
+    const traces = parseBatchTraces(headers)
+    const spans = openBatchSpans(tracer, operations, traces)
+    const batch = pending.open({ session: session.id, holding: session.holding, sequence, reply, bytes, operations, traces, spans }, now)
     totals.batches += 1
     totals.operations += operations.length
     if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
     else session.batches.set(sequence, batch)
-    const requests = requestsOf({ frame, batch, rules: options }, (answer) => answerAt(session, batch, answer))
+    const requests = requestsOf({ frame, batch, rules: options }, (row) => answerAt(session, batch, row))
     if (requests.length > 0) session.connection.send({ type: 'connection.requests', requests, now })
   }
 
-  const answerTicket = (id: BatchSessionId, ticket: RequestTicket, result: OperationResult): void => {
+  const answerTicket = (id: BatchSessionId, ticket: RequestTicket, row: ResultRow): void => {
     const session = sessions.get(id)
     const batch = session?.batches.get(Math.floor(ticket / BATCH_OPERATIONS_MAX))
-    if (session !== undefined && batch !== undefined) answerAt(session, batch, { position: ticket % BATCH_OPERATIONS_MAX, result })
+    if (session !== undefined && batch !== undefined) answerAt(session, batch, row)
   }
-  const answerAt = (session: Session, batch: PendingBatch, answer: PositionedResult): void => {
-    pending.answer(batch, answer)
+  const answerAt = (session: Session, batch: PendingBatch, row: ResultRow): void => {
+    pending.answer(batch, row)
     if (batch.waiting === 0) session.batches.delete(batch.sequence)
-    noteAnswer(options, batch, answer)
+    noteAnswer(options, batch, row)
   }
 
   return {
@@ -273,7 +275,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
 
 /** Whether a batch took long is asked once, at its last answer; whether an operation failed, of each. The first kept one stands for it. */
 const noteAnswer = (
-  { tracing, clock }: Pick<BatchGatewayOptions, 'tracing' | 'clock'>, batch: PendingBatch, { position, result }: PositionedResult,
+  { tracing, clock }: Pick<BatchGatewayOptions, 'tracing' | 'clock'>, batch: PendingBatch, { position, result }: ResultRow,
 ): void => {
   if (batch.spans?.contextOf(position) !== undefined) return
   const { status } = result
@@ -302,14 +304,14 @@ interface OpenedBatch {
 
 /** What is refused here is answered at once. */
 const requestsOf = (
-  { frame, batch: { operations, spans }, rules }: OpenedBatch, answer: (answer: PositionedResult) => void,
+  { frame, batch: { operations, spans }, rules }: OpenedBatch, answer: (row: ResultRow) => void,
 ): readonly ClientRequest[] => {
   const requests: ClientRequest[] = []
   for (let position = 0; position < operations.length; position += 1) {
     const { shard, operation } = operations[position] as PlacedOperation
     const refusal = refusalOf(shard, operation, rules)
     if (refusal !== null) {
-      answer({ position, result: refusal })
+      answer({ position, shard, result: refusal })
       continue
     }
     // Only reads have a consistency; writes of one shard leave together whatever the reads beside them want.

@@ -65,16 +65,12 @@ const sendBatch = (core: ConnectionCore, requests: readonly InFlight[]): void =>
   core.batches.set(number, batch)
   core.deadlines.add(batch, batch.deadline)
   const trace = core.hasTraced ? traceOf(requests) : undefined
-  core.effects.push({
-    type: 'connection.send',
-    shard,
-    to: leader.node,
-    message: {
-      type: 'shard.request', replyTo: `connection/${core.id}`, batch: number, policy, term: leader.term, consistency,
-      operations: requests.map(({ request }) => request.operation),
-    },
-    ...(trace === undefined ? {} : { trace }),
-  })
+  const message = {
+    type: 'shard.request', replyTo: core.address, batch: number, policy, term: leader.term, consistency,
+    operations: requests.map(({ request }) => request.operation),
+  } as const
+  if (trace === undefined) core.effects.push({ type: 'connection.send', shard, to: leader.node, message })
+  else core.effects.push({ type: 'connection.send', shard, to: leader.node, message, trace })
 }
 
 /** The first one's, with the others' beside it. */

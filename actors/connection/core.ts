@@ -65,6 +65,8 @@ export interface ConnectionCoreOptions {
 }
 
 export interface ConnectionCore extends ConnectionCoreOptions {
+  /** Where replies come to: made once, for every batch names it. */
+  readonly address: string
   readonly effects: ConnectionEffect[]
   gathered: InFlight[]
   /** One of them is sampled: only then does a flush look for it. */
@@ -85,6 +87,7 @@ export type EventOf<Type extends ConnectionEvent['type']> = Extract<ConnectionEv
 
 export const createConnectionCore = (options: ConnectionCoreOptions): ConnectionCore => ({
   ...options,
+  address: `connection/${options.id}`,
   effects: [],
   gathered: [],
   hasTraced: false,

@@ -19,20 +19,23 @@ export interface Turn {
 }
 
 export const createTurn = (clock: Clock): Turn => {
-  const waiting = new Map<Stage, (() => void)[]>(STAGES.map((stage) => [stage, []]))
+  /** Of each stage, in their order. */
+  const waiting: (() => void)[][] = STAGES.map(() => [])
+  /** In all of them. */
+  let count = 0
   let isScheduled = false
 
-  const runStage = (stage: Stage): boolean => {
-    const flushes = waiting.get(stage) ?? []
-    if (flushes.length === 0) return false
-    waiting.set(stage, [])
+  const runStage = (at: number): void => {
+    const flushes = waiting[at] as (() => void)[]
+    if (flushes.length === 0) return
+    waiting[at] = []
+    count -= flushes.length
     for (const flush of flushes) flush()
-    return true
   }
-  const hasWork = (): boolean => STAGES.some((stage) => (waiting.get(stage)?.length ?? 0) > 0)
+  const hasWork = (): boolean => count > 0
   const run = (): void => {
     for (let pass = 0; pass < PASSES_MAX && hasWork(); pass += 1) {
-      for (const stage of STAGES) runStage(stage)
+      for (let at = 0; at < waiting.length; at += 1) runStage(at)
     }
     isScheduled = false
     if (hasWork()) schedule()
@@ -45,6 +48,7 @@ export const createTurn = (clock: Clock): Turn => {
 
   return {
     member: (stage, flush) => {
+      const at = STAGES.indexOf(stage)
       let isWaiting = false
       const runOnce = (): void => {
         isWaiting = false
@@ -53,7 +57,8 @@ export const createTurn = (clock: Clock): Turn => {
       return () => {
         if (isWaiting) return
         isWaiting = true
-        waiting.get(stage)?.push(runOnce)
+        waiting[at]?.push(runOnce)
+        count += 1
         schedule()
       }
     },

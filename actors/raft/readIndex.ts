@@ -43,7 +43,7 @@ import { ROUNDS_REMEMBERED, configurationOf, send, wantFlush } from './state.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
 import type { RaftLocalEvent } from './protocol.ts'
-import type { RaftCore } from './state.ts'
+import type { RaftCore, WaitingRead } from './state.ts'
 
 /** What the wall clock gains between two looks at both, in ms, is a suspend from here on: far above slewing, far below a lease. */
 const SUSPEND_MS_MIN = 10
@@ -153,10 +153,14 @@ const confirmRounds = (core: RaftCore): void => {
   })
   if (confirmed <= leading.confirmedRound) return
   leading.confirmedRound = confirmed
-  const ready = leading.waitingReads.filter(({ round }) => round <= confirmed)
-  if (ready.length === 0) return
-  leading.waitingReads = leading.waitingReads.slice(ready.length)
-  for (const { read, index } of ready) core.effects.push({ type: 'raft.readReady', read, index, term: core.term })
+  const { waitingReads } = leading
+  let ready = 0
+  for (; ready < waitingReads.length; ready += 1) {
+    const { read, index, round } = waitingReads[ready] as WaitingRead
+    if (round > confirmed) break
+    core.effects.push({ type: 'raft.readReady', read, index, term: core.term })
+  }
+  if (ready > 0) waitingReads.splice(0, ready)
 }
 
 /** The no-op has committed: reads that arrived before may have their round. */

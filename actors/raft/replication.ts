@@ -81,7 +81,7 @@ export const handleFlush = (core: RaftCore, { now }: Local<'raft.flush'>): void 
 
 /** Sends what the peer lacks, as far as its window allows. */
 export const sendAppends = (core: RaftCore, progress: Progress): void => {
-  if (!isTrusted(core, progress.id)) return
+  if (hasAll(core, progress) || !isTrusted(core, progress.id)) return
   while (canSend(progress, core.limits)) {
     const prevIndex = progress.nextIndex - 1
     const prevTerm = termAt(core.log, prevIndex)
@@ -101,6 +101,10 @@ export const sendAppends = (core: RaftCore, progress: Progress): void => {
     })
   }
 }
+
+/** A voter that was sent everything: what a flush for a read finds. Of a learner the allowance is to be told that nothing waits. */
+const hasAll = ({ log }: RaftCore, { state, isLearner, nextIndex }: Progress): boolean =>
+  state === 'replicate' && !isLearner && nextIndex > lastIndexOf(log)
 
 const appendBytesMax = ({ limits }: RaftCore, { isLearner }: Progress): number =>
   (isLearner ? Math.min(limits.appendBytesMax, limits.learnerBytesInFlightMax / LEARNER_APPENDS) : limits.appendBytesMax)

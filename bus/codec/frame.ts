@@ -70,7 +70,7 @@ export interface FrameEncoderOptions {
   readonly bytesTarget: number
   /** What the broker accepts: a single message that needs more is refused. */
   readonly bytesMax: number
-  /** Whether heartbeats that follow each other leave as a run: the receiver must know runs. Default: never. */
+  /** Whether heartbeats that follow each other leave as a run: the receiver must know runs. Asked once a frame. Default: never. */
   readonly mayPack?: () => boolean
   /** Called with each full frame; the bytes are valid during the call only. */
   readonly onFrame: (frame: Uint8Array, messages: number) => void
@@ -94,6 +94,7 @@ export const createFrameEncoder = (options: FrameEncoderOptions): FrameEncoder =
   writeEnvelope(writer, options.envelope, options.level)
   const headBytes = writer.length
   let messages = 0
+  let isPacking = false
   /** The last message, if it was of a kind that runs are made of. */
   let tail: Tail | null = null
 
@@ -115,7 +116,8 @@ export const createFrameEncoder = (options: FrameEncoderOptions): FrameEncoder =
   return {
     add: (to, message) => {
       const start = writer.length
-      const item = mayPack() ? itemOf({ to, message }) : null
+      if (messages === 0) isPacking = mayPack()
+      const item = isPacking ? itemOf({ to, message }) : null
       if (item !== null && tail !== null && tail.last.kind === item.kind && start + RUN_BYTES_MAX <= bytesTarget) {
         assertEnds(ends, item.mail)
         extend(writer, tail, item)
