@@ -12,7 +12,7 @@ import { NODES_MAX, flag, wholeNumber } from '../../cli/flags.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { collectReports } from '../../cli/status/collect.ts'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
-import { withLengthFlags, withRunsFlag } from '../flags.ts'
+import { withLengthFlags, withRestFlag, withRunsFlag } from '../flags.ts'
 import { median } from '../load/measurement.ts'
 import { formatTable, printResult } from '../report.ts'
 import { mebibytes, sampleServer, wakeUpsOf } from '../sampling.ts'
@@ -20,10 +20,10 @@ import { commitOf } from '../targets/checkout.ts'
 import { startOtherProduct, startProduct } from '../targets/product.ts'
 import { withTargets } from '../targets/use.ts'
 import type { Command } from 'commander'
-import type { LengthFlags } from '../flags.ts'
+import type { RestFlags } from '../flags.ts'
 import type { ProductTarget } from '../targets/port.ts'
 
-interface IdleFlags extends LengthFlags {
+interface IdleFlags extends RestFlags {
   readonly runs: number
   readonly nodes: number
   readonly shards: number
@@ -53,7 +53,7 @@ export const addIdle = (program: Command): void => {
     .addOption(flag('--nodes <count>', 'node processes').argParser(wholeNumber(1, NODES_MAX)).default(3))
     .addOption(flag('--shards <count>', 'shards, of three replicas each').argParser(wholeNumber(1, SHARD_COUNT_MAX)).default(16))
     .addOption(flag('--against <directory>', 'watch in turns with the build of another checkout'))
-  withLengthFlags(withRunsFlag(command, 1), 30).action(askIdle)
+  withLengthFlags(withRestFlag(withRunsFlag(command, 1)), 30).action(askIdle)
 }
 
 const askIdle = (flags: IdleFlags): Promise<void> => {
@@ -61,8 +61,7 @@ const askIdle = (flags: IdleFlags): Promise<void> => {
   const own = (): Promise<ProductTarget> => startProduct(UNASKED, { nodes, shards })
   const starts = against === undefined ? [own] : [() => startOtherProduct(against, UNASKED, { nodes, shards }), own]
   return withTargets(starts, async (targets) => {
-    // What starting left to do is not idleness, and a leader is quiet only after a while.
-    await pause(seconds * 1_000)
+    await pause(flags.restSeconds * 1_000)
     const rounds: IdleRow[][] = []
     for (let run = 0; run < flags.runs; run += 1) for (const target of targets) rounds.push(await watch(target, seconds))
     const rows = middleOf(rounds.flat())
