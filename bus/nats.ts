@@ -90,7 +90,8 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   const events = createEvents(connection, outbox)
   const leavePulse = (options.pulse ?? createPulse(PING_INTERVAL_MS)).join(createLiveness({
     ping: outbox.ping, isConnected: events.isConnected, pingsOutMax: options.pingsOutMax ?? PINGS_OUT_MAX,
-    giveUp: () => void connection.reconnect().catch(ignore),
+    // The library begins nothing anew for one that drains: that one ends.
+    giveUp: () => void (connection.isDraining() ? connection.close() : connection.reconnect()).catch(ignore),
   }))
   const failHandler = options.onHandlerError ?? throwLater
   let maxPayloadBytes = connection.info?.max_payload ?? 0
@@ -130,8 +131,9 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
       if (events.isConnected()) void outbox.ping().then(() => settle(null), settle)
       else queueMicrotask(() => settle(new Error('not connected: nothing can be confirmed')))
     },
-    // The library's drain neither fails nor closes when the connection is lost meanwhile: it would dial for ever.
-    drain: (done) => void connection.drain().catch(ignore).then(() => connection.close()).catch(ignore).then(guard(done, failHandler)),
+    // The library's drain neither fails nor closes when the connection is lost meanwhile: it would dial for ever. Nor does it end with it.
+    drain: (done) => void Promise.race([connection.drain().catch(ignore), connection.closed()])
+      .then(() => connection.close()).catch(ignore).then(guard(done, failHandler)),
     close: () => void connection.close().catch(ignore),
     status: (): BusStatus => {
       const connected = events.isConnected()

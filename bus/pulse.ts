@@ -1,6 +1,6 @@
 /**
- * When connections ask whether their broker is still there: all of a process in one turn of its event loop. A ping wakes the process once to
- * leave and once for its answer, which is most of what a connection without traffic costs; in one turn they leave by one wake-up, and
+ * When connections ask whether their broker is still there: all of a process in one turn of its event loop. A ping wakes the process once
+ * to leave and once for its answer, which is most of what a connection without traffic costs; in one turn they leave by one wake-up, and
  * answers that come together are read by one.
  *
  * Each connection may miss so many answers before it is given up, by its own count (`createLiveness`): the same as in nats.js, whose timer

@@ -86,6 +86,18 @@ describe('a NATS connection', () => {
     patient.close()
   }, 20_000)
 
+  test('ends a drain when its server stops answering', async () => {
+    const bus = await open(server, { pulse: createPulse(50) })
+    bus.subscribe('drained', () => {})
+    await flushed(bus)
+    let isDrained = false
+    server.signal('SIGSTOP')
+    bus.drain(() => { isDrained = true })
+    await until(() => isDrained, 'two pings went unanswered')
+    server.signal('SIGCONT')
+    expect(bus.status().connected).toBe(false)
+  }, 20_000)
+
   test('bounds what the server has not read: above the limit a publish is refused, not buffered', async () => {
     const bus = await open(server, { outboxBytesMax: 300_000, pulse: createPulse(5_000) })
     expect(await flushed(bus)).toBeNull()
