@@ -23,6 +23,11 @@ export interface LengthFlags extends PrintFlags {
   readonly seconds: number
 }
 
+/** Of one that looks at idle nodes. */
+export interface RestFlags extends LengthFlags {
+  readonly restSeconds: number
+}
+
 /** Of one that asks operations for a while. */
 export interface LoadFlags extends LengthFlags {
   readonly warmUpMs: number
@@ -66,6 +71,11 @@ export const withRunsFlag = (command: Command, runs: number): Command => command
 
 export const withLengthFlags = (command: Command, seconds: number): Command => withJsonFlag(command
   .addOption(flag('--seconds <count>', 'length of a run').argParser(wholeNumber(1, 86_400)).default(seconds)))
+
+/** V8 goes on compiling for minutes after a start (docs/PERFORMANCE.md, "Memory, idleness, and an hour of work"). */
+export const withRestFlag = (command: Command): Command => command
+  .addOption(flag('--rest-seconds <count>', 'before idle nodes are looked at: what starting left to do is not idleness')
+    .argParser(wholeNumber(0, 86_400)).default(180))
 
 export const withLoadFlags = (command: Command, seconds: number): Command => withLengthFlags(command, seconds)
   .addOption(flag('--warm-up-ms <ms>', 'not counted, at the start of every run').argParser(wholeNumber(0, 60_000)).default(1_500))

@@ -34,6 +34,16 @@ export const sampleServer = async (name: string, pid: number): Promise<Sample | 
 /** Bytes that a process has read, from files and sockets alike; 0 where that is not to be known. */
 export const bytesReadBy = async (pid: number): Promise<number> => readOf(await files.readText(`/proc/${pid}/io`) ?? '')
 
+/** How often its threads have gone to sleep, those that have ended left out: each was woken as often. 0 without /proc. */
+export const wakeUpsOf = async (pid: number): Promise<number> => {
+  const threads = await files.list(`/proc/${pid}/task`)
+  const statuses = await Promise.all(threads.map((thread) => files.readText(`/proc/${pid}/task/${thread}/status`)))
+  return statuses.reduce((sum, status) => sum + sleepsOf(status ?? ''), 0)
+}
+
+/** `voluntary_ctxt_switches:	123456` */
+export const sleepsOf = (status: string): number => Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)?.[1] ?? 0)
+
 /** `rchar: 123456` */
 export const readOf = (io: string): number => Number(/^rchar: (\d+)$/m.exec(io)?.[1] ?? 0)
 

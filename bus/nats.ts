@@ -9,16 +9,20 @@
  * - It decodes headers when they are asked for, and throws when they are malformed. Here that never is a handler's error: anybody may
  *   send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
  * - It hands out permission errors in three places. Here they are one BusEvent.
+ * - It pings by a timer of each connection. Here all connections of a process ping in one turn (bus/pulse.ts), and these pings confirm
+ *   what was published, too.
  */
 
 import { randomBytes } from 'node:crypto'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { createOutbox } from './outbox.ts'
+import { createLiveness, createPulse } from './pulse.ts'
 import { receivedHeaders } from './receivedHeaders.ts'
 import { createRequests } from './requests.ts'
 import { connect, credsAuthenticator, headers as createHeaders, nkeyAuthenticator } from 'nats'
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsError, Status, TlsOptions } from 'nats'
 import type { Outbox } from './outbox.ts'
+import type { Pulse } from './pulse.ts'
 import type { Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, Subscription } from './port.ts'
 
 /** Protocol line and line ends of one message, roughly. */
@@ -27,7 +31,9 @@ export { versionWarning } from './brokerVersion.ts'
 
 const CONNECT_TIMEOUT_MS = 5_000
 const RECONNECT_WAIT_MS = 200
-const PING_INTERVAL_MS = 1_500
+export const PING_INTERVAL_MS = 1_500
+/** Of the library's own pings, which it can not do without: the longest that a timer takes. */
+const NEVER_MS = 2_147_483_647
 const PINGS_OUT_MAX = 2
 const INBOX_PREFIX = '_INBOX'
 const INBOX_BYTES = 16
@@ -45,8 +51,9 @@ export interface NatsOptions {
   readonly tls?: TlsOptions
   /** Without the final dot: `_INBOX`. */
   readonly inboxPrefix?: string
-  readonly pingIntervalMs?: number
-  /** So many pings without an answer end the connection. */
+  /** When it pings, shared by connections of one process. Default: a pulse of its own, of PING_INTERVAL_MS. */
+  readonly pulse?: Pulse
+  /** So many pings without an answer end the connection with the next beat. */
   readonly pingsOutMax?: number
   readonly outboxBytesMax?: number
   /** Keep trying until a server answers, instead of failing when none does. */
@@ -64,8 +71,7 @@ const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
   maxReconnectAttempts: -1,
   reconnectTimeWait: RECONNECT_WAIT_MS,
   reconnectJitter: RECONNECT_WAIT_MS,
-  pingInterval: options.pingIntervalMs ?? PING_INTERVAL_MS,
-  maxPingOut: options.pingsOutMax ?? PINGS_OUT_MAX,
+  pingInterval: NEVER_MS,
   timeout: CONNECT_TIMEOUT_MS,
   noEcho: true,
   waitOnFirstConnect: options.waitForServer === true,
@@ -82,6 +88,11 @@ const bytesOf = (secret: string | Uint8Array): Uint8Array => (typeof secret === 
 const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   const outbox = createOutbox(() => connection.flush(), options.outboxBytesMax)
   const events = createEvents(connection, outbox)
+  const leavePulse = (options.pulse ?? createPulse(PING_INTERVAL_MS)).join(createLiveness({
+    ping: outbox.ping, isConnected: events.isConnected, pingsOutMax: options.pingsOutMax ?? PINGS_OUT_MAX,
+    // The library begins nothing anew for one that drains: that one ends.
+    giveUp: () => void (connection.isDraining() ? connection.close() : connection.reconnect()).catch(ignore),
+  }))
   const failHandler = options.onHandlerError ?? throwLater
   let maxPayloadBytes = connection.info?.max_payload ?? 0
   let server = serverOf(connection)
@@ -107,7 +118,9 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   })
   events.listen((event) => {
     requests.told(event)
-    if (event.type === 'bus.closed') requests.close()
+    if (event.type !== 'bus.closed') return
+    leavePulse()
+    requests.close()
   })
   return {
     publish,
@@ -115,11 +128,12 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
     request: (subject, data, requestOptions, done) => requests.request(subject, data, requestOptions, guard(done, failHandler)),
     flush: (done) => {
       const settle = guard(done, failHandler)
-      if (events.isConnected()) outbox.flush(settle)
+      if (events.isConnected()) void outbox.ping().then(() => settle(null), settle)
       else queueMicrotask(() => settle(new Error('not connected: nothing can be confirmed')))
     },
-    // The library's drain neither fails nor closes when the connection is lost meanwhile: it would dial for ever.
-    drain: (done) => void connection.drain().catch(ignore).then(() => connection.close()).catch(ignore).then(guard(done, failHandler)),
+    // The library's drain neither fails nor closes when the connection is lost meanwhile: it would dial for ever. Nor does it end with it.
+    drain: (done) => void Promise.race([connection.drain().catch(ignore), connection.closed()])
+      .then(() => connection.close()).catch(ignore).then(guard(done, failHandler)),
     close: () => void connection.close().catch(ignore),
     status: (): BusStatus => {
       const connected = events.isConnected()
@@ -282,7 +296,6 @@ const createEvents = (connection: NatsConnection, outbox: Outbox): Events => {
   follow().catch(throwLater)
   connection.closed().then((reason) => {
     connected = false
-    outbox.stop()
     emit(reason instanceof Error ? { type: 'bus.closed', reason: reason.message } : { type: 'bus.closed' })
   }).catch(throwLater)
   return {

@@ -1,15 +1,14 @@
 /**
  * What a connection has published and the broker has not yet confirmed, in bytes: the bound nats.js does not have.
  *
- * A ping follows at the latest CONFIRM_INTERVAL_MS after a publish, or once CONFIRM_BYTES are unconfirmed; its pong covers everything
- * published before it, since the broker reads one connection in order. A lost connection voids the account: what was on its way
- * is gone, and nobody waits for it.
+ * A ping follows once CONFIRM_BYTES are unconfirmed; less is covered by the pings that ask whether the broker is there (pulse.ts), since
+ * nothing depends on it sooner. A pong covers everything published before its ping: the broker reads one connection in order. A lost
+ * connection voids the account: what was on its way is gone, and nobody waits for it.
  */
 
 /** Bytes published and not confirmed: above it `publish` answers `full`. nats-server allows a client 64 MiB the other way. */
 const OUTBOX_BYTES_MAX = 32 * 1_024 * 1_024
 const CONFIRM_BYTES = 128 * 1_024
-const CONFIRM_INTERVAL_MS = 500
 
 export interface Outbox {
   readonly hasRoom: (bytes: number) => boolean
@@ -17,10 +16,10 @@ export interface Outbox {
   readonly outstandingBytes: () => number
   readonly bytesMax: number
   readonly roundTripMs: () => number | undefined
-  readonly flush: (done: (error: Error | null) => void) => void
+  /** Asks the broker; resolves when everything published before is confirmed, and rejects when the connection is lost or closed. */
+  readonly ping: () => Promise<void>
   /** The connection is gone, and with it everything unconfirmed. */
   readonly reset: () => void
-  readonly stop: () => void
 }
 
 /** `roundTrip` pings the broker: it resolves with the pong, and rejects when the connection is lost or closed. */
@@ -29,13 +28,8 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
   let confirmedBytes = 0
   let epoch = 0
   let isConfirming = false
-  let timer: NodeJS.Timeout | undefined
   let roundTripMs: number | undefined
 
-  const stopTimer = (): void => {
-    clearTimeout(timer)
-    timer = undefined
-  }
   const ping = (): Promise<void> => {
     const covered = publishedBytes
     const startedIn = epoch
@@ -45,36 +39,28 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
       if (epoch === startedIn) confirmedBytes = Math.max(confirmedBytes, covered)
     })
   }
-  const confirm = (): void => {
-    stopTimer()
-    if (isConfirming) return
+  /** At once when much is unconfirmed, or a full outbox would stay full until the next beat. */
+  const ask = (): void => {
+    if (isConfirming || publishedBytes - confirmedBytes < CONFIRM_BYTES) return
     isConfirming = true
     void ping().catch(() => {}).then(() => {
       isConfirming = false
       ask()
     })
   }
-  /** At once when much is unconfirmed, or a full outbox would stay full for an interval. */
-  const ask = (): void => {
-    const unconfirmed = publishedBytes - confirmedBytes
-    if (unconfirmed >= CONFIRM_BYTES) confirm()
-    else if (unconfirmed > 0) timer ??= setTimeout(confirm, CONFIRM_INTERVAL_MS)
-  }
   return {
     hasRoom: (bytes) => publishedBytes - confirmedBytes + bytes <= bytesMax,
     published: (bytes) => {
       publishedBytes += bytes
-      if (!isConfirming) ask()
+      ask()
     },
     outstandingBytes: () => publishedBytes - confirmedBytes,
     bytesMax,
     roundTripMs: () => roundTripMs,
-    flush: (settle) => void ping().then(() => settle(null), (error: Error) => settle(error)),
+    ping,
     reset: () => {
       epoch += 1
       confirmedBytes = publishedBytes
-      stopTimer()
     },
-    stop: stopTimer,
   }
 }

@@ -3,9 +3,9 @@
  * actor and change while the node runs (logLevels.ts), secrets and values stay out (redaction.ts), repetition is held back
  * (repeats.ts), and lines go to standard output or to what the operator named (logTargets.ts).
  *
- * Lines are gathered, so that one costs microseconds, and written several times a second, when the node ends, and whenever the process
- * exits by its own doing, uncaught errors included: the last lines before a fail-stop are there. What can not be written is counted, and
- * neither stops the node nor keeps it from ending (logWriter.ts).
+ * Lines are gathered, so that one costs microseconds, and written FLUSH_AFTER_MS after the first of them, when the node ends, and whenever
+ * the process exits by its own doing, uncaught errors included: the last lines before a fail-stop are there. A log without lines wakes
+ * nobody. What can not be written is counted, and neither stops the node nor keeps it from ending (logWriter.ts).
  */
 
 import { hostname } from 'node:os'
@@ -19,7 +19,7 @@ import type { LevelName, LogLevels } from './logLevels.ts'
 import type { Load, LogStream } from './logTargets.ts'
 import type { Repeats } from './repeats.ts'
 
-const FLUSH_EVERY_MS = 250
+const FLUSH_AFTER_MS = 250
 /** How long files are waited for when the node ends; the thread of a remote target, by its library, ten seconds where nobody answers. */
 const END_MS_MAX = 2_000
 
@@ -54,14 +54,19 @@ export const openProcessLog = async (options: LogOptions): Promise<ProcessLog> =
   const streams = await openStreams(options, (target, lost) => {
     root.warn({ actor: 'node', target, lost_lines: lost }, 'the log could not be written for a while')
   })
-  const root = rootOf(options, streams)
   let isClosed = false
+  let timer: NodeJS.Timeout | undefined
   const repeats = createRepeats(() => performance.now())
-  const timer = setInterval(() => {
+  const writeGathered = (): void => {
     repeats.settle(false)
     for (const stream of streams) stream.flush?.()
-  }, FLUSH_EVERY_MS)
-  timer.unref()
+    timer = undefined
+    if (repeats.isCounting()) gather()
+  }
+  const gather = (): void => {
+    if (!isClosed) timer ??= setTimeout(writeGathered, FLUSH_AFTER_MS).unref()
+  }
+  const root = rootOf(options, streams, gather)
   const flush = (): void => {
     repeats.settle(true)
     for (const stream of streams) flushStream(stream)
@@ -77,7 +82,7 @@ export const openProcessLog = async (options: LogOptions): Promise<ProcessLog> =
     close: async () => {
       if (isClosed) return
       isClosed = true
-      clearInterval(timer)
+      clearTimeout(timer)
       repeats.settle(true)
       // A thread's end stops the loop: the time of the others would run out meanwhile.
       await Promise.all(streams.filter(({ giveUp }) => giveUp !== undefined).map(endStream))
@@ -89,11 +94,16 @@ export const openProcessLog = async (options: LogOptions): Promise<ProcessLog> =
   }
 }
 
-const rootOf = (options: LogOptions, streams: readonly LogStream[]): Pino => {
+/** `onLine`: before a line is handed to the streams. */
+const rootOf = (options: LogOptions, streams: readonly LogStream[], onLine: () => void): Pino => {
   const strike = createRedaction(options.secrets ?? [])
+  const streamWrite = (line: string): string => {
+    onLine()
+    return strike(line)
+  }
   const settings: LoggerOptions = {
     level: 'trace', base: { node: options.node, pid: process.pid, ...(isForSyslog(options) ? { hostname: hostname() } : {}) },
-    redact: { paths: [...redactedPaths], censor: '[redacted]' }, hooks: { streamWrite: strike },
+    redact: { paths: [...redactedPaths], censor: '[redacted]' }, hooks: { streamWrite },
   }
   const [only] = streams
   return streams.length === 1 && only !== undefined

@@ -2,7 +2,7 @@
  * Stands between the log and a file: gathers lines, writes them in chunks, one after the other, and outlives a file that can not be
  * written. A full disk, a reader that stands still or has gone: the node goes on, and ends when it is told to.
  *
- *   write ─▶ waiting ─▶ chunk ─▶ outlet        when 4 KiB are together, at `flush`, at the end
+ *   write ─▶ waiting ─▶ chunk ─▶ outlet        when 4 KiB are together, at `flush` or as soon after it as may be, at the end
  *               │          └── an error: the same chunk again, a second later; at the end, once
  *               └── above WAITING_CHARACTERS_MAX: lost and counted
  *
@@ -15,7 +15,7 @@
 
 import type { Descriptor } from '../storage/descriptor.ts'
 
-/** Lines are written when so much of them is together, or four times a second. */
+/** Lines are written when so much of them is together, or when `flush` is called. */
 const GATHERED_CHARACTERS = 4_096
 /** Of one write: as much as a pipe takes. */
 const CHUNK_CHARACTERS_MAX = 65_536
@@ -70,6 +70,8 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
   let chunk: Uint8Array = nothing
   let failure: NodeJS.ErrnoException | null = null
   let retry: NodeJS.Timeout | null = null
+  /** Lines that a flush found behind a write under way, or a file that rests: they follow it. */
+  let isFlushOwed = false
   let isTold = false
   let [lostInAll, lostInOutage] = [0, 0]
   let onEnd: (() => void) | null = null
@@ -89,6 +91,7 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
     waiting = left
     waitingCharacters -= text.length
     chunk = Buffer.from(text)
+    isFlushOwed = isFlushOwed && left.length > 0
     attempt()
   }
   const attempt = (): void => {
@@ -102,9 +105,10 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
     failure = error
     if (error !== null) failed(error)
     else if (chunk.length > 0) attempt()
-    else if (waitingCharacters >= GATHERED_CHARACTERS) begin()
+    else if (waitingCharacters >= (isFlushOwed ? 1 : GATHERED_CHARACTERS)) begin()
     else {
       phase = 'idle'
+      isFlushOwed = false
       // It may write a line.
       if (isTold && waitingCharacters === 0) recovered()
       if (onEnd !== null) endIdle()
@@ -158,7 +162,8 @@ export const createLogWriter = ({ target, outlet, tell, onRecovered, now = () =>
       }
     },
     flush: () => {
-      if (phase === 'idle' && waitingCharacters > 0) begin()
+      isFlushOwed = waitingCharacters > 0
+      if (isFlushOwed && phase === 'idle') begin()
     },
     flushSync: () => {
       if (phase === 'ended') return

@@ -28,6 +28,8 @@ export interface Repeats {
   readonly passes: (own: string, common: string, tell: Tell) => boolean
   /** Tells what is held of windows that are over; all of it when the process ends. */
   readonly settle: (isEnd: boolean) => void
+  /** Whether a window is open, and with it something to settle later. */
+  readonly isCounting: () => boolean
   readonly heldInAll: () => number
 }
 
@@ -80,6 +82,7 @@ export const createRepeats = (now: () => number): Repeats => {
       return false
     },
     settle,
+    isCounting: () => rows.size > 0,
     heldInAll: () => heldInAll,
   }
 }

@@ -4,13 +4,13 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { withDriverFlag, withKeysFlags, withLengthFlags } from '../flags.ts'
+import { withDriverFlag, withKeysFlags, withLengthFlags, withRestFlag } from '../flags.ts'
 import { formatTable, printResult } from '../report.ts'
 import { mebibytes, sampleServer } from '../sampling.ts'
 import { withOwnProduct } from '../targets/use.ts'
 import { fill } from '../turns.ts'
 import type { Command } from 'commander'
-import type { DriverFlags, KeysFlags, LengthFlags } from '../flags.ts'
+import type { DriverFlags, KeysFlags, RestFlags } from '../flags.ts'
 import type { Target } from '../targets/port.ts'
 
 interface MemoryRow {
@@ -25,10 +25,11 @@ const MILLION = 1_000_000
 
 export const addMemory = (program: Command): void => {
   const command = program.command('memory').description('RSS and CPU of idle nodes, RSS with a million keys')
-  withDriverFlag(withLengthFlags(withKeysFlags(command, MILLION), 20)).action(askMemory)
+  withDriverFlag(withLengthFlags(withRestFlag(withKeysFlags(command, MILLION)), 20)).action(askMemory)
 }
 
-const askMemory = (flags: LengthFlags & KeysFlags & DriverFlags): Promise<void> => withOwnProduct(flags, async (target) => {
+const askMemory = (flags: RestFlags & KeysFlags & DriverFlags): Promise<void> => withOwnProduct(flags, async (target) => {
+  await pause(flags.restSeconds * 1_000)
   const idle = await watchIdle(target, flags.seconds * 1_000)
   process.stderr.write(`writing ${flags.keys} keys\n`)
   await fill(target, { ...flags, distribution: 'uniform', readShare: 0 })
@@ -49,8 +50,6 @@ const askMemory = (flags: LengthFlags & KeysFlags & DriverFlags): Promise<void> 
 const watchIdle = async (
   target: Target, ms: number,
 ): Promise<ReadonlyMap<string, { readonly rssBytes: number; readonly cpuPercent: number }>> => {
-  // What starting left to do is not idleness.
-  await pause(ms)
   const processes = Object.entries(target.pids)
   const before = await Promise.all(processes.map(async ([name, pid]) => ({ name, pid, sample: await sampleServer(name, pid) })))
   await pause(ms)

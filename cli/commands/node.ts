@@ -13,7 +13,8 @@ import { createRandom } from '../../actors/kernel/random.ts'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
-import { connectNats } from '../../bus/nats.ts'
+import { PING_INTERVAL_MS, connectNats } from '../../bus/nats.ts'
+import { createPulse } from '../../bus/pulse.ts'
 import { createAdminListener } from '../../gateway/admin/listener.ts'
 import { createMetricsListener } from '../../gateway/metrics.ts'
 import { serveHealth } from '../../gateway/health.ts'
@@ -55,6 +56,7 @@ import type { LevelName, LogLevels } from '../../observe/logLevels.ts'
 import type { ProcessTracing } from '../../observe/tracing/openTracing.ts'
 import type { TracingSettings } from '../../observe/tracing/settings.ts'
 import type { NatsOptions } from '../../bus/nats.ts'
+import type { Pulse } from '../../bus/pulse.ts'
 import type { PageListener } from '../../gateway/observatory.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { NodeAddresses } from '../../topology/addresses.ts'
@@ -126,9 +128,10 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
     const release = await lock(options.dir)
     const known = await ownGenesis(options)
     const tracing = await traces(options, log)
-    const buses = await connectAll(options, log)
+    const pulse = createPulse(PING_INTERVAL_MS)
+    const buses = await connectAll(options, log, pulse)
     const genesis = known ?? await join(options, buses.control)
-    const code = await serveUntilEnd(options, genesis, { log, lostLines: opened.lost, levels, buses, drain, tracing })
+    const code = await serveUntilEnd(options, genesis, { log, lostLines: opened.lost, levels, buses, pulse, drain, tracing })
     const drains = Object.values(buses).map((bus) => new Promise<void>((resolve) => { bus.drain(resolve) }))
     await Promise.all([tracing.close(), ...drains])
     await new Promise<void>((resolve) => { release(resolve) })
@@ -233,9 +236,9 @@ interface Buses {
   readonly control: Bus
 }
 
-const connectAll = async (options: NodeCommandOptions, log: Logger): Promise<Buses> => {
+const connectAll = async (options: NodeCommandOptions, log: Logger, pulse: Pulse): Promise<Buses> => {
   const open = (suffix: keyof Buses, more: Partial<NatsOptions> = {}): Promise<Bus> => connectNats({
-    ...options.broker, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, ...more,
+    ...options.broker, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, pulse, ...more,
   })
   log.info({ actor: 'bus', servers: options.broker.servers.join(',') }, 'connecting to the broker, for as long as it takes')
   const buses = {
@@ -259,6 +262,8 @@ interface Surroundings {
   readonly lostLines: () => number
   readonly levels: LogLevels
   readonly buses: Buses
+  /** Of all of them. */
+  readonly pulse: Pulse
   readonly drain: DrainWatch
   readonly tracing: ProcessTracing
 }
@@ -270,7 +275,7 @@ const pageOf = async ({ adminToken }: NodeCommandOptions): Promise<PageListener>
 }
 
 const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surroundings: Surroundings): Promise<number> => {
-  const { log, lostLines, levels, buses, drain, tracing } = surroundings
+  const { log, lostLines, levels, buses, pulse, drain, tracing } = surroundings
   const boot = randomBytes(8).toString('hex')
   let node: Node | null = null
   const admin = createAdminListener({
@@ -349,7 +354,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
         recorder,
         requests,
         operationTimes: () => operationTimes(instruments.records),
-        vitals,
+        vitals: { ...vitals, noteTick: (tick) => { vitals.noteTick(tick); pulse.offer() } },
         instruments: options.slowMs === 0 ? instruments.ports : loggingSlow(instruments.ports, log, options.slowMs),
         tracing: tracing.join(requests.tracing),
       },

@@ -6,7 +6,7 @@ import { wholeNumbers, withInFlightFlag, withRunFlags, withTargetFlags, withWork
 import { median, medianRun } from '../../bench/load/measurement.ts'
 import { quartersOf } from '../../bench/questions/soak.ts'
 import { throughputTable } from '../../bench/report.ts'
-import { cpuOf, rssOf } from '../../bench/sampling.ts'
+import { cpuOf, rssOf, sleepsOf } from '../../bench/sampling.ts'
 import { measureInTurns } from '../../bench/turns.ts'
 import type { WorkloadSpec } from '../../bench/load/workload.ts'
 import type { Target } from '../../bench/targets/port.ts'
@@ -105,6 +105,7 @@ describe('what Linux says of a process', () => {
   test('is read as bytes and milliseconds, whatever the name of the program', () => {
     expect(rssOf('Name:\tnode\nVmRSS:\t   1234 kB\nThreads:\t11\n')).toBe(1_234 * 1_024)
     expect(rssOf('Name:\tgone\n')).toBe(0)
+    expect(sleepsOf('Threads:\t11\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t545\n')).toBe(150)
     expect(cpuOf('42 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 11 0')).toBe(2_000)
   })
 })

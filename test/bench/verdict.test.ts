@@ -98,8 +98,8 @@ describe('a question has no flag that means nothing to it:', () => {
   }
 
   test.each([
-    ['idle asks nothing', addIdle, ['--against', '--json', '--nodes', '--runs', '--seconds', '--shards']],
-    ['memory writes each key once', addMemory, ['--driver', '--json', '--keys', '--seconds', '--value-bytes']],
+    ['idle asks nothing', addIdle, ['--against', '--json', '--nodes', '--rest-seconds', '--runs', '--seconds', '--shards']],
+    ['memory writes each key once', addMemory, ['--driver', '--json', '--keys', '--rest-seconds', '--seconds', '--value-bytes']],
     ['record has no cluster', addRecord, ['--json']],
     ['soak is one run', addSoak, [
       '--distribution', '--driver', '--every-seconds', '--json', '--keys', '--minutes', '--seconds', '--value-bytes', '--warm-up-ms',

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats, versionWarning } from '../../bus/nats.ts'
 import { createOutbox } from '../../bus/outbox.ts'
+import { createPulse } from '../../bus/pulse.ts'
 import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { until } from '../support/until.ts'
 import { bytesOf, describeBus, flushed, textOf } from './contract.ts'
@@ -51,7 +52,7 @@ describe('a NATS connection', () => {
   }, 20_000)
 
   test('fails a flush when the server is gone, and gives up on a server that stops answering', async () => {
-    const bus = await open(server, { pingIntervalMs: 50 })
+    const bus = await open(server, { pulse: createPulse(50) })
     const events: string[] = []
     bus.onEvent(({ type }) => events.push(type))
     server.signal('SIGSTOP')
@@ -71,8 +72,8 @@ describe('a NATS connection', () => {
   }, 20_000)
 
   test('bears as many unanswered pings as it is told to: their answers may stand behind a flood', async () => {
-    const hasty = await open(server, { pingIntervalMs: 50 })
-    const patient = await open(server, { pingIntervalMs: 50, pingsOutMax: 400 })
+    const hasty = await open(server, { pulse: createPulse(50) })
+    const patient = await open(server, { pulse: createPulse(50), pingsOutMax: 400 })
     const events: string[] = []
     patient.onEvent(({ type }) => events.push(type))
     server.signal('SIGSTOP')
@@ -85,8 +86,20 @@ describe('a NATS connection', () => {
     patient.close()
   }, 20_000)
 
+  test('ends a drain when its server stops answering', async () => {
+    const bus = await open(server, { pulse: createPulse(50) })
+    bus.subscribe('drained', () => {})
+    await flushed(bus)
+    let isDrained = false
+    server.signal('SIGSTOP')
+    bus.drain(() => { isDrained = true })
+    await until(() => isDrained, 'two pings went unanswered')
+    server.signal('SIGCONT')
+    expect(bus.status().connected).toBe(false)
+  }, 20_000)
+
   test('bounds what the server has not read: above the limit a publish is refused, not buffered', async () => {
-    const bus = await open(server, { outboxBytesMax: 300_000, pingIntervalMs: 5_000 })
+    const bus = await open(server, { outboxBytesMax: 300_000, pulse: createPulse(5_000) })
     expect(await flushed(bus)).toBeNull()
     server.signal('SIGSTOP')
     const outcomes = Array.from({ length: 40 }, () => bus.publish('flood', new Uint8Array(10_000)))
@@ -188,19 +201,18 @@ describe('the outbox', () => {
     const outbox = createOutbox(() => new Promise((resolve, reject) => pings.push({ resolve, reject })), 1_000_000)
     outbox.published(200_000)
     expect(pings).toHaveLength(1)
-    outbox.published(100_000)
-    expect(outbox.outstandingBytes()).toBe(300_000)
-    expect(outbox.hasRoom(700_000)).toBe(true)
-    expect(outbox.hasRoom(700_001)).toBe(false)
+    outbox.published(150_000)
+    expect(outbox.outstandingBytes()).toBe(350_000)
+    expect(outbox.hasRoom(650_000)).toBe(true)
+    expect(outbox.hasRoom(650_001)).toBe(false)
     pings[0]?.resolve()
-    await until(() => outbox.outstandingBytes() === 100_000, 'the first pong has been counted')
+    await until(() => outbox.outstandingBytes() === 150_000, 'the first pong has been counted')
     await until(() => pings.length === 2, 'the rest is asked for')
     outbox.reset()
     expect(outbox.outstandingBytes()).toBe(0)
     pings[1]?.reject(new Error('gone'))
     outbox.published(10)
     expect(outbox.outstandingBytes()).toBe(10)
-    outbox.stop()
   })
 
   test('takes no pong of an earlier connection for its own', async () => {
@@ -212,7 +224,6 @@ describe('the outbox', () => {
     pings[0]?.()
     await until(() => outbox.roundTripMs() !== undefined, 'the late pong has come')
     expect(outbox.outstandingBytes()).toBe(50)
-    outbox.stop()
   })
 })
 

@@ -1,9 +1,10 @@
 /** The account of what the broker has not confirmed: when it is asked, and that a full outbox does not stay full for nothing. */
 
-import { expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { createOutbox } from '../../bus/outbox.ts'
 
 const KIB = 1_024
+afterEach(() => { jest.useRealTimers() })
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 const world = (bytesMax: number) => {
@@ -28,15 +29,18 @@ test('what was published while a confirmation was under way is confirmed by anot
   await pong()
   expect(outbox.outstandingBytes()).toBe(0)
   expect(outbox.hasRoom(256 * KIB)).toBe(true)
-  outbox.stop()
 })
 
-test('little is confirmed after an interval, and a lost connection voids the account', async () => {
-  const { outbox, pongs } = world(1_024 * KIB)
+test('little asks the broker for nothing of its own: any ping confirms it, and a lost connection voids the account', async () => {
+  jest.useFakeTimers({ doNotFake: ['setImmediate'] })
+  const { outbox, pongs, pong } = world(1_024 * KIB)
   outbox.published(KIB)
   await turn()
-  expect(pongs).toHaveLength(0)
+  expect([pongs.length, jest.getTimerCount()]).toEqual([0, 0])
+  void outbox.ping()
+  outbox.published(2 * KIB)
+  await pong()
+  expect([pongs.length, outbox.outstandingBytes()]).toEqual([0, 2 * KIB])
   outbox.reset()
   expect(outbox.outstandingBytes()).toBe(0)
-  outbox.stop()
 })

@@ -197,6 +197,34 @@ test('at the end, lines that a reader who stands still has not taken in time are
   expect([lost(), told]).toEqual([1, ['the log target stdout: the process ends, 1 lines were lost']])
 })
 
+describe('a log without lines', () => {
+  test('wakes nobody, and a line is flushed a quarter of a second after it', async () => {
+    jest.useFakeTimers()
+    const flushes: number[] = []
+    const { log } = await open({ stdout: { write: () => {}, flush: () => { flushes.push(performance.now()) } } })
+    expect(jest.getTimerCount()).toBe(0)
+    const since = performance.now()
+    log.error({ actor: 'node' }, 'first')
+    jest.advanceTimersByTime(100)
+    log.error({ actor: 'node' }, 'second')
+    jest.advanceTimersByTime(150)
+    expect([flushes, jest.getTimerCount()]).toEqual([[since + 250], 0])
+    log.error({ actor: 'node' }, 'third')
+    jest.advanceTimersByTime(250)
+    expect([flushes, jest.getTimerCount()]).toEqual([[since + 250, since + 500], 0])
+  })
+
+  test('still tells, a second later, how many lines were held back', async () => {
+    jest.useFakeTimers()
+    const { log, lines } = await open()
+    for (let i = 0; i < 25; i += 1) log.warn({ actor: 'gateway' }, 'slow')
+    jest.advanceTimersByTime(750)
+    expect(lines()).toHaveLength(20)
+    jest.advanceTimersByTime(250)
+    expect([lines().length, lines().at(-1)?.['repeated'], jest.getTimerCount()]).toEqual([21, 5, 0])
+  })
+})
+
 describe('targets', () => {
   test('are read with the options of their package', () => {
     expect(parseLogTarget('roll:/var/log/n1.log?size=10m&limit.count=3&symlink=true'))

@@ -71,6 +71,20 @@ describe('the writer of the log', () => {
     expect(log.told).toEqual([])
   })
 
+  test('writes what a flush finds behind a write under way, without another flush', () => {
+    const log = open()
+    log.write(line(1))
+    log.flush()
+    log.write(line(2))
+    log.flush()
+    expect(log.written).toEqual([])
+    log.settle()
+    log.settle()
+    expect([log.text(), log.underWay()]).toEqual([line(1) + line(2), 0])
+    log.write(line(3))
+    expect(log.underWay()).toBe(0)
+  })
+
   test('goes on where a write was cut short', () => {
     const log = open()
     log.write(line(1))
