@@ -3,6 +3,7 @@
  */
 
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
+import { nodesInbox } from '../bus/subjects.ts'
 import type { RaftInstruments } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -38,7 +39,7 @@ export interface NodeSettings {
   readonly prefix: string
   /** Replies go only to subjects under this prefix (docs/TESTING.md T22): `_INBOX.`. */
   readonly inboxPrefix: string
-  /** Where this node itself may hear answers, without the final dot: `_INBOX`. */
+  /** Where this node itself hears answers, without the final dot (bus/subjects.ts, `nodesInbox`). */
   readonly ownInboxPrefix: string
   /** Length of a tick in milliseconds; election and heartbeat times are counted in ticks. */
   readonly tickMs: number
@@ -68,7 +69,7 @@ export interface NodeSettings {
 export const defaultSettings: NodeSettings = {
   prefix: 'kv',
   inboxPrefix: '_INBOX.',
-  ownInboxPrefix: '_INBOX',
+  ownInboxPrefix: nodesInbox('_INBOX'),
   tickMs: 100,
   raftTiming: {
     heartbeatTicks: 1, quietHeartbeatTicks: 2, quietAfterTicks: 50, electionTicksMin: 5, electionTicksMax: 10, resendTicks: 3,
