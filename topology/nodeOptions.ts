@@ -110,6 +110,8 @@ export interface NodePorts {
    * with the frames, a flood of clients would be in front of the heartbeats, and cost leaders their quorum.
    */
   readonly doorsBus: Bus
+  /** What nobody else can guess, and no call gave before; absent in the simulator. */
+  readonly newToken?: () => string
   /** A connection for status, beacons and probes, so that a dead data path can not hide behind a healthy control path. */
   readonly controlBus: Bus
   readonly log: Logger

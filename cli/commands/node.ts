@@ -71,6 +71,8 @@ const DOORS_PINGS_OUT_MAX = 9
 /** Below it, an entry with its allowance for keys and framing would not fit a message. */
 const MAX_PAYLOAD_BYTES_MIN = 65_536
 
+const TOKEN_BYTES = 16
+
 export interface NodeCommandOptions {
   readonly prefix: string
   readonly broker: Broker
@@ -347,6 +349,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
         bus: buses.data,
         doorsBus: buses.doors,
         controlBus: buses.control,
+        newToken: () => randomBytes(TOKEN_BYTES).toString('hex'),
         log,
         recorder,
         requests,
