@@ -176,7 +176,8 @@ export const senderOf = (subject: string): string => subject.slice(subject.lastI
 
 /**
  * Where a node hears what other nodes answer, without the final dot. A token of its own, so that clients can be kept from listening there
- * (bus/natsConfig.ts) and from having their answers sent there. Under the inbox prefix all the same: nodes of earlier versions answer there alone.
+ * (bus/natsConfig.ts) and from having their answers sent there. It is under the inbox prefix all the same, since nodes of earlier versions
+ * answer nowhere else (docs/adr/0012-answers-between-nodes.md).
  */
 export const nodesInbox = (inboxPrefix: string): string => `${inboxPrefix}.${NODES_INBOX}`
 

@@ -147,7 +147,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     options.catchUp()
     const to = inbound.reply
     if (to !== '' && !isClientReplyAllowed(to, options.inboxPrefix)) {
-      refusals.note('replySubject', `a batch asks for its answer outside ${options.inboxPrefix}, or where nodes hear theirs: it is dropped`)
+      refusals.note('replySubject', `a batch asks for its answer outside ${options.inboxPrefix}, or where nodes hear: it is dropped`)
       return
     }
     if (to !== '' && refuseAboveLimits(inbound.data, to)) return

@@ -117,7 +117,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     options.catchUp()
     const to = inbound.reply
     if (to !== '' && !isClientReplyAllowed(to, options.inboxPrefix)) {
-      refusals.note('replySubject', `a request asks for its answer outside ${options.inboxPrefix}, or where nodes hear theirs: it is dropped`)
+      refusals.note('replySubject', `a request asks for its answer outside ${options.inboxPrefix}, or where nodes hear: it is dropped`)
       return
     }
     const parsed = parseSubject(prefix, inbound.subject)

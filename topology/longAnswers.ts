@@ -7,8 +7,9 @@
  *
  * The answerer holds the newest ANSWERS_HELD_MAX long answers, each at most ANSWER_BYTES_MAX bytes; above that it says nothing, and
  * counts it.
- * The asker takes nothing for an answer that no node can have said (isControlAnswer), and believes nothing before the checksum of the whole is right: an answer that was given up meanwhile, or a node that was started
- * anew and gives the same number to another one, looks like no answer, and whoever wanted it asks again.
+ * The asker takes nothing for an answer that a client may have had a node send (`isControlAnswer`), and believes nothing before the
+ * checksum of the whole is right: an answer that was given up meanwhile, or a node that was started anew and gives the same number to another one,
+ * looks like no answer, and whoever wanted it asks again.
  */
 
 import { CONTROL_BYTES_MAX, decodeControl, encodeControl, encodeControlWithin, isControlAnswer } from '../bus/codec/control.ts'
@@ -83,8 +84,13 @@ export interface WholeAnswer {
 export const askWhole = ({ bus, subject, timeoutMs }: WholeAnswer, request: unknown, done: (answer: unknown) => void): void => {
   const ask = (one: unknown, then: (answer: unknown) => void): void => {
     const bytes = encodeControlWithin(one, CONTROL_BYTES_MAX)
-    if (bytes === null) then(undefined)
-    else bus.request(subject, bytes, { timeoutMs, isAnswer: isControlAnswer }, (_failure, answer) => then(answer === null ? undefined : decodeControl(answer.data)))
+    if (bytes === null) {
+      then(undefined)
+      return
+    }
+    bus.request(subject, bytes, { timeoutMs, isAnswer: isControlAnswer }, (_failure, answer) => {
+      then(answer === null ? undefined : decodeControl(answer.data))
+    })
   }
   const gather = (head: Head, whole: Uint8Array, offset: number): void => {
     if (offset === whole.length) {

@@ -52,8 +52,7 @@ export const decodeControl = (bytes: Uint8Array, bytesMax = CONTROL_BYTES_MAX): 
 /**
  * What a node answers a node: a control message without headers. Nothing else is such an answer, whoever sent it: a client can have a node
  * send bytes of its choice to any inbox, but not without `Kv-Status`, and what nodes send clients without headers (reports, the micro
- * protocol, frames of the batch door) is no control message. Test: "is never taken
- * for a node's answer" (test/bus/batch.test.ts).
+ * protocol, frames of the batch door) is no control message. Test: "is never taken for a node's answer" (test/bus/batch.test.ts).
  */
 export const isControlAnswer = ({ data, headers }: Pick<Inbound, 'data' | 'headers'>): boolean =>
   headers === undefined && decodeControl(data) !== undefined

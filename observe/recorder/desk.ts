@@ -67,7 +67,8 @@ export const createTraceDesk = (options: TraceDeskOptions): TraceDesk => {
         clock.defer(() => done(own))
         return
       }
-      bus.request(traceQuestionSubject(cluster, to, self), encodeJson(question), { timeoutMs: PATIENCE_MS, isAnswer: isBare }, (_failure, answer) => {
+      const wish = { timeoutMs: PATIENCE_MS, isAnswer: isBare }
+      bus.request(traceQuestionSubject(cluster, to, self), encodeJson(question), wish, (_failure, answer) => {
         if (!isStopped) done(answer?.data.slice())
       })
     },

@@ -217,12 +217,12 @@ describe('what a client has a node send it', () => {
   test('is never taken for a node\'s answer: frames of the batch door, whatever is in them', () => {
     const value = fc.oneof(fc.constant(forged), fc.uint8Array({ maxLength: 40 }))
     fc.assert(fc.property(nodeFrame, value, (frame, bytes) => {
-      const filled = frame.kind === 'results' ? { ...frame, rows: frame.rows.map((one) => ({ ...one, result: { ...one.result, value: bytes } })) } : frame
+      const rows = frame.kind === 'results' ? frame.rows.map((one) => ({ ...one, result: { ...one.result, value: bytes } })) : []
       expect(isControlAnswer({ data: encodeNode(frame) })).toBe(false)
-      expect(isControlAnswer({ data: encodeNode(filled) })).toBe(false)
-    }), { numRuns: 2_000 })
-    const refused = encodeNodeFrame({ kind: 'refused', sequence: 1, result: { status: 'INVALID', revision: 0, definite: true, value: forged } })
-    expect(isControlAnswer({ data: refused })).toBe(false)
+      if (frame.kind === 'results') expect(isControlAnswer({ data: encodeNode({ ...frame, rows }) })).toBe(false)
+    }), { numRuns: 1_000 })
+    const result = { status: 'INVALID', revision: 0, definite: true, value: forged } as const
+    expect(isControlAnswer({ data: encodeNodeFrame({ kind: 'refused', sequence: 1, result }) })).toBe(false)
   })
 
   test.each([

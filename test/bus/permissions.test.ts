@@ -173,7 +173,8 @@ describe('with the generated permissions', () => {
   test('a node may subscribe everything a serving node needs', async () => {
     const before = two.denied.length
     for (const subject of ['skv.0123456789abcdef.node.n2.*', 'skv.0123456789abcdef.gossip.n2.*', 'skv.0123456789abcdef.map.all.*',
-      'skv.0123456789abcdef.trace.all.*', 'kv.slot.3.>', 'kv.to.n2.>', '_INBOX.check.*', '_INBOX.skv-nodes.check.*']) two.bus.subscribe(subject, () => {})
+      'skv.0123456789abcdef.trace.all.*', 'kv.slot.3.>', 'kv.to.n2.>', '_INBOX.check.*',
+      '_INBOX.skv-nodes.check.*']) two.bus.subscribe(subject, () => {})
     for (const subject of ['kv.*', 'kv.*.*', 'kv.*.*.*']) two.bus.subscribe(subject, () => {}, { queue: 'kv-gateway' })
     expect(await flushed(two.bus)).toBeNull()
     expect(await flushed(two.bus)).toBeNull()

@@ -436,9 +436,7 @@ describe('the batch door', () => {
     const { hello, say, frames, asked, broker, gateway } = open()
     const session = hello()
     const overheard: string[] = []
-    broker.connect({ name: 'other' }).subscribe('*.*.>', ({ subject }) => {
-      if (/^skv|skv-nodes/.test(subject)) overheard.push(subject)
-    })
+    broker.connect({ name: 'other' }).subscribe('skv.>', ({ subject }) => overheard.push(subject))
     const batch: Batch = { kind: 'batch', session, sequence: 1, timeoutMs: 1_000, consistency: 'stale', groups: groupsOf([get('a')]) }
     for (const reply of ['skv.c.node.n2.n1', 'kv.put.a', '_INBOX.skv-nodes.1.7', '']) {
       say(batch, reply)

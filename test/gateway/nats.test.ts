@@ -243,9 +243,8 @@ describe('the NATS gateway', () => {
     gateway.open()
     const heard: string[] = []
     broker.connect({ name: 'n2' }).subscribe('_INBOX.>', ({ subject }) => heard.push(subject))
-    for (const inbox of [nodesInbox('_INBOX'), nodesInbox('_INBOX.n2')]) {
-      client.publish('kv.get.user42', new Uint8Array(0), { reply: `${inbox}.1.7` })
-      client.publish('kv.map', new Uint8Array(0), { reply: `${inbox}.1.7` })
+    for (const inbox of ['_INBOX', '_INBOX.n2'].map(nodesInbox)) {
+      for (const subject of ['kv.get.user42', 'kv.map']) client.publish(subject, new Uint8Array(0), { reply: `${inbox}.1.7` })
     }
     pass(100)
     expect([heard, submitted]).toEqual([[], []])

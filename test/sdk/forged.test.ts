@@ -10,6 +10,7 @@ import { failureOf, first, key, openWorld } from './world.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { World } from './world.ts'
 
+const refusal = { status: 'INVALID', revision: 0, definite: true } as const
 const clientMay = { publish: ['kv.>', '$SRV.>'], subscribe: ['_INBOX.>', 'kv-changed.>'] }
 
 interface Place {
@@ -47,6 +48,8 @@ describe('a batch that is executed while its answer is lost', () => {
     for (let next = 1; next < 5; next += 1) {
       other.publish('kv.to.n1.batch.v1', brokenBatch(), { reply: `${last.root}.${last.sequence + next}.t${last.token}` })
     }
+    world.pass(50)
+    expect(world.client.stats()).toMatchObject({ retries: 0 })
     expect(await settled(pending)).toMatchObject({ value: 1n })
     expect(world.client.stats()).toMatchObject({ badFrames: 0 })
   })
@@ -88,7 +91,7 @@ test('a door of another version that understands no batch is named by the error 
   stranger.subscribe('kv.to.n1.batch.v1', ({ data, reply }) => {
     const frame = data[1] === 1
       ? { kind: 'welcome', session: '0123456789abcdef', node: 'n1' as never, shardCount: 4, epoch: 1 } as const
-      : { kind: 'refused', sequence: 0, result: { status: 'INVALID', revision: 0, definite: true, message: 'frame kind 2 is not known' } } as const
+      : { kind: 'refused', sequence: 0, result: { ...refusal, message: 'frame kind 2 is not known' } } as const
     stranger.publish(reply, encodeNodeFrame(frame))
   })
   expect(await failureOf(world, kv.get(key, { timeoutMs: 500 }))).toMatchObject({

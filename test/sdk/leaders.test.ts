@@ -180,7 +180,8 @@ describe('a node whose door the broker keeps this user from', () => {
     const world = await openWorld({ permissions: without('n1', 'n3') })
     await world.settled(world.client.ready())
     const [own, denied, another] = keys.map((name) => world.kv.put(name, 'v'))
-    expect(await failureOf(world, denied as Promise<unknown>)).toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringContaining('kv.to.n2.') })
+    expect(await failureOf(world, denied as Promise<unknown>))
+      .toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringContaining('kv.to.n2.') })
     await world.settled(Promise.all([own, another]))
   })
 

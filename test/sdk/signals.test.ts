@@ -38,7 +38,8 @@ describe('a signal', () => {
 
 test('a signal that fires as it is asked to tell ends its call, which is not sent', async () => {
   const world = await openWorld()
-  const eager = { aborted: false, reason: 'at once', addEventListener: (_type: string, tell: () => void) => { tell() }, removeEventListener: () => {} }
+  const tellAtOnce = (_type: string, tell: () => void): void => { tell() }
+  const eager = { aborted: false, reason: 'at once', addEventListener: tellAtOnce, removeEventListener: () => {} }
   expect(await failureOf(world, world.kv.put(key, 'v', { signal: eager as unknown as AbortSignal })))
     .toMatchObject({ code: 'ABORTED', cause: 'at once' })
   await world.settled(world.kv.get(key))

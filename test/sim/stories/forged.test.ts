@@ -60,7 +60,8 @@ test('a client that has nodes send a map of its own in the place of another node
   let isResumed = false
   wish(story, { kind: 'resume' }, () => { isResumed = true })
   const headers = new Map([['Kv-Status', 'OK']])
-  for (let step = 0; step < 1_600 && !(isResumed && maps > before); step += 1) {
+  const hasLearnt = (): boolean => isResumed && maps > before
+  for (let step = 0; step < 1_600 && !hasLearnt(); step += 1) {
     for (const [root, next] of inboxes) {
       client.publish('kv.get.forged', new Uint8Array(0), { reply: `${root}.${next}`, headers: new Map([['Kv-Consistency', 'stale']]) })
       // A node of an earlier version sends it there.
