@@ -8,8 +8,8 @@
  * The answerer holds the newest ANSWERS_HELD_MAX long answers, each at most ANSWER_BYTES_MAX bytes; above that it says nothing, and
  * counts it.
  * The asker takes nothing for an answer that a client may have had a node send (`isControlAnswer`), and believes nothing before the
- * checksum of the whole is right: an answer that was given up meanwhile, or a node that was started anew and gives the same number to another one,
- * looks like no answer, and whoever wanted it asks again.
+ * checksum of the whole is right: an answer that was given up meanwhile, or a node that was started anew and gives the same number to
+ * another one, looks like no answer, and whoever wanted it asks again.
  */
 
 import { CONTROL_BYTES_MAX, decodeControl, encodeControl, encodeControlWithin, isControlAnswer } from '../bus/codec/control.ts'
