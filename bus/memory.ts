@@ -45,6 +45,8 @@ export interface ConnectOptions {
   /** Names the link for `fate`, `disconnect` and `hold`. One name may be used again after its connection was closed. */
   readonly name: string
   readonly permissions?: Permissions
+  /** Where its requests are answered, without the final dot: `_INBOX`. Below it they count from 1, so that one seed decides all. */
+  readonly inboxPrefix?: string
 }
 
 export interface MemoryBroker {
@@ -92,9 +94,9 @@ export const createMemoryBroker = (options: MemoryBrokerOptions): MemoryBroker =
   }
   let connected = 0
   return {
-    connect: ({ name, permissions }) => {
+    connect: ({ name, permissions, inboxPrefix = '_INBOX' }) => {
       connected += 1
-      const connection = createMemoryConnection(exchange, { name, number: connected, permissions })
+      const connection = createMemoryConnection(exchange, { name, number: connected, permissions, inboxPrefix })
       connections.set(name, connection)
       return connection.bus
     },

@@ -47,6 +47,7 @@ export interface ConnectionOptions {
   /** Different for every connection of a broker: late answers to an earlier one of the same name find nobody. */
   readonly number: number
   readonly permissions: Permissions | undefined
+  readonly inboxPrefix: string
 }
 
 export const createMemoryConnection = (exchange: Exchange, options: ConnectionOptions): MemoryConnection => {
@@ -90,7 +91,13 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
     exchange.route(connection, { subject: mapped, reply: options?.reply ?? '', data: new Uint8Array(data), headers: options?.headers })
     return 'sent'
   }
-  const requests = createRequests({ clock: exchange.clock, inboxRoot: `_INBOX.${options.number}`, publish, subscribe })
+  const inboxRoot = `${options.inboxPrefix}.${options.number}`
+  let asked = 0
+  const newToken = (): string => {
+    asked += 1
+    return String(asked)
+  }
+  const requests = createRequests({ clock: exchange.clock, inboxRoot, newToken, publish, subscribe })
   link.onEvent(requests.told)
   const close = (): void => {
     if (!link.close()) return

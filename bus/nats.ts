@@ -37,6 +37,7 @@ const NEVER_MS = 2_147_483_647
 const PINGS_OUT_MAX = 2
 const INBOX_PREFIX = '_INBOX'
 const INBOX_BYTES = 16
+const randomToken = (): string => randomBytes(INBOX_BYTES).toString('hex')
 
 export interface NatsOptions {
   readonly servers: readonly string[]
@@ -112,7 +113,8 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
     subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler, onceLost: events.onceLost })
   const requests = createRequests({
     clock: createSystemClock(),
-    inboxRoot: `${options.inboxPrefix ?? INBOX_PREFIX}.${randomBytes(INBOX_BYTES).toString('hex')}`,
+    inboxRoot: `${options.inboxPrefix ?? INBOX_PREFIX}.${randomToken()}`,
+    newToken: randomToken,
     publish: (...message) => lostUnlessClosed(connection, publish(...message)),
     subscribe: (subject, handler) => unlessClosed(() => listen(subject, handler)),
   })

@@ -9,7 +9,7 @@
 
 import { assert } from '../actors/kernel/assert.ts'
 import { SHARD_COUNT_MAX } from '../topology/ids.ts'
-import { ROUTING_CHECK_OP, STATUS_OP, prefixProblem, serviceWildcard } from './subjects.ts'
+import { ROUTING_CHECK_OP, STATUS_OP, nodesInbox, prefixProblem, serviceWildcard } from './subjects.ts'
 import type { ClusterId, NodeId } from '../topology/ids.ts'
 
 /** `$NAME` as a password is left to nats-server, which takes it from its environment. */
@@ -45,9 +45,13 @@ export interface ServerConfigInput extends MappingsInput {
 interface Allowed {
   readonly publish: readonly string[]
   readonly subscribe: readonly string[]
+  /** Of what `subscribe` covers: answers between nodes are not for clients. */
+  readonly unheard?: readonly string[]
 }
 
 const MAX_PAYLOAD_BYTES = 1_024 * 1_024
+const INBOX = '_INBOX'
+const INBOXES = `${INBOX}.>`
 
 export const mappingsBlock = ({ prefix, shardCount }: MappingsInput): string => {
   assert(prefixProblem(prefix) === null, prefixProblem(prefix) ?? '')
@@ -67,7 +71,7 @@ export const mappingsBlock = ({ prefix, shardCount }: MappingsInput): string => 
 export const nodePermissions = (cluster: ClusterId, prefix: string, node: NodeId): Allowed => ({
   publish: [
     `skv.${cluster}.*.*.${node}`,
-    '_INBOX.>',
+    INBOXES,
     `${prefix}-changed.>`,
     `${prefix}.${STATUS_OP}`,
     `${prefix}.${ROUTING_CHECK_OP}.*`,
@@ -82,13 +86,14 @@ export const nodePermissions = (cluster: ClusterId, prefix: string, node: NodeId
     `${prefix}.*.*`,
     `${prefix}.*.*.*`,
     serviceWildcard,
-    '_INBOX.>',
+    INBOXES,
   ],
 })
 
 export const clientPermissions = (prefix: string): Allowed => ({
   publish: [`${prefix}.>`, serviceWildcard],
-  subscribe: ['_INBOX.>', `${prefix}-changed.>`],
+  subscribe: [INBOXES, `${prefix}-changed.>`],
+  unheard: [`${nodesInbox(INBOX)}.>`],
 })
 
 /** An `authorization` block: whoever is not named may not connect, and what is not allowed is denied. */
@@ -107,15 +112,15 @@ const userLines = ({ user, password }: BrokerUser, allowed: Allowed): readonly s
   `      user = ${quoted(user)}, password = ${isVariable(password) ? password : quoted(password)}`,
   '      permissions = {',
   ...allowLines('publish', allowed.publish),
-  ...allowLines('subscribe', allowed.subscribe),
+  ...allowLines('subscribe', allowed.subscribe, allowed.unheard),
   '      }',
   '    }',
 ]
 
-const allowLines = (what: keyof Allowed, subjects: readonly string[]): readonly string[] => [
+const allowLines = (what: 'publish' | 'subscribe', subjects: readonly string[], denied: readonly string[] = []): readonly string[] => [
   `        ${what} = { allow = [`,
   ...subjects.map((subject) => `          ${quoted(subject)}`),
-  '        ] }',
+  denied.length === 0 ? '        ] }' : `        ], deny = [${denied.map(quoted).join(', ')}] }`,
 ]
 
 const isVariable = (text: string): boolean => /^\$[A-Z][A-Z0-9_]*$/.test(text)

@@ -63,6 +63,11 @@ export type BusEvent =
 
 export interface RequestOptions {
   readonly timeoutMs: number
+  /**
+   * Whether it can be the answer; anything can when left out. What can not is passed over, and the request waits on: whoever knows the
+   * inbox could end it otherwise. The broker's own "no responders" is not asked about. Looks, and does nothing.
+   */
+  readonly isAnswer?: (message: Inbound) => boolean
   readonly headers?: Headers
 }
 

@@ -14,6 +14,11 @@ export interface RequestsOptions {
   readonly clock: Pick<Clock, 'after' | 'defer'>
   /** Only this connection's, without the final dot. */
   readonly inboxRoot: string
+  /**
+   * A token that no request of this connection had before. Who hears an answer knows where it came to, so where the next one will come
+   * must not follow from that.
+   */
+  readonly newToken: () => string
   readonly publish: Bus['publish']
   /** Null when the connection is closed. */
   readonly subscribe: (subject: string, handler: InboundHandler) => Subscription | null
@@ -28,15 +33,15 @@ export interface Requests {
 
 interface Pending {
   readonly subject: string
+  readonly isAnswer: RequestOptions['isAnswer']
   readonly done: (failure: RequestFailure | null, answer: Inbound | null) => void
   readonly cancelTimer: () => void
 }
 
-export const createRequests = ({ clock, inboxRoot, publish, subscribe }: RequestsOptions): Requests => {
+export const createRequests = ({ clock, inboxRoot, newToken, publish, subscribe }: RequestsOptions): Requests => {
   const inboxes = `${inboxRoot}.*`
   const waiting = new Map<string, Pending>()
   let subscription: Subscription | null = null
-  let sequence = 0
   let isOpen = true
 
   const finish = (inbox: string, failure: RequestFailure | null, answer: Inbound | null): void => {
@@ -47,15 +52,16 @@ export const createRequests = ({ clock, inboxRoot, publish, subscribe }: Request
     pending.done(failure, answer)
   }
   const onAnswer = (answer: Inbound): void => {
-    if (isMalformed(answer.headers)) finish(answer.subject, 'unreadable', null)
-    else if (answer.headers?.get('Status') === '503' && answer.data.length === 0) finish(answer.subject, 'noResponders', null)
+    if (answer.headers?.get('Status') === '503' && answer.data.length === 0) finish(answer.subject, 'noResponders', null)
+    else if (waiting.get(answer.subject)?.isAnswer?.(answer) === false) return
+    else if (isMalformed(answer.headers)) finish(answer.subject, 'unreadable', null)
     else finish(answer.subject, null, answer)
   }
   const request = (subject: string, data: Uint8Array, options: RequestOptions, done: Pending['done']): void => {
     if (isOpen) subscription ??= subscribe(inboxes, onAnswer)
-    sequence += 1
-    const inbox = `${inboxRoot}.${sequence}`
-    waiting.set(inbox, { subject, done, cancelTimer: clock.after(options.timeoutMs, () => finish(inbox, 'timeout', null)) })
+    const inbox = `${inboxRoot}.${newToken()}`
+    const cancelTimer = clock.after(options.timeoutMs, () => finish(inbox, 'timeout', null))
+    waiting.set(inbox, { subject, isAnswer: options.isAnswer, done, cancelTimer })
     const headers = options.headers === undefined ? {} : { headers: options.headers }
     const isSent = isOpen && subscription !== null && publish(subject, data, { reply: inbox, ...headers }) === 'sent'
     if (!isSent) clock.defer(() => finish(inbox, 'closed', null))

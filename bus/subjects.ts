@@ -26,6 +26,7 @@ export const SUBJECT_BYTES_MAX = 3 * 1_024
 
 const INTERNAL_ROOT = 'skv'
 const SERVICE_ROOT = '$SRV'
+const NODES_INBOX = 'skv-nodes'
 /** Answered by every serving node, each for itself. */
 export const STATUS_OP = 'status'
 /** Published by nodes to learn how the broker routes; ignored by everybody else (topology/routingCheck.ts). */
@@ -172,6 +173,17 @@ const internal = (cluster: ClusterId, kind: string, to: string, from: string): s
 
 /** The last token of an internal subject: who sent it, as far as the broker's permissions vouch for it. */
 export const senderOf = (subject: string): string => subject.slice(subject.lastIndexOf('.') + 1)
+
+/**
+ * Where a node hears what other nodes answer, without the final dot. A token of its own, so that clients can be kept from listening there
+ * (bus/natsConfig.ts) and from having their answers sent there. It is under the inbox prefix all the same, since nodes of earlier versions
+ * answer nowhere else (docs/adr/0013-answers-between-nodes.md).
+ */
+export const nodesInbox = (inboxPrefix: string): string => `${inboxPrefix}.${NODES_INBOX}`
+
+/** Whether a client may be answered there: what nodes ask each other is answered by nodes (docs/TESTING.md T22). */
+export const isClientReplyAllowed = (reply: string, inboxPrefix: string): boolean =>
+  isReplyAllowed(reply, inboxPrefix) && !reply.includes(`.${NODES_INBOX}.`)
 
 /**
  * Whether an answer may be published to `reply`. Only subjects under the inbox prefix: otherwise a client that may publish

@@ -24,7 +24,7 @@ import { batchHeadOf, decodeClientFrame } from '../bus/codec/batch.ts'
 import { encodeNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { parseBatchTraces } from '../bus/headers.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
-import { batchSubject, isReplyAllowed } from '../bus/subjects.ts'
+import { batchSubject, isClientReplyAllowed } from '../bus/subjects.ts'
 import { operationsOf, refusalOf } from './batchOperation.ts'
 import { openBatchSpans } from './batchSpans.ts'
 import { invalid, leavingNode, sessionExpired, tooManyPending, tooManySessions } from './batchRefusals.ts'
@@ -147,8 +147,8 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   const take = (inbound: Inbound): void => {
     options.catchUp()
     const to = inbound.reply
-    if (to !== '' && !isReplyAllowed(to, options.inboxPrefix)) {
-      refusals.note('replySubject', `a batch asks for its answer outside ${options.inboxPrefix}: it is dropped`)
+    if (to !== '' && !isClientReplyAllowed(to, options.inboxPrefix)) {
+      refusals.note('replySubject', `a batch asks for its answer outside ${options.inboxPrefix}, or where nodes hear: it is dropped`)
       return
     }
     if (to !== '' && refuseAboveLimits(inbound.data, to)) return

@@ -11,7 +11,7 @@
  * routes to a leader. Answers go only under the inbox prefix (docs/TESTING.md T22).
  */
 
-import { SERVICE_VERBS, isReplyAllowed, serviceSubjects } from '../bus/subjects.ts'
+import { SERVICE_VERBS, isClientReplyAllowed, serviceSubjects } from '../bus/subjects.ts'
 import type { ServiceVerb } from '../bus/subjects.ts'
 import type { Bus, Subscription } from '../bus/port.ts'
 import type { ClusterId, NodeId } from '../topology/ids.ts'
@@ -55,7 +55,7 @@ export const createMicro = (options: MicroOptions): Micro => {
   const encoder = new TextEncoder()
   let subscriptions: readonly Subscription[] = []
   const answer = (verb: ServiceVerb, reply: string): void => {
-    if (isReplyAllowed(reply, inboxPrefix)) bus.publish(reply, encoder.encode(JSON.stringify(answers[verb](options, id))))
+    if (isClientReplyAllowed(reply, inboxPrefix)) bus.publish(reply, encoder.encode(JSON.stringify(answers[verb](options, id))))
   }
   return {
     open: () => {

@@ -14,7 +14,7 @@
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
-  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isReplyAllowed, parseSubject, slotWildcard,
+  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isClientReplyAllowed, parseSubject, slotWildcard,
 } from '../bus/subjects.ts'
 import { shardOf } from '../topology/hash.ts'
 import { helpText } from './help.ts'
@@ -116,8 +116,8 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   const take = (policy: Policy, inbound: Inbound): void => {
     options.catchUp()
     const to = inbound.reply
-    if (to !== '' && !isReplyAllowed(to, options.inboxPrefix)) {
-      refusals.note('replySubject', `a request asks for its answer outside ${options.inboxPrefix}: it is dropped`)
+    if (to !== '' && !isClientReplyAllowed(to, options.inboxPrefix)) {
+      refusals.note('replySubject', `a request asks for its answer outside ${options.inboxPrefix}, or where nodes hear: it is dropped`)
       return
     }
     const parsed = parseSubject(prefix, inbound.subject)

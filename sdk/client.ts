@@ -11,6 +11,7 @@
  */
 
 import { hex64 } from '../actors/kernel/random.ts'
+import { batchSubject } from '../bus/subjects.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { abortOf, closedOf, createCall, deniedOf, mayHaveHappened, unauthorizedOf } from './call.ts'
 import { closeWithin } from './closing.ts'
@@ -23,7 +24,7 @@ import { createMapFollower } from './map.ts'
 import { createSignals } from './signals.ts'
 import { noteTrouble, ownCall, runTick, runTurn, wakeHeld, wakeWaiting } from './turn.ts'
 import type { BusEvent, Inbound } from '../bus/port.ts'
-import type { ShardId } from '../topology/ids.ts'
+import type { NodeId, ShardId } from '../topology/ids.ts'
 import type { Call, CallInput } from './call.ts'
 import type { CutOff } from './closing.ts'
 import type { ClientOptions, Dispatch } from './dispatch.ts'
@@ -130,7 +131,7 @@ const createDispatch = (options: ClientOptions): Dispatch => {
       onProblem: (reason) => { noteTrouble(dispatch, reason) },
     }),
     signals: createSignals((call) => { rejectCall(dispatch, call, abortOf(call)) }),
-    links: new Map(), numberedLinks: [], lanes: [], dirty: [], calls: new Set(), routing: null,
+    links: new Map(), deniedNodes: new Set(), numberedLinks: [], lanes: [], dirty: [], calls: new Set(), routing: null,
     run: () => { run() },
     startTicking: () => {
       if (dispatch.isTicking) return
@@ -208,6 +209,7 @@ const submit = (dispatch: Dispatch, input: CallInput): void => {
   if (lane === undefined) throw new Error('calls are taken once the map is there')
   // Before it is taken in: a signal that throws fails this call alone.
   dispatch.signals.heed(call)
+  if (call.isDone) return
   takeIn(dispatch, call)
   enqueue(dispatch, lane, call)
   dispatch.startTicking()
@@ -218,9 +220,8 @@ const overloadedBy = ({ calls, bytes, limits }: Dispatch): OverloadedError =>
     + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
 
 const hear = (dispatch: Dispatch, message: Inbound): void => {
-  const tail = message.subject.slice(dispatch.inbox.length + 1)
-  const dot = tail.indexOf('.')
-  dispatch.numberedLinks[Number(tail.slice(0, dot))]?.hear(Number(tail.slice(dot + 1)), message)
+  const [link = '', sequence = '', token = ''] = message.subject.slice(dispatch.inbox.length + 1).split('.')
+  dispatch.numberedLinks[Number(link)]?.hear({ sequence: Number(sequence), token }, message)
   wakeHeld(dispatch)
 }
 
@@ -249,6 +250,7 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
     case 'bus.connected':
       dispatch.isConnected = true
       dispatch.problem = ''
+      dispatch.deniedNodes.clear()
       dispatch.map.refresh()
       wakeWaiting(dispatch)
       return
@@ -258,10 +260,7 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
       for (const link of dispatch.numberedLinks) link.disconnected()
       return
     case 'bus.permissionDenied':
-      noteProblem(dispatch, `the broker does not let this user ${event.operation} ${event.subject}`)
-      // All that connecting asks for is the map, and to hear: nothing of it can do without.
-      started(dispatch, deniedOf(event))
-      for (const call of dispatch.calls) rejectCall(dispatch, call, unauthorizedOf(call, event))
+      handleDenied(dispatch, event)
       return
     case 'bus.closed':
       fail(dispatch, event.reason ?? 'the connection to the broker was closed')
@@ -271,6 +270,28 @@ const handleBusEvent = (dispatch: Dispatch, event: BusEvent): void => {
       return
   }
   event satisfies never
+}
+
+/** What the broker does not let through to one node's door is no other node's: calls for other leaders go on. */
+const handleDenied = (dispatch: Dispatch, event: Extract<BusEvent, { type: 'bus.permissionDenied' }>): void => {
+  noteProblem(dispatch, `the broker does not let this user ${event.operation} ${event.subject}`)
+  const node = event.operation === 'publish' ? nodeOfDoor(dispatch, event.subject) : undefined
+  // All that connecting asks for is the map, and to hear: nothing of it can do without.
+  if (node === undefined) started(dispatch, deniedOf(event))
+  else dispatch.deniedNodes.add(node)
+  for (const call of dispatch.calls) {
+    if (node === undefined || isFor(dispatch, call, node)) rejectCall(dispatch, call, unauthorizedOf(call, event))
+  }
+}
+
+const nodeOfDoor = ({ links, prefix }: Dispatch, subject: string): NodeId | undefined =>
+  [...links.keys()].find((node) => batchSubject(prefix, node) === subject)
+
+/** Nobody but `node` can serve it; a stale read is any replica's that is not denied, too. */
+const isFor = ({ routing, deniedNodes }: Dispatch, { code, consistency, shard }: Call, node: NodeId): boolean => {
+  if (code !== OpCode.get || consistency !== 'stale') return routing?.leaders[shard]?.node === node
+  const replicas = routing?.replicas[shard] ?? []
+  return replicas.every((replica) => deniedNodes.has(replica))
 }
 
 const isClosing = ({ state }: Dispatch): boolean => state === 'closing'

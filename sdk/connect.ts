@@ -74,6 +74,7 @@ export interface ConnectWithCodec<Value> extends ConnectOptions {
 const SERVER_DEFAULT = 'nats://127.0.0.1:4222'
 const INBOX_DEFAULT = '_INBOX'
 const INBOX_BYTES = 12
+const TOKEN_BYTES = 8
 
 /** Connects and fetches the cluster's map. Rejects with UnavailableError, UnauthorizedError, InvalidError or AbortError. */
 export function connect<Value>(options: ConnectWithCodec<Value>): Promise<Kv<Value>>
@@ -97,6 +98,7 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
     random: secureRandom,
     prefix,
     inbox: `${options.inboxPrefix ?? INBOX_DEFAULT}.${randomBytes(INBOX_BYTES).toString('hex')}`,
+    newToken: () => randomBytes(TOKEN_BYTES).toString('hex'),
     limits: {
       operationsMax: options.inFlightOperationsMax ?? IN_FLIGHT_OPERATIONS_MAX,
       bytesMax: options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX,

@@ -40,8 +40,10 @@ export interface ClientOptions {
   readonly clock: Clock
   readonly random: Random
   readonly prefix: string
-  /** A subject of this connection's own under the inbox prefix: answers come to `<inbox>.<number of the link>.<sequence>`. */
+  /** A subject of this connection's own under the inbox prefix: answers come to `<inbox>.<number of the link>.<sequence>.<token>`. */
   readonly inbox: string
+  /** What nobody can guess, and no call gave before: who hears one answer must not know where the next will come to. */
+  readonly newToken: () => string
   readonly limits: DispatchLimits
 }
 
@@ -50,6 +52,8 @@ export interface Dispatch extends ClientOptions {
   readonly map: MapFollower
   readonly signals: Signals
   readonly links: Map<NodeId, Link>
+  /** Whose doors the broker does not let this user knock at, as far as it has said so on this connection. */
+  readonly deniedNodes: Set<NodeId>
   /** By their number in the inbox. */
   readonly numberedLinks: Link[]
   /** Two for each shard, leaders' first; empty before the first map. */

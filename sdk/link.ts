@@ -48,6 +48,7 @@ import type { SentBatch, SentPorts } from './sentBatches.ts'
 const PROTOCOL = 1
 /** The sequence under which a hello is answered. */
 const HELLO = 0
+const HELLOS_AWAITED_MAX = 8
 /**
  * Sequences go on over all door sessions of a link, so that no answer to an earlier session is taken for one of this. They are 32-bit:
  * near their end they start anew, with a session of their own.
@@ -61,8 +62,9 @@ export interface LinkPorts extends SentPorts {
   readonly clock: Clock
   readonly random: Random
   readonly prefix: string
-  /** Answers come to `<inbox>.<sequence>`. */
+  /** Answers come to `<inbox>.<sequence>.<token>`. */
   readonly inbox: string
+  readonly newToken: () => string
   readonly onOpen: () => void
   /** The node is not what the map says: fetch it again. */
   readonly onTrouble: (problem: string) => void
@@ -75,6 +77,12 @@ export interface LinkCounters {
   hellos: number
 }
 
+/** The end of an answer's subject. */
+export interface AnswerPlace {
+  readonly sequence: number
+  readonly token: string
+}
+
 export interface Link {
   /** True when calls may be added now; otherwise a door session is on its way, or a pause has to pass first. */
   readonly isReady: (now: number) => boolean
@@ -85,7 +93,7 @@ export interface Link {
   readonly add: (call: Call) => void
   /** Sends what was added. */
   readonly flush: (now: number) => void
-  readonly hear: (sequence: number, message: Inbound) => void
+  readonly hear: (at: AnswerPlace, message: Inbound) => void
   readonly onTick: (now: number) => void
   /** Forgets calls that are done. */
   readonly sweep: () => void
@@ -105,6 +113,8 @@ interface LinkState {
   door: 'closed' | 'opening' | 'open'
   session: BatchSessionId
   sequence: number
+  /** Of hellos without a welcome so far: the node may be slow. At most HELLOS_AWAITED_MAX. */
+  helloTokens: readonly string[]
   failures: number
   /** Before that no hello is said. */
   retryAt: number
@@ -117,6 +127,7 @@ interface LinkState {
   /** When a sign of life was asked for, and by which sequence; 0 while none is awaited, infinite while it may not have left. */
   askedAt: number
   askedBy: number
+  askedToken: string
 }
 
 export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounters): Link => {
@@ -126,9 +137,9 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
     writer: createWriter(WRITE_BYTES_MAX),
     sent: createSentBatches(ports),
     draft: createDraft({ operationsMax: BATCH_OPERATIONS_MAX, bytesMax: () => ports.bus.status().maxPayloadBytes - FRAME_MARGIN_BYTES }),
-    door: 'closed', session: '', sequence: 0, failures: 0, retryAt: Number.NEGATIVE_INFINITY, helloAt: 0, lastSentAt: 0,
+    door: 'closed', session: '', sequence: 0, helloTokens: [], failures: 0, retryAt: Number.NEGATIVE_INFINITY, helloAt: 0, lastSentAt: 0,
     batchAt: Number.NEGATIVE_INFINITY, heardAt: 0,
-    askedAt: 0, askedBy: 0,
+    askedAt: 0, askedBy: 0, askedToken: '',
   }
   return {
     isReady: (now) => isReady(link, now),
@@ -141,7 +152,7 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
     flush: (now) => {
       for (const frame of link.draft.take()) sendBatch(link, frame, now)
     },
-    hear: (sequence, message) => { hear(link, sequence, message) },
+    hear: (at, message) => { hear(link, at, message) },
     onTick: (now) => { watch(link, now) },
     sweep: link.sent.sweep,
     disconnected: () => {
@@ -149,16 +160,16 @@ export const createLink = (node: NodeId, ports: LinkPorts, counters: LinkCounter
       link.sent.allLost('the connection to the broker broke')
     },
     sayBye: () => {
-      if (link.door === 'open') publish(link, { kind: 'bye', session: link.session }, HELLO)
+      if (link.door === 'open') publish(link, { kind: 'bye', session: link.session }, { sequence: HELLO, token: link.ports.newToken() })
     },
   }
 }
 
-const publish = (link: LinkState, frame: ClientFrame, replySequence: number, headers?: Headers): ReturnType<Bus['publish']> => {
+const publish = (link: LinkState, frame: ClientFrame, { sequence, token }: AnswerPlace, headers?: Headers): ReturnType<Bus['publish']> => {
   const { bus, inbox, clock } = link.ports
   link.lastSentAt = clock.now()
   return bus.publish(link.subject, encodeClientFrame(frame, link.writer), {
-    reply: `${inbox}.${replySequence}`, ...(headers === undefined ? {} : { headers }),
+    reply: `${inbox}.${sequence}.${token}`, ...(headers === undefined ? {} : { headers }),
   })
 }
 
@@ -182,7 +193,9 @@ const isReady = (link: LinkState, now: number): boolean => {
   if (link.door === 'open' && (isStale || link.sequence >= SEQUENCE_MAX)) link.door = 'closed'
   if (link.door === 'closed' && now >= link.retryAt) {
     link.counters.hellos += 1
-    link.door = publish(link, { kind: 'hello', protocol: PROTOCOL }, HELLO) === 'sent' ? 'opening' : 'closed'
+    const token = link.ports.newToken()
+    link.helloTokens = [...link.helloTokens, token].slice(-HELLOS_AWAITED_MAX)
+    link.door = publish(link, { kind: 'hello', protocol: PROTOCOL }, { sequence: HELLO, token }) === 'sent' ? 'opening' : 'closed'
     onceGone(link, (at) => { link.helloAt = at })
   }
   return link.door === 'open'
@@ -195,10 +208,11 @@ const sendBatch = (link: LinkState, { consistency, groups, calls, bytes, latestD
   const attemptMs = ATTEMPT_MS_MAX + Math.floor((sent.bytes() + bytes) / ATTEMPT_BYTES_PER_MS)
   const timeoutMs = Math.max(1, Math.ceil(Math.min(attemptMs, latestDeadline - now)))
   if (sent.count() === 0) link.heardAt = now
-  const batch: SentBatch = { session, calls, open: calls.length, bytes, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS }
+  const token = link.ports.newToken()
+  const batch: SentBatch = { session, token, calls, open: calls.length, bytes, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS }
   sent.add(sequence, batch)
   const headers = isTraced ? traceHeaders(calls) : undefined
-  const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, sequence, headers)
+  const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, { sequence, token }, headers)
   if (outcome !== 'sent') {
     sent.take(sequence)
     sent.unsent(calls, outcome === 'full' ? 'the connection to the broker is full' : `the broker took nothing (${outcome})`)
@@ -232,9 +246,22 @@ const giveUp = (link: LinkState, now: number): void => {
   link.ports.onTrouble(problem)
 }
 
-const hear = (link: LinkState, sequence: number, { data, headers }: Inbound): void => {
+/** Whether an answer is waited for there. What is not may be late, or somebody's who heard where earlier ones came to. */
+const isAwaitedAt = ({ sent, helloTokens, askedBy, askedToken }: LinkState, { sequence, token }: AnswerPlace): boolean => {
+  if (sequence === HELLO) return helloTokens.includes(token)
+  return token === sent.tokenOf(sequence) || (sequence === askedBy && token === askedToken)
+}
+
+/** A node's frames have no headers; a stored value that somebody had it send has some. */
+const hear = (link: LinkState, at: AnswerPlace, { data, headers }: Inbound): void => {
+  if (!isAwaitedAt(link, at)) return
+  const { sequence } = at
   if (data.length === 0 && headers?.get('Status') === '503') {
     takeNobodyThere(link, sequence)
+    return
+  }
+  if (headers !== undefined) {
+    link.counters.badFrames += 1
     return
   }
   link.heardAt = link.ports.clock.now()
@@ -272,6 +299,7 @@ const takeFrame = (link: LinkState, sequence: number, frame: NodeFrame): void =>
       if (link.door !== 'opening') return
       link.door = 'open'
       link.session = frame.session
+      link.helloTokens = []
       if (link.sequence >= SEQUENCE_MAX) link.sequence = HELLO
       link.ports.onOpen()
       return
@@ -279,7 +307,10 @@ const takeFrame = (link: LinkState, sequence: number, frame: NodeFrame): void =>
   frame satisfies never
 }
 
-/** A refusal says nothing was done. SESSION_EXPIRED of a batch means the door session, not the one of its writes. */
+/**
+ * Of a batch, SESSION_EXPIRED means the door session, not the one of its writes, and OVERLOADED that nothing was done. A door says nothing
+ * else of what this SDK sends, unless it is of another version, and is not believed: the calls leave again, and are told why at their end.
+ */
 const takeRefusal = (link: LinkState, sequence: number, result: OperationResult): void => {
   const { sent, node } = link
   const problem = `${node}: ${result.message ?? result.status}`
@@ -291,8 +322,12 @@ const takeRefusal = (link: LinkState, sequence: number, result: OperationResult)
   }
   const batch = sent.take(sequence)
   if (batch === undefined) return
-  if (result.status !== 'SESSION_EXPIRED') {
+  if (result.status === 'OVERLOADED') {
     sent.refused(batch, result)
+    return
+  }
+  if (result.status !== 'SESSION_EXPIRED') {
+    sent.lost(batch, problem)
     return
   }
   if (batch.session === link.session && link.door === 'open') link.door = 'closed'
@@ -315,8 +350,9 @@ const askForSignOfLife = (link: LinkState): void => {
   link.sequence += 1
   const { session, sequence } = link
   const question: ClientFrame = { kind: 'batch', session, sequence, timeoutMs: 1, consistency: 'linearizable', groups: [] }
-  if (publish(link, question, sequence) !== 'sent') return
-  link.askedBy = sequence
+  const token = link.ports.newToken()
+  if (publish(link, question, { sequence, token }) !== 'sent') return
+  Object.assign(link, { askedBy: sequence, askedToken: token })
   onceGone(link, (at) => {
     if (link.askedBy === sequence) link.askedAt = at
   })

@@ -69,7 +69,7 @@ export const createMapFollower = (options: MapFollowerOptions): MapFollower => {
     isFetching = true
     isWanted = false
     fetches += 1
-    bus.request(subject, new Uint8Array(0), { timeoutMs: MAP_TIMEOUT_MS }, (failure, answer) => {
+    bus.request(subject, new Uint8Array(0), { timeoutMs: MAP_TIMEOUT_MS, isAnswer: isOfNode }, (failure, answer) => {
       isFetching = false
       notBefore = clock.now() + MAP_EVERY_MS * (1 + fraction(random))
       const found = answer === null ? reasons[failure ?? 'timeout'] : refusalIn(answer) ?? readMap(answer.data)
@@ -104,6 +104,9 @@ const reasons = {
 /** Of what a node says instead of a map. In characters. */
 const REFUSAL_CHARACTERS_MAX = 400
 const STATUS_CHARACTERS_MAX = 40
+
+/** What a shard answered names it: a value that looks like a map, which somebody had a node send. */
+const isOfNode = ({ headers }: Inbound): boolean => headers?.has('Kv-Shard') !== true
 
 /** Why a node has no map to give, such as one that is larger than a message of the broker; null when it gives one. */
 const refusalIn = ({ data, headers }: Inbound): string | null => {

@@ -18,6 +18,8 @@ import type { Call } from './call.ts'
 
 export interface SentBatch {
   readonly session: BatchSessionId
+  /** In the subject of its answers. */
+  readonly token: string
   /** By position; null once it has taken its way out. */
   readonly calls: (Call | null)[]
   /** How many have not. */
@@ -40,6 +42,8 @@ export interface SentPorts {
 
 export interface SentBatches {
   readonly add: (sequence: number, batch: SentBatch) => void
+  /** Of a batch that waits for answers, late or not. */
+  readonly tokenOf: (sequence: number) => string | undefined
   /** Batches that are not late. */
   readonly count: () => number
   /** Of calls without a result, late ones included. */
@@ -90,6 +94,7 @@ export const createSentBatches = (ports: SentPorts): SentBatches => {
       batches.set(sequence, batch)
       book.bytes += batch.bytes
     },
+    tokenOf: (sequence) => (batches.get(sequence) ?? late.get(sequence))?.token,
     count: () => batches.size,
     bytes: () => book.bytes,
     openSince: (since) => {

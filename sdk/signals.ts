@@ -32,7 +32,8 @@ export const createSignals = (onAbort: (call: Call) => void): Signals => {
       // Whoever is told forgets the call, which is out of the set then.
       const listener = (): void => { for (const one of calls) onAbort(one) }
       signal.addEventListener('abort', listener, { once: true })
-      heeded.set(signal, { calls, listener })
+      // It may have fired as it was told whom to call: then there is nobody left to heed.
+      if (!call.isDone) heeded.set(signal, { calls, listener })
     },
     forget: (call) => {
       const { signal } = call

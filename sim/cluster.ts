@@ -10,6 +10,7 @@
 import { must } from '../actors/kernel/assert.ts'
 import { createRandom, fraction, hex64 } from '../actors/kernel/random.ts'
 import { createMemoryBroker } from '../bus/memory.ts'
+import { nodesInbox } from '../bus/subjects.ts'
 import { createGenesis } from '../topology/clusterMap.ts'
 import { bootId, clusterId, nodeId } from '../topology/ids.ts'
 import { createNode } from '../topology/node.ts'
@@ -100,6 +101,8 @@ export interface ClusterInput {
   readonly onExit: (machine: Machine, code: number, reason: string) => void
 }
 
+const NODES_INBOX = nodesInbox('_INBOX')
+
 export const createCluster = (input: ClusterInput): Cluster => {
   const { options, timeline, network, random, trace } = input
   const members = Array.from({ length: options.nodes }, (_, i) => nodeId(`n${i + 1}`))
@@ -126,8 +129,8 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
   let buses: ReadonlyMap<Process, readonly Bus[]> = new Map()
 
-  const connect = (name: string, process: Process): Bus => {
-    const bus = broker.connect({ name })
+  const connect = (name: string, process: Process, inboxPrefix?: string): Bus => {
+    const bus = broker.connect({ name, ...(inboxPrefix === undefined ? {} : { inboxPrefix }) })
     buses = new Map(buses).set(process, [...(buses.get(process) ?? []), bus])
     return createWire(bus, process, { timeline, tap: input.tap })
   }
@@ -154,9 +157,9 @@ export const createCluster = (input: ClusterInput): Cluster => {
           clock,
           random: createRandom(random.uint32()),
           fileSystem: machine.disk.mount(process),
-          bus: connect(machine.id, process),
-          doorsBus: connect(doorsOf(machine.id), process),
-          controlBus: connect(`${machine.id}/control`, process),
+          bus: connect(machine.id, process, NODES_INBOX),
+          doorsBus: connect(doorsOf(machine.id), process, NODES_INBOX),
+          controlBus: connect(`${machine.id}/control`, process, NODES_INBOX),
           log: createTraceLogger(trace, machine.id, options.isVerbose),
           journeys: input.wiresOf(machine.id),
           ...(input.recording === undefined ? {} : { recorder: input.recording.recorderOf(machine.id) }),

@@ -7,11 +7,12 @@
  *
  * The answerer holds the newest ANSWERS_HELD_MAX long answers, each at most ANSWER_BYTES_MAX bytes; above that it says nothing, and
  * counts it.
- * The asker believes nothing before the checksum of the whole is right: an answer that was given up meanwhile, or a node that was started
- * anew and gives the same number to another one, looks like no answer, and whoever wanted it asks again.
+ * The asker takes nothing for an answer that a client may have had a node send (`isControlAnswer`), and believes nothing before the
+ * checksum of the whole is right: an answer that was given up meanwhile, or a node that was started anew and gives the same number to
+ * another one, looks like no answer, and whoever wanted it asks again.
  */
 
-import { CONTROL_BYTES_MAX, decodeControl, encodeControl, encodeControlWithin } from '../bus/codec/control.ts'
+import { CONTROL_BYTES_MAX, decodeControl, encodeControl, encodeControlWithin, isControlAnswer } from '../bus/codec/control.ts'
 import { crc32 } from '../storage/crc.ts'
 import { count, oneOf, record } from '../actors/topology/fields.ts'
 import type { Bus } from '../bus/port.ts'
@@ -21,6 +22,8 @@ import type { Check } from '../actors/topology/fields.ts'
 export const ANSWER_BYTES_MAX = 3 * 1_024 * 1_024
 /** Long answers that are waited for at a time; an older one is asked for anew. */
 const ANSWERS_HELD_MAX = 4
+/** What stands around the bytes of a part. */
+const PART_MARGIN_BYTES = 64
 
 interface PartRequest {
   readonly kind: 'part'
@@ -52,7 +55,7 @@ export interface LongAnswers {
 export const createLongAnswers = (messageBytesMax: () => number): LongAnswers => {
   const held = new Map<number, Uint8Array>()
   let last = 0
-  const partBytesMax = (): number => Math.floor(messageBytesMax() / 2)
+  const partBytesMax = (): number => Math.min(Math.floor(messageBytesMax() / 2), CONTROL_BYTES_MAX - PART_MARGIN_BYTES)
   return {
     encode: (value) => {
       const bytes = encodeControlWithin(value, ANSWER_BYTES_MAX)
@@ -81,8 +84,13 @@ export interface WholeAnswer {
 export const askWhole = ({ bus, subject, timeoutMs }: WholeAnswer, request: unknown, done: (answer: unknown) => void): void => {
   const ask = (one: unknown, then: (answer: unknown) => void): void => {
     const bytes = encodeControlWithin(one, CONTROL_BYTES_MAX)
-    if (bytes === null) then(undefined)
-    else bus.request(subject, bytes, { timeoutMs }, (_failure, answer) => then(answer === null ? undefined : decodeControl(answer.data)))
+    if (bytes === null) {
+      then(undefined)
+      return
+    }
+    bus.request(subject, bytes, { timeoutMs, isAnswer: isControlAnswer }, (_failure, answer) => {
+      then(answer === null ? undefined : decodeControl(answer.data))
+    })
   }
   const gather = (head: Head, whole: Uint8Array, offset: number): void => {
     if (offset === whole.length) {

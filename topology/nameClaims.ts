@@ -9,8 +9,9 @@
  *   2. It reads its key with that inbox for the answer: a node sends the value there.
  *   3. If n2 took that for a claim, any client could keep it from starting.
  * Rule (statusReading.ts): reports have no headers, and all that a node answers with bytes of a client's choice has (`Kv-Status`);
- * frames of the batch door are no JSON. The client can also have nodes report to that inbox. Those reports are true, and made after this
- * process began, whose boot id is in the inbox.
+ * frames of the batch door are no JSON. Nor do doors answer clients where nodes hear answers (bus/subjects.ts, `nodesInbox`), unless they
+ * are of an earlier version. The client can also have nodes report to that inbox. Those reports are true, and made after this process
+ * began, whose boot id is in the inbox.
  *
  * A subject of the nodes' own (`skv.`) would do no more yet. Of two processes of one name either may be of a version that knows
  * `kv.status` alone, so both would have to count until a layout level rules such versions out (docs/adr/0008-layout-levels.md), and there

@@ -303,8 +303,8 @@ const askForRouting = (running: Running): void => {
   if (running.isRoutingAsked) return
   running.isRoutingAsked = true
   const { boot, ports, settings: { prefix }, genesis: { shardCount } } = running.options
-  const { clock, controlBus: from, doorsBus: to } = ports
-  checkRouting({ from, to, clock, boot, prefix, shardCount }, (verdict) => {
+  const { clock, controlBus: from, doorsBus: to, newToken } = ports
+  checkRouting({ from, to, clock, token: newToken?.() ?? boot, prefix, shardCount }, (verdict) => {
     running.isRoutingAsked = false
     if (!running.isEnded) noteRouting(running, verdict)
   })

@@ -3,6 +3,7 @@
  */
 
 import { raftLimitDefaults } from '../actors/raft/limits.ts'
+import { nodesInbox } from '../bus/subjects.ts'
 import type { RaftInstruments } from '../actors/raft/actor.ts'
 import type { RaftLimits } from '../actors/raft/limits.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -39,7 +40,7 @@ export interface NodeSettings {
   readonly prefix: string
   /** Replies go only to subjects under this prefix (docs/TESTING.md T22): `_INBOX.`. */
   readonly inboxPrefix: string
-  /** Where this node itself may hear answers, without the final dot: `_INBOX`. */
+  /** Where this node itself hears answers, without the final dot (bus/subjects.ts, `nodesInbox`). */
   readonly ownInboxPrefix: string
   /** Length of a tick in milliseconds; election and heartbeat times are counted in ticks. */
   readonly tickMs: number
@@ -69,7 +70,7 @@ export interface NodeSettings {
 export const defaultSettings: NodeSettings = {
   prefix: 'kv',
   inboxPrefix: '_INBOX.',
-  ownInboxPrefix: '_INBOX',
+  ownInboxPrefix: nodesInbox('_INBOX'),
   tickMs: 100,
   raftTiming: {
     heartbeatTicks: 1, quietHeartbeatTicks: 2, quietAfterTicks: 50, electionTicksMin: 5, electionTicksMax: 10, resendTicks: 3,
@@ -110,6 +111,8 @@ export interface NodePorts {
    * with the frames, a flood of clients would be in front of the heartbeats, and cost leaders their quorum.
    */
   readonly doorsBus: Bus
+  /** What nobody else can guess, and no call gave before; absent in the simulator. */
+  readonly newToken?: () => string
   /** A connection for status, beacons and probes, so that a dead data path can not hide behind a healthy control path. */
   readonly controlBus: Bus
   readonly log: Logger

@@ -10,7 +10,6 @@ import { ROUTING_CHECK_OP } from '../bus/subjects.ts'
 import { shardOf } from './hash.ts'
 import type { Bus, Inbound } from '../bus/port.ts'
 import type { Cancel, Clock } from '../actors/kernel/clock.ts'
-import type { BootId } from './ids.ts'
 import type { Routing } from './report.ts'
 
 const PROBES = 8
@@ -21,7 +20,8 @@ export interface RoutingCheck {
   readonly from: Bus
   readonly to: Bus
   readonly clock: Clock
-  readonly boot: BootId
+  /** In the subjects of this check, and of no other: whoever can guess it can answer for the broker. */
+  readonly token: string
   readonly prefix: string
   readonly shardCount: number
 }
@@ -41,7 +41,7 @@ export const isNews = (known: Routing | null, { routing, isHeard = true }: Routi
 /** Calls `done` once, after at most ROUND_MS * ROUNDS_MAX. Unknown counts as `gateway`: nodes then forward. */
 export const checkRouting = (check: RoutingCheck, done: (verdict: RoutingVerdict) => void): void => {
   const { from, to, prefix, shardCount } = check
-  const tokens = Array.from({ length: PROBES }, (_, i) => `${check.boot}-${i}`)
+  const tokens = Array.from({ length: PROBES }, (_, i) => `${check.token}-${i}`)
   let cancelRound: Cancel = () => {}
   const mapped = new Map<string, number>()
   const finish = (verdict: RoutingVerdict): void => {

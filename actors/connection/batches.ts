@@ -102,11 +102,34 @@ export const handleReply = (core: ConnectionCore, reply: EventOf<'shard.reply'>)
   }
   core.batches.delete(reply.batch)
   core.deadlines.remove(batch, batch.deadline)
+  const cutOff: InFlight[] = []
+  const hasProgress = reply.results.some((result) => !isCutOff(result))
   for (let i = 0; i < batch.requests.length; i += 1) {
     const inFlight = batch.requests[i]
     const result = reply.results[i]
-    if (inFlight !== undefined && result !== undefined && !inFlight.isDone) finish(core, inFlight, result)
+    if (inFlight === undefined || result === undefined || inFlight.isDone) continue
+    if (hasProgress && isCutOff(result) && mayAskAgain(inFlight, reply.now)) cutOff.push(inFlight)
+    else finish(core, inFlight, result)
   }
+  gatherAgain(core, cutOff)
+}
+
+/** Its value did not fit the message with those before it (actors/shard/answer.ts, `withinReply`). Nothing else names no time to wait. */
+const isCutOff = ({ status, retryAfterMs }: OperationResult): boolean => status === 'OVERLOADED' && retryAfterMs === 0
+
+/**
+ * Strangers' reads of one turn were forwarded together: that they are too much for one message is no fault of theirs. Whoever sent a batch
+ * of its own asks for less.
+ */
+const mayAskAgain = ({ request: { policy, operation }, deadline }: InFlight, now: number): boolean =>
+  policy === 'forward' && isRead(operation.code) && deadline > now
+
+/** Before what came since: whoever waits longest is answered first. Their deadlines stay. */
+const gatherAgain = (core: ConnectionCore, again: readonly InFlight[]): void => {
+  if (again.length === 0) return
+  if (core.gathered.length === 0) core.effects.push({ type: 'connection.flushWanted' })
+  core.gathered = [...again, ...core.gathered]
+  core.hasTraced ||= again.some(({ request }) => request.trace !== undefined)
 }
 
 const isFrom = (to: NodeId | '', from: NodeId): boolean => to === '' || to === from

@@ -9,6 +9,7 @@
  */
 
 import { Packr, Unpackr } from 'msgpackr'
+import type { Inbound } from '../port.ts'
 
 /** The longest command of the meta group and what is said beside it; half of a broker's usual payload is more. */
 export const CONTROL_BYTES_MAX = 448 * 1_024
@@ -47,6 +48,14 @@ export const decodeControl = (bytes: Uint8Array, bytesMax = CONTROL_BYTES_MAX): 
     return undefined
   }
 }
+
+/**
+ * What a node answers a node: a control message without headers. Nothing else is such an answer, whoever sent it: a client can have a node
+ * send bytes of its choice to any inbox, but not without `Kv-Status`, and what nodes send clients without headers (reports, the micro
+ * protocol, frames of the batch door) is no control message. Test: "is never taken for a node's answer" (test/bus/batch.test.ts).
+ */
+export const isControlAnswer = ({ data, headers }: Pick<Inbound, 'data' | 'headers'>): boolean =>
+  headers === undefined && decodeControl(data) !== undefined
 
 /** With objects for Maps; undefined in the place of what has no plain form, which is refused as a whole. */
 const plainOf = (value: unknown, depth: number): unknown => {

@@ -15,6 +15,7 @@ import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
 import { PING_INTERVAL_MS, connectNats } from '../../bus/nats.ts'
 import { createPulse } from '../../bus/pulse.ts'
+import { nodesInbox } from '../../bus/subjects.ts'
 import { createAdminListener } from '../../gateway/admin/listener.ts'
 import { createMetricsListener } from '../../gateway/metrics.ts'
 import { serveHealth } from '../../gateway/health.ts'
@@ -44,7 +45,6 @@ import { watchSupervisor } from '../../topology/launcher/supervised.ts'
 import { joinCluster } from '../../topology/joinCluster.ts'
 import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
-import { inboxOf } from '../broker.ts'
 import { otlpSecrets } from '../otlpSecrets.ts'
 import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
@@ -72,6 +72,8 @@ const DOORS_PINGS_OUT_MAX = 9
 
 /** Below it, an entry with its allowance for keys and framing would not fit a message. */
 const MAX_PAYLOAD_BYTES_MIN = 65_536
+
+const TOKEN_BYTES = 16
 
 export interface NodeCommandOptions {
   readonly prefix: string
@@ -223,7 +225,7 @@ const ownGenesis = (options: NodeCommandOptions): Promise<Genesis | null> => new
 })
 
 const join = async ({ prefix, id, dir, broker }: NodeCommandOptions, bus: Bus): Promise<Genesis> => {
-  const inbox = inboxOf(broker, `${randomBytes(8).toString('hex')}.join`)
+  const inbox = `${nodesInbox(broker.inboxPrefix)}.${randomBytes(8).toString('hex')}.join`
   const reports = await collectReports({ bus, clock: createSystemClock(), prefix, inbox })
   const joined = await joinCluster({ bus, fileSystem: createNodeFileSystem(dir), reports, prefix, id })
   if ('genesis' in joined) return joined.genesis
@@ -238,7 +240,8 @@ interface Buses {
 
 const connectAll = async (options: NodeCommandOptions, log: Logger, pulse: Pulse): Promise<Buses> => {
   const open = (suffix: keyof Buses, more: Partial<NatsOptions> = {}): Promise<Bus> => connectNats({
-    ...options.broker, name: `shardkv/${options.id}/${suffix}`, waitForServer: true, pulse, ...more,
+    ...options.broker, name: `shardkv/${options.id}/${suffix}`, inboxPrefix: nodesInbox(options.broker.inboxPrefix), waitForServer: true,
+    pulse, ...more,
   })
   log.info({ actor: 'bus', servers: options.broker.servers.join(',') }, 'connecting to the broker, for as long as it takes')
   const buses = {
@@ -289,7 +292,8 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     onFailure: (error) => log.error({ actor: 'admin', err: error }, 'a request of the admin API failed'),
   })
   if ('withheld' in admin) log.warn({ actor: 'admin' }, admin.withheld)
-  const { prefix, lostAfterMs, moveBytesPerSecond, announceChanges, broker: { inboxPrefix: ownInboxPrefix } } = options
+  const { prefix, lostAfterMs, moveBytesPerSecond, announceChanges } = options
+  const ownInboxPrefix = nodesInbox(options.broker.inboxPrefix)
   const settings = {
     ...defaultSettings, prefix, lostAfterMs, ownInboxPrefix, announceChanges,
     traceMessages: () => levels.isOn('raft', 'trace'), raftLimits: { moveBytesPerSecond },
@@ -350,6 +354,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
         bus: buses.data,
         doorsBus: buses.doors,
         controlBus: buses.control,
+        newToken: () => randomBytes(TOKEN_BYTES).toString('hex'),
         log,
         recorder,
         requests,

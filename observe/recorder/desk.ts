@@ -12,7 +12,7 @@ import { REQUESTS_MAX } from './requests.ts'
 import { FRAME_BYTES_MAX, decodeQuestion, encodeJson, frameOf } from './wire.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
-import type { Bus } from '../../bus/port.ts'
+import type { Bus, Inbound } from '../../bus/port.ts'
 import type { ClusterId, NodeId } from '../../topology/ids.ts'
 import type { ActorRecord } from './record.ts'
 import type { NodeRecorder } from './recorder.ts'
@@ -67,7 +67,8 @@ export const createTraceDesk = (options: TraceDeskOptions): TraceDesk => {
         clock.defer(() => done(own))
         return
       }
-      bus.request(traceQuestionSubject(cluster, to, self), encodeJson(question), { timeoutMs: PATIENCE_MS }, (_failure, answer) => {
+      const wish = { timeoutMs: PATIENCE_MS, isAnswer: isBare }
+      bus.request(traceQuestionSubject(cluster, to, self), encodeJson(question), wish, (_failure, answer) => {
         if (!isStopped) done(answer?.data.slice())
       })
     },
@@ -83,6 +84,9 @@ export const createTraceDesk = (options: TraceDeskOptions): TraceDesk => {
     },
   }
 }
+
+/** What a client has a node send it, such as a value that looks like a recording, has headers (bus/codec/control.ts). */
+const isBare = ({ headers }: Pick<Inbound, 'headers'>): boolean => headers === undefined
 
 const answerTo = (
   { actors, requests, recorder }: TraceDeskOptions, question: Exclude<TraceQuestion, { readonly kind: 'watch' }>, bytesMax: number,

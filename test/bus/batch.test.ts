@@ -6,6 +6,7 @@ import { must } from '../../actors/kernel/assert.ts'
 import { BATCH_OPERATIONS_MAX, OpCode } from '../../actors/shard/operation.ts'
 import { createWriter } from '../../bus/bytes.ts'
 import { WRITE_BYTES_MAX, batchHeadOf, decodeClientFrame, encodeClientFrame } from '../../bus/codec/batch.ts'
+import { encodeControl, isControlAnswer } from '../../bus/codec/control.ts'
 import { createResultsEncoder, decodeNodeFrame, encodeNodeFrame, viewNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { nodeId, shardId } from '../../topology/ids.ts'
 import { operation, result } from './messages.ts'
@@ -206,5 +207,35 @@ describe('results', () => {
     ['a position beyond any batch', [1, 66, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9, 0, 0, 1, 0x10, 0], /position 4096/],
   ] as const)('with %s are refused', (_name, bytes, reason) => {
     expect(decodeNodeFrame(Uint8Array.from(bytes))).toEqual({ ok: false, reason: expect.stringMatching(reason) })
+  })
+})
+
+/** Those are all that nodes send clients without headers, to a reply subject of the client's choice (docs/TESTING.md T22). */
+describe('what a client has a node send it', () => {
+  const forged = encodeControl({ epoch: 1_000_000, state: new Uint8Array([1]) })
+
+  test('is never taken for a node\'s answer: frames of the batch door, whatever is in them', () => {
+    const value = fc.oneof(fc.constant(forged), fc.uint8Array({ maxLength: 40 }))
+    fc.assert(fc.property(nodeFrame, value, (frame, bytes) => {
+      const rows = frame.kind === 'results' ? frame.rows.map((one) => ({ ...one, result: { ...one.result, value: bytes } })) : []
+      expect(isControlAnswer({ data: encodeNode(frame) })).toBe(false)
+      if (frame.kind === 'results') expect(isControlAnswer({ data: encodeNode({ ...frame, rows }) })).toBe(false)
+    }), { numRuns: 1_000 })
+    const result = { status: 'INVALID', revision: 0, definite: true, value: forged } as const
+    expect(isControlAnswer({ data: encodeNodeFrame({ kind: 'refused', sequence: 1, result }) })).toBe(false)
+  })
+
+  test.each([
+    ['a stored value', forged, new Map([['Kv-Status', 'OK']])],
+    ['a value with headers that can not be read', forged, new Map()],
+    ['a node\'s report', new TextEncoder().encode('{"cluster":"0123456789abcdef"}'), undefined],
+    ['an answer of the micro protocol', new TextEncoder().encode('{"type":"io.nats.micro.v1.ping_response"}'), undefined],
+    ['nothing', new Uint8Array(0), undefined],
+  ])('is never taken for a node\'s answer: %s', (_name, data, headers) => {
+    expect(isControlAnswer(headers === undefined ? { data } : { data, headers })).toBe(false)
+  })
+
+  test('is told from what nodes answer nodes', () => {
+    expect(isControlAnswer({ data: forged })).toBe(true)
   })
 })

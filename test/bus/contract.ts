@@ -233,6 +233,34 @@ const testRequests = (world: World): void => {
     service.unsubscribe()
   })
 
+  test('passes over what can not be the answer, and waits on', async () => {
+    const { a, b } = world
+    const inboxes: string[] = []
+    const service = b.subscribe('service.forged', ({ reply }) => {
+      inboxes.push(reply)
+      b.publish(reply, bytesOf('a stored value'), { headers: new Map([['Kv-Status', 'OK']]) })
+      b.publish(reply, bytesOf('another'))
+      if (inboxes.length === 1) b.publish(reply, bytesOf('the answer'))
+    })
+    await flushed(b)
+    const isAnswer = ({ headers, data }: Inbound): boolean => headers === undefined && textOf(data) === 'the answer'
+    const answers: unknown[] = []
+    for (const timeoutMs of [5_000, 100]) {
+      await new Promise<void>((resolve) => a.request('service.forged', bytesOf(''), { timeoutMs, isAnswer }, (failure, answer) => {
+        answers.push([failure, answer === null ? null : textOf(answer.data)])
+        resolve()
+      }))
+    }
+    expect(answers).toEqual([[null, 'the answer'], ['timeout', null]])
+    service.unsubscribe()
+  })
+
+  test('is told at once that nobody is there, whatever may be an answer', async () => {
+    const { a } = world
+    expect(await new Promise((resolve) => a.request('service.nowhere', bytesOf(''), { timeoutMs: 5_000, isAnswer: () => false }, resolve)))
+      .toBe('noResponders')
+  })
+
   test('passes the headers of a request on', async () => {
     const { a, b } = world
     const seen: Heard[] = []

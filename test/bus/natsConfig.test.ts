@@ -59,7 +59,7 @@ describe('the configuration for nats-server', () => {
       '        subscribe = { allow = [',
       '          "_INBOX.>"',
       '          "kv-changed.>"',
-      '        ] }',
+      '        ], deny = ["_INBOX.skv-nodes.>"] }',
       '      }',
       '    }',
       '  ]',

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
-import { mapSubject, nodeSubject, nodeWildcard, serviceSubjects, slotWildcard } from '../../bus/subjects.ts'
+import { mapSubject, nodeSubject, nodeWildcard, nodesInbox, serviceSubjects, slotWildcard } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import { startNatsServer } from '../../chaos/ground/natsServer.ts'
@@ -156,10 +156,25 @@ describe('with the generated permissions', () => {
     expect(await ask(client.bus, nodeSubject(cluster, n2, n1), bytesOf(''))).toEqual({ failure: 'denied', answer: null })
   })
 
+  test('a client hears no answer between nodes, though it may hear inboxes', async () => {
+    const heard: string[] = []
+    const subscription = client.bus.subscribe('_INBOX.>', ({ subject }) => heard.push(subject))
+    await flushed(client.bus)
+    one.bus.publish(`${nodesInbox('_INBOX')}.n2.7`, bytesOf('a map'))
+    one.bus.publish('_INBOX.app.1', bytesOf('a value'))
+    await until(() => heard.length > 0, 'the answer to the client has come')
+    expect(heard).toEqual(['_INBOX.app.1'])
+    subscription.unsubscribe()
+    const before = client.denied.length
+    client.bus.subscribe(`${nodesInbox('_INBOX')}.>`, () => {})
+    await until(() => client.denied.length > before, 'to ask for them is refused')
+  })
+
   test('a node may subscribe everything a serving node needs', async () => {
     const before = two.denied.length
     for (const subject of ['skv.0123456789abcdef.node.n2.*', 'skv.0123456789abcdef.gossip.n2.*', 'skv.0123456789abcdef.map.all.*',
-      'skv.0123456789abcdef.trace.all.*', 'kv.slot.3.>', 'kv.to.n2.>', '_INBOX.check.*']) two.bus.subscribe(subject, () => {})
+      'skv.0123456789abcdef.trace.all.*', 'kv.slot.3.>', 'kv.to.n2.>', '_INBOX.check.*',
+      '_INBOX.skv-nodes.check.*']) two.bus.subscribe(subject, () => {})
     for (const subject of ['kv.*', 'kv.*.*', 'kv.*.*.*']) two.bus.subscribe(subject, () => {}, { queue: 'kv-gateway' })
     expect(await flushed(two.bus)).toBeNull()
     expect(await flushed(two.bus)).toBeNull()

@@ -3,8 +3,9 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
-  batchSubject, changedSubject, gatewayWildcards, gossipSubject, gossipWildcard, isReplyAllowed, mapSubject, mapWildcard, nodeSubject,
-  nodeWildcard, parseSubject, prefixProblem, requestSubject, senderOf, slotWildcard, spanningSubject, traceSubject, traceWildcard,
+  batchSubject, changedSubject, gatewayWildcards, gossipSubject, gossipWildcard, isClientReplyAllowed, isReplyAllowed, mapSubject, mapWildcard,
+  nodeSubject, nodeWildcard, nodesInbox, parseSubject, prefixProblem, requestSubject, senderOf, slotWildcard, spanningSubject, traceSubject,
+  traceWildcard,
 } from '../../bus/subjects.ts'
 import { isSubjectMatch } from '../../bus/subjectTrie.ts'
 import { clusterId, nodeId, shardId } from '../../topology/ids.ts'
@@ -141,4 +142,12 @@ describe('a reply subject', () => {
   ])('%s is allowed: %s', (reply, expected) => {
     expect(isReplyAllowed(reply, '_INBOX.')).toBe(expected)
   })
+})
+
+test('where nodes hear nodes, nodes of every version answer, and doors answer no client', () => {
+  for (const inbox of ['_INBOX', '_INBOX.n1'].map(nodesInbox)) {
+    expect([isReplyAllowed(`${inbox}.a.b`, '_INBOX.'), isClientReplyAllowed(`${inbox}.a.b`, '_INBOX.')]).toEqual([true, false])
+  }
+  expect(['_INBOX.a.b', '_INBOX.skv-nodesX.b', 'skv.c.node.n2.n1'].map((reply) => isClientReplyAllowed(reply, '_INBOX.')))
+    .toEqual([true, true, false])
 })

@@ -438,12 +438,12 @@ describe('the batch door', () => {
     const overheard: string[] = []
     broker.connect({ name: 'other' }).subscribe('skv.>', ({ subject }) => overheard.push(subject))
     const batch: Batch = { kind: 'batch', session, sequence: 1, timeoutMs: 1_000, consistency: 'stale', groups: groupsOf([get('a')]) }
-    for (const reply of ['skv.c.node.n2.n1', 'kv.put.a', '']) {
+    for (const reply of ['skv.c.node.n2.n1', 'kv.put.a', '_INBOX.skv-nodes.1.7', '']) {
       say(batch, reply)
       say({ kind: 'hello', protocol: 1 }, reply)
     }
     expect([overheard, asked, frames()]).toEqual([[], [], []])
-    expect(gateway.counters()).toMatchObject({ replySubject: 6, sessions: 1 })
+    expect(gateway.counters()).toMatchObject({ replySubject: 8, sessions: 1 })
   })
 
   test('finishes what is in flight while it drains, and refuses all else without denying it', () => {

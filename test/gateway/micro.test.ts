@@ -22,7 +22,7 @@ const open = (endpoints: readonly EndpointStats[] = [put]) => {
   micro.open()
   const client = broker.connect({ name: 'client' })
   const heard: unknown[] = []
-  for (const inbox of ['_INBOX.me', 'skv.forged']) {
+  for (const inbox of ['_INBOX.me', 'skv.forged', '_INBOX.skv-nodes.1.7']) {
     client.subscribe(inbox, ({ data }) => {
       // Nobody was there: the broker's own empty answer.
       if (data.length > 0) heard.push(JSON.parse(new TextDecoder().decode(data)))
@@ -65,6 +65,7 @@ describe('a node as a micro service', () => {
     const { ask, micro } = open()
     expect(ask('$SRV.PING.other')).toEqual([])
     expect(ask('$SRV.PING', 'skv.forged')).toEqual([])
+    expect(ask('$SRV.PING', '_INBOX.skv-nodes.1.7')).toEqual([])
     micro.close()
     expect(ask('$SRV.PING')).toEqual([])
   })

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { silentLogger } from '../../actors/kernel/log.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { createNatsGateway } from '../../gateway/nats.ts'
+import { nodesInbox } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { shardId } from '../../topology/ids.ts'
 import { KEY_BYTES_MAX, OpCode } from '../../actors/shard/operation.ts'
@@ -234,6 +235,20 @@ describe('the NATS gateway', () => {
     expect(submitted).toEqual([])
     expect(gateway.counters().replySubject).toBe(2)
     expect(log).toEqual(['replySubject'])
+  })
+
+  test('answers no client where nodes hear what nodes answer', () => {
+    const { gateway, client, submitted, serveAll, pass, broker } = open()
+    serveAll()
+    gateway.open()
+    const heard: string[] = []
+    broker.connect({ name: 'n2' }).subscribe('_INBOX.>', ({ subject }) => heard.push(subject))
+    for (const inbox of ['_INBOX', '_INBOX.n2'].map(nodesInbox)) {
+      for (const subject of ['kv.get.user42', 'kv.map']) client.publish(subject, new Uint8Array(0), { reply: `${inbox}.1.7` })
+    }
+    pass(100)
+    expect([heard, submitted]).toEqual([[], []])
+    expect(gateway.counters().replySubject).toBe(4)
   })
 
   test('executes a request that wants no answer', () => {

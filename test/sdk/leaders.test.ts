@@ -1,7 +1,7 @@
 /** What the SDK does when leaders move, die, sleep or refuse, against real batch doors in virtual time (world.ts). */
 
 import { describe, expect, test } from '@jest/globals'
-import { failureOf, first, isMutation, key, openWorld } from './world.ts'
+import { failureOf, first, isMutation, key, keys, openWorld } from './world.ts'
 
 describe('leaders', () => {
   test('that moved are found by the map, and nothing is executed twice', async () => {
@@ -157,7 +157,7 @@ describe('answers', () => {
     let isSpoiled = true
     const world = await openWorld({
       fate: ({ from, to, subject }) => {
-        if (from === 'n1' && to === 'sdk' && !subject.endsWith('.0') && isSpoiled) return []
+        if (from === 'n1' && to === 'sdk' && !/\.0\.t\d+$/.test(subject) && isSpoiled) return []
         return [0]
       },
     })
@@ -166,9 +166,35 @@ describe('answers', () => {
     await until('the session and nothing else was asked for', () => world.asked.length === 1)
     isSpoiled = false
     const rogue = world.broker.connect({ name: 'rogue' })
-    rogue.publish('_INBOX.sdk.0.1', Uint8Array.of(1, 99, 7))
+    rogue.publish('_INBOX.sdk.0.1.t2', Uint8Array.of(1, 99, 7))
     expect(await settled(pending)).toMatchObject({ value: 1n })
     expect(client.stats()).toMatchObject({ badFrames: 1 })
     expect(bus.status().connected).toBe(true)
+  })
+})
+
+describe('a node whose door the broker keeps this user from', () => {
+  const without = (...doors: string[]) => ({ publish: ['kv.map', ...doors.map((node) => `kv.to.${node}.>`)], subscribe: ['_INBOX.>'] })
+
+  test('fails the calls for its shards, and no others', async () => {
+    const world = await openWorld({ permissions: without('n1', 'n3') })
+    await world.settled(world.client.ready())
+    const [own, denied, another] = keys.map((name) => world.kv.put(name, 'v'))
+    expect(await failureOf(world, denied as Promise<unknown>))
+      .toMatchObject({ code: 'UNAUTHORIZED', message: expect.stringContaining('kv.to.n2.') })
+    await world.settled(Promise.all([own, another]))
+  })
+
+  test('fails no stale read while another replica can be asked', async () => {
+    const world = await openWorld({ permissions: without('n1', 'n3') })
+    await world.settled(world.client.ready())
+    const reads = Array.from({ length: 6 }, (_, i) => world.kv.get(keys[i % keys.length] as string, { consistency: 'stale' }))
+    expect(await world.settled(Promise.all(reads))).toEqual(reads.map(() => null))
+  })
+
+  test('fails a stale read that every other replica\'s door is closed to as well', async () => {
+    const world = await openWorld({ permissions: without() })
+    await world.settled(world.client.ready())
+    expect(await failureOf(world, world.kv.get(key, { consistency: 'stale' }))).toMatchObject({ code: 'UNAUTHORIZED' })
   })
 })

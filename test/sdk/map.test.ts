@@ -39,3 +39,23 @@ describe('the map follower', () => {
     expect(problemsOf('hello', new Map([['Kv-Status', 'OK']]))).toEqual([expect.stringMatching(/is not JSON/)])
   })
 })
+
+test('a stored value that looks like a map is none, and the map is waited for', () => {
+  const { broker, clock, pass } = createVirtualWorld()
+  const node = broker.connect({ name: 'n1' })
+  const mapOf = (epoch: number): Uint8Array => new TextEncoder().encode(JSON.stringify({
+    cluster: '00000000c0ffee00', epoch, shardCount: 1, nodes: ['n1'], leaders: [{ node: 'n1', term: 1 }], replicas: [['n1:1']],
+  }))
+  node.subscribe('kv.map', ({ reply }) => {
+    node.publish(reply, mapOf(99), { headers: new Map([['Kv-Status', 'OK'], ['Kv-Shard', '0']]) })
+    node.publish(reply, mapOf(1), { headers: new Map([['Kv-Status', 'OK']]) })
+  })
+  const epochs: unknown[] = []
+  const follower = createMapFollower({
+    bus: broker.connect({ name: 'sdk' }), clock, random: createRandom(1), prefix: 'kv',
+    onMap: ({ epoch }) => { epochs.push(epoch) }, onProblem: (reason) => { epochs.push(reason) },
+  })
+  follower.refresh()
+  pass(100)
+  expect(epochs).toEqual([1])
+})

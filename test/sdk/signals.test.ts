@@ -2,7 +2,7 @@
 
 import { describe, expect, jest, test } from '@jest/globals'
 import { connect } from '../../sdk/index.ts'
-import { failureOf, key, keys, openWorld } from './world.ts'
+import { failureOf, isMutation, key, keys, openWorld } from './world.ts'
 
 /** How often listeners were added to its signal and taken away. */
 const counted = () => {
@@ -34,6 +34,17 @@ describe('a signal', () => {
     expect(counts()).toEqual([1, 1])
     expect(world.client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
   })
+})
+
+test('a signal that fires as it is asked to tell ends its call, which is not sent', async () => {
+  const world = await openWorld()
+  const tellAtOnce = (_type: string, tell: () => void): void => { tell() }
+  const eager = { aborted: false, reason: 'at once', addEventListener: tellAtOnce, removeEventListener: () => {} }
+  expect(await failureOf(world, world.kv.put(key, 'v', { signal: eager as unknown as AbortSignal })))
+    .toMatchObject({ code: 'ABORTED', cause: 'at once' })
+  await world.settled(world.kv.get(key))
+  expect(world.asked.some(isMutation)).toBe(false)
+  expect(world.client.stats()).toMatchObject({ inFlightOperations: 0, inFlightBytes: 0 })
 })
 
 describe('what is no signal', () => {

@@ -177,8 +177,13 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     },
     status: () => (kept === null ? bus.status() : { ...bus.status(), outstandingBytes: KEPT_BYTES }),
   }
+  let tokens = 0
+  const newToken = (): string => {
+    tokens += 1
+    return `t${tokens}`
+  }
   const client = createClient({
-    bus: refusing, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk',
+    bus: refusing, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk', newToken,
     limits: { operationsMax: 100_000, bytesMax: 1e9, ...options.limits },
   })
   const { settled, until } = patience(virtual)

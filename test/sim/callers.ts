@@ -17,7 +17,7 @@ export const connectTo = async (story: Story, random: Random): Promise<Kv<string
   const { bus, process } = cluster.connectClient('c2')
   const clock = createNodeClock({ timeline, process, rate: 1, wallStartMs: 1_000_000, wallOffsetMs: () => 0 })
   const client = createClient({
-    bus, clock, random, prefix: 'kv', inbox: '_INBOX.sdk', limits: { operationsMax: 1_000, bytesMax: 1e9 },
+    bus, clock, random, prefix: 'kv', inbox: '_INBOX.sdk', newToken: () => 't', limits: { operationsMax: 1_000, bytesMax: 1e9 },
   })
   await settled(story, client.ready())
   return createKv(client, text, { timeoutMs: TIMEOUT_MS, consistency: 'linearizable' })

@@ -10,9 +10,12 @@ import { genesisOf } from '../../storage/genesis.ts'
 import { ANSWER_BYTES_MAX } from '../../topology/longAnswers.ts'
 import { createTopologyDesk } from '../../topology/topologyDesk.ts'
 import { SHARD_COUNT_MAX, clusterId, nodeId, replicaId } from '../../topology/ids.ts'
+import { encodeNodeFrame } from '../../bus/codec/batchAnswers.ts'
 import { encodeControl } from '../../bus/codec/control.ts'
+import { topologySubject } from '../../bus/subjects.ts'
 import { createMemoryBroker } from '../../bus/memory.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
+import type { MemoryBroker } from '../../bus/memory.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Answer, TopologyRequest } from '../../topology/topologyDesk.ts'
@@ -30,12 +33,15 @@ const largest = (nodes: number, replicationFactor = 3): Genesis => {
   return { cluster, node: must(members[0], 'a member'), shardCount: SHARD_COUNT_MAX, members, replicas, createdAtMs: 1 }
 }
 
-const createTalk = (maxPayloadBytes: number, answer: (request: TopologyRequest, done: Answer) => void) => {
+const createTalk = (
+  maxPayloadBytes: number, answer: (request: TopologyRequest, done: Answer) => void, spy: (broker: MemoryBroker) => void = () => {},
+) => {
   const { clock, pass } = createVirtualWorld()
   const broker = createMemoryBroker({ clock, maxPayloadBytes })
   const open = (self: typeof n1, answers: typeof answer) => createTopologyDesk({
     bus: broker.connect({ name: self }), clock, log: silentLogger, cluster, self, inboxPrefix: '_INBOX.', answer: answers,
   })
+  spy(broker)
   const asker = open(n1, () => {})
   const answerer = open(n2, answer)
   const ask = (request: TopologyRequest): readonly unknown[] => {
@@ -67,7 +73,41 @@ describe('a map of 1,024 shards with the longest names', () => {
   })
 })
 
+describe('what is no answer of a node', () => {
+  /** As a node that knows no better does for a client: a stored value, a frame of the batch door, its report. */
+  const forge = (broker: MemoryBroker): void => {
+    const door = broker.connect({ name: 'door' })
+    door.subscribe(topologySubject(cluster, n2, n1), ({ reply }) => {
+      const stored = encodeControl({ state: new Uint8Array([9]) })
+      door.publish(reply, stored, { headers: new Map([['Kv-Status', 'OK']]) })
+      door.publish(reply, encodeNodeFrame({
+        kind: 'refused', sequence: 1, result: { status: 'INVALID', revision: 0, definite: true, value: stored },
+      }))
+      door.publish(reply, new TextEncoder().encode('{}'))
+    })
+  }
+
+  test('a client\'s value in the place of a map is passed over, and the map is heard', () => {
+    const { ask } = createTalk(1_024 * KIB, (_request, done) => done({ state: new Uint8Array([1]) }), forge)
+    expect(ask(state)).toEqual([{ state: Buffer.from([1]) }])
+  })
+
+  test('a client\'s value in the place of a part is passed over', () => {
+    const long = new Uint8Array(100 * KIB).fill(7)
+    const { ask } = createTalk(64 * KIB, (_request, done) => done({ state: long }), forge)
+    expect(ask(state)).toEqual([{ state: Buffer.from(long) }])
+  })
+})
+
 describe('an answer in parts', () => {
+  test('has parts that a node reads, however much the broker takes', () => {
+    const whole = new Uint8Array(1_500 * KIB).fill(7)
+    for (const payload of [1_024 * KIB, 8_192 * KIB]) {
+      const { ask } = createTalk(payload, (_request, done) => done({ state: whole }))
+      expect(ask(state)).toEqual([{ state: Buffer.from(whole) }])
+    }
+  })
+
   test('that is too long is not sent, and counted', () => {
     const { ask, answerer } = createTalk(1_024 * KIB, (_request, done) => done({ state: new Uint8Array(ANSWER_BYTES_MAX) }))
     expect(ask(state)).toEqual([undefined])

@@ -9,6 +9,7 @@ import { startNodeOfTest } from '../support/nodeOfTest.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { RoutingVerdict } from '../../topology/routingCheck.ts'
 import type { Permissions } from '../../bus/memoryConnection.ts'
+import type { Bus } from '../../bus/port.ts'
 
 const boot = bootId('00000000000000aa')
 const cluster = clusterId('0123456789abcdef')
@@ -155,13 +156,18 @@ describe('a client that hears the answers to such a question, and has a node say
 })
 
 describe('the routing check', () => {
+  let checks = 0
+  const newToken = (): string => {
+    checks += 1
+    return `check${checks}`
+  }
   const check = (options: { mappings?: number; permissions?: Permissions }): RoutingVerdict | null => {
     const { broker, clock, pass } = createVirtualWorld(
       options.mappings === undefined ? {} : { mappings: { prefix: 'kv', shardCount: options.mappings } })
     const to = broker.connect({ name: 'data' })
     const from = broker.connect({ name: 'control', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
     let verdict: RoutingVerdict | null = null
-    checkRouting({ from, to, clock, boot, prefix: 'kv', shardCount: 16 }, (found) => { verdict = found })
+    checkRouting({ from, to, clock, token: newToken(), prefix: 'kv', shardCount: 16 }, (found) => { verdict = found })
     pass(10_000)
     return verdict
   }
@@ -178,6 +184,26 @@ describe('the routing check', () => {
     const verdict = check({ mappings: 32 })
     expect(verdict?.routing).toBe('mismatch')
     expect(verdict?.finding).toContain('shardkv nats-config --shards 16')
+  })
+
+  test('believes nobody who says what an earlier check was told', () => {
+    const { broker, clock, pass } = createVirtualWorld({ mappings: { prefix: 'kv', shardCount: 16 } })
+    const [to, from, stranger] = ['data', 'control', 'stranger'].map((name) => broker.connect({ name })) as [Bus, Bus, Bus]
+    const heard: string[] = []
+    const spy = stranger.subscribe('kv.slot.*.routing-check.*', ({ subject }) => { heard.push(subject) })
+    const verdicts: unknown[] = []
+    const again = (): void => {
+      checkRouting({ from, to, clock, token: newToken(), prefix: 'kv', shardCount: 16 }, ({ routing }) => { verdicts.push(routing) })
+    }
+    again()
+    pass(5_000)
+    spy.unsubscribe()
+    to.flush(() => {
+      for (const subject of heard) stranger.publish(subject.replace(/slot\.\d+/, 'slot.99'), new Uint8Array(0))
+    })
+    again()
+    pass(5_000)
+    expect([heard.length, verdicts]).toEqual([8, ['broker', 'broker']])
   })
 
   test('says so when no probe comes back, and lets the nodes forward', () => {

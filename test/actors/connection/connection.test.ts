@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, get, here, ok, put, there } from './harness.ts'
 import { shardId } from '../../../topology/ids.ts'
+import type { OperationResult } from '../../../actors/shard/operation.ts'
 import type { Policy } from '../../../actors/shard/protocol.ts'
 import type { Sent } from './harness.ts'
 
@@ -13,6 +14,58 @@ const first = (sent: readonly Sent[], at = 0): Sent => {
   if (found === undefined) throw new Error(`nothing was sent at ${at}`)
   return found
 }
+
+describe('reads of strangers that were forwarded together', () => {
+  const cutOff: OperationResult = { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0, message: 'ask for fewer at a time' }
+  const busy: OperationResult = { ...cutOff, retryAfterMs: 100 }
+  const forwarded = () => {
+    const harness = createHarness()
+    harness.leaders.set(0, { node: there, term: 7 })
+    const [a = 0, b = 0, c = 0] = ['a', 'b', 'c'].map((key) => harness.ask(get(key), { policy: 'forward', timeoutMs: 1_000 }))
+    harness.flush()
+    return { harness, a, b, c }
+  }
+
+  test('and do not fit one answer together are asked for again', () => {
+    const { harness, a, b, c } = forwarded()
+    harness.reply(first(harness.sent), { from: there, results: [ok, cutOff, cutOff] })
+    expect([a, b, c].map(harness.verdictOf)).toEqual(['OK', undefined, undefined])
+    expect(harness.flushesWanted()).toBe(2)
+    harness.ask(get('d'), { policy: 'forward' })
+    harness.flush()
+    expect(keysOf(first(harness.sent, 1))).toBe('b c d')
+    harness.reply(first(harness.sent, 1), { from: there })
+    expect([a, b, c].map(harness.verdictOf)).toEqual(['OK', 'OK', 'OK'])
+  })
+
+  test('keep their deadline when they are asked for again', () => {
+    const { harness, b, c } = forwarded()
+    harness.pass(600)
+    harness.reply(first(harness.sent), { from: there, results: [ok, cutOff, cutOff] })
+    harness.flush()
+    harness.pass(500)
+    harness.tick()
+    expect([b, c].map(harness.verdictOf)).toEqual(['TIMEOUT+', 'TIMEOUT+'])
+  })
+
+  test('are refused where that would bring nothing: the shard is busy, the time is over, or none of them fits', () => {
+    const results = [[ok, busy, cutOff], [cutOff, cutOff, cutOff]]
+    for (const [round, given] of results.entries()) {
+      const { harness, a, b, c } = forwarded()
+      if (round === 0) harness.pass(2_000)
+      harness.reply(first(harness.sent), { from: there, results: given })
+      expect([a, b, c].map(harness.verdictOf)).toEqual(given.map(({ status }) => (status === 'OK' ? 'OK' : 'OVERLOADED+')))
+    }
+  })
+
+  test('are the only ones that are: whoever sent a batch of its own is told to ask for less', () => {
+    const harness = createHarness()
+    const tickets = [harness.ask(get('a'), { policy: 'direct' }), harness.ask(get('b'), { policy: 'direct' })]
+    harness.flush()
+    harness.reply(first(harness.sent), { results: [ok, cutOff] })
+    expect(tickets.map(harness.verdictOf)).toEqual(['OK', 'OVERLOADED+'])
+  })
+})
 
 describe('the requests of a turn', () => {
   test('leave together by shard, policy and consistency, and reads apart from writes', () => {

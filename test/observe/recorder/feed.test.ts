@@ -214,6 +214,18 @@ describe('a recording', () => {
     return records
   }
 
+  test('takes no stored value that a client has a node send for what another node recorded', async () => {
+    const { here, there, stranger, pass } = open()
+    there.observation.stop()
+    stranger.subscribe(traceQuestionSubject(cluster, nodeId('n2'), nodeId('n1')), ({ reply }) => {
+      stranger.publish(reply, encodeJson({ records: [], next: null }), { headers: new Map([['Kv-Status', 'OK']]) })
+    })
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '' })
+    pass(5_000)
+    const { nodes, missing } = await asked
+    expect([nodes, missing]).toEqual([['n1'], ['n2']])
+  })
+
   test('holds both nodes by time, over a broker that takes little at once', async () => {
     const { here, there, pass } = open(65_536)
     for (let i = 0; i < 1_500; i += 1) {
