@@ -3,9 +3,9 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
-  batchSubject, changedSubject, gatewayWildcards, gossipSubject, gossipWildcard, isClientReplyAllowed, isReplyAllowed, mapSubject, mapWildcard,
-  nodeSubject, nodeWildcard, nodesInbox, parseSubject, prefixProblem, requestSubject, senderOf, slotWildcard, spanningSubject, traceSubject,
-  traceWildcard,
+  batchSubject, changedSubject, gatewayWildcards, gossipSubject, gossipWildcard, isClientReplyAllowed, isReplyAllowed, mapSubject,
+  mapWildcard, nodeSubject, nodeWildcard, nodesInbox, parseSubject, prefixProblem, requestSubject, senderOf, slotWildcard, spanningSubject,
+  traceSubject, traceWildcard,
 } from '../../bus/subjects.ts'
 import { isSubjectMatch } from '../../bus/subjectTrie.ts'
 import { clusterId, nodeId, shardId } from '../../topology/ids.ts'
