@@ -349,7 +349,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
       addresses,
       ports: {
         clock,
-        random: createRandom(Number.parseInt(boot.slice(0, 12), 16)),
+        random: createRandom(randomBytes(6).readUIntBE(0, 6)),
         fileSystem: createNodeFileSystem(options.dir),
         bus: buses.data,
         doorsBus: buses.doors,
