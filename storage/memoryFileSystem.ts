@@ -156,7 +156,7 @@ const directoryCalls = (disk: Disk): FileSystem => {
       { empty: undefined, effect: () => removeName(names, path) }, done),
     syncDirectory: (path, done) => performSync(disk, call('syncDirectory', path),
       { begin: () => beginDirectorySync(names, path), fail: () => {} }, done),
-    freeBytes: (done) => perform(disk, call('freeBytes', ''),
+    freeBytes: (path, done) => perform(disk, call('freeBytes', path),
       { empty: Number.POSITIVE_INFINITY, effect: () => Math.max(0, disk.capacityBytes - usedBytes(disk)) }, done),
   }
 }

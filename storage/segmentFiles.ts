@@ -117,7 +117,7 @@ const extendWithSpare = ({ fileSystem, directory }: SegmentFiles, { file, sizeBy
       done(error)
       return
     }
-    fileSystem.freeBytes((unknown, free) => {
+    fileSystem.freeBytes(directory, (unknown, free) => {
       if (unknown === null && free < sizeBytes - from + spareBytes(sizeBytes)) done(noRoom(directory))
       else extendFile({ file, sizeBytes }, from, done)
     })
