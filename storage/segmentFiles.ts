@@ -118,7 +118,8 @@ const extendWithSpare = ({ fileSystem, directory }: SegmentFiles, { file, sizeBy
       return
     }
     fileSystem.freeBytes(directory, (unknown, free) => {
-      if (unknown === null && free < sizeBytes - from + spareBytes(sizeBytes)) done(noRoom(directory))
+      if (unknown?.code === 'EIO') done(unknown)
+      else if (unknown === null && free < sizeBytes - from + spareBytes(sizeBytes)) done(noRoom(directory))
       else extendFile({ file, sizeBytes }, from, done)
     })
   })

@@ -296,7 +296,8 @@ describe('a map is learned', () => {
     const strangers = ['x1', 'x2', 'x3'].map(nodeId)
     for (const node of [n2, n3, ...strangers]) open(node, () => { asked.push(node) })
     const sync = createMapSync({
-      live: { state: () => born, learnedEpoch: () => 1, learn: silent }, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {},
+      live: { state: () => born, learnedEpoch: () => 1, learn: silent }, desk: open(n1, silent), clock, log: silentLogger,
+      onNewer: () => {},
     })
     const hearAll = (): void => {
       for (const node of [...strangers, n2, n3]) {
