@@ -95,6 +95,8 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
   let faults = 0
 
   const latency = (call: DiskCall): number => {
+    // It asks the kernel, not the disk, and draws nothing.
+    if (call.operation === 'freeBytes') return 0
     const mean = isSync(call) || call.operation === 'syncDirectory' ? options.syncMsMean : options.syncMsMean / 10
     const own = -mean * Math.log(1 - fraction(random))
     return Math.max(own, stalledUntil - timeline.now())

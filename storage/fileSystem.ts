@@ -49,4 +49,6 @@ export interface FileSystem {
   readonly remove: (path: string, done: Done) => void
   /** fsync of the directory: makes creations, renames and removals in it durable. */
   readonly syncDirectory: (path: string, done: Done) => void
+  /** What files in the directory may still grow by, as its disk tells it. Infinity where it tells nothing. A quota may allow less. */
+  readonly freeBytes: (path: string, done: Done<number>) => void
 }

@@ -28,7 +28,7 @@ import {
 import type { MemoryNames } from './memoryNames.ts'
 
 export type DiskOperation =
-  'open' | 'makeDirectory' | 'list' | 'rename' | 'remove' | 'syncDirectory'
+  'open' | 'makeDirectory' | 'list' | 'rename' | 'remove' | 'syncDirectory' | 'freeBytes'
   | 'writev' | 'writeSynced' | 'read' | 'datasync' | 'size' | 'truncate' | 'close'
 
 export interface DiskCall {
@@ -156,6 +156,8 @@ const directoryCalls = (disk: Disk): FileSystem => {
       { empty: undefined, effect: () => removeName(names, path) }, done),
     syncDirectory: (path, done) => performSync(disk, call('syncDirectory', path),
       { begin: () => beginDirectorySync(names, path), fail: () => {} }, done),
+    freeBytes: (path, done) => perform(disk, call('freeBytes', path),
+      { empty: Number.POSITIVE_INFINITY, effect: () => Math.max(0, disk.capacityBytes - usedBytes(disk)) }, done),
   }
 }
 

@@ -94,5 +94,9 @@ export const createNodeFileSystem = (root: string): FileSystem => {
     }),
     remove: (path, done) => within(path, done, (full) => fs.unlink(full, (error) => done(error))),
     syncDirectory: (path, done) => within(path, done, (full) => syncDirectory(full, done)),
+    freeBytes: (path, done) => within(path, (error) => done(error, 0), (full) => fs.statfs(full, (error, found) => {
+      // A file system that has no blocks to tell of (some in user space) says nothing about room.
+      done(error, error === null && found.blocks > 0 ? found.bavail * found.bsize : Number.POSITIVE_INFINITY)
+    })),
   }
 }

@@ -9,8 +9,8 @@
  * previous segment is sealed, and the file had its whole size (a shorter file was cut afterwards).
  *
  * A ShardKV that does not know a record's kind would take the record for damage, or cut it as torn. So the version is that of the oldest
- * ShardKV that knows every kind the segment may hold: 1, and 2 where replicas may be adopted and retired. A layout level may name a later
- * one (topology/level.ts): its segments are begun once the cluster has that level.
+ * ShardKV that knows every kind the segment may hold: 2 of those begun now, where replicas may be adopted and retired, and 1 of what older
+ * ones began. A layout level may name a later one (topology/level.ts): its segments are begun once the cluster has that level.
  */
 
 import { viewOf } from './bytes.ts'

@@ -6,11 +6,15 @@
  * A file gets its name when it has its whole size: a shorter one under a segment's name was cut. So it is never extended afterwards: a size
  * whose sync failed would look like any other to the next process. A full disk leaves the file under its temporary name, open, and the
  * next `prepareSegment` goes on with it.
+ *
+ * No segment takes the last of a disk: a newer cluster map needs a new file, and as long as it can not be written nothing leaves this
+ * node, so that the disk would stay full (topology/liveMap.ts). So a segment is begun and gone on with where SPARE stays free beside it.
+ * Where the disk does not tell, or another was faster, the part that met the end gives SPARE back until it is tried again.
  */
 
 import { must } from '../actors/kernel/assert.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { writeZeros } from './fileWriter.ts'
+import { isOutOfSpace, writeZeros } from './fileWriter.ts'
 import { segmentName } from './segment.ts'
 import { createSerial } from './serial.ts'
 
@@ -24,6 +28,12 @@ export interface SegmentFiles {
 }
 
 const READ_BYTES_MAX = 0xffff_ffff
+
+/** What a segment leaves of the disk for other files: the map above all, of which two are there while one is replaced. */
+const SPARE_BYTES_MAX = 1_048_576
+
+/** Small segments are of small disks. */
+export const spareBytes = (sizeBytes: number): number => Math.min(SPARE_BYTES_MAX, Math.floor(sizeBytes / 4))
 
 export const createSegmentFiles = (fileSystem: FileSystem, directory: string): SegmentFiles =>
   ({ fileSystem, directory, files: new Map(), unpublished: new Set() })
@@ -63,7 +73,7 @@ export const prepareSegment = (segments: SegmentFiles, { segment, sizeBytes }: S
 const createSegment = (segments: SegmentFiles, { segment, sizeBytes }: SegmentSize, done: Done): void => {
   openTemporary(segments, segment, (error, file) => {
     if (file === undefined) done(error)
-    else extendFile(file, sizeBytes, (extendError) => {
+    else extendWithSpare(segments, { file, sizeBytes }, (extendError) => {
       if (extendError === null) publish(segments, segment, done)
       else done(extendError)
     })
@@ -99,15 +109,37 @@ const removeLeftOver = ({ fileSystem, directory }: SegmentFiles, path: string, d
   })
 }
 
-const extendFile = (file: File, sizeBytes: number, done: Done): void => file.size((error, from) => {
-  if (error !== null) {
-    done(error)
-    return
-  }
-  writeZeros(file, { from, to: sizeBytes }, (writeError) => {
-    if (writeError !== null) done(writeError)
-    else file.datasync((syncError) => done(syncFailed(syncError)))
+interface Growing { readonly file: File; readonly sizeBytes: number }
+
+const extendWithSpare = ({ fileSystem, directory }: SegmentFiles, { file, sizeBytes }: Growing, done: Done): void => {
+  file.size((error, from) => {
+    if (error !== null) {
+      done(error)
+      return
+    }
+    fileSystem.freeBytes(directory, (unknown, free) => {
+      if (unknown?.code === 'EIO') done(unknown)
+      else if (unknown === null && free < sizeBytes - from + spareBytes(sizeBytes)) done(noRoom(directory))
+      else extendFile({ file, sizeBytes }, from, done)
+    })
   })
+}
+
+const noRoom = (directory: string): FileError =>
+  Object.assign(new Error(`ENOSPC: a segment in ${directory} would take the last of the disk`), { code: 'ENOSPC' })
+
+const extendFile = ({ file, sizeBytes }: Growing, from: number, done: Done): void => {
+  writeZeros(file, { from, to: sizeBytes }, (writeError) => {
+    if (writeError === null) file.datasync((syncError) => done(syncFailed(syncError)))
+    else if (isOutOfSpace(writeError)) giveBack({ file, sizeBytes }, () => done(writeError))
+    else done(writeError)
+  })
+}
+
+/** Whether it can does not matter: the failure of the write is what counts. */
+const giveBack = ({ file, sizeBytes }: Growing, done: () => void): void => file.size((error, size) => {
+  if (error === null) file.truncate(Math.max(0, size - spareBytes(sizeBytes)), done)
+  else done()
 })
 
 const publish = (segments: SegmentFiles, segment: number, done: Done): void => {

@@ -18,7 +18,7 @@ import { nodeStates } from './report.ts'
 import type { NodeAddresses } from './addresses.ts'
 import type { BootId, NodeId, ShardId } from './ids.ts'
 import type { LevelRange } from './level.ts'
-import type { DamagedReplica } from './replicaHost.ts'
+import type { DamagedReplica } from './knownReplicas.ts'
 import type { NodeState } from './report.ts'
 
 export const BEACON_INTERVAL_MS = 1_000

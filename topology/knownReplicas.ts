@@ -1,6 +1,7 @@
 /** What the log of a node knows of the replicas that were here: of each group the newest, and whether it has gone. */
 
 import { generationOf } from './ids.ts'
+import type { RecoveredGroup } from '../actors/wal/protocol.ts'
 import type { GroupId, ReplicaId } from './ids.ts'
 
 export interface KnownReplica {
@@ -12,12 +13,20 @@ export const GENERATION_OF_GENESIS = 1
 /** A log that says nothing of it holds the replica that its group was born with. */
 export const BORN_WITH_THE_GROUP: KnownReplica = { generation: GENERATION_OF_GENESIS, isRemoved: false }
 
-interface Named {
+/** Named for this node, and counting for nothing: quarantined, or gone from the log before the map said so. */
+export interface DamagedReplica {
   readonly group: GroupId
   readonly id: ReplicaId
 }
 
-export const hasGone = (known: ReadonlyMap<GroupId, KnownReplica>, { group, id }: Named): boolean => {
+export const hasGone = (known: ReadonlyMap<GroupId, KnownReplica>, { group, id }: DamagedReplica): boolean => {
   const { generation, isRemoved } = known.get(group) ?? { generation: 0, isRemoved: false }
   return generation > generationOf(id) || (generation === generationOf(id) && isRemoved)
 }
+
+export const nothingOf = (group: GroupId): RecoveredGroup =>
+  ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
+
+/** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
+export const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>
+  replica !== undefined && quarantined === undefined && hardState.term === 0 && snapshot.index === 0 && entries.length === 0

@@ -17,8 +17,8 @@ import type { Genesis } from '../actors/wal/protocol.ts'
 import type { FileSystem } from '../storage/fileSystem.ts'
 import type { ClusterMap } from './clusterMap.ts'
 
-/** Between attempts to write the file, on a full disk. */
-const RETRY_MS = 1_000
+/** Between attempts to write the file on a full disk. Out of step with the log, which may take what is free for a moment twice a second. */
+const RETRY_MS = 1_100
 
 export interface LiveMap {
   /** Reads the file; `done` when the map in force is known. */
@@ -28,6 +28,8 @@ export interface LiveMap {
   /** The file was there and good. Otherwise the node starts from the genesis, and what it once had is not known from its map. */
   readonly isFromFile: () => boolean
   readonly map: () => ClusterMap
+  /** Of the newest state that was learned, which may wait for room to be written: nobody need tell of it again. */
+  readonly learnedEpoch: () => number
   /** A committed state. Takes force when it is durable, unless a newer one has by then. */
   readonly learn: (state: ClusterState) => void
   readonly stop: () => void
@@ -50,6 +52,7 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange, onNew
   let learned = state
   let isFromFile = false
   let isWriting = false
+  let isRetryArmed = false
   let isStopped = false
 
   const take = (next: ClusterState): void => {
@@ -59,7 +62,7 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange, onNew
     onChange()
   }
   const writeNext = (): void => {
-    if (isWriting || isStopped || learned.epoch <= state.epoch) return
+    if (isWriting || isRetryArmed || isStopped || learned.epoch <= state.epoch) return
     const next = learned
     isWriting = true
     writeMapFile(fileSystem, encodeState(next), (error) => {
@@ -71,7 +74,11 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange, onNew
         return
       }
       log.warn({ err: error, epoch: next.epoch }, 'the cluster map could not be written; this node goes on with the one before')
-      clock.after(RETRY_MS, writeNext)
+      isRetryArmed = true
+      clock.after(RETRY_MS, () => {
+        isRetryArmed = false
+        writeNext()
+      })
     })
   }
   const learn = (next: ClusterState): void => {
@@ -100,6 +107,7 @@ export const createLiveMap = ({ genesis, fileSystem, clock, log, onChange, onNew
     state: () => state,
     isFromFile: () => isFromFile,
     map: () => map,
+    learnedEpoch: () => learned.epoch,
     learn,
     stop: () => {
       isStopped = true

@@ -3,7 +3,8 @@
  *
  * A node that this one's map does not name is asked, too: whoever was away while every node it knew left can hear of the newer map from
  * strangers alone. What they tell is a committed state of this very cluster or nothing (LiveMap.learn), so it is no matter who they are. A
- * node that told nothing new is not asked again for a while, so that others get their turn.
+ * node that told nothing new is not asked again for a while, so that others get their turn. A map that was learned and waits for room is
+ * not fetched again.
  */
 
 import { decodeState } from '../actors/topology/codec.ts'
@@ -25,7 +26,7 @@ export interface MapSync {
 }
 
 export interface MapSyncOptions {
-  readonly live: LiveMap
+  readonly live: Pick<LiveMap, 'state' | 'learnedEpoch' | 'learn'>
   readonly desk: Pick<TopologyDesk, 'ask'>
   readonly clock: Pick<Clock, 'now'>
   readonly log: Logger
@@ -45,10 +46,10 @@ export const createMapSync = ({ live, desk, clock, log, onNewer }: MapSyncOption
   }
   return {
     heard: (from, epoch) => {
-      if (isAsking || epoch <= live.state().epoch || !mayAsk(from)) return
+      if (isAsking || epoch <= live.learnedEpoch() || !mayAsk(from)) return
       isAsking = true
       asked.set(from, clock.now())
-      desk.ask(from, { kind: 'state', newerThan: live.state().epoch }, (answer) => {
+      desk.ask(from, { kind: 'state', newerThan: live.learnedEpoch() }, (answer) => {
         isAsking = false
         const bytes = stateIn(answer)
         if (bytes === undefined) return

@@ -24,7 +24,7 @@ import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
-import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone } from './knownReplicas.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
 import type { Allowance } from '../actors/raft/allowance.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -46,7 +46,7 @@ import type { SnapshotStore } from '../storage/snapshotStore.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { Journeys } from './journeys.ts'
 import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
-import type { KnownReplica } from './knownReplicas.ts'
+import type { DamagedReplica, KnownReplica } from './knownReplicas.ts'
 import type { NodeInstruments } from './nodeOptions.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
@@ -138,11 +138,6 @@ export interface ReplicaHost {
   readonly stop: () => void
 }
 
-export interface DamagedReplica {
-  readonly group: GroupId
-  readonly id: ReplicaId
-}
-
 /** A Raft member and the actor that its log is for. */
 export type HostedMember = Pick<HostedReplica | HostedMeta, 'id' | 'raft'>
 
@@ -163,6 +158,8 @@ interface Hosting {
   readonly recovered: Map<GroupId, RecoveredGroup>
   /** The newest replica of each group that the log knows of here. */
   readonly known: Map<GroupId, KnownReplica>
+  /** Groups whose tombstone is older than this process: the one before it may have ended before it had removed their files. */
+  readonly leftOver: Set<GroupId>
   damagedNode: string | undefined
   /** Replicas of this generation and later ones did not exist when this process started. Infinity: not known yet. */
   newFrom: number
@@ -190,8 +187,8 @@ interface Members {
 
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
-    options, slots: new Map(), recovered: new Map(), known: new Map(), damagedNode: undefined, newFrom: 0, gone: [], isFollowing: false,
-    isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0, gone: [],
+    isFollowing: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
@@ -287,6 +284,8 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
   for (const [group, recovered] of groups) {
     hosting.recovered.set(group, recovered)
     hosting.known.set(group, recovered.replica ?? BORN_WITH_THE_GROUP)
+    // Damage may hide that a newer one was begun, whose files they are.
+    if (recovered.replica?.isRemoved === true && damagedNode === undefined) hosting.leftOver.add(group)
   }
 }
 
@@ -301,9 +300,13 @@ const review = (hosting: Hosting): void => {
   tellOpened(hosting)
 }
 
-/** Nothing that was harmed is hosted any more, nor about to be replaced: what the log has of it has served its last. */
+/**
+ * Nothing that was harmed is hosted any more, nor about to be replaced: what the log has of it has served its last. A map from before
+ * replicas that may have been here does not name them, and says nothing of it.
+ */
 const isDamageReplaced = (hosting: Hosting): boolean => {
-  const { damagedNode, slots, options } = hosting
+  const { damagedNode, slots, options, newFrom } = hosting
+  if (options.unknownFrom() < newFrom) return false
   if (damagedNode === undefined || [...slots.values()].some((slot) => slot.state !== 'open' || isQuarantined(slot))) return false
   return options.named().every(({ group, id, isAdded }) => !isAdded && slots.get(group)?.named.id === id)
 }
@@ -352,10 +355,6 @@ const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
   else openWith(hosting, slot, found)
 }
 
-/** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
-const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>
-  replica !== undefined && quarantined === undefined && hardState.term === 0 && snapshot.index === 0 && entries.length === 0
-
 const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => {
   const { options } = hosting
   const { named } = slot
@@ -382,9 +381,6 @@ const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }
   const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
   return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
 }
-
-const nothingOf = (group: GroupId): RecoveredGroup =>
-  ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
 
 const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot' | 'isHurt'>): void => {
   const { group, voters } = slot.named
@@ -451,13 +447,15 @@ const endUnnamed = (hosting: Hosting): void => {
   const { options, slots, known } = hosting
   const named = new Map(options.named().map((each) => [each.group, each.id]))
   for (const slot of slots.values()) if (slot.state === 'open' && named.get(slot.named.group) !== slot.named.id) retire(hosting, slot)
-  // What the log holds of groups that moved away while this node was down.
+  // What the log holds of groups that moved away while this node was down, and what files are left of those before.
   for (const [group, { generation, isRemoved }] of known) {
-    if (isRemoved || slots.has(group) || named.has(group) || generation >= options.unknownFrom()) continue
+    if (slots.has(group) || named.has(group) || generation >= options.unknownFrom()) continue
+    if (isRemoved && !hosting.leftOver.delete(group)) continue
     const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [] }
     const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
     slots.set(group, slot)
-    retire(hosting, slot)
+    const end = isRemoved ? leave : retire
+    end(hosting, slot)
   }
 }
 
@@ -478,7 +476,13 @@ const retire = (hosting: Hosting, slot: Slot): void => {
 
 const onRetired = (hosting: Hosting, { group, ticket }: Answered): void => {
   const slot = hosting.slots.get(group)
-  if (slot?.state !== 'retiring' || slot.ticket !== ticket) return
+  if (slot?.state === 'retiring' && slot.ticket === ticket) leave(hosting, slot)
+}
+
+/** Its tombstone is durable. */
+const leave = (hosting: Hosting, slot: Slot): void => {
+  const { group } = slot.named
+  slot.state = 'retiring'
   clear(hosting, group, () => {
     hosting.slots.delete(group)
     hosting.recovered.delete(group)

@@ -9,6 +9,7 @@ import type { RecoveryReport, SnapshotMark, WalNotice } from '../actors/wal/prot
 import { createMemoryFileSystem } from '../storage/memoryFileSystem.ts'
 import type { DiskCall, DiskFault, DiskImage, MemoryFileSystem } from '../storage/memoryFileSystem.ts'
 import type { MemoryNames } from '../storage/memoryNames.ts'
+import { spareBytes } from '../storage/segmentFiles.ts'
 import type { ReplicaId } from '../topology/ids.ts'
 import { modelOf } from './model.ts'
 import type { GroupModel } from './model.ts'
@@ -59,6 +60,9 @@ export interface Rig {
 const smallConfig: Partial<WalConfig> = {
   segmentBytes: 16_384, groupBytesMax: 8_192, reserveBytes: 2_048, copyForwardBytesMax: 2_048, segmentsWanted: 3,
 }
+
+/** What a full disk holds beside segments of this size: none takes the last of it (storage/segmentFiles.ts). */
+export const SPARE_BYTES = spareBytes(16_384)
 
 const LATENCY_MS = 0.2
 

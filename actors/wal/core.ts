@@ -122,10 +122,8 @@ export interface WalCore {
   segmentLevel: number
   /** Of the next one. Above the last segment's: the log goes on in a new one as soon as one is prepared. */
   nextLevel: number
-  /** The last segment's version knows replica records. */
+  /** The last segment's version knows replica records. Each that is begun does: a full disk could not begin one when the first is to go. */
   holdsReplicas: boolean
-  /** Some group has, or awaits, a replica record: every segment begun from now on is of the version that knows them. */
-  hasReplicas: boolean
   end: Position
   firstSegment: number
   /** Segments below it may be removed: the group that says so is synced. */
@@ -163,7 +161,6 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
-    hasReplicas: false,
     end: { segment: 0, offset: 0 }, firstSegment: 1, freedBelow: 0, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
     isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,

@@ -37,7 +37,6 @@ export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
     // What has left its node can not be harmed any more: of it there is the tombstone alone.
     state.quarantine = group.replica?.isRemoved === true ? undefined : group.quarantined
     state.replica = group.replica
-    if (group.replica !== undefined) core.hasReplicas = true
     state.lastIndex = group.snapshot.index + group.entries.length
     for (const { index, term } of group.entries) {
       if (state.terms.at(-1)?.term !== term) state.terms.push({ index, term })
@@ -113,7 +112,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.nextSegment = at.segment + 1
     core.continues = true
     core.segmentLevel = core.nextLevel
-    core.holdsReplicas = core.hasReplicas
+    core.holdsReplicas = true
     core.mayFree = true
   }
   if (core.mayFree) {

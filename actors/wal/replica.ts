@@ -51,7 +51,6 @@ const begin = (core: WalCore, state: GroupState, { replica, notice }: Beginning)
   state.terms = []
   state.replica = replica
   state.replicasWaiting += 1
-  core.hasReplicas = true
   submit(core, group, { records: [{ kind: 'replica', group, replica, isCopied: false }], isReserved: true, notice })
 }
 

@@ -5,8 +5,9 @@
  * kept for votes, no-ops and marks. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement
  * vouches for them), so it takes them along.
  *
- * A replica record only stands in a segment whose version knows it: the first of a log waits for the next segment. A segment has one layout
- * level: when the level in force is newer, the next group begins a segment of it, unless none is prepared.
+ * A replica record only stands in a segment whose version knows it: every one that this ShardKV begins, but an older one may have begun the
+ * last, and then it waits for the next. A segment has one layout level: when the level in force is newer, the next group begins a segment
+ * of it, unless none is prepared.
  */
 
 import type { Index } from '../raft/protocol.ts'
@@ -41,7 +42,7 @@ const preparedTarget = (core: WalCore): Target | undefined => {
   const segment = core.prepared
   if (segment === undefined) return undefined
   const limit = segment.sizeBytes - core.layout.blockBytes
-  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true, holdsReplicas: core.hasReplicas }
+  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true, holdsReplicas: true }
 }
 
 /** Where something of what waits can go now. */

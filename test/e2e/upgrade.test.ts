@@ -89,7 +89,7 @@ describe('a rolling upgrade', () => {
     }
     await provokeSnapshots(world)
     for (const node of [first, second]) {
-      expect([node, versionsOn(running, node, '.wal'), versionsOn(running, node, '.snap')]).toEqual([node, [1], [1]])
+      expect([node, versionsOn(running, node, '.wal'), versionsOn(running, node, '.snap')]).toEqual([node, [2], [1]])
     }
     expect([...heard.values()].map((versions) => [...versions])).toEqual([[1], [1], [1]])
 

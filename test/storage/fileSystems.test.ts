@@ -91,6 +91,14 @@ describe.each([
     expect((await ask((done) => system.list('', done))).result).toEqual(['d'])
   })
 
+  test('tells how much room there is', async () => {
+    const system = create()
+    await ask((done) => system.makeDirectory('a', done))
+    const { error, result } = await ask<number>((done) => system.freeBytes('a', done))
+    expect(error).toBeNull()
+    expect(result).toBeGreaterThan(0)
+  })
+
   test('answers with codes: EEXIST, ENOENT', async () => {
     const system = create()
     await ask((done) => system.makeDirectory('d', done))
@@ -228,6 +236,7 @@ describe('a disk that forgets', () => {
     const write = (): Promise<Answer<number>> => ask<number>((done) => file.writev([new Uint8Array(4_096)], 8_192, done))
     expect((await write()).result).toBe(1_808)
     expect(system.usedBytes()).toBe(10_000)
+    expect((await ask<number>((done) => system.freeBytes('', done))).result).toBe(0)
     expect(codeOf(await ask<number>((done) => file.writev([text('x')], 10_000, done)))).toBe('ENOSPC')
     system.setCapacity(20_000)
     expect((await write()).result).toBe(4_096)

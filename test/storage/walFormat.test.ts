@@ -31,7 +31,7 @@ const exampleSegment = (): Uint8Array => {
   const image = new Uint8Array(16_384)
   const header = encodeSegmentHeader({
     salt, segment: 1, sizeBytes: image.length, previous: { segment: 0, offset: 0 }, chain: 0, firstSegment: 1,
-    holdsReplicas: false,
+    holdsReplicas: true,
   })
   image.set(header.bytes)
   const group = encodeGroup({

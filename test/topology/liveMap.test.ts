@@ -115,6 +115,35 @@ describe('the live map', () => {
     expect(live.map().epoch).toBe(2)
   })
 
+  /** Each map that was learned began a chain of attempts of its own, and a cluster that moves learns many. */
+  test('is written anew about once a second while the disk is full, however many are learned', () => {
+    const world = createWorld()
+    let attempts = 0
+    const full: FileSystem = {
+      ...world.disk,
+      open: (name, mode, done) => {
+        if (mode !== 'create') {
+          world.disk.open(name, mode, done)
+          return
+        }
+        attempts += 1
+        world.clock.after(2, () => done(Object.assign(new Error('no space'), { code: 'ENOSPC' }), null as never))
+      },
+    }
+    const { live } = open(world, full)
+    let state = born
+    for (let i = 0; i < 100; i += 1) {
+      state = later(state)
+      live.learn(state)
+      world.pass(37)
+    }
+    attempts = 0
+    world.pass(10_000)
+    expect(attempts).toBeGreaterThan(5)
+    expect(attempts).toBeLessThan(15)
+    expect([live.state().epoch, live.learnedEpoch()]).toEqual([1, state.epoch])
+  })
+
   test.each([
     ['cut short', Uint8Array.from([1, 2, 3])],
     ['damaged', Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8])],

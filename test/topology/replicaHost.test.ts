@@ -1,168 +1,19 @@
 /**
  * What a node hosts follows from its map and its log: real Raft members and shards, over a log and a store of snapshots that say what the
- * test lets them say. `wal` has what was asked of the log, in order; nothing is on disk before the test answers.
+ * test lets them say (replicaStage.ts).
  */
 
 import { describe, expect, test } from '@jest/globals'
-import { silentLogger } from '../../actors/kernel/log.ts'
-import { must } from '../../actors/kernel/assert.ts'
-import { createRandom } from '../../actors/kernel/random.ts'
-import { createTurn } from '../../actors/kernel/turn.ts'
 import { adoptGenesis } from '../../actors/topology/clusterState.ts'
-import { createGenesis } from '../../topology/clusterMap.ts'
-import { META_GROUP, clusterId, generationOf, nodeId, nodeOf, replicaId } from '../../topology/ids.ts'
+import { META_GROUP, generationOf, nodeId, replicaId } from '../../topology/ids.ts'
 import { createNamed } from '../../topology/namedReplicas.ts'
-import { createReplicaHost } from '../../topology/replicaHost.ts'
-import { entriesOf } from '../support/raftScript.ts'
-import { createVirtualWorld } from '../support/virtual.ts'
 import { after } from '../actors/topology/states.ts'
-import type { RaftMessage } from '../../actors/raft/protocol.ts'
-import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
+import {
+  NEXT_GENERATION, createStage, genesis, held, logOf, n1, named, own, replicasOf, tombstone, undone, withVote,
+} from './replicaStage.ts'
+import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
-import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
-import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
 import type { GroupId, ReplicaId, ShardId } from '../../topology/ids.ts'
-
-const n1 = nodeId('n1')
-const own = (generation: number): ReplicaId => replicaId(n1, generation)
-const others = [replicaId(nodeId('n2'), 1), replicaId(nodeId('n3'), 1)]
-const genesis = must(createGenesis({
-  cluster: clusterId('0123456789abcdef'), members: [n1, ...others.map(nodeOf)], shardCount: 2, replicationFactor: 3, createdAtMs: 1,
-})[0], 'a genesis')
-
-const named = (group: GroupId, generation: number): NamedReplica =>
-  ({ group, id: own(generation), isAdded: generation > 1, isUndone: false, voters: [own(generation), ...others] })
-const withVote = (group: GroupId, generation: number): NamedReplica => ({ ...named(group, generation), isAdded: false })
-const undone = (group: GroupId, generation: number): NamedReplica => ({ ...withVote(group, generation), isUndone: true })
-
-/** Of the map that the node starts with. */
-const NEXT_GENERATION = 10
-
-/** What the log held of a group: two entries and a vote, by the replica that `mark` says. */
-const held = (group: GroupId, mark?: ReplicaMark): RecoveredGroup => ({
-  group, hardState: { term: 4, vote: others[0] ?? '' }, snapshot: { index: 0, term: 0 }, entries: entriesOf(1, 3, 4),
-  ...(mark === undefined ? {} : { replica: mark }),
-})
-const tombstone = (group: GroupId, generation: number): RecoveredGroup => ({
-  group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [], replica: { generation, isRemoved: true },
-})
-
-interface Given {
-  readonly named?: readonly NamedReplica[]
-  readonly log?: readonly RecoveredGroup[]
-  readonly damagedNode?: string
-  readonly isMapLost?: boolean
-  readonly snapshot?: SnapshotInfo
-}
-
-type Beginning = Extract<WalEvent, { readonly type: 'wal.adopt' | 'wal.retire' }>
-
-interface Stage {
-  readonly host: ReplicaHost
-  /** Beginnings and ends that were asked of the log: `adopt 0 n1:2`. */
-  readonly wal: () => string[]
-  /** The first of them that was not answered yet is on disk. */
-  readonly written: () => void
-  /** Groups whose files were to be removed, and are not yet. */
-  readonly clearing: () => GroupId[]
-  readonly cleared: (error?: FileError) => void
-  /** A newer map names these. */
-  readonly learn: (...replicas: readonly NamedReplica[]) => void
-  /** A map of before replicas of this generation. */
-  readonly learnOld: (unknownFrom: number, ...replicas: readonly NamedReplica[]) => void
-  readonly ended: ShardId[]
-  /** Whether its member says, to the leader that asks it, that its disk stands still. */
-  readonly saysStalled: (group: GroupId) => boolean
-  readonly failures: unknown[]
-  /** The log was told that nothing of what is damaged is needed any more. */
-  readonly isReplaced: () => boolean
-  readonly isOpened: () => boolean
-}
-
-const createStage = (given: Given): Stage => {
-  const { clock, pass } = createVirtualWorld()
-  const asked: Beginning[] = []
-  const waiting: Beginning[] = []
-  const clears: { readonly group: GroupId, readonly done: (error: FileError | null) => void }[] = []
-  const ended: ShardId[] = []
-  const mails: { readonly group: GroupId, readonly message: RaftMessage }[] = []
-  const failures: unknown[] = []
-  let replaced = 0
-  let names = given.named ?? []
-  let unknownFrom = NEXT_GENERATION
-  let isOpened = false
-  const snapshots = {
-    list: (_group: GroupId, done: Parameters<SnapshotStore['list']>[1]) =>
-      clock.defer(() => done(null, { good: given.snapshot === undefined ? [] : [given.snapshot], damaged: [] })),
-    load: () => {},
-    clear: (group: GroupId, done: (error: FileError | null) => void) => clears.push({ group, done }),
-  } as unknown as SnapshotStore
-  const ignore = (): void => {}
-  const host = createReplicaHost({
-    node: n1, genesis, named: () => names,
-    nextGeneration: () => (given.isMapLost === true ? null : NEXT_GENERATION),
-    unknownFrom: () => unknownFrom,
-    clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
-    entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => failures.push(error),
-    ports: {
-      mail: (group, _from, _to, message) => mails.push({ group, message }),
-      answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore, order: ignore, stateChanged: ignore,
-      ended: (shard) => ended.push(shard),
-      wal: (event) => {
-        if (event.type === 'wal.damageReplaced') replaced += 1
-        if (event.type !== 'wal.adopt' && event.type !== 'wal.retire') return
-        asked.push(event)
-        waiting.push(event)
-      },
-    },
-  })
-  const report: RecoveryReport = {
-    groups: new Map((given.log ?? []).map((group) => [group.group, group])), tornBytes: 0, findings: [],
-    ...(given.damagedNode === undefined ? {} : { damagedNode: given.damagedNode }),
-  }
-  host.open(report, () => { isOpened = true })
-  pass(10)
-  const learn = (from: number, replicas: readonly NamedReplica[]): void => {
-    unknownFrom = from
-    names = replicas
-    host.follow()
-    pass(10)
-  }
-  return {
-    host, ended, failures,
-    wal: () => asked.map(({ type, group, generation }) => `${type.slice('wal.'.length)} ${group} ${own(generation)}`),
-    written: () => {
-      const { type, group, ticket } = must(waiting.shift(), 'something was asked of the log')
-      host.onWalNotice({ type: type === 'wal.adopt' ? 'wal.adopted' : 'wal.retired', group, ticket })
-      pass(10)
-    },
-    clearing: () => clears.map(({ group }) => group),
-    cleared: (error) => {
-      must(clears.shift(), 'files were to be removed').done(error ?? null)
-      pass(10)
-    },
-    learn: (...replicas) => learn(NEXT_GENERATION, replicas),
-    learnOld: (from, ...replicas) => learn(from, replicas),
-    saysStalled: (group) => {
-      const lastOf = <Type extends RaftMessage['type']>(type: Type) => must(mails.findLast((mail) =>
-        mail.group === group && mail.message.type === type), `a ${type}`).message as Extract<RaftMessage, { type: Type }>
-      const { raft } = must(host.memberOf(group), 'it is hosted')
-      const from = must(others[0], 'there are others')
-      host.onTick({ ticks: 1, now: clock.now(), wallMs: clock.wall() })
-      raft.send({ type: 'raft.presentAccepted', from, incarnation: lastOf('raft.present').incarnation })
-      raft.send({ type: 'raft.heartbeat', from, term: 9, commitIndex: 0, round: 1 })
-      return lastOf('raft.heartbeatAcked').diskStalled
-    },
-    isReplaced: () => replaced > 0,
-    isOpened: () => isOpened,
-  }
-}
-
-const replicasOf = ({ host }: Stage): ReplicaId[] => [0, 1, META_GROUP].flatMap((group) => host.memberOf(group)?.id ?? [])
-const logOf = ({ host }: Stage, group: GroupId) => {
-  const { term, lastIndex, quarantined } = must(host.memberOf(group), 'it is hosted').raft.status()
-  return { term, lastIndex, quarantined }
-}
 
 describe('a replica', () => {
   test('of the genesis opens from what the log holds of it, or from nothing, and asks nothing of the log', () => {
@@ -484,4 +335,43 @@ test('an answer of the log to something else, or after the end, changes nothing'
   expect(stage.clearing()).toEqual([1])
   stage.cleared()
   expect(replicasOf(stage)).toEqual([])
+})
+
+/**
+ * Story: 1. A node that joined later loses its map and a part of its log. 2. It starts from the genesis, which names nothing here, takes
+ * that for "all is replaced", and the log frees what is damaged. 3. It starts once more: its log is sound, and what has lost
+ * acknowledged entries votes.
+ */
+test('with its map lost no damage is called replaced before a map that is new enough is in force', () => {
+  const stage = createStage({ named: [], isMapLost: true, damagedNode: 'segment 1: its header is damaged' })
+  expect(stage.isReplaced()).toBe(false)
+  stage.learnOld(3)
+  stage.host.noteNext(NEXT_GENERATION)
+  expect(stage.isReplaced()).toBe(false)
+  stage.learn()
+  expect(stage.isReplaced()).toBe(true)
+})
+
+/** Story: the tombstone is durable, the process ends before the files have gone. Nothing looked for them ever again. */
+test('files of a replica that has left its tombstone go at the next start, once a map was learned that does not name it', () => {
+  const stage = createStage({ named: [named(1, 1)], log: [tombstone(0, 3)] })
+  expect(stage.clearing()).toEqual([])
+  stage.learn(named(1, 1))
+  expect([stage.clearing(), stage.wal(), stage.host.isEmpty()]).toEqual([[0], [], false])
+  stage.cleared()
+  stage.learn(named(1, 1))
+  expect([stage.clearing(), stage.wal(), replicasOf(stage)]).toEqual([[], [], [own(1)]])
+  stage.learn(named(1, 1), named(0, 4))
+  expect(stage.wal()).toEqual(['adopt 0 n1:4'])
+})
+
+test('files stay where a damaged log may have lost that a newer replica was begun, or an old map does not know', () => {
+  const harmed = createStage({ named: [], log: [tombstone(0, 3)], damagedNode: 'segment 1: its header is damaged' })
+  harmed.learn()
+  expect(harmed.clearing()).toEqual([])
+  const early = createStage({ named: [], log: [tombstone(0, 3)], isMapLost: true })
+  early.learnOld(3)
+  expect(early.clearing()).toEqual([])
+  early.learn()
+  expect(early.clearing()).toEqual([0])
 })

@@ -258,14 +258,22 @@ describe('a map is learned', () => {
       })(request, done)
     })
     const learned: ClusterState[] = []
-    const live = { state: () => learned.at(-1) ?? born, learn: (state: ClusterState) => learned.push(state) }
-    const sync = createMapSync({ live: live as never, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
+    const learnedEpoch = (): number => (learned.at(-1) ?? born).epoch
+    const live = { state: () => born, learnedEpoch, learn: (state: ClusterState) => { learned.push(state) } }
+    const sync = createMapSync({ live, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
     sync.heard(n2, 1)
     sync.heard(n2, 2)
     sync.heard(n2, 2)
     pass(100)
     expect(asked).toEqual([{ kind: 'state', newerThan: 1 }])
     expect(learned).toEqual([paused])
+    // It waits for room on the disk, and is not in force.
+    sync.heard(n2, 2)
+    pass(5_000)
+    expect(asked.length).toBe(1)
+    sync.heard(n2, 3)
+    pass(100)
+    expect(asked.slice(1)).toEqual([{ kind: 'state', newerThan: 2 }])
   })
 
   test('not from rubbish, and the next peer is asked', () => {
@@ -273,8 +281,8 @@ describe('a map is learned', () => {
     open(n2, (_request, done) => done({ state: new Uint8Array([7]) }))
     open(n3, (_request, done) => done('what'))
     const learned: ClusterState[] = []
-    const live = { state: () => born, learn: (state: ClusterState) => learned.push(state) }
-    const sync = createMapSync({ live: live as never, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
+    const live = { state: () => born, learnedEpoch: () => 1, learn: (state: ClusterState) => { learned.push(state) } }
+    const sync = createMapSync({ live, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
     sync.heard(n2, 2)
     pass(100)
     sync.heard(n3, 2)
@@ -288,7 +296,8 @@ describe('a map is learned', () => {
     const strangers = ['x1', 'x2', 'x3'].map(nodeId)
     for (const node of [n2, n3, ...strangers]) open(node, () => { asked.push(node) })
     const sync = createMapSync({
-      live: { state: () => born, learn: silent } as never, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {},
+      live: { state: () => born, learnedEpoch: () => 1, learn: silent }, desk: open(n1, silent), clock, log: silentLogger,
+      onNewer: () => {},
     })
     const hearAll = (): void => {
       for (const node of [...strangers, n2, n3]) {

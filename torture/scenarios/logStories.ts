@@ -1,7 +1,7 @@
 /** What a log goes through in its life, one short story each: the torture crashes and fails them at every call. */
 
 import { promiseProblem } from './promises.ts'
-import { createRig, entriesOf, entryOf, vote } from '../rig.ts'
+import { SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../rig.ts'
 import type { DiskImage } from '../../storage/memoryFileSystem.ts'
 import type { GroupModel } from '../model.ts'
 import type { Rig } from '../rig.ts'
@@ -23,8 +23,8 @@ const filler = (rig: Rig, group: number, range: { readonly from: number; readonl
   }
 }
 
-/** A disk that is full: two segments, nothing to spare. */
-const FULL_BYTES = 2 * 16_384
+/** A disk that is full: two segments, and what none takes. */
+const FULL_BYTES = 2 * 16_384 + SPARE_BYTES
 
 const fullDisk = (): { readonly image: DiskImage; readonly models: Map<number, GroupModel> } => {
   const rig = createRig({ capacityBytes: FULL_BYTES }).open()

@@ -7,7 +7,7 @@ import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../../actors/kernel/random.ts'
 import { recoverLog } from '../../../storage/recovery.ts'
 import { segmentName } from '../../../storage/segment.ts'
-import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { segmentsOf } from '../../../torture/specimen.ts'
 import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
 import type { ReplicaId } from '../../../topology/ids.ts'
@@ -176,7 +176,7 @@ describe('a copied mark on a full disk', () => {
    * is placed, in a later segment. Taken for the newest, it let the segment with the mark at 3 go, and entries 2 and 3 were gone already.
    */
   test('that a newer one has overtaken does not hide it: the newer one stays', () => {
-    const rig = createRig({ capacityBytes: 3 * SEGMENT_BYTES, config: { spaceRetryMs: 20, sealDelayMs: 100_000 } }).open()
+    const rig = createRig({ capacityBytes: 3 * SEGMENT_BYTES + SPARE_BYTES, config: { spaceRetryMs: 20, sealDelayMs: 100_000 } }).open()
     rig.append(COLD, { hardState: { term: 1, vote: voteOf(60) }, entries: entriesOf(1, 1) })
     rig.clock.advance(2)
     rig.compact(COLD, { index: 1, term: 1 })

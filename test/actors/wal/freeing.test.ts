@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { segmentName } from '../../../storage/segment.ts'
+import { spareBytes } from '../../../storage/segmentFiles.ts'
 import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { fill, restart, segmentsOn, typesOf } from '../../support/logRig.ts'
 import type { Rig } from '../../../torture/rig.ts'
@@ -80,7 +81,7 @@ describe('freeing segments', () => {
   const whenFull = (segments: number, perTurn: number): Rig => {
     const config = { segmentBytes: MIB, groupBytesMax: MIB / 4, reserveBytes: MIB / 16, copyForwardBytesMax: MIB / 64, segmentsWanted: 8 }
     const rig = createRig({
-      capacityBytes: segments * MIB + 4_096, config, latencyMs: ({ path }) => (path.endsWith('.new') ? 8 : 2),
+      capacityBytes: segments * MIB + spareBytes(MIB) + 4_096, config, latencyMs: ({ path }) => (path.endsWith('.new') ? 8 : 2),
     }).open()
     const settle = (): boolean => rig.clock.runUntil(() => rig.wal.backlogBytes() === 0 || rig.wal.isFull(), 200)
     for (let index = 1; index <= 1_300; index += 50) {

@@ -9,12 +9,16 @@ import { walConfigDefaults } from '../../../actors/wal/config.ts'
 import { createWalCore, handleAppend } from '../../../actors/wal/core.ts'
 import { copyForward } from '../../../actors/wal/reclaim.ts'
 import { handleAdopt, placeReplica } from '../../../actors/wal/replica.ts'
+import { createLogFiles } from '../../../storage/logFiles.ts'
+import { createMemoryFileSystem } from '../../../storage/memoryFileSystem.ts'
 import { recordBytes } from '../../../storage/record.ts'
 import { segmentName } from '../../../storage/segment.ts'
 import { livesProblem } from '../../../torture/lives.ts'
-import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { createVirtualClock } from '../../../torture/virtualClock.ts'
 import type { Rig, RigOptions } from '../../../torture/rig.ts'
 import type { RecoveredGroup } from '../../../actors/wal/protocol.ts'
+import type { DiskImage } from '../../../storage/memoryFileSystem.ts'
 import type { WalRecord } from '../../../storage/record.ts'
 
 const SEEDS = 60
@@ -52,6 +56,34 @@ const wear = (rig: Rig, rounds: number, group = 9): void => {
 }
 
 const segmentsOn = (rig: Rig): string[] => [...rig.disk.image().files.keys()]
+
+const versionOf = (rig: Rig, segment: number): number | undefined => rig.disk.image().files.get(`wal/${segmentName(segment)}`)?.[8]
+
+/** As an older ShardKV left it, each list of records in a segment of its own, of version 1: it began such until a replica came or went. */
+const oldLog = (...segments: readonly (readonly WalRecord[])[]): DiskImage => {
+  const clock = createVirtualClock()
+  const disk = createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) })
+  const files = createLogFiles({ fileSystem: disk, directory: 'wal', newSalt: 7 })
+  const wait = (begin: (done: () => void) => void): void => {
+    let isDone = false
+    begin(() => { isDone = true })
+    expect(clock.runUntil(() => isDone, 1_000)).toBe(true)
+  }
+  let previous = { segment: 0, offset: 0 }
+  wait((done) => files.open(() => {}, done))
+  for (const [before, records] of segments.entries()) {
+    const at = { segment: before + 1, offset: 4_096 }
+    const opens = { previous, sizeBytes: 16_384, firstSegment: 1, holdsReplicas: false }
+    wait((done) => files.prepare(at.segment, opens.sizeBytes, done))
+    wait((done) => files.write({ at, opens, synced: previous, firstSegment: 1, isSeal: false, level: 1, records }, done))
+    previous = { segment: at.segment, offset: at.offset + 48 + records.reduce((sum, record) => sum + recordBytes(record), 0) }
+  }
+  return disk.image()
+}
+
+const voteRecord = (group: number, term: number): WalRecord => ({ kind: 'hardState', group, hardState: { term, vote: vote('x') } })
+const entryRecords = (group: number, from: number, to: number): WalRecord[] =>
+  entriesOf(from, to, { bytes: 1_500 }).map((entry) => ({ kind: 'entry', group, entry }))
 
 describe('a new replica', () => {
   test('begins from nothing, and what it says afterwards is its own', () => {
@@ -116,19 +148,17 @@ describe('a new replica', () => {
     }
   })
 
-  test('of a log that knows none waits for a segment of the version that knows it, and what is behind it waits along', () => {
-    const rig = lived()
-    rig.append(4, { entries: entriesOf(1, 1) })
+  test('of a log that an older ShardKV began waits for a segment of the version that knows it, and what is behind it waits along', () => {
+    const rig = createRig({ image: oldLog([voteRecord(1, 4), ...entryRecords(1, 1, 2), ...entryRecords(4, 1, 1)]) }).open()
     rig.clock.advance(5)
-    const versionOf = (segment: number): number | undefined => rig.disk.image().files.get(`wal/${segmentName(segment)}`)?.[8]
-    expect([versionOf(1), versionOf(2)]).toEqual([1, 0])
-    const tickets = [rig.append(1, { entries: entriesOf(7, 7, { term: 4 }) }), rig.adopt(1, 2), rig.append(1, { entries: entriesOf(1, 1) })]
+    expect([versionOf(rig, 1), versionOf(rig, 2)]).toEqual([1, 0])
+    const tickets = [rig.append(1, { entries: entriesOf(3, 3, { term: 4 }) }), rig.adopt(1, 2), rig.append(1, { entries: entriesOf(1, 1) })]
     rig.clock.advance(20)
-    expect([versionOf(1), versionOf(2), rig.isAcknowledged(tickets[2] ?? 0)]).toEqual([1, 2, true])
+    expect([versionOf(rig, 1), versionOf(rig, 2), rig.isAcknowledged(tickets[2] ?? 0)]).toEqual([1, 2, true])
     const again = restart(rig)
     again.adopt(1, 3)
     again.clock.advance(20)
-    expect([versionOf(2), again.disk.image().files.get(`wal/${segmentName(3)}`)?.[8]]).toEqual([2, 0])
+    expect([versionOf(again, 2), versionOf(again, 3), found(restart(again), 1)?.replica?.generation]).toEqual([2, 0, 3])
   })
 })
 
@@ -227,7 +257,7 @@ describe('copied forward', () => {
 describe('on a full disk', () => {
   /** The last segment knows replicas, group 1 has written what fits, and more of it waits. */
   const full = (): { readonly rig: Rig; readonly waiting: number } => {
-    const rig = createRig({ capacityBytes: 3 * 16_384, config: { spaceRetryMs: 100 } }).open()
+    const rig = createRig({ capacityBytes: 3 * 16_384 + SPARE_BYTES, config: { spaceRetryMs: 100 } }).open()
     rig.retire(5, 1)
     let index = 0
     let waiting: number
@@ -263,15 +293,26 @@ describe('on a full disk', () => {
 
   /** No segment can be made, and the last one is of a version that knows no replicas. */
   const fullOfVersion1 = (options: RigOptions = {}): Rig => {
-    const rig = createRig({ capacityBytes: 2 * 16_384, config: { spaceRetryMs: 100 }, ...options }).open()
-    rig.append(4, { hardState: { term: 3, vote: vote('x') } })
-    rig.append(1, { entries: entriesOf(1, 5, { bytes: 1_500 }) })
-    rig.clock.advance(10)
-    rig.append(2, { entries: entriesOf(1, 7, { bytes: 1_500 }) })
+    const image = oldLog([voteRecord(4, 3), ...entryRecords(1, 1, 5)], entryRecords(2, 1, 3))
+    const rig = createRig({ image, capacityBytes: 2 * 16_384 + SPARE_BYTES, config: { spaceRetryMs: 100 }, ...options }).open()
+    rig.append(2, { entries: entriesOf(4, 7, { bytes: 1_500 }) })
     rig.clock.advance(50)
-    expect(rig.wal.isFull()).toBe(true)
+    expect([rig.wal.isFull(), versionOf(rig, 2)]).toEqual([true, 1])
     return rig
   }
+
+  test('the first replica of a log that this ShardKV began needs no new segment: a tombstone makes room', () => {
+    const rig = createRig({ capacityBytes: 2 * 16_384 + SPARE_BYTES, config: { spaceRetryMs: 100 } }).open()
+    rig.append(1, { entries: entriesOf(1, 4, { bytes: 1_500 }) })
+    rig.clock.advance(10)
+    rig.append(2, { entries: entriesOf(1, 3, { bytes: 1_500 }) })
+    rig.clock.advance(50)
+    expect([rig.wal.isFull(), segmentsOn(rig).length]).toEqual([true, 3])
+    const ticket = rig.retire(1, 1)
+    rig.clock.advance(500)
+    expect([rig.isAcknowledged(ticket), rig.wal.isFull()]).toEqual([true, false])
+    expect(found(restart(rig), 1)?.replica).toEqual({ generation: 1, isRemoved: true })
+  })
 
   test('nothing overtakes a beginning that waits: until then the old replica stays as it was', () => {
     const rig = fullOfVersion1()
@@ -301,7 +342,7 @@ describe('on a full disk', () => {
     expect(found(restart(rig), 1)?.entries.length).toBe(5)
   })
 
-  test('the first replica of a log waits for room to make a segment, votes of others do not', () => {
+  test('the first replica of a log that an older ShardKV began waits for room to make a segment, votes of others do not', () => {
     const rig = fullOfVersion1()
     const [replica, ballot] = [rig.adopt(1, 2), rig.append(3, { hardState: { term: 9, vote: vote('x') }, reserved: true })]
     rig.clock.advance(50)
@@ -317,17 +358,17 @@ test('a commit group with a replica record that is cut at any byte leaves the ol
   rig.retire(7, 1)
   rig.clock.advance(20)
   const image = rig.disk.image()
-  const before = image.files.get(`wal/${segmentName(2)}`) ?? new Uint8Array(0)
+  const before = image.files.get(`wal/${segmentName(1)}`) ?? new Uint8Array(0)
   rig.adopt(1, 2)
   rig.append(1, { hardState: { term: 9, vote: vote('c') }, entries: entriesOf(1, 1) })
   rig.clock.advance(1)
-  const after = rig.disk.image().files.get(`wal/${segmentName(2)}`) ?? new Uint8Array(0)
+  const after = rig.disk.image().files.get(`wal/${segmentName(1)}`) ?? new Uint8Array(0)
   const from = after.findIndex((byte, at) => byte !== before[at])
   const to = after.findLastIndex((byte, at) => byte !== before[at]) + 1
   expect(to - from).toBeGreaterThan(100)
   for (let cut = from; cut <= to; cut += 1) {
     const torn = Uint8Array.from(after).fill(0, cut, to)
-    const again = createRig({ image: { ...image, files: new Map([...image.files, [`wal/${segmentName(2)}`, torn]]) } }).open()
+    const again = createRig({ image: { ...image, files: new Map([...image.files, [`wal/${segmentName(1)}`, torn]]) } }).open()
     const group = found(again, 1)
     expect([cut, group?.replica?.generation, group?.hardState.term, group?.entries.length, group?.quarantined])
       .toEqual(cut === to ? [cut, 2, 9, 1, undefined] : [cut, undefined, 4, 4, undefined])
@@ -336,9 +377,9 @@ test('a commit group with a replica record that is cut at any byte leaves the ol
 })
 
 describe('on a node whose log is damaged', () => {
+  /** Its second segment is damaged; the first is an older ShardKV's, so that no replica begins there. */
   const damagedLog = (more = (_rig: Rig): void => {}): Rig => {
-    const rig = createRig().open()
-    rig.append(1, { hardState: { term: 4, vote: vote('a') }, entries: entriesOf(1, 6, { term: 4 }) })
+    const rig = createRig({ image: oldLog([voteRecord(1, 4), ...entryRecords(1, 1, 2)]) }).open()
     rig.clock.advance(5)
     rig.adopt(2, 2)
     rig.append(2, { entries: entriesOf(1, 4) })

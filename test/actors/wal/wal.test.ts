@@ -8,7 +8,7 @@ import type { Wal } from '../../../actors/wal/actor.ts'
 import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
 import { crc32 } from '../../../storage/crc.ts'
 import { segmentName } from '../../../storage/segment.ts'
-import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { restart, typesOf, fill, segmentsOn } from '../../support/logRig.ts'
 import type { Rig } from '../../../torture/rig.ts'
 
@@ -115,13 +115,13 @@ describe('an idle log', () => {
 
 describe('a full disk', () => {
   const fullRig = (): Rig => {
-    const rig = createRig({ capacityBytes: 2 * 16_384, config: { spaceRetryMs: 100 } }).open()
+    const rig = createRig({ capacityBytes: 2 * 16_384 + SPARE_BYTES, config: { spaceRetryMs: 100 } }).open()
     fill(rig, 1, { from: 1, to: 5 })
     return rig
   }
 
   test('is announced as soon as no segment can be made ahead, while there is still room to write', () => {
-    const rig = createRig({ capacityBytes: 2 * 16_384 }).open()
+    const rig = createRig({ capacityBytes: 2 * 16_384 + SPARE_BYTES }).open()
     fill(rig, 1, { from: 1, to: 8 })
     expect(rig.wal.isFull()).toBe(true)
     expect(rig.notices.filter(({ type }) => type === 'wal.spaceChanged')).toEqual([{ type: 'wal.spaceChanged', full: true }])
@@ -181,7 +181,7 @@ describe('a full disk', () => {
   })
 
   test('frees segments as soon as a compaction allows it, and that makes room', () => {
-    const rig = createRig({ capacityBytes: 3 * 16_384, config: { spaceRetryMs: 1_000 } }).open()
+    const rig = createRig({ capacityBytes: 3 * 16_384 + SPARE_BYTES, config: { spaceRetryMs: 1_000 } }).open()
     fill(rig, 1, { from: 1, to: 24 })
     expect(rig.wal.isFull()).toBe(true)
     rig.compact(1, { index: 20, term: 1 })
@@ -195,7 +195,7 @@ describe('a full disk', () => {
     rig.wal.send({ type: 'wal.close' })
     rig.clock.advance(100)
     expect([rig.wal.state(), typesOf(rig).at(-1)]).toEqual(['closed', 'wal.closed'])
-    const again = restart(rig, { capacityBytes: 2 * 16_384 })
+    const again = restart(rig, { capacityBytes: 2 * 16_384 + SPARE_BYTES })
     expect(again.report()?.groups.get(1)?.entries.length).toBeGreaterThanOrEqual(5)
     again.clock.advance(100)
     expect(again.wal.isFull()).toBe(true)

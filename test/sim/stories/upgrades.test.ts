@@ -78,7 +78,7 @@ describe('a rolling upgrade', () => {
     story.run(LONG_MS)
     expect(levelOf(story)).toBe(1)
     story.losePower(n1, n2, n3)
-    for (const machine of story.nodes) expect([versionsOn(machine, '.wal'), versionsOn(machine, '.snap')]).toEqual([[1], [1]])
+    for (const machine of story.nodes) expect([versionsOn(machine, '.wal'), versionsOn(machine, '.snap')]).toEqual([[2], [1]])
     expect([...spoken]).toEqual([1])
 
     story.start(n1, n2)
