@@ -87,6 +87,7 @@ const comeBack = (context: FaultContext, machine: Machine): void => {
       say(context, 'newcomer', `${machine.id} joins again with an empty disk`)
       machine.disk.restore(joined(state))
       machine.isLost = false
+      machine.isNewDirectory = true
       cluster.join(machine)
       return
     }

@@ -54,6 +54,8 @@ export interface Machine {
   /** What its next life runs: today's, or another version where a cluster of two is looked at. */
   createNode: typeof createNode
   soundFrom: number
+  /** Its directory is of a join: none of the cluster's first replicas was ever in it (Genesis). */
+  isNewDirectory: boolean
   /** It has a node: false before its first join, and after its node has left the cluster. */
   isInUse: boolean
   /** Its disk is lost: it is started again only as a machine that joins (calamities.ts). */
@@ -111,9 +113,11 @@ export const createCluster = (input: ClusterInput): Cluster => {
     id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
     node: null, process: createProcess(id), lives: 0,
     wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, createNode, isInUse: members.includes(id), isLost: false,
-    isJoining: false,
+    isJoining: false, isNewDirectory: !members.includes(id),
   }))
-  const genesisFor = (machine: Machine): Genesis => ({ ...must(genesis[0], 'a cluster has members'), node: machine.id })
+  const genesisFor = (machine: Machine): Genesis => ({
+    ...must(genesis[0], 'a cluster has members'), node: machine.id, ...(machine.isNewDirectory ? { isJoined: true } : {}),
+  })
   const rates = machines.map(() => 1 + (fraction(random) * 2 - 1) * options.clockRateMax)
   let buses: ReadonlyMap<Process, readonly Bus[]> = new Map()
 

@@ -24,7 +24,7 @@ import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
-import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone } from './knownReplicas.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasLaterOnes, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
 import type { Allowance } from '../actors/raft/allowance.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -315,9 +315,10 @@ const begin = (hosting: Hosting): void => {
 const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   const generation = generationOf(named.id)
   const known = hosting.known.get(named.group)
-  if (hasGone(hosting.known, named)) {
-    hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known?.generation },
-      'the log knows that this replica has gone: a newer map is waited for')
+  const wasNeverHere = generation === GENERATION_OF_GENESIS && hosting.options.genesis.isJoined === true
+  if (wasNeverHere || hasGone(hosting.known, named)) {
+    hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known?.generation, wasNeverHere },
+      'the map names a replica that is not here any more: a newer one is waited for')
     return
   }
   const isHeld = known?.generation === generation || generation === GENERATION_OF_GENESIS
@@ -352,10 +353,6 @@ const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
   else openWith(hosting, slot, found)
 }
 
-/** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
-const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>
-  replica !== undefined && quarantined === undefined && hardState.term === 0 && snapshot.index === 0 && entries.length === 0
-
 const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => {
   const { options } = hosting
   const { named } = slot
@@ -373,18 +370,16 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
 }
 
 /** A group the log does not know has promised nothing, unless the log is damaged or the replica has a vote: then nobody can know. */
-const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
+const takeRecovered = ({ recovered, known, damagedNode, options }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
   const found = recovered.get(group)
   recovered.delete(group)
   const generation = generationOf(id)
   const isHeld = known.get(group)?.generation === generation
   if (found !== undefined && isHeld) return found
-  const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
+  const isNew = generation === GENERATION_OF_GENESIS && !(options.nextGeneration() === null && hasLaterOnes(known))
+  const reason = damagedNode ?? (isNew ? undefined : `the log holds nothing of ${id}, which may have a vote`)
   return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
 }
-
-const nothingOf = (group: GroupId): RecoveredGroup =>
-  ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
 
 const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot' | 'isHurt'>): void => {
   const { group, voters } = slot.named

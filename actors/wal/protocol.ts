@@ -113,6 +113,12 @@ export interface Genesis {
   /** Initial replicas of each shard, in preference order: the first is the preferred leader. */
   readonly replicas: readonly (readonly ReplicaId[])[]
   readonly createdAtMs: number
+  /**
+   * The directory was made by a join (topology/joinCluster.ts): none of the cluster's first replicas was ever in it, though a node of its
+   * name may have had some, elsewhere. Absent in the directories that the cluster was created with, and in those that joined before this
+   * was written.
+   */
+  readonly isJoined?: boolean
 }
 
 export const initialConfiguration = (voters: readonly ReplicaId[]): Configuration => ({ epoch: 0, voters, outgoing: [], learners: [] })

@@ -1,0 +1,101 @@
+/** Replicas that the map names and the log does not know, in a directory that may not be the one they were in; and what files say of one. */
+
+import { expect, test } from '@jest/globals'
+import { silentLogger } from '../../actors/kernel/log.ts'
+import { must } from '../../actors/kernel/assert.ts'
+import { createRandom } from '../../actors/kernel/random.ts'
+import { createTurn } from '../../actors/kernel/turn.ts'
+import { createGenesis } from '../../topology/clusterMap.ts'
+import { clusterId, nodeId, replicaId } from '../../topology/ids.ts'
+import { createReplicaHost } from '../../topology/replicaHost.ts'
+import { createVirtualWorld } from '../support/virtual.ts'
+import type { RecoveredGroup, WalEvent } from '../../actors/wal/protocol.ts'
+import type { FileError } from '../../storage/fileSystem.ts'
+import type { SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
+import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
+import type { GroupId } from '../../topology/ids.ts'
+
+const n1 = nodeId('n1')
+const genesis = must(createGenesis({
+  cluster: clusterId('0123456789abcdef'), members: [n1], shardCount: 2, replicationFactor: 1, createdAtMs: 1,
+})[0], 'a genesis')
+
+const named = (group: GroupId, generation: number): NamedReplica => {
+  const id = replicaId(n1, generation)
+  return { group, id, isAdded: generation > 1, isUndone: false, voters: [id] }
+}
+const held = (group: GroupId, generation: number): RecoveredGroup => ({
+  group, hardState: { term: 4, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [], replica: { generation, isRemoved: false },
+})
+
+interface Given {
+  readonly isJoined?: boolean
+  readonly isMapLost?: boolean
+  readonly named: readonly NamedReplica[]
+  readonly log?: readonly RecoveredGroup[]
+  /** What the files say. */
+  readonly found?: SnapshotsFound
+}
+
+interface Opened {
+  readonly host: ReplicaHost
+  readonly wal: readonly WalEvent[]
+  readonly learn: (...replicas: readonly NamedReplica[]) => void
+}
+
+const open = (given: Given): Opened => {
+  const { clock, pass } = createVirtualWorld()
+  const wal: WalEvent[] = []
+  let names = given.named
+  const snapshots = {
+    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, given.found ?? { good: [], damaged: [] }),
+  } as unknown as SnapshotStore
+  const ignore = (): void => {}
+  const host = createReplicaHost({
+    node: n1, genesis: given.isJoined === true ? { ...genesis, isJoined: true } : genesis, named: () => names,
+    nextGeneration: () => (given.isMapLost === true ? null : 10), unknownFrom: () => 10,
+    clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
+    entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => { throw error },
+    ports: {
+      wal: (event) => wal.push(event), mail: ignore, answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore,
+      order: ignore, stateChanged: ignore, ended: ignore,
+    },
+  })
+  host.open({ groups: new Map((given.log ?? []).map((group) => [group.group, group])), tornBytes: 0, findings: [] }, ignore)
+  pass(10)
+  return {
+    host, wal,
+    learn: (...replicas) => {
+      names = replicas
+      host.follow()
+      pass(10)
+    },
+  }
+}
+
+const whyQuarantined = (host: ReplicaHost, group: GroupId): string | undefined => host.memberOf(group)?.raft.status().quarantined
+
+/**
+ * Story: 1. A cluster grew from n1 alone, and n1 has left. 2. Its machine is set up anew and joins as n1: its genesis is written, and it is
+ * killed before its map is. 3. It starts from the map of the genesis, in which n1:1 is all there is of every group, and knows of no promise.
+ * Alone in its group it leads at once, beside those that the group has had since.
+ */
+test('a directory that joined begins no replica of the genesis, and every one that a newer map gives it', () => {
+  const { host, wal, learn } = open({ isJoined: true, isMapLost: true, named: [named(0, 1), named(1, 1)] })
+  expect([host.isEmpty(), host.damaged(), wal]).toEqual([true, [], []])
+  learn(named(0, 7))
+  expect(wal).toEqual([{ type: 'wal.adopt', group: 0, generation: 7, ticket: 1 }])
+})
+
+test('a replica of the genesis begins where nothing says that it was here before: the cluster is being born', () => {
+  const { host } = open({ isMapLost: true, named: [named(0, 1)] })
+  expect([host.all().map(({ id }) => id), host.damaged()]).toEqual([['n1:1'], []])
+})
+
+/** A directory that joined before genesis files said so, and has lost its map. */
+test('a replica of the genesis that the log does not know is quarantined where the map is lost and the log knows of later ones', () => {
+  const given = { named: [named(0, 1)], log: [held(1, 6)] }
+  const { host } = open({ ...given, isMapLost: true })
+  expect([whyQuarantined(host, 0), host.damaged()]).toEqual([expect.stringContaining('n1:1'), [{ group: 0, id: 'n1:1' }]])
+  expect(open(given).host.damaged()).toEqual([])
+})
