@@ -99,3 +99,12 @@ test('a replica of the genesis that the log does not know is quarantined where t
   expect([whyQuarantined(host, 0), host.damaged()]).toEqual([expect.stringContaining('n1:1'), [{ group: 0, id: 'n1:1' }]])
   expect(open(given).host.damaged()).toEqual([])
 })
+
+test('what the files alone say against a replica is kept in its log, and what the log says is not written again', () => {
+  const lacking: RecoveredGroup = { ...held(0, 6), snapshot: { index: 5, term: 4 } }
+  const { host, wal } = open({ named: [named(0, 6)], log: [lacking] })
+  expect([whyQuarantined(host, 0), wal]).toEqual([
+    expect.stringContaining('index 5'), [{ type: 'wal.quarantine', group: 0, ticket: 0, reason: expect.stringContaining('index 5') }],
+  ])
+  expect(open({ named: [named(0, 6)], log: [{ ...lacking, quarantined: 'no good snapshot' }] }).wal).toEqual([])
+})
