@@ -317,8 +317,9 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   const known = hosting.known.get(named.group)
   const wasNeverHere = generation === GENERATION_OF_GENESIS && hosting.options.genesis.isJoined === true
   if (wasNeverHere || hasGone(hosting.known, named)) {
-    hosting.options.log.warn({ actor: 'node', group: named.group, replica: named.id, known: known?.generation, wasNeverHere },
-      'the map names a replica that is not here any more: a newer one is waited for')
+    const why = wasNeverHere ? 'this directory joined, and never had this replica' : 'the log knows that this replica has gone'
+    const about = { actor: 'node', group: named.group, replica: named.id, known: known?.generation }
+    hosting.options.log.warn(about, `${why}: a newer map is waited for`)
     return
   }
   const isHeld = known?.generation === generation || generation === GENERATION_OF_GENESIS
