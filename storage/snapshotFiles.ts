@@ -149,19 +149,9 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
 
   /** One after the other, then the directory is synced. One that can not be removed keeps none of the others; `done` has the first error. */
   const removeAll = (group: GroupId, names: readonly string[], done: Done): void => {
-    let failure: FileError | null = null
-    const serial = createSerial<undefined>(undefined, (error) => done(failure ?? error))
-    for (const name of names) {
-      serial.step((_, next) => {
-        verified.delete(`${directoryOf(group)}/${name}`)
-        fileSystem.remove(`${directoryOf(group)}/${name}`, (error) => {
-          if (error?.code !== 'ENOENT') failure ??= error
-          next(null, undefined)
-        })
-      })
-    }
-    serial.step((_, next) => fileSystem.syncDirectory(directoryOf(group), (error) => next(error, undefined)))
-    serial.run()
+    const paths = names.map((name) => `${directoryOf(group)}/${name}`)
+    for (const path of paths) verified.delete(path)
+    removeEach(fileSystem, paths, (failure) => fileSystem.syncDirectory(directoryOf(group), (error) => done(failure ?? error)))
   }
 
   const prune: SnapshotStore['prune'] = (group, kept, done) => receives.dropThrough(group, kept.through, () => {
@@ -198,6 +188,19 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       verifyFile(`${directoryOf(info.group)}/${snapshotName(info.index, info.term)}`, onChunk, (error) => done(error))
     },
   }
+}
+
+/** The first error that says something else than that a file is gone already. */
+const removeEach = (fileSystem: FileSystem, paths: readonly string[], done: (failure: FileError | null) => void): void => {
+  let failure: FileError | null = null
+  const serial = createSerial<undefined>(undefined, () => done(failure))
+  for (const path of paths) {
+    serial.step((_, next) => fileSystem.remove(path, (error) => {
+      if (error?.code !== 'ENOENT') failure ??= error
+      next(null, undefined)
+    }))
+  }
+  serial.run()
 }
 
 /** Null where the error says something of the file itself. Otherwise what is in it is not known, and nothing may be concluded from it. */
