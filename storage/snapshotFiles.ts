@@ -147,7 +147,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
     })
   }
 
-  /** One after the other, then the directory is synced. One that can not be removed keeps none of the others; `done` has the first error. */
+  /** One after the other, then the directory is synced. One that can not be removed keeps no other; `done` has the first error. */
   const removeAll = (group: GroupId, names: readonly string[], done: Done): void => {
     const paths = names.map((name) => `${directoryOf(group)}/${name}`)
     for (const path of paths) verified.delete(path)

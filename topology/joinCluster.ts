@@ -88,7 +88,7 @@ const stateOf = (answer: unknown): ReturnType<typeof decodeState> | null => {
 }
 
 /**
- * Interrupted between the two, the node has no map but that of the genesis until it hears a newer one. Where its name is one of the genesis',
+ * Interrupted between the two, the node has no map but the genesis' until it hears a newer one. Where its name is one of the genesis',
  * that map gives it replicas that its machine lost when it was set up anew, and promised for: `isJoined` keeps them from beginning here.
  */
 const settle = async ({ fileSystem }: JoinOptions, genesis: Genesis, state: ClusterState): Promise<Joined> => {

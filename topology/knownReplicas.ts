@@ -24,8 +24,8 @@ export const hasGone = (known: ReadonlyMap<GroupId, KnownReplica>, { group, id }
 }
 
 /**
- * A replica of a move was here once, so this node has long had newer maps than the genesis. Where those are lost, and the log does not know a
- * group in which the genesis names this node, the directory may be one that joined under an older node's name before a genesis
+ * A replica of a move was here once, so this node has long had newer maps than the genesis. Where those are lost, and the log does not know
+ * a group in which the genesis names this node, the directory may be one that joined under an older node's name before a genesis
  * said so (`isJoined`): what that node promised for the group nobody here can know.
  */
 export const hasLaterOnes = (known: ReadonlyMap<GroupId, KnownReplica>): boolean =>

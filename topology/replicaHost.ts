@@ -488,11 +488,11 @@ const onRetired = (hosting: Hosting, { group, ticket }: Answered): void => {
   })
 }
 
-/** Nothing waits for a file that can not be removed: it would end the node at each of its starts (snapshotStore.ts says why it may stay). */
+/** Nothing waits for a file that can not be removed: it would end the node at each start (snapshotStore.ts says why it may stay). */
 const clear = (hosting: Hosting, group: GroupId, done: () => void): void => {
   hosting.options.snapshots.clear(group, (error) => {
     if (hosting.isStopped) return
-    if (error !== null) hosting.options.log.warn({ actor: 'node', group, err: error }, 'files of a replica that has gone could not be removed')
+    if (error !== null) hosting.options.log.warn({ actor: 'node', group, err: error }, 'files of a replica that has gone are not removed')
     done()
   })
 }

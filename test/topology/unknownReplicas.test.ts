@@ -1,4 +1,4 @@
-/** Replicas that the map names and the log does not know, in a directory that may not be the one they were in; and what files say of one. */
+/** Replicas that the map names and the log does not know, in a directory that may not be the one they were in; and what files say. */
 
 import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../actors/kernel/log.ts'
@@ -33,8 +33,6 @@ interface Given {
   readonly isMapLost?: boolean
   readonly named: readonly NamedReplica[]
   readonly log?: readonly RecoveredGroup[]
-  /** What the files say. */
-  readonly found?: SnapshotsFound
 }
 
 interface Opened {
@@ -48,7 +46,7 @@ const open = (given: Given): Opened => {
   const wal: WalEvent[] = []
   let names = given.named
   const snapshots = {
-    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, given.found ?? { good: [], damaged: [] }),
+    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, { good: [], damaged: [] }),
   } as unknown as SnapshotStore
   const ignore = (): void => {}
   const host = createReplicaHost({
@@ -77,8 +75,8 @@ const whyQuarantined = (host: ReplicaHost, group: GroupId): string | undefined =
 
 /**
  * Story: 1. A cluster grew from n1 alone, and n1 has left. 2. Its machine is set up anew and joins as n1: its genesis is written, and it is
- * killed before its map is. 3. It starts from the map of the genesis, in which n1:1 is all there is of every group, and knows of no promise.
- * Alone in its group it leads at once, beside those that the group has had since.
+ * killed before its map is. 3. It starts from the map of the genesis, in which n1:1 is all there is of every group, and knows of no
+ * promise. Alone in its group it leads at once, beside those that the group has had since.
  */
 test('a directory that joined begins no replica of the genesis, and every one that a newer map gives it', () => {
   const { host, wal, learn } = open({ isJoined: true, isMapLost: true, named: [named(0, 1), named(1, 1)] })

@@ -1,6 +1,6 @@
 /**
- * A machine that is set up anew and joins under the name it had before. The genesis of its cluster gives that name replicas that the machine
- * has lost, with all that they had promised: whatever map it starts from, they do not come back.
+ * A machine that is set up anew and joins under the name it had before. The genesis of its cluster gives that name replicas that the
+ * machine has lost, with all that they had promised: whatever map it starts from, they do not come back.
  */
 
 import { expect, test } from '@jest/globals'
@@ -34,8 +34,8 @@ const grownFrom = (seed: number): { readonly story: Story; readonly first: Machi
     const state = nodeIn(stateOf(story), first.id)?.state
     if (state === 'active' && !isAsking) {
       isAsking = true
-      const order = { kind: 'drainNode', node: first.id, isForced: true, expectedEpoch: stateOf(story).epoch, at: 1, by: 'story', request: '' }
-      second.node?.propose(order as never, () => { isAsking = false })
+      const order = { kind: 'drainNode', node: first.id, isForced: true, expectedEpoch: stateOf(story).epoch } as const
+      second.node?.propose({ ...order, at: 1, by: 'story', request: '' }, () => { isAsking = false })
     }
     return state === 'left'
   }, 120_000)
