@@ -86,9 +86,10 @@ export const genesisOf = (value: unknown): Genesis | null => (isGenesis(value) ?
 /** The checksum says that these are the bytes that were written; this, that what wrote them wrote a genesis. */
 const isGenesis = (value: unknown): value is Genesis => {
   if (typeof value !== 'object' || value === null) return false
-  const { cluster, node, shardCount, members, replicas, createdAtMs } = value as Readonly<Record<string, unknown>>
+  const { cluster, node, shardCount, members, replicas, createdAtMs, hasJoined } = value as Readonly<Record<string, unknown>>
   return typeof cluster === 'string' && typeof node === 'string' && isNames(members) && members.length > 0
     && Array.isArray(replicas) && replicas.every(isNames) && replicas.length === shardCount && Number.isFinite(createdAtMs)
+    && (hasJoined === undefined || hasJoined === true)
 }
 
 const checksumOf = (genesis: Genesis): number => crc32(encoder.encode(JSON.stringify(genesis)))

@@ -2,7 +2,7 @@
  * Which snapshot a replica starts from: the newest good one that the log vouches for, that is at or above the group's compaction
  * mark and not beyond its last entry, with the term the log has there. A verified file beyond the log is an installation that
  * crashed before its record was durable; it has no force. When the log begins at a mark and no good snapshot reaches it,
- * entries are missing that this replica once acknowledged: it is quarantined.
+ * entries are missing that this replica once acknowledged: it is quarantined, and its log remembers that (topology/replicaHost.ts).
  *
  * So it is when the log knows nothing of the group at all, not even a term, and a snapshot is there: whoever got one had heard its leader's
  * term, and submitted it to the log, before the first byte of it. The log of that life is gone, and its votes with it. (A node that dies

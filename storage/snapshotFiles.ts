@@ -34,6 +34,7 @@ const RECEIVE_SUFFIX = '.receive'
 
 /** What says nothing about a file: it could not be opened, whatever is in it. */
 const noDescriptor: readonly string[] = ['EMFILE', 'ENFILE']
+const notAllowed: readonly string[] = ['EACCES', 'EPERM']
 
 const directoryOf = (group: GroupId): string => `${ROOT}/${group}`
 
@@ -135,27 +136,22 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       const serial = createSerial<undefined>(undefined, (error) => done(error, { good: newestFirst(good), damaged }))
       serial.step((_, next) => next(listError, undefined))
       for (const name of names.filter((each) => parseSnapshotName(each) !== undefined)) {
-        serial.step((_, next) => verifyNamed(group, name, (_error, info) => {
-          if (info === undefined) damaged.push(name)
-          else good.push(info)
-          next(null, undefined)
+        serial.step((_, next) => verifyNamed(group, name, (error, info) => {
+          const refused = unopened(`${directoryOf(group)}/${name}`, error)
+          if (info !== undefined) good.push(info)
+          else if (refused === null) damaged.push(name)
+          next(refused, undefined)
         }))
       }
       serial.run()
     })
   }
 
-  /** One after the other, then the directory is synced. */
+  /** One after the other, then the directory is synced. One that can not be removed keeps no other; `done` has the first error. */
   const removeAll = (group: GroupId, names: readonly string[], done: Done): void => {
-    const serial = createSerial<undefined>(undefined, (error) => done(error))
-    for (const name of names) {
-      serial.step((_, next) => {
-        verified.delete(`${directoryOf(group)}/${name}`)
-        fileSystem.remove(`${directoryOf(group)}/${name}`, (error) => next(error?.code === 'ENOENT' ? null : error, undefined))
-      })
-    }
-    serial.step((_, next) => fileSystem.syncDirectory(directoryOf(group), (error) => next(error, undefined)))
-    serial.run()
+    const paths = names.map((name) => `${directoryOf(group)}/${name}`)
+    for (const path of paths) verified.delete(path)
+    removeEach(fileSystem, paths, (failure) => fileSystem.syncDirectory(directoryOf(group), (error) => done(failure ?? error)))
   }
 
   const prune: SnapshotStore['prune'] = (group, kept, done) => receives.dropThrough(group, kept.through, () => {
@@ -192,6 +188,28 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       verifyFile(`${directoryOf(info.group)}/${snapshotName(info.index, info.term)}`, onChunk, (error) => done(error))
     },
   }
+}
+
+/** The first error that says something else than that a file is gone already. */
+const removeEach = (fileSystem: FileSystem, paths: readonly string[], done: (failure: FileError | null) => void): void => {
+  let failure: FileError | null = null
+  const serial = createSerial<undefined>(undefined, () => done(failure))
+  for (const path of paths) {
+    serial.step((_, next) => fileSystem.remove(path, (error) => {
+      if (error?.code !== 'ENOENT') failure ??= error
+      next(null, undefined)
+    }))
+  }
+  serial.run()
+}
+
+/** Null where the error says something of the file itself. Otherwise what is in it is not known, and nothing may be concluded from it. */
+const unopened = (path: string, error: FileError | null): FileError | null => {
+  const { code = '', message = '' } = error ?? {}
+  const isNotAllowed = notAllowed.includes(code)
+  if (!isNotAllowed && !noDescriptor.includes(code)) return null
+  const cure = isNotAllowed ? 'give the data directory to the user that this node runs as' : 'raise the limit of open files (ulimit -n)'
+  return Object.assign(new Error(`${path} can not be opened: ${cure} (${message})`), { code })
 }
 
 export interface Identity { readonly group: GroupId; readonly index: number; readonly term: number }

@@ -62,10 +62,16 @@ export interface SnapshotStore {
    * not be found out, since no descriptor was left (the result is then true: nothing speaks against the file).
    */
   readonly verify: (group: GroupId, index: Index, term: Term, done: Done<boolean>) => void
-  /** Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. */
+  /**
+   * Every snapshot of the group that verifies, newest first. Damaged ones are left out and named in `damaged`; nothing is deleted. An error
+   * where one could not be looked at, for want of a descriptor or of the right to: it may be good.
+   */
   readonly list: (group: GroupId, done: Done<SnapshotsFound>) => void
   /** Removes every snapshot of the group that is not to be kept, left-over temporary files, and what is received up to `through`. */
   readonly prune: (group: GroupId, kept: SnapshotsKept, done: Done) => void
-  /** Removes every file of the group, also what it is receiving: its replica here is gone for good. */
+  /**
+   * Removes every file of the group, also what it is receiving: its replica here is gone for good. All that can be removed is, whatever the
+   * error. What stays harms nobody: no start builds on it unless the log holds the very entry that it ends with.
+   */
   readonly clear: (group: GroupId, done: Done) => void
 }

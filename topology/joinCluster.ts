@@ -87,7 +87,10 @@ const stateOf = (answer: unknown): ReturnType<typeof decodeState> | null => {
   return bytes instanceof Uint8Array ? decodeState(bytes) : null
 }
 
-/** Interrupted between the two, the node finds the newest map through the members that its cluster was born with. */
+/**
+ * Interrupted between the two, the node has no map but the genesis' until it hears a newer one. Where its name is one of the genesis',
+ * that map gives it replicas that its machine lost when it was set up anew, and promised for: `hasJoined` keeps them from beginning here.
+ */
 const settle = async ({ fileSystem }: JoinOptions, genesis: Genesis, state: ClusterState): Promise<Joined> => {
   const failure = await new Promise<Error | null>((resolve) => { writeGenesis(fileSystem, genesis, resolve) })
     ?? await new Promise<Error | null>((resolve) => { writeMapFile(fileSystem, encodeState(state), resolve) })

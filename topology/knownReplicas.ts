@@ -27,6 +27,14 @@ export const hasGone = (known: ReadonlyMap<GroupId, KnownReplica>, { group, id }
 export const nothingOf = (group: GroupId): RecoveredGroup =>
   ({ group, hardState: { term: 0, vote: '' }, snapshot: { index: 0, term: 0 }, entries: [] })
 
+/**
+ * A replica of a move was here once, so this node has long had newer maps than the genesis. Where those are lost, and the log does not know
+ * a group in which the genesis names this node, the directory may be one that joined under an older node's name before a genesis
+ * said so (`hasJoined`): what that node promised for the group nobody here can know.
+ */
+export const hasLaterOnes = (known: ReadonlyMap<GroupId, KnownReplica>): boolean =>
+  [...known.values()].some(({ generation }) => generation > GENERATION_OF_GENESIS)
+
 /** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
 export const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>
   replica !== undefined && quarantined === undefined && hardState.term === 0 && snapshot.index === 0 && entries.length === 0

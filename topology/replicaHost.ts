@@ -24,7 +24,7 @@ import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
-import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasLaterOnes, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
 import type { RaftMessage } from '../actors/raft/protocol.ts'
 import type { Allowance } from '../actors/raft/allowance.ts'
 import type { RaftTiming } from '../actors/raft/timing.ts'
@@ -367,18 +367,24 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
     for (const file of damaged) {
       options.log.warn({ actor: 'shard', shard: named.group, file }, 'a snapshot does not verify and is not used')
     }
+    const { quarantined: reason } = recovered
+    // The log learns what the files alone say: the next start may find them otherwise.
+    if (reason !== undefined && found.quarantined === undefined) {
+      options.ports.wal({ type: 'wal.quarantine', group: named.group, ticket: slot.ticket, reason })
+    }
     start(hosting, slot, { recovered, snapshot, isHurt: damaged.length > 0 })
   })
 }
 
 /** A group the log does not know has promised nothing, unless the log is damaged or the replica has a vote: then nobody can know. */
-const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
+const takeRecovered = ({ recovered, known, damagedNode, options }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
   const found = recovered.get(group)
   recovered.delete(group)
   const generation = generationOf(id)
   const isHeld = known.get(group)?.generation === generation
   if (found !== undefined && isHeld) return found
-  const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
+  const isNew = generation === GENERATION_OF_GENESIS && !(options.nextGeneration() === null && hasLaterOnes(known))
+  const reason = damagedNode ?? (isNew ? undefined : `the log holds nothing of ${id}, which may have a vote`)
   return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
 }
 
@@ -491,10 +497,11 @@ const leave = (hosting: Hosting, slot: Slot): void => {
   })
 }
 
+/** Nothing waits for a file that can not be removed: it would end the node at each start (snapshotStore.ts says why it may stay). */
 const clear = (hosting: Hosting, group: GroupId, done: () => void): void => {
   hosting.options.snapshots.clear(group, (error) => {
     if (hosting.isStopped) return
-    if (error === null) done()
-    else hosting.options.onFailure(error)
+    if (error !== null) hosting.options.log.warn({ actor: 'node', group, err: error }, 'files of a replica that has gone are not removed')
+    done()
   })
 }

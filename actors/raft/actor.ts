@@ -399,8 +399,10 @@ const finishReceive = (running: Running, effect: EffectOf<'raft.installSnapshot'
   })
 }
 
-/** Expected, and what the leader is told; anything else ends the process. */
-const snapshotRefusals: Readonly<Record<string, 'damaged' | 'noSpace'>> = { EDAMAGED: 'damaged', ENEWER: 'damaged', ENOSPC: 'noSpace' }
+/** Expected, and what the leader is told; anything else ends the process. Without a descriptor it waits as without space. */
+const snapshotRefusals: Readonly<Record<string, 'damaged' | 'noSpace'>> = {
+  EDAMAGED: 'damaged', ENEWER: 'damaged', ENOSPC: 'noSpace', EDQUOT: 'noSpace', EMFILE: 'noSpace', ENFILE: 'noSpace',
+}
 
 const refuseSnapshot = (running: Running, snapshotIndex: Index, error: FileError): void => {
   const reason = snapshotRefusals[error.code ?? '']

@@ -251,7 +251,7 @@ export const createCore = (input: RaftInput): RaftCore => {
   const membership = createMembership(startIndex, configuration)
   for (const entry of log.entries) if (entry.index > startIndex) noteEntry(membership, entry)
   const { term, vote } = recovered.hardState
-  const isAlone = isSoleMember(configuration, self) && isSoleMember(membership.configuration, self)
+  const isAlone = membership.history.every((row) => isSoleMember(row.configuration, self))
   const core: RaftCore = {
     self, timing, limits: input.limits, random: input.random, crc32: input.crc32, allowance: input.allowance, effects: [],
     now: input.now, wallMs: input.wallMs, wallAheadMs: input.wallMs - input.now,
@@ -280,7 +280,11 @@ export const createCore = (input: RaftInput): RaftCore => {
 const firstTimeout = ({ timing: { electionTicksMin, electionTicksMax }, random }: RaftInput): number =>
   electionTicksMax + between(random, 1, electionTicksMax - electionTicksMin)
 
-/** Nobody else can have been promised anything: no need to wait out what a started member may have forgotten. */
+/**
+ * Nobody else can have been promised anything, if no configuration in the log has another member: no need to wait out what a started member
+ * may have forgotten. The last configuration alone does not say so: whoever led when it was appended, the one that it removes, may lead on
+ * by a lease (test: "a member that is left alone by its newest configuration waits as any other").
+ */
 const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
   const members = membersOf(configuration)
   return members.length === 1 && members[0] === self

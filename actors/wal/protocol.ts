@@ -113,7 +113,11 @@ export interface Genesis {
   /** Initial replicas of each shard, in preference order: the first is the preferred leader. */
   readonly replicas: readonly (readonly ReplicaId[])[]
   readonly createdAtMs: number
-  /** This directory was begun by a node that joined: nothing of `replicas` was ever in it, though a member may have had its name. */
+  /**
+   * The directory was made by a join (topology/joinCluster.ts): none of the cluster's first replicas was ever in it, though a node of its
+   * name may have had some, elsewhere. Absent in the directories that the cluster was created with, and in those that joined before this
+   * was written.
+   */
   readonly hasJoined?: true
 }
 

@@ -109,6 +109,38 @@ describe('an order', () => {
   })
 })
 
+/**
+ * Story: 1. n1 is to be left alone by n2, which is elected in the joint phase. 2. It appends the configuration in which n1 is alone, and n1
+ * writes it; n2 does not hear that. n2 leads on, by a lease that n1 has just confirmed. 3. n1 starts anew. Alone by what its log says last,
+ * it would lead after one tick and commit by itself, while n2 answers reads without asking anybody.
+ */
+test('a member that is left alone by its newest configuration waits as any other', () => {
+  const h = led(2, [1])
+  h.order(1, order(2, [1], [2]))
+  h.tick(3)
+  h.order(1, order(3, [1, 2]))
+  h.tick(3)
+  h.setRoute(({ message }) => message.type === 'raft.append')
+  h.order(1, order(4, [1]))
+  h.stabilize()
+  const joint = h.member(2).core.log.entries.length
+  h.crash(1)
+  h.restart(1)
+  h.setRoute(({ from, message }) => from !== idOf(1)
+    || (message.type !== 'raft.requestPreVote' && (message.type !== 'raft.appendAccepted' || message.matchIndex <= joint + 1)))
+  for (let ticks = 0; h.member(2).core.role !== 'leader' && ticks < 100; ticks += 1) h.tick()
+  h.tick(5)
+  expect([configurationOf(h, 1), h.member(2).core.role]).toEqual([{ voters: ids(1), outgoing: [], learners: [] }, 'leader'])
+  h.setRoute(() => false)
+  h.crash(1)
+  h.restart(1)
+  h.tick(3)
+  expect(h.member(2).readyReads.has(h.read(2, true))).toBe(true)
+  expect(h.member(1).core.role).toBe('follower')
+  h.tick(60)
+  expect([h.member(1).core.role, h.member(2).core.role]).toEqual(['leader', 'learner'])
+})
+
 describe('an order that comes twice, late or too early', () => {
   test('is reported on when it is the one in force', () => {
     const h = led(4, [1, 2, 3])

@@ -273,6 +273,29 @@ describe('a snapshot', () => {
     expect([verify(7), rig.good()]).toEqual([[undefined, true], [7, 5, 3]])
   })
 
+  test('that can not be looked at at a start is not called damaged: without descriptors, or the right to, nothing is found out', () => {
+    let code = ''
+    const rig = rigOf({ fault: ({ operation }) => (code !== '' && operation === 'open' ? { kind: 'error', code } : undefined) })
+    for (const index of [3, 5]) rig.write(index, index)
+    const list = (withCode: string): readonly unknown[] => {
+      code = withCode
+      const answer = rig.ask<Listing>((done) => rig.store.list(3, done))
+      return [answer?.error?.code, answer?.error?.message, answer?.result.damaged.length]
+    }
+    for (const each of ['EMFILE', 'ENFILE']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*open files/), 0])
+    for (const each of ['EACCES', 'EPERM']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*the user/), 0])
+    expect(list('EIO')).toEqual([undefined, undefined, 2])
+    expect(list('')).toEqual([undefined, undefined, 0])
+  })
+
+  test('that can not be removed keeps none of the others from it', () => {
+    const rig = rigOf({ fault: ({ operation, path }) =>
+      (operation === 'remove' && path.endsWith('5-2.snap') ? { kind: 'error', code: 'EPERM' } : undefined) })
+    for (const index of [3, 5, 7]) rig.write(index, index)
+    expect(rig.ask((done) => rig.store.clear(3, done))?.error?.code).toBe('EPERM')
+    expect(rig.good()).toEqual([5])
+  })
+
   test('is not pruned while it is being sent', () => {
     const rig = rigOf()
     for (const index of [3, 5, 7, 9]) rig.write(index, index)

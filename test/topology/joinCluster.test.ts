@@ -5,11 +5,11 @@ import { adoptGenesis } from '../../actors/topology/clusterState.ts'
 import { encodeState } from '../../actors/topology/codec.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
+import { readGenesis } from '../../storage/genesis.ts'
+import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { joinCluster } from '../../topology/joinCluster.ts'
 import { createNamed } from '../../topology/namedReplicas.ts'
-import { createMemoryFileSystem } from '../../storage/memoryFileSystem.ts'
-import { readGenesis } from '../../storage/genesis.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
 import type { GenesisResult } from '../../storage/genesis.ts'
@@ -28,13 +28,13 @@ type Answer = (kind: string) => object | null
 const told: Answer = (kind) => (kind === 'genesis' ? { ...genesis } : { state: encodeState(adoptGenesis(genesis)) })
 const full = { makeDirectory: (_path: string, done: (error: Error) => void) => done(new Error('no space left')) }
 
-const join = (id: string, reports: readonly NodeReport[], answer: Answer = told, disk: object = full) => {
+const join = (id: string, reports: readonly NodeReport[], answer: Answer = told, fileSystem = full as unknown as FileSystem) => {
   const request: Bus['request'] = (_subject, data, _options, done) => {
     const value = answer((decodeControl(data) as { kind: string }).kind)
     if (value === null) done('timeout', null)
     else done(null, { subject: '', reply: '', data: encodeControl(value) })
   }
-  return joinCluster({ bus: { request } as Bus, fileSystem: disk as FileSystem, reports, prefix: 'kv', id })
+  return joinCluster({ bus: { request } as Bus, fileSystem, reports, prefix: 'kv', id })
 }
 
 test('a join that comes before its cluster, or before that has its say, may be tried again', async () => {
@@ -62,4 +62,14 @@ test('what joins says in its genesis that nothing of the first replicas was ever
   expect(found).toEqual({ kind: 'found', genesis: wanted })
   const namedOn = (by: Genesis): number => createNamed(by)(adoptGenesis(genesis)).length
   expect([namedOn({ ...genesis, node: nodeId('n2') }), namedOn({ ...genesis, node: nodeId('n2'), hasJoined: true })]).toEqual([3, 0])
+})
+
+test('a new directory says that it joined, whatever comes of its map: no replica of the genesis was ever in it', async () => {
+  const disk = createMemoryFileSystem({
+    schedule: (fn) => { setImmediate(fn) },
+    fault: ({ path }) => (path.startsWith('map.bin') ? { kind: 'error', code: 'EIO' } : undefined),
+  })
+  expect(await join('n4', [report('n1')], told, disk)).toMatchObject({ mayPass: true })
+  const found = await new Promise((resolve) => { readGenesis(disk, resolve) })
+  expect(found).toEqual({ kind: 'found', genesis: { ...genesis, node: 'n4', hasJoined: true } })
 })

@@ -179,12 +179,16 @@ describe('a replica', () => {
     expect(stage.wal()).toEqual(['retire 0 n1:9'])
   })
 
-  test('whose files can not be removed ends the process, and does not open', () => {
+  test('whose files can not be removed opens all the same: no start of it builds on what is left of the one before it', () => {
     const stage = createStage({})
     stage.learn(named(1, 5))
     stage.written()
-    stage.cleared(Object.assign(new Error('EIO'), { code: 'EIO' }) as FileError)
-    expect([stage.failures.length, replicasOf(stage)]).toEqual([1, []])
+    stage.cleared(Object.assign(new Error('EPERM'), { code: 'EPERM' }) as FileError)
+    expect([stage.failures, replicasOf(stage)]).toEqual([[], [own(5)]])
+    stage.learn()
+    stage.written()
+    stage.cleared(Object.assign(new Error('EPERM'), { code: 'EPERM' }) as FileError)
+    expect([stage.failures, stage.host.isEmpty()]).toEqual([[], true])
   })
 })
 

@@ -402,6 +402,14 @@ describe('receiving a snapshot', () => {
     expect(mails).toHaveLength(1)
   })
 
+  test('no quota or no descriptor left is as a full disk: it is sent again, later', () => {
+    for (const code of ['EDQUOT', 'EMFILE', 'ENFILE']) {
+      const { mails, failures, answer } = received()
+      answer('receive', failure(code))
+      expect([mails, failures]).toEqual([['n2 raft.snapshotRefused term=1 snapshotIndex=9 reason=noSpace'], []])
+    }
+  })
+
   test('any other error ends the process', () => {
     const { failures, answer } = received()
     answer('receive', failure('EIO'))

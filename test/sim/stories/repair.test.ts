@@ -188,6 +188,37 @@ test('a damaged snapshot with a good one before it heals without help', () => {
   story.end()
 })
 
+/** A disk that reads badly for once: the replica counted for nothing then, and was to be replaced. */
+test('a replica that lacked its snapshots at one start never votes again, though the next start can read them', () => {
+  const story = tellStory(928, { snapshotLogBytes: 2_048 })
+  story.putMany('k', 60, 200)
+  const victim = must(story.followers().find((machine) => !leadsMeta(machine)), 'a follower')
+  story.kill(victim)
+  const good = victim.disk.copy()
+  const snapshots = [...good.files].filter(([path]) => path.startsWith('snapshots/0/') && path.endsWith('.snap'))
+  const spoilt = snapshots.map(([path, bytes]) => [path, Uint8Array.from(bytes).fill(0, 100)] as const)
+  const putBack = (files: readonly (readonly [string, Uint8Array])[]): void => {
+    const { files: others, directories } = victim.disk.copy()
+    victim.disk.restore({ files: new Map([...others, ...files]), directories })
+  }
+  putBack(spoilt)
+  harm(victim, story.simulation.watch.newestMap())
+  story.isolate(victim)
+  story.start(victim)
+  story.until('it says so', () => isQuarantined(victim))
+  story.run(1_000)
+  story.kill(victim)
+  putBack(snapshots)
+  story.start(victim)
+  story.until('it is open', () => (victim.node?.parts()?.host.all().length ?? 0) > 0)
+  expect(isQuarantined(victim)).toBe(true)
+  story.heal()
+  story.until('its replica of the shard is new and well', () => !isQuarantined(victim)
+    && stateOf(story).shards[0]?.replicas.some((each) => nodeOf(each) === victim.id && generationOf(each) > 1) === true, REPAIRED_MS)
+  expectKeys(story)
+  story.end()
+})
+
 /** What a disk loses of a log but for its last segment, and the file of the map with it. */
 const loseLogAndMap = (machine: Machine): void => {
   const { files, directories } = machine.disk.copy()
