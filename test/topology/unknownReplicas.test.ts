@@ -9,7 +9,7 @@ import { createGenesis } from '../../topology/clusterMap.ts'
 import { clusterId, nodeId, replicaId } from '../../topology/ids.ts'
 import { createReplicaHost } from '../../topology/replicaHost.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
-import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
+import type { RecoveredGroup, WalEvent } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
 import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
@@ -34,8 +34,9 @@ interface Given {
   readonly log?: readonly RecoveredGroup[]
 }
 
-const open = (given: Given): ReplicaHost => {
+const open = (given: Given): { readonly host: ReplicaHost; readonly wal: readonly WalEvent[] } => {
   const { clock, pass } = createVirtualWorld()
+  const wal: WalEvent[] = []
   const snapshots = {
     list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, { good: [], damaged: [] }),
   } as unknown as SnapshotStore
@@ -46,28 +47,28 @@ const open = (given: Given): ReplicaHost => {
     clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
     entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => { throw error },
     ports: {
-      wal: ignore, mail: ignore, answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore,
+      wal: (event) => wal.push(event), mail: ignore, answer: ignore, serving: ignore, drainSlot: ignore, quiet: ignore, changed: ignore,
       order: ignore, stateChanged: ignore, ended: ignore,
     },
   })
   host.open({ groups: new Map((given.log ?? []).map((group) => [group.group, group])), tornBytes: 0, findings: [] }, ignore)
   pass(10)
-  return host
+  return { host, wal }
 }
 
 const whyQuarantined = (host: ReplicaHost, group: GroupId): string | undefined => host.memberOf(group)?.raft.status().quarantined
 
 test('a replica of the genesis begins where nothing says that it was here before: the cluster is being born', () => {
-  const host = open({ isMapLost: true, named: [named(0, 1)] })
+  const { host } = open({ isMapLost: true, named: [named(0, 1)] })
   expect([host.all().map(({ id }) => id), host.damaged()]).toEqual([['n1:1'], []])
 })
 
 /** A directory that joined before genesis files said so, and has lost its map. */
 test('a replica of the genesis that the log does not know is quarantined where the map is lost and the log knows of later ones', () => {
   const given = { named: [named(0, 1)], log: [held(1, 6)] }
-  const host = open({ ...given, isMapLost: true })
+  const { host } = open({ ...given, isMapLost: true })
   expect([whyQuarantined(host, 0), host.damaged()]).toEqual([expect.stringContaining('n1:1'), [{ group: 0, id: 'n1:1' }]])
-  expect(open(given).damaged()).toEqual([])
+  expect(open(given).host.damaged()).toEqual([])
 })
 
 test('what the files alone say against a replica is kept in its log, and what the log says is not written again', () => {
