@@ -197,10 +197,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     connection.send({ type: 'connection.hello', version: protocol, now: clock.now() })
     connection.send({ type: 'connection.authenticated' })
     if (!sessions.has(id)) refuse(to, 0, invalid(refusal))
-    else {
-      const { self, shardCount, epoch } = options
-      publish(to, encodeNodeFrame({ kind: 'welcome', session: id, node: self, shardCount, epoch: epoch() }))
-    }
+    else publish(to, welcomeOf(options, id))
   }
 
   const sayBye = (id: BatchSessionId): void => {
@@ -272,6 +269,9 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations: admission.operations() }),
   }
 }
+
+const welcomeOf = ({ self, shardCount, epoch }: BatchGatewayOptions, session: BatchSessionId): Uint8Array =>
+  encodeNodeFrame({ kind: 'welcome', session, node: self, shardCount, epoch: epoch() })
 
 /** Whether a batch took long is asked once, at its last answer; whether an operation failed, of each. The first kept one stands for it. */
 const noteAnswer = (

@@ -18,8 +18,18 @@ import { META_GROUP, generationOf } from './ids.ts'
 import { GENERATION_OF_GENESIS } from './knownReplicas.ts'
 import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
-import type { ReplicaId } from './ids.ts'
-import type { NamedReplica } from './replicaHost.ts'
+import type { GroupId, ReplicaId } from './ids.ts'
+
+/** A replica that the map names for this node. `voters`: its group's as it was born, or as the map had them when this replica came. */
+export interface NamedReplica {
+  readonly group: GroupId
+  readonly id: ReplicaId
+  /** A move has ordered it, and as far as this map knows it has no vote yet: it may be begun. */
+  readonly isAdded: boolean
+  /** The move that ordered it is being undone: whether it was begun or not, it is begun no more. */
+  readonly isUndone: boolean
+  readonly voters: readonly ReplicaId[]
+}
 
 export const createNamed = (genesis: Genesis): ((state: ClusterState) => readonly NamedReplica[]) => {
   const born = adoptGenesis(genesis)

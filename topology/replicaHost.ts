@@ -47,19 +47,9 @@ import type { HostedMeta } from './hostedMeta.ts'
 import type { Journeys } from './journeys.ts'
 import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
 import type { DamagedReplica, KnownReplica } from './knownReplicas.ts'
+import type { NamedReplica } from './namedReplicas.ts'
 import type { NodeInstruments } from './nodeOptions.ts'
 import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
-
-/** A replica that the map names for this node. `voters`: its group's as it was born, or as the map had them when this replica came. */
-export interface NamedReplica {
-  readonly group: GroupId
-  readonly id: ReplicaId
-  /** A move has ordered it, and as far as this map knows it has no vote yet: it may be begun. */
-  readonly isAdded: boolean
-  /** The move that ordered it is being undone: whether it was begun or not, it is begun no more. */
-  readonly isUndone: boolean
-  readonly voters: readonly ReplicaId[]
-}
 
 export interface ReplicaHostPorts {
   readonly mail: (group: GroupId, from: ReplicaId, to: ReplicaId, message: RaftMessage) => void

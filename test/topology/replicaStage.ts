@@ -16,7 +16,8 @@ import type { RaftMessage } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
-import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
+import type { NamedReplica } from '../../topology/namedReplicas.ts'
+import type { ReplicaHost } from '../../topology/replicaHost.ts'
 import type { GroupId, ReplicaId, ShardId } from '../../topology/ids.ts'
 
 export const n1 = nodeId('n1')

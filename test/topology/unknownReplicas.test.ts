@@ -12,7 +12,8 @@ import { createVirtualWorld } from '../support/virtual.ts'
 import type { RecoveredGroup, WalEvent } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
-import type { NamedReplica, ReplicaHost } from '../../topology/replicaHost.ts'
+import type { NamedReplica } from '../../topology/namedReplicas.ts'
+import type { ReplicaHost } from '../../topology/replicaHost.ts'
 import type { GroupId } from '../../topology/ids.ts'
 
 const n1 = nodeId('n1')
