@@ -9,7 +9,7 @@
  * - It decodes headers when they are asked for, and throws when they are malformed. Here that never is a handler's error: anybody may
  *   send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
  * - It hands out permission errors in three places. Here they are one BusEvent.
- * - It pings by a timer of each connection. Here all connections of a process ping in one turn (bus/pulse.ts), and these pings confirm
+ * - It pings by a timer of each connection. Here all that share a pulse ping in one turn (bus/pulse.ts), and these pings confirm
  *   what was published, too.
  */
 

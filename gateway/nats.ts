@@ -14,7 +14,7 @@
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
-  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isClientReplyAllowed, parseSubject, slotWildcard,
+  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isClientReplyAllowed, isReplyAllowed, parseSubject, slotWildcard, spanningSubject,
 } from '../bus/subjects.ts'
 import { shardOf } from '../topology/hash.ts'
 import { helpText } from './help.ts'
@@ -103,6 +103,7 @@ export interface NatsGateway {
 export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   const { bus, prefix, log, instruments } = options
   const refusals = createRefusalLog(options.clock, log, 'a request was refused')
+  const statusSubject = spanningSubject(prefix, STATUS_OP)
   const replies = new Map<RequestTicket, PendingReply>()
   const served = new Map<ShardId, Subscription | null>()
   /** Slots that are drained and still deliver. Their shard may be served again before they are done. */
@@ -117,6 +118,8 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     options.catchUp()
     const to = inbound.reply
     if (to !== '' && !isClientReplyAllowed(to, options.inboxPrefix)) {
+      // A node's own question, which every node answers for itself (topology/node.ts), comes to the doors as well: no client is refused.
+      if (inbound.subject === statusSubject && isReplyAllowed(to, options.inboxPrefix)) return
       refusals.note('replySubject', `a request asks for its answer outside ${options.inboxPrefix}, or where nodes hear: it is dropped`)
       return
     }

@@ -66,7 +66,7 @@ interface Session {
 
 /** What a write asks for, whenever and however often it is sent: a time to live may be reckoned anew for each attempt. */
 const contentOf = ({ code, key, ifRevision, ttlMs }: Operation, value: string | undefined): string =>
-  JSON.stringify([code, key, value ?? null, ifRevision ?? null, ttlMs === undefined ? null : ttlMs > 0])
+  JSON.stringify([code, key, value ?? (code === OpCode.incr ? '1' : null), ifRevision ?? null, ttlMs === undefined ? null : ttlMs > 0])
 
 const decoder = new TextDecoder()
 const done: ModelResult = { status: 'OK', revision: 0 }

@@ -17,6 +17,7 @@
 
 import { mix32 } from '../../topology/hash.ts'
 import { viewOf } from './bytes.ts'
+import { OpCode } from './operation.ts'
 import type { Operation } from './operation.ts'
 
 /** Of a result that was remembered by a version which did not hash, and read from its snapshot. No content has this hash. */
@@ -28,8 +29,12 @@ const HIGH_WORD = 0x1_0000_0000
 /** From this length on a value is read through a view: that costs some 50 ns to make, and each byte a quarter as much. */
 const VIEWED_BYTES_MIN = 256
 
+/** What `incr` adds that is given nothing (apply.ts): some doors spell it, some do not, and it is one write. */
+const ONE = Uint8Array.of(0x31)
+
 /** A signed 32-bit integer, which V8 keeps without an object of its own; never UNKNOWN_CONTENT. */
-export const contentHashOf = ({ code, key, value, ifRevision, ttlMs }: Operation): number => {
+export const contentHashOf = ({ code, key, value: given, ifRevision, ttlMs }: Operation): number => {
+  const value = code === OpCode.incr ? given ?? ONE : given
   let hash = takeText(take(SEED, flagsOf(value, ifRevision, ttlMs) | code), key)
   if (value !== undefined) hash = value.length < VIEWED_BYTES_MIN ? takeShort(hash, value) : takeLong(hash, value)
   if (ifRevision !== undefined) hash = take(take(hash, ifRevision | 0), Math.floor(ifRevision / HIGH_WORD))

@@ -1,7 +1,8 @@
 /**
  * The replicated state of one shard: everything that entries decide, and nothing else.
  *
- * Two replicas that applied the same entries have equal states, to the byte of their snapshots (snapshotCodec.ts); what is not in a
+ * Two replicas that applied the same entries have equal states, to the byte of their snapshots (snapshotCodec.ts) but for
+ * the hashes behind the end, of which a replica that was restored by way of an older version knows fewer (ADR 12); what is not in a
  * snapshot (`deadlines`, `keyBytes`) is derived from what is. Key records are immutable and their values are own copies
  * (keyRecord.ts), so clones, answers and snapshots share them.
  *

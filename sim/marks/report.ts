@@ -14,7 +14,6 @@ export const rareMarks: ReadonlySet<string> = new Set([
   'a joint phase was left by another leader than entered it',
   'a leader that was no voter any more stepped down',
   'a tail was zeroed in a snapshot',
-  'the file of a snapshot was lost',
   'the replicas of a lost disk were rebuilt elsewhere',
   'a node whose disk had been lost joined again under its name',
   'a node came back after all its replicas had been replaced',

@@ -102,7 +102,7 @@ describe('a rolling upgrade', () => {
       && [...heard.values()].every((versions) => versions.has(next.envelopeVersion)), WITHIN_MS)
     for (const node of running.members) {
       expect([node, versionsOn(running, node, '.wal'), versionsOn(running, node, '.snap')])
-        .toEqual([node, [1, next.segmentVersion], expect.arrayContaining([next.snapshotVersion])])
+        .toEqual([node, [2, next.segmentVersion], expect.arrayContaining([next.snapshotVersion])])
     }
 
     await kv.put('after', 'the raise')

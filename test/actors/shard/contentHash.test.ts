@@ -64,6 +64,10 @@ describe('the hash of what is asked', () => {
     }
   })
 
+  test('is the same for an increment by one, spelled or not: doors differ in that', () => {
+    expect(contentHashOf(incr('n'))).toBe(contentHashOf(incr('n', '1')))
+  })
+
   test('is the same whatever buffer the value lies in', () => {
     const bytes = Uint8Array.from({ length: 512 }, (_, i) => i)
     for (const length of [21, 301]) {

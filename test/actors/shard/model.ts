@@ -22,7 +22,8 @@ const RENEW_AFTER = 30_000
 const integer = /^(0|-?[1-9]\d*)$/
 
 /** The same write, sent again; a time to live may have been reckoned anew. */
-const isSame = (a: Operation, b: Operation): boolean => a.code === b.code && a.key === b.key && text(a.value) === text(b.value)
+const contentOf = ({ code, value }: Operation): string | undefined => text(value) ?? (code === OpCode.incr ? '1' : undefined)
+const isSame = (a: Operation, b: Operation): boolean => a.code === b.code && a.key === b.key && contentOf(a) === contentOf(b)
   && a.ifRevision === b.ifRevision && Math.sign(a.ttlMs ?? -1) === Math.sign(b.ttlMs ?? -1)
 
 export const createModel = () => {
