@@ -14,7 +14,8 @@
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
-  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isClientReplyAllowed, isReplyAllowed, parseSubject, slotWildcard, spanningSubject,
+  ROUTING_CHECK_OP, STATUS_OP, changedSubject, gatewayWildcards, isClientReplyAllowed, isReplyAllowed, parseSubject, slotWildcard,
+  spanningSubject,
 } from '../bus/subjects.ts'
 import { shardOf } from '../topology/hash.ts'
 import { helpText } from './help.ts'
