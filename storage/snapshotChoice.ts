@@ -17,6 +17,8 @@ export interface SnapshotChoice {
   readonly recovered: RecoveredGroup
   readonly snapshot: SnapshotInfo | null
   readonly damaged: readonly string[]
+  /** As the store found them (SnapshotsFound). */
+  readonly isUnread?: true
 }
 
 export const chooseSnapshot = (
@@ -31,7 +33,9 @@ export const chooseSnapshot = (
     }
     const snapshot = found.good.find((candidate) => isVouchedFor(candidate, recovered)) ?? null
     const quarantined = recovered.quarantined ?? (snapshot === null ? missing(recovered, found) : undefined)
-    done(null, { recovered: quarantined === undefined ? recovered : { ...recovered, quarantined }, snapshot, damaged: found.damaged })
+    const { damaged, isUnread } = found
+    const chosen = { recovered: quarantined === undefined ? recovered : { ...recovered, quarantined }, snapshot, damaged }
+    done(null, isUnread === undefined ? chosen : { ...chosen, isUnread })
   })
 }
 

@@ -34,6 +34,8 @@ const RECEIVE_SUFFIX = '.receive'
 
 /** What says nothing about a file: it could not be opened, whatever is in it. */
 const noDescriptor: readonly string[] = ['EMFILE', 'ENFILE']
+/** Errors that say what is there: something wrong, or nothing. Others say that it could not be looked at. */
+const saysWhatIsThere: readonly string[] = ['EDAMAGED', 'ENOENT']
 const notAllowed: readonly string[] = ['EACCES', 'EPERM']
 
 const directoryOf = (group: GroupId): string => `${ROOT}/${group}`
@@ -132,14 +134,19 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
   const list: SnapshotStore['list'] = (group, done) => {
     const good: SnapshotInfo[] = []
     const damaged: string[] = []
+    let isUnread = false
     namesOf(group, (listError, names) => {
-      const serial = createSerial<undefined>(undefined, (error) => done(error, { good: newestFirst(good), damaged }))
+      const serial = createSerial<undefined>(undefined,
+        (error) => done(error, { good: newestFirst(good), damaged, ...(isUnread ? { isUnread } : {}) }))
       serial.step((_, next) => next(listError, undefined))
       for (const name of names.filter((each) => parseSnapshotName(each) !== undefined)) {
         serial.step((_, next) => verifyNamed(group, name, (error, info) => {
           const refused = unopened(`${directoryOf(group)}/${name}`, error)
           if (info !== undefined) good.push(info)
-          else if (refused === null) damaged.push(name)
+          else if (refused === null) {
+            damaged.push(name)
+            isUnread ||= error !== null && !saysWhatIsThere.includes(error.code)
+          }
           next(refused, undefined)
         }))
       }

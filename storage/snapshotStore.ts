@@ -23,7 +23,12 @@ export interface SnapshotInfo {
 
 export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
 
-export interface SnapshotsFound { readonly good: readonly SnapshotInfo[]; readonly damaged: readonly string[] }
+export interface SnapshotsFound {
+  readonly good: readonly SnapshotInfo[]
+  readonly damaged: readonly string[]
+  /** Of the damaged some could not be read, and nobody knows what is in them: a later start may find them good. */
+  readonly isUnread?: true
+}
 
 export interface SnapshotsKept {
   /** So many of the newest at or below `through`. */

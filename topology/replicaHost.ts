@@ -348,7 +348,7 @@ const openFromLog = (hosting: Hosting, named: NamedReplica): void => {
 const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => {
   const { options } = hosting
   const { named } = slot
-  chooseSnapshot(options.snapshots, found, (error, { recovered, snapshot, damaged }) => {
+  chooseSnapshot(options.snapshots, found, (error, { recovered, snapshot, damaged, isUnread }) => {
     if (hosting.isStopped) return
     if (error !== null) {
       options.onFailure(error)
@@ -357,9 +357,11 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
     for (const file of damaged) {
       options.log.warn({ actor: 'shard', shard: named.group, file }, 'a snapshot does not verify and is not used')
     }
-    const { quarantined: reason } = recovered
-    // The log learns what the files alone say: the next start may find them otherwise.
+    // The log learns what the files alone say: the next start may find them otherwise. Of one that could not be read they say nothing: where
+    // the way to all disks fails for a moment, a majority would be given up for good, with every byte in its place.
+    const reason = isUnread === true ? undefined : recovered.quarantined
     if (reason !== undefined && found.quarantined === undefined) {
+      options.log.error({ actor: 'node', group: named.group, reason }, 'this replica is quarantined by what its files say')
       options.ports.wal({ type: 'wal.quarantine', group: named.group, ticket: slot.ticket, reason })
     }
     start(hosting, slot, { recovered, snapshot, isHurt: damaged.length > 0 })

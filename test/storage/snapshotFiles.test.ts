@@ -280,12 +280,13 @@ describe('a snapshot', () => {
     const list = (withCode: string): readonly unknown[] => {
       code = withCode
       const answer = rig.ask<Listing>((done) => rig.store.list(3, done))
-      return [answer?.error?.code, answer?.error?.message, answer?.result.damaged.length]
+      return [answer?.error?.code, answer?.error?.message, answer?.result.damaged.length, answer?.result.isUnread]
     }
-    for (const each of ['EMFILE', 'ENFILE']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*open files/), 0])
-    for (const each of ['EACCES', 'EPERM']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*the user/), 0])
-    expect(list('EIO')).toEqual([undefined, undefined, 2])
-    expect(list('')).toEqual([undefined, undefined, 0])
+    for (const each of ['EMFILE', 'ENFILE']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*open files/), 0, undefined])
+    for (const each of ['EACCES', 'EPERM']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*the user/), 0, undefined])
+    expect(list('EIO')).toEqual([undefined, undefined, 2, true])
+    rig.disk.corrupt(fileOf(rig, 5), (bytes) => { bytes[bytes.length - 100] = 0xfe })
+    expect(list('')).toEqual([undefined, undefined, 1, undefined])
   })
 
   test('that can not be removed keeps none of the others from it', () => {

@@ -33,13 +33,14 @@ interface Given {
   readonly isMapLost?: boolean
   readonly named: readonly NamedReplica[]
   readonly log?: readonly RecoveredGroup[]
+  readonly files?: SnapshotsFound
 }
 
 const open = (given: Given): { readonly host: ReplicaHost; readonly wal: readonly WalEvent[] } => {
   const { clock, pass } = createVirtualWorld()
   const wal: WalEvent[] = []
   const snapshots = {
-    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, { good: [], damaged: [] }),
+    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, given.files ?? { good: [], damaged: [] }),
   } as unknown as SnapshotStore
   const ignore = (): void => {}
   const host = createReplicaHost({
@@ -79,4 +80,10 @@ test('what the files alone say against a replica is kept in its log, and what th
     expect.stringContaining('index 5'), [{ type: 'wal.quarantine', group: 0, ticket: 0, reason: expect.stringContaining('index 5') }],
   ])
   expect(open({ named: [named(0, 6)], log: [{ ...lacking, quarantined: 'no good snapshot' }] }).wal).toEqual([])
+})
+
+test('of a snapshot that could not be read the log keeps nothing: the next start may find it good', () => {
+  const lacking: RecoveredGroup = { ...held(0, 6), snapshot: { index: 5, term: 4 } }
+  const { host, wal } = open({ named: [named(0, 6)], log: [lacking], files: { good: [], damaged: ['5'], isUnread: true } })
+  expect([whyQuarantined(host, 0), wal]).toEqual([expect.stringContaining('index 5'), []])
 })
