@@ -145,7 +145,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
           if (info !== undefined) good.push(info)
           else if (refused === null) {
             damaged.push(name)
-            isUnread ||= error !== null && !saysWhatIsThere.includes(error.code)
+            isUnread ||= error !== null && !saysWhatIsThere.includes(error.code ?? '')
           }
           next(refused, undefined)
         }))

@@ -357,8 +357,8 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
     for (const file of damaged) {
       options.log.warn({ actor: 'shard', shard: named.group, file }, 'a snapshot does not verify and is not used')
     }
-    // The log learns what the files alone say: the next start may find them otherwise. Of one that could not be read they say nothing: where
-    // the way to all disks fails for a moment, a majority would be given up for good, with every byte in its place.
+    // The log learns what the files alone say: the next start may find them otherwise. One that could not be read says nothing: where the
+    // way to all disks fails for a moment, a majority would be given up for good, with every byte in its place.
     const reason = isUnread === true ? undefined : recovered.quarantined
     if (reason !== undefined && found.quarantined === undefined) {
       options.log.error({ actor: 'node', group: named.group, reason }, 'this replica is quarantined by what its files say')

@@ -282,8 +282,9 @@ describe('a snapshot', () => {
       const answer = rig.ask<Listing>((done) => rig.store.list(3, done))
       return [answer?.error?.code, answer?.error?.message, answer?.result.damaged.length, answer?.result.isUnread]
     }
-    for (const each of ['EMFILE', 'ENFILE']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*open files/), 0, undefined])
-    for (const each of ['EACCES', 'EPERM']) expect(list(each)).toEqual([each, expect.stringMatching(/snapshots\/3.*the user/), 0, undefined])
+    const refusedFor = (each: string, why: RegExp): void => expect(list(each)).toEqual([each, expect.stringMatching(why), 0, undefined])
+    for (const each of ['EMFILE', 'ENFILE']) refusedFor(each, /snapshots\/3.*open files/)
+    for (const each of ['EACCES', 'EPERM']) refusedFor(each, /snapshots\/3.*the user/)
     expect(list('EIO')).toEqual([undefined, undefined, 2, true])
     rig.disk.corrupt(fileOf(rig, 5), (bytes) => { bytes[bytes.length - 100] = 0xfe })
     expect(list('')).toEqual([undefined, undefined, 1, undefined])

@@ -40,7 +40,8 @@ const open = (given: Given): { readonly host: ReplicaHost; readonly wal: readonl
   const { clock, pass } = createVirtualWorld()
   const wal: WalEvent[] = []
   const snapshots = {
-    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) => done(null, given.files ?? { good: [], damaged: [] }),
+    list: (_group: GroupId, done: (error: FileError | null, found: SnapshotsFound) => void) =>
+      done(null, given.files ?? { good: [], damaged: [] }),
   } as unknown as SnapshotStore
   const ignore = (): void => {}
   const host = createReplicaHost({
