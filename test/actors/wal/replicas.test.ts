@@ -23,7 +23,7 @@ import type { WalRecord } from '../../../storage/record.ts'
 
 const SEEDS = 60
 const FULL_DISK_SEED = 20_000
-const FULL_DISK_BYTES = 100_000
+const FULL_DISK_BYTES = 100_000 + SPARE_BYTES
 
 const restart = (rig: Rig, options: RigOptions = {}): Rig => {
   const image = rig.disk.crash({ random: createRandom(3), keep: 0 })
@@ -218,7 +218,7 @@ describe('copied forward', () => {
     for (let round = 1; round <= 5; round += 1) {
       const before = segmentsOn(life)
       // In a later segment than what is copied first.
-      wear(life, 1)
+      wear(life, 2)
       life.append(1, { entries: [entryOf(round, { term: 5 })] })
       wear(life, 8)
       expect(segmentsOn(life).filter((path) => before.includes(path))).toEqual([])
@@ -379,7 +379,8 @@ test('a commit group with a replica record that is cut at any byte leaves the ol
 describe('on a node whose log is damaged', () => {
   /** Its second segment is damaged; the first is an older ShardKV's, so that no replica begins there. */
   const damagedLog = (more = (_rig: Rig): void => {}): Rig => {
-    const rig = createRig({ image: oldLog([voteRecord(1, 4), ...entryRecords(1, 1, 2)]) }).open()
+    const small = entriesOf(1, 6, { term: 4 }).map((entry): WalRecord => ({ kind: 'entry', group: 1, entry }))
+    const rig = createRig({ image: oldLog([voteRecord(1, 4), ...small]) }).open()
     rig.clock.advance(5)
     rig.adopt(2, 2)
     rig.append(2, { entries: entriesOf(1, 4) })
