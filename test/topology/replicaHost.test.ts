@@ -42,7 +42,7 @@ describe('a replica', () => {
     const configuration = { epoch: 9, voters: [own(1), replicaId(nodeId('n2'), 4)], outgoing: [], learners: [own(6)] }
     const stage = createStage({
       named: [named(0, 1)], log: [{ ...held(0), snapshot: { index: 5, term: 4 }, entries: [] }],
-      snapshot: { group: 0, index: 5, term: 4, configuration, totalBytes: 10 },
+      files: { good: [{ group: 0, index: 5, term: 4, configuration, totalBytes: 10 }], damaged: [] },
     })
     expect(stage.host.memberOf(0)?.raft.status().configuration).toEqual(configuration)
   })

@@ -15,7 +15,7 @@ import { createVirtualWorld } from '../support/virtual.ts'
 import type { RaftMessage } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
-import type { SnapshotInfo, SnapshotStore } from '../../storage/snapshotStore.ts'
+import type { SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
 import type { NamedReplica } from '../../topology/namedReplicas.ts'
 import type { ReplicaHost } from '../../topology/replicaHost.ts'
 import type { GroupId, ReplicaId, ShardId } from '../../topology/ids.ts'
@@ -49,7 +49,7 @@ interface Given {
   readonly log?: readonly RecoveredGroup[]
   readonly damagedNode?: string
   readonly isMapLost?: boolean
-  readonly snapshot?: SnapshotInfo
+  readonly files?: SnapshotsFound
 }
 
 type Beginning = Extract<WalEvent, { readonly type: 'wal.adopt' | 'wal.retire' }>
@@ -58,6 +58,8 @@ export interface Stage {
   readonly host: ReplicaHost
   /** Beginnings and ends that were asked of the log: `adopt 0 n1:2`. */
   readonly wal: () => string[]
+  /** What the log was told to remember against replicas. */
+  readonly quarantines: Extract<WalEvent, { readonly type: 'wal.quarantine' }>[]
   /** The first of them that was not answered yet is on disk. */
   readonly written: () => void
   /** Groups whose files were to be removed, and are not yet. */
@@ -84,13 +86,14 @@ export const createStage = (given: Given): Stage => {
   const ended: ShardId[] = []
   const mails: { readonly group: GroupId, readonly message: RaftMessage }[] = []
   const failures: unknown[] = []
+  const quarantines: Stage['quarantines'] = []
   let replaced = 0
   let names = given.named ?? []
   let unknownFrom = NEXT_GENERATION
   let isOpened = false
   const snapshots = {
     list: (_group: GroupId, done: Parameters<SnapshotStore['list']>[1]) =>
-      clock.defer(() => done(null, { good: given.snapshot === undefined ? [] : [given.snapshot], damaged: [] })),
+      clock.defer(() => done(null, given.files ?? { good: [], damaged: [] })),
     load: () => {},
     clear: (group: GroupId, done: (error: FileError | null) => void) => clears.push({ group, done }),
   } as unknown as SnapshotStore
@@ -107,6 +110,7 @@ export const createStage = (given: Given): Stage => {
       ended: (shard) => ended.push(shard),
       wal: (event) => {
         if (event.type === 'wal.damageReplaced') replaced += 1
+        if (event.type === 'wal.quarantine') quarantines.push(event)
         if (event.type !== 'wal.adopt' && event.type !== 'wal.retire') return
         asked.push(event)
         waiting.push(event)
@@ -126,7 +130,7 @@ export const createStage = (given: Given): Stage => {
     pass(10)
   }
   return {
-    host, ended, failures,
+    host, ended, failures, quarantines,
     wal: () => asked.map(({ type, group, generation }) => `${type.slice('wal.'.length)} ${group} ${own(generation)}`),
     written: () => {
       const { type, group, ticket } = must(waiting.shift(), 'something was asked of the log')
