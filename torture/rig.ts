@@ -63,6 +63,8 @@ const smallConfig: Partial<WalConfig> = {
 
 /** What a full disk holds beside segments of this size: none takes the last of it (storage/segmentFiles.ts). */
 export const SPARE_BYTES = spareBytes(16_384)
+/** A disk that random lives fill: six segments. */
+export const FULL_DISK_BYTES = 100_000 + SPARE_BYTES
 
 const LATENCY_MS = 0.2
 

@@ -1,7 +1,7 @@
 /** Lives of a log that are drawn from the seed (torture/lives.ts), a third of them on a disk that is full half of the time. */
 
 import { livesProblem } from '../lives.ts'
-import { SPARE_BYTES } from '../rig.ts'
+import { FULL_DISK_BYTES } from '../rig.ts'
 import type { Generator } from '../generator.ts'
 
 const PER_PASS = 1_000
@@ -10,7 +10,6 @@ const FULL_DISK_EVERY = 3
 const REPLICAS_EVERY = 4
 /** In so many of five lives one call writes and syncs. */
 const SYNCED_OF_FIVE = 2
-const FULL_DISK_BYTES = 100_000 + SPARE_BYTES
 
 interface LifePlan { readonly seed: number; readonly isFull: boolean; readonly withReplicas?: boolean; readonly hasSyncedWrites?: boolean }
 

@@ -5,12 +5,11 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { livesProblem } from '../../../torture/lives.ts'
-import { SPARE_BYTES } from '../../../torture/rig.ts'
+import { FULL_DISK_BYTES } from '../../../torture/rig.ts'
 import { CORPUS } from '../../../torture/generators/randomLives.ts'
 
 const SEEDS = 150
 const FULL_DISK_SEED = 10_000
-const FULL_DISK_BYTES = 100_000 + SPARE_BYTES
 
 describe('the log against a dumb model', () => {
   test('whatever is done and whenever it crashes, each group recovers to a prefix that covers what was acknowledged', () => {

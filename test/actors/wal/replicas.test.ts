@@ -14,7 +14,7 @@ import { createMemoryFileSystem } from '../../../storage/memoryFileSystem.ts'
 import { recordBytes } from '../../../storage/record.ts'
 import { segmentName } from '../../../storage/segment.ts'
 import { livesProblem } from '../../../torture/lives.ts'
-import { SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
+import { FULL_DISK_BYTES, SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { createVirtualClock } from '../../../torture/virtualClock.ts'
 import type { Rig, RigOptions } from '../../../torture/rig.ts'
 import type { RecoveredGroup } from '../../../actors/wal/protocol.ts'
@@ -23,7 +23,6 @@ import type { WalRecord } from '../../../storage/record.ts'
 
 const SEEDS = 60
 const FULL_DISK_SEED = 20_000
-const FULL_DISK_BYTES = 100_000 + SPARE_BYTES
 
 const restart = (rig: Rig, options: RigOptions = {}): Rig => {
   const image = rig.disk.crash({ random: createRandom(3), keep: 0 })
