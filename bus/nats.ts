@@ -37,7 +37,8 @@ const NEVER_MS = 2_147_483_647
 const PINGS_OUT_MAX = 2
 const INBOX_PREFIX = '_INBOX'
 const INBOX_BYTES = 16
-const randomToken = (): string => randomBytes(INBOX_BYTES).toString('hex')
+/** What nobody can guess. */
+export const randomToken = (): string => randomBytes(INBOX_BYTES).toString('hex')
 
 export interface NatsOptions {
   readonly servers: readonly string[]

@@ -13,7 +13,7 @@ import { createRandom } from '../../actors/kernel/random.ts'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
-import { PING_INTERVAL_MS, connectNats } from '../../bus/nats.ts'
+import { PING_INTERVAL_MS, connectNats, randomToken } from '../../bus/nats.ts'
 import { createPulse } from '../../bus/pulse.ts'
 import { nodesInbox } from '../../bus/subjects.ts'
 import { createAdminListener } from '../../gateway/admin/listener.ts'
@@ -72,8 +72,6 @@ const DOORS_PINGS_OUT_MAX = 9
 
 /** Below it, an entry with its allowance for keys and framing would not fit a message. */
 const MAX_PAYLOAD_BYTES_MIN = 65_536
-
-const TOKEN_BYTES = 16
 
 export interface NodeCommandOptions {
   readonly prefix: string
@@ -225,7 +223,7 @@ const ownGenesis = (options: NodeCommandOptions): Promise<Genesis | null> => new
 })
 
 const join = async ({ prefix, id, dir, broker }: NodeCommandOptions, bus: Bus): Promise<Genesis> => {
-  const inbox = `${nodesInbox(broker.inboxPrefix)}.${randomBytes(8).toString('hex')}.join`
+  const inbox = `${nodesInbox(broker.inboxPrefix)}.${randomToken()}.join`
   const reports = await collectReports({ bus, clock: createSystemClock(), prefix, inbox })
   const joined = await joinCluster({ bus, fileSystem: createNodeFileSystem(dir), reports, prefix, id })
   if ('genesis' in joined) return joined.genesis
@@ -354,7 +352,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
         bus: buses.data,
         doorsBus: buses.doors,
         controlBus: buses.control,
-        newToken: () => randomBytes(TOKEN_BYTES).toString('hex'),
+        newToken: randomToken,
         log,
         recorder,
         requests,
