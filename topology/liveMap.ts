@@ -1,10 +1,10 @@
 /**
  * The cluster map as this node knows it: committed, durable here, and only ever newer.
  *
- * What is learned was committed by the meta group and applied by whoever told of it: a fact of its epoch, whoever says so. So it may
- * come from the own replica of the meta group or from any peer, and of two the newer epoch counts; nothing is decided by hearsay,
- * since nothing but a committed state is ever told. A map is in force here once it is in the map file: a node that starts
- * alone then hosts what it hosted.
+ * What is learned was committed by the meta group and applied by whoever told of it: a fact of its epoch, whichever node says so. So it
+ * may come from the own replica of the meta group or from any peer, and of two the newer epoch counts; nothing is decided by hearsay,
+ * since nodes tell nothing but a committed state, and nobody else is heard (longAnswers.ts). A map is in force here once it is in the map
+ * file: a node that starts alone then hosts what it hosted.
  */
 
 import { decodeState, encodeState } from '../actors/topology/codec.ts'

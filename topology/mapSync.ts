@@ -2,9 +2,9 @@
  * Learns newer cluster maps from peers: a beacon tells their epoch, the desk their bytes. One question at a time.
  *
  * A node that this one's map does not name is asked, too: whoever was away while every node it knew left can hear of the newer map from
- * strangers alone. What they tell is a committed state of this very cluster or nothing (LiveMap.learn), so it is no matter who they are. A
- * node that told nothing new is not asked again for a while, so that others get their turn. A map that was learned and waits for room is
- * not fetched again.
+ * strangers alone. What nodes tell is a committed state of this very cluster or nothing (LiveMap.learn), so it is no matter which they
+ * are. A node that told nothing new is not asked again for a while, so that others get their turn. A map that was learned and waits for
+ * room is not fetched again.
  */
 
 import { decodeState } from '../actors/topology/codec.ts'
