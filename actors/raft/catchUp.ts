@@ -7,7 +7,7 @@
 
 import { refill } from './allowance.ts'
 import { noteDelays } from './delays.ts'
-import { bytesOf, entryAt, lastIndexOf } from './log.ts'
+import { bytesBetween, lastIndexOf } from './log.ts'
 import { sendAppends } from './replication.ts'
 import { pump } from './snapshotTransfer.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
@@ -56,10 +56,7 @@ const catchUpOf = (core: RaftCore, { id, matchIndex, transfer, deliveredBytes }:
   // What the log no longer has comes as the newest snapshot.
   const file = transfer ?? (matchIndex < log.base.index ? snapshot : null)
   const doneBytes = deliveredBytes + (transfer?.acknowledgedBytes ?? 0)
-  let leftBytes = (file?.totalBytes ?? 0) - (transfer?.acknowledgedBytes ?? 0)
-  for (let index = Math.max(matchIndex, file?.index ?? 0, log.base.index) + 1; index <= lastIndexOf(log); index += 1) {
-    const entry = entryAt(log, index)
-    if (entry !== undefined) leftBytes += bytesOf(entry)
-  }
+  const fileBytes = (file?.totalBytes ?? 0) - (transfer?.acknowledgedBytes ?? 0)
+  const leftBytes = fileBytes + bytesBetween(log, Math.max(matchIndex, file?.index ?? 0) + 1, lastIndexOf(log))
   return { replica: id, doneBytes, totalBytes: doneBytes + leftBytes }
 }

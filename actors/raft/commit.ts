@@ -11,7 +11,7 @@
  */
 
 import { assert } from '../kernel/assert.ts'
-import { bytesOf, entriesBetween, entryAt, lastIndexOf, lastWithin, termAt } from './log.ts'
+import { bytesBetween, entriesBetween, lastIndexOf, lastWithin, termAt } from './log.ts'
 import { isRefused } from './promises.ts'
 import { quorumValue } from './quorum.ts'
 import { configurationOf } from './state.ts'
@@ -35,16 +35,9 @@ export const advanceCommit = (core: RaftCore): void => {
 export const commitTo = (core: RaftCore, index: Index): void => {
   assert(index >= core.commitIndex, `commits only grow: ${core.commitIndex} to ${index}`)
   assert(index <= lastIndexOf(core.log), `commit ${index} is within the log, which ends at ${lastIndexOf(core.log)}`)
-  if (core.role === 'leader') freeUncommitted(core, index)
+  if (core.role === 'leader') core.leading.uncommittedBytes -= bytesBetween(core.log, core.commitIndex + 1, index)
   core.commitIndex = index
   emitCommitted(core)
-}
-
-const freeUncommitted = (core: RaftCore, index: Index): void => {
-  for (let at = core.commitIndex + 1; at <= index; at += 1) {
-    const entry = entryAt(core.log, at)
-    if (entry !== undefined) core.leading.uncommittedBytes -= bytesOf(entry)
-  }
 }
 
 /** Of what waits to be applied, the part that one event takes at least: what waits then shrinks by itself, however much comes in. */

@@ -10,8 +10,8 @@
  */
 
 import { assert, must } from '../kernel/assert.ts'
-import { createPayloads, keepPayload } from './payloads.ts'
-import type { Payloads } from './payloads.ts'
+import { createPackedEntries, entryOf, keepFirst, keepLast, lengthOf, pushEntry, termOf } from './packedEntries.ts'
+import type { PackedEntries } from './packedEntries.ts'
 import type { Entry, Index, Term } from './protocol.ts'
 
 /** What an entry costs in every budget beyond its payload: so many empty entries are bounded too. */
@@ -24,40 +24,58 @@ export interface LogPosition {
 
 export interface Log {
   base: LogPosition
-  /** `entries[0]` has index base.index + 1. */
-  entries: Entry[]
-  readonly payloads: Payloads
+  /** The first has index base.index + 1. */
+  readonly packed: PackedEntries
 }
 
 export const createLog = (base: LogPosition, entries: readonly Entry[]): Log => {
-  const log: Log = { base, entries: [], payloads: createPayloads() }
+  const log: Log = { base, packed: createPackedEntries() }
   for (const entry of entries) appendEntry(log, entry)
   return log
 }
 
 export const bytesOf = (entry: Entry): number => entry.payload.length + ENTRY_OVERHEAD_BYTES
 
-export const lastIndexOf = (log: Log): Index => log.base.index + log.entries.length
+export const lastIndexOf = (log: Log): Index => log.base.index + log.packed.count
 
-export const lastTermOf = (log: Log): Term => log.entries.at(-1)?.term ?? log.base.term
+export const lastTermOf = ({ base, packed }: Log): Term => (packed.count === 0 ? base.term : termOf(packed, packed.count - 1))
 
 /** Undefined outside the log: before the base or after the last entry. */
-export const termAt = (log: Log, index: Index): Term | undefined =>
-  index === log.base.index ? log.base.term : log.entries[index - log.base.index - 1]?.term
+export const termAt = (log: Log, index: Index): Term | undefined => {
+  if (index === log.base.index) return log.base.term
+  return isInside(log, index) ? termOf(log.packed, index - log.base.index - 1) : undefined
+}
 
-export const entryAt = (log: Log, index: Index): Entry | undefined => log.entries[index - log.base.index - 1]
+export const entryAt = (log: Log, index: Index): Entry | undefined =>
+  (isInside(log, index) ? entryOf(log.packed, index - log.base.index - 1, index) : undefined)
+
+/** What the entries from `from` to `to` cost, both included; those outside the log nothing. */
+export const bytesBetween = (log: Log, from: Index, to: Index): number => {
+  let bytes = 0
+  for (let index = Math.max(from, log.base.index + 1); index <= Math.min(to, lastIndexOf(log)); index += 1) bytes += bytesAt(log, index)
+  return bytes
+}
+
+const isInside = (log: Log, index: Index): boolean => index > log.base.index && index <= lastIndexOf(log)
+
+/** Of an entry inside the log, as `bytesOf`. */
+const bytesAt = (log: Log, index: Index): number => lengthOf(log.packed, index - log.base.index - 1) + ENTRY_OVERHEAD_BYTES
 
 /** The log keeps a copy: nothing of `entry` is kept. */
 export const appendEntry = (log: Log, entry: Entry): void => {
   assert(entry.index === lastIndexOf(log) + 1, `entry ${entry.index} follows ${lastIndexOf(log)}`)
   assert(entry.term >= lastTermOf(log), `term ${entry.term} of entry ${entry.index} is not below ${lastTermOf(log)}`)
-  const { term, index, kind, payload } = entry
-  log.entries.push({ term, index, kind, payload: keepPayload(log.payloads, payload) })
+  pushEntry(log.packed, entry)
 }
 
-/** Entries from `from` to `to`, both included. */
-export const entriesBetween = (log: Log, from: Index, to: Index): Entry[] =>
-  log.entries.slice(from - log.base.index - 1, to - log.base.index)
+/** Entries from `from` to `to`, both included, as far as they are in the log. */
+export const entriesBetween = (log: Log, from: Index, to: Index): Entry[] => {
+  const entries: Entry[] = []
+  for (let index = Math.max(from, log.base.index + 1); index <= Math.min(to, lastIndexOf(log)); index += 1) {
+    entries.push(entryOf(log.packed, index - log.base.index - 1, index))
+  }
+  return entries
+}
 
 /** Entries from `from` on within a byte budget; the first one always, however large. */
 export const entriesWithin = (log: Log, from: Index, bytesMax: number): Entry[] =>
@@ -67,8 +85,8 @@ export const entriesWithin = (log: Log, from: Index, bytesMax: number): Entry[] 
 export const lastWithin = (log: Log, { from, to }: { readonly from: Index; readonly to: Index }, bytesMax: number): Index => {
   let bytes = 0
   let index = from - 1
-  for (let entry = entryAt(log, from); entry !== undefined && index < to; entry = entryAt(log, index + 1)) {
-    bytes += bytesOf(entry)
+  while (index < to && isInside(log, index + 1)) {
+    bytes += bytesAt(log, index + 1)
     if (bytes > bytesMax && index >= from) break
     index += 1
   }
@@ -78,13 +96,13 @@ export const lastWithin = (log: Log, { from, to }: { readonly from: Index; reado
 /** Drops `index` and everything after it. */
 export const truncateFrom = (log: Log, index: Index): void => {
   assert(index > log.base.index, `a cut at ${index} is after the base ${log.base.index}`)
-  log.entries.length = Math.min(log.entries.length, index - log.base.index - 1)
+  keepFirst(log.packed, index - log.base.index - 1)
 }
 
 /** Forgets everything: an installed snapshot that the log does not match takes its place. */
 export const resetTo = (log: Log, base: LogPosition): void => {
   log.base = base
-  log.entries = []
+  keepLast(log.packed, 0)
 }
 
 /**
@@ -112,15 +130,14 @@ export const compactTo = (log: Log, index: Index, tail: Tail): void => {
   let first = index + 1
   let bytes = 0
   for (let kept = 0; kept < tail.entriesMax; kept += 1) {
-    const entry = entryAt(log, first - 1)
-    if (entry === undefined) break
-    bytes += bytesOf(entry)
+    if (!isInside(log, first - 1)) break
+    bytes += bytesAt(log, first - 1)
     if (bytes > tail.bytesMax) break
     first -= 1
   }
   const base = first - 1
   if (base <= log.base.index) return
   const term = must(termAt(log, base), `a compaction to ${base} is inside the log`)
-  log.entries = log.entries.slice(base - log.base.index)
+  keepLast(log.packed, lastIndexOf(log) - base)
   log.base = { index: base, term }
 }

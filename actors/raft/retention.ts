@@ -16,7 +16,7 @@
  * limit is reached the copy begins again, with the newest snapshot.
  */
 
-import { bytesOf, compactTo, entryAt, lastIndexOf } from './log.ts'
+import { bytesBetween, compactTo, lastIndexOf } from './log.ts'
 import { forgetBefore } from './membership.ts'
 import type { Index } from './protocol.ts'
 import type { Progress } from './progress.ts'
@@ -38,14 +38,8 @@ const isKeptFor = ({ now, timing }: RaftCore, { keptBytesMax, contactSentAt }: P
 
 /** Whether the entries that a snapshot up to `index` makes superfluous are more than may be kept for this peer. */
 export const isTooMuchKept = (core: RaftCore, progress: Progress, index: Index): boolean => {
-  if (progress.keptBytesMax === 0) return false
-  let bytes = 0
-  for (let at = Math.max(neededAfter(progress), core.log.base.index) + 1; at <= index; at += 1) {
-    const entry = entryAt(core.log, at)
-    if (entry !== undefined) bytes += bytesOf(entry)
-    if (bytes > progress.keptBytesMax) return true
-  }
-  return false
+  const { keptBytesMax } = progress
+  return keptBytesMax > 0 && bytesBetween(core.log, neededAfter(progress) + 1, index) > keptBytesMax
 }
 
 /** The peer is as near as a learner must be to become a voter: the tail that is kept for everybody will do. */

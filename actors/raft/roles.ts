@@ -5,7 +5,7 @@
 import { announce } from './announce.ts'
 import { askForVotes } from './election.ts'
 import { touchHardState } from './durability.ts'
-import { bytesOf, entriesBetween, lastIndexOf } from './log.ts'
+import { bytesBetween, lastIndexOf } from './log.ts'
 import { membershipChanged } from './peers.ts'
 import { refuseWaitingReads, releaseEarlyReads } from './readIndex.ts'
 import { appendOwn } from './replication.ts'
@@ -70,7 +70,7 @@ export const becomeLeader = (core: RaftCore): void => {
   core.elections = 0
   core.leading = createLeading(core.now)
   noteMark(core, core.commitIndex)
-  for (const entry of entriesBetween(core.log, core.commitIndex + 1, lastIndexOf(core.log))) core.leading.uncommittedBytes += bytesOf(entry)
+  core.leading.uncommittedBytes += bytesBetween(core.log, core.commitIndex + 1, lastIndexOf(core.log))
   membershipChanged(core)
   core.leading.noopIndex = appendOwn(core, EntryKind.noop, EMPTY)
   core.leading.isRoundWanted = true

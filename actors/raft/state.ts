@@ -12,7 +12,7 @@
 
 import { assert, must } from '../kernel/assert.ts'
 import { between } from '../kernel/random.ts'
-import { createLog, lastIndexOf, lastTermOf, termAt } from './log.ts'
+import { createLog, entriesBetween, lastIndexOf, lastTermOf, termAt } from './log.ts'
 import { createMembership, isVoter, membersOf, noteEntry } from './membership.ts'
 import type { Random } from '../kernel/random.ts'
 import type { BootId, ReplicaId } from '../../topology/ids.ts'
@@ -249,7 +249,7 @@ export const createCore = (input: RaftInput): RaftCore => {
   const startIndex = snapshot?.index ?? recovered.snapshot.index
   assert(snapshot === null || termAt(log, snapshot.index) === snapshot.term, 'the log vouches for the snapshot a member starts from')
   const membership = createMembership(startIndex, configuration)
-  for (const entry of log.entries) if (entry.index > startIndex) noteEntry(membership, entry)
+  for (const entry of entriesBetween(log, startIndex + 1, lastIndexOf(log))) noteEntry(membership, entry)
   const { term, vote } = recovered.hardState
   const isAlone = membership.history.every((row) => isSoleMember(row.configuration, self))
   const core: RaftCore = {

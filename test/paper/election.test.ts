@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, idOf } from '../support/raftHarness.ts'
+import { heldBy } from '../support/raftSafety.ts'
 import {
   append, createFollower, createServing, createSolo, entriesOf, rolesOf, say, sentOf, settleDisk, takeSent,
 } from '../support/raftScript.ts'
@@ -115,7 +116,7 @@ describe('section 5.2', () => {
     say(h, 2, { type: 'raft.preVoteGranted', term: 1 })
     say(h, 3, append(1, [0, 0], entriesOf(1, 1)))
     expect(h.member(1).core).toMatchObject({ role: 'follower', leader: idOf(3), vote: idOf(1) })
-    expect(h.member(1).core.log.entries).toHaveLength(1)
+    expect(heldBy(h.member(1))).toHaveLength(1)
   })
 
   test('If the term in the RPC is smaller than the candidate\'s, it rejects the RPC and continues in candidate state', () => {

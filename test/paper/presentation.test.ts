@@ -6,6 +6,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { createHarness, idOf } from '../support/raftHarness.ts'
+import { heldBy } from '../support/raftSafety.ts'
 import { append, createServing, createSolo, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
 import { answers, ownIncarnation, present, show } from '../support/presentations.ts'
 import { copyImage, createRaftDisk } from '../support/raftDisk.ts'
@@ -87,7 +88,7 @@ describe('a started member', () => {
     h.propose(1, 'y')
     h.tick(2)
     expect(h.member(3).core.presenting.own).toMatchObject({ term: 1, lastTerm: 1, lastIndex: 2 })
-    expect(h.member(3).core.log.entries).toHaveLength(3)
+    expect(heldBy(h.member(3))).toHaveLength(3)
   })
 })
 

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, idOf } from '../support/raftHarness.ts'
+import { heldBy } from '../support/raftSafety.ts'
 import type { Harness } from '../support/raftHarness.ts'
 import type { ConfigurationOrder } from '../../actors/raft/protocol.ts'
 
@@ -123,7 +124,7 @@ test('a member that is left alone by its newest configuration waits as any other
   h.setRoute(({ message }) => message.type === 'raft.append')
   h.order(1, order(4, [1]))
   h.stabilize()
-  const joint = h.member(2).core.log.entries.length
+  const joint = heldBy(h.member(2)).length
   h.crash(1)
   h.restart(1)
   h.setRoute(({ from, message }) => from !== idOf(1)
@@ -146,9 +147,9 @@ describe('an order that comes twice, late or too early', () => {
     const h = led(4, [1, 2, 3])
     h.order(1, order(2, [1, 2, 3], [4]))
     h.tick(3)
-    const last = h.member(1).core.log.entries.length
+    const last = heldBy(h.member(1)).length
     expect(h.order(1, order(2, [1, 2, 3], [4]))).toBe('done')
-    expect(h.member(1).core.log.entries).toHaveLength(last)
+    expect(heldBy(h.member(1))).toHaveLength(last)
   })
 
   test('is refused when a newer one was taken, though the members are what it expected', () => {

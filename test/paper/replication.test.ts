@@ -2,9 +2,11 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createHarness, idOf } from '../support/raftHarness.ts'
+import { heldBy } from '../support/raftSafety.ts'
 import {
   append, createElected, createFollower, createServing, createSolo, electAgain, entriesOf, say, sentOf, settleDisk, takeSent,
 } from '../support/raftScript.ts'
+import { appendEntry } from '../../actors/raft/log.ts'
 import { AssertionError } from '../../actors/kernel/assert.ts'
 import type { Harness } from '../support/raftHarness.ts'
 import type { Index, RaftMessage, Term } from '../../actors/raft/protocol.ts'
@@ -12,7 +14,7 @@ import type { Index, RaftMessage, Term } from '../../actors/raft/protocol.ts'
 const accepted = (term: Term, matchIndex: Index): RaftMessage => ({ type: 'raft.appendAccepted', term, matchIndex })
 const rejected = (term: Term, at: Index, hint: readonly [Index, Term]): RaftMessage =>
   ({ type: 'raft.appendRejected', term, rejectedIndex: at, hintIndex: hint[0], hintTerm: hint[1] })
-const termsOf = (h: Harness, number = 1): number[] => h.member(number).core.log.entries.map(({ term }) => term)
+const termsOf = (h: Harness, number = 1): number[] => heldBy(h.member(number)).map(({ term }) => term)
 const appendsTo = (h: Harness, number: number) =>
   sentOf(takeSent(h).filter(({ to }) => to === idOf(number)), 'raft.append')
 
@@ -106,7 +108,7 @@ describe('section 5.3, the leader', () => {
     const h = createServing({ limits: { proposalBytesMax: 10 } })
     const proposal = h.propose(1, 'x'.repeat(11))
     expect(h.member(1).refusedProposals.get(proposal)).toBe('tooLarge')
-    expect(h.member(1).core.log.entries).toHaveLength(1)
+    expect(heldBy(h.member(1))).toHaveLength(1)
   })
 
   test('Who does not lead takes no proposals and no reads', () => {
@@ -180,7 +182,7 @@ describe('section 5.3, the follower', () => {
     const give = (number: number, terms: readonly number[]): void => {
       const { core, disk } = h.member(number)
       for (const entry of entriesOf(1, ...terms)) {
-        core.log.entries.push(entry)
+        appendEntry(core.log, entry)
         disk.written.entries.push(entry)
         disk.durable.entries.push(entry)
       }
@@ -315,7 +317,7 @@ describe('section 5.4.2', () => {
 
   test('A leader begins its term with a no-op, an entry of its own', () => {
     const h = createElected()
-    expect(h.member(1).core.log.entries.map(({ term, kind }) => [term, kind])).toEqual([[1, 0]])
+    expect(heldBy(h.member(1)).map(({ term, kind }) => [term, kind])).toEqual([[1, 0]])
   })
 })
 

@@ -8,6 +8,7 @@ import { must } from '../../actors/kernel/assert.ts'
 import { createAllowance } from '../../actors/raft/allowance.ts'
 import { bytesOf } from '../../actors/raft/log.ts'
 import { createHarness, idOf } from '../support/raftHarness.ts'
+import { heldBy } from '../support/raftSafety.ts'
 import type { Harness, HarnessOptions } from '../support/raftHarness.ts'
 import type { Progress } from '../../actors/raft/progress.ts'
 
@@ -18,8 +19,8 @@ const limits = {
   moveBytesPerSecond: 20_000, promotionLagMax: 4,
 }
 const row = (h: Harness, number: number): Progress => must(h.member(1).core.leading.progress.get(idOf(number)), 'a row')
-const keptEntries = (h: Harness): number => h.member(1).core.log.entries.length
-const keptBytes = (h: Harness): number => h.member(1).core.log.entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
+const keptEntries = (h: Harness): number => heldBy(h.member(1)).length
+const keptBytes = (h: Harness): number => heldBy(h.member(1)).reduce((sum, entry) => sum + bytesOf(entry), 0)
 
 /** 40 kB of state, 2,000 bytes a tick for member 4, which is to become a learner. */
 const filled = (more: HarnessOptions['limits'] = {}): Harness => {

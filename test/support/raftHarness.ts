@@ -13,6 +13,7 @@ import { createRandom } from '../../actors/kernel/random.ts'
 import { EntryKind } from '../../actors/raft/protocol.ts'
 import { createAllowance } from '../../actors/raft/allowance.ts'
 import { raftLimits } from '../../actors/raft/limits.ts'
+import { termAt } from '../../actors/raft/log.ts'
 import { raftMachine } from '../../actors/raft/machine.ts'
 import { snapshotsInUse } from '../../actors/raft/retention.ts'
 import { createCore } from '../../actors/raft/state.ts'
@@ -404,8 +405,7 @@ const crash = (world: World, member: HarnessMember): void => {
 const storeSnapshot = (world: World, member: HarnessMember): void => {
   const { core, disk } = member
   const index = core.emittedIndex
-  const entry = core.log.entries[index - core.log.base.index - 1]
-  const term = entry?.term ?? core.log.base.term
+  const term = termAt(core.log, index) ?? core.log.base.term
   const isLost = core.snapshotDoubt === 'lost'
   if (index === 0 || disk.snapshots.some((known) => known.index > index || (known.index === index && !isLost))) return
   const configuration = core.membership.history.findLast((row) => row.index <= index)?.configuration ?? world.configuration

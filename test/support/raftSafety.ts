@@ -13,7 +13,7 @@
  *   Fresh reads            a read's index covers everything that was committed when it arrived
  */
 
-import { entryAt, lastIndexOf, termAt } from '../../actors/raft/log.ts'
+import { entriesBetween, entryAt, lastIndexOf, termAt } from '../../actors/raft/log.ts'
 import { isQuorum } from '../../actors/raft/quorum.ts'
 import { imageTermAt } from './raftDisk.ts'
 import type { Entry, Index, RaftEffect, RaftMessage, Term } from '../../actors/raft/protocol.ts'
@@ -54,6 +54,11 @@ interface Ledger {
 const fail = (message: string): never => {
   throw new Error(`unsafe: ${message}`)
 }
+
+/** All entries of the member's log in memory. */
+export const heldBy = ({ core: { log } }: Pick<HarnessMember, 'core'>): Entry[] => entriesBetween(log, log.base.index + 1, lastIndexOf(log))
+
+const isSame = (one: Entry | undefined, other: Entry): boolean => one?.term === other.term && textOf(one) === textOf(other)
 
 const textOf = (entry: Entry): string => `${entry.kind}:${String.fromCharCode(...entry.payload)}`
 
@@ -117,9 +122,10 @@ const checkGrowth = (ledger: Ledger, member: HarnessMember): void => {
 }
 
 /** By induction over the predecessors, two logs with the same (index, term) are equal up to it. */
-const checkLog = (ledger: Ledger, { id, core: { log } }: HarnessMember): void => {
-  let prevTerm = log.base.term
-  for (const entry of log.entries) {
+const checkLog = (ledger: Ledger, member: HarnessMember): void => {
+  const { id } = member
+  let prevTerm = member.core.log.base.term
+  for (const entry of heldBy(member)) {
     const key = `${entry.index}/${entry.term}`
     const known = ledger.entries.get(key)
     const payload = textOf(entry)
@@ -137,12 +143,12 @@ const checkLeader = (ledger: Ledger, member: HarnessMember): void => {
   ledger.leaders.set(core.term, id)
   if (seen.leaderTerm === core.term) {
     for (const entry of seen.leaderLog) {
-      const isKept = entry.index <= core.log.base.index || entryAt(core.log, entry.index) === entry
+      const isKept = entry.index <= core.log.base.index || isSame(entryAt(core.log, entry.index), entry)
       if (!isKept) fail(`leader ${id} replaced its entry ${entry.index}`)
     }
   }
   seen.leaderTerm = core.term
-  seen.leaderLog = [...core.log.entries]
+  seen.leaderLog = heldBy(member)
   ledger.committed.forEach(({ term, bySeenTerm }, i) => {
     const own = termAt(core.log, i + 1)
     if (bySeenTerm < core.term && i + 1 > core.log.base.index && own !== term) {

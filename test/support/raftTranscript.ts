@@ -30,6 +30,7 @@ import { EntryKind } from '../../actors/raft/protocol.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { createHarness, idOf, numberOf } from './raftHarness.ts'
 import { copyImage, createRaftDisk } from './raftDisk.ts'
+import { heldBy } from './raftSafety.ts'
 import type { DiskImage } from './raftDisk.ts'
 import type { Harness, Mail } from './raftHarness.ts'
 
@@ -137,8 +138,8 @@ const members: Command = (stage, words) => {
 const log: Command = ({ harness, lines }, words) => {
   for (const member of harness.members) {
     if (words.length > 0 && !words.includes(String(member.number))) continue
-    const { log: { base, entries }, commitIndex, emittedIndex } = member.core
-    const shown = entries.map(({ index, term }) => `${index}/${term}`).join(' ')
+    const { log: { base }, commitIndex, emittedIndex } = member.core
+    const shown = heldBy(member).map(({ index, term }) => `${index}/${term}`).join(' ')
     lines.push(`${member.number}: base=${base.index}/${base.term} [${shown}] commit=${commitIndex} applied=${emittedIndex}`)
   }
 }

@@ -3,13 +3,24 @@
 import fc from 'fast-check'
 import { describe, expect, test } from '@jest/globals'
 import {
-  appendEntry, bytesOf, compactTo, createLog, entriesBetween, entriesWithin, entryAt, lastIndexOf, lastNotAbove, lastTermOf, resetTo,
-  termAt, truncateFrom,
+  appendEntry, bytesBetween, bytesOf, compactTo, createLog, entriesBetween, entriesWithin, entryAt, lastIndexOf, lastNotAbove, lastTermOf,
+  resetTo, termAt, truncateFrom,
 } from '../../../actors/raft/log.ts'
+import { crc32 } from '../../../storage/crc.ts'
 import { entriesOf } from '../../support/raftScript.ts'
 import type { Log } from '../../../actors/raft/log.ts'
+import type { Entry } from '../../../actors/raft/protocol.ts'
 
 const logOf = (base: number, ...terms: number[]): Log => createLog({ index: base, term: base === 0 ? 0 : 1 }, entriesOf(base + 1, ...terms))
+
+const heldBy = (log: Log): Entry[] => entriesBetween(log, log.base.index + 1, lastIndexOf(log))
+
+/** Of payloads, whoever may still ask for them. */
+const bytesHeldFor = ({ packed: { payloads: { blocks, large } } }: Log): number =>
+  [...blocks, ...large.values()].reduce((sum, { buffer }) => sum + buffer.byteLength, 0)
+
+/** `toEqual` looks at bytes one by one. */
+const lineOf = ({ term, index, kind, payload }: Entry): string => `${index}/${term} ${kind} ${payload.length} ${crc32(payload)}`
 
 describe('the log', () => {
   test('knows the terms from its base to its last entry', () => {
@@ -34,13 +45,13 @@ describe('the log', () => {
       appendEntry(log, { term: 1, index, kind: 1, payload })
       message.fill(0)
     }
-    expect(log.entries.every(({ index, payload }) => payload.every((byte) => byte === (index & 0xff)))).toBe(true)
-    const heldFor = (entries: Log['entries']): number =>
-      [...new Set(entries.map(({ payload }) => payload.buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
-    expect(heldFor(log.entries)).toBeLessThan(1.1 * (100 * 20_000 + 900 * 100))
-    expect(heldFor(log.entries.slice(0, 3))).toBeLessThanOrEqual(1_024)
+    expect(heldBy(log).every(({ index, payload }) => payload.every((byte) => byte === (index & 0xff)))).toBe(true)
+    expect(heldBy(log).slice(0, 3).map(({ payload }) => payload.buffer.byteLength)).toEqual([1_024, 1_024, 1_024])
+    expect(bytesHeldFor(log)).toBeLessThan(1.1 * (100 * 20_000 + 900 * 100))
     compactTo(log, 999, { entriesMax: 0, bytesMax: 0 })
-    expect([log.entries.length, heldFor(log.entries) <= 64 * 1_024]).toEqual([1, true])
+    expect([heldBy(log).length, bytesHeldFor(log) <= 64 * 1_024 + 20_000]).toEqual([1, true])
+    compactTo(log, 1_000, { entriesMax: 0, bytesMax: 0 })
+    expect([heldBy(log).length, bytesHeldFor(log) <= 64 * 1_024]).toEqual([0, true])
   })
 
   test('writes nothing where an entry was that is cut: the disk may still be given it', () => {
@@ -59,7 +70,7 @@ describe('the log', () => {
 
   test('gives entries within a byte budget, and the first one always', () => {
     const log = logOf(0, 1, 1, 1)
-    const bytes = bytesOf(log.entries[0] as Log['entries'][0])
+    const bytes = bytesOf(heldBy(log)[0] as Entry)
     expect([0, bytes, 2 * bytes - 1, 2 * bytes, 9 * bytes].map((budget) => entriesWithin(log, 1, budget).length)).toEqual([1, 1, 1, 2, 3])
     expect(entriesWithin(log, 4, 1_000)).toEqual([])
   })
@@ -85,6 +96,45 @@ describe('the log', () => {
       compactTo(log, 8, { entriesMax, bytesMax })
       expect([log.base.index, lastIndexOf(log), termAt(log, 8), termAt(log, 10)]).toEqual([base, 10, 2, 3])
     }
+  })
+
+  test('is what a plain list of entries is, whatever is appended, cut and forgotten', () => {
+    const payload = fc.tuple(fc.oneof({ weight: 4, arbitrary: fc.nat(300) }, fc.constant(0), fc.integer({ min: 8_190, max: 70_000 })), fc.nat(255))
+    const step = fc.oneof(
+      { weight: 12, arbitrary: fc.record({ what: fc.constant('append' as const), payload, rise: fc.constantFrom(0, 0, 0, 1, 2 ** 33), kind: fc.nat(2) }) },
+      fc.record({ what: fc.constant('cut' as const), share: fc.nat(100) }),
+      fc.record({ what: fc.constant('compact' as const), share: fc.nat(100), entriesMax: fc.constantFrom(0, 3, 100), bytesMax: fc.constantFrom(0, 500, 1e9) }),
+      fc.record({ what: fc.constant('reset' as const) }),
+    )
+    fc.assert(fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const log = logOf(0)
+      let model: Entry[] = []
+      for (const one of steps) {
+        const { length } = model
+        if (one.what === 'append') {
+          const bytes = new Uint8Array(one.payload[0]).fill(one.payload[1])
+          const entry = { term: lastTermOf(log) + one.rise, index: lastIndexOf(log) + 1, kind: one.kind as Entry['kind'], payload: bytes }
+          appendEntry(log, entry)
+          model.push({ ...entry, payload: bytes.slice() })
+          bytes.fill(0)
+        } else if (one.what === 'cut') {
+          const left = Math.floor(length * one.share / 100)
+          truncateFrom(log, log.base.index + left + 1)
+          model = model.slice(0, left)
+        } else if (one.what === 'compact') {
+          compactTo(log, log.base.index + Math.floor(length * one.share / 100), one)
+          model = model.slice(length - (lastIndexOf(log) - log.base.index))
+        } else {
+          resetTo(log, { index: lastIndexOf(log) + 5, term: lastTermOf(log) })
+          model = []
+        }
+        expect(heldBy(log).map(lineOf)).toEqual(model.map(lineOf))
+        expect(model.every(({ index, term }) => termAt(log, index) === term)).toBe(true)
+        expect(bytesBetween(log, 0, Number.MAX_SAFE_INTEGER)).toBe(model.reduce((sum, entry) => sum + bytesOf(entry), 0))
+        expect(log.packed.payloads.large.size).toBe(model.filter((entry) => entry.payload.length > 8_192).length)
+        if (model.length === 0) expect(bytesHeldFor(log)).toBeLessThanOrEqual(64 * 1_024)
+      }
+    }), { numRuns: 150 })
   })
 
   test('lastNotAbove is the last position at or below an index with a term at most the given one', () => {
