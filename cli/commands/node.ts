@@ -45,6 +45,7 @@ import { watchSupervisor } from '../../topology/launcher/supervised.ts'
 import { joinCluster } from '../../topology/joinCluster.ts'
 import { createNode } from '../../topology/node.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
+import { keepHeapRoom } from '../heapRoom.ts'
 import { otlpSecrets } from '../otlpSecrets.ts'
 import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
@@ -119,6 +120,7 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
   const { log, flush, close } = opened
   // What ends the process with a stack on standard error, as Node does by itself, is in the log, too.
   process.on('uncaughtExceptionMonitor', opened.fatal)
+  const leaveHeap = keepHeapRoom()
   const drain = watchForDrain(log, () => {
     flush()
     process.exit(0)
@@ -141,6 +143,7 @@ export const runNode = async (options: NodeCommandOptions): Promise<number> => {
     log.error({ actor: 'node', err: error }, refused ? 'this node refuses to start' : 'this node can not start')
     return refused ? EXIT_REFUSED : EXIT_FAILURE
   } finally {
+    leaveHeap()
     await close()
   }
 }
