@@ -21,7 +21,7 @@ import type { Entry, Ring } from './ring.ts'
 
 /** Of both rings of a node. */
 export const RING_BYTES_MAX = 16 * 1_024 * 1_024
-/** Packed as they are, far more batches would fit. A recording of three nodes shall still be one that the Observatory takes whole. */
+/** Packed as they are, four times as many batches would fit; but a recording of three nodes is one that the Observatory takes whole. */
 export const TRAFFIC_RECORDS_MAX = 100_000
 const STORY_SHARE = 0.25
 /** The wall clock is read again where it and the monotonic clock have come apart by this much: it was set, or the machine slept. */

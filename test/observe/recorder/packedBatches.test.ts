@@ -23,10 +23,13 @@ const tellerOf = (seed: number) => {
     {}, { a: 1, b: 2 }, { records: 'many' }, { records: true }, { records: edge() }, { operations: edge() }, { other: 4 },
   ])
   const batch = (): Happening => oneOf<() => Happening>([
-    () => ({ actor: 'wal', kind: 'batch', event: oneOf(['group', 'seal']), micros: upTo(9_000), bytes: upTo(1e6), detail: { records: upTo(30) } }),
+    () => ({
+      actor: 'wal', kind: 'batch', event: oneOf(['group', 'seal']), micros: upTo(9_000), bytes: upTo(1e6), detail: { records: upTo(30) },
+    }),
     () => {
       const shard = upTo(8)
-      return { actor: `shard/${shard}`, kind: 'batch', event: 'proposal', shard, term: upTo(9), bytes: upTo(1e6), detail: { operations: upTo(9) } }
+      const operations = upTo(9)
+      return { actor: `shard/${shard}`, kind: 'batch', event: 'proposal', shard, term: upTo(9), bytes: upTo(1e6), detail: { operations } }
     },
     () => ({ actor: 'gossip', kind: 'batch', event: 'round', peer: `n${upTo(5)}` }),
   ])()
@@ -42,8 +45,8 @@ const tellerOf = (seed: number) => {
     () => ({ ...batch(), actor: `shard/${upTo(1e6)}` }),
   ])()
   const other = (): Happening => oneOf<() => Happening>([
-    () => ({ actor: 'raft/7', kind: 'send', event: 'raft.append', peer: 'n2', shard: 7, term: 3, detail: { index: upTo(1e6), entries: 2 } }),
-    () => ({ actor: 'door', kind: 'phase', event: 'reply', trace: 'b'.repeat(32), micros: upTo(1e6), detail: { op: 'put', key: 'k'.repeat(upTo(40)) } }),
+    () => ({ actor: 'raft/7', kind: 'send', event: 'raft.append', peer: 'n2', shard: 7, term: 3, detail: { index: upTo(1e6), of: 2 } }),
+    () => ({ actor: 'door', kind: 'phase', event: 'reply', trace: 'b'.repeat(32), micros: upTo(1e6), detail: { key: 'k'.repeat(upTo(40)) } }),
     () => ({ actor: 'connection/c1', kind: 'state', event: 'open', because: 'tick' }),
   ])()
   // Some runs have batches alone, some have few.
@@ -69,7 +72,8 @@ const differences = (ring: Ring, told: readonly Entry[], after: number): readonl
   const last = told[ring.dropped() - 1]
   return [
     ...(found.length === wanted.length ? [] : [`${found.length} entries in place of ${wanted.length}`]),
-    ...found.flatMap((entry, i) => (isDeepStrictEqual(entry, wanted[i]) ? [] : [`${JSON.stringify(entry)}, not ${JSON.stringify(wanted[i])}`])),
+    ...found.flatMap((entry, i) =>
+      (isDeepStrictEqual(entry, wanted[i]) ? [] : [`${JSON.stringify(entry)}, not ${JSON.stringify(wanted[i])}`])),
     ...(ring.newestDropped()?.seq === last?.seq && ring.newestDropped()?.at === last?.at ? [] : ['another was dropped last']),
   ].slice(0, 3)
 }
@@ -131,9 +135,9 @@ describe('a ring with packed batches', () => {
 
   test('gives the memory of batches to what comes after them', () => {
     const ring = pushGroups(createRing(8 * BLOCK_BYTES), 10_000)
-    for (let seq = 10_001; seq <= 20_000; seq += 1) ring.push({ at: seq, seq, what: { actor: 'node', kind: 'note', event: 'e' } })
-    const kept = [...ring.after(0)]
-    expect(kept.length * bytesOf({ at: 1, seq: 1, what: { actor: 'node', kind: 'note', event: 'e' } })).toBeGreaterThan(6 * BLOCK_BYTES)
+    const note = (seq: number): Entry => ({ at: seq, seq, what: { actor: 'node', kind: 'note', event: 'e' } })
+    for (let seq = 10_001; seq <= 20_000; seq += 1) ring.push(note(seq))
+    expect([...ring.after(0)].length * bytesOf(note(1))).toBeGreaterThan(6 * BLOCK_BYTES)
   })
 })
 
@@ -161,7 +165,8 @@ describe('packed batches', () => {
 
   test('leave what needs another template when there is no place for it, and take what they know', () => {
     const packed = createPackedBatches(4 * BLOCK_BYTES)
-    const isTaken = (event: string, actor = 'wal'): boolean => packed.templateFor({ at: 1, seq: 1, what: { ...what, event, actor } }) !== undefined
+    const isTaken = (event: string, actor = 'wal'): boolean =>
+      packed.templateFor({ at: 1, seq: 1, what: { ...what, event, actor } }) !== undefined
     expect(isTaken('group')).toBe(true)
     const taken = Array.from({ length: 10_000 }, (_, i) => isTaken(`e${i}`, `shard/${i}`)).filter((each) => each).length
     expect(taken).toBeGreaterThan(10)
