@@ -46,7 +46,7 @@ const tellerOf = (seed: number) => {
   ])()
   const other = (): Happening => oneOf<() => Happening>([
     () => ({ actor: 'raft/7', kind: 'send', event: 'raft.append', peer: 'n2', shard: 7, term: 3, detail: { index: upTo(1e6), of: 2 } }),
-    () => ({ actor: 'door', kind: 'phase', event: 'reply', trace: 'b'.repeat(32), micros: upTo(1e6), detail: { key: 'k'.repeat(upTo(40)) } }),
+    () => ({ actor: 'door', kind: 'phase', event: 'reply', trace: 'b'.repeat(32), micros: upTo(9), detail: { key: 'k'.repeat(upTo(40)) } }),
     () => ({ actor: 'connection/c1', kind: 'state', event: 'open', because: 'tick' }),
   ])()
   // Some runs have batches alone, some have few.
@@ -133,6 +133,27 @@ describe('a ring with packed batches', () => {
     expect(ring.bytes()).toBeLessThan(BLOCK_BYTES + 1_000)
   })
 
+  test('makes no block any more once it is full: the one whose records have gone is the next', () => {
+    let made = 0
+    const real = ArrayBuffer
+    globalThis.ArrayBuffer = class extends real {
+      constructor(bytes: number) {
+        super(bytes)
+        made += 1
+      }
+    } as typeof ArrayBuffer
+    try {
+      const [byBytes, byCount] = [createRing(8 * BLOCK_BYTES), createRing(100 * BLOCK_BYTES, 4_000)].map((ring) => {
+        made = 0
+        expect(pushGroups(ring, 50_000).dropped()).toBeGreaterThan(40_000)
+        return made
+      })
+      expect([byBytes, byCount]).toEqual([7, 5])
+    } finally {
+      globalThis.ArrayBuffer = real
+    }
+  })
+
   test('gives the memory of batches to what comes after them', () => {
     const ring = pushGroups(createRing(8 * BLOCK_BYTES), 10_000)
     const note = (seq: number): Entry => ({ at: seq, seq, what: { actor: 'node', kind: 'note', event: 'e' } })
@@ -147,7 +168,7 @@ describe('packed batches', () => {
 
   test.each<[string, Happening]>([
     ['a commit group', what],
-    ['a proposal', { actor: 'shard/7', kind: 'batch', event: 'proposal', shard: 7, term: 3, bytes: 0xffff_fffe, detail: { operations: 0 } }],
+    ['a proposal', { actor: 'shard/7', kind: 'batch', event: 'proposal', shard: 7, term: 3, bytes: 0xffff_fffe, detail: { op: 0 } }],
     ['a round of gossip', { actor: 'gossip', kind: 'batch', event: 'round', peer: 'n2' }],
   ])('take %s', (_, happening) => { expect(isPacked(happening)).toBe(true) })
 
