@@ -136,12 +136,12 @@ describe('a ring with packed batches', () => {
   test('makes no block any more once it is full: the one whose records have gone is the next', () => {
     let made = 0
     const real = ArrayBuffer
-    globalThis.ArrayBuffer = class extends real {
-      constructor(bytes: number) {
-        super(bytes)
+    globalThis.ArrayBuffer = new Proxy(real, {
+      construct: (target, given: [number]) => {
         made += 1
-      }
-    } as typeof ArrayBuffer
+        return Reflect.construct(target, given) as ArrayBuffer
+      },
+    })
     try {
       const [byBytes, byCount] = [createRing(8 * BLOCK_BYTES), createRing(100 * BLOCK_BYTES, 4_000)].map((ring) => {
         made = 0
