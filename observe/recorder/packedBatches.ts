@@ -42,7 +42,7 @@ interface Block {
   readonly words: Uint32Array
 }
 
-export const RECORD_BYTES = 32
+const RECORD_BYTES = 32
 const RECORD_DOUBLES = RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT
 const RECORD_WORDS = RECORD_BYTES / Uint32Array.BYTES_PER_ELEMENT
 const BLOCK_SHIFT = 10
