@@ -10,6 +10,7 @@
  * It also remembers the state that each living actor is in, since every change passes through here.
  */
 
+import { bySeq } from './bySeq.ts'
 import { isStory } from './record.ts'
 import { createRing } from './ring.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
@@ -20,6 +21,8 @@ import type { Entry, Ring } from './ring.ts'
 
 /** Of both rings of a node. */
 export const RING_BYTES_MAX = 16 * 1_024 * 1_024
+/** Packed as they are, four times as many batches would fit; but a recording of three nodes is one that the Observatory takes whole. */
+export const TRAFFIC_RECORDS_MAX = 100_000
 const STORY_SHARE = 0.25
 /** The wall clock is read again where it and the monotonic clock have come apart by this much: it was set, or the machine slept. */
 const WALL_DRIFT_MS_MAX = 20
@@ -65,7 +68,7 @@ export interface NodeRecorderOptions {
 
 export const createNodeRecorder = ({ node, clock, ringBytesMax = RING_BYTES_MAX }: NodeRecorderOptions): NodeRecorder => {
   const story = createRing(ringBytesMax * STORY_SHARE)
-  const traffic = createRing(ringBytesMax * (1 - STORY_SHARE))
+  const traffic = createRing(ringBytesMax * (1 - STORY_SHARE), TRAFFIC_RECORDS_MAX)
   const states = new Map<string, ActorState>()
   const timeOf = createTimestamps(clock)
   let listeners: readonly ((record: ActorRecord) => void)[] = []
@@ -90,7 +93,7 @@ export const createNodeRecorder = ({ node, clock, ringBytesMax = RING_BYTES_MAX 
     isDetailed: () => isDetailed,
     ended: (actor) => { states.delete(actor) },
     read: function* ({ after }) {
-      for (const entry of merged(story.after(after), traffic.after(after))) yield recordIn(node, entry)
+      for (const entry of bySeq(story.after(after), traffic.after(after))) yield recordIn(node, entry)
     },
     states: () => [...states.values()],
     listen: (listener) => {
@@ -133,18 +136,3 @@ const createTimestamps = ({ now, wall }: NodeRecorderOptions['clock']): (() => n
 
 const WALL_CHECK_MS = 1_000
 const MICROS_PER_MS = 1_000
-
-/** Two lists in the order of their numbers, as one. */
-function* merged(one: IterableIterator<Entry>, other: IterableIterator<Entry>): IterableIterator<Entry> {
-  let a = one.next()
-  let b = other.next()
-  while (a.done !== true || b.done !== true) {
-    if (b.done === true || (a.done !== true && a.value.seq < b.value.seq)) {
-      if (a.done !== true) yield a.value
-      a = one.next()
-    } else {
-      yield b.value
-      b = other.next()
-    }
-  }
-}

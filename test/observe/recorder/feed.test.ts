@@ -311,12 +311,13 @@ describe('a recording', () => {
     expect(records.at(-1)).toMatchObject({ node: 'n2', actor: 'recorder', event: expect.stringContaining('stopped answering') })
   })
 
-  /** Traffic of n2, a record a millisecond, of which its ring holds some three thousand; a page two thousand. */
+  /** Traffic of n2, a message a millisecond, of which its ring holds some three thousand; a page two thousand. */
+  const message = { actor: 'raft/7', kind: 'receive', event: 'append' } as const
   const openBusy = () => {
     const opened = open(1_048_576, 800_000)
     const traffic = (count: number): void => {
       for (let i = 0; i < count; i += 1) {
-        opened.there.recorder.record({ actor: 'wal', kind: 'batch', event: 'group' })
+        opened.there.recorder.record(message)
         opened.pass(1)
       }
     }
@@ -374,7 +375,7 @@ describe('a recording', () => {
     }
     record(2_500, note('a note'))
     const asked = here.observation.recording({ from: 0, to: 1e15, trace: '', kinds: ['note'] }).then((recording) => {
-      record(30_000, { actor: 'wal', kind: 'batch', event: 'group' })
+      record(30_000, message)
       return recording
     })
     const records = await collect(asked, pass)
@@ -390,7 +391,7 @@ describe('a recording', () => {
     const records = await collect(here.observation.recording({ from, to: 1e15, trace: '' }), pass)
     expect(records[0]).toMatchObject({ at: from, seq: 1, actor: 'recorder', detail: { ring: 'traffic' } })
     expect(records[1]).toMatchObject({ node: 'n2', event: 'a note' })
-    const oldest = must(records.find(({ kind }) => kind === 'batch'), 'traffic')
+    const oldest = must(records.find(({ kind }) => kind === 'receive'), 'traffic')
     expect(records[0]?.detail?.['until']).toBe(oldest.at - 1)
     expect(ofRecorder(records).length).toBe(1)
   })

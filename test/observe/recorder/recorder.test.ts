@@ -1,7 +1,7 @@
 /** A node's recorder: numbers, times, two rings, the states of living actors, and those who listen. */
 
 import { describe, expect, test } from '@jest/globals'
-import { createNodeRecorder } from '../../../observe/recorder/recorder.ts'
+import { TRAFFIC_RECORDS_MAX, createNodeRecorder } from '../../../observe/recorder/recorder.ts'
 import type { Happening } from '../../../actors/kernel/recorder.ts'
 import type { ActorRecord } from '../../../observe/recorder/record.ts'
 
@@ -55,6 +55,15 @@ describe('a recorder', () => {
     recorder.record(state('raft/7', 'candidate'))
     for (let i = 0; i < 1_000; i += 1) recorder.record(state(`connection/${i}`, 'open'))
     expect(all()[0]).toMatchObject({ actor: 'raft/7' })
+  })
+
+  test('of batches alone remembers as many as a page takes of three nodes, in a fraction of its bytes', () => {
+    const { recorder, all } = open()
+    for (let i = 0; i < TRAFFIC_RECORDS_MAX + 5_000; i += 1) recorder.record(batch)
+    const { bytes, dropped } = recorder.figures()
+    expect([all().length, all()[0]?.seq, dropped]).toEqual([TRAFFIC_RECORDS_MAX, 5_001, 5_000])
+    expect(bytes).toBeLessThan(4 * 1_024 * 1_024)
+    expect(recorder.overwritten()).toEqual({ story: null, traffic: { seq: 5_000, at: 1_000_005 } })
   })
 
   test('knows the state of each living actor, and since when', () => {
