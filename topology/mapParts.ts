@@ -110,7 +110,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   let readDue = 0
   const askWhatIsNew = (now: number): void => {
     if (now < readDue || !parts.host.asksWhatIsNew()) return
-    if (readDue === 0) log.warn({}, 'cluster map and log are damaged here: no replica begins before the leader of the meta group has been asked')
+    if (readDue === 0) log.warn({}, 'map and log are damaged here: no replica begins until the meta group has been asked')
     readDue = now + READ_AGAIN_MS
     reads.overview((overview) => {
       if (overview === undefined || !parts.host.asksWhatIsNew()) return
