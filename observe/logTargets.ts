@@ -154,7 +154,8 @@ const threadOf = (options: Parameters<typeof transport>[0]): LogThread => transp
 /** Each takes what it knows of the options. Over TCP nothing but the line's end parts one message from the next. */
 const syslogPipeline = ({ protocol, hostname, port }: URL, options: Readonly<Record<string, unknown>>): Stage[] => {
   const mode = protocol.replace(':', '')
-  const socket = { mode, address: hostname, port: Number(port || 514) }
+  // A URL has an address of IPv6 in brackets, a socket has not.
+  const socket = { mode, address: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 514) }
   const [lines = '', sender = ''] = packages.syslog
   return [
     { target: lines, options: { appname: 'shardkv', newline: mode === 'tcp', ...options } },

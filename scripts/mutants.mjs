@@ -22,12 +22,31 @@ const SEEDS_MAX = 300
 /** Of the budget, for runs with bugs; what is left is for the tests without. */
 const BUGS_SHARE = 0.8
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    search: { type: 'boolean', default: false }, seeds: { type: 'string' }, workers: { type: 'string' }, 'budget-seconds': { type: 'string' },
-  },
-})
+const USAGE = `npm run mutants -- [M01 ...] [--budget-seconds N] [--workers N]
+npm run mutants -- --search [--seeds ${SEEDS_MAX}] [--workers N] [M01 ...]
+
+Replays what caught each planted bug, with the bug and without; or looks for seeds of the simulator that catch them (docs/TESTING.md).
+`
+
+const readArguments = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        search: { type: 'boolean', default: false }, seeds: { type: 'string' }, workers: { type: 'string' },
+        'budget-seconds': { type: 'string' }, help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    process.stderr.write(`mutants: ${error.message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+const { values, positionals } = readArguments()
+if (values.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 
 /** A number that a flag gives, or what holds without it; anything else ends the process with 2. */
 const numberOf = (name, fallback, min) => {

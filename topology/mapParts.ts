@@ -110,9 +110,12 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   let readDue = 0
   const askWhatIsNew = (now: number): void => {
     if (now < readDue || !parts.host.asksWhatIsNew()) return
+    if (readDue === 0) log.warn({}, 'map and log are damaged here: no replica begins until the meta group has been asked')
     readDue = now + READ_AGAIN_MS
     reads.overview((overview) => {
-      if (overview !== undefined) parts.host.noteNext(overview.state.nextGeneration)
+      if (overview === undefined || !parts.host.asksWhatIsNew()) return
+      parts.host.noteNext(overview.state.nextGeneration)
+      log.info({ nextGeneration: overview.state.nextGeneration }, 'the meta group has said which replicas are new here')
     })
   }
   const admin = createClusterAdmin({

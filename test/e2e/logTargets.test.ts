@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { createServer as createHttp } from 'node:http'
 import { createServer as createTcp } from 'node:net'
-import { hostname } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { afterEach, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { builtFile } from '../../chaos/ground/checkout.ts'
@@ -24,10 +24,10 @@ interface Receiver {
   readonly text: () => string
 }
 
-const tcp = async (): Promise<Receiver> => {
+const tcp = async (address = '127.0.0.1'): Promise<Receiver> => {
   let text = ''
   const server = createTcp((socket) => socket.on('data', (chunk: Buffer) => { text += chunk.toString() }))
-  await new Promise<void>((ready) => { server.listen(0, '127.0.0.1', ready) })
+  await new Promise<void>((ready) => { server.listen(0, address, ready) })
   cleanUps.push(() => server.close())
   return { port: (server.address() as AddressInfo).port, text: () => text }
 }
@@ -101,6 +101,15 @@ test.each([['tcp', tcp], ['udp', udp]] as const)('syslog over %s: a line each, w
   expect(lines.map((line) => /^<(\d+)>1 \S+Z (\S+) (\S+) \d+ - - \{/.exec(line)?.slice(1))).toEqual([
     ['132', hostname(), 'shardkv'], ['134', hostname(), 'shardkv'],
   ])
+}, TEST_MS_MAX)
+
+const hasIpv6 = Object.values(networkInterfaces()).flat().some((one) => one?.address === '::1')
+const testIpv6 = hasIpv6 ? test : test.skip
+
+testIpv6('syslog over tcp to an address of IPv6, which a URL has in brackets', async () => {
+  const receiver = await tcp('::1')
+  await logTo(`syslog:tcp://[::1]:${receiver.port}`)
+  await expectBoth(receiver)
 }, TEST_MS_MAX)
 
 test.each([
