@@ -66,6 +66,7 @@ const nodeAccess = (access: NonNullable<Evidence['access']>, hasUser: boolean, c
 /** A user that may not read is no client's: a node's has to hear answers. */
 const answersAccess = ({ mayHearAnswers, read }: NonNullable<Evidence['access']>, cluster: string): Finding => {
   if (!mayHearAnswers || read === 'denied') return ok('permissions', 'the broker keeps this user off what nodes say to each other')
-  return note('permissions', 'the broker keeps this user off the subjects between nodes, but not from where nodes hear each other\'s answers',
+  return note('permissions',
+    'the broker keeps this user off the subjects between nodes, but not from where nodes hear each other\'s answers',
     `print users anew with "shardkv nats-config --cluster ${cluster} --nodes ...": what earlier versions printed lets clients listen there`)
 }
