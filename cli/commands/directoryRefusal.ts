@@ -6,7 +6,7 @@
 import type { FileError } from '../../storage/fileSystem.ts'
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'is not there: "shardkv init" creates it for a new cluster, --join for a node that joins',
+  ENOENT: 'is not there: "shardkv init" creates it for a new cluster, --join for a node that joins, unless a link leads nowhere',
   ENOTDIR: 'is no directory, or leads through a file',
   ELOOP: 'leads through links that go round',
   EACCES: 'is not for this user to write in',

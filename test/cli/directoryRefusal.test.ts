@@ -6,7 +6,7 @@ import { directoryRefusal } from '../../cli/commands/directoryRefusal.ts'
 const failure = (code?: string) => Object.assign(new Error(`${code}: as the system says it`), { code })
 
 test.each([
-  ['ENOENT', '/data is not there: "shardkv init" creates it for a new cluster, --join for a node that joins'],
+  ['ENOENT', '/data is not there: "shardkv init" creates it for a new cluster, --join for a node that joins, unless a link leads nowhere'],
   ['ENOTDIR', '/data is no directory, or leads through a file'],
   ['ELOOP', '/data leads through links that go round'],
   ['EACCES', '/data is not for this user to write in'],

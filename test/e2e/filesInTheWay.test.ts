@@ -1,7 +1,7 @@
 /** The real command line where a file stands in the way: a full disk behind its output, and directories that no node can have. */
 
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -45,6 +45,12 @@ describe('a node refuses to run, also where it would join, in a directory', () =
     mkdirSync(long)
     expectRefused(long, `${long} has too long a path`)
     expectRefused(join(folder, 'x'.repeat(256)), 'ENAMETOOLONG')
+  }, TEST_MS_MAX)
+
+  test('below a link that leads nowhere', () => {
+    const link = join(folder, 'link')
+    symlinkSync(join(folder, 'gone'), link)
+    expectRefused(join(link, 'n1'), `${link}/n1 is not there`)
   }, TEST_MS_MAX)
 
   test('that is mounted read-only, or would be made there', () => {
