@@ -5,7 +5,7 @@
 
 import { Command, CommanderError } from 'commander'
 import { CliError, ExitCode } from '../cli/exit.ts'
-import { readSwitches } from '../cli/flags.ts'
+import { readVariables } from '../cli/flags.ts'
 import { addElastic } from './questions/elastic.ts'
 import { addFloor } from './questions/floor.ts'
 import { addGet } from './questions/get.ts'
@@ -39,7 +39,7 @@ export const main = async (args: readonly string[]): Promise<void> => {
   const program = new Command('bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
   for (const add of questions) add(program)
   for (const question of program.commands) {
-    readSwitches(question)
+    readVariables(question)
     question.exitOverride().addHelpText('after', `\nExample:\n  $ shardkv bench ${question.name()}`)
   }
   try {

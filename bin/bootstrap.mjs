@@ -20,6 +20,8 @@ const LOCK_WAIT_MS = 180_000
 const LOCK_POLL_MS = 100
 
 const inRoot = (...parts) => join(root, ...parts)
+const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc')
+const builtStamp = inRoot('dist', '.shardkv-sources')
 const say = (text) => process.stderr.write(`${text}\n`)
 
 const fail = (text) => {
@@ -29,17 +31,19 @@ const fail = (text) => {
 
 const isCheckout = () => existsSync(inRoot('tsconfig.build.json'))
 
-/** Installs what package-lock.json asks for unless it is there already. */
+/**
+ * Installs what package-lock.json asks for unless it is there already. Without a compiler it is not, whoever installed: npm leaves out what
+ * only building needs where NODE_ENV is production. In what is built that was taken away on purpose, and is not missed.
+ */
 export const ensureDependencies = () => {
   checkNode()
   if (!isCheckout()) return
   withLock('install', () => {
     const stamp = inRoot('node_modules', '.shardkv-lock-hash')
     const wanted = createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
-    if (readIfThere(stamp) === wanted) return
-    if (!isInstalledByHand()) {
-      install()
-    }
+    const canBuild = existsSync(compiler) || isBuilt()
+    if (canBuild && readIfThere(stamp) === wanted) return
+    if (!canBuild || !isInstalledByHand()) install()
     writeFileSync(stamp, wanted)
   })
 }
@@ -48,14 +52,13 @@ export const ensureDependencies = () => {
 export const ensureBuild = () => {
   if (!isCheckout()) return
   withLock('build', () => {
-    const stamp = inRoot('dist', '.shardkv-sources')
     const wanted = sourcesStamp()
-    const built = readIfThere(stamp)
+    const built = readIfThere(builtStamp)
     if (built === wanted) return
     if (built === '' || pathsIn(built).some((path) => !existsSync(inRoot(path)))) rmSync(inRoot('dist'), { recursive: true, force: true })
     say('shardkv: building ...')
     build()
-    writeFileSync(stamp, wanted)
+    writeFileSync(builtStamp, wanted)
   })
 }
 
@@ -65,7 +68,6 @@ export const ensureBuild = () => {
  */
 export const build = () => {
   for (const project of ['tsconfig.build.json', 'tsconfig.types.json', 'tsconfig.cjs.json']) {
-    const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc')
     run(process.execPath, [compiler, '-p', project], 'the build failed; the lines above say where')
   }
   writeFileSync(inRoot('dist', 'cjs', 'package.json'), '{ "type": "commonjs" }\n')
@@ -91,7 +93,8 @@ export const laneWorld = () => {
  * same checksums from it, and leaves it as it is.
  */
 const install = () => {
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  // Everything, whatever the environment and .npmrc say: under NODE_ENV=production npm would leave out the compiler.
+  const flags = ['--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   say('shardkv: installing dependencies (npm ci) ...')
   if (spawnSync('npm', ['ci', ...flags], { cwd: root, stdio: 'ignore' }).status === 0) return
   say('shardkv: npm ci does not take the lockfile here; installing its versions with npm install --no-save ...')
@@ -111,6 +114,8 @@ const isInstalledByHand = () => {
   const installed = inRoot('node_modules', '.package-lock.json')
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(inRoot('package-lock.json')).mtimeMs
 }
+
+const isBuilt = () => readIfThere(builtStamp) === sourcesStamp()
 
 /** One line per file that the build reads: path, size and time. */
 const sourcesStamp = () => {

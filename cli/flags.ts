@@ -50,12 +50,21 @@ export const flag = (definition: string, description: string): Option => {
 }
 
 /**
+ * Where a variable is not what commander takes it for; for a command that has all its flags.
+ *
  * Of a flag without a value commander asks only whether its variable is there. Here 1 and true are on; 0, false and an empty one are as
- * if it were not there; anything else is wrong use. For a command that has all its flags.
+ * if it were not there; anything else is wrong use.
  */
-export const readSwitches = (command: Command): void => {
-  for (const option of command.options) if (option.envVar !== undefined && !option.required && !option.optional) readSwitch(command, option)
+export const readVariables = (command: Command): void => {
+  for (const option of command.options) {
+    if (isOfService(option)) delete option.envVar
+    else if (option.envVar !== undefined && !option.required && !option.optional) readSwitch(command, option)
+  }
 }
+
+/** Kubernetes tells each container of a Service called shardkv-http by SHARDKV_HTTP_PORT=tcp://10.96.0.7:8480. That is nobody's flag. */
+const isOfService = ({ envVar = '' }: Option): boolean =>
+  envVar.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(process.env[envVar] ?? '')
 
 const readSwitch = (command: Command, option: Option): void => {
   const { envVar = '' } = option

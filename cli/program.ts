@@ -29,7 +29,7 @@ import { traceCommand } from './commands/trace.ts'
 import { versionCommand } from './commands/version.ts'
 import { CliError, ExitCode } from './exit.ts'
 import { fileTrouble } from './fileTrouble.ts'
-import { readSwitches } from './flags.ts'
+import { readVariables } from './flags.ts'
 import { commandFirst } from './leadingFlags.ts'
 import { otherName } from './otherNames.ts'
 import type { CliIo } from './io.ts'
@@ -79,7 +79,7 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
     .helpGroup(OWN))
   for (const command of [program, ...commands, ...commands.flatMap((one) => one.commands)]) {
     const name = fullNameOf(command)
-    readSwitches(command)
+    readVariables(command)
     command.showHelpAfterError(`"${name} --help" shows how`).exitOverride().configureOutput({
       writeOut: (text) => { printed.push(io.print(text)) },
       writeErr: (text) => io.say(text),

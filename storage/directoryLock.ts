@@ -78,8 +78,8 @@ const announce = (directory: string, done: Done<Held | undefined>): void => {
   const id = randomBytes(8).toString('hex')
   const temporary = socketPath(directory, `lock-${id}.tmp`)
   if (temporary === undefined || socketPath(directory, `lock-${id}.sock`) === undefined) {
-    setImmediate(() => done(lockError('ENAMETOOLONG',
-      `data directory ${directory} has too long a path for a lock (a socket's path holds ${SOCKET_PATH_BYTES_MAX} bytes)`), undefined))
+    setImmediate(() => done(lockError('ENAMETOOLONG', `data directory ${directory} has too long a path for its lock `
+      + `(a socket's path holds ${SOCKET_PATH_BYTES_MAX} bytes): choose a shorter one`), undefined))
     return
   }
   const server = createServer((socket) => socket.destroy())

@@ -23,6 +23,9 @@ export type GenesisResult =
 const GENESIS_FILE = 'genesis.json'
 const TEMPORARY_FILE = 'genesis.json.tmp'
 const GENESIS_BYTES_MAX = 1_048_576
+/** At the top of ext file systems. After a repair it may be where everything else went, so no cluster begins or is joined beside it. */
+const LOST_AND_FOUND = 'lost+found'
+const TOP_OF_FILE_SYSTEM = 'if this is the top of a new file system, give the node a folder below it, --dir DIR/NAME'
 /** What a directory may hold before there is a genesis: an interrupted write of it, and locks (directoryLock.ts). */
 const isAllowedBefore = (name: string): boolean => name === TEMPORARY_FILE || name.startsWith('lock-')
 
@@ -47,7 +50,8 @@ export const readGenesis = (fileSystem: FileSystem, done: (result: GenesisResult
 const withoutGenesis = (names: readonly string[]): GenesisResult => {
   const others = names.filter((name) => !isAllowedBefore(name))
   if (others.length === 0) return { kind: 'none' }
-  return refusal('missing', `the data directory holds ${others.slice(0, 5).join(', ')} but no ${GENESIS_FILE}`)
+  const what = `the data directory holds ${others.slice(0, 5).join(', ')} but no ${GENESIS_FILE}`
+  return refusal('missing', others.every((name) => name === LOST_AND_FOUND) ? `${what}: ${TOP_OF_FILE_SYSTEM}` : what)
 }
 
 const readFile = (fileSystem: FileSystem, done: (result: GenesisResult) => void): void => {

@@ -6,8 +6,8 @@
  */
 
 import { constants, createReadStream } from 'node:fs'
-import { access, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, mkdir, open, readFile, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 
 const STREAM_CHUNK_BYTES = 256 * 1024
 
@@ -24,7 +24,10 @@ export interface AppendFile {
 
 export interface LocalFiles {
   readonly readText: (path: string) => Promise<string | null>
-  /** Whole or not at all, also across a power failure: written beside, synced, renamed, the directory synced. */
+  /**
+   * Whole or not at all, also across a power failure: written beside, synced, renamed, the directory synced. A link stays one, and leads
+   * to the new content. What is neither file nor folder (a device, a pipe) stays too, and takes the content as it takes it, maybe in part.
+   */
   readonly writeAtomically: (path: string, content: string | Uint8Array, mode?: number) => Promise<void>
   /** With parents; no error when it exists. */
   readonly makeDirectory: (path: string) => Promise<void>
@@ -72,6 +75,33 @@ export const createLocalFiles = (): LocalFiles => ({
 })
 
 const writeAtomically = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
+  const there = await orIfMissing(stat(path), null)
+  const isFileOrNone = there === null || there.isFile() || there.isDirectory()
+  await (isFileOrNone ? replace(await endOf(path), content, mode) : pour(path, content))
+}
+
+/** Where the links of a path end, whether or not something is there. For one that stat() has followed: they do not go round. */
+const endOf = async (path: string): Promise<string> => {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  const target = await readlink(path).catch(() => null)
+  return target === null ? path : endOf(resolve(await realpath(dirname(path)), target))
+}
+
+/** A rename would put a file in the place of /dev/null, and nobody would read from the pipe. Nor can these be synced. */
+const pour = async (path: string, content: string | Uint8Array): Promise<void> => {
+  const there = await open(path, constants.O_WRONLY)
+  try {
+    await there.writeFile(content)
+  } finally {
+    await there.close()
+  }
+}
+
+const replace = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
   const beside = `${path}.${process.pid}.new`
   try {
     await writeSynced(beside, content, mode)
@@ -123,7 +153,9 @@ const orIfMissing = async <T, U>(work: Promise<T>, otherwise: U): Promise<T | U>
   try {
     return await work
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return otherwise
+    if (isMissing(error)) return otherwise
     throw error
   }
 }
+
+const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === 'ENOENT'

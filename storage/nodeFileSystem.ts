@@ -66,12 +66,19 @@ const syncDirectory = (path: string, done: Done): void => {
  */
 const makeDirectory = (root: string, path: string, done: Done): void => {
   fs.mkdir(path, (error) => {
-    const isThere = error?.code === 'EEXIST'
-    if (isThere && path === root) done(null)
-    else if (error === null || isThere) syncDirectory(dirname(path), done)
-    else if (error.code !== 'ENOENT') done(error)
-    else makeDirectory(root, dirname(path), (parentError) => (parentError === null ? makeDirectory(root, path, done) : done(parentError)))
+    if (error?.code === 'ENOENT') makeDirectory(root, dirname(path), (above) => (above === null ? makeOne(root, path, done) : done(above)))
+    else hasMade(root, path, error, done)
   })
+}
+
+/** Below a folder that is there. Where a link that leads nowhere stands in its place this fails with ENOENT, however often it is tried. */
+const makeOne = (root: string, path: string, done: Done): void => fs.mkdir(path, (error) => hasMade(root, path, error, done))
+
+const hasMade = (root: string, path: string, error: FileError | null, done: Done): void => {
+  const isThere = error?.code === 'EEXIST'
+  if (isThere && path === root) done(null)
+  else if (error === null || isThere) syncDirectory(dirname(path), done)
+  else done(error)
 }
 
 export const createNodeFileSystem = (root: string): FileSystem => {

@@ -49,9 +49,11 @@ import { keepHeapRoom } from '../heapRoom.ts'
 import { otlpSecrets } from '../otlpSecrets.ts'
 import { collectReports } from '../status/collect.ts'
 import { watchBus } from './busWatch.ts'
+import { directoryRefusal } from './directoryRefusal.ts'
 import { watchRouting } from './routingWatch.ts'
 import type { Logger } from '../../actors/kernel/log.ts'
 import type { Genesis } from '../../actors/wal/protocol.ts'
+import type { FileError } from '../../storage/fileSystem.ts'
 import type { ProcessLog } from '../../observe/log.ts'
 import type { LevelName, LogLevels } from '../../observe/logLevels.ts'
 import type { ProcessTracing } from '../../observe/tracing/openTracing.ts'
@@ -196,21 +198,21 @@ const watchForDrain = (log: Logger, beforeStart: () => void): DrainWatch => {
 const makeDirectory = (directory: string): Promise<void> => new Promise((resolve, reject) => {
   createNodeFileSystem(directory).makeDirectory('', (error) => {
     if (error === null) resolve()
-    else reject(error)
+    else reject(refusedOr(directory, error))
   })
 })
 
 const lock = (directory: string): Promise<(done: () => void) => void> => new Promise((resolve, reject) => {
   acquireLock(directory, (error, release) => {
     if (error === null) resolve(release)
-    else if (error.code === 'ELOCKED') reject(new StartRefused(error.message))
-    else if (error.code === 'ENOENT') {
-      reject(new StartRefused(`${directory} is not there: "shardkv init" creates it for a new cluster, --join for a node that joins`))
-    } else if (error.code === 'ENOTDIR') reject(new StartRefused(`${directory} is no directory, or leads through a file`))
-    else if (error.code === 'EACCES') reject(new StartRefused(`${directory} is not for this user to write in`))
-    else reject(error)
+    else reject(refusedOr(directory, error))
   })
 })
+
+const refusedOr = (directory: string, error: FileError): Error => {
+  const refusal = directoryRefusal(directory, error)
+  return refusal === null ? error : new StartRefused(refusal)
+}
 
 /** Null for a new directory that may join a cluster. */
 const ownGenesis = (options: NodeCommandOptions): Promise<Genesis | null> => new Promise((resolve, reject) => {

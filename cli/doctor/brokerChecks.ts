@@ -55,10 +55,18 @@ const clientAccess = (access: NonNullable<Evidence['access']>, prefix: string, c
 
 const nodeAccess = (access: NonNullable<Evidence['access']>, hasUser: boolean, cluster: string): Finding => {
   const forbidden = [...(access.maySpeakAsNode ? ['speak'] : []), ...(access.mayHearNodes ? ['listen'] : [])]
-  if (forbidden.length === 0) return ok('permissions', 'the broker keeps this user off what nodes say to each other')
+  if (forbidden.length === 0) return answersAccess(access, cluster)
   const cure = `set up users with "shardkv nats-config --cluster ${cluster} --nodes ..."`
   return hasUser
     ? problem('permissions', `this user may ${forbidden.join(' and ')} on the subjects between nodes, so it could forge them`, cure)
     : note('permissions', 'the broker asks nobody for a name: whoever reaches it can read, write and forge everything',
       `fine on one machine; elsewhere ${cure}`)
+}
+
+/** A user that may not read is no client's: a node's has to hear answers. */
+const answersAccess = ({ mayHearAnswers, read }: NonNullable<Evidence['access']>, cluster: string): Finding => {
+  if (!mayHearAnswers || read === 'denied') return ok('permissions', 'the broker keeps this user off what nodes say to each other')
+  return note('permissions',
+    'the broker keeps this user off the subjects between nodes, but not from where nodes hear each other\'s answers',
+    `print users anew with "shardkv nats-config --cluster ${cluster} --nodes ...": what earlier versions printed lets clients listen there`)
 }

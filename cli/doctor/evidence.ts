@@ -8,7 +8,9 @@
 import { inboxOf } from '../broker.ts'
 import { sleep } from '../io.ts'
 import { collectTimedReports } from '../status/collect.ts'
-import { changedSubject, nodeSubject, nodeWildcard, requestSubject, serviceWildcard, spanningSubject } from '../../bus/subjects.ts'
+import {
+  changedSubject, nodeSubject, nodeWildcard, nodesInbox, requestSubject, serviceWildcard, spanningSubject,
+} from '../../bus/subjects.ts'
 import { nodeId } from '../../topology/ids.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { Bus, RequestFailure } from '../../bus/port.ts'
@@ -37,6 +39,8 @@ export interface Access {
   /** Speaking and listening as a node: a client should not. */
   readonly maySpeakAsNode: boolean
   readonly mayHearNodes: boolean
+  /** Listening where nodes hear each other's answers: permissions of before ADR 13 keep nobody from there. */
+  readonly mayHearAnswers: boolean
 }
 
 export interface Examination {
@@ -55,6 +59,8 @@ const PINGS = 8
 const DENIAL_MS = 50
 /** Nobody's name. */
 const NOBODY = nodeId('doctor-probe')
+/** What "shardkv nats-config" knows: nodes with a prefix of their own have permissions that somebody wrote by hand. */
+const INBOX = '_INBOX'
 
 export const gatherEvidence = async (examination: Examination): Promise<Evidence> => {
   const { bus, clock, prefix, hasUser, newId } = examination
@@ -80,7 +86,8 @@ const probeAccess = async ({ bus, clock, prefix, newId }: Examination, cluster: 
   const services = serviceWildcard.replace('>', `PING.${probe}`)
   const speaking = nodeSubject(cluster, NOBODY, NOBODY)
   const hearing = nodeWildcard(cluster, NOBODY)
-  const probes = [changes, hearing].map((subject) => bus.subscribe(subject, () => {}))
+  const answersOfNodes = `${nodesInbox(INBOX)}.${probe}`
+  const probes = [changes, hearing, answersOfNodes].map((subject) => bus.subscribe(subject, () => {}))
   for (const subject of [services, speaking]) bus.publish(subject, new Uint8Array(0))
   const answers = [read.ok ? read.subject : '', spanningSubject(prefix, 'help')].map((subject) => ask(bus, subject))
   await flushed(bus)
@@ -94,6 +101,7 @@ const probeAccess = async ({ bus, clock, prefix, newId }: Examination, cluster: 
     mayAskServices: !denied.includes(`publish ${services}`),
     maySpeakAsNode: !denied.includes(`publish ${speaking}`),
     mayHearNodes: !denied.includes(`subscribe ${hearing}`),
+    mayHearAnswers: !denied.includes(`subscribe ${answersOfNodes}`),
   }
 }
 

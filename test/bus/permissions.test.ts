@@ -1,6 +1,7 @@
 /** Who may say and hear what, on a real broker with the generated permission block: a client, two nodes, and what each must not do. */
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { versionWarning } from '../../bus/brokerVersion.ts'
 import { connectNats } from '../../bus/nats.ts'
 import { serverConfig } from '../../bus/natsConfig.ts'
 import { mapSubject, nodeSubject, nodeWildcard, nodesInbox, serviceSubjects, slotWildcard } from '../../bus/subjects.ts'
@@ -168,6 +169,19 @@ describe('with the generated permissions', () => {
     const before = client.denied.length
     client.bus.subscribe(`${nodesInbox('_INBOX')}.>`, () => {})
     await until(() => client.denied.length > before, 'to ask for them is refused')
+  })
+
+  test('nor by a wildcard that holds only a part of what is denied, where the broker is none that nodes warn of', async () => {
+    // On a connection of its own: nats-server 2.9.25 looks at what it delivers once a subscription has held all that is denied.
+    const { bus } = await enter('app', 'qu"o\\te')
+    const heard: string[] = []
+    bus.subscribe('_INBOX.*.*.*', ({ subject }) => heard.push(subject))
+    await flushed(bus)
+    one.bus.publish(`${nodesInbox('_INBOX')}.n2.7`, bytesOf('a map'))
+    one.bus.publish('_INBOX.app.n2.7', bytesOf('a value'))
+    await until(() => heard.includes('_INBOX.app.n2.7'), 'the answer to the client has come')
+    if (versionWarning(bus.status().server.version) === null) expect(heard).toEqual(['_INBOX.app.n2.7'])
+    bus.close()
   })
 
   test('a node may subscribe everything a serving node needs', async () => {

@@ -15,6 +15,7 @@ const healthyVitals: NodeVitals = {
 }
 const access: Access = {
   read: 'NOT_FOUND', help: 'OK', mayHearChanges: true, mayAskServices: true, maySpeakAsNode: false, mayHearNodes: false,
+  mayHearAnswers: false,
 }
 
 type NodeFields = Partial<Record<keyof NodeReport['node'], unknown>>
@@ -74,6 +75,8 @@ describe('finds, and says what to do about', () => {
       /may not hear kv-changed\.> and not ask \$SRV\.>/],
     ['a client that may be a node', withAccess({ maySpeakAsNode: true, mayHearNodes: true }), 'problem', 'permissions',
       /speak and listen/],
+    ['a client that may hear what nodes answer each other', withAccess({ mayHearAnswers: true }), 'note', 'permissions',
+      /but not from where nodes hear/],
     ['a broker open to all', withAccess({ maySpeakAsNode: true }, { hasUser: false }), 'note', 'permissions', /nobody/],
     ['a shard without a leader', evidenceOf({ replica: { role: 'follower' } }), 'problem', 'leaders', /none for shard 0/],
     ['a quarantined replica', evidenceOf({ replica: { quarantined: 'a bad record' } }), 'problem', 'replicas',
@@ -91,6 +94,11 @@ describe('finds, and says what to do about', () => {
   ]
   test.each(cases)('%s', (_name, evidence, level, check, found) => {
     expect(worst(evidence)).toContainEqual({ check, level, found: expect.stringMatching(found), cure: expect.stringMatching(/.{10}/) })
+  })
+
+  test('nothing wrong with a node\'s user, who has to hear what nodes answer', () => {
+    const findings = diagnose(withAccess({ mayHearAnswers: true, read: 'denied' }))
+    expect(findings.find(({ check }) => check === 'permissions')).toMatchObject({ level: 'ok' })
   })
 
   test('no stall of a disk that is over: recent syncs count, and where there are none nothing is blamed', () => {

@@ -166,12 +166,13 @@ describe('on nodes that have what a test orders', () => {
   }, TEST_MS_MAX)
 })
 
-/** A user of each kind, and the nodes without a name: whoever has all permissions may be a node. */
+/** A user of each kind, and the nodes without a name: whoever has all permissions may be a node. The reader's are of before ADR 13. */
 const withUsers = (port: number): string => `${serverConfig({ host: '127.0.0.1', port, prefix: PREFIX, shardCount: SHARDS })}
 authorization: { users: [
   { user: anybody, password: secret }
   { user: ann, password: secret }
   { user: reader, password: secret, permissions: { publish: ["kv.>"], subscribe: ["_INBOX.>"] } }
+  { user: newer, password: secret, permissions: { publish: ["kv.>"], subscribe: { allow: ["_INBOX.>"], deny: ["_INBOX.skv-nodes.>"] } } }
   { user: watcher, password: secret, permissions: { publish: ["kv.status", "kv.help"], subscribe: ["_INBOX.>"] } }
 ] }
 no_auth_user: anybody
@@ -214,7 +215,8 @@ describe('on a broker and a disk of their own', () => {
     await cluster.until('the nodes are back', isServing(cluster))
     await finds(cluster, { check: 'permissions', level: 'problem', found: /may speak and listen on the subjects between/ }, ...as('ann'))
     await finds(cluster, { check: 'access', level: 'note', found: /may not hear kv-changed\.> and not ask \$SRV\.>/ }, ...as('reader'))
-    await finds(cluster, { check: 'permissions', level: 'ok', found: /keeps this user off/ }, ...as('reader'))
+    await finds(cluster, { check: 'permissions', level: 'note', found: /not from where nodes hear/ }, ...as('reader'))
+    await finds(cluster, { check: 'permissions', level: 'ok', found: /keeps this user off/ }, ...as('newer'))
     await finds(cluster, { check: 'access', level: 'problem', found: /^a read is answered with "/ }, ...as('watcher'))
   }, TEST_MS_MAX)
 

@@ -1,7 +1,7 @@
 /** One contract for both file systems; then what only the forgetful one does. */
 
 import { afterAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRandom } from '../../actors/kernel/random.ts'
@@ -144,6 +144,14 @@ test('the node file system passes on what the kernel says', async () => {
   for (const call of [file.datasync, file.close]) expect(codeOf(await ask(call))).toBe('EBADF')
   expect(codeOf(await ask((done) => system.syncDirectory('missing', done)))).toBe('ENOENT')
   expect(codeOf(await ask((done) => system.makeDirectory('f/below', done)))).toBe('ENOTDIR')
+})
+
+test('the node file system makes no folder below a link that leads nowhere, and says so', async () => {
+  const above = mkdtempSync(join(tmpdir(), 'shardkv-fs-'))
+  directories.push(above)
+  symlinkSync(join(above, 'gone'), join(above, 'link'))
+  const system = createNodeFileSystem(join(above, 'link', 'data'))
+  expect(codeOf(await ask((done) => system.makeDirectory('', done)))).toBe('ENOENT')
 })
 
 describe('a disk that forgets', () => {

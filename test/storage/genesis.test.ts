@@ -89,6 +89,15 @@ describe('the genesis', () => {
     expect(write()).toMatchObject({ code: 'EEXIST' })
   })
 
+  test('missing from the top of a file system is refused too, with a word about a folder below it', () => {
+    const holding = (...names: readonly string[]) =>
+      openDesk({ image: { files: new Map(names.map((name) => [name, new Uint8Array(0)])), directories: new Set(['']) } })
+    const message: unknown = expect.stringMatching(/holds lost\+found but no genesis.json: .*--dir DIR\/NAME.*mounted/)
+    expect(holding('lost+found', 'lock-0123456789abcdef.sock').read()).toMatchObject({ kind: 'refused', reason: 'missing', message })
+    expect(holding('lost+found').write()).toMatchObject({ code: 'EEXIST' })
+    expect(holding('lost+found', 'wal').read()).toMatchObject({ message: expect.not.stringContaining('DIR/NAME') })
+  })
+
   test('is not missed beside a lock or an interrupted write of its own', () => {
     for (const name of ['lock-0123456789abcdef.sock', 'genesis.json.tmp']) {
       const { read, write } = openDesk({ image: withFile(name, new Uint8Array(3)) })

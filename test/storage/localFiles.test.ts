@@ -1,6 +1,7 @@
 /** The plain-files port on a real disk. */
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, constants, lstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -33,6 +34,47 @@ test('a file is written whole, replaced whole, and leaves nothing beside it', as
   expect(await files.list(folder)).toEqual(['a'])
   expect((await files.facts(path))?.sizeBytes).toBe(6)
   expect(await files.isExecutable(path)).toBe(true)
+})
+
+test('what is neither file nor folder stays what it is, and takes the content', async () => {
+  const path = join(folder, 'pipe')
+  expect(spawnSync('mkfifo', [path]).status).toBe(0)
+  // Both ends, so that neither side waits for the other.
+  const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  await files.writeAtomically(path, 'poured')
+  expect(statSync(path).isFIFO()).toBe(true)
+  const buffer = Buffer.alloc(64)
+  expect(buffer.toString('utf8', 0, readSync(pipe, buffer))).toBe('poured')
+  closeSync(pipe)
+  expect(await files.list(folder)).toEqual(['pipe'])
+})
+
+test('a link stays one, and what it leads to is replaced', async () => {
+  const [target, path] = [join(folder, 'deep', 'target'), join(folder, 'link')]
+  mkdirSync(join(folder, 'deep'))
+  await files.writeAtomically(target, 'old')
+  symlinkSync('deep/target', path)
+  await files.writeAtomically(path, 'new')
+  expect(lstatSync(path).isSymbolicLink()).toBe(true)
+  expect([await files.readText(target), await files.list(join(folder, 'deep'))]).toEqual(['new', ['target']])
+})
+
+test('a link that leads to nothing yet leads to the content then', async () => {
+  mkdirSync(join(folder, 'a', 'b'), { recursive: true })
+  symlinkSync(join('a', 'b'), join(folder, 'folder'))
+  // From where the second link is in truth, which its path does not tell.
+  symlinkSync(join('folder', 'second'), join(folder, 'first'))
+  symlinkSync(join('..', 'target'), join(folder, 'a', 'b', 'second'))
+  await files.writeAtomically(join(folder, 'first'), 'content')
+  expect(await files.readText(join(folder, 'a', 'target'))).toBe('content')
+  expect([await files.list(folder), await files.list(join(folder, 'a', 'b'))]).toEqual([['a', 'first', 'folder'], ['second']])
+})
+
+test('links that go round are an error, and stay', async () => {
+  symlinkSync('two', join(folder, 'one'))
+  symlinkSync('one', join(folder, 'two'))
+  await expect(files.writeAtomically(join(folder, 'one'), 'x')).rejects.toMatchObject({ code: 'ELOOP' })
+  expect(await files.list(folder)).toEqual(['one', 'two'])
 })
 
 test('a folder is not executable, a program made so is', async () => {

@@ -101,6 +101,8 @@ const install = async (host: MachineHost, wanted: Wanted, say: Say): Promise<Fou
 
 const fromRelease = async (host: MachineHost, { target, version }: Wanted): Promise<void> => {
   const program = await downloadNatsServer(host, version)
+  // A link in the cache leads to somebody's own program, which is not ours to replace.
+  await host.files.remove(target)
   await host.files.writeAtomically(target, program, 0o755)
 }
 

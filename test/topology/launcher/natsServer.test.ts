@@ -1,10 +1,14 @@
 /** Finding and installing nats-server on machines where one thing or another is missing. */
 
 import { createHash } from 'node:crypto'
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import { NATS_SERVER_VERSION, archiveName, checksumOf, fileInTar } from '../../../topology/launcher/natsRelease.ts'
 import { cacheFolder, findNatsServer, findNatsServerVersion } from '../../../topology/launcher/natsServer.ts'
+import { createLocalFiles } from '../../../storage/localFiles.ts'
 import type { MachineHost, RunOptions, RunResult } from '../../../topology/launcher/machineHost.ts'
 import type { LocalFiles } from '../../../storage/localFiles.ts'
 
@@ -38,7 +42,7 @@ const machine = ({ env = {}, programs: given = {}, isRoot = false, downloads = {
       programs.delete(from)
       programs.set(to, version)
     },
-    remove: async (path: string) => { for (const name of programs.keys()) if (name.startsWith(path)) programs.delete(name) },
+    remove: async (path: string) => { for (const name of programs.keys()) if (`${name}/`.startsWith(`${path}/`)) programs.delete(name) },
     writeAtomically: async (path: string, content: string | Uint8Array) => { programs.set(path, Buffer.from(content).toString()) },
   } as unknown as LocalFiles
   const host: MachineHost = {
@@ -115,6 +119,20 @@ describe('the release', () => {
     const { find, lines } = machine({ downloads: { SHA256SUMS: sums(right), [name]: archive } })
     expect(await find()).toEqual({ path: CACHED, version: '2.12.15' })
     expect(lines.at(-1)).toContain('is ready')
+  })
+
+  test('takes the place of a link in the cache, and leaves alone what that leads to', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'shardkv-cache-'))
+    const [own, cached] = [join(home, 'own'), join(home, '.cache', 'shardkv', 'nats-server')]
+    mkdirSync(join(home, '.cache', 'shardkv'), { recursive: true })
+    writeFileSync(own, 'broken', { mode: 0o755 })
+    symlinkSync(own, cached)
+    const { host } = machine({ downloads: { SHA256SUMS: sums(right), [name]: archive } })
+    const run: MachineHost['run'] = async (program) => ({ code: 0, output: `nats-server: v${readFileSync(program, 'utf8')}\n` })
+    const found = await findNatsServer({ ...host, home, env: {}, files: createLocalFiles(), run }, () => {})
+    expect(found).toEqual({ path: cached, version: '2.12.15' })
+    expect([readFileSync(own, 'utf8'), lstatSync(cached).isFile()]).toEqual(['broken', true])
+    rmSync(home, { recursive: true })
   })
 
   test('is refused when one bit differs, and nothing of it is kept', async () => {

@@ -1,4 +1,4 @@
-/** Flags without a value as environment variables: what switches them on, what leaves them off, and what is refused. */
+/** Flags as environment variables: what switches one without a value on and off, and which variables are none of ours. */
 
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { fakeTerminal } from './fakes.ts'
@@ -46,5 +46,32 @@ describe('SHARDKV_APPLY', () => {
 
   test('that is off is in nobody\'s way', async () => {
     expect(await runWith('0', '--drain', 'n2')).toMatchObject({ code: 0, methods: ['GET'] })
+  })
+})
+
+describe('SHARDKV_HTTP_PORT', () => {
+  afterEach(() => { delete process.env['SHARDKV_HTTP_PORT'] })
+
+  const portWith = async (value: string, ...args: string[]): Promise<{ readonly code: number; readonly port: number | undefined }> => {
+    let port: number | undefined
+    const terminal = fakeTerminal(null, { runNode: async ({ httpPort }) => { port = httpPort; return 0 } })
+    process.env['SHARDKV_HTTP_PORT'] = value
+    const { code } = await terminal.run('node', '--id', 'n1', '--dir', 'd', ...args)
+    return { code, port }
+  }
+
+  test.each(['tcp://10.96.0.7:8480', 'udp://10.96.0.7:8480', 'sctp://10.96.0.7:8480', 'tcp://[fd00::7]:8480'])(
+    'as "%s" is what Kubernetes tells of a Service called shardkv-http, and no port', async (value) => {
+      expect(await portWith(value)).toEqual({ code: 0, port: 0 })
+      expect(await portWith(value, '--http-port', '8481')).toEqual({ code: 0, port: 8_481 })
+    })
+
+  test('as a number is the port, and as anything else wrong use', async () => {
+    expect(await portWith('8480')).toEqual({ code: 0, port: 8_480 })
+    for (const wrong of ['http://10.96.0.7:8480', 'tcp', '']) expect(await portWith(wrong)).toEqual({ code: 2, port: undefined })
+  })
+
+  test('as an address is wrong use on the command line', async () => {
+    expect(await portWith('8480', '--http-port', 'tcp://10.96.0.7:8480')).toEqual({ code: 2, port: undefined })
   })
 })
