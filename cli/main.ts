@@ -9,13 +9,13 @@ import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { ExitCode } from './exit.ts'
 import { fileTrouble } from './fileTrouble.ts'
+import { countInterrupts } from './interrupts.ts'
 import { runCli } from './program.ts'
 import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
 import type { CliIo, CliTerminal, HttpAnswer, HttpRequest } from './io.ts'
 
 const ID_BYTES = 8
-const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Runs one command line and ends the process with its exit code. */
 export const main = async (args: readonly string[]): Promise<void> => {
@@ -55,7 +55,7 @@ const realIo = (): CliIo => {
     http,
     clock: createSystemClock(),
     newId: () => randomBytes(ID_BYTES).toString('hex'),
-    onInterrupt,
+    onInterrupt: (handler) => countInterrupts(process, () => performance.now(), handler),
     beforeKilled,
     version: () => readVersion(files),
     hostName: hostname,
@@ -104,18 +104,6 @@ const readInput = async (): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
   return Buffer.concat(chunks)
-}
-
-const onInterrupt = (handler: (count: number) => void): (() => void) => {
-  let count = 0
-  const listener = (): void => {
-    count += 1
-    handler(count)
-  }
-  for (const signal of interrupts) process.on(signal, listener)
-  return () => {
-    for (const signal of interrupts) process.removeListener(signal, listener)
-  }
 }
 
 const killers = ['SIGTERM', 'SIGHUP'] as const

@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect, headers } from 'nats'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
+import type { Readable } from 'node:stream'
 
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 40_000
@@ -52,11 +53,13 @@ interface Started {
   readonly pids: () => Readonly<Record<string, number>>
 }
 
-const start = async (...args: string[]): Promise<Started> => {
-  const child = spawn(process.execPath, ['bin/start.mjs', '--dir', directory, '--nats-port', String(natsPort), '--http-port',
-    String(httpPort), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+const ownArgs = (): readonly string[] => ['--dir', directory, '--nats-port', String(natsPort), '--http-port', String(httpPort)]
+
+const start = (...args: string[]): Promise<Started> => startedBy(spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), ...args], {
+  stdio: ['ignore', 'pipe', 'pipe'],
+}))
+
+const startedBy = async (child: ChildProcessByStdio<null, Readable, Readable>): Promise<Started> => {
   running = child
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString() })
@@ -117,6 +120,20 @@ describe('npm start', () => {
     expect(await kv('kv.get.user42')).toEqual({ status: 'OK', value: 'Ada' })
     expect(await kv('kv.get.user42.email')).toEqual({ status: 'OK', value: 'ada@example.org' })
     expect(await kv('kv.get.nobody')).toMatchObject({ status: 'NOT_FOUND' })
+  }, TEST_MS_MAX)
+
+  test('one Ctrl-C drains, though the terminal sends it to npm and the launcher, and npm passes it on', async () => {
+    const started = await startedBy(spawn('npm', ['start', '--', ...ownArgs()], { stdio: ['ignore', 'pipe', 'pipe'], detached: true }))
+    const logOf = (node: string): string => readFileSync(join(directory, 'logs', `${node}.log`), 'utf8')
+    const endings = (): readonly number[] => ['n1', 'n2', 'n3'].map((node) => logOf(node).split('"the node has ended"').length - 1)
+    const before = endings()
+    const pids = Object.values(started.pids())
+    // As a terminal does: to the whole foreground.
+    process.kill(-(started.process.pid ?? 0), 'SIGINT')
+    await until('the launcher to end', STOP_MS_MAX, () => started.exitCode() !== null && !pids.some(isAlive))
+    expect(endings()).toEqual(before.map((count) => count + 1))
+    expect(started.text()).not.toContain('killing')
+    expect(started.exitCode()).toBe(0)
   }, TEST_MS_MAX)
 
   test('a killed node and a killed broker come back, one line says so each time, and writes go on', async () => {
