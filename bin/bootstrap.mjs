@@ -4,7 +4,8 @@
  * imports from node_modules, since there may be none yet.
  *
  * In an installed package (no tsconfig.build.json) both steps are nothing. Two commands started at once build once: the second
- * waits for the first's lock, and takes over a lock whose owner is gone.
+ * waits for the first's lock, and takes over a lock whose owner is gone. Where there is nothing to do no lock is taken, since a full disk
+ * has no room for one, and `npm start` must work there.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -33,9 +34,10 @@ const isCheckout = () => existsSync(inRoot('tsconfig.build.json'))
 export const ensureDependencies = () => {
   checkNode()
   if (!isCheckout()) return
+  const stamp = inRoot('node_modules', '.shardkv-lock-hash')
+  const wanted = createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
+  if (readIfThere(stamp) === wanted) return
   withLock('install', () => {
-    const stamp = inRoot('node_modules', '.shardkv-lock-hash')
-    const wanted = createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
     if (readIfThere(stamp) === wanted) return
     if (!isInstalledByHand()) {
       install()
@@ -47,8 +49,9 @@ export const ensureDependencies = () => {
 /** Compiles the sources into `dist` unless they are what was compiled last. */
 export const ensureBuild = () => {
   if (!isCheckout()) return
+  const stamp = inRoot('dist', '.shardkv-sources')
+  if (readIfThere(stamp) === sourcesStamp()) return
   withLock('build', () => {
-    const stamp = inRoot('dist', '.shardkv-sources')
     const wanted = sourcesStamp()
     const built = readIfThere(stamp)
     if (built === wanted) return

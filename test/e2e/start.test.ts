@@ -1,12 +1,13 @@
 /** `npm start` as a user meets it: a real broker, real node processes, a raw NATS client, Ctrl-C, and everything there again. */
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect, headers } from 'nats'
+import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
 import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
@@ -15,6 +16,7 @@ const START_MS_MAX = 60_000
 const STOP_MS_MAX = 40_000
 const TEST_MS_MAX = 180_000
 const NODES = 3
+const SMALL_DISK_BYTES = 288 * 1_024 * 1_024
 
 let directory = ''
 let natsPort = 0
@@ -53,7 +55,7 @@ interface Started {
   readonly pids: () => Readonly<Record<string, number>>
 }
 
-const ownArgs = (): readonly string[] => ['--dir', directory, '--nats-port', String(natsPort), '--http-port', String(httpPort)]
+const ownArgs = (home = directory): readonly string[] => ['--dir', home, '--nats-port', String(natsPort), '--http-port', String(httpPort)]
 
 const start = (...args: string[]): Promise<Started> => startedBy(spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), ...args], {
   stdio: ['ignore', 'pipe', 'pipe'],
@@ -169,3 +171,43 @@ describe('npm start', () => {
     expect(existsSync(join(directory, 'n4'))).toBe(false)
   }, TEST_MS_MAX)
 })
+
+const isServing = (node: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${httpPort + node}/readyz`).then(({ status }) => status === 200, () => false)
+const allServe = async (): Promise<boolean> => (await Promise.all([1, 2, 3].map(isServing))).every(Boolean)
+/** From its table. */
+const pidIn = (text: string, name: string): number => Number(new RegExp(`^ {2}${name} +(\\d+) `, 'm').exec(text)?.[1])
+
+test('a disk that fills up under the data and under what the launcher says ends no cluster, and keeps none from starting', async () => {
+  const home = join(directory, '..', 'small')
+  mkdirSync(home)
+  const disk = mountSmallDisk(home, SMALL_DISK_BYTES)
+  try {
+    const log = join(home, 'start.log')
+    const descriptor = openSync(log, 'a')
+    const launcher = spawn(process.execPath, ['bin/start.mjs', ...ownArgs(join(home, 'data'))], { stdio: ['ignore', descriptor, descriptor] })
+    running = launcher
+    closeSync(descriptor)
+    await until('the cluster to serve', START_MS_MAX, allServe)
+    await until('the table', START_MS_MAX, () => readFileSync(log, 'utf8').includes('data and logs:'))
+    expect(await kv('kv.put.user42', 'Ada')).toMatchObject({ status: 'OK' })
+    disk.fill(0)
+    expect(() => appendFileSync(log, 'x'.repeat(8_192))).toThrow('ENOSPC')
+    const killed = pidIn(readFileSync(log, 'utf8'), 'n2')
+    process.kill(killed, 'SIGKILL')
+    await until('n2 to be gone', STOP_MS_MAX, () => !isAlive(killed))
+    await until('n2 to be started again', START_MS_MAX, () => isServing(2))
+    expect([launcher.exitCode, await kv('kv.get.user42')]).toEqual([null, { status: 'OK', value: 'Ada' }])
+    launcher.kill('SIGTERM')
+    await until('the launcher to end', STOP_MS_MAX, () => launcher.exitCode !== null)
+    expect(launcher.exitCode).toBe(0)
+
+    const again = await startedBy(spawn(process.execPath, ['bin/start.mjs', ...ownArgs(join(home, 'data'))], { stdio: ['ignore', 'pipe', 'pipe'] }))
+    expect(await kv('kv.get.user42')).toEqual({ status: 'OK', value: 'Ada' })
+    await stop(again, 'SIGTERM')
+    expect(again.exitCode()).toBe(0)
+  } finally {
+    running?.kill('SIGKILL')
+    disk.unmount()
+  }
+}, TEST_MS_MAX)

@@ -10,7 +10,7 @@ import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { openCluster } from './clusterFile.ts'
 import { createMachineHost } from './machineHost.ts'
 import { findNatsServer, findNatsServerVersion } from './natsServer.ts'
-import { isReady, isTaken } from './probes.ts'
+import { brokerName, isReady, isTaken } from './probes.ts'
 import { createProcesses } from './processes.ts'
 import { startCluster } from './startCluster.ts'
 import type { GenesisResult } from '../../storage/genesis.ts'
@@ -50,6 +50,7 @@ const realPorts = (say: Say): StartPorts => {
     versionWarning: (version) => versionWarning(version) ?? undefined,
     brokerConfig: (broker) => serverConfig({ ...broker, prefix: PREFIX }),
     isReady: (port) => isReady(HOST, port),
+    brokerName: (port) => brokerName(HOST, port),
     isTaken: (port) => isTaken(HOST, port),
     newClusterId: () => randomBytes(CLUSTER_ID_BYTES).toString('hex'),
     writeGenesis: (directory, genesis) =>

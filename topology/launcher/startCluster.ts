@@ -32,6 +32,10 @@ export interface StartPorts extends LauncherPorts, ClusterPorts {
   readonly versionWarning: (version: string) => string | undefined
   readonly brokerConfig: (options: { readonly host: string; readonly port: number; readonly shardCount: number }) => string
   readonly isTaken: (port: number) => Promise<boolean>
+  /** Of a node: whether it calls itself ready there. */
+  readonly isReady: (port: number) => Promise<boolean>
+  /** By which name a broker greets there; null when none does. */
+  readonly brokerName: (port: number) => Promise<string | null>
   /** Program and first arguments that run the CLI. */
   readonly cliCommand: readonly [string, ...string[]]
 }
@@ -51,7 +55,6 @@ export const startCluster = async (options: StartOptions, ports: StartPorts): Pr
   ports.say(`cluster ${record.cluster}: ${record.members.length} nodes, ${record.shardCount} shards, ${age} in ${directory}`)
   const problem = await waitForPorts(options, ports, record)
   if (problem !== null) return { problem }
-  await ports.files.makeDirectory(join(directory, 'logs'))
   const broker = options.natsUrl === undefined ? await planBroker(options, ports, { directory, record }) : null
   if (broker !== null && 'problem' in broker) return broker
   const url = options.natsUrl ?? `nats://${HOST}:${options.natsPort}`
@@ -81,14 +84,18 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
   if (warning !== undefined) ports.say(`warning: ${warning}`)
   const configPath = join(place.directory, 'nats.conf')
   const config = ports.brokerConfig({ host: HOST, port: options.natsPort, shardCount: place.record.shardCount })
-  await ports.files.writeAtomically(configPath, config)
+  // A disk that is full has no room to write the same once more.
+  if (await ports.files.readText(configPath) !== config) await ports.files.writeAtomically(configPath, config)
+  // A port that answers might be somebody else's.
+  const brokerName = `shardkv-${place.record.cluster}`
   return {
     name: 'nats-server',
     kind: 'broker',
     address: `nats://${HOST}:${options.natsPort}`,
+    isReady: async () => await ports.brokerName(options.natsPort) === brokerName,
     process: {
       program: server.path,
-      args: ['-c', configPath],
+      args: ['-c', configPath, '--name', brokerName],
       env: ports.env,
       logPath: join(place.directory, 'logs', 'nats-server.log'),
       isGuarded: true,
@@ -105,6 +112,7 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
     kind: 'node',
     address: `http://${HOST}:${port}/readyz`,
     healthPort: port,
+    isReady: () => ports.isReady(port),
     process: {
       program,
       args: [

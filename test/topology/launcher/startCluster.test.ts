@@ -2,7 +2,7 @@
 
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createSystemClock } from '../../../actors/kernel/systemClock.ts'
 import { createLocalFiles } from '../../../storage/localFiles.ts'
@@ -58,13 +58,17 @@ const world = () => {
     versionWarning: (version) => `${version} is old`,
     brokerConfig: ({ port, shardCount }) => `listen ${port} shards ${shardCount}\n`,
     isReady: async () => true,
+    brokerName: async () => {
+      const args = started.findLast(({ spec }) => spec.isGuarded)?.spec.args ?? []
+      return args[args.indexOf('--name') + 1] ?? null
+    },
     isTaken: async (port) => takenPorts.has(port),
     cliCommand: ['node', 'cli.js'],
     processes: {
       start: async (spec, onExit) => {
         const process: FakeProcess = { spec, exit: onExit, signals: [] }
         started.push(process)
-        if (spec.isGuarded) appendFileSync(spec.logPath, '[1] 2026/01/01 [INF] Server is ready\n')
+        mkdirSync(dirname(spec.logPath), { recursive: true })
         return {
           pid: 1_000 + started.length,
           signal: (signal) => {
@@ -102,7 +106,7 @@ describe('a new directory', () => {
     expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shards 16\n')
     expect([...w.genesis.keys()]).toEqual(['n1', 'n2', 'n3'].map((name) => join(directory, name)))
     expect(w.started.map(({ spec }) => [spec.program, ...spec.args].join(' ')).toSorted()).toEqual([
-      `/bin/nats-server -c ${join(directory, 'nats.conf')}`,
+      `/bin/nats-server -c ${join(directory, 'nats.conf')} --name shardkv-0000000000000001`,
       ...[1, 2, 3].map((i) => `node cli.js node --id n${i} --dir ${join(directory, `n${i}`)} --servers nats://127.0.0.1:4222`
         + ` --http-port ${8480 + i} --log-level info`),
     ])
@@ -238,14 +242,78 @@ describe('while running', () => {
 
   test('a failure of the launcher itself is told and is exit code 1', async () => {
     const w = world()
-    const processes = { start: async () => { throw new Error('no file descriptors') } }
-    const launcher = await startCluster(w.options, { ...w.ports, processes })
+    const isReady = async () => { throw new Error('no file descriptors') }
+    const launcher = await startCluster(w.options, { ...w.ports, isReady })
     expect('ended' in launcher ? await launcher.ended : 0).toBe(1)
     expect(w.lines).toContain('shardkv failed: no file descriptors')
+  })
+
+  test('a node that the machine can not start at one moment is tried again, and the others stay', async () => {
+    const w = world()
+    const start = w.ports.processes.start
+    let failures = 0
+    const processes = { start: async (spec: ProcessSpec, onExit: (exit: ProcessExit) => void) => {
+      if (!spec.args.includes('n2') || !w.lines.includes('shardkv is ready') || failures > 0) return await start(spec, onExit)
+      failures += 1
+      throw new Error('spawn ENOMEM')
+    } }
+    const launcher = await launched({ ...w, ports: { ...w.ports, processes } })
+    await ready(w)
+    processOf(w, 'n2').exit({ code: null, signal: 'SIGKILL' })
+    await until('the second attempt', () => w.lines.includes('n2 is back'))
+    expect(w.lines.join('\n')).toContain('n2 ended (exit code 1: spawn ENOMEM); restarting in 0.50 s')
+    expect(w.started.flatMap(({ signals }) => signals)).toEqual([])
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+  })
+
+  test('a child whose log can not be opened is told of, and runs', async () => {
+    const w = world()
+    const start = w.ports.processes.start
+    const processes = { start: async (...args: Parameters<typeof start>) => {
+      const running = await start(...args)
+      return args[0].args.includes('n2') ? { ...running, logProblem: 'ENOSPC: no space left' } : running
+    } }
+    const launcher = await launched({ ...w, ports: { ...w.ports, processes } })
+    await ready(w)
+    expect(w.lines.filter((line) => line.includes('without its log'))).toEqual(['n2 runs without its log: ENOSPC: no space left'])
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
   })
 })
 
 describe('before anything is started', () => {
+  test('a disk without room for another file is no obstacle where the broker is told what it was told before', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    await ready(w)
+    launcher.stop()
+    await launcher.ended
+    const writeAtomically = async () => { throw new Error('ENOSPC: no space left on device') }
+    const full = { ...w, ports: { ...w.ports, files: { ...w.ports.files, writeAtomically } } }
+    const again = await launched(full)
+    await until('the second start', () => w.lines.filter((line) => line === 'shardkv is ready').length === 2)
+    again.stop()
+    expect(await again.ended).toBe(0)
+    await expect(launched(full, { natsPort: 4_223 })).rejects.toThrow('ENOSPC')
+  })
+
+  test('a broker of somebody else at that port is not taken for the one that was started', async () => {
+    const w = world()
+    const { brokerName } = w.ports
+    let asked = 0
+    const named = async (): Promise<string | null> => {
+      asked += 1
+      return asked < 3 ? 'NDXYZ' : await brokerName(4_222)
+    }
+    const launcher = await launched({ ...w, ports: { ...w.ports, brokerName: named } })
+    await until('a second question', () => asked === 2)
+    expect(w.started).toHaveLength(1)
+    await ready(w)
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+  })
+
   test('a port that a previous run still holds is waited for', async () => {
     const w = world()
     w.takenPorts.add(8_482)
