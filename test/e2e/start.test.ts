@@ -151,6 +151,19 @@ describe('npm start', () => {
     })
   }, TEST_MS_MAX)
 
+  test('a second one on the same directory, with other ports, is refused, and leaves the first one\'s broker as it is', async () => {
+    const first = await start()
+    const before = readFileSync(join(directory, 'nats.conf'), 'utf8')
+    const second = spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), '--nats-port', String(await freePort()), '--http-port',
+      String(await freePort() - NODES)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let text = ''
+    second.stderr.on('data', (chunk: Buffer) => { text += chunk.toString() })
+    await until('the second to end', START_MS_MAX, () => second.exitCode !== null)
+    expect([second.exitCode, text]).toEqual([1, expect.stringContaining('another "shardkv start" runs in')])
+    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe(before)
+    expect(first.exitCode()).toBeNull()
+  }, TEST_MS_MAX)
+
   test('a launcher that is killed with -9 leaves nobody behind, and the next one starts', async () => {
     const first = await start()
     const pids = Object.values(first.pids())

@@ -13,6 +13,7 @@ import { findNatsServer, findNatsServerVersion } from './natsServer.ts'
 import { brokerName, isReady, isTaken } from './probes.ts'
 import { createProcesses } from './processes.ts'
 import { startCluster } from './startCluster.ts'
+import { lockDirectory } from './startLock.ts'
 import type { GenesisResult } from '../../storage/genesis.ts'
 import type { ClusterWishes, OpenedCluster } from './clusterFile.ts'
 import type { FoundServer, Say } from './natsServer.ts'
@@ -46,6 +47,7 @@ const realPorts = (say: Say): StartPorts => {
     clock: createSystemClock(),
     wallMs: () => Date.now(),
     processes: createProcesses(host.files),
+    lock: lockDirectory,
     findServer: () => findNatsServer(host, say),
     versionWarning: (version) => versionWarning(version) ?? undefined,
     brokerConfig: (broker) => serverConfig({ ...broker, prefix: PREFIX }),

@@ -11,6 +11,7 @@ import { launch } from './launcher.ts'
 import type { ClusterPorts, ClusterRecord } from './clusterFile.ts'
 import type { ChildPlan, Launcher, LauncherPorts } from './launcher.ts'
 import type { FoundServer } from './natsServer.ts'
+import type { StartLock } from './startLock.ts'
 
 export interface StartOptions {
   readonly directory: string
@@ -28,6 +29,8 @@ export interface StartOptions {
 
 export interface StartPorts extends LauncherPorts, ClusterPorts {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** So that nobody else starts there. */
+  readonly lock: (directory: string) => Promise<StartLock>
   readonly findServer: () => Promise<FoundServer>
   readonly versionWarning: (version: string) => string | undefined
   readonly brokerConfig: (options: { readonly host: string; readonly port: number; readonly shardCount: number }) => string
@@ -48,6 +51,21 @@ const PORT_POLL_MS = 200
 
 export const startCluster = async (options: StartOptions, ports: StartPorts): Promise<StartedCluster> => {
   const directory = resolve(options.directory)
+  await ports.files.makeDirectory(directory)
+  const lock = await ports.lock(directory)
+  if ('problem' in lock) return lock
+  let started: Launcher | null = null
+  try {
+    const outcome = await startLocked(options, ports, directory)
+    if ('problem' in outcome) return outcome
+    started = outcome
+    return { stop: outcome.stop, ended: outcome.ended.finally(lock.release) }
+  } finally {
+    if (started === null) await lock.release()
+  }
+}
+
+const startLocked = async (options: StartOptions, ports: StartPorts, directory: string): Promise<StartedCluster> => {
   const opened = await openCluster(ports, { directory, nodes: options.nodes, shards: options.shards })
   if (opened.record === undefined) return { problem: opened.problem }
   const { record } = opened

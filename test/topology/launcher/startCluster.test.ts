@@ -1,6 +1,6 @@
 /** `shardkv start` over fake processes: the directory, the command lines, the console, the exit code. */
 
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -8,6 +8,7 @@ import { createSystemClock } from '../../../actors/kernel/systemClock.ts'
 import { createLocalFiles } from '../../../storage/localFiles.ts'
 import { openCluster } from '../../../topology/launcher/clusterFile.ts'
 import { startCluster } from '../../../topology/launcher/startCluster.ts'
+import { lockDirectory } from '../../../topology/launcher/startLock.ts'
 import type { Genesis } from '../../../actors/wal/protocol.ts'
 import type { Launcher } from '../../../topology/launcher/launcher.ts'
 import type { ProcessExit, ProcessSpec } from '../../../topology/launcher/processes.ts'
@@ -54,6 +55,7 @@ const world = () => {
       return null
     },
     readGenesis: async (home) => genesis.get(home) ?? null,
+    lock: lockDirectory,
     findServer: async () => ({ path: '/bin/nats-server', version: '2.9.10' }),
     versionWarning: (version) => `${version} is old`,
     brokerConfig: ({ port, shardCount }) => `listen ${port} shards ${shardCount}\n`,
@@ -190,6 +192,24 @@ describe('a directory with a cluster', () => {
 })
 
 describe('while running', () => {
+  test('a second start on the same directory is refused before it has changed anything, and can have it afterwards', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    await ready(w)
+    const files = () => ['nats.conf', 'cluster.json'].map((name) => readFileSync(join(directory, name), 'utf8'))
+    const before = files()
+    const other = world()
+    expect(await startCluster({ ...other.options, natsPort: 4_333, httpPort: 9_480 }, other.ports))
+      .toEqual({ problem: expect.stringContaining(`another "shardkv start" runs in ${directory}`) })
+    expect([files(), other.started]).toEqual([before, []])
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+    const next = await launched(w, { natsPort: 4_333 })
+    await until('the next one', () => w.lines.filter((line) => line === 'shardkv is ready').length === 2)
+    next.stop()
+    expect([await next.ended, readdirSync(directory).filter((name) => name.startsWith('lock'))]).toEqual([0, []])
+  })
+
   test('a dead node is restarted, its reason is told, and warnings reach the console with a limit', async () => {
     const w = world()
     const launcher = await launched(w)
@@ -346,5 +366,6 @@ describe('before anything is started', () => {
     const w = world()
     const findServer = async () => ({ path: undefined, problem: 'get one' })
     expect(await startCluster(w.options, { ...w.ports, findServer })).toEqual({ problem: 'get one' })
+    expect(readdirSync(directory).filter((name) => name.startsWith('lock'))).toEqual([])
   })
 })
