@@ -198,7 +198,8 @@ test('a disk that fills up under the data and under what the launcher says ends 
   try {
     const log = join(home, 'start.log')
     const descriptor = openSync(log, 'a')
-    const launcher = spawn(process.execPath, ['bin/start.mjs', ...ownArgs(join(home, 'data'))], { stdio: ['ignore', descriptor, descriptor] })
+    const args = ['bin/start.mjs', ...ownArgs(join(home, 'data'))]
+    const launcher = spawn(process.execPath, args, { stdio: ['ignore', descriptor, descriptor] })
     running = launcher
     closeSync(descriptor)
     await until('the cluster to serve', START_MS_MAX, allServe)
@@ -215,7 +216,7 @@ test('a disk that fills up under the data and under what the launcher says ends 
     await until('the launcher to end', STOP_MS_MAX, () => launcher.exitCode !== null)
     expect(launcher.exitCode).toBe(0)
 
-    const again = await startedBy(spawn(process.execPath, ['bin/start.mjs', ...ownArgs(join(home, 'data'))], { stdio: ['ignore', 'pipe', 'pipe'] }))
+    const again = await startedBy(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
     expect(await kv('kv.get.user42')).toEqual({ status: 'OK', value: 'Ada' })
     await stop(again, 'SIGTERM')
     expect(again.exitCode()).toBe(0)

@@ -13,6 +13,13 @@ import type { ChildPlan, Launcher, LauncherPorts } from './launcher.ts'
 import type { FoundServer } from './natsServer.ts'
 import type { StartLock } from './startLock.ts'
 
+export interface OtherBroker {
+  /** As written, maybe with a login in it: for the environment of nodes, and nobody else. */
+  readonly urls: string
+  /** The same without a login, for people. */
+  readonly servers: readonly string[]
+}
+
 export interface StartOptions {
   readonly directory: string
   readonly nodes?: number | undefined
@@ -21,7 +28,7 @@ export interface StartOptions {
   /** Node i serves its health on this plus i. */
   readonly httpPort: number
   /** A broker that runs already; undefined: start one. */
-  readonly natsUrl?: string | undefined
+  readonly nats?: OtherBroker | undefined
   readonly logLevel: string
   /** Nodes announce changes on `kv-changed.<key>`. */
   readonly announceChanges?: boolean
@@ -73,13 +80,12 @@ const startLocked = async (options: StartOptions, ports: StartPorts, directory: 
   ports.say(`cluster ${record.cluster}: ${record.members.length} nodes, ${record.shardCount} shards, ${age} in ${directory}`)
   const problem = await waitForPorts(options, ports, record)
   if (problem !== null) return { problem }
-  const broker = options.natsUrl === undefined ? await planBroker(options, ports, { directory, record }) : null
+  const broker = options.nats === undefined ? await planBroker(options, ports, { directory, record }) : null
   if (broker !== null && 'problem' in broker) return broker
-  const url = options.natsUrl ?? `nats://${HOST}:${options.natsPort}`
-  const nodes = record.members.map((_, i) => planNode(options, ports, { directory, record, url, index: i }))
+  const nodes = record.members.map((_, i) => planNode(options, ports, { directory, record, index: i }))
   return launch({
     children: broker === null ? nodes : [broker, ...nodes],
-    alsoThere: broker === null ? [{ name: 'broker', address: url }] : [],
+    alsoThere: options.nats === undefined ? [] : [{ name: 'broker', address: options.nats.servers.join(',') }],
     directory,
   }, ports)
 }
@@ -90,7 +96,6 @@ interface Place {
 }
 
 interface NodePlace extends Place {
-  readonly url: string
   readonly index: number
 }
 
@@ -134,16 +139,21 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
     process: {
       program,
       args: [
-        ...first, 'node', '--id', name, '--dir', join(place.directory, name), '--servers', place.url,
+        ...first, 'node', '--id', name, '--dir', join(place.directory, name),
+        ...(options.nats === undefined ? ['--servers', `nats://${HOST}:${options.natsPort}`] : []),
         '--http-port', String(port), '--log-level', options.logLevel,
         ...(options.announceChanges === true ? ['--announce-changes'] : []),
       ],
-      env: options.natsUrl === undefined ? withoutLogin(ports.env) : ports.env,
+      env: nodeEnv(options, ports.env),
       logPath: join(place.directory, 'logs', `${name}.log`),
       isGuarded: false,
     },
   }
 }
+
+/** What others on this machine may read is a command line; the environment is nobody else's. */
+const nodeEnv = ({ nats }: StartOptions, env: StartPorts['env']): StartPorts['env'] =>
+  (nats === undefined ? withoutLogin(env) : { ...env, SHARDKV_SERVERS: nats.urls })
 
 /** Flags of nodes as variables, which belong to a broker elsewhere: ours asks for no login and has no TLS. */
 const loginVariable = /^SHARDKV_(?:NATS_(?:USER|PASSWORD|TOKEN)|CREDS|NKEY|TLS(?:CA|CERT|KEY|FIRST)|CONTEXT)$/
@@ -154,7 +164,7 @@ const withoutLogin = (env: StartPorts['env']): StartPorts['env'] =>
 /** Null when every port is free, otherwise what to do. */
 const waitForPorts = async (options: StartOptions, ports: StartPorts, record: ClusterRecord): Promise<string | null> => {
   const wanted = [
-    ...(options.natsUrl === undefined ? [{ port: options.natsPort, flag: '--nats-port' }] : []),
+    ...(options.nats === undefined ? [{ port: options.natsPort, flag: '--nats-port' }] : []),
     ...record.members.map((_, i) => ({ port: options.httpPort + i + 1, flag: '--http-port' })),
   ]
   const deadline = ports.clock.now() + PORT_WAIT_MS

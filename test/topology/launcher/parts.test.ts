@@ -96,9 +96,8 @@ describe('a broker\'s greeting', () => {
   })
 
   test('of anything else is none', async () => {
-    for (const other of ['', 'HTTP/1.1 400 Bad Request\r\n', 'INFO {"server_name":\r\n', 'INFO {"server_id":"NX"}\r\n', 'x'.repeat(100_000)]) {
-      expect(await greeted(other)).toBeNull()
-    }
+    const others = ['', 'HTTP/1.1 400 Bad Request\r\n', 'INFO {"server_name":\r\n', 'INFO {"server_id":"NX"}\r\n', 'x'.repeat(100_000)]
+    for (const other of others) expect(await greeted(other)).toBeNull()
     expect(await brokerName('127.0.0.1', 1)).toBeNull()
   })
 })

@@ -124,17 +124,31 @@ describe('a new directory', () => {
 
   test('takes the size it is told, and a broker that runs already', async () => {
     const w = world()
-    const launcher = await launched(w, { nodes: 5, shards: 32, natsUrl: 'nats://far:4222', announceChanges: true })
+    const nats = { urls: 'nats://far:4222', servers: ['nats://far:4222'] }
+    const launcher = await launched(w, { nodes: 5, shards: 32, nats, announceChanges: true })
     await ready(w)
     expect(w.started).toHaveLength(5)
-    expect(w.started[4]?.spec.args).toContain('nats://far:4222')
-    expect(w.started[4]?.spec.env).toMatchObject({ SHARDKV_TLSCA: 'ca.pem', SHARDKV_NATS_USER: 'ann' })
+    expect(w.started[4]?.spec.env).toMatchObject({ SHARDKV_SERVERS: 'nats://far:4222', SHARDKV_TLSCA: 'ca.pem', SHARDKV_NATS_USER: 'ann' })
     expect(w.started.every(({ spec }) => spec.args.includes('--announce-changes'))).toBe(true)
     expect(existsSync(join(directory, 'nats.conf'))).toBe(false)
     expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222/)
     launcher.stop()
     expect(await launcher.ended).toBe(0)
   })
+})
+
+test('the login of a broker that runs already is in the environment of nodes, not on their command lines, and not on the console', async () => {
+  const w = world()
+  const nats = { urls: 'nats://ann:geheim@far:4222,nats://near', servers: ['nats://far:4222', 'nats://near'] }
+  const launcher = await launched(w, { nats })
+  await ready(w)
+  for (const { spec: { args, env } } of w.started) {
+    expect([env['SHARDKV_SERVERS'], args.filter((arg) => arg.includes('nats:'))]).toEqual([nats.urls, []])
+  }
+  launcher.stop()
+  await launcher.ended
+  expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222,nats:\/\/near$/m)
+  expect(w.lines.join('\n')).not.toContain('geheim')
 })
 
 describe('a directory with a cluster', () => {
