@@ -151,9 +151,15 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
   }
 }
 
-/** What others on this machine may read is a command line; the environment is nobody else's. */
-const nodeEnv = ({ nats }: StartOptions, env: StartPorts['env']): StartPorts['env'] =>
-  (nats === undefined ? withoutLogin(env) : { ...env, SHARDKV_SERVERS: nats.urls })
+/** With what is secret, or may be: a command line can be read by others on this machine, the environment by nobody else. */
+const nodeEnv = ({ nats }: StartOptions, env: StartPorts['env']): StartPorts['env'] => ({
+  ...(nats === undefined ? withoutLogin(env) : { ...env, SHARDKV_SERVERS: nats.urls }),
+  ...withStdout(env['SHARDKV_LOG_TO'] ?? ''),
+})
+
+/** Wherever else nodes are to log: from what they write to standard output the launcher knows why one has ended. */
+const withStdout = (targets: string): StartPorts['env'] =>
+  (targets === '' || targets.split(',').includes('stdout') ? {} : { SHARDKV_LOG_TO: `${targets},stdout` })
 
 /** Flags of nodes as variables, which belong to a broker elsewhere: ours asks for no login and has no TLS. */
 const loginVariable = /^SHARDKV_(?:NATS_(?:USER|PASSWORD|TOKEN)|CREDS|NKEY|TLS(?:CA|CERT|KEY|FIRST)|CONTEXT)$/

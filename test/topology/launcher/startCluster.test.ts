@@ -151,6 +151,23 @@ test('the login of a broker that runs already is in the environment of nodes, no
   expect(w.lines.join('\n')).not.toContain('geheim')
 })
 
+test('nodes that are to log elsewhere log to standard output, too, where the launcher reads why one has ended', async () => {
+  const targets = [
+    ['loki:http://ann:geheim@far:3100', 'loki:http://ann:geheim@far:3100,stdout'],
+    ['stdout,roll:/tmp/x', 'stdout,roll:/tmp/x'], ['', ''], [undefined, undefined],
+  ] as const
+  for (const [given, told] of targets) {
+    const w = world()
+    const launcher = await launched({ ...w, ports: { ...w.ports, env: { SHARDKV_LOG_TO: given } } })
+    await ready(w)
+    for (const { spec } of w.started.filter(({ spec: { isGuarded } }) => !isGuarded)) {
+      expect([spec.env['SHARDKV_LOG_TO'], spec.args.join(' ').includes('geheim')]).toEqual([told, false])
+    }
+    launcher.stop()
+    await launcher.ended
+  }
+})
+
 describe('a directory with a cluster', () => {
   const wishes = (fields: object) => ({ directory, ...fields })
 
