@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { parseBrokerUrls, splitBrokerUrls } from '../../bus/brokerUrls.ts'
 import { CliError, ExitCode } from '../exit.ts'
-import { NODES_MAX, flag, wholeNumber } from '../flags.ts'
+import { NODES_MAX, flag, prefixFlag, wholeNumber } from '../flags.ts'
 import { SHARD_COUNT_MAX } from '../../topology/ids.ts'
 import type { OtherBroker } from '../../topology/launcher/startCluster.ts'
 import type { CliIo } from '../io.ts'
@@ -17,6 +17,7 @@ interface StartFlags {
   readonly natsPort: number
   readonly httpPort: number
   readonly nats?: string
+  readonly prefix: string
   readonly logLevel: string
   readonly announceChanges: boolean
 }
@@ -30,6 +31,7 @@ export const startCommand = (io: CliIo): Command => new Command('start')
   .addOption(flag('--http-port <port>', 'node i serves the Observatory, the admin API, /metrics, /livez and /readyz on this plus i')
     .argParser(wholeNumber(1, PORT_MAX - NODES_MAX)).default(8480))
   .addOption(flag('--nats <url>', 'use a broker that runs already; with a login in it, prefer the environment'))
+  .addOption(prefixFlag())
   .addOption(flag('--announce-changes', 'nodes publish each committed change of a key on kv-changed.<key>').default(false))
   .addOption(flag('--log-level <level>', 'what nodes log').choices(['error', 'warn', 'info', 'debug', 'trace']).default('info'))
   .addHelpText('after', '\nWhat dies is started again; Ctrl-C drains everything.\n\nExamples:\n  $ shardkv start\n'

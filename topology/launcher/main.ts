@@ -20,8 +20,6 @@ import type { FoundServer, Say } from './natsServer.ts'
 import type { StartOptions, StartPorts, StartedCluster } from './startCluster.ts'
 
 const HOST = '127.0.0.1'
-/** The public prefix of what `shardkv start` runs: the default of `shardkv node`. */
-const PREFIX = 'kv'
 const CLUSTER_ID_BYTES = 8
 
 /** Finds or installs nats-server, with progress lines; where a version is named, that one. */
@@ -50,7 +48,7 @@ const realPorts = (say: Say): StartPorts => {
     lock: lockDirectory,
     findServer: () => findNatsServer(host, say),
     versionWarning: (version) => versionWarning(version) ?? undefined,
-    brokerConfig: (broker) => serverConfig({ ...broker, prefix: PREFIX }),
+    brokerConfig: serverConfig,
     isReady: (port) => isReady(HOST, port),
     brokerName: (port) => brokerName(HOST, port),
     isTaken: (port) => isTaken(HOST, port),

@@ -27,11 +27,20 @@ export interface StartOptions {
   readonly natsPort: number
   /** Node i serves its health on this plus i. */
   readonly httpPort: number
+  /** The public subject prefix, for the nodes and for the mapping of the broker that is started. Undefined: `kv`. */
+  readonly prefix?: string
   /** A broker that runs already; undefined: start one. */
   readonly nats?: OtherBroker | undefined
   readonly logLevel: string
   /** Nodes announce changes on `kv-changed.<key>`. */
   readonly announceChanges?: boolean
+}
+
+export interface BrokerPlace {
+  readonly host: string
+  readonly port: number
+  readonly prefix: string
+  readonly shardCount: number
 }
 
 export interface StartPorts extends LauncherPorts, ClusterPorts {
@@ -40,7 +49,7 @@ export interface StartPorts extends LauncherPorts, ClusterPorts {
   readonly lock: (directory: string) => Promise<StartLock>
   readonly findServer: () => Promise<FoundServer>
   readonly versionWarning: (version: string) => string | undefined
-  readonly brokerConfig: (options: { readonly host: string; readonly port: number; readonly shardCount: number }) => string
+  readonly brokerConfig: (options: BrokerPlace) => string
   readonly isTaken: (port: number) => Promise<boolean>
   /** Of a node: whether it calls itself ready there. */
   readonly isReady: (port: number) => Promise<boolean>
@@ -53,6 +62,8 @@ export interface StartPorts extends LauncherPorts, ClusterPorts {
 export type StartedCluster = Launcher | { readonly problem: string }
 
 const HOST = '127.0.0.1'
+/** As that of `shardkv node` and of clients. */
+const PREFIX_DEFAULT = 'kv'
 const PORT_WAIT_MS = 20_000
 const PORT_POLL_MS = 200
 
@@ -106,7 +117,8 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
   ports.say(`broker: nats-server ${server.version} (${server.path})`)
   if (warning !== undefined) ports.say(`warning: ${warning}`)
   const configPath = join(place.directory, 'nats.conf')
-  const config = ports.brokerConfig({ host: HOST, port: options.natsPort, shardCount: place.record.shardCount })
+  const { natsPort: port, prefix = PREFIX_DEFAULT } = options
+  const config = ports.brokerConfig({ host: HOST, port, prefix, shardCount: place.record.shardCount })
   // A disk that is full has no room to write the same once more.
   if (await ports.files.readText(configPath) !== config) await ports.files.writeAtomically(configPath, config)
   // A port that answers might be somebody else's.
@@ -114,8 +126,8 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
   return {
     name: 'nats-server',
     kind: 'broker',
-    address: `nats://${HOST}:${options.natsPort}`,
-    isReady: async () => await ports.brokerName(options.natsPort) === brokerName,
+    address: `nats://${HOST}:${port}`,
+    isReady: async () => await ports.brokerName(port) === brokerName,
     process: {
       program: server.path,
       args: ['-c', configPath, '--name', brokerName],
@@ -141,7 +153,7 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
       args: [
         ...first, 'node', '--id', name, '--dir', join(place.directory, name),
         ...(options.nats === undefined ? ['--servers', `nats://${HOST}:${options.natsPort}`] : []),
-        '--http-port', String(port), '--log-level', options.logLevel,
+        '--prefix', options.prefix ?? PREFIX_DEFAULT, '--http-port', String(port), '--log-level', options.logLevel,
         ...(options.announceChanges === true ? ['--announce-changes'] : []),
       ],
       env: nodeEnv(options, ports.env),

@@ -58,7 +58,7 @@ const world = () => {
     lock: lockDirectory,
     findServer: async () => ({ path: '/bin/nats-server', version: '2.9.10' }),
     versionWarning: (version) => `${version} is old`,
-    brokerConfig: ({ port, shardCount }) => `listen ${port} shards ${shardCount}\n`,
+    brokerConfig: ({ port, prefix, shardCount }) => `listen ${port} ${prefix} shards ${shardCount}\n`,
     isReady: async () => true,
     brokerName: async () => {
       const args = started.findLast(({ spec }) => spec.isGuarded)?.spec.args ?? []
@@ -105,12 +105,12 @@ describe('a new directory', () => {
     await ready(w)
     expect(JSON.parse(readFileSync(join(directory, 'cluster.json'), 'utf8')))
       .toMatchObject({ phase: 'created', members: ['n1', 'n2', 'n3'], shardCount: 16 })
-    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shards 16\n')
+    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 kv shards 16\n')
     expect([...w.genesis.keys()]).toEqual(['n1', 'n2', 'n3'].map((name) => join(directory, name)))
     expect(w.started.map(({ spec }) => [spec.program, ...spec.args].join(' ')).toSorted()).toEqual([
       `/bin/nats-server -c ${join(directory, 'nats.conf')} --name shardkv-0000000000000001`,
       ...[1, 2, 3].map((i) => `node cli.js node --id n${i} --dir ${join(directory, `n${i}`)} --servers nats://127.0.0.1:4222`
-        + ` --http-port ${8480 + i} --log-level info`),
+        + ` --prefix kv --http-port ${8480 + i} --log-level info`),
     ])
     // A login in the environment is for a broker elsewhere.
     for (const { spec } of w.started.slice(1)) expect(spec.env).toEqual({ PATH: '/bin', SHARDKV_SLOW_MS: '0' })
@@ -149,6 +149,16 @@ test('the login of a broker that runs already is in the environment of nodes, no
   await launcher.ended
   expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222,nats:\/\/near$/m)
   expect(w.lines.join('\n')).not.toContain('geheim')
+})
+
+test('the broker maps the prefix that the nodes serve', async () => {
+  const w = world()
+  const launcher = await launched({ ...w, ports: { ...w.ports, env: { SHARDKV_PREFIX: 'other' } } }, { prefix: 'shop' })
+  await ready(w)
+  expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shop shards 16\n')
+  for (const { spec: { args } } of w.started.slice(1)) expect(args.join(' ')).toContain(' --prefix shop ')
+  launcher.stop()
+  await launcher.ended
 })
 
 test('nodes that are to log elsewhere log to standard output, too, where the launcher reads why one has ended', async () => {
