@@ -27,7 +27,9 @@ test('start hands its flags to the launcher, and the first Ctrl-C asks it to dra
   const { code, out, err } = await terminal.run('start', '--nodes', '5', '--shards', '32', '--dir', 'd', '--nats-port', '4333',
     '--http-port', '9000', '--prefix', 'shop', '--announce-changes')
   expect([code, out, stops]).toEqual([0, '', 1])
-  expect(options).toMatchObject({ prefix: 'shop', nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000, announceChanges: true })
+  expect(options).toMatchObject({
+    prefix: 'shop', nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000, announceChanges: true,
+  })
   expect(err).toBe('shardkv is ready\ndraining; once more kills at once\nstopped\n')
 })
 

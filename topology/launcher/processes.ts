@@ -97,7 +97,8 @@ export const createProcesses = (files: LocalFiles): Processes => {
         })
         return { pid, signal: (signal) => { child.kill(signal) }, ...('problem' in log ? { logProblem: log.problem } : {}) }
       } finally {
-        if ('file' in log) await log.file.close()
+        // The child has its own: what closing this one says concerns nobody, and must not look as if there were no child.
+        if ('file' in log) await log.file.close().catch(() => {})
       }
     },
   }

@@ -77,10 +77,16 @@ export const startCluster = async (options: StartOptions, ports: StartPorts): Pr
     const outcome = await startLocked(options, ports, directory)
     if ('problem' in outcome) return outcome
     started = outcome
-    return { stop: outcome.stop, ended: outcome.ended.finally(lock.release) }
+    return { stop: outcome.stop, ended: thenReleased(outcome.ended, lock.release) }
   } finally {
     if (started === null) await lock.release()
   }
+}
+
+const thenReleased = async (ended: Promise<number>, release: () => Promise<void>): Promise<number> => {
+  const code = await ended
+  await release()
+  return code
 }
 
 const startLocked = async (options: StartOptions, ports: StartPorts, directory: string): Promise<StartedCluster> => {
@@ -171,7 +177,7 @@ const nodeEnv = ({ nats }: StartOptions, env: StartPorts['env']): StartPorts['en
 
 /** Wherever else nodes are to log: from what they write to standard output the launcher knows why one has ended. */
 const withStdout = (targets: string): StartPorts['env'] =>
-  (targets === '' || targets.split(',').includes('stdout') ? {} : { SHARDKV_LOG_TO: `${targets},stdout` })
+  (targets === '' || /(?:^|,)stdout(?:[:,]|$)/.test(targets) ? {} : { SHARDKV_LOG_TO: `${targets},stdout` })
 
 /** Flags of nodes as variables, which belong to a broker elsewhere: ours asks for no login and has no TLS. */
 const loginVariable = /^SHARDKV_(?:NATS_(?:USER|PASSWORD|TOKEN)|CREDS|NKEY|TLS(?:CA|CERT|KEY|FIRST)|CONTEXT)$/

@@ -137,7 +137,7 @@ describe('a new directory', () => {
   })
 })
 
-test('the login of a broker that runs already is in the environment of nodes, not on their command lines, and not on the console', async () => {
+test('the login of a broker that runs already is in the environment of nodes, on no command line and not on the console', async () => {
   const w = world()
   const nats = { urls: 'nats://ann:geheim@far:4222,nats://near', servers: ['nats://far:4222', 'nats://near'] }
   const launcher = await launched(w, { nats })
@@ -164,7 +164,8 @@ test('the broker maps the prefix that the nodes serve', async () => {
 test('nodes that are to log elsewhere log to standard output, too, where the launcher reads why one has ended', async () => {
   const targets = [
     ['loki:http://ann:geheim@far:3100', 'loki:http://ann:geheim@far:3100,stdout'],
-    ['stdout,roll:/tmp/x', 'stdout,roll:/tmp/x'], ['', ''], [undefined, undefined],
+    ['roll:/tmp/stdout', 'roll:/tmp/stdout,stdout'],
+    ['stdout,roll:/tmp/x', 'stdout,roll:/tmp/x'], ['roll:/tmp/x,stdout:', 'roll:/tmp/x,stdout:'], ['', ''], [undefined, undefined],
   ] as const
   for (const [given, told] of targets) {
     const w = world()
