@@ -4,7 +4,8 @@
  * imports from node_modules, since there may be none yet.
  *
  * In an installed package (no tsconfig.build.json) both steps are nothing. Two commands started at once build once: the second
- * waits for the first's lock, and takes over a lock whose owner is gone.
+ * waits for the first's lock, and takes over a lock whose owner is gone. Where there is nothing to do no lock is taken, since a full disk
+ * has no room for one, and `npm start` must work there.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -21,6 +22,7 @@ const LOCK_POLL_MS = 100
 
 const inRoot = (...parts) => join(root, ...parts)
 const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc')
+const installedStamp = inRoot('node_modules', '.shardkv-lock-hash')
 const builtStamp = inRoot('dist', '.shardkv-sources')
 const say = (text) => process.stderr.write(`${text}\n`)
 
@@ -37,20 +39,17 @@ const isCheckout = () => existsSync(inRoot('tsconfig.build.json'))
  */
 export const ensureDependencies = () => {
   checkNode()
-  if (!isCheckout()) return
+  if (!isCheckout() || areInstalled()) return
   withLock('install', () => {
-    const stamp = inRoot('node_modules', '.shardkv-lock-hash')
-    const wanted = createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
-    const canBuild = existsSync(compiler) || isBuilt()
-    if (canBuild && readIfThere(stamp) === wanted) return
-    if (!canBuild || !isInstalledByHand()) install()
-    writeFileSync(stamp, wanted)
+    if (areInstalled()) return
+    if (!canBuild() || !isInstalledByHand()) install()
+    writeFileSync(installedStamp, wantedLock())
   })
 }
 
 /** Compiles the sources into `dist` unless they are what was compiled last. */
 export const ensureBuild = () => {
-  if (!isCheckout()) return
+  if (!isCheckout() || isBuilt()) return
   withLock('build', () => {
     const wanted = sourcesStamp()
     const built = readIfThere(builtStamp)
@@ -116,6 +115,12 @@ const isInstalledByHand = () => {
 }
 
 const isBuilt = () => readIfThere(builtStamp) === sourcesStamp()
+
+const canBuild = () => existsSync(compiler) || isBuilt()
+
+const wantedLock = () => createHash('sha256').update(readFileSync(inRoot('package-lock.json'))).digest('hex')
+
+const areInstalled = () => canBuild() && readIfThere(installedStamp) === wantedLock()
 
 /** One line per file that the build reads: path, size and time. */
 const sourcesStamp = () => {

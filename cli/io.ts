@@ -56,8 +56,8 @@ export interface CliIo {
   readonly newId: () => string
   readonly files: LocalFiles
   /**
-   * Calls back on Ctrl-C, SIGTERM and a closed terminal, with how many there were, in place of ending the process. The result
-   * takes that back.
+   * Calls back on Ctrl-C, SIGTERM and a closed terminal, with how many there were, in place of ending the process. One that several
+   * processes pass on counts once (cli/interrupts.ts). The result takes that back.
    */
   readonly onInterrupt: (handler: (count: number) => void) => () => void
   /**

@@ -7,37 +7,37 @@ import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
-import { ExitCode } from './exit.ts'
+import { SIGPIPE_EXIT_CODE, createBrokenOutput } from './brokenOutput.ts'
 import { fileTrouble } from './fileTrouble.ts'
+import { countInterrupts } from './interrupts.ts'
 import { runCli } from './program.ts'
 import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
+import type { BrokenOutput } from './brokenOutput.ts'
 import type { CliIo, CliTerminal, HttpAnswer, HttpRequest } from './io.ts'
 
 const ID_BYTES = 8
-const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Runs one command line and ends the process with its exit code. */
 export const main = async (args: readonly string[]): Promise<void> => {
-  process.stdout.on('error', (error) => endWithoutOutput(error, 'standard output'))
-  process.stderr.on('error', (error) => endWithoutOutput(error, null))
-  process.exitCode = await runCli(args, realIo())
+  const broken = createBrokenOutput()
+  process.stdout.on('error', (error) => outputFailed(broken, error, 'standard output'))
+  process.stderr.on('error', (error) => outputFailed(broken, error, null))
+  process.exitCode = await runCli(args, realIo(broken))
   process.exit()
 }
 
-const SIGPIPE_EXIT_CODE = 141
-
-/**
- * `shardkv status | head -1`, a terminal that was closed: whoever read has gone. Ends as programs do that know SIGPIPE, without a word.
- * Else the output can not be written, such as on a full disk: `name` is what to call it, null where there is nobody left to tell.
- */
-const endWithoutOutput = (error: NodeJS.ErrnoException, name: string | null): void => {
-  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(SIGPIPE_EXIT_CODE)
-  if (name !== null) process.stderr.write(`shardkv: ${fileTrouble(Object.assign(error, { path: name })) ?? error.message}\n`)
-  process.exit(ExitCode.error)
+/** `name` is what to call it, null where there is nobody left to tell. */
+const outputFailed = (broken: BrokenOutput, error: NodeJS.ErrnoException, name: string | null): void => {
+  const exitCode = broken.exitCodeFor(error)
+  if (exitCode === null) return
+  if (name !== null && exitCode !== SIGPIPE_EXIT_CODE) {
+    process.stderr.write(`shardkv: ${fileTrouble(Object.assign(error, { path: name })) ?? error.message}\n`)
+  }
+  process.exit(exitCode)
 }
 
-const realIo = (): CliIo => {
+const realIo = (broken: BrokenOutput): CliIo => {
   const files = createLocalFiles()
   return {
     env: process.env,
@@ -55,12 +55,15 @@ const realIo = (): CliIo => {
     http,
     clock: createSystemClock(),
     newId: () => randomBytes(ID_BYTES).toString('hex'),
-    onInterrupt,
+    onInterrupt: (handler) => countInterrupts(process, () => performance.now(), handler),
     beforeKilled,
     version: () => readVersion(files),
     hostName: hostname,
     // Loaded when asked for: `get` should not pay for the engine.
-    startLocalCluster: async (options, say) => (await import('../topology/launcher/main.ts')).startLocalCluster(options, say),
+    startLocalCluster: async (options, say) => {
+      broken.outlive()
+      return (await import('../topology/launcher/main.ts')).startLocalCluster(options, say)
+    },
     createCluster: async (wishes) => (await import('../topology/launcher/main.ts')).createCluster(wishes),
     readGenesis: async (directory) => (await import('../topology/launcher/main.ts')).readGenesisIn(directory),
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
@@ -104,18 +107,6 @@ const readInput = async (): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
   for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
   return Buffer.concat(chunks)
-}
-
-const onInterrupt = (handler: (count: number) => void): (() => void) => {
-  let count = 0
-  const listener = (): void => {
-    count += 1
-    handler(count)
-  }
-  for (const signal of interrupts) process.on(signal, listener)
-  return () => {
-    for (const signal of interrupts) process.removeListener(signal, listener)
-  }
 }
 
 const killers = ['SIGTERM', 'SIGHUP'] as const

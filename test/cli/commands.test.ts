@@ -25,10 +25,27 @@ test('start hands its flags to the launcher, and the first Ctrl-C asks it to dra
     },
   })
   const { code, out, err } = await terminal.run('start', '--nodes', '5', '--shards', '32', '--dir', 'd', '--nats-port', '4333',
-    '--http-port', '9000', '--announce-changes')
+    '--http-port', '9000', '--prefix', 'shop', '--announce-changes')
   expect([code, out, stops]).toEqual([0, '', 1])
-  expect(options).toMatchObject({ nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000, announceChanges: true })
+  expect(options).toMatchObject({
+    prefix: 'shop', nodes: 5, shards: 32, directory: 'd', natsPort: 4333, httpPort: 9000, announceChanges: true,
+  })
   expect(err).toBe('shardkv is ready\ndraining; once more kills at once\nstopped\n')
+})
+
+test('start reads the addresses of another broker, and repeats none that it can not read', async () => {
+  const nats: StartOptions['nats'][] = []
+  const terminal = fakeTerminal(null, { startLocalCluster: async (given) => {
+    nats.push(given.nats)
+    return { problem: 'no' }
+  } })
+  expect((await terminal.run('start', '--nats', 'nats://ann:geheim@far:4222, nats://near')).code).toBe(1)
+  expect(nats).toEqual([{ urls: 'nats://ann:geheim@far:4222, nats://near', servers: ['nats://far:4222', 'nats://near'] }])
+  for (const wrong of ['nats://ann:geheim%@far', 'nats://ann:geheim@', '']) {
+    const { code, err } = await terminal.run('start', '--nats', wrong)
+    expect([code, err.includes('geheim'), err]).toEqual([2, false, expect.stringContaining('--nats: ')])
+  }
+  expect(nats).toHaveLength(1)
 })
 
 test('start without flags leaves nodes and shards to the directory', async () => {

@@ -1,19 +1,22 @@
 /** `npm start` as a user meets it: a real broker, real node processes, a raw NATS client, Ctrl-C, and everything there again. */
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect, headers } from 'nats'
-import type { ChildProcess } from 'node:child_process'
+import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
+import type { Readable } from 'node:stream'
 
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 40_000
 const TEST_MS_MAX = 180_000
 const NODES = 3
+const SMALL_DISK_BYTES = 288 * 1_024 * 1_024
 
 let directory = ''
 let natsPort = 0
@@ -52,11 +55,13 @@ interface Started {
   readonly pids: () => Readonly<Record<string, number>>
 }
 
-const start = async (...args: string[]): Promise<Started> => {
-  const child = spawn(process.execPath, ['bin/start.mjs', '--dir', directory, '--nats-port', String(natsPort), '--http-port',
-    String(httpPort), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+const ownArgs = (home = directory): readonly string[] => ['--dir', home, '--nats-port', String(natsPort), '--http-port', String(httpPort)]
+
+const start = (...args: string[]): Promise<Started> => startedBy(spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), ...args], {
+  stdio: ['ignore', 'pipe', 'pipe'],
+}))
+
+const startedBy = async (child: ChildProcessByStdio<null, Readable, Readable>): Promise<Started> => {
   running = child
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString() })
@@ -119,6 +124,20 @@ describe('npm start', () => {
     expect(await kv('kv.get.nobody')).toMatchObject({ status: 'NOT_FOUND' })
   }, TEST_MS_MAX)
 
+  test('one Ctrl-C drains, though the terminal sends it to npm and the launcher, and npm passes it on', async () => {
+    const started = await startedBy(spawn('npm', ['start', '--', ...ownArgs()], { stdio: ['ignore', 'pipe', 'pipe'], detached: true }))
+    const logOf = (node: string): string => readFileSync(join(directory, 'logs', `${node}.log`), 'utf8')
+    const endings = (): readonly number[] => ['n1', 'n2', 'n3'].map((node) => logOf(node).split('"the node has ended"').length - 1)
+    const before = endings()
+    const pids = Object.values(started.pids())
+    // As a terminal does: to the whole foreground.
+    process.kill(-(started.process.pid ?? 0), 'SIGINT')
+    await until('the launcher to end', STOP_MS_MAX, () => started.exitCode() !== null && !pids.some(isAlive))
+    expect(endings()).toEqual(before.map((count) => count + 1))
+    expect(started.text()).not.toContain('killing')
+    expect(started.exitCode()).toBe(0)
+  }, TEST_MS_MAX)
+
   test('a killed node and a killed broker come back, one line says so each time, and writes go on', async () => {
     const started = await start()
     for (const name of ['n2', 'nats-server']) {
@@ -130,6 +149,19 @@ describe('npm start', () => {
       const answer = await kv('kv.put.after', 'x', { 'Kv-Request-Id': 'after-restart' }).catch(() => ({ status: '' }))
       return answer.status === 'OK'
     })
+  }, TEST_MS_MAX)
+
+  test('a second one on the same directory, with other ports, is refused, and leaves the first one\'s broker as it is', async () => {
+    const first = await start()
+    const before = readFileSync(join(directory, 'nats.conf'), 'utf8')
+    const second = spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), '--nats-port', String(await freePort()), '--http-port',
+      String(await freePort() - NODES)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let text = ''
+    second.stderr.on('data', (chunk: Buffer) => { text += chunk.toString() })
+    await until('the second to end', START_MS_MAX, () => second.exitCode !== null)
+    expect([second.exitCode, text]).toEqual([1, expect.stringContaining('another "shardkv start" runs in')])
+    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe(before)
+    expect(first.exitCode()).toBeNull()
   }, TEST_MS_MAX)
 
   test('a launcher that is killed with -9 leaves nobody behind, and the next one starts', async () => {
@@ -152,3 +184,47 @@ describe('npm start', () => {
     expect(existsSync(join(directory, 'n4'))).toBe(false)
   }, TEST_MS_MAX)
 })
+
+const isServing = (node: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${httpPort + node}/readyz`).then(({ status }) => status === 200, () => false)
+const allServe = async (): Promise<boolean> => (await Promise.all([1, 2, 3].map(isServing))).every(Boolean)
+/** In the end: shards that the killed node led have no leader for a moment. */
+const isRead = (): Promise<boolean> => kv('kv.get.user42').then(({ status, value }) => status === 'OK' && value === 'Ada', () => false)
+/** From its table. */
+const pidIn = (text: string, name: string): number => Number(new RegExp(`^ {2}${name} +(\\d+) `, 'm').exec(text)?.[1])
+
+test('a disk that fills up under the data and under what the launcher says ends no cluster, and keeps none from starting', async () => {
+  const home = join(directory, '..', 'small')
+  mkdirSync(home)
+  const disk = mountSmallDisk(home, SMALL_DISK_BYTES)
+  try {
+    const log = join(home, 'start.log')
+    const descriptor = openSync(log, 'a')
+    const args = ['bin/start.mjs', ...ownArgs(join(home, 'data'))]
+    const launcher = spawn(process.execPath, args, { stdio: ['ignore', descriptor, descriptor] })
+    running = launcher
+    closeSync(descriptor)
+    await until('the cluster to serve', START_MS_MAX, allServe)
+    await until('the table', START_MS_MAX, () => readFileSync(log, 'utf8').includes('data and logs:'))
+    expect(await kv('kv.put.user42', 'Ada')).toMatchObject({ status: 'OK' })
+    disk.fill(0)
+    expect(() => appendFileSync(log, 'x'.repeat(8_192))).toThrow('ENOSPC')
+    const killed = pidIn(readFileSync(log, 'utf8'), 'n2')
+    process.kill(killed, 'SIGKILL')
+    await until('n2 to be gone', STOP_MS_MAX, () => !isAlive(killed))
+    await until('n2 to be started again', START_MS_MAX, () => isServing(2))
+    await until('what was written to be read', START_MS_MAX, isRead)
+    expect(launcher.exitCode).toBeNull()
+    launcher.kill('SIGTERM')
+    await until('the launcher to end', STOP_MS_MAX, () => launcher.exitCode !== null)
+    expect(launcher.exitCode).toBe(0)
+
+    const again = await startedBy(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+    await until('what was written to be read again', START_MS_MAX, isRead)
+    await stop(again, 'SIGTERM')
+    expect(again.exitCode()).toBe(0)
+  } finally {
+    running?.kill('SIGKILL')
+    disk.unmount()
+  }
+}, TEST_MS_MAX)

@@ -2,7 +2,7 @@
  * The shell of `shardkv start`: prepares the directory and the broker, then carries out what the supervisor decides (machine.ts).
  *
  * Once a tick it looks at every child: new log lines (warnings and errors go to the console), and, for one that is starting, whether it
- * is ready: a node by its `/readyz`, the broker by its own line in its log, since a port that answers might be somebody else's.
+ * is ready. That is asked of the child itself: its log may be on a full disk, which must keep no cluster from starting.
  */
 
 import { createShell } from '../../actors/kernel/shell.ts'
@@ -12,7 +12,7 @@ import { supervisorMachine } from './machine.ts'
 import { createSupervision, startingNames } from './supervision.ts'
 import type { Cancel, Clock } from '../../actors/kernel/clock.ts'
 import type { LocalFiles } from '../../storage/localFiles.ts'
-import type { LogLine, LogTail } from './logTail.ts'
+import type { LogTail } from './logTail.ts'
 import type { ProcessExit, ProcessSpec, Processes, RunningProcess } from './processes.ts'
 import type { ChildKind, SupervisorEffect, SupervisorEvent } from './protocol.ts'
 import type { Supervision } from './supervision.ts'
@@ -23,7 +23,9 @@ export interface ChildPlan {
   readonly process: ProcessSpec
   /** What it offers, for the table: `nats://127.0.0.1:4222`. */
   readonly address: string
-  /** For a node: where `/readyz` is. */
+  /** Whether it serves, and it is this very process that does. */
+  readonly isReady: () => Promise<boolean>
+  /** For a node: where its page is. */
   readonly healthPort?: number
 }
 
@@ -31,7 +33,6 @@ export interface LauncherPorts {
   readonly files: LocalFiles
   readonly processes: Processes
   readonly clock: Clock
-  readonly isReady: (port: number) => Promise<boolean>
   /** A line for the person at the console. */
   readonly say: (line: string) => void
 }
@@ -52,7 +53,6 @@ export interface Launcher {
 
 const TICK_MS = 100
 const CONSOLE_LINES_PER_LOOK_MAX = 3
-const BROKER_READY_LINE = 'Server is ready'
 
 interface Child {
   readonly plan: ChildPlan
@@ -131,11 +131,25 @@ const performEffect = (run: Run, effect: Exclude<SupervisorEffect, { type: 'supe
 
 const startChild = async (run: Run, child: Child): Promise<void> => {
   child.life += 1
+  child.running = null
   child.pendingSignal = null
   await child.tail.restart()
-  const running = await run.ports.processes.start(child.plan.process, (exit) => { childEnded(run, child, exit).catch(run.fail) })
+  const running = await spawnChild(run, child)
+  if (running === null) return
   child.running = running
+  if (running.logProblem !== undefined) run.ports.say(`${child.plan.name} runs without its log: ${running.logProblem}`)
   if (child.pendingSignal !== null) running.signal(child.pendingSignal)
+}
+
+/** Null when the machine has no process to give at this time: that is an exit like any other, and is tried again like one. */
+const spawnChild = async (run: Run, child: Child): Promise<RunningProcess | null> => {
+  try {
+    return await run.ports.processes.start(child.plan.process, (exit) => { childEnded(run, child, exit).catch(run.fail) })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    run.send({ type: 'supervisor.exited', name: child.plan.name, code: 1, signal: null, reason, now: run.ports.clock.now() })
+    return null
+  }
 }
 
 const signalChild = (child: Child, signal: 'SIGTERM' | 'SIGKILL'): void => {
@@ -157,24 +171,20 @@ const look = async (run: Run): Promise<void> => {
   const starting = new Set(startingNames(run.core))
   await Promise.all([...run.children.values()].map(async (child) => {
     const { life, plan } = child
-    const lines = await readLog(run, child)
+    await readLog(run, child)
     if (!starting.has(plan.name) || child.running === null) return
-    const isReady = plan.healthPort === undefined
-      ? lines.some(({ text }) => text.includes(BROKER_READY_LINE))
-      : await run.ports.isReady(plan.healthPort)
-    if (isReady && child.life === life && child.running !== null) {
+    if (await plan.isReady() && child.life === life && child.running !== null) {
       run.send({ type: 'supervisor.ready', name: plan.name, now: run.ports.clock.now() })
     }
   }))
 }
 
-const readLog = async (run: Run, child: Child): Promise<readonly LogLine[]> => {
+const readLog = async (run: Run, child: Child): Promise<void> => {
   const lines = await child.tail.read()
   const notable = lines.filter(({ level }) => level !== 'info')
   for (const { level, text } of notable.slice(0, CONSOLE_LINES_PER_LOOK_MAX)) run.ports.say(`${child.plan.name} ${level}: ${text}`)
   const hidden = notable.length - CONSOLE_LINES_PER_LOOK_MAX
   if (hidden > 0) run.ports.say(`${child.plan.name}: ${hidden} more such lines in ${child.plan.process.logPath}`)
-  return lines
 }
 
 const announce = (run: Run): void => {

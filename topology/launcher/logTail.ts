@@ -3,6 +3,7 @@
  *
  * Nodes write pino's JSON, nats-server its own lines (`[pid] date [ERR] text`). Only warnings and errors are for the console.
  * LINE_CHARS_MAX bounds an unfinished line, READ_BYTES_MAX what one look reads; a file that grows faster is caught up over several looks.
+ * A log that can not be read has no lines: the processes that write it are well, and no look at them may end them.
  */
 
 import type { LocalFiles } from '../../storage/localFiles.ts'
@@ -29,7 +30,7 @@ export interface LogTail {
 }
 
 export const createLogTail = (files: LocalFiles, path: string): LogTail => {
-  /** Null until the first restart: what an earlier run left in the file is not news. */
+  /** Null until the first restart, and where the end is not known: what an earlier run left in the file is not news. */
   let position: number | null = null
   let rest = ''
   let decoder = new TextDecoder()
@@ -43,7 +44,7 @@ export const createLogTail = (files: LocalFiles, path: string): LogTail => {
   }
   const read = async (): Promise<readonly LogLine[]> => {
     if (position === null) return []
-    const bytes = await files.readRange(path, position, READ_BYTES_MAX)
+    const bytes = await files.readRange(path, position, READ_BYTES_MAX).catch(() => new Uint8Array(0))
     position += bytes.length
     const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
     rest = (lines.pop() ?? '').slice(-LINE_CHARS_MAX)
@@ -52,7 +53,7 @@ export const createLogTail = (files: LocalFiles, path: string): LogTail => {
     return parsed
   }
   const restart = async (): Promise<void> => {
-    position = (await files.facts(path))?.sizeBytes ?? 0
+    position = await files.facts(path).then((facts) => facts?.sizeBytes ?? 0, () => null)
     rest = ''
     decoder = new TextDecoder()
     reason = ''

@@ -10,17 +10,16 @@ import { createNodeFileSystem } from '../../storage/nodeFileSystem.ts'
 import { openCluster } from './clusterFile.ts'
 import { createMachineHost } from './machineHost.ts'
 import { findNatsServer, findNatsServerVersion } from './natsServer.ts'
-import { isReady, isTaken } from './probes.ts'
+import { brokerName, isReady, isTaken } from './probes.ts'
 import { createProcesses } from './processes.ts'
 import { startCluster } from './startCluster.ts'
+import { lockDirectory } from './startLock.ts'
 import type { GenesisResult } from '../../storage/genesis.ts'
 import type { ClusterWishes, OpenedCluster } from './clusterFile.ts'
 import type { FoundServer, Say } from './natsServer.ts'
 import type { StartOptions, StartPorts, StartedCluster } from './startCluster.ts'
 
 const HOST = '127.0.0.1'
-/** The public prefix of what `shardkv start` runs: the default of `shardkv node`. */
-const PREFIX = 'kv'
 const CLUSTER_ID_BYTES = 8
 
 /** Finds or installs nats-server, with progress lines; where a version is named, that one. */
@@ -46,10 +45,12 @@ const realPorts = (say: Say): StartPorts => {
     clock: createSystemClock(),
     wallMs: () => Date.now(),
     processes: createProcesses(host.files),
+    lock: lockDirectory,
     findServer: () => findNatsServer(host, say),
     versionWarning: (version) => versionWarning(version) ?? undefined,
-    brokerConfig: (broker) => serverConfig({ ...broker, prefix: PREFIX }),
+    brokerConfig: serverConfig,
     isReady: (port) => isReady(HOST, port),
+    brokerName: (port) => brokerName(HOST, port),
     isTaken: (port) => isTaken(HOST, port),
     newClusterId: () => randomBytes(CLUSTER_ID_BYTES).toString('hex'),
     writeGenesis: (directory, genesis) =>

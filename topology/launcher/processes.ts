@@ -1,7 +1,8 @@
 /**
  * Child processes of the launcher. Each is the leader of a process group of its own, so that a Ctrl-C in the terminal reaches the
  * launcher alone, which then drains them in order. Each writes its output straight into its log file: nothing is lost when the
- * launcher is gone, and nobody blocks on a pipe that nobody reads.
+ * launcher is gone, and nobody blocks on a pipe that nobody reads. One whose log can not be opened runs without: a log that somebody
+ * has removed, or for which the disk has no room, is no reason to be a node less.
  *
  * No orphans, also when the launcher is killed with -9: a node's standard input is a pipe from the launcher, and a node that sees
  * it end drains by itself (supervised.ts). The broker can not be taught that, so a guard watches for it: `sh` that waits for the
@@ -9,8 +10,9 @@
  */
 
 import { spawn } from 'node:child_process'
+import { dirname } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
-import type { LocalFiles } from '../../storage/localFiles.ts'
+import type { AppendFile, LocalFiles } from '../../storage/localFiles.ts'
 
 export interface ProcessSpec {
   readonly program: string
@@ -30,10 +32,12 @@ export interface RunningProcess {
   /** Undefined when it could not be started. */
   readonly pid: number | undefined
   readonly signal: (signal: 'SIGTERM' | 'SIGKILL') => void
+  /** Why what it says is lost, where its log could not be opened. */
+  readonly logProblem?: string
 }
 
 export interface Processes {
-  /** `onExit` is called once, also when the program could not be started. */
+  /** `onExit` is called once, also when the program could not be started; it is not where this rejects. */
   readonly start: (spec: ProcessSpec, onExit: (exit: ProcessExit) => void) => Promise<RunningProcess>
 }
 
@@ -77,28 +81,46 @@ export const createProcesses = (files: LocalFiles): Processes => {
   }
   return {
     start: async (spec, onExit) => {
-      const log = await files.openAppend(spec.logPath)
-      const child = spawn(spec.program, spec.args, {
-        stdio: ['pipe', log.descriptor, log.descriptor],
-        detached: true,
-        env: { ...spec.env, [SUPERVISED_ENV]: '1' },
-      })
-      child.stdin?.on('error', () => {})
-      const { pid } = child
-      const release = spec.isGuarded && pid !== undefined ? guard(pid) : () => {}
-      if (!spec.isGuarded && pid !== undefined) {
-        livingNodes.add(pid)
-        tellGuards(pid)
+      const log = await openLog(files, spec.logPath)
+      try {
+        const child = spawnInto(log, spec)
+        const { pid } = child
+        const release = spec.isGuarded && pid !== undefined ? guard(pid) : () => {}
+        if (!spec.isGuarded && pid !== undefined) {
+          livingNodes.add(pid)
+          tellGuards(pid)
+        }
+        onceEnded(child, (exit) => {
+          if (pid !== undefined) livingNodes.delete(pid)
+          release()
+          onExit(exit)
+        })
+        return { pid, signal: (signal) => { child.kill(signal) }, ...('problem' in log ? { logProblem: log.problem } : {}) }
+      } finally {
+        // The child has its own: what closing this one says concerns nobody, and must not look as if there were no child.
+        if ('file' in log) await log.file.close().catch(() => {})
       }
-      onceEnded(child, (exit) => {
-        if (pid !== undefined) livingNodes.delete(pid)
-        release()
-        onExit(exit)
-      })
-      await log.close()
-      return { pid, signal: (signal) => { child.kill(signal) } }
     },
   }
+}
+
+type Log = { readonly file: AppendFile } | { readonly problem: string }
+
+/** Its folder may have been removed since the last start. */
+const openLog = async (files: LocalFiles, path: string): Promise<Log> => {
+  try {
+    await files.makeDirectory(dirname(path))
+    return { file: await files.openAppend(path) }
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+const spawnInto = (log: Log, { program, args, env }: ProcessSpec): ChildProcess => {
+  const output = 'file' in log ? log.file.descriptor : 'ignore'
+  const child = spawn(program, args, { stdio: ['pipe', output, output], detached: true, env: { ...env, [SUPERVISED_ENV]: '1' } })
+  child.stdin?.on('error', () => {})
+  return child
 }
 
 /** `exit`, or `error` when the program never ran. */

@@ -11,6 +11,14 @@ import { launch } from './launcher.ts'
 import type { ClusterPorts, ClusterRecord } from './clusterFile.ts'
 import type { ChildPlan, Launcher, LauncherPorts } from './launcher.ts'
 import type { FoundServer } from './natsServer.ts'
+import type { StartLock } from './startLock.ts'
+
+export interface OtherBroker {
+  /** As written, maybe with a login in it: for the environment of nodes, and nobody else. */
+  readonly urls: string
+  /** The same without a login, for people. */
+  readonly servers: readonly string[]
+}
 
 export interface StartOptions {
   readonly directory: string
@@ -19,19 +27,34 @@ export interface StartOptions {
   readonly natsPort: number
   /** Node i serves its health on this plus i. */
   readonly httpPort: number
+  /** The public subject prefix, for the nodes and for the mapping of the broker that is started. Undefined: `kv`. */
+  readonly prefix?: string
   /** A broker that runs already; undefined: start one. */
-  readonly natsUrl?: string | undefined
+  readonly nats?: OtherBroker | undefined
   readonly logLevel: string
   /** Nodes announce changes on `kv-changed.<key>`. */
   readonly announceChanges?: boolean
 }
 
+export interface BrokerPlace {
+  readonly host: string
+  readonly port: number
+  readonly prefix: string
+  readonly shardCount: number
+}
+
 export interface StartPorts extends LauncherPorts, ClusterPorts {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** So that nobody else starts there. */
+  readonly lock: (directory: string) => Promise<StartLock>
   readonly findServer: () => Promise<FoundServer>
   readonly versionWarning: (version: string) => string | undefined
-  readonly brokerConfig: (options: { readonly host: string; readonly port: number; readonly shardCount: number }) => string
+  readonly brokerConfig: (options: BrokerPlace) => string
   readonly isTaken: (port: number) => Promise<boolean>
+  /** Of a node: whether it calls itself ready there. */
+  readonly isReady: (port: number) => Promise<boolean>
+  /** By which name a broker greets there; null when none does. */
+  readonly brokerName: (port: number) => Promise<string | null>
   /** Program and first arguments that run the CLI. */
   readonly cliCommand: readonly [string, ...string[]]
 }
@@ -39,11 +62,34 @@ export interface StartPorts extends LauncherPorts, ClusterPorts {
 export type StartedCluster = Launcher | { readonly problem: string }
 
 const HOST = '127.0.0.1'
+/** As that of `shardkv node` and of clients. */
+const PREFIX_DEFAULT = 'kv'
 const PORT_WAIT_MS = 20_000
 const PORT_POLL_MS = 200
 
 export const startCluster = async (options: StartOptions, ports: StartPorts): Promise<StartedCluster> => {
   const directory = resolve(options.directory)
+  await ports.files.makeDirectory(directory)
+  const lock = await ports.lock(directory)
+  if ('problem' in lock) return lock
+  let started: Launcher | null = null
+  try {
+    const outcome = await startLocked(options, ports, directory)
+    if ('problem' in outcome) return outcome
+    started = outcome
+    return { stop: outcome.stop, ended: thenReleased(outcome.ended, lock.release) }
+  } finally {
+    if (started === null) await lock.release()
+  }
+}
+
+const thenReleased = async (ended: Promise<number>, release: () => Promise<void>): Promise<number> => {
+  const code = await ended
+  await release()
+  return code
+}
+
+const startLocked = async (options: StartOptions, ports: StartPorts, directory: string): Promise<StartedCluster> => {
   const opened = await openCluster(ports, { directory, nodes: options.nodes, shards: options.shards })
   if (opened.record === undefined) return { problem: opened.problem }
   const { record } = opened
@@ -51,14 +97,12 @@ export const startCluster = async (options: StartOptions, ports: StartPorts): Pr
   ports.say(`cluster ${record.cluster}: ${record.members.length} nodes, ${record.shardCount} shards, ${age} in ${directory}`)
   const problem = await waitForPorts(options, ports, record)
   if (problem !== null) return { problem }
-  await ports.files.makeDirectory(join(directory, 'logs'))
-  const broker = options.natsUrl === undefined ? await planBroker(options, ports, { directory, record }) : null
+  const broker = options.nats === undefined ? await planBroker(options, ports, { directory, record }) : null
   if (broker !== null && 'problem' in broker) return broker
-  const url = options.natsUrl ?? `nats://${HOST}:${options.natsPort}`
-  const nodes = record.members.map((_, i) => planNode(options, ports, { directory, record, url, index: i }))
+  const nodes = record.members.map((_, i) => planNode(options, ports, { directory, record, index: i }))
   return launch({
     children: broker === null ? nodes : [broker, ...nodes],
-    alsoThere: broker === null ? [{ name: 'broker', address: url }] : [],
+    alsoThere: options.nats === undefined ? [] : [{ name: 'broker', address: options.nats.servers.join(',') }],
     directory,
   }, ports)
 }
@@ -69,7 +113,6 @@ interface Place {
 }
 
 interface NodePlace extends Place {
-  readonly url: string
   readonly index: number
 }
 
@@ -80,15 +123,20 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
   ports.say(`broker: nats-server ${server.version} (${server.path})`)
   if (warning !== undefined) ports.say(`warning: ${warning}`)
   const configPath = join(place.directory, 'nats.conf')
-  const config = ports.brokerConfig({ host: HOST, port: options.natsPort, shardCount: place.record.shardCount })
-  await ports.files.writeAtomically(configPath, config)
+  const { natsPort: port, prefix = PREFIX_DEFAULT } = options
+  const config = ports.brokerConfig({ host: HOST, port, prefix, shardCount: place.record.shardCount })
+  // A disk that is full has no room to write the same once more.
+  if (await ports.files.readText(configPath) !== config) await ports.files.writeAtomically(configPath, config)
+  // A port that answers might be somebody else's.
+  const brokerName = `shardkv-${place.record.cluster}`
   return {
     name: 'nats-server',
     kind: 'broker',
-    address: `nats://${HOST}:${options.natsPort}`,
+    address: `nats://${HOST}:${port}`,
+    isReady: async () => await ports.brokerName(port) === brokerName,
     process: {
       program: server.path,
-      args: ['-c', configPath],
+      args: ['-c', configPath, '--name', brokerName],
       env: ports.env,
       logPath: join(place.directory, 'logs', 'nats-server.log'),
       isGuarded: true,
@@ -105,19 +153,31 @@ const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): C
     kind: 'node',
     address: `http://${HOST}:${port}/readyz`,
     healthPort: port,
+    isReady: () => ports.isReady(port),
     process: {
       program,
       args: [
-        ...first, 'node', '--id', name, '--dir', join(place.directory, name), '--servers', place.url,
-        '--http-port', String(port), '--log-level', options.logLevel,
+        ...first, 'node', '--id', name, '--dir', join(place.directory, name),
+        ...(options.nats === undefined ? ['--servers', `nats://${HOST}:${options.natsPort}`] : []),
+        '--prefix', options.prefix ?? PREFIX_DEFAULT, '--http-port', String(port), '--log-level', options.logLevel,
         ...(options.announceChanges === true ? ['--announce-changes'] : []),
       ],
-      env: options.natsUrl === undefined ? withoutLogin(ports.env) : ports.env,
+      env: nodeEnv(options, ports.env),
       logPath: join(place.directory, 'logs', `${name}.log`),
       isGuarded: false,
     },
   }
 }
+
+/** With what is secret, or may be: a command line can be read by others on this machine, the environment by nobody else. */
+const nodeEnv = ({ nats }: StartOptions, env: StartPorts['env']): StartPorts['env'] => ({
+  ...(nats === undefined ? withoutLogin(env) : { ...env, SHARDKV_SERVERS: nats.urls }),
+  ...withStdout(env['SHARDKV_LOG_TO'] ?? ''),
+})
+
+/** Wherever else nodes are to log: from what they write to standard output the launcher knows why one has ended. */
+const withStdout = (targets: string): StartPorts['env'] =>
+  (targets === '' || /(?:^|,)stdout(?:[:,]|$)/.test(targets) ? {} : { SHARDKV_LOG_TO: `${targets},stdout` })
 
 /** Flags of nodes as variables, which belong to a broker elsewhere: ours asks for no login and has no TLS. */
 const loginVariable = /^SHARDKV_(?:NATS_(?:USER|PASSWORD|TOKEN)|CREDS|NKEY|TLS(?:CA|CERT|KEY|FIRST)|CONTEXT)$/
@@ -128,7 +188,7 @@ const withoutLogin = (env: StartPorts['env']): StartPorts['env'] =>
 /** Null when every port is free, otherwise what to do. */
 const waitForPorts = async (options: StartOptions, ports: StartPorts, record: ClusterRecord): Promise<string | null> => {
   const wanted = [
-    ...(options.natsUrl === undefined ? [{ port: options.natsPort, flag: '--nats-port' }] : []),
+    ...(options.nats === undefined ? [{ port: options.natsPort, flag: '--nats-port' }] : []),
     ...record.members.map((_, i) => ({ port: options.httpPort + i + 1, flag: '--http-port' })),
   ]
   const deadline = ports.clock.now() + PORT_WAIT_MS

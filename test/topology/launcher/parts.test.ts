@@ -3,14 +3,14 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { EventEmitter } from 'node:events'
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createLocalFiles } from '../../../storage/localFiles.ts'
 import { createLogTail, parseLine } from '../../../topology/launcher/logTail.ts'
 import { createMachineHost, findInPath } from '../../../topology/launcher/machineHost.ts'
-import { isReady, isTaken } from '../../../topology/launcher/probes.ts'
+import { brokerName, isReady, isTaken } from '../../../topology/launcher/probes.ts'
 import { watchSupervisor } from '../../../topology/launcher/supervised.ts'
 import type { AddressInfo, Server } from 'node:net'
 
@@ -83,6 +83,25 @@ describe('probes', () => {
   })
 })
 
+describe('a broker\'s greeting', () => {
+  const greeted = async (greeting: string): Promise<string | null> => {
+    const server = createServer((socket) => socket.on('error', () => {}).end(greeting))
+    const name = await brokerName('127.0.0.1', await listening(server))
+    server.close()
+    return name
+  }
+
+  test('tells which one it is', async () => {
+    expect(await greeted('INFO {"server_id":"NX","server_name":"mine","port":4222} \r\nPING\r\n')).toBe('mine')
+  })
+
+  test('of anything else is none', async () => {
+    const others = ['', 'HTTP/1.1 400 Bad Request\r\n', 'INFO {"server_name":\r\n', 'INFO {"server_id":"NX"}\r\n', 'x'.repeat(100_000)]
+    for (const other of others) expect(await greeted(other)).toBeNull()
+    expect(await brokerName('127.0.0.1', 1)).toBeNull()
+  })
+})
+
 describe('a log\'s lines', () => {
   const cases: readonly (readonly [string, string, ReturnType<typeof parseLine>])[] = [
     ['pino info', '{"level":30,"msg":"up"}', { level: 'info', text: 'up' }],
@@ -116,6 +135,22 @@ describe('a log\'s lines', () => {
     await tail.restart()
     expect(tail.lastReason()).toBe('')
   })
+})
+
+test('a log that can not be read has no lines, and is followed once it can', async () => {
+  const path = join(folder, 'file', 'n1.log')
+  const tail = createLogTail(createLocalFiles(), path)
+  writeFileSync(join(folder, 'file'), 'in place of the folder')
+  await tail.restart()
+  expect([await tail.read(), tail.lastReason()]).toEqual([[], ''])
+  rmSync(join(folder, 'file'))
+  await tail.restart()
+  mkdirSync(join(folder, 'file'))
+  writeFileSync(path, '{"level":50,"msg":"bad"}\n')
+  expect(await tail.read()).toEqual([{ level: 'error', text: 'bad' }])
+  rmSync(join(folder, 'file'), { recursive: true })
+  writeFileSync(join(folder, 'file'), '')
+  expect([await tail.read(), tail.lastReason()]).toEqual([[], 'bad'])
 })
 
 describe('a supervised node', () => {

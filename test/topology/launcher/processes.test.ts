@@ -77,6 +77,19 @@ test('a guarded child that ends takes its guard along', async () => {
   expect(child.exits).toEqual([{ code: 0, signal: null }])
 })
 
+test('a log whose folder was removed is there again', async () => {
+  const child = await start(spec('console.log("up")', { logPath: join(folder, 'logs', 'deep', 'log') }))
+  await child.ended()
+  expect([child.running.logProblem, readFileSync(join(folder, 'logs', 'deep', 'log'), 'utf8')]).toEqual([undefined, 'up\n'])
+})
+
+test('a child whose log can not be opened runs without one, and it is said why', async () => {
+  writeFileSync(join(folder, 'logs'), 'in place of the folder')
+  const child = await start(spec('console.log("up"); process.exit(3)', { logPath: join(folder, 'logs', 'log') }))
+  await child.ended()
+  expect([child.running.logProblem, child.exits]).toEqual([expect.stringContaining('EEXIST'), [{ code: 3, signal: null }]])
+})
+
 /** A launcher in a process of its own, so that it can be killed: one broker that ignores its input, one node that heeds it. */
 const launcherScript = (modules: string): string => `
   import { createLocalFiles } from '${modules}/storage/localFiles.js'

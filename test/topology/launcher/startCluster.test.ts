@@ -1,13 +1,14 @@
 /** `shardkv start` over fake processes: the directory, the command lines, the console, the exit code. */
 
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createSystemClock } from '../../../actors/kernel/systemClock.ts'
 import { createLocalFiles } from '../../../storage/localFiles.ts'
 import { openCluster } from '../../../topology/launcher/clusterFile.ts'
 import { startCluster } from '../../../topology/launcher/startCluster.ts'
+import { lockDirectory } from '../../../topology/launcher/startLock.ts'
 import type { Genesis } from '../../../actors/wal/protocol.ts'
 import type { Launcher } from '../../../topology/launcher/launcher.ts'
 import type { ProcessExit, ProcessSpec } from '../../../topology/launcher/processes.ts'
@@ -54,17 +55,22 @@ const world = () => {
       return null
     },
     readGenesis: async (home) => genesis.get(home) ?? null,
+    lock: lockDirectory,
     findServer: async () => ({ path: '/bin/nats-server', version: '2.9.10' }),
     versionWarning: (version) => `${version} is old`,
-    brokerConfig: ({ port, shardCount }) => `listen ${port} shards ${shardCount}\n`,
+    brokerConfig: ({ port, prefix, shardCount }) => `listen ${port} ${prefix} shards ${shardCount}\n`,
     isReady: async () => true,
+    brokerName: async () => {
+      const args = started.findLast(({ spec }) => spec.isGuarded)?.spec.args ?? []
+      return args[args.indexOf('--name') + 1] ?? null
+    },
     isTaken: async (port) => takenPorts.has(port),
     cliCommand: ['node', 'cli.js'],
     processes: {
       start: async (spec, onExit) => {
         const process: FakeProcess = { spec, exit: onExit, signals: [] }
         started.push(process)
-        if (spec.isGuarded) appendFileSync(spec.logPath, '[1] 2026/01/01 [INF] Server is ready\n')
+        mkdirSync(dirname(spec.logPath), { recursive: true })
         return {
           pid: 1_000 + started.length,
           signal: (signal) => {
@@ -99,12 +105,12 @@ describe('a new directory', () => {
     await ready(w)
     expect(JSON.parse(readFileSync(join(directory, 'cluster.json'), 'utf8')))
       .toMatchObject({ phase: 'created', members: ['n1', 'n2', 'n3'], shardCount: 16 })
-    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shards 16\n')
+    expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 kv shards 16\n')
     expect([...w.genesis.keys()]).toEqual(['n1', 'n2', 'n3'].map((name) => join(directory, name)))
     expect(w.started.map(({ spec }) => [spec.program, ...spec.args].join(' ')).toSorted()).toEqual([
-      `/bin/nats-server -c ${join(directory, 'nats.conf')}`,
+      `/bin/nats-server -c ${join(directory, 'nats.conf')} --name shardkv-0000000000000001`,
       ...[1, 2, 3].map((i) => `node cli.js node --id n${i} --dir ${join(directory, `n${i}`)} --servers nats://127.0.0.1:4222`
-        + ` --http-port ${8480 + i} --log-level info`),
+        + ` --prefix kv --http-port ${8480 + i} --log-level info`),
     ])
     // A login in the environment is for a broker elsewhere.
     for (const { spec } of w.started.slice(1)) expect(spec.env).toEqual({ PATH: '/bin', SHARDKV_SLOW_MS: '0' })
@@ -118,17 +124,59 @@ describe('a new directory', () => {
 
   test('takes the size it is told, and a broker that runs already', async () => {
     const w = world()
-    const launcher = await launched(w, { nodes: 5, shards: 32, natsUrl: 'nats://far:4222', announceChanges: true })
+    const nats = { urls: 'nats://far:4222', servers: ['nats://far:4222'] }
+    const launcher = await launched(w, { nodes: 5, shards: 32, nats, announceChanges: true })
     await ready(w)
     expect(w.started).toHaveLength(5)
-    expect(w.started[4]?.spec.args).toContain('nats://far:4222')
-    expect(w.started[4]?.spec.env).toMatchObject({ SHARDKV_TLSCA: 'ca.pem', SHARDKV_NATS_USER: 'ann' })
+    expect(w.started[4]?.spec.env).toMatchObject({ SHARDKV_SERVERS: 'nats://far:4222', SHARDKV_TLSCA: 'ca.pem', SHARDKV_NATS_USER: 'ann' })
     expect(w.started.every(({ spec }) => spec.args.includes('--announce-changes'))).toBe(true)
     expect(existsSync(join(directory, 'nats.conf'))).toBe(false)
     expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222/)
     launcher.stop()
     expect(await launcher.ended).toBe(0)
   })
+})
+
+test('the login of a broker that runs already is in the environment of nodes, on no command line and not on the console', async () => {
+  const w = world()
+  const nats = { urls: 'nats://ann:geheim@far:4222,nats://near', servers: ['nats://far:4222', 'nats://near'] }
+  const launcher = await launched(w, { nats })
+  await ready(w)
+  for (const { spec: { args, env } } of w.started) {
+    expect([env['SHARDKV_SERVERS'], args.filter((arg) => arg.includes('nats:'))]).toEqual([nats.urls, []])
+  }
+  launcher.stop()
+  await launcher.ended
+  expect(w.lines.join('\n')).toMatch(/broker +- +nats:\/\/far:4222,nats:\/\/near$/m)
+  expect(w.lines.join('\n')).not.toContain('geheim')
+})
+
+test('the broker maps the prefix that the nodes serve', async () => {
+  const w = world()
+  const launcher = await launched({ ...w, ports: { ...w.ports, env: { SHARDKV_PREFIX: 'other' } } }, { prefix: 'shop' })
+  await ready(w)
+  expect(readFileSync(join(directory, 'nats.conf'), 'utf8')).toBe('listen 4222 shop shards 16\n')
+  for (const { spec: { args } } of w.started.slice(1)) expect(args.join(' ')).toContain(' --prefix shop ')
+  launcher.stop()
+  await launcher.ended
+})
+
+test('nodes that are to log elsewhere log to standard output, too, where the launcher reads why one has ended', async () => {
+  const targets = [
+    ['loki:http://ann:geheim@far:3100', 'loki:http://ann:geheim@far:3100,stdout'],
+    ['roll:/tmp/stdout', 'roll:/tmp/stdout,stdout'],
+    ['stdout,roll:/tmp/x', 'stdout,roll:/tmp/x'], ['roll:/tmp/x,stdout:', 'roll:/tmp/x,stdout:'], ['', ''], [undefined, undefined],
+  ] as const
+  for (const [given, told] of targets) {
+    const w = world()
+    const launcher = await launched({ ...w, ports: { ...w.ports, env: { SHARDKV_LOG_TO: given } } })
+    await ready(w)
+    for (const { spec } of w.started.filter(({ spec: { isGuarded } }) => !isGuarded)) {
+      expect([spec.env['SHARDKV_LOG_TO'], spec.args.join(' ').includes('geheim')]).toEqual([told, false])
+    }
+    launcher.stop()
+    await launcher.ended
+  }
 })
 
 describe('a directory with a cluster', () => {
@@ -186,6 +234,24 @@ describe('a directory with a cluster', () => {
 })
 
 describe('while running', () => {
+  test('a second start on the same directory is refused before it has changed anything, and can have it afterwards', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    await ready(w)
+    const files = () => ['nats.conf', 'cluster.json'].map((name) => readFileSync(join(directory, name), 'utf8'))
+    const before = files()
+    const other = world()
+    expect(await startCluster({ ...other.options, natsPort: 4_333, httpPort: 9_480 }, other.ports))
+      .toEqual({ problem: expect.stringContaining(`another "shardkv start" runs in ${directory}`) })
+    expect([files(), other.started]).toEqual([before, []])
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+    const next = await launched(w, { natsPort: 4_333 })
+    await until('the next one', () => w.lines.filter((line) => line === 'shardkv is ready').length === 2)
+    next.stop()
+    expect([await next.ended, readdirSync(directory).filter((name) => name.startsWith('lock'))]).toEqual([0, []])
+  })
+
   test('a dead node is restarted, its reason is told, and warnings reach the console with a limit', async () => {
     const w = world()
     const launcher = await launched(w)
@@ -238,14 +304,78 @@ describe('while running', () => {
 
   test('a failure of the launcher itself is told and is exit code 1', async () => {
     const w = world()
-    const processes = { start: async () => { throw new Error('no file descriptors') } }
-    const launcher = await startCluster(w.options, { ...w.ports, processes })
+    const isReady = async () => { throw new Error('no file descriptors') }
+    const launcher = await startCluster(w.options, { ...w.ports, isReady })
     expect('ended' in launcher ? await launcher.ended : 0).toBe(1)
     expect(w.lines).toContain('shardkv failed: no file descriptors')
+  })
+
+  test('a node that the machine can not start at one moment is tried again, and the others stay', async () => {
+    const w = world()
+    const start = w.ports.processes.start
+    let failures = 0
+    const processes = { start: async (spec: ProcessSpec, onExit: (exit: ProcessExit) => void) => {
+      if (!spec.args.includes('n2') || !w.lines.includes('shardkv is ready') || failures > 0) return await start(spec, onExit)
+      failures += 1
+      throw new Error('spawn ENOMEM')
+    } }
+    const launcher = await launched({ ...w, ports: { ...w.ports, processes } })
+    await ready(w)
+    processOf(w, 'n2').exit({ code: null, signal: 'SIGKILL' })
+    await until('the second attempt', () => w.lines.includes('n2 is back'))
+    expect(w.lines.join('\n')).toContain('n2 ended (exit code 1: spawn ENOMEM); restarting in 0.50 s')
+    expect(w.started.flatMap(({ signals }) => signals)).toEqual([])
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+  })
+
+  test('a child whose log can not be opened is told of, and runs', async () => {
+    const w = world()
+    const start = w.ports.processes.start
+    const processes = { start: async (...args: Parameters<typeof start>) => {
+      const running = await start(...args)
+      return args[0].args.includes('n2') ? { ...running, logProblem: 'ENOSPC: no space left' } : running
+    } }
+    const launcher = await launched({ ...w, ports: { ...w.ports, processes } })
+    await ready(w)
+    expect(w.lines.filter((line) => line.includes('without its log'))).toEqual(['n2 runs without its log: ENOSPC: no space left'])
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
   })
 })
 
 describe('before anything is started', () => {
+  test('a disk without room for another file is no obstacle where the broker is told what it was told before', async () => {
+    const w = world()
+    const launcher = await launched(w)
+    await ready(w)
+    launcher.stop()
+    await launcher.ended
+    const writeAtomically = async () => { throw new Error('ENOSPC: no space left on device') }
+    const full = { ...w, ports: { ...w.ports, files: { ...w.ports.files, writeAtomically } } }
+    const again = await launched(full)
+    await until('the second start', () => w.lines.filter((line) => line === 'shardkv is ready').length === 2)
+    again.stop()
+    expect(await again.ended).toBe(0)
+    await expect(launched(full, { natsPort: 4_223 })).rejects.toThrow('ENOSPC')
+  })
+
+  test('a broker of somebody else at that port is not taken for the one that was started', async () => {
+    const w = world()
+    const { brokerName } = w.ports
+    let asked = 0
+    const named = async (): Promise<string | null> => {
+      asked += 1
+      return asked < 3 ? 'NDXYZ' : await brokerName(4_222)
+    }
+    const launcher = await launched({ ...w, ports: { ...w.ports, brokerName: named } })
+    await until('a second question', () => asked === 2)
+    expect(w.started).toHaveLength(1)
+    await ready(w)
+    launcher.stop()
+    expect(await launcher.ended).toBe(0)
+  })
+
   test('a port that a previous run still holds is waited for', async () => {
     const w = world()
     w.takenPorts.add(8_482)
@@ -278,5 +408,6 @@ describe('before anything is started', () => {
     const w = world()
     const findServer = async () => ({ path: undefined, problem: 'get one' })
     expect(await startCluster(w.options, { ...w.ports, findServer })).toEqual({ problem: 'get one' })
+    expect(readdirSync(directory).filter((name) => name.startsWith('lock'))).toEqual([])
   })
 })
