@@ -13,6 +13,7 @@ test('a small heap may grow by 160 MiB, and at most to four times; a large one i
 
 test('V8 knows the flag: it says nothing, and the process goes on', () => {
   const program = `import { keepHeapRoom } from '${builtFile('cli/heapRoom.js')}'; const leave = keepHeapRoom(); globalThis.gc(); leave()`
-  const { status, stderr, stdout } = spawnSync(process.execPath, ['--expose-gc', '--input-type=module', '--eval', program], { encoding: 'utf8' })
+  const flags = ['--expose-gc', '--input-type=module', '--eval', program]
+  const { status, stderr, stdout } = spawnSync(process.execPath, flags, { encoding: 'utf8' })
   expect([status, stderr, stdout]).toEqual([0, '', ''])
 })
