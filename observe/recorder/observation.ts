@@ -1,6 +1,8 @@
 /**
  * What people may see of the whole cluster through this node: its actors, the feed, recordings. Asks every member, and names those that
  * do not answer. Memory is bounded by a page for each node, however long the recording.
+ *
+ * A recording has an end, however slowly it is read and however much is recorded meanwhile: it is of the time until it was asked for.
  */
 
 import { traceSubject, traceWildcard } from '../../bus/subjects.ts'
@@ -65,6 +67,12 @@ export interface ProbeRequest {
   readonly trace: TraceContext
 }
 
+/**
+ * Milliseconds after a recording was asked for, by the clock of the node that was asked, of which records are still in it: clocks of nodes
+ * are apart. More has a slow reader of a busy cluster read on longer; of a node whose clock is further ahead the last records are missing.
+ */
+export const RECORDING_SLACK_MS = 5_000
+
 /** What probes write, and let expire. */
 export const PROBE_KEY = '__shardkv_probe'
 
@@ -89,7 +97,8 @@ export const createObservation = (options: ObservationOptions): Observation & { 
       }
     },
     watch: watchers.open,
-    recording: async (wish) => {
+    recording: async (asked) => {
+      const wish = { ...asked, to: Math.min(asked.to, clock.wall() + RECORDING_SLACK_MS) }
       const firsts = await Promise.all(members().map(async (node) => ({ node, first: await nextPage(desk, node, { ...wish, after: 0 }) })))
       const there = firsts.flatMap(({ node, first }) => (first === undefined ? [] : [{ node, first }]))
       const madeAt = clock.wall()
@@ -171,7 +180,7 @@ interface Reached {
 }
 
 /** What a page lacks, told once: records that the one before did not reach, or that the wished time begins before. */
-const createLosses = (node: NodeId, { kinds, from }: RecordingWish, { begunAt }: RecordPage) => {
+const createLosses = (node: NodeId, { kinds, from, to }: RecordingWish, { begunAt }: RecordPage) => {
   const told = { story: 0, traffic: 0 }
   const rings = ringsOf(kinds)
   return ({ overwritten, records }: RecordPage, { after, at }: Reached): readonly ActorRecord[] => rings.flatMap((ring) => {
@@ -180,6 +189,7 @@ const createLosses = (node: NodeId, { kinds, from }: RecordingWish, { begunAt }:
     told[ring] = lost.seq
     // Never behind the record that follows.
     const since = at ?? Math.min(Math.max(from, begunAt), lost.at, records[0]?.at ?? lost.at)
-    return [lossRecord({ node, ring, at: since, seq: after + 1, until: lost.at })]
+    const until = Math.min(lost.at, to)
+    return since > until ? [] : [lossRecord({ node, ring, at: since, seq: after + 1, until })]
   })
 }

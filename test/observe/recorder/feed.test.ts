@@ -6,7 +6,7 @@ import { must } from '../../../actors/kernel/assert.ts'
 import { traceQuestionSubject, traceSubject } from '../../../bus/subjects.ts'
 import { FEED_RECORDS_MAX } from '../../../observe/recorder/feed.ts'
 import { gapsIn } from '../../../observe/recorder/gaps.ts'
-import { createObservation } from '../../../observe/recorder/observation.ts'
+import { RECORDING_SLACK_MS, createObservation } from '../../../observe/recorder/observation.ts'
 import { RING_BYTES_MAX, createNodeRecorder } from '../../../observe/recorder/recorder.ts'
 import { WATCHERS_MAX, WATCHER_RECORDS_MAX } from '../../../observe/recorder/watchers.ts'
 import { decodePage, encodeJson } from '../../../observe/recorder/wire.ts'
@@ -365,6 +365,45 @@ describe('a recording', () => {
     expect(losses.length).toBe(2)
     const sentence = /^without batches, messages and phases of n2 in 2 places between \S+ and \S+, which were overwritten before/
     expect(gapsIn({ missing: [] }, losses)).toEqual([expect.stringMatching(sentence)])
+  })
+
+  /** More than a page, and for each record that is read two are made, one a millisecond: who reads like that never comes to the end of the ring. */
+  const readSlowly = async (ringBytesMax?: number) => {
+    const { here, there, pass, clock } = open(1_048_576, ringBytesMax)
+    const traffic = (): void => {
+      for (let i = 0; i < 2; i += 1) {
+        there.recorder.record({ actor: 'wal', kind: 'batch', event: 'group' })
+        pass(1)
+      }
+    }
+    for (let i = 0; i < 1_250; i += 1) traffic()
+    async function* slowly(records: AsyncIterable<ActorRecord>): AsyncGenerator<ActorRecord, void> {
+      let seen = 0
+      for await (const record of records) {
+        seen += 1
+        if (seen > 20_000) throw new Error('it has no end')
+        traffic()
+        yield record
+      }
+    }
+    const askedAt = clock.wall()
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '' })
+    return { askedAt, records: await collect(asked.then(({ records }) => ({ records: slowly(records) })), pass) }
+  }
+
+  test('ends soon after the moment when it was asked for, however slowly it is read', async () => {
+    const { askedAt, records } = await readSlowly()
+    expect(records.map(({ seq }) => seq)).toEqual(records.map((_, i) => i + 1))
+    expect(records.filter(({ at }) => at > askedAt + RECORDING_SLACK_MS)).toEqual([])
+    expect(records.at(-1)?.at).toBeGreaterThan(askedAt + RECORDING_SLACK_MS - 10)
+  })
+
+  test('tells of nothing later that was overwritten', async () => {
+    const { askedAt, records } = await readSlowly(500_000)
+    const losses = ofRecorder(records)
+    expect(losses.length).toBeGreaterThan(0)
+    const told = losses.flatMap(({ at, detail }) => [at, Number(detail?.['until'])])
+    expect(told.filter((moment) => moment > askedAt + RECORDING_SLACK_MS)).toEqual([])
   })
 
   test('says nothing of what was overwritten and nobody asked for', async () => {
