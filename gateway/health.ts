@@ -40,11 +40,14 @@ export interface HealthOptions {
   readonly silenceMsMax?: number
   /** Open at a time; more are closed at once. Above what people and their tools need, below what a process may have of descriptors. */
   readonly connectionsMax?: number
+  /** One was closed since there are as many, for the first time in a minute. */
+  readonly onFull?: (connections: number) => void
 }
 
 const REQUEST_TIMEOUT_MS = 5_000
 const SILENCE_MS_MAX = 60_000
 const CONNECTIONS_MAX = 1_024
+const FULL_EVERY_MS = 60_000
 
 /** Calls back with the port it listens on, or with the reason why it can not. */
 export const serveHealth = (options: HealthOptions, done: (error: Error | null, port: number) => void): { close: () => void } => {
@@ -68,6 +71,12 @@ export const serveHealth = (options: HealthOptions, done: (error: Error | null, 
   // Node begins anew to count while a write that waits makes progress.
   server.timeout = options.silenceMsMax ?? SILENCE_MS_MAX
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX
+  let tellAt = 0
+  server.on('drop', () => {
+    if (performance.now() < tellAt) return
+    tellAt = performance.now() + FULL_EVERY_MS
+    options.onFull?.(server.maxConnections)
+  })
   server.once('error', (error) => done(error, 0))
   server.listen(options.port, options.host, () => {
     const address = server.address()

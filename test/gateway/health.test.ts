@@ -92,11 +92,14 @@ test('an answer that nobody reads any more is ended with its connection', async 
 })
 
 test('there is a limit to the connections that are open, and place again when one has gone', async () => {
-  const base = await serve(ready, { connectionsMax: 2 })
-  const [first] = [await sendAll(base, ['/livez']), await sendAll(base, ['/livez'])]
+  const told: number[] = []
+  const base = await serve(ready, { connectionsMax: 2, onFull: (connections) => { told.push(connections) } })
+  const first = await sendAll(base, ['/livez'])
+  await sendAll(base, ['/livez'])
   const third = await sendAll(base, ['/livez'])
-  await until(() => third.got.isClosed, 'the third is closed')
-  expect(third.got.text).toBe('')
+  const fourth = await sendAll(base, ['/livez'])
+  await until(() => third.got.isClosed && fourth.got.isClosed, 'the third and the fourth are closed')
+  expect([third.got.text, fourth.got.text, told]).toEqual(['', '', [2]])
   first.socket.destroy()
   const giveUpAt = performance.now() + 10_000
   let text = ''

@@ -367,7 +367,7 @@ describe('a recording', () => {
     expect(gapsIn({ missing: [] }, losses)).toEqual([expect.stringMatching(sentence)])
   })
 
-  /** More than a page, and for each record that is read two are made, one a millisecond: who reads like that never comes to the end of the ring. */
+  /** More than a page, and for each record that is read two are made, one a millisecond: the end of the ring is never reached. */
   const readSlowly = async (ringBytesMax?: number) => {
     const { here, there, pass, clock } = open(1_048_576, ringBytesMax)
     const traffic = (): void => {
