@@ -2,7 +2,8 @@
  * What people may see of the whole cluster through this node: its actors, the feed, recordings. Asks every member, and names those that
  * do not answer. Memory is bounded by a page for each node, however long the recording.
  *
- * A recording has an end, however slowly it is read and however much is recorded meanwhile: it is of the time until it was asked for.
+ * A recording has an end, however slowly it is read and however much is recorded meanwhile: with each node it ends at what was the newest
+ * record there when its first page was made. By number: clocks are apart, and in an outage perhaps far.
  */
 
 import { traceSubject, traceWildcard } from '../../bus/subjects.ts'
@@ -67,12 +68,6 @@ export interface ProbeRequest {
   readonly trace: TraceContext
 }
 
-/**
- * Milliseconds after a recording was asked for, by the clock of the node that was asked, of which records are still in it: clocks of nodes
- * are apart. More has a slow reader of a busy cluster read on longer; of a node whose clock is further ahead the last records are missing.
- */
-export const RECORDING_SLACK_MS = 5_000
-
 /** What probes write, and let expire. */
 export const PROBE_KEY = '__shardkv_probe'
 
@@ -97,8 +92,7 @@ export const createObservation = (options: ObservationOptions): Observation & { 
       }
     },
     watch: watchers.open,
-    recording: async (asked) => {
-      const wish = { ...asked, to: Math.min(asked.to, clock.wall() + RECORDING_SLACK_MS) }
+    recording: async (wish) => {
       const firsts = await Promise.all(members().map(async (node) => ({ node, first: await nextPage(desk, node, { ...wish, after: 0 }) })))
       const there = firsts.flatMap(({ node, first }) => (first === undefined ? [] : [{ node, first }]))
       const madeAt = clock.wall()
@@ -156,12 +150,13 @@ async function* recordsOf(
   for (;;) {
     yield* losses(page, { after, at: records === 0 ? null : at })
     for (const record of page.records) {
+      if (record.seq > first.newest) return
       if (wish.kinds?.includes(record.kind) === false) continue
       at = record.at
       records += 1
       yield record
     }
-    if (page.next === null) return
+    if (page.next === null || page.next >= first.newest) return
     const next = await nextPage(desk, node, { ...wish, after: page.next })
     if (next === undefined || next.begunAt !== first.begunAt) {
       yield breachRecord({ node, at, records, seq: page.next + 1 })
@@ -180,7 +175,7 @@ interface Reached {
 }
 
 /** What a page lacks, told once: records that the one before did not reach, or that the wished time begins before. */
-const createLosses = (node: NodeId, { kinds, from, to }: RecordingWish, { begunAt }: RecordPage) => {
+const createLosses = (node: NodeId, { kinds, from }: RecordingWish, { begunAt }: RecordPage) => {
   const told = { story: 0, traffic: 0 }
   const rings = ringsOf(kinds)
   return ({ overwritten, records }: RecordPage, { after, at }: Reached): readonly ActorRecord[] => rings.flatMap((ring) => {
@@ -189,7 +184,6 @@ const createLosses = (node: NodeId, { kinds, from, to }: RecordingWish, { begunA
     told[ring] = lost.seq
     // Never behind the record that follows.
     const since = at ?? Math.min(Math.max(from, begunAt), lost.at, records[0]?.at ?? lost.at)
-    const until = Math.min(lost.at, to)
-    return since > until ? [] : [lossRecord({ node, ring, at: since, seq: after + 1, until })]
+    return [lossRecord({ node, ring, at: since, seq: after + 1, until: lost.at })]
   })
 }
