@@ -23,7 +23,8 @@ export interface HttpRequest {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
-  readonly timeoutMs: number
+  /** Milliseconds in which nothing of the answer comes: then it is given up. */
+  readonly silenceMsMax: number
 }
 
 export interface HttpAnswer {

@@ -9,12 +9,13 @@ import { connectNats } from '../bus/nats.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { SIGPIPE_EXIT_CODE, createBrokenOutput } from './brokenOutput.ts'
 import { fileTrouble } from './fileTrouble.ts'
+import { http } from './http.ts'
 import { countInterrupts } from './interrupts.ts'
 import { runCli } from './program.ts'
 import { openPrompt } from './repl/prompt.ts'
 import type { LocalFiles } from '../storage/localFiles.ts'
 import type { BrokenOutput } from './brokenOutput.ts'
-import type { CliIo, CliTerminal, HttpAnswer, HttpRequest } from './io.ts'
+import type { CliIo, CliTerminal } from './io.ts'
 
 const ID_BYTES = 8
 
@@ -69,12 +70,6 @@ const realIo = (broken: BrokenOutput): CliIo => {
     runNode: async (options) => (await import('./commands/node.ts')).runNode(options),
     runBench: async (args) => (await import('../bench/main.ts')).main(args),
   }
-}
-
-const http = async ({ url, method, headers, body, timeoutMs }: HttpRequest): Promise<HttpAnswer> => {
-  const signal = AbortSignal.timeout(timeoutMs)
-  const answer = await fetch(url, { method, headers, signal, redirect: 'error', ...(body === undefined ? {} : { body }) })
-  return { status: answer.status, body: await answer.text() }
 }
 
 const realTerminal: CliTerminal = {

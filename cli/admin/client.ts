@@ -10,7 +10,7 @@ import type { AdminFlags } from '../flags.ts'
 import type { CliIo, HttpAnswer, HttpRequest } from '../io.ts'
 
 /** Longer than a node asks the meta group (topology/proposals.ts). */
-const TIMEOUT_MS = 30_000
+const SILENCE_MS_MAX = 30_000
 const BY_CHARACTERS_MAX = 32
 
 export interface ChangeWish {
@@ -36,7 +36,7 @@ export const createAdminClient = (io: CliIo, { admin, adminToken }: AdminFlags):
     const failures: string[] = []
     for (const url of admin) {
       const headers = { ...authorization, ...request.headers }
-      const answer = await tryNode(io, { ...request, headers, url: `${url}${path}`, timeoutMs: TIMEOUT_MS })
+      const answer = await tryNode(io, { ...request, headers, url: `${url}${path}`, silenceMsMax: SILENCE_MS_MAX })
       if (typeof answer === 'string') {
         failures.push(`${url}: ${answer}`)
         continue

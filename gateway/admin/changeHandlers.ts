@@ -25,9 +25,12 @@ interface ChangeHeaders {
 
 const unforced = { force: false }
 
+/** What is asked for, without how: a repetition by force is the same request. As the digest of an unforced one always was. */
+const calm = (wish: object): object => ('isForced' in wish ? { ...wish, isForced: false } : wish)
+
 export const addChanges = (app: OpenAPIHono, { admin, newRequestId }: ChangesOptions): void => {
   const termsOf = ({ 'shardkv-by': by = 'admin', 'idempotency-key': key }: ChangeHeaders, wish: object) =>
-    ({ by, request: key === undefined ? newRequestId() : requestIdOf(key, wish) })
+    ({ by, request: key === undefined ? newRequestId() : requestIdOf(key, calm(wish)) })
   const change = async (headers: ChangeHeaders, wish: Wish, { force: isForced } = unforced): Promise<ChangeAnswer> => {
     const asked = { wish, expectedEpoch: epochIn(headers), isForced, ...termsOf(headers, wish) }
     const [outcome, cost = null] = await new Promise<Parameters<Changed>>((resolve) => {

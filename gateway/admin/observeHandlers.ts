@@ -134,19 +134,26 @@ const fileOf = (recording: ClusterRecording, range: Range, end: () => void): Rea
   return new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(encoder.encode(headLine({ cluster, madeAt, nodes, missing, ...range }))),
     pull: async (controller) => {
-      let text = ''
-      for (let lines = 0; lines < CHUNK_LINES; lines += 1) {
-        const next = await iterator.next()
-        if (next.done === true) {
-          if (text !== '') controller.enqueue(encoder.encode(text))
-          controller.close()
-          end()
-          return
-        }
-        text += recordLine(next.value)
-      }
-      controller.enqueue(encoder.encode(text))
+      const { text, isLast } = await linesOf(iterator).catch((error: unknown) => {
+        // Nobody cancels a stream that has failed.
+        end()
+        throw error
+      })
+      if (text !== '') controller.enqueue(encoder.encode(text))
+      if (!isLast) return
+      controller.close()
+      end()
     },
     cancel: end,
   })
+}
+
+const linesOf = async (records: AsyncIterator<ActorRecord>): Promise<{ readonly text: string; readonly isLast: boolean }> => {
+  let text = ''
+  for (let lines = 0; lines < CHUNK_LINES; lines += 1) {
+    const next = await records.next()
+    if (next.done === true) return { text, isLast: true }
+    text += recordLine(next.value)
+  }
+  return { text, isLast: false }
 }

@@ -120,7 +120,8 @@ const pageOf = (recorder: NodeRecorder, question: PageQuestion, bytesMax: number
   }
   const { list, count } = frameOf(found, bytesMax)
   if (count < found.length) next = (found[count]?.seq ?? 1) - 1
-  const about = `"next":${next},"begunAt":${recorder.begunAt},"overwritten":${JSON.stringify(recorder.overwritten())}`
+  const place = `"next":${next},"begunAt":${recorder.begunAt},"newest":${recorder.figures().seq}`
+  const about = `${place},"overwritten":${JSON.stringify(recorder.overwritten())}`
   return new TextEncoder().encode(`{"records":${list},${about}}`)
 }
 

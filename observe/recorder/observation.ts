@@ -1,6 +1,9 @@
 /**
  * What people may see of the whole cluster through this node: its actors, the feed, recordings. Asks every member, and names those that
  * do not answer. Memory is bounded by a page for each node, however long the recording.
+ *
+ * A recording has an end, however slowly it is read and however much is recorded meanwhile: with each node it ends at what was the newest
+ * record there when its first page was made. By number: clocks are apart, and in an outage perhaps far.
  */
 
 import { traceSubject, traceWildcard } from '../../bus/subjects.ts'
@@ -147,12 +150,13 @@ async function* recordsOf(
   for (;;) {
     yield* losses(page, { after, at: records === 0 ? null : at })
     for (const record of page.records) {
+      if (record.seq > first.newest) return
       if (wish.kinds?.includes(record.kind) === false) continue
       at = record.at
       records += 1
       yield record
     }
-    if (page.next === null) return
+    if (page.next === null || page.next >= first.newest) return
     const next = await nextPage(desk, node, { ...wish, after: page.next })
     if (next === undefined || next.begunAt !== first.begunAt) {
       yield breachRecord({ node, at, records, seq: page.next + 1 })

@@ -49,6 +49,8 @@ export interface RecordPage {
   readonly next: number | null
   /** When the recorder began: another one has forgotten what went before. 0 from a version that does not say. */
   readonly begunAt: number
+  /** The number of the newest record of all as the page was made. MAX_SAFE_INTEGER from a version that does not say. */
+  readonly newest: number
   /** As the page was made. Nothing from a version that does not say. */
   readonly overwritten: Overwritten
 }
@@ -113,9 +115,9 @@ export const decodeQuestion = (bytes: Uint8Array): TraceQuestion | undefined => 
 export const decodePage = (bytes: Uint8Array): RecordPage | undefined => {
   const value = fieldsOf(decodeJson(bytes, 2 * FRAME_BYTES_MAX))
   const records = recordsIn(value?.['records'])
-  const { next, begunAt = 0, overwritten = nothingOverwritten } = value ?? {}
-  const isOne = records !== undefined && (next === null || isAmount(next)) && isAmount(begunAt) && isOverwritten(overwritten)
-  return isOne ? { records, next, begunAt, overwritten } : undefined
+  const { next, begunAt = 0, newest = Number.MAX_SAFE_INTEGER, overwritten = nothingOverwritten } = value ?? {}
+  const isOne = records !== undefined && (next === null || isAmount(next)) && isAmount(begunAt) && isAmount(newest)
+  return isOne && isOverwritten(overwritten) ? { records, next, begunAt, newest, overwritten } : undefined
 }
 
 export const decodeRequests = (bytes: Uint8Array): readonly KeptRequest[] | undefined => {

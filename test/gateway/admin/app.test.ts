@@ -190,6 +190,20 @@ describe('a change', () => {
     expect(new Set([first, ...others]).size).toBe(3)
   })
 
+  test('that is repeated by force, with its key, is the same request, whether it took effect before or not', async () => {
+    const { world, change } = open()
+    const ask = (path: string, key: string) => change('POST', path, undefined, { 'idempotency-key': key })
+    const done = { outcome: 'applied', epoch: 2 }
+    expect((await ask('/v1/nodes/n4/drain', 'deploy-42')).body).toMatchObject(done)
+    expect((await ask('/v1/nodes/n4/drain?force=true', 'deploy-42')).body).toMatchObject(done)
+    expect(await ask('/v1/nodes/n3/drain', 'deploy-43')).toMatchObject({ status: 409, body: { reason: 'tooFewNodes' } })
+    expect((await ask('/v1/nodes/n3/drain?force=true', 'deploy-43')).body).toMatchObject({ outcome: 'applied', epoch: 3 })
+    expect(await ask('/v1/nodes/n3/drain', 'deploy-43')).toMatchObject({ status: 200, body: { outcome: 'applied', epoch: 3 } })
+    const requests = world.commands.map(({ request }) => request)
+    expect(requests).toEqual([requests[0], requests[0], requests[2], requests[2], requests[2]])
+    expect(world.commands.map((command) => 'isForced' in command && command.isForced)).toEqual([false, true, false, true, false])
+  })
+
   test('of a move, and back, while the cluster is paused', async () => {
     const { world, change } = open()
     await change('POST', '/v1/plan/pause')

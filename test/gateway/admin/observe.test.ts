@@ -14,6 +14,11 @@ const record: ActorRecord = { at: 7, seq: 1, node: 'n1', actor: 'raft/7', kind: 
 const trace = 'c'.repeat(32)
 const TOKEN = 'a-token-of-this-test'
 
+async function* broken(): AsyncGenerator<ActorRecord, void> {
+  yield record
+  throw new Error('of this test')
+}
+
 async function* listOf(records: readonly ActorRecord[]): AsyncGenerator<ActorRecord, void> {
   yield* records
 }
@@ -27,7 +32,7 @@ interface Ask {
 const open = (token: string | null = null) => {
   const world = {
     wishes: [] as WatchWish[], closed: 0, hasRoom: true, waiting: [record], taken: 0, probes: [] as ProbeRequest[],
-    requests: [] as RequestsWish[], recordings: [] as object[], records: [record],
+    requests: [] as RequestsWish[], recordings: [] as object[], records: [record], isBroken: false,
   }
   const observation: Observation = {
     actors: async () => ({ nodes: [{ node: 'n1', at: 1, actors: [], operations: [] }], missing: ['n2'] }),
@@ -44,7 +49,7 @@ const open = (token: string | null = null) => {
     },
     recording: async (wish) => {
       world.recordings.push(wish)
-      return { cluster: 'c1', madeAt: 9, nodes: ['n1'], missing: ['n2'], records: listOf(world.records) }
+      return { cluster: 'c1', madeAt: 9, nodes: ['n1'], missing: ['n2'], records: world.isBroken ? broken() : listOf(world.records) }
     },
     requests: async (wish) => {
       world.requests.push(wish)
@@ -155,6 +160,14 @@ describe('GET /v1/recording', () => {
     const fetched = await Promise.all(Array.from({ length: 4 }, () => ask('/v1/recording')))
     expect((await ask('/v1/recording')).status).toBe(503)
     await fetched[0]?.body?.cancel()
+    expect((await ask('/v1/recording')).status).toBe(200)
+  })
+
+  test('that fails in the middle gives its place back', async () => {
+    const { world, ask } = open()
+    world.isBroken = true
+    for (let i = 0; i < 4; i += 1) await expect((await ask('/v1/recording')).text()).rejects.toThrow('of this test')
+    world.isBroken = false
     expect((await ask('/v1/recording')).status).toBe(200)
   })
 })

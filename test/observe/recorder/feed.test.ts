@@ -268,7 +268,7 @@ describe('a recording', () => {
       (_failure, answer) => { pages.push(must(decodePage(must(answer, 'an answer').data), 'a page')) })
     pass(500)
     const nothing = { story: null, traffic: null }
-    expect(pages).toEqual([{ records: [], next: 20_000, begunAt: there.recorder.begunAt, overwritten: nothing }])
+    expect(pages).toEqual([{ records: [], next: 20_000, begunAt: there.recorder.begunAt, newest: 30_001, overwritten: nothing }])
     const records = await collect(here.observation.recording({ from: at, to: 1e15, trace: '' }), pass)
     expect(events(records)).toEqual(['n2 then'])
   })
@@ -313,8 +313,8 @@ describe('a recording', () => {
 
   /** Traffic of n2, a message a millisecond, of which its ring holds some three thousand; a page two thousand. */
   const message = { actor: 'raft/7', kind: 'receive', event: 'append' } as const
-  const openBusy = () => {
-    const opened = open(1_048_576, 800_000)
+  const openBusy = (maxPayloadBytes = 1_048_576) => {
+    const opened = open(maxPayloadBytes, 800_000)
     const traffic = (count: number): void => {
       for (let i = 0; i < count; i += 1) {
         opened.there.recorder.record(message)
@@ -343,7 +343,7 @@ describe('a recording', () => {
       at: before.at, seq: 2_001, node: 'n2', actor: 'recorder', kind: 'note',
       event: 'overwritten before it was read: batches, messages and phases are missing', detail: { ring: 'traffic', until: behind.at - 1 },
     }])
-    expect(records.slice(place + 1).map(({ seq }) => seq)).toEqual(Array.from({ length: 6_001 - behind.seq + 1 }, (_, i) => behind.seq + i))
+    expect(records.slice(place + 1).map(({ seq }) => seq)).toEqual(Array.from({ length: 3_001 - behind.seq + 1 }, (_, i) => behind.seq + i))
     const [since, until] = [before.at, behind.at - 1].map((at) => new Date(at).toISOString())
     expect(gapsIn({ missing: [] }, records)).toEqual([
       `without batches, messages and phases of n2 from ${since} to ${until}, which were overwritten before they were read`,
@@ -351,13 +351,13 @@ describe('a recording', () => {
   })
 
   test('says so of each page that came too late, in one sentence', async () => {
-    const { here, pass, traffic } = openBusy()
-    /** While a page is looked at, the ring goes round. */
+    const { here, pass, traffic } = openBusy(65_536)
+    /** While a page is looked at, the ring goes on. */
     async function* slowly(records: AsyncIterable<ActorRecord>): AsyncGenerator<ActorRecord, void> {
       let seen = 0
       for await (const record of records) {
         seen += 1
-        if (seen === 1 || seen === 2_500) traffic(4_000)
+        if (seen === 1 || seen === 700) traffic(1_000)
         yield record
       }
     }
@@ -366,6 +366,27 @@ describe('a recording', () => {
     expect(losses.length).toBe(2)
     const sentence = /^without batches, messages and phases of n2 in 2 places between \S+ and \S+, which were overwritten before/
     expect(gapsIn({ missing: [] }, losses)).toEqual([expect.stringMatching(sentence)])
+  })
+
+  test('ends at what was the newest record when it was asked for, however slowly it is read', async () => {
+    const { here, there, pass } = open()
+    const traffic = (count: number): void => {
+      for (let i = 0; i < count; i += 1) there.recorder.record({ actor: 'wal', kind: 'batch', event: 'group' })
+      pass(1)
+    }
+    /** For each record that is read two are made: the end of the ring is never reached. */
+    async function* slowly(records: AsyncIterable<ActorRecord>): AsyncGenerator<ActorRecord, void> {
+      let seen = 0
+      for await (const record of records) {
+        seen += 1
+        if (seen > 10_000) throw new Error('it has no end')
+        traffic(2)
+        yield record
+      }
+    }
+    traffic(2_500)
+    const asked = here.observation.recording({ from: 0, to: 1e15, trace: '' }).then(({ records }) => ({ records: slowly(records) }))
+    expect((await collect(asked, pass)).map(({ seq }) => seq)).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1))
   })
 
   test('says nothing of what was overwritten and nobody asked for', async () => {
