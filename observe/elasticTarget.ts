@@ -120,22 +120,23 @@ const openElasticTarget = (options: ElasticOptions): Writable => {
       if (left.length > 0) await pause(reason)
     }
   }
-  const deliverText = async (text: string): Promise<void> => {
+  const take = async (text: string, done: () => void): Promise<void> => {
     const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     const entries = lines.map((line) => entryOf(line, options))
     const known = entries.filter((entry) => entry !== null)
     lose(entries.length - known.length, 'no JSON')
     for (const batch of batchesOf(known)) await deliver(batch)
+    done()
   }
   const stream = new Writable({
     decodeStrings: false,
-    write: (chunk: string, _, done) => { void deliverText(chunk).then(() => done(), done) },
-    writev: (chunks, done) => { void deliverText(chunks.map(({ chunk }) => chunk as string).join('')).then(() => done(), done) },
+    write: (chunk: string, _, done) => { void take(chunk, done) },
+    writev: (chunks, done) => { void take(chunks.map(({ chunk }) => chunk as string).join(''), done) },
     destroy: (error, done) => {
       clearTimeout(retry)
-      // It would wait for the request that is under way.
-      void client.close().catch(() => {})
+      // It would be waited for until the request that is under way is over.
+      void closeQuietly(client)
       done(error)
     },
   })
@@ -147,6 +148,14 @@ const clientOf = ({ node, auth, cloud, tls, rejectUnauthorized, caFingerprint }:
   // What is tried again, and when, is decided here.
   maxRetries: 0, requestTimeout: REQUEST_MS_MAX,
 })
+
+const closeQuietly = async (client: ElasticClient): Promise<void> => {
+  try {
+    await client.close()
+  } catch {
+    // It is of no use to anybody any more.
+  }
+}
 
 const attempt = async (client: ElasticClient, batch: readonly Entry[]): Promise<Outcome | 'too large'> => {
   try {

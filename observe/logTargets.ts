@@ -51,7 +51,7 @@ export class LogTargetError extends Error {
   override readonly name = 'LogTargetError'
 }
 
-/** The last writes, but for syslog over TCP (syslogSender.ts) and elastic (elasticTarget.ts); for syslog another one before it makes the lines. */
+/** The last writes, but for syslog over TCP (syslogSender.ts) and elastic (elasticTarget.ts); for syslog another one makes the lines. */
 const packages: Readonly<Record<RemoteKind | 'roll', readonly string[]>> = {
   roll: ['pino-roll'], syslog: ['pino-syslog', 'pino-socket'], elastic: ['pino-elasticsearch'], loki: ['pino-loki'],
   otlp: ['pino-opentelemetry-transport'],

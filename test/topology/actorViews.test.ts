@@ -10,7 +10,8 @@ const stateOf = (actor: string): ActorState => ({ actor, state: 'open', since: 1
 const sessions = (count: number): readonly ActorState[] => Array.from({ length: count }, (_, i) => stateOf(`connection/${i.toString(16)}`))
 const replicas = (count: number): readonly ActorState[] =>
   Array.from({ length: count }, (_, shard) => [stateOf(`raft/${shard}`), stateOf(`shard/${shard}`)]).flat()
-const namesOf = (states: readonly ActorState[]): readonly string[] => actorViews({ states, parts: null, gossip: null }).map(({ actor }) => actor)
+const namesOf = (states: readonly ActorState[]): readonly string[] =>
+  actorViews({ states, parts: null, gossip: null }).map(({ actor }) => actor)
 
 test('replicas are shown before sessions, however many of those there were first', () => {
   const alone = [stateOf('node'), stateOf('connection/raw')]
