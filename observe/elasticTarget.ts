@@ -101,7 +101,6 @@ const openElasticTarget = (options: ElasticOptions): Writable => {
   const taken = (): void => {
     if (isAway) tellOperator('the log target elastic takes lines again')
     isAway = false
-    retryMs = RETRY_MS_MIN
   }
   const deliver = async (batch: readonly Entry[]): Promise<void> => {
     let left = batch
@@ -115,7 +114,8 @@ const openElasticTarget = (options: ElasticOptions): Writable => {
       }
       const { again, refused, reason } = outcome
       lose(refused, reason)
-      if (again.length < left.length) taken()
+      if (again.length < left.length) retryMs = RETRY_MS_MIN
+      if (again.length === 0) taken()
       left = again
       if (left.length > 0) await pause(reason)
     }

@@ -72,8 +72,8 @@ export const applyActors = (world: World, answers: readonly NodeActors[]): void 
     }
     const there = new Set(actors.map(({ actor }) => keyOf(node, actor)))
     for (const [key, one] of world.actors) {
-      // An answer that is shortened does not say which replicas have ended. Sessions would pile up.
-      const isToldOf = shortened === undefined || isSession(one.actor)
+      // An answer that leaves actors out does not say which replicas have ended. Sessions would pile up.
+      const isToldOf = (shortened?.actors ?? 0) === 0 || isSession(one.actor)
       if (one.node === node && one.since < at && isToldOf && !there.has(key)) world.actors.delete(key)
     }
   }

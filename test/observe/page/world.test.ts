@@ -81,7 +81,7 @@ describe('a world', () => {
     expect(world.actors.get('n2 raft/0')).toMatchObject({ state: 'leader.serving', term: 2 })
   })
 
-  test('an answer ends what it does not name; one that is shortened ends sessions alone', () => {
+  test('an answer ends what it does not name; one that leaves some out ends sessions alone', () => {
     const world = after([...failover(), record(1_300, 'n2', { actor: 'connection/ab', event: 'open' })])
     applyActors(world, [{ node: 'n2', at: 5_000, actors: [], operations: [], shortened: { actors: 2 } }])
     expect([...world.actors.keys()].filter((key) => key.startsWith('n2'))).toEqual(['n2 raft/0'])
