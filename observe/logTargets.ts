@@ -51,10 +51,7 @@ export class LogTargetError extends Error {
   override readonly name = 'LogTargetError'
 }
 
-/** Elasticsearch gets what there is; its package alone would wait for half a minute. */
-const FLUSH_EVERY_MS = 2_000
-
-/** The last writes, but for syslog over TCP (syslogSender.ts); for syslog another one before it makes the lines. */
+/** The last writes, but for syslog over TCP (syslogSender.ts) and elastic (elasticTarget.ts); for syslog another one makes the lines. */
 const packages: Readonly<Record<RemoteKind | 'roll', readonly string[]>> = {
   roll: ['pino-roll'], syslog: ['pino-syslog', 'pino-socket'], elastic: ['pino-elasticsearch'], loki: ['pino-loki'],
   otlp: ['pino-opentelemetry-transport'],
@@ -178,7 +175,7 @@ const loadPackage = async (kind: string, name: string, load: Load): Promise<unkn
 const remoteOptions = (
   kind: Exclude<RemoteKind, 'syslog'>, where: string, options: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> => {
-  if (kind === 'elastic') return { node: where, index: 'shardkv', flushInterval: FLUSH_EVERY_MS, ...options }
+  if (kind === 'elastic') return { node: where, index: 'shardkv', ...options }
   if (kind === 'loki') return { host: where, batching: true, labels: { job: 'shardkv' }, ...options }
   const exporterOptions = { protocol: 'http', httpExporterOptions: { url: `${where}/v1/logs` } }
   // Left alone, it sends the command line along, in which a password may stand.

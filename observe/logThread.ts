@@ -24,7 +24,11 @@ export interface LogThread {
   /** Throws where the receiver does not take it in time. */
   readonly flushSync: () => void
   readonly end: () => void
-  readonly on: (event: 'error' | 'drain', heard: (error: Error) => void) => unknown
+  readonly on: {
+    (event: 'error' | 'drain', heard: (error: Error) => void): unknown
+    /** So many lines reached it that its receiver will never take. */
+    (event: 'lost', heard: (lines: number) => void): unknown
+  }
   readonly once: (event: 'close', heard: () => void) => unknown
   readonly worker: { readonly terminate: () => unknown }
 }
@@ -45,6 +49,7 @@ export const threadStream = (thread: LogThread, { target, onRecovered, tell = te
   const tellFailure = tellOnce(target, tell)
   thread.on('error', tellFailure)
   thread.once('close', () => { isGone = true })
+  thread.on('lost', (lines) => { lostInAll += lines })
   thread.on('drain', () => {
     const lost = lostWhileFull
     isFull = false

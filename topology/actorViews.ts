@@ -2,6 +2,8 @@
  * The actors of this node as the viewer shows them: the state of each, as its recorder heard it last, and a few numbers of its core.
  */
 
+import { isSession } from '../observe/recorder/record.ts'
+import { ACTORS_MAX } from '../observe/recorder/wire.ts'
 import { META_GROUP, raftActorOf } from './ids.ts'
 import type { ActorState } from '../observe/recorder/recorder.ts'
 import type { ActorView } from '../observe/recorder/wire.ts'
@@ -9,9 +11,6 @@ import type { RaftMember } from '../actors/raft/actor.ts'
 import type { GossipRadio } from './gossipRadio.ts'
 import type { HostedReplica } from './hostedReplica.ts'
 import type { NodeParts } from './nodeParts.ts'
-
-/** Sessions come and go by thousands: the raw connection and the first so many of the others are shown. */
-const ACTORS_MAX = 1_024
 
 export interface ActorSources {
   readonly states: readonly ActorState[]
@@ -21,9 +20,11 @@ export interface ActorSources {
 
 type Counters = Readonly<Record<string, number>>
 
+/** Sessions come and go by thousands, and may be there before any replica: of them those that there is room for behind all others. */
 export const actorViews = ({ states, parts, gossip }: ActorSources): readonly ActorView[] => {
   const counters = countersOf(parts, gossip)
-  return states.slice(0, ACTORS_MAX).map(({ actor, state, since }) => ({
+  const shown = [...states.filter(({ actor }) => !isSession(actor)), ...states.filter(({ actor }) => isSession(actor))].slice(0, ACTORS_MAX)
+  return shown.map(({ actor, state, since }) => ({
     actor, machine: actor.split('/')[0] ?? actor, state, since, counters: counters.get(actor)?.() ?? {},
   }))
 }

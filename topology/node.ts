@@ -21,7 +21,7 @@ import { createLiveMap } from './liveMap.ts'
 import { createMapParts } from './mapParts.ts'
 import { generationOf } from './ids.ts'
 import { createNodeParts } from './nodeParts.ts'
-import { countersOf, reportNode } from './nodeReport.ts'
+import { ailingIn, countersOf, reportNode } from './nodeReport.ts'
 import { connectionsOf, createGapsWatch, readinessOf } from './readiness.ts'
 import { createPrefixWatch } from './prefixWatch.ts'
 import { createObservation } from '../observe/recorder/observation.ts'
@@ -119,9 +119,7 @@ export const createNode = (options: NodeOptions): Node => {
   return {
     state: () => stateOf(running),
     report: () => report(running),
-    readiness: () => readinessOf(report(running), {
-      ...connectionsOf(options.ports), isAskingForPrefix: running.prefixes?.isAsking() ?? false,
-    }, running.gaps?.known() ?? null),
+    readiness: () => readinessIn(running),
     sample: () => sampleNode({
       report: report(running), parts: running.parts, state: running.live.state(), ports: options.ports,
     }),
@@ -137,6 +135,16 @@ export const createNode = (options: NodeOptions): Node => {
     parts: () => running.parts,
   }
 }
+
+/** Anybody who reaches the HTTP port may ask, as often as he likes: no report is made for it, which at 1,024 shards takes milliseconds. */
+const readinessIn = (running: Running): Readiness => readinessOf({
+  node: { state: stateOf(running), diskFull: running.parts?.wal.isFull() ?? false },
+  broker: { routing: running.routing },
+  otherPrefixes: running.prefixes?.others() ?? [],
+  ...ailingIn({ replicas: running.parts?.host.all() ?? [], meta: running.parts?.host.meta(), placements: running.live.state() }),
+}, {
+  ...connectionsOf(running.options.ports), isAskingForPrefix: running.prefixes?.isAsking() ?? false,
+}, running.gaps?.known() ?? null)
 
 const perform = (running: Running, effect: NodeEffect): void => {
   switch (effect.type) {

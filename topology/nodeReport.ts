@@ -13,6 +13,7 @@ import type { HostedMeta } from './hostedMeta.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { HostedReplica } from './hostedReplica.ts'
 import type { OtherPrefix } from './prefixWatch.ts'
+import type { ReadinessFacts } from './readiness.ts'
 import type { ReplicaFindings } from './replicaHealth.ts'
 import type {
   GossipReport, MemberPlace, NodeReport, NodeState, NodeVitals, ReplicaHealth, ReplicaReport, Routing, ShardLoad,
@@ -70,7 +71,20 @@ export const reportNode = (input: ReportInput): NodeReport => {
   }
 }
 
-const metaHealthOf = ({ meta, placements }: ReportInput): { readonly metaHealth?: ReplicaHealth } => {
+/** What a report says of replicas with which something is wrong, and nothing of the others: it costs a hundredth. */
+export const ailingIn = (
+  { replicas, meta, placements }: Pick<ReportInput, 'replicas' | 'meta' | 'placements'>,
+): Pick<ReadinessFacts, 'metaHealth' | 'replicas'> => ({
+  ...metaHealthOf({ meta, placements }),
+  replicas: replicas.flatMap((replica) => {
+    const health = healthOf(findingsOf(replica), placements.shards[replica.shard])
+    if (health === null) return []
+    const { quarantined } = replica.raft.status()
+    return [{ shard: replica.shard, health, ...(quarantined === undefined ? {} : { quarantined }) }]
+  }),
+})
+
+const metaHealthOf = ({ meta, placements }: Pick<ReportInput, 'meta' | 'placements'>): { readonly metaHealth?: ReplicaHealth } => {
   const health = meta === undefined ? null : healthOf(findingsOf(meta), placements.meta)
   return health === null ? {} : { metaHealth: health }
 }

@@ -22,7 +22,7 @@ import type { HostedMeta } from './hostedMeta.ts'
 import type { HostedReplica } from './hostedReplica.ts'
 import type { GroupId, ReplicaId, ShardId } from './ids.ts'
 import type { NodeOptions } from './nodeOptions.ts'
-import type { NodeReport } from './report.ts'
+import type { NodeReport, ReplicaReport } from './report.ts'
 import type { ReplicaHost } from './replicaHost.ts'
 
 /** Once it was ready; before that at every tick. */
@@ -108,7 +108,14 @@ interface Connected extends Connections {
 export const connectionsOf = ({ bus, doorsBus }: Pick<NodeOptions['ports'], 'bus' | 'doorsBus'>): Connections =>
   ({ data: bus.status().connected, doors: doorsBus.status().connected })
 
-export const readinessOf = (report: NodeReport, connected: Connected, gaps: Gaps | null): Readiness => {
+/** What readiness reads of a report. */
+export interface ReadinessFacts extends Pick<NodeReport, 'otherPrefixes' | 'metaHealth'> {
+  readonly broker: Pick<NodeReport['broker'], 'routing'>
+  readonly node: Pick<NodeReport['node'], 'state' | 'diskFull'>
+  readonly replicas: readonly Pick<ReplicaReport, 'shard' | 'quarantined' | 'health'>[]
+}
+
+export const readinessOf = (report: ReadinessFacts, connected: Connected, gaps: Gaps | null): Readiness => {
   const waitingFor: string[] = []
   const warnings: string[] = []
   if (!connected.data) waitingFor.push('the broker')

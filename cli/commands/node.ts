@@ -311,7 +311,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     render: createExposition(() => ({
       records: instruments.records, node: node?.sample() ?? null, traces: tracing.counts(),
       process: processReadings({ version: options.version, loopDelayMicros: vitals.loopDelayMicros, lostLogLines: lostLines() }),
-    })),
+    }), createSystemClock()),
     onFailure: (error) => log.error({ actor: 'metrics', err: error }, 'the metrics could not be read'),
   })
   if ('withheld' in metrics) log.warn({ actor: 'metrics' }, metrics.withheld)

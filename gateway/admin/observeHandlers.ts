@@ -40,9 +40,10 @@ export const addObservation = (app: OpenAPIHono, observation: ObservationSource)
 
   app.openapi(observeRoutes.actors, async (c) => {
     const { nodes, missing } = await observation().actors()
-    const plain = nodes.map(({ node, at, actors, operations }) => ({
+    const plain = nodes.map(({ node, at, actors, operations, shortened }) => ({
       node, at, actors: actors.map(({ counters, ...actor }) => ({ ...actor, counters: { ...counters } })),
       operations: operations.map(({ op, micros }) => ({ op, micros: [...micros] })),
+      ...(shortened === undefined ? {} : { shortened }),
     }))
     return c.json({ nodes: plain, missing: [...missing] }, 200)
   })

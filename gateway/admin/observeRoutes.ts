@@ -40,6 +40,9 @@ export const actorsAnswer = z.object({
         description: 'Microseconds from their arrival to their answer: bucket, count, bucket, count, ... (actors/kernel/histogram.ts).',
       }),
     })).openapi({ description: 'What came in by the doors of this node since its start: the difference of two readings is a rate.' }),
+    shortened: z.object({ actors: z.int() }).optional().openapi({
+      description: 'The whole did not fit a message: so many actors are left out, and of the others the figures but for the term.',
+    }),
   })),
   missing,
 }).openapi('Actors')

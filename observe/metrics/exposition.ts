@@ -8,11 +8,13 @@
 import { Registry } from 'prom-client'
 import { countBelow, totalOf } from '../../actors/kernel/histogram.ts'
 import { nodeFamilies } from './nodeFamilies.ts'
+import { paced } from './pace.ts'
 import { raftFamilies } from './raftFamilies.ts'
 import { requestFamilies } from './requestFamilies.ts'
 import { traceFamilies } from './traceFamilies.ts'
 import type { Metric, OpenMetricsContentType } from 'prom-client'
-import type { MetricsText } from '../../gateway/metrics.ts'
+import type { Clock } from '../../actors/kernel/clock.ts'
+import type { Render } from './pace.ts'
 import type { Bounds, Distribution, Family, Labels, Readings } from './family.ts'
 
 export const families: readonly Family[] = [...requestFamilies, ...raftFamilies, ...nodeFamilies, ...traceFamilies]
@@ -25,19 +27,19 @@ interface Value {
   readonly exemplar?: { readonly labelSet: Labels; readonly value: number; readonly timestamp: number }
 }
 
-export const createExposition = (read: () => Readings): ((isOpenMetrics: boolean) => Promise<MetricsText>) => {
+export const createExposition = (read: () => Readings, clock: Pick<Clock, 'now' | 'after'>): Render => {
   let readings: Readings | null = null
   const current = (): Readings => readings ?? read()
   const text = fill(new Registry(), current)
   const open = fill(openMetricsRegistry(), current)
-  return async (isOpenMetrics) => {
+  return paced(async (isOpenMetrics) => {
     // One reading for all families of an answer; every family is read before the first of them is awaited.
     readings = read()
     const registry = isOpenMetrics ? open : text
     const written = registry.metrics()
     readings = null
     return { contentType: registry.contentType, text: await written }
-  }
+  }, clock)
 }
 
 /** Its types know one kind of registry at a time. */

@@ -7,6 +7,7 @@
  * again has no actors but those it starts, so its old ones go with its first state.
  */
 
+import { isSession } from '../recorder/record.ts'
 import type { ActorRecord } from '../recorder/record.ts'
 import type { NodeActors } from '../recorder/wire.ts'
 
@@ -58,7 +59,7 @@ export const applyRecord = (world: World, record: ActorRecord): boolean => {
 
 /** What was heard in the meantime is newer than the answer. */
 export const applyActors = (world: World, answers: readonly NodeActors[]): void => {
-  for (const { node, at, actors } of answers) {
+  for (const { node, at, actors, shortened } of answers) {
     const known = world.nodes.get(node)
     const isBack = known !== undefined && known.verdict !== 'alive' && at > known.verdictAt + RETURN_MS
     if (known === undefined || isBack) world.nodes.set(node, { node, verdict: 'alive', by: node, verdictAt: at, heardAt: at })
@@ -70,7 +71,11 @@ export const applyActors = (world: World, answers: readonly NodeActors[]): void 
       else if (term > before.term) world.actors.set(key, { ...before, term })
     }
     const there = new Set(actors.map(({ actor }) => keyOf(node, actor)))
-    for (const [key, one] of world.actors) if (one.node === node && one.since < at && !there.has(key)) world.actors.delete(key)
+    for (const [key, one] of world.actors) {
+      // An answer that leaves actors out does not say which replicas have ended. Sessions would pile up.
+      const isToldOf = (shortened?.actors ?? 0) === 0 || isSession(one.actor)
+      if (one.node === node && one.since < at && isToldOf && !there.has(key)) world.actors.delete(key)
+    }
   }
 }
 

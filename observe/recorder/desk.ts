@@ -8,6 +8,7 @@
 
 import { createRefusalLog } from '../../bus/refusalLog.ts'
 import { isReplyAllowed, senderOf, traceQuestionSubject, traceQuestionWildcard } from '../../bus/subjects.ts'
+import { actorsAnswer } from './actorsAnswer.ts'
 import { REQUESTS_MAX } from './requests.ts'
 import { FRAME_BYTES_MAX, decodeQuestion, encodeJson, frameOf } from './wire.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
@@ -49,6 +50,7 @@ export interface TraceDesk {
 export const createTraceDesk = (options: TraceDeskOptions): TraceDesk => {
   const { bus, clock, log, cluster, self, inboxPrefix, members } = options
   const refusals = createRefusalLog(clock, log, 'a question about recordings was refused')
+  const losses = createRefusalLog(clock, log, 'an answer about recordings could not be sent')
   const frameBytesMax = (): number => Math.min(FRAME_BYTES_MAX, Math.floor(bus.status().maxPayloadBytes / 2))
   let isStopped = false
   const subscription = bus.subscribe(traceQuestionWildcard(cluster, self), ({ subject, reply, data }) => {
@@ -58,7 +60,10 @@ export const createTraceDesk = (options: TraceDeskOptions): TraceDesk => {
     else if (question === undefined) refusals.note('malformed', `${from} asked what nobody answers`)
     else if (question.kind === 'watch') options.onWatch(question.detail, from)
     else if (!isReplyAllowed(reply, inboxPrefix)) refusals.note('reply', `${from} wants its answer outside the inboxes`)
-    else bus.publish(reply, answerTo(options, question, frameBytesMax()))
+    else {
+      const sent = bus.publish(reply, answerTo(options, question, frameBytesMax()))
+      if (sent !== 'sent') losses.note(sent, `${from} asked for ${question.kind}, and takes this node for silent`)
+    }
   })
   return {
     ask: (to, question, done) => {
@@ -92,7 +97,7 @@ const answerTo = (
   { actors, requests, recorder }: TraceDeskOptions, question: Exclude<TraceQuestion, { readonly kind: 'watch' }>, bytesMax: number,
 ): Uint8Array => {
   switch (question.kind) {
-    case 'actors': return encodeJson(actors())
+    case 'actors': return actorsAnswer(actors(), 2 * bytesMax)
     case 'requests': return requestsOf(requests, question, bytesMax)
     case 'page': return pageOf(recorder, question, bytesMax)
   }

@@ -26,6 +26,9 @@ const fields = new Set<string>([
   'at', 'seq', 'node', 'actor', 'kind', 'event', 'because', 'peer', 'shard', 'term', 'trace', 'micros', 'bytes', 'detail',
 ])
 
+/** They come and go by thousands. The raw connection stays. */
+export const isSession = (actor: string): boolean => actor.startsWith('connection/') && actor !== 'connection/raw'
+
 /** What a picture is made of, and the longest kept. Connections change their states with the traffic. */
 export const isStory = ({ kind, actor }: Pick<Happening, 'kind' | 'actor'>): boolean =>
   kind === 'note' || (kind === 'state' && !actor.startsWith('connection/'))

@@ -17,7 +17,8 @@ import type { KeptRequest, RequestsWish } from './requests.ts'
 /** Of a page and of a frame; less where the broker takes less. */
 export const FRAME_BYTES_MAX = 192 * 1_024
 const QUESTION_BYTES_MAX = 1_024
-const ACTORS_MAX = 4_096
+/** Of an answer. */
+export const ACTORS_MAX = 4_096
 const OPERATIONS_MAX = 64
 /** A bucket and its count, for each bucket that a histogram has. */
 const COUNTS_MAX = 1_024
@@ -77,6 +78,8 @@ export interface NodeActors {
   readonly actors: readonly ActorView[]
   /** Empty from a node that does not say. */
   readonly operations: readonly OperationTimes[]
+  /** The whole did not fit: so many actors are left out, and of the others the figures but for the term (actorsAnswer.ts). */
+  readonly shortened?: { readonly actors: number }
 }
 
 const encoder = new TextEncoder()
@@ -134,10 +137,11 @@ export const decodeFrame = (bytes: Uint8Array, from: string): readonly ActorReco
 export const decodeActors = (bytes: Uint8Array): NodeActors | undefined => {
   const value = fieldsOf(decodeJson(bytes, 2 * FRAME_BYTES_MAX))
   // A node of before there were operations does not send them.
-  const { node, at, actors, operations = [] } = value ?? {}
+  const { node, at, actors, operations = [], shortened } = value ?? {}
   if (typeof node !== 'string' || !isAmount(at)) return undefined
+  const leftOut = fieldsOf(shortened)?.['actors']
   return isListOf(actors, ACTORS_MAX, isActorView) && isListOf(operations, OPERATIONS_MAX, isOperationTimes)
-    ? { node, at, actors, operations }
+    ? { node, at, actors, operations, ...(isAmount(leftOut) ? { shortened: { actors: leftOut } } : {}) }
     : undefined
 }
 

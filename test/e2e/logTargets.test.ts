@@ -70,7 +70,7 @@ const endings: Readonly<Record<Ending, string>> = {
 }
 
 /** In a process of its own: when it ends it waits for its receiver without hearing anything else. */
-const logTo = async (target: string, ending: Ending = 'closed'): Promise<void> => {
+const runWith = async (target: string, ending: Ending): Promise<{ readonly code: unknown; readonly said: string }> => {
   const program = `
     import { openProcessLog } from '${builtFile('observe/log.js')}'
     import { createLogLevels } from '${builtFile('observe/logLevels.js')}'
@@ -84,6 +84,11 @@ const logTo = async (target: string, ending: Ending = 'closed'): Promise<void> =
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString() })
   const code = await new Promise((ended) => { child.on('close', ended) })
+  return { code, said }
+}
+
+const logTo = async (target: string, ending: Ending = 'closed'): Promise<void> => {
+  const { code, said } = await runWith(target, ending)
   expect([code, said]).toEqual(ending === 'closed' ? [0, ''] : [1, expect.stringContaining('a planted crash')])
 }
 
@@ -141,6 +146,15 @@ test.each(['closed', 'crashed'] as const)('a receiver that never answers is wait
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'ignore' })
   const code = await new Promise((ended) => { child.on('close', ended) })
   expect([code, performance.now() - startedAt < ENDS_WITHIN_MS]).toEqual([ending === 'closed' ? 0 : 1, true])
+}, TEST_MS_MAX)
+
+test.each(['closed', 'crashed'] as const)('lines that wait for Elasticsearch, which is away, keep no process from ending: %s', async (ending) => {
+  const { port } = await http()
+  for (const cleanUp of cleanUps.splice(0)) cleanUp()
+  const startedAt = performance.now()
+  const { code, said } = await runWith(`elastic:http://127.0.0.1:${port}`, ending)
+  expect([code, performance.now() - startedAt < ENDS_WITHIN_MS]).toEqual([ending === 'closed' ? 0 : 1, true])
+  expect(said).toContain('the log target elastic does not take lines, they wait: connect ECONNREFUSED')
 }, TEST_MS_MAX)
 
 const LINES = 30_000

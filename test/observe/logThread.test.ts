@@ -21,7 +21,7 @@ const open = () => {
       if (!state.answers) throw new Error('it took too long (10s)')
     },
     end: () => { state.ended += 1 },
-    on: (event, heard) => events.on(event, heard),
+    on: (event: string, heard: (...values: never[]) => void) => events.on(event, heard),
     once: (event, heard) => events.once(event, heard),
     worker: { terminate: () => { state.terminated += 1 } },
   }, { target: 'loki', tell: (text) => told.push(text), onRecovered: (lost) => recoveries.push(lost) })
@@ -63,6 +63,13 @@ describe('a remote target', () => {
     events.emit('close')
     stream.write(line)
     expect([written.length, stream.lost?.(), told]).toEqual([0, 1, ['the log target loki fails, lines are lost: the worker thread exited']])
+  })
+
+  test('that its receiver refuses lines of says how many: they are counted', () => {
+    const { stream, events } = open()
+    stream.write(line)
+    events.emit('lost', 3)
+    expect(stream.lost?.()).toBe(3)
   })
 
   test('is flushed and ended at the end, and is done when its thread has closed', () => {

@@ -13,6 +13,9 @@ import { parseExposition } from '../support/exposition.ts'
 import { SHARDS_OF_TEST, startNodeOfTest } from '../support/nodeOfTest.ts'
 import type { Readings } from '../../observe/metrics/family.ts'
 
+/** Nothing takes any time. */
+const still = { now: () => 0, after: () => () => {} }
+
 const exposed = (instruments = createInstruments(() => 7)) => {
   const readings = (): Readings => ({
     records: instruments.records, node: null,
@@ -22,7 +25,7 @@ const exposed = (instruments = createInstruments(() => 7)) => {
       memory: { rss: 1, heapUsed: 2, heapTotal: 3, external: 4 }, lostLogLines: 6,
     },
   })
-  const render = createExposition(readings)
+  const render = createExposition(readings, still)
   return { instruments, readings, render, read: async (isOpen = false) => parseExposition((await render(isOpen)).text) }
 }
 
@@ -157,7 +160,7 @@ describe('metrics of a node', () => {
           counters: { ...shard.counters, silenced: 23, overloaded: 24, changesDropped: 25 },
         })),
       },
-    }))
+    }), still)
     const { value } = parseExposition((await render(false)).text)
     const expected: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
       ['bus_messages_dropped_total', { reason: 'full' }, 3], ['bus_messages_dropped_total', { reason: 'disconnected' }, 4],

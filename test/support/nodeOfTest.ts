@@ -72,7 +72,7 @@ export const startNodeOfTest = (
     records: instruments.records, node: node.sample(),
     process: processReadings({ version: '1.2.3', loopDelayMicros: vitals.loopDelayMicros, lostLogLines: 0 }),
     traces: { ...tracing.counts(), exported: 0, failed: 0, dropped: drops.counts(), waiting: 0 },
-  }))
+  }), clock)
   for (let waited = 0; node.state() !== 'serving' && waited < 60_000; waited += 100) pass(100)
   pass(2_000)
   const client = broker.connect({ name: 'client' })

@@ -11,13 +11,15 @@ import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { createMicroService } from '../../topology/microService.ts'
 import { defaultSettings } from '../../topology/nodeOptions.ts'
-import { reportNode } from '../../topology/nodeReport.ts'
+import { ailingIn, reportNode } from '../../topology/nodeReport.ts'
 import { connectionsOf, readinessOf } from '../../topology/readiness.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
 import type { HostedMeta } from '../../topology/hostedMeta.ts'
+import type { RaftStatus } from '../../actors/raft/actor.ts'
 import type { HostedReplica } from '../../topology/hostedReplica.ts'
+import type { ReadinessFacts } from '../../topology/readiness.ts'
 import type { NodeVitals } from '../../topology/report.ts'
 
 const self = nodeId('n1')
@@ -93,13 +95,28 @@ describe('the report', () => {
     const { options, map } = open()
     let isLost = true
     const hurt: HostedReplica = { ...busy, raft: { ...busy.raft, isSnapshotLost: () => isLost } }
+    const input = { replicas: [hurt], meta: hurt as unknown as HostedMeta, placements }
     const health = () => reportNode({
-      options, map, level: 1, state: 'serving', routing: 'broker', replicas: [hurt], walBytes: 0, walBacklogBytes: 0, diskFull: false,
-      counters: {}, meta: hurt as unknown as HostedMeta, placements,
+      options, map, level: 1, state: 'serving', routing: 'broker', walBytes: 0, walBacklogBytes: 0, diskFull: false, counters: {}, ...input,
     })
+    expect(ailingIn(input)).toEqual({ metaHealth: 'suspect', replicas: [{ shard: 0, health: 'suspect' }] })
     expect([health().replicas[0]?.health, health().metaHealth]).toEqual(['suspect', 'suspect'])
     isLost = false
+    expect(ailingIn(input)).toEqual({ replicas: [] })
     expect([health().replicas[0]?.health, health().metaHealth]).toEqual([undefined, undefined])
+  })
+
+  test('names a quarantined replica, with why, as readiness does', () => {
+    const { options, map } = open()
+    const status = (): RaftStatus => ({ ...busy.raft.status(), quarantined: 'its log is damaged' })
+    const raft = { ...busy.raft, role: () => 'halted' as const, status }
+    const input = { replicas: [replicaOf(1), { ...busy, raft }], meta: undefined, placements }
+    const report = reportNode({
+      options, map, level: 1, state: 'serving', routing: 'broker', walBytes: 0, walBacklogBytes: 0, diskFull: false, counters: {}, ...input,
+    })
+    const warnings = (facts: ReadinessFacts) => readinessOf(facts, connectionsOf(options.ports), null).warnings
+    const expected = ['shard 0 is quarantined: its log is damaged']
+    expect([warnings(report), warnings({ ...report, ...ailingIn(input) })]).toEqual([expected, expected])
   })
 
   test('says where the process can be reached, when that was told', () => {

@@ -80,6 +80,14 @@ describe('a world', () => {
     applyActors(world, [{ node: 'n2', at: 900, actors: [old], operations: [] }])
     expect(world.actors.get('n2 raft/0')).toMatchObject({ state: 'leader.serving', term: 2 })
   })
+
+  test('an answer ends what it does not name; one that leaves some out ends sessions alone', () => {
+    const world = after([...failover(), record(1_300, 'n2', { actor: 'connection/ab', event: 'open' })])
+    applyActors(world, [{ node: 'n2', at: 5_000, actors: [], operations: [], shortened: { actors: 2 } }])
+    expect([...world.actors.keys()].filter((key) => key.startsWith('n2'))).toEqual(['n2 raft/0'])
+    applyActors(world, [{ node: 'n2', at: 5_001, actors: [], operations: [] }])
+    expect([...world.actors.keys()].filter((key) => key.startsWith('n2'))).toEqual([])
+  })
 })
 
 describe('a timeline', () => {
