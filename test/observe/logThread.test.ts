@@ -21,7 +21,7 @@ const open = () => {
       if (!state.answers) throw new Error('it took too long (10s)')
     },
     end: () => { state.ended += 1 },
-    on: (event: string, heard: (...values: never[]) => void) => events.on(event, heard),
+    on: (event, heard) => events.on(event, heard),
     once: (event, heard) => events.once(event, heard),
     worker: { terminate: () => { state.terminated += 1 } },
   }, { target: 'loki', tell: (text) => told.push(text), onRecovered: (lost) => recoveries.push(lost) })
