@@ -16,6 +16,7 @@ import { createOwnMembership } from './ownMembership.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { MoveOrder, NodeLevels } from '../actors/topology/protocol.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
 import type { HostedMeta } from './hostedMeta.ts'
@@ -51,7 +52,7 @@ export interface MapPartsOptions {
   readonly onRefused: (reason: string) => void
 }
 
-/** Between two attempts to learn what is new here, where log and map are damaged. */
+/** Between two reads of the newest map, while something here waits for what it says. */
 const READ_AGAIN_MS = 2_000
 
 export const createMapParts = (options: MapPartsOptions): MapParts => {
@@ -112,7 +113,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     if (now < readDue || !parts.host.asksWhatIsNew()) return
     readDue = now + READ_AGAIN_MS
     reads.overview((overview) => {
-      if (overview !== undefined) parts.host.noteNext(overview.state.nextGeneration)
+      if (overview === undefined) return
+      parts.host.noteNext(overview.state.nextGeneration)
+      // Peers may all have the same old copy, or be behind: nothing ends here because they agree.
+      if (isInForce(live, overview.state)) parts.host.noteNewest()
     })
   }
   const admin = createClusterAdmin({
@@ -143,6 +147,9 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     },
   }
 }
+
+/** And no newer one waits for its file. */
+const isInForce = (live: LiveMap, { epoch }: ClusterState): boolean => live.state().epoch === epoch && live.learnedEpoch() === epoch
 
 /** Nobody waits for the meta group as clients wait for a shard: Raft's own transfer will do. */
 const handOverMeta = ({ host, beacon }: NodeParts, voters: readonly ReplicaId[], now: number): void => {
