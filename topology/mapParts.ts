@@ -18,6 +18,7 @@ import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { MoveOrder, NodeLevels } from '../actors/topology/protocol.ts'
+import type { Ailments } from './ailments.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { Leadership } from './leadership.ts'
@@ -59,12 +60,13 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const { node, live, parts, leadership, onMember, onLeft, onRefused } = options
   const { genesis, ports, settings } = node
   const log = ports.log.child({ actor: 'topology' })
+  const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
   const answer = createTopologyAnswers({
     genesis, live,
     raftOf: (group) => parts.host.memberOf(group)?.raft,
     meta: parts.host.meta,
     leave: (group, voters) => {
-      if (group === META_GROUP) handOverMeta(parts, voters, ports.clock.now())
+      if (group === META_GROUP) handOverMeta({ parts, ailments }, voters, ports.clock.now())
       else leadership.leave(group as ShardId, ports.clock.now())
     },
     transfer: (shard, to) => leadership.transfer({ shard, to }, ports.clock.now()),
@@ -87,7 +89,6 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon, present: options.present,
   })
   const levelCensus = createLevelCensus({ self: genesis.node, own: ownLevels, beacon: parts.beacon })
-  const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
   let levels: readonly NodeLevels[] = []
   /** Whoever has been told: a replica of the meta group that began later has to be told all of it. */
   let told: HostedMeta['actor'] | undefined
@@ -151,10 +152,18 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
 /** And no newer one waits for its file. */
 const isInForce = (live: LiveMap, { epoch }: ClusterState): boolean => live.state().epoch === epoch && live.learnedEpoch() === epoch
 
+interface Hearing {
+  readonly parts: NodeParts
+  readonly ailments: Ailments
+}
+
 /** Nobody waits for the meta group as clients wait for a shard: Raft's own transfer will do. */
-const handOverMeta = ({ host, beacon }: NodeParts, voters: readonly ReplicaId[], now: number): void => {
+const handOverMeta = ({ parts: { host, beacon }, ailments }: Hearing, voters: readonly ReplicaId[], now: number): void => {
   const meta = host.meta()
   if (meta === undefined) return
-  const to = metaHeir({ self: meta.id, staying: voters, status: meta.raft.status(), isSteady: (node) => beacon.isSteady(node, now) })
+  const to = metaHeir({
+    self: meta.id, staying: voters, status: meta.raft.status(), isSteady: (node) => beacon.isSteady(node, now),
+    isWell: (voter) => !ailments.known().some(({ group, replica }) => group === 'meta' && replica === voter),
+  })
   if (to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
 }

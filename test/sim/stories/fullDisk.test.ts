@@ -38,7 +38,8 @@ const drain = (story: Story, machine: Machine): void => {
   const asked = must(story.nodes.find((one) => one !== machine && !isFull(one)), 'another node')
   let isDecided = false
   story.until('the drain is decided', () => {
-    const wish = { kind: 'drainNode', node: machine.id, isForced: true, expectedEpoch: epochOf(asked), at: 1, by: 'story', request: '' } as const
+    const expectedEpoch = epochOf(asked)
+    const wish = { kind: 'drainNode', node: machine.id, isForced: true, expectedEpoch, at: 1, by: 'story', request: '' } as const
     if (!isDecided) asked.node?.propose(wish, (outcome) => { isDecided ||= outcome?.kind === 'applied' })
     return isDecided
   })

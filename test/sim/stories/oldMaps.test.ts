@@ -26,7 +26,7 @@ const epochOf = ({ node }: Machine): number => node?.parts()?.live.state().epoch
 const hosted = ({ shard = 0 }: Of, { node }: Machine): ReplicaId | undefined => node?.parts()?.host.of(shardId(shard))?.id
 const own = (story: Of, { id }: Machine): ReplicaId =>
   must(placementOf(story).replicas.find((replica) => nodeOf(replica) === id), `${id} has a replica of it`)
-const isOrdered = ({ shard = 0 }: Of, { node }: Machine): boolean => node?.parts()?.live.state().shards[shard]?.move != null
+const isOrdered = ({ shard = 0 }: Of, { node }: Machine): boolean => (node?.parts()?.live.state().shards[shard]?.move ?? null) !== null
 
 const decide = (story: Story, machine: Machine, wish: Wish): void => {
   let isDecided = false
