@@ -9,7 +9,7 @@ import type { TopologyActor } from '../actors/topology/actor.ts'
 import type { MetaAnswer, MetaCommand } from '../actors/topology/protocol.ts'
 import type { ReplicaId } from './ids.ts'
 import type { ReplicaStart } from './hostedReplica.ts'
-import type { ReplicaHostOptions } from './replicaHost.ts'
+import type { ReplicaHostOptions } from './replicaHostOptions.ts'
 
 export interface HostedMeta {
   readonly id: ReplicaId

@@ -11,7 +11,7 @@ import type { Configuration } from '../actors/raft/protocol.ts'
 import type { RecoveredGroup } from '../actors/wal/protocol.ts'
 import type { SnapshotInfo } from '../storage/snapshotStore.ts'
 import type { ReplicaId, ShardId } from './ids.ts'
-import type { ReplicaHostOptions } from './replicaHost.ts'
+import type { ReplicaHostOptions } from './replicaHostOptions.ts'
 
 export interface HostedReplica {
   readonly shard: ShardId

@@ -16,7 +16,9 @@ import { createOwnMembership } from './ownMembership.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { MoveOrder, NodeLevels } from '../actors/topology/protocol.ts'
+import type { Ailments } from './ailments.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { Leadership } from './leadership.ts'
@@ -51,19 +53,20 @@ export interface MapPartsOptions {
   readonly onRefused: (reason: string) => void
 }
 
-/** Between two attempts to learn what is new here, where log and map are damaged. */
+/** Between two reads of the newest map, while something here waits for what it says. */
 const READ_AGAIN_MS = 2_000
 
 export const createMapParts = (options: MapPartsOptions): MapParts => {
   const { node, live, parts, leadership, onMember, onLeft, onRefused } = options
   const { genesis, ports, settings } = node
   const log = ports.log.child({ actor: 'topology' })
+  const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
   const answer = createTopologyAnswers({
     genesis, live,
     raftOf: (group) => parts.host.memberOf(group)?.raft,
     meta: parts.host.meta,
     leave: (group, voters) => {
-      if (group === META_GROUP) handOverMeta(parts, voters, ports.clock.now())
+      if (group === META_GROUP) handOverMeta({ parts, ailments }, voters, ports.clock.now())
       else leadership.leave(group as ShardId, ports.clock.now())
     },
     transfer: (shard, to) => leadership.transfer({ shard, to }, ports.clock.now()),
@@ -86,7 +89,6 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     self: genesis.node, lostAfterMs: settings.lostAfterMs, beacon: parts.beacon, present: options.present,
   })
   const levelCensus = createLevelCensus({ self: genesis.node, own: ownLevels, beacon: parts.beacon })
-  const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
   let levels: readonly NodeLevels[] = []
   /** Whoever has been told: a replica of the meta group that began later has to be told all of it. */
   let told: HostedMeta['actor'] | undefined
@@ -110,12 +112,12 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   let readDue = 0
   const askWhatIsNew = (now: number): void => {
     if (now < readDue || !parts.host.asksWhatIsNew()) return
-    if (readDue === 0) log.warn({}, 'map and log are damaged here: no replica begins until the meta group has been asked')
     readDue = now + READ_AGAIN_MS
     reads.overview((overview) => {
-      if (overview === undefined || !parts.host.asksWhatIsNew()) return
+      if (overview === undefined) return
       parts.host.noteNext(overview.state.nextGeneration)
-      log.info({ nextGeneration: overview.state.nextGeneration }, 'the meta group has said which replicas are new here')
+      // Peers may all have the same old copy, or be behind: nothing ends here because they agree.
+      if (isInForce(live, overview.state)) parts.host.noteNewest()
     })
   }
   const admin = createClusterAdmin({
@@ -147,10 +149,21 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   }
 }
 
+/** And no newer one waits for its file. */
+const isInForce = (live: LiveMap, { epoch }: ClusterState): boolean => live.state().epoch === epoch && live.learnedEpoch() === epoch
+
+interface Hearing {
+  readonly parts: NodeParts
+  readonly ailments: Ailments
+}
+
 /** Nobody waits for the meta group as clients wait for a shard: Raft's own transfer will do. */
-const handOverMeta = ({ host, beacon }: NodeParts, voters: readonly ReplicaId[], now: number): void => {
+const handOverMeta = ({ parts: { host, beacon }, ailments }: Hearing, voters: readonly ReplicaId[], now: number): void => {
   const meta = host.meta()
   if (meta === undefined) return
-  const to = metaHeir({ self: meta.id, staying: voters, status: meta.raft.status(), isSteady: (node) => beacon.isSteady(node, now) })
+  const to = metaHeir({
+    self: meta.id, staying: voters, status: meta.raft.status(), isSteady: (node) => beacon.isSteady(node, now),
+    isWell: (voter) => !ailments.known().some(({ group, replica }) => group === 'meta' && replica === voter),
+  })
   if (to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
 }

@@ -41,7 +41,8 @@ import type { FrontDoors } from './frontDoors.ts'
 import type { Journeys } from './journeys.ts'
 import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
-import type { ReplicaHost, ReplicaHostPorts } from './replicaHost.ts'
+import type { ReplicaHost } from './replicaHost.ts'
+import type { ReplicaHostPorts } from './replicaHostOptions.ts'
 import type { ShardId } from './ids.ts'
 
 export interface NodeParts {

@@ -7,10 +7,11 @@
  *
  * A log is kept by group, not by replica: a replica that comes here after another one of its group begins with a record that voids
  * what the earlier one left, promises included (`wal.adopt`). One that has gone leaves a tombstone (`wal.retire`), so that a map put
- * back from a copy does not bring it to life. Nothing is retired before a map was learned in this life: the file a node starts from
- * may be an old copy, and nothing is deleted because something else is missing. Nor is what the log holds of a replica that is newer than
- * the map in force: where the file was lost, this node learns old maps first. But a quarantined replica is, as soon as a map
- * names a newer one of its group here: whatever the maps since say, it never votes again, and the newer one waits for its place.
+ * back from a copy does not bring it to life. Nothing is retired by the map that a node starts from, which may be an old copy, before a
+ * newer one was learned or the meta group's leader was read, linearizably, and has none. Nor is what the log holds of a replica that is
+ * newer than the map in force: where the file was lost, this node learns old maps first. One that is well and still named makes room for
+ * the newer one beside it only once the leader was read: what was ordered may have been undone since. But a replica that its log
+ * calls quarantined does so at once: whatever the maps since say, it never votes again, and the newer one waits for its place.
  *
  * A replica is begun only while a move adds it, since whoever has a vote was begun before, and has promised; and a move that promotes it
  * found it caught up, so it was begun before that, too. One that has a vote, or may have, and that the log does not know was lost with
@@ -22,95 +23,33 @@ import { createTickBoard } from '../actors/kernel/tickBoard.ts'
 import { initialConfiguration } from '../actors/wal/protocol.ts'
 import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
+import { placesIn } from './places.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
 import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasLaterOnes, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
-import type { RaftMessage } from '../actors/raft/protocol.ts'
-import type { Allowance } from '../actors/raft/allowance.ts'
-import type { RaftTiming } from '../actors/raft/timing.ts'
-import type { RaftLimits } from '../actors/raft/limits.ts'
-import type { ShardLimits } from '../actors/shard/limits.ts'
-import type { Origin, ShardMessage } from '../actors/shard/protocol.ts'
-import type { TopologyLimits } from '../actors/topology/core.ts'
-import type { ClusterState } from '../actors/topology/clusterState.ts'
-import type { MoveOrder } from '../actors/topology/protocol.ts'
-import type { Genesis, RecoveredGroup, RecoveryReport, WalEvent, WalNotice } from '../actors/wal/protocol.ts'
-import type { Clock } from '../actors/kernel/clock.ts'
-import type { Logger } from '../actors/kernel/log.ts'
-import type { Random } from '../actors/kernel/random.ts'
-import type { Recorder } from '../actors/kernel/recorder.ts'
-import type { TraceContext } from '../actors/kernel/trace.ts'
+import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
-import type { Turn } from '../actors/kernel/turn.ts'
-import type { SnapshotStore } from '../storage/snapshotStore.ts'
 import type { HostedMeta } from './hostedMeta.ts'
-import type { Journeys } from './journeys.ts'
 import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
 import type { DamagedReplica, KnownReplica } from './knownReplicas.ts'
 import type { NamedReplica } from './namedReplicas.ts'
-import type { NodeInstruments } from './nodeOptions.ts'
-import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
-
-export interface ReplicaHostPorts {
-  readonly mail: (group: GroupId, from: ReplicaId, to: ReplicaId, message: RaftMessage) => void
-  readonly wal: (event: WalEvent) => void
-  readonly answer: (to: Origin, message: Extract<ShardMessage, { type: 'shard.reply' }>) => void
-  /** As of shard actors. */
-  readonly traceOf?: (shard: ShardId, to: Origin, batch: number) => TraceContext | undefined
-  readonly serving: (shard: ShardId, serving: boolean, term: number) => void
-  readonly drainSlot: (shard: ShardId, done: () => void) => void
-  /** The shard waits for Raft to hand its leadership over. */
-  readonly quiet: (shard: ShardId) => void
-  readonly changed: (key: string, revision: number, code: number) => void
-  /** The replica here has ended. */
-  readonly ended: (shard: ShardId) => void
-  /** The meta group's leader orders this of a group's. */
-  readonly order: (order: MoveOrder) => void
-  /** The meta group has decided. */
-  readonly stateChanged: (state: ClusterState) => void
-}
-
-export interface ReplicaHostOptions {
-  readonly node: NodeId
-  readonly genesis: Genesis
-  /** What the map names for this node now. A replica that is added comes behind the one whose place it takes. */
-  readonly named: () => readonly NamedReplica[]
-  /**
-   * Of the map that this node had at its last stop: no replica of this generation or a later one was ever here. Null: that map is lost.
-   */
-  readonly nextGeneration: () => number | null
-  /** Of the map in force: that it does not name a replica of this generation or a later one means nothing, since it is older. */
-  readonly unknownFrom: () => number
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
-  readonly recorder?: Recorder | undefined
-  readonly journeys?: Pick<Journeys, 'toRaft' | 'toShard'>
-  readonly turn: Turn
-  readonly snapshots: SnapshotStore
-  readonly entryBytesMax: number
-  readonly announceChanges: boolean
-  readonly traceMessages: boolean | (() => boolean)
-  readonly raftTiming?: Partial<RaftTiming> | undefined
-  readonly raftLimits?: Partial<RaftLimits> | undefined
-  /** What the node sends to new replicas, of all its groups. */
-  readonly allowance?: Allowance | undefined
-  readonly shardLimits?: Partial<ShardLimits> | undefined
-  readonly topologyLimits?: Partial<TopologyLimits> | undefined
-  readonly ports: ReplicaHostPorts
-  readonly instruments?: Pick<NodeInstruments, 'shard' | 'raft'> | undefined
-  readonly onFailure: (error: unknown) => void
-}
+import type { ReplicaHostOptions } from './replicaHostOptions.ts'
+import type { GroupId, ReplicaId, ShardId } from './ids.ts'
 
 export interface ReplicaHost {
   /** Opens every replica that the map names; `done` once all stand. */
   readonly open: (report: RecoveryReport, done: () => void) => void
   /** A map was learned: what it names newly is opened, what it names no longer is ended. */
   readonly follow: () => void
-  /** Log and map have both lost something: which replicas were here only a linearizable read of the map can bound. */
+  /**
+   * A linearizable read of the map is wanted: to bound which replicas were here, where log and map have both lost something, or to know
+   * the map in force for the newest before something ends by it.
+   */
   readonly asksWhatIsNew: () => boolean
   /** The next generation of a state that was read, linearizably, in this life: what is ordered from then on has never been here. */
   readonly noteNext: (generation: number) => void
+  /** The map in force was the newest when the meta group's leader was read in this life. It counts until the next map is in force. */
+  readonly noteNewest: () => void
   /** Those of shards. */
   readonly all: () => readonly HostedReplica[]
   readonly of: (shard: ShardId) => HostedReplica | undefined
@@ -138,6 +77,8 @@ interface Slot {
   /** Of the wal event whose answer is awaited. */
   ticket: number
   member: HostedReplica | HostedMeta | null
+  /** Quarantined, if at all, for this life alone: its files could not be read. */
+  isUnread?: boolean
 }
 
 interface Hosting {
@@ -155,8 +96,12 @@ interface Hosting {
   newFrom: number
   /** Named, and known by the log to have gone, or on their way out. */
   gone: DamagedReplica[]
-  /** A map was learned in this life. */
+  /** A map was learned in this life, or the one of the start was found to be the newest. */
   isFollowing: boolean
+  /** The map in force was found to be the newest. */
+  isNewest: boolean
+  /** Something ends here as soon as that is known. */
+  isWordWanted: boolean
   isStopped: boolean
   /** What members were told of the disk, and those that open meanwhile are told, too. */
   isStalled: boolean
@@ -178,7 +123,7 @@ interface Members {
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
     options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0, gone: [],
-    isFollowing: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    isFollowing: false, isNewest: false, isWordWanted: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
@@ -191,15 +136,14 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       hosting.opened = done
       review(hosting)
     },
-    asksWhatIsNew: () => hosting.damagedNode !== undefined && hosting.newFrom === Number.POSITIVE_INFINITY,
+    asksWhatIsNew: () =>
+      hosting.isWordWanted || (hosting.damagedNode !== undefined && hosting.newFrom === Number.POSITIVE_INFINITY),
     noteNext: (generation) => {
       hosting.newFrom = Math.min(hosting.newFrom, generation)
       review(hosting)
     },
-    follow: () => {
-      hosting.isFollowing = true
-      review(hosting)
-    },
+    follow: () => hear(hosting, false),
+    noteNewest: () => hear(hosting, true),
     all: () => membersOf(hosting).shards,
     of,
     meta: () => metaIn(memberOf(META_GROUP)),
@@ -279,12 +223,18 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
   }
 }
 
+const hear = (hosting: Hosting, isNewest: boolean): void => {
+  hosting.isFollowing = true
+  hosting.isNewest = isNewest
+  review(hosting)
+}
+
 /** Brings what is hosted towards what is named. Called again whenever something it waited for has happened. */
 const review = (hosting: Hosting): void => {
   if (hosting.isStopped) return
   begin(hosting)
   endReplaced(hosting)
-  if (hosting.isFollowing) endUnnamed(hosting)
+  if (hosting.isFollowing || hosting.opened === null) endUnnamed(hosting)
   hosting.gone = goneIn(hosting)
   if (isDamageReplaced(hosting)) hosting.options.ports.wal({ type: 'wal.damageReplaced' })
   tellOpened(hosting)
@@ -359,7 +309,8 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
     }
     // The log learns what the files alone say: the next start may find them otherwise. One that could not be read says nothing: where the
     // way to all disks fails for a moment, a majority would be given up for good, with every byte in its place.
-    const reason = isUnread === true ? undefined : recovered.quarantined
+    slot.isUnread = isUnread === true && found.quarantined === undefined
+    const reason = slot.isUnread ? undefined : recovered.quarantined
     if (reason !== undefined && found.quarantined === undefined) {
       options.log.error({ actor: 'node', group: named.group, reason }, 'this replica is quarantined by what its files say')
       options.ports.wal({ type: 'wal.quarantine', group: named.group, ticket: slot.ticket, reason })
@@ -397,6 +348,7 @@ const tellOpened = (hosting: Hosting): void => {
   if (hosting.opened === null || [...hosting.slots.values()].some(({ state }) => state === 'opening')) return
   const done = hosting.opened
   hosting.opened = null
+  endUnnamed(hosting)
   done()
 }
 
@@ -425,14 +377,18 @@ const onAdopted = (hosting: Hosting, { group, ticket }: Answered): void => {
   clear(hosting, group, () => start(hosting, slot, { recovered: nothingOf(group), snapshot: null, isHurt: false }))
 }
 
-/** In a log there is one replica of a group: what never votes again makes room for the one that was ordered in its place. */
+const placesOf = ({ options, slots }: Hosting): ReadonlyMap<GroupId, ReplicaId> =>
+  placesIn(options.named(), (group) => slots.get(group)?.named.id)
+
+/** What never votes again makes room for the one that was ordered in its place. */
 const endReplaced = (hosting: Hosting): void => {
   // A big map takes a while to be gone through, and damage is rare.
   if (quarantinedIn(hosting).length === 0) return
-  const newest = new Map(hosting.options.named().map(({ group, id }) => [group, id]))
+  const places = placesOf(hosting)
   for (const slot of hosting.slots.values()) {
     const { group, id } = slot.named
-    if (isQuarantined(slot) && generationOf(newest.get(group) ?? id) > generationOf(id)) retire(hosting, slot)
+    const isForGood = isQuarantined(slot) && slot.isUnread !== true
+    if (isForGood && generationOf(places.get(group) ?? id) > generationOf(id)) retire(hosting, slot)
   }
 }
 
@@ -443,18 +399,32 @@ const quarantinedIn = ({ slots }: Hosting): DamagedReplica[] =>
 
 const endUnnamed = (hosting: Hosting): void => {
   const { options, slots, known } = hosting
-  const named = new Map(options.named().map((each) => [each.group, each.id]))
-  for (const slot of slots.values()) if (slot.state === 'open' && named.get(slot.named.group) !== slot.named.id) retire(hosting, slot)
+  const named = placesOf(hosting)
+  hosting.isWordWanted = false
+  for (const slot of slots.values()) {
+    const { group, id } = slot.named
+    if (slot.state !== 'open' || named.get(group) === id) continue
+    if (mayEnd(hosting, options.named().some((each) => each.group === group && each.id === id))) retire(hosting, slot)
+  }
   // What the log holds of groups that moved away while this node was down, and what files are left of those before.
   for (const [group, { generation, isRemoved }] of known) {
     if (slots.has(group) || named.has(group) || generation >= options.unknownFrom()) continue
-    if (isRemoved && !hosting.leftOver.delete(group)) continue
+    if (isRemoved && !hosting.leftOver.has(group)) continue
+    if (!mayEnd(hosting, false)) continue
+    hosting.leftOver.delete(group)
     const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [] }
     const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
     slots.set(group, slot)
     const end = isRemoved ? leave : retire
     end(hosting, slot)
   }
+}
+
+/** `isNamed`: another is named for its place, and so is it. Without a certain word the meta group's leader is asked for one. */
+const mayEnd = (hosting: Hosting, isNamed: boolean): boolean => {
+  const isCertain = isNamed ? hosting.isNewest : hosting.isFollowing
+  hosting.isWordWanted ||= !isCertain
+  return isCertain
 }
 
 const retire = (hosting: Hosting, slot: Slot): void => {

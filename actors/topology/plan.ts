@@ -6,7 +6,9 @@
  * began with, except where fewer are wanted; no group without a live majority is touched.
  *
  * Nothing oscillates, because what is wanted is a function of the nodes alone, and a difference is only ever made smaller. A move that has
- * become pointless (its node was lost or drains, or what it replaces came back), or would now cost the majority, is cancelled.
+ * become pointless (its node was lost or drains, or what it replaces came back), or would now cost the majority, is cancelled; so is one
+ * that stands still in the way of another replica's replacement. Once it promotes only a node that is lost, or that drains while the move
+ * stands still, makes it pointless.
  *
  * Leaders go first: where the preferred leader is on a node that drains, another replica that is there already is preferred before anything
  * moves, the one that is wanted for good where there is such a one. So clients wait for one election without any copying beside it, and
@@ -26,7 +28,8 @@ import type { Wanted } from './wanted.ts'
 export interface PlanLimits {
   /**
    * Moves under way in the cluster. Higher: sooner done, and more copying beside the load. Those that replace what is lost or damaged count
-   * their like alone, so that there may be as many again; those that stand still are not counted.
+   * their like alone, so that there may be as many again; those that stand still are not counted,
+   * nor are, here and below, those of groups without a live majority.
    */
   readonly movesMax: number
   /** Moves under way that one node gains or gives a replica by. As above, but those that stand still are counted. */
@@ -178,7 +181,8 @@ const hasLiveMajority = (slots: readonly Slot[], lost: readonly NodeId[]): boole
 
 /**
  * What is lost or damaged is replaced as if nothing else moved: an even spread can wait, redundancy can not (test: "waits for no copy that
- * could wait as well"). What stands still keeps its nodes busy, and nobody else.
+ * could wait as well"). What stands still keeps its nodes busy, and nobody else; what has no majority can neither end nor be undone, copies
+ * nothing, and keeps nobody busy.
  */
 const withinLimits = (input: PlanInput, order: readonly Step[]): PlannedMove[] => {
   const { state, still = [], limits } = input
@@ -187,7 +191,8 @@ const withinLimits = (input: PlanInput, order: readonly Step[]): PlannedMove[] =
   const all = createTally()
   const urgent = createTally()
   const talliesOf = (isUrgent: boolean): readonly Tally[] => (isUrgent ? [all, urgent] : [all])
-  for (const { group, move: { id, add, remove } } of under) {
+  for (const { group, placement, move: { id, add, remove } } of under) {
+    if (!hasLiveMajority(slotsNow(input, group, placement.replicas), input.lost)) continue
     const ends = endsOf(input, add === null ? null : nodeOf(add), remove)
     const isUrgent = remove !== null && (input.lost.includes(nodeOf(remove)) || isDamaged(input, group, remove))
     for (const tally of talliesOf(isUrgent)) carry(tally, ends, still.includes(id) ? 0 : 1)
@@ -230,9 +235,14 @@ const countsForNothing = (input: PlanInput, group: GroupKey, replica: ReplicaId)
 const addsNothing = (input: PlanInput, { group, move }: MoveOfGroup): boolean =>
   move.step !== 'undoing' && move.add !== null && countsForNothing(input, group, move.add)
 
-/** It stands still in the way of the replacement of another of its group's replicas. */
+const standsStill = ({ still }: PlanInput, move: MoveId): boolean => still?.includes(move) === true
+
+/**
+ * It stands still in the way of the replacement of another of its group's replicas. Where its voters change after all at that moment the
+ * cancellation comes too late, and it counts as done.
+ */
 const bars = (input: PlanInput, { group, placement, move }: MoveOfGroup): boolean => {
-  if (move.step !== 'adding' || input.still?.includes(move.id) !== true) return false
+  if (!standsStill(input, move.id)) return false
   if (move.remove !== null && countsForNothing(input, group, move.remove)) return false
   const isWaiting = placement.replicas.some((replica) => countsForNothing(input, group, replica))
   return isWaiting && hasLiveMajority(slotsNow(input, group, placement.replicas), input.lost)
@@ -249,8 +259,10 @@ const isPointless = (input: PlanInput, found: MoveOfGroup): boolean => {
   const target = nodeOf(move.add)
   // A damaged one may never get its vote. If it has it already the move counts as done, and is followed by the next.
   if (addsNothing(input, found)) return true
-  if (move.step !== 'adding') return false
-  if (nodeIn(state, target)?.state !== 'active') return true
+  const isLeaving = nodeIn(state, target)?.state !== 'active'
+  // It becomes a voter within seconds, unless its disk is full: whoever drains that node gets rid of it.
+  if (move.step !== 'adding') return isLeaving && standsStill(input, move.id)
+  if (isLeaving) return true
   return !wanted.includes(target) && (move.remove === null || wanted.includes(nodeOf(move.remove)))
 }
 

@@ -328,6 +328,45 @@ test('what the log holds stays under a map that is older than it, and opens when
   expect(logOf(stage, 1)).toEqual({ term: 4, lastIndex: 2, quarantined: undefined })
 })
 
+describe('a replica that is well, and was ordered away', () => {
+  const given = { named: [withVote(0, 1), named(0, 7)], log: [held(0)] }
+
+  /** It could not be read at one start, was to be replaced, and is whole at the next, which is told no newer map than it has. */
+  test('makes room once the map that its node starts with is known for the newest, and stays until then', () => {
+    const stage = createStage(given)
+    expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([[], true])
+    stage.confirm()
+    expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([['retire 0 n1:1'], false])
+    stage.written()
+    stage.cleared()
+    expect(stage.wal()).toEqual(['retire 0 n1:1', 'adopt 0 n1:7'])
+  })
+
+  test('stays under a map that is learned and may be old: it was ordered back since', () => {
+    const stage = createStage({ named: [withVote(0, 1)], log: [held(0)] })
+    expect(stage.host.asksWhatIsNew()).toBe(false)
+    stage.confirm()
+    stage.learn(...given.named)
+    expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([[], true])
+    stage.learn(withVote(0, 1))
+    stage.confirm()
+    expect([stage.wal(), replicasOf(stage), stage.host.asksWhatIsNew()]).toEqual([[], [own(1)], false])
+  })
+
+  test('stays while what was ordered in its place is being undone, however new the map is, and though it halts in this life', () => {
+    const undoing = [withVote(0, 1), undone(0, 7)]
+    const stage = createStage({ named: [withVote(0, 1)], log: [held(0)] })
+    stage.learn(...undoing)
+    stage.confirm()
+    expect([stage.wal(), replicasOf(stage), stage.host.asksWhatIsNew()]).toEqual([[], [own(1)], false])
+    const halted = createStage({ named: undoing, log: [{ ...held(0), quarantined: 'no good snapshot' }] })
+    halted.confirm()
+    expect([halted.wal(), halted.host.damaged()]).toEqual([[], [{ group: 0, id: own(1) }]])
+    halted.learn(withVote(0, 1), named(0, 8))
+    expect(halted.wal()).toEqual(['retire 0 n1:1'])
+  })
+})
+
 test('an answer of the log to something else, or after the end, changes nothing', () => {
   const stage = createStage({})
   stage.learn(named(1, 5))
@@ -367,6 +406,15 @@ test('files of a replica that has left its tombstone go at the next start, once 
   expect([stage.clearing(), stage.wal(), replicasOf(stage)]).toEqual([[], [], [own(1)]])
   stage.learn(named(1, 1), named(0, 4))
   expect(stage.wal()).toEqual(['adopt 0 n1:4'])
+})
+
+test('what a node has to let go of goes without a newer map, once the one it starts with is known for the newest', () => {
+  const log = [held(0), held(1, { generation: 3, isRemoved: false }), tombstone(META_GROUP, 2)]
+  const stage = createStage({ named: [named(0, 1)], log })
+  expect([stage.wal(), stage.clearing(), stage.host.asksWhatIsNew()]).toEqual([[], [], true])
+  stage.confirm()
+  expect([stage.wal(), stage.clearing(), stage.host.asksWhatIsNew()]).toEqual([['retire 1 n1:3'], [META_GROUP], false])
+  expect(createStage({ named: [named(0, 1)], log: [held(0)] }).host.asksWhatIsNew()).toBe(false)
 })
 
 test('files stay where a damaged log may have lost that a newer replica was begun, or an old map does not know', () => {

@@ -69,6 +69,8 @@ export interface Stage {
   readonly learn: (...replicas: readonly NamedReplica[]) => void
   /** A map of before replicas of this generation. */
   readonly learnOld: (unknownFrom: number, ...replicas: readonly NamedReplica[]) => void
+  /** The map in force is found to be the newest. */
+  readonly confirm: () => void
   readonly ended: ShardId[]
   /** Whether its member says, to the leader that asks it, that its disk stands still. */
   readonly saysStalled: (group: GroupId) => boolean
@@ -144,6 +146,10 @@ export const createStage = (given: Given): Stage => {
     },
     learn: (...replicas) => learn(NEXT_GENERATION, replicas),
     learnOld: (from, ...replicas) => learn(from, replicas),
+    confirm: () => {
+      host.noteNewest()
+      pass(10)
+    },
     saysStalled: (group) => {
       const lastOf = <Type extends RaftMessage['type']>(type: Type) => must(mails.findLast((mail) =>
         mail.group === group && mail.message.type === type), `a ${type}`).message as Extract<RaftMessage, { type: Type }>

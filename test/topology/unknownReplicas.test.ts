@@ -1,7 +1,7 @@
 /** Replicas that the map names and the log does not know, in a directory that may not be the one they were in; and what files say. */
 
 import { expect, test } from '@jest/globals'
-import { createStage, held, logOf, named, replicasOf } from './replicaStage.ts'
+import { createStage, held, logOf, named, replicasOf, withVote } from './replicaStage.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
 
 const ofMove = { generation: 6, isRemoved: false }
@@ -35,4 +35,13 @@ test('of a snapshot that could not be read the log keeps nothing: the next start
   const stage = createStage({ named: [named(0, 6)], log: [lacking], files: { good: [], damaged: ['5'], isUnread: true } })
   expect([logOf(stage, 0).quarantined, stage.quarantines, stage.wal(), stage.isReplaced()])
     .toEqual([expect.stringContaining('index 5'), [], [], false])
+})
+
+test('one that could not be read makes room for another by the newest map alone: the next start may find it good', () => {
+  const given = { named: [withVote(0, 6), named(0, 7)], log: [lacking] }
+  const stage = createStage({ ...given, files: { good: [], damaged: ['5'], isUnread: true } })
+  expect([stage.wal(), stage.host.asksWhatIsNew(), stage.host.damaged()]).toEqual([[], true, [{ group: 0, id: 'n1:6' }]])
+  stage.confirm()
+  expect(stage.wal()).toEqual(['retire 0 n1:6'])
+  expect(createStage(given).wal()).toEqual(['retire 0 n1:6'])
 })

@@ -330,6 +330,42 @@ describe('a move that stands still', () => {
   })
 })
 
+describe('a second node that is lost while the first is replaced', () => {
+  const liveMoves = (state: ClusterState, lost: readonly NodeId[]) =>
+    movesOf(state).filter(({ group }) => isLive(nodesOf(state, group), lost))
+  const finishOne = (state: ClusterState, lost: readonly NodeId[]): ClusterState => {
+    const [{ move: { id, step } }] = liveMoves(state, lost) as [ReturnType<typeof movesOf>[number]]
+    if (step === 'undoing') return after(state, { kind: 'finish', move: id, result: 'undone' })
+    return after(state, { kind: 'promote', move: id }, { kind: 'finish', move: id, result: 'moved' })
+  }
+  /** What begins, and what of it ends, until that many have ended or nothing is left to do. */
+  const replace = (from: ClusterState, lost: readonly NodeId[], ended: number): ClusterState => {
+    const wanted = wantedOf(from, lost)
+    let state = from
+    for (let left = ended; ; left -= 1) {
+      const still = movesOf(state).filter((found) => !liveMoves(state, lost).includes(found)).map(({ move }) => move.id)
+      const { cancels, preferences, next } = plan({ state, wanted, lost, still, limits: defaultPlanLimits })
+      for (const move of cancels) state = after(state, { kind: 'cancel', move })
+      if (preferences.length > 0) state = after(state, { kind: 'prefer', preferences })
+      state = after(state, ...next.map(beginning))
+      if (left === 0 || liveMoves(state, lost).length === 0) return state
+      state = finishOne(state, lost)
+    }
+  }
+
+  test('keeps no group that has a majority waiting for those that have none', () => {
+    for (const [size, shardCount, ended] of [[5, 16, 0], [5, 16, 4], [5, 32, 4], [6, 32, 8]] as const) {
+      const first = replace(newborn({ size, shardCount }), [n(1)], ended)
+      const lost = [n(1), n(2)]
+      const rest = replace(first, lost, Infinity)
+      const hasMajority = (group: GroupKey): boolean => isLive(nodesOf(rest, group), lost)
+      const waiting = planOf(rest, lost).all.filter(({ group }) => hasMajority(group)).map(({ group }) => group)
+      const stuck = movesOf(rest).filter(({ group }) => !hasMajority(group))
+      expect([size, shardCount, ended, waiting, liveMoves(rest, lost), stuck.length > 0]).toEqual([size, shardCount, ended, [], [], true])
+    }
+  })
+})
+
 describe('a move that became pointless is cancelled:', () => {
   const moved = (): ClusterState => {
     const state = after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' })
@@ -346,6 +382,15 @@ describe('a move that became pointless is cancelled:', () => {
     const drains: Wish = { kind: 'drainNode', node: n(4), isForced: false }
     expect(planOf(after(moved(), drains)).cancels).toEqual([1])
     expect(planOf(after(moved(), { kind: 'promote', move: 1 }, drains)).cancels).toEqual([])
+  })
+
+  test('its target drains, and its last step has stood still for minutes: that disk is full', () => {
+    const state = after(moved(), { kind: 'promote', move: 1 })
+    const cancelsOf = (now: ClusterState, still: readonly number[]) =>
+      plan({ state: now, wanted: wantedOf(now, []), lost: [], still, limits: defaultPlanLimits }).cancels
+    const drains = after(state, { kind: 'drainNode', node: n(4), isForced: false })
+    expect([cancelsOf(state, [1]), cancelsOf(drains, []), cancelsOf(drains, [1])]).toEqual([[], [], [1]])
+    expect(cancelsOf(after(drains, { kind: 'cancel', move: 1 }), [1])).toEqual([])
   })
 
   test('what it replaces has come back', () => {
@@ -373,6 +418,17 @@ describe('a move that became pointless is cancelled:', () => {
     expect(cancelsOf([], [{ group, replica: other }])).toEqual([])
     expect(cancelsOf([1], [{ group, replica: other }])).toEqual([1])
     expect(cancelsOf([1], [{ group, replica: must(move.remove, 'it replaces one') }])).toEqual([])
+  })
+
+  test('its last step stands still, and another replica of its group waits to be replaced', () => {
+    const state = after(moved(), { kind: 'promote', move: 1 })
+    const [{ group, placement, move }] = movesOf(state) as [ReturnType<typeof movesOf>[number]]
+    const other = must(placement.replicas.find((replica) => replica !== move.remove), 'another replica')
+    const cancelsOf = (now: ClusterState, still: readonly number[], replica = other) =>
+      plan({ state: now, wanted: wantedOf(now, []), lost: [], damaged: [{ group, replica }], still, limits: defaultPlanLimits }).cancels
+    const removed = must(move.remove, 'it replaces one')
+    expect([cancelsOf(state, []), cancelsOf(state, [1]), cancelsOf(state, [1], removed)]).toEqual([[], [1], []])
+    expect(cancelsOf(after(state, { kind: 'cancel', move: 1 }), [1])).toEqual([])
   })
 
   test('while the cluster is paused only if the replica it adds counts for nothing', () => {

@@ -24,28 +24,33 @@ const stateOf = ({ simulation }: Story): ClusterState => must(newestState(simula
 const epochOf = ({ node }: Machine): number => node?.parts()?.live.state().epoch ?? 0
 const isFull = ({ node }: Machine): boolean => node?.report().node.diskFull === true
 
-const fillUp = (story: Story, machine: Machine): void => {
+const fillUp = (story: Story, machine: Machine, bytes = 4_000): void => {
   machine.disk.fill(FREE_BYTES)
   let i = 0
   story.until('its disk is full', () => {
-    story.send('put', `big${i}`, 'x'.repeat(4_000))
+    story.send('put', `big${i}`, 'x'.repeat(bytes))
     i += 1
     return isFull(machine)
   }, 60_000)
 }
 
+const drain = (story: Story, machine: Machine): void => {
+  const asked = must(story.nodes.find((one) => one !== machine && !isFull(one)), 'another node')
+  let isDecided = false
+  story.until('the drain is decided', () => {
+    const expectedEpoch = epochOf(asked)
+    const wish = { kind: 'drainNode', node: machine.id, isForced: true, expectedEpoch, at: 1, by: 'story', request: '' } as const
+    if (!isDecided) asked.node?.propose(wish, (outcome) => { isDecided ||= outcome?.kind === 'applied' })
+    return isDecided
+  })
+}
+
 test('a node whose disk is full is drained: it learns what has moved away, lets go of it, and leaves', () => {
   const story = tellStory(1904, { ...options, nodes: 4 })
   story.putMany('k', 20)
-  const [first, second] = story.nodes as [Machine, Machine]
+  const [first] = story.nodes as [Machine]
   fillUp(story, first)
-  let isDecided = false
-  story.until('the drain is decided', () => {
-    const expectedEpoch = epochOf(second)
-    const wish = { kind: 'drainNode', node: first.id, isForced: false, expectedEpoch, at: 1, by: 'story', request: '' } as const
-    if (!isDecided) second.node?.propose(wish, (outcome) => { isDecided ||= outcome?.kind === 'applied' })
-    return isDecided
-  })
+  drain(story, first)
   story.until('it has left', () => !first.isInUse, MOVED_MS)
   for (let i = 0; i < 20; i += 1) expect(story.get(`k${i}`)).toBe(String(i))
 })
@@ -72,4 +77,26 @@ test('a node whose disk is full knows who joined since, so that a majority with 
   const isServing = ({ node }: Machine): boolean =>
     node?.report().replicas.some((replica) => replica.shard === shard && replica.state === 'leading.serving') === true
   story.until('the shard is led', () => story.nodes.some((one) => one !== other && isServing(one)), 60_000)
+})
+
+/**
+ * Story: 1. A small shard moves to a node whose disk is full. Its snapshot fits, so it has caught up, and is to vote. 2. No leader takes a
+ * voter whose disk writes nothing. 3. The operator drains that node.
+ */
+test('a move whose last step stands still, because its target\'s disk is full, is taken back when that node is drained', () => {
+  const story = tellStory(1906, { nodes: 5, shards: 6, segmentBytes: SEGMENT_BYTES, snapshotLogBytes: 8 * 1_024 })
+  story.putMany('k', 20)
+  const countOf = (machine: Machine): number =>
+    stateOf(story).shards.filter(({ replicas }) => replicas.some((replica) => nodeOf(replica) === machine.id)).length
+  const [target, ...others] = [...story.nodes].sort((a, b) => countOf(a) - countOf(b)) as [Machine, ...Machine[]]
+  fillUp(story, target, 1_000)
+  drain(story, must(others.at(-1), 'the one with most'))
+  const isLastStep = (): boolean =>
+    movesOf(stateOf(story)).some(({ move: { add, step } }) => step === 'promoting' && add !== null && nodeOf(add) === target.id)
+  story.until('the last step of a move to it is ordered', isLastStep, MOVED_MS)
+  story.run(MOVED_MS)
+  expect(isLastStep()).toBe(true)
+  drain(story, target)
+  story.until('it is taken back', () => !isLastStep(), MOVED_MS)
+  for (let i = 0; i < 20; i += 1) expect(story.get(`k${i}`)).toBe(String(i))
 })

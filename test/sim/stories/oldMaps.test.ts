@@ -1,0 +1,149 @@
+/**
+ * A replica that was ordered away while its node was down, and is whole: it makes room when the meta group's leader says that the order
+ * stands, and by nobody else's word. docs/adr/0009-replacement.md.
+ */
+
+import { expect, test } from '@jest/globals'
+import { must } from '../../../actors/kernel/assert.ts'
+import { harm } from '../../../sim/atlas.ts'
+import { newestState } from '../../../sim/mapFaults.ts'
+import { generationOf, nodeOf, shardId } from '../../../topology/ids.ts'
+import { tellStory } from '../story.ts'
+import type { Placement } from '../../../actors/topology/clusterState.ts'
+import type { Wish } from '../../../actors/topology/protocol.ts'
+import type { Machine } from '../../../sim/cluster.ts'
+import type { ReplicaId } from '../../../topology/ids.ts'
+import type { Story } from '../story.ts'
+
+const SETTLED_MS = 60_000
+
+/** Which shard a story is about. */
+type Of = Story & { readonly shard?: number }
+
+const placementOf = ({ simulation, shard = 0 }: Of): Placement =>
+  must(newestState(simulation.cluster)?.shards[shard], 'somebody has a map')
+const epochOf = ({ node }: Machine): number => node?.parts()?.live.state().epoch ?? 0
+const hosted = ({ shard = 0 }: Of, { node }: Machine): ReplicaId | undefined => node?.parts()?.host.of(shardId(shard))?.id
+const own = (story: Of, { id }: Machine): ReplicaId =>
+  must(placementOf(story).replicas.find((replica) => nodeOf(replica) === id), `${id} has a replica of it`)
+const isOrdered = ({ shard = 0 }: Of, { node }: Machine): boolean => (node?.parts()?.live.state().shards[shard]?.move ?? null) !== null
+
+const decide = (story: Story, machine: Machine, wish: Wish): void => {
+  let isDecided = false
+  let askedAt = Number.NEGATIVE_INFINITY
+  story.until(`${wish.kind} is decided`, () => {
+    if (story.simulation.timeline.now() - askedAt < 1_000) return isDecided
+    askedAt = story.simulation.timeline.now()
+    machine.node?.propose({ ...wish, expectedEpoch: epochOf(machine), at: 1, by: 'story', request: '' }, (outcome) => {
+      isDecided ||= outcome?.kind === 'applied'
+    })
+    return isDecided
+  })
+}
+
+/** As for a node whose snapshots could not be read for a moment: the order is there, and the replica is whole again. */
+const orderAway = (story: Of, victim: Machine): void => {
+  const remove = own(story, victim)
+  const asked = must(story.nodes.find(({ node }) => node !== null), 'another node')
+  decide(story, asked, { kind: 'beginMove', group: shardId(story.shard ?? 0), add: nodeOf(remove), remove, isPlanned: true })
+}
+
+const orderBack = (story: Of, asked: Machine): void => {
+  decide(story, asked, { kind: 'cancel', move: must(placementOf(story).move, 'a move is under way').id })
+  story.until('the order is undone', () => placementOf(story).move === null)
+}
+
+const putMap = ({ disk }: Machine, map: Uint8Array): void => {
+  const { files, directories } = disk.copy()
+  disk.restore({ files: new Map(files).set('map.bin', map), directories })
+}
+const mapOf = ({ disk, id }: Machine): Uint8Array => must(disk.copy().files.get('map.bin'), `${id} has a map`)
+
+test('a replica that is whole again after it was ordered away makes room, though its node has the newest map from its file', () => {
+  const story = tellStory(941)
+  story.putMany('k', 20)
+  const victim = must(story.followers()[0], 'a follower')
+  const other = must(story.nodes.find((machine) => machine !== victim), 'another')
+  story.kill(victim)
+  orderAway(story, victim)
+  story.until('others have the map', () => isOrdered(story, other))
+  story.run(1_000)
+  putMap(victim, mapOf(other))
+  // It counted for nothing then.
+  harm(victim, story.simulation.watch.newestMap())
+  story.start(victim)
+  story.until('its successor is there, and well', () =>
+    placementOf(story).move === null && generationOf(own(story, victim)) > 1 && hosted(story, victim) === own(story, victim), SETTLED_MS)
+  story.losePower(must(story.followers().find((machine) => machine !== victim), 'the other follower'))
+  story.put('k', 'with the new one')
+  expect(story.get('k19')).toBe('19')
+  story.end()
+})
+
+/** An order is given while the node is down, and taken back: the map between is what the test puts where it likes. */
+const orderedAndBack = (story: Of, victim: Machine) => {
+  story.kill(victim)
+  orderAway(story, victim)
+  const keeper = must(story.nodes.find((machine) => isOrdered(story, machine)), 'somebody has the map')
+  story.run(500)
+  const map = mapOf(keeper)
+  orderBack(story, keeper)
+  story.run(3_000)
+  return { map, epoch: must(newestState(story.simulation.cluster), 'a map').epoch }
+}
+
+const expectWhole = (story: Of, victim: Machine, id: ReplicaId, epoch: number): void => {
+  story.until('it has the newest map', () => epochOf(victim) >= epoch)
+  story.run(10_000)
+  expect([hosted(story, victim), victim.node?.parts()?.host.damaged(), epochOf(victim)]).toEqual([id, [], epoch])
+  expect(story.get('k19')).toBe('19')
+  story.end()
+}
+
+test('an old copy of the map, put back, ends no replica that was ordered away and back', () => {
+  const simple = tellStory(942, { nodes: 4, shards: 4 })
+  simple.putMany('k', 20)
+  // It is told of maps by others alone.
+  const victim = must(simple.nodes.find(({ node }) => node?.parts()?.host.meta() === undefined), 'a node without the meta group')
+  const story = { ...simple, shard: must(victim.node?.parts()?.host.all().find(({ actor }) => !actor.isServing()), 'it follows').shard }
+  const id = own(story, victim)
+  const { map, epoch } = orderedAndBack(story, victim)
+  putMap(victim, map)
+  story.start(victim)
+  expectWhole(story, victim, id, epoch)
+})
+
+test('two nodes with the same old copy of the map do not confirm it to each other', () => {
+  const story = tellStory(943)
+  story.putMany('k', 20)
+  const victim = must(story.followers()[0], 'a follower')
+  const id = own(story, victim)
+  const { map, epoch } = orderedAndBack(story, victim)
+  const [second, third] = story.nodes.filter((machine) => machine !== victim)
+  story.kill(must(second, 'a second'), must(third, 'a third'))
+  for (const machine of [victim, must(second, 'a second')]) putMap(machine, map)
+  story.start(victim, must(second, 'a second'))
+  expectWhole(story, victim, id, epoch)
+})
+
+test('a node with an old map that learns a newer one from a member that is behind ends nothing that was ordered back since', () => {
+  const story = tellStory(944, { nodes: 5 })
+  story.putMany('k', 20)
+  const victim = must(story.followers()[0], 'a follower')
+  const id = own(story, victim)
+  const behind = must(story.nodes.find((machine) => hosted(story, machine) === undefined), 'a member without a replica of it')
+  story.kill(victim)
+  orderAway(story, victim)
+  story.until('the one that will be behind has the map', () => isOrdered(story, behind))
+  const old = epochOf(behind)
+  story.kill(behind)
+  orderBack(story, story.leader())
+  const epoch = must(newestState(story.simulation.cluster), 'a map').epoch
+  story.isolate(victim, behind)
+  story.start(victim, behind)
+  story.until('it has learned the old map', () => epochOf(victim) === old)
+  story.run(10_000)
+  expect(hosted(story, victim)).toBe(id)
+  story.heal()
+  expectWhole(story, victim, id, epoch)
+})
