@@ -219,6 +219,13 @@ export const submit = (core: WalCore, group: GroupId, content: SubmissionOptions
   if (core.inFlight === undefined) requestFlush(core)
 }
 
+/** Of what is not placed yet. */
+export const bytesLeft = (core: WalCore, { records, placed, bytes }: Submission): number => {
+  let left = bytes
+  for (const record of records.slice(0, placed)) left -= core.layout.recordBytes(record)
+  return left
+}
+
 type EventOf<Type extends WalInput['type']> = Extract<WalInput, { readonly type: Type }>
 
 export const handleLevel = (core: WalCore, { level }: EventOf<'wal.level'>): void => {

@@ -14,7 +14,7 @@ import type { SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
 import { endCopying, giveUpCopies, lowestNeededSegment, reclaim, removeFreed } from './reclaim.ts'
 import { placeReplica } from './replica.ts'
-import { canFlush, takeable, targetOf } from './take.ts'
+import { canFlush, endOfSeals, takeable, targetOf } from './take.ts'
 import type { Target } from './take.ts'
 
 export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
@@ -95,7 +95,7 @@ export const startFlush = (core: WalCore): void => {
 }
 
 interface Launch {
-  readonly target: Target
+  readonly target: Pick<Target, 'segment' | 'offset' | 'opens'>
   readonly records: readonly WalRecord[]
   readonly notices: readonly WalNotice[]
   readonly bytes: number
@@ -176,16 +176,15 @@ const placeMark = (core: WalCore, record: Extract<WalRecord, { readonly mark: Sn
 
 export const needsSeal = (core: WalCore): boolean => !core.isSealed && core.continues
 
+const sealOffset = (core: WalCore): number => Math.ceil(core.end.offset / core.layout.blockBytes) * core.layout.blockBytes
+
 /** An empty group in a block of its own: it proves that the last group had been synced, and shares no page with it. */
 export const startSeal = (core: WalCore): void => {
   core.isSealTimerArmed = false
   const segment = must(core.segments.at(-1), 'there is a segment to seal')
-  const offset = Math.ceil(core.end.offset / core.layout.blockBytes) * core.layout.blockBytes
+  const offset = sealOffset(core)
   assert(offset + core.layout.groupHeaderBytes <= segment.sizeBytes, 'the last block of a segment is kept for its seal')
-  const target: Target = {
-    segment, offset, limit: segment.sizeBytes, plainLimit: segment.sizeBytes, opens: false, holdsReplicas: core.holdsReplicas,
-  }
-  launch(core, { target, records: [], notices: [], bytes: 0, isSeal: true })
+  launch(core, { target: { segment, offset, opens: false }, records: [], notices: [], bytes: 0, isSeal: true })
 }
 
 export const becomeClosing = (core: WalCore): void => {
@@ -289,6 +288,7 @@ const reviewSpace = (core: WalCore): void => {
   if (!core.isFull || core.isStarved || core.prepared === undefined) return
   core.isFull = false
   notify(core, { type: 'wal.spaceChanged', full: false })
+  armSeal(core)
 }
 
 export const handleSpaceRetry = (core: WalCore): void => {
@@ -308,15 +308,19 @@ export const handleSegmentsRemoved = (core: WalCore): void => {
   prepareAhead(core)
 }
 
+/** While the disk is full each vote would take a block more. Where no seal is left, the next group proves the last one, or a seal once there is room. */
+const hasRoomForSeal = (core: WalCore): boolean => sealOffset(core) + core.layout.groupHeaderBytes <= endOfSeals(core)
+
 const armSeal = (core: WalCore): void => {
-  if (core.isSealTimerArmed || !needsSeal(core)) return
+  if (core.isSealTimerArmed || !needsSeal(core) || !hasRoomForSeal(core)) return
   core.isSealTimerArmed = true
   core.flushesAtSealTimer = core.flushes
   core.effects.push({ type: 'wal.delay', ms: core.config.sealDelayMs, event: 'wal.sealDue' })
 }
 
 /** Idle since the timer was armed, and not sealed yet. */
-export const isSealDue = (core: WalCore): boolean => !isWriting(core) && needsSeal(core) && core.flushes === core.flushesAtSealTimer
+export const isSealDue = (core: WalCore): boolean =>
+  !isWriting(core) && needsSeal(core) && hasRoomForSeal(core) && core.flushes === core.flushesAtSealTimer
 
 export const rearmSeal = (core: WalCore): void => {
   core.isSealTimerArmed = false
