@@ -125,6 +125,8 @@ export interface WalCore {
   /** The last segment's version knows replica records. Each that is begun does: a full disk could not begin one when the first is to go. */
   holdsReplicas: boolean
   end: Position
+  /** Of the records in the last group that is no seal. Infinity: a process before this one wrote it. */
+  lastGroupBytes: number
   firstSegment: number
   /** Segments below it may be removed: the group that says so is synced. */
   freedBelow: number
@@ -161,7 +163,7 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
-    end: { segment: 0, offset: 0 }, firstSegment: 1, freedBelow: 0, inFlight: undefined,
+    end: { segment: 0, offset: 0 }, lastGroupBytes: Number.POSITIVE_INFINITY, firstSegment: 1, freedBelow: 0, inFlight: undefined,
     isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
     isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
     damagedThrough: 0,

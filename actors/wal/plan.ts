@@ -124,6 +124,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
   const plan: GroupPlan = target.opens ? { ...base, opens } : base
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
   core.isSealed = isSeal
+  if (!isSeal) core.lastGroupBytes = bytes
   core.inFlight = { plan, notices, bytes }
   core.flushes += 1
   core.effects.push({ type: 'wal.writeGroup', plan })

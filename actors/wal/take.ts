@@ -38,7 +38,7 @@ export interface Limits {
   readonly beginning: number
   /** Of what else is reserved. */
   readonly reserved: number
-  /** Of an idle log's seal. */
+  /** Of an idle log's seal behind a group that is smaller than its block. */
   readonly seal: number
   /** Of what is not reserved, where something behind it is. */
   readonly along: number
@@ -65,11 +65,12 @@ const currentTarget = (core: WalCore): Target | undefined => {
   return { segment, offset: core.end.offset, limits, opens: false, holdsReplicas: core.holdsReplicas }
 }
 
-/** How far the seals of an idle log may go. On a full disk each takes a block from what is kept for votes. */
+/** How far an idle log's seal may go. On a full disk it takes a block from what is kept for votes, which is much behind a single vote. */
 export const endOfSeals = (core: WalCore): number => {
   const segment = core.segments.at(-1)
   if (segment === undefined || !isHeldBack(core)) return Number.POSITIVE_INFINITY
-  return limitsOf(core, segment, core.config.reserveBytes).seal
+  const limits = limitsOf(core, segment, core.config.reserveBytes)
+  return core.lastGroupBytes < core.layout.blockBytes ? limits.seal : limits.reserved
 }
 
 const preparedTarget = (core: WalCore): Target | undefined => {

@@ -101,9 +101,26 @@ describe('on a full disk', () => {
     expect(others.every(Boolean)).toBe(true)
   })
 
+  test('a compaction takes nothing along that it may overtake', () => {
+    const stage = full()
+    const { rig } = stage
+    const tickets = wait(stage, 3)
+    rig.compact(BUSY, { index: 1, term: 1 })
+    rig.clock.advance(200)
+    expect(tickets.some(rig.isAcknowledged)).toBe(false)
+    expect(restart(rig).report()?.groups.get(BUSY)?.snapshot.index).toBe(1)
+  })
+
   test('votes that come one at a time take no block each for a seal: thousands have room', () => {
     const { rig } = full()
     expect(votesWritten(rig, 3_000)).toBe(3_000)
+  })
+
+  test('behind what is more than a block an idle log seals itself, also where it leaves other seals out', () => {
+    const { rig } = full()
+    votesWritten(rig, 300)
+    isVoteWritten(rig, 2, 900, 5_000)
+    expect(isSealed(rig)).toBe(true)
   })
 
   test('an idle log that left its seal out is sealed as soon as there is room', () => {

@@ -6,6 +6,7 @@
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { movesOf } from '../../../actors/topology/clusterState.ts'
+import { shardOfKey } from '../../../sim/history.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
 import { nodeOf } from '../../../topology/ids.ts'
 import { tellStory } from '../story.ts'
@@ -34,18 +35,21 @@ const fillUp = (story: Story, machine: Machine): void => {
   }, 60_000)
 }
 
+const drain = (story: Story, machine: Machine, by: Machine): void => {
+  let isDecided = false
+  story.until('the drain is decided', () => {
+    const wish = { kind: 'drainNode', node: machine.id, isForced: false, at: 1, by: 'story', request: '' } as const
+    if (!isDecided) by.node?.propose({ ...wish, expectedEpoch: epochOf(by) }, (outcome) => { isDecided ||= outcome?.kind === 'applied' })
+    return isDecided
+  })
+}
+
 test('a node whose disk is full is drained: it learns what has moved away, lets go of it, and leaves', () => {
   const story = tellStory(1904, { ...options, nodes: 4 })
   story.putMany('k', 20)
   const [first, second] = story.nodes as [Machine, Machine]
   fillUp(story, first)
-  let isDecided = false
-  story.until('the drain is decided', () => {
-    const expectedEpoch = epochOf(second)
-    const wish = { kind: 'drainNode', node: first.id, isForced: false, expectedEpoch, at: 1, by: 'story', request: '' } as const
-    if (!isDecided) second.node?.propose(wish, (outcome) => { isDecided ||= outcome?.kind === 'applied' })
-    return isDecided
-  })
+  drain(story, first, second)
   story.until('it has left', () => !first.isInUse, MOVED_MS)
   for (let i = 0; i < 20; i += 1) expect(story.get(`k${i}`)).toBe(String(i))
 })
@@ -72,4 +76,31 @@ test('a node whose disk is full knows who joined since, so that a majority with 
   const isServing = ({ node }: Machine): boolean =>
     node?.report().replicas.some((replica) => replica.shard === shard && replica.state === 'leading.serving') === true
   story.until('the shard is led', () => story.nodes.some((one) => one !== other && isServing(one)), 60_000)
+})
+
+/**
+ * Story: 1. n1's disk is full. Shard 0 is written on: what n1 is sent of it waits. 2. Its leadership moves; n1's new term may not overtake what
+ * waits. 3. That went along, as far as it fitted, into what n1 keeps for votes and tombstones. 4. n1 is drained: all has moved
+ * away, no tombstone finds a place, and n1 carries its replicas for ever.
+ */
+test('a node whose disk is full and that is sent more of a busy shard is drained all the same', () => {
+  const story = tellStory(1907, { ...options, nodes: 4, raftLimits: { appendsInFlightMax: 64 } })
+  story.putMany('k', 20)
+  const first = must(story.followers()[0], 'a follower of shard 0')
+  fillUp(story, first)
+  const waiting = (): number => first.node?.parts()?.wal.backlogBytes() ?? 0
+  const key = must(Array.from({ length: 100 }, (_, i) => `busy${i}`).find((each) => shardOfKey(each, options.shards) === 0), 'a key of shard 0')
+  story.until('much of shard 0 waits', () => {
+    story.send('put', key, 'x'.repeat(4_000))
+    return waiting() > SEGMENT_BYTES
+  })
+  const from = story.leaderBut(first)
+  const to = must(story.followers().find((machine) => machine !== first), 'one more of shard 0')
+  story.handOver(from, to)
+  story.until('it is led by another', () => story.leaderBut(first) !== from)
+  story.run(1_000)
+  expect([isFull(first), waiting() > 0]).toEqual([true, true])
+  drain(story, first, to)
+  story.until('it has left', () => !first.isInUse, MOVED_MS)
+  for (let k = 0; k < 20; k += 1) expect(story.get(`k${k}`)).toBe(String(k))
 })
