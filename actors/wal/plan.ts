@@ -309,7 +309,7 @@ export const handleSegmentsRemoved = (core: WalCore): void => {
   prepareAhead(core)
 }
 
-/** While the disk is full each vote would take a block more. Where no seal is left, the next group proves the last one, or a seal once there is room. */
+/** Where a full disk leaves the seal out, the next group proves the last one, or a seal once there is room (`reviewSpace`). */
 const hasRoomForSeal = (core: WalCore): boolean => sealOffset(core) + core.layout.groupHeaderBytes <= endOfSeals(core)
 
 const armSeal = (core: WalCore): void => {

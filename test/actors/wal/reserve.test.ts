@@ -60,8 +60,8 @@ const wait = ({ rig, last }: Full, count: number): number[] =>
 
 describe('on a full disk', () => {
   /**
-   * Story: 1. 4 MiB of a busy group wait. 2. Its leadership moves: its new term is reserved, and may not overtake what waits. 3. What waited
-   * went along, as far as it fitted, and filled what was kept for the votes of all others.
+   * Story: 1. 4 MiB of a busy group wait. 2. Its leadership moves: its new term is reserved, and may not overtake what waits. 3. What
+   * waited went along, as far as it fitted, and filled what was kept for the votes of all others.
    */
   test('a busy group\'s vote leaves the votes of others their room, however much of it waits', () => {
     const stage = full()
@@ -125,6 +125,7 @@ describe('on a full disk', () => {
 
   test('an idle log that left its seal out is sealed as soon as there is room', () => {
     const { rig } = full()
+    rig.retire(BUSY, 1)
     votesWritten(rig, 300)
     expect(isSealed(rig)).toBe(false)
     rig.disk.setCapacity(10 * SEGMENT_BYTES)

@@ -79,8 +79,8 @@ test('a node whose disk is full knows who joined since, so that a majority with 
 })
 
 /**
- * Story: 1. n1's disk is full. Shard 0 is written on: what n1 is sent of it waits. 2. Its leadership moves; n1's new term may not overtake what
- * waits. 3. That went along, as far as it fitted, into what n1 keeps for votes and tombstones. 4. n1 is drained: all has moved
+ * Story: 1. n1's disk is full. Shard 0 is written on: what n1 is sent of it waits. 2. Its leadership moves; n1's new term may not overtake
+ * what waits. 3. That went along, as far as it fitted, into what n1 keeps for votes and tombstones. 4. n1 is drained: all has moved
  * away, no tombstone finds a place, and n1 carries its replicas for ever.
  */
 test('a node whose disk is full and that is sent more of a busy shard is drained all the same', () => {
@@ -89,7 +89,8 @@ test('a node whose disk is full and that is sent more of a busy shard is drained
   const first = must(story.followers()[0], 'a follower of shard 0')
   fillUp(story, first)
   const waiting = (): number => first.node?.parts()?.wal.backlogBytes() ?? 0
-  const key = must(Array.from({ length: 100 }, (_, i) => `busy${i}`).find((each) => shardOfKey(each, options.shards) === 0), 'a key of shard 0')
+  const keys = Array.from({ length: 100 }, (_, i) => `busy${i}`)
+  const key = must(keys.find((each) => shardOfKey(each, options.shards) === 0), 'a key of shard 0')
   story.until('much of shard 0 waits', () => {
     story.send('put', key, 'x'.repeat(4_000))
     return waiting() > SEGMENT_BYTES
