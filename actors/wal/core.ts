@@ -133,6 +133,8 @@ export interface WalCore {
   inFlight: InFlight | undefined
   isSealed: boolean
   isFull: boolean
+  /** This process has made a segment ahead, or found no room for one. Before, a disk that was full before it started may be so still. */
+  isSpaceKnown: boolean
   isStarved: boolean
   isClosing: boolean
   isFlushRequested: boolean
@@ -164,9 +166,9 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
     end: { segment: 0, offset: 0 }, lastGroupBytes: Number.POSITIVE_INFINITY, firstSegment: 1, freedBelow: 0, inFlight: undefined,
-    isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
-    isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
-    damagedThrough: 0,
+    isSealed: true, isFull: false, isSpaceKnown: false, isStarved: false, isClosing: false, isFlushRequested: false,
+    isSealTimerArmed: false, isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0,
+    isReadingCopies: false, isDamaged: false, damagedThrough: 0,
   }
 }
 

@@ -248,6 +248,7 @@ const sizeNeeded = (core: WalCore): number => {
 export const handleSegmentPrepared = (core: WalCore, prepared: SegmentSize): void => {
   core.preparing = undefined
   core.prepared = prepared
+  core.isSpaceKnown = true
   reviewSpace(core)
   if (core.queue.length > 0) requestFlush(core)
 }
@@ -269,6 +270,7 @@ export const handleWriteStarved = (core: WalCore): void => {
 }
 
 const becomeFull = (core: WalCore): void => {
+  core.isSpaceKnown = true
   if (!core.isFull) {
     core.isFull = true
     notify(core, { type: 'wal.spaceChanged', full: true })

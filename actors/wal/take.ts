@@ -54,8 +54,8 @@ const limitsOf = (core: WalCore, { sizeBytes }: SegmentSize, reserveBytes: numbe
   }
 }
 
-/** The disk is full: the last segment is all there is. */
-const isHeldBack = (core: WalCore): boolean => core.isFull && core.prepared === undefined
+/** The disk is full, or may be: the last segment is all there is. */
+const isHeldBack = (core: WalCore): boolean => (core.isFull || !core.isSpaceKnown) && core.prepared === undefined
 
 const currentTarget = (core: WalCore): Target | undefined => {
   const segment = core.segments.at(-1)
@@ -68,7 +68,7 @@ const currentTarget = (core: WalCore): Target | undefined => {
 /** How far an idle log's seal may go. On a full disk it takes a block from what is kept for votes, which is much behind a single vote. */
 export const endOfSeals = (core: WalCore): number => {
   const segment = core.segments.at(-1)
-  if (segment === undefined || !isHeldBack(core)) return Number.POSITIVE_INFINITY
+  if (segment === undefined || !core.isFull || core.prepared !== undefined) return Number.POSITIVE_INFINITY
   const limits = limitsOf(core, segment, core.config.reserveBytes)
   return core.lastGroupBytes < core.layout.blockBytes ? limits.seal : limits.reserved
 }

@@ -101,6 +101,15 @@ describe('on a full disk', () => {
     expect(others.every(Boolean)).toBe(true)
   })
 
+  test('a start leaves the reserve to votes before it knows that the disk is full', () => {
+    const { rig } = full()
+    rig.wal.stop()
+    const again = createRig({ on: rig, config: walConfigDefaults }).open()
+    for (const entry of entriesOf(1, 30, { bytes: ENTRY_BYTES })) again.append(2, { entries: [entry] })
+    again.clock.advance(300)
+    expect([again.wal.isFull(), isVoteWritten(again, 3, 9)]).toEqual([true, true])
+  })
+
   test('a compaction takes nothing along that it may overtake', () => {
     const stage = full()
     const { rig } = stage
