@@ -11,7 +11,10 @@ export interface WalConfig {
   readonly sealDelayMs: number
   /** How long to wait before a full disk is tried again. Default 500 ms. */
   readonly spaceRetryMs: number
-  /** While the disk is full, this much of the last segment is kept for votes and no-ops. Default 1 MiB, at most a quarter of a segment. */
+  /**
+   * While the disk is full, this much of the last segment is kept for votes and no-ops, and the last sixteenth of it for replicas that come
+   * and go. Client entries that a vote may not overtake get a quarter at most. Default 1 MiB, at most a quarter of a segment.
+   */
   readonly reserveBytes: number
   /**
    * The oldest segment is freed by copying when at most this much in it is live. Above, snapshots are wanted first, up to twice

@@ -125,12 +125,16 @@ export interface WalCore {
   /** The last segment's version knows replica records. Each that is begun does: a full disk could not begin one when the first is to go. */
   holdsReplicas: boolean
   end: Position
+  /** Of the records in the last group that is no seal. Infinity: a process before this one wrote it. */
+  lastGroupBytes: number
   firstSegment: number
   /** Segments below it may be removed: the group that says so is synced. */
   freedBelow: number
   inFlight: InFlight | undefined
   isSealed: boolean
   isFull: boolean
+  /** This process has made a segment ahead, or found no room for one. Before, a disk that was full before it started may be so still. */
+  isSpaceKnown: boolean
   isStarved: boolean
   isClosing: boolean
   isFlushRequested: boolean
@@ -161,10 +165,10 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
-    end: { segment: 0, offset: 0 }, firstSegment: 1, freedBelow: 0, inFlight: undefined,
-    isSealed: true, isFull: false, isStarved: false, isClosing: false, isFlushRequested: false, isSealTimerArmed: false,
-    isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0, isReadingCopies: false, isDamaged: false,
-    damagedThrough: 0,
+    end: { segment: 0, offset: 0 }, lastGroupBytes: Number.POSITIVE_INFINITY, firstSegment: 1, freedBelow: 0, inFlight: undefined,
+    isSealed: true, isFull: false, isSpaceKnown: false, isStarved: false, isClosing: false, isFlushRequested: false,
+    isSealTimerArmed: false, isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0,
+    isReadingCopies: false, isDamaged: false, damagedThrough: 0,
   }
 }
 
@@ -217,6 +221,13 @@ export const submit = (core: WalCore, group: GroupId, content: SubmissionOptions
   const { records, isReserved, notice, frees = 0 } = content
   core.queue.push({ group, records, placed: 0, bytes, isReserved, notice, frees })
   if (core.inFlight === undefined) requestFlush(core)
+}
+
+/** Of what is not placed yet. */
+export const bytesLeft = (core: WalCore, { records, placed, bytes }: Submission): number => {
+  let left = bytes
+  for (const record of records.slice(0, placed)) left -= core.layout.recordBytes(record)
+  return left
 }
 
 type EventOf<Type extends WalInput['type']> = Extract<WalInput, { readonly type: Type }>

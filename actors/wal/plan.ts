@@ -14,7 +14,7 @@ import type { SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
 import { endCopying, giveUpCopies, lowestNeededSegment, reclaim, removeFreed } from './reclaim.ts'
 import { placeReplica } from './replica.ts'
-import { canFlush, takeable, targetOf } from './take.ts'
+import { canFlush, endOfSeals, takeable, targetOf } from './take.ts'
 import type { Target } from './take.ts'
 
 export const handleReplayed = (core: WalCore, recovery: LogRecovery): void => {
@@ -95,7 +95,7 @@ export const startFlush = (core: WalCore): void => {
 }
 
 interface Launch {
-  readonly target: Target
+  readonly target: Pick<Target, 'segment' | 'offset' | 'opens'>
   readonly records: readonly WalRecord[]
   readonly notices: readonly WalNotice[]
   readonly bytes: number
@@ -124,6 +124,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
   const plan: GroupPlan = target.opens ? { ...base, opens } : base
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
   core.isSealed = isSeal
+  if (!isSeal) core.lastGroupBytes = bytes
   core.inFlight = { plan, notices, bytes }
   core.flushes += 1
   core.effects.push({ type: 'wal.writeGroup', plan })
@@ -176,16 +177,15 @@ const placeMark = (core: WalCore, record: Extract<WalRecord, { readonly mark: Sn
 
 export const needsSeal = (core: WalCore): boolean => !core.isSealed && core.continues
 
+const sealOffset = (core: WalCore): number => Math.ceil(core.end.offset / core.layout.blockBytes) * core.layout.blockBytes
+
 /** An empty group in a block of its own: it proves that the last group had been synced, and shares no page with it. */
 export const startSeal = (core: WalCore): void => {
   core.isSealTimerArmed = false
   const segment = must(core.segments.at(-1), 'there is a segment to seal')
-  const offset = Math.ceil(core.end.offset / core.layout.blockBytes) * core.layout.blockBytes
+  const offset = sealOffset(core)
   assert(offset + core.layout.groupHeaderBytes <= segment.sizeBytes, 'the last block of a segment is kept for its seal')
-  const target: Target = {
-    segment, offset, limit: segment.sizeBytes, plainLimit: segment.sizeBytes, opens: false, holdsReplicas: core.holdsReplicas,
-  }
-  launch(core, { target, records: [], notices: [], bytes: 0, isSeal: true })
+  launch(core, { target: { segment, offset, opens: false }, records: [], notices: [], bytes: 0, isSeal: true })
 }
 
 export const becomeClosing = (core: WalCore): void => {
@@ -248,6 +248,7 @@ const sizeNeeded = (core: WalCore): number => {
 export const handleSegmentPrepared = (core: WalCore, prepared: SegmentSize): void => {
   core.preparing = undefined
   core.prepared = prepared
+  core.isSpaceKnown = true
   reviewSpace(core)
   if (core.queue.length > 0) requestFlush(core)
 }
@@ -269,6 +270,7 @@ export const handleWriteStarved = (core: WalCore): void => {
 }
 
 const becomeFull = (core: WalCore): void => {
+  core.isSpaceKnown = true
   if (!core.isFull) {
     core.isFull = true
     notify(core, { type: 'wal.spaceChanged', full: true })
@@ -289,6 +291,7 @@ const reviewSpace = (core: WalCore): void => {
   if (!core.isFull || core.isStarved || core.prepared === undefined) return
   core.isFull = false
   notify(core, { type: 'wal.spaceChanged', full: false })
+  armSeal(core)
 }
 
 export const handleSpaceRetry = (core: WalCore): void => {
@@ -308,15 +311,19 @@ export const handleSegmentsRemoved = (core: WalCore): void => {
   prepareAhead(core)
 }
 
+/** Where a full disk leaves the seal out, the next group proves the last one, or a seal once there is room (`reviewSpace`). */
+const hasRoomForSeal = (core: WalCore): boolean => sealOffset(core) + core.layout.groupHeaderBytes <= endOfSeals(core)
+
 const armSeal = (core: WalCore): void => {
-  if (core.isSealTimerArmed || !needsSeal(core)) return
+  if (core.isSealTimerArmed || !needsSeal(core) || !hasRoomForSeal(core)) return
   core.isSealTimerArmed = true
   core.flushesAtSealTimer = core.flushes
   core.effects.push({ type: 'wal.delay', ms: core.config.sealDelayMs, event: 'wal.sealDue' })
 }
 
 /** Idle since the timer was armed, and not sealed yet. */
-export const isSealDue = (core: WalCore): boolean => !isWriting(core) && needsSeal(core) && core.flushes === core.flushesAtSealTimer
+export const isSealDue = (core: WalCore): boolean =>
+  !isWriting(core) && needsSeal(core) && hasRoomForSeal(core) && core.flushes === core.flushesAtSealTimer
 
 export const rearmSeal = (core: WalCore): void => {
   core.isSealTimerArmed = false

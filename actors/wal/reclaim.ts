@@ -17,7 +17,7 @@
 import type { Index } from '../raft/protocol.ts'
 import type { GroupId } from '../../topology/ids.ts'
 import type { WalRecord } from '../../storage/record.ts'
-import { notify, submit, termAt } from './core.ts'
+import { bytesLeft, notify, submit, termAt } from './core.ts'
 import type { GroupState, WalCore } from './core.ts'
 
 /** How many times `segmentsWanted` a log may hold while it waits for snapshots. */
@@ -143,9 +143,7 @@ export const copyForward = (core: WalCore, segment: number, records: readonly Wa
 /** On a full disk many copies would take what is kept for votes and marks. What they were to free stays pinned, and nothing is lost. */
 export const giveUpCopies = (core: WalCore): void => {
   let bytes = 0
-  for (const { frees, records, placed } of core.queue) {
-    if (frees !== 0) for (const record of records.slice(placed)) bytes += core.layout.recordBytes(record)
-  }
+  for (const submission of core.queue) if (submission.frees !== 0) bytes += bytesLeft(core, submission)
   if (bytes <= core.config.copyForwardBytesMax) return
   core.backlogBytes -= bytes
   core.queue = core.queue.filter(({ frees }) => frees === 0)

@@ -13,7 +13,7 @@
 import { assert } from '../kernel/assert.ts'
 import type { GroupId } from '../../topology/ids.ts'
 import type { WalRecord } from '../../storage/record.ts'
-import { groupState, submit } from './core.ts'
+import { bytesLeft, groupState, submit } from './core.ts'
 import type { GroupState, Submission, WalCore } from './core.ts'
 import { endCopying } from './reclaim.ts'
 import type { ReplicaMark, WalEvent, WalNotice } from './protocol.ts'
@@ -54,13 +54,12 @@ const begin = (core: WalCore, state: GroupState, { replica, notice }: Beginning)
   submit(core, group, { records: [{ kind: 'replica', group, replica, isCopied: false }], isReserved: true, notice })
 }
 
-const isBeginning = ({ notice }: Submission): boolean => notice?.type === 'wal.adopted' || notice?.type === 'wal.retired'
+/** A replica's beginning, or its tombstone. */
+export const isBeginning = ({ notice }: Submission): boolean => notice?.type === 'wal.adopted' || notice?.type === 'wal.retired'
 
 const dropWaiting = (core: WalCore, group: GroupId): void => {
   const isVoid = (submission: Submission): boolean => submission.group === group && !isBeginning(submission)
-  for (const { records, placed } of core.queue.filter(isVoid)) {
-    for (const record of records.slice(placed)) core.backlogBytes -= core.layout.recordBytes(record)
-  }
+  for (const submission of core.queue.filter(isVoid)) core.backlogBytes -= bytesLeft(core, submission)
   core.queue = core.queue.filter((submission) => !isVoid(submission))
   endCopying(core)
 }

@@ -3,7 +3,8 @@
  *
  * While no segment stands ready ahead because the disk is full, `reserveBytes` of the last one is closed to client writes and
  * kept for votes, no-ops and marks. A reserved append may not overtake earlier ones of its own Raft group (its acknowledgement
- * vouches for them), so it takes them along.
+ * vouches for them), so it takes them along, all of them or none: where they are more than may go along, that group waits for room,
+ * and no other does. The last of the reserve is for replicas that come and go: a tombstone makes room.
  *
  * A replica record only stands in a segment whose version knows it: every one that this ShardKV begins, but an older one may have begun the
  * last, and then it waits for the next. A segment has one layout level: when the level in force is newer, the next group begins a segment
@@ -13,36 +14,69 @@
 import type { Index } from '../raft/protocol.ts'
 import type { GroupId } from '../../topology/ids.ts'
 import type { WalRecord } from '../../storage/record.ts'
-import { groupState } from './core.ts'
+import { bytesLeft, groupState } from './core.ts'
 import type { SegmentSize, Submission, WalCore } from './core.ts'
+import { isBeginning } from './replica.ts'
+
+/** Parts of the reserve: what may go along with something reserved, what a seal may take a block of, and what is for beginnings alone. */
+const ALONG_FRACTION = 0.25
+const SEALED_FRACTION = 0.5
+const BEGINNINGS_FRACTION = 0.0625
 
 export interface Target {
   readonly segment: SegmentSize
   readonly offset: number
-  /** End of the space for groups: the last block is kept for a seal. */
-  readonly limit: number
-  /** The same for submissions that are not reserved. */
-  readonly plainLimit: number
+  readonly limits: Limits
   readonly opens: boolean
   /** The segment's version knows replica records. */
   readonly holdsReplicas: boolean
 }
 
+/** Where the space of a segment ends, by what would go there. The last block is kept for a seal at the end or for closing the log. */
+export interface Limits {
+  /** Of a replica, or its tombstone. */
+  readonly beginning: number
+  /** Of what else is reserved. */
+  readonly reserved: number
+  /** Of an idle log's seal behind a group that is smaller than its block. */
+  readonly seal: number
+  /** Of what is not reserved, where something behind it is. */
+  readonly along: number
+  readonly plain: number
+}
+
+const limitsOf = (core: WalCore, { sizeBytes }: SegmentSize, reserveBytes: number): Limits => {
+  const end = sizeBytes - core.layout.blockBytes
+  const plain = end - reserveBytes
+  return {
+    beginning: end, reserved: end - reserveBytes * BEGINNINGS_FRACTION, seal: plain + reserveBytes * SEALED_FRACTION,
+    along: plain + reserveBytes * ALONG_FRACTION, plain,
+  }
+}
+
+/** The disk is full, or may be: the last segment is all there is. */
+const isHeldBack = (core: WalCore): boolean => (core.isFull || !core.isSpaceKnown) && core.prepared === undefined
+
 const currentTarget = (core: WalCore): Target | undefined => {
   const segment = core.segments.at(-1)
   if (segment === undefined || !core.continues) return undefined
   if (core.segmentLevel < core.nextLevel && core.prepared !== undefined) return undefined
-  const limit = segment.sizeBytes - core.layout.blockBytes
-  const isHeldBack = core.isFull && core.prepared === undefined
-  const plainLimit = isHeldBack ? limit - core.config.reserveBytes : limit
-  return { segment, offset: core.end.offset, limit, plainLimit, opens: false, holdsReplicas: core.holdsReplicas }
+  const limits = limitsOf(core, segment, isHeldBack(core) ? core.config.reserveBytes : 0)
+  return { segment, offset: core.end.offset, limits, opens: false, holdsReplicas: core.holdsReplicas }
+}
+
+/** How far an idle log's seal may go. On a full disk it takes a block from what is kept for votes, which is much behind a single vote. */
+export const endOfSeals = (core: WalCore): number => {
+  const segment = core.segments.at(-1)
+  if (segment === undefined || !core.isFull || core.prepared !== undefined) return Number.POSITIVE_INFINITY
+  const limits = limitsOf(core, segment, core.config.reserveBytes)
+  return core.lastGroupBytes < core.layout.blockBytes ? limits.seal : limits.reserved
 }
 
 const preparedTarget = (core: WalCore): Target | undefined => {
   const segment = core.prepared
   if (segment === undefined) return undefined
-  const limit = segment.sizeBytes - core.layout.blockBytes
-  return { segment, offset: core.layout.dataOffset, limit, plainLimit: limit, opens: true, holdsReplicas: true }
+  return { segment, offset: core.layout.dataOffset, limits: limitsOf(core, segment, 0), opens: true, holdsReplicas: true }
 }
 
 /** Where something of what waits can go now. */
@@ -60,8 +94,9 @@ export interface Taken { readonly submission: Submission; readonly count: number
 /** What fits, in order. Past `submissionsMax` nothing more is looked at. */
 export const takeable = (core: WalCore, target: Target, submissionsMax: number): Taken[] => {
   const { layout, config, queue } = core
-  const isHeldBack = target.plainLimit < target.limit
-  const mayReserve = isHeldBack ? groupsWithReserved(queue) : undefined
+  const { limits } = target
+  const isLimited = limits.plain < limits.beginning
+  const along = isLimited ? goingAlong(core, target) : undefined
   const passedOver = new Map<GroupId, PassedOver>()
   const taken: Taken[] = []
   let bytes = layout.groupHeaderBytes
@@ -71,7 +106,7 @@ export const takeable = (core: WalCore, target: Target, submissionsMax: number):
       passOver(passed, submission)
       continue
     }
-    const limit = mayReserve?.has(submission.group) === true ? target.limit : target.plainLimit
+    const limit = limits[classOf(submission, along)]
     const room = Math.min(limit - target.offset, Math.max(config.groupBytesMax, bytes))
     const { holdsReplicas } = target
     const part = partThatFits(core, submission, { room, bytes, isFirst: taken.length === 0, hard: limit - target.offset, holdsReplicas })
@@ -80,9 +115,9 @@ export const takeable = (core: WalCore, target: Target, submissionsMax: number):
       bytes += part.bytes
     }
     const isWhole = part !== undefined && submission.placed + part.count === submission.records.length
-    if (!isWhole && !isHeldBack) break
+    if (!isWhole && !isLimited) break
     if (!isWhole) {
-      const held = passed ?? { last: groupState(core, submission.group).placedLast, isAscending: true }
+      const held = passed ?? passedOverOf(core, submission.group)
       passedOver.set(submission.group, held)
       passOver(held, submission)
     }
@@ -93,6 +128,9 @@ export const takeable = (core: WalCore, target: Target, submissionsMax: number):
 
 /** What of a group waits and is passed over: whether it merely adds to the log. */
 interface PassedOver { last: Index; isAscending: boolean }
+
+const passedOverOf = (core: WalCore, group: GroupId): PassedOver =>
+  ({ last: groupState(core, group).placedLast, isAscending: true })
 
 const passOver = (passed: PassedOver, { records, placed }: Submission): void => {
   for (const record of records.slice(placed)) {
@@ -110,8 +148,42 @@ const passOver = (passed: PassedOver, { records, placed }: Submission): void => 
 const mayOvertake = ({ records }: Submission, passed: PassedOver): boolean =>
   passed.isAscending && records.length === 1 && records[0]?.kind === 'compactMark'
 
-const groupsWithReserved = (queue: readonly Submission[]): ReadonlySet<GroupId> =>
-  new Set(queue.filter(({ isReserved }) => isReserved).map(({ group }) => group))
+const classOf = (submission: Submission, along: ReadonlySet<Submission> | undefined): Exclude<keyof Limits, 'seal'> => {
+  if (submission.isReserved) return isBeginning(submission) ? 'beginning' : 'reserved'
+  return along?.has(submission) === true ? 'along' : 'plain'
+}
+
+interface Run { bytes: number; readonly submissions: Submission[]; readonly passed: PassedOver }
+
+/**
+ * What is not reserved and waits before something reserved of its group, if all of it fits. What stands behind the last reserved record
+ * has no part in it, and a run that is too long none at all: it would take what others need, and its group would wait all the same.
+ */
+const goingAlong = (core: WalCore, { offset, limits }: Target): ReadonlySet<Submission> => {
+  const along = new Set<Submission>()
+  const runs = new Map<GroupId, Run>()
+  let room = limits.along - offset - core.layout.groupHeaderBytes
+  for (const submission of core.queue) {
+    const { group, isReserved } = submission
+    const run = runs.get(group)
+    if (run !== undefined && run.bytes > room) continue
+    if (!isReserved) runs.set(group, extended(core, run, submission))
+    else if (run !== undefined && !mayOvertake(submission, run.passed)) {
+      runs.delete(group)
+      room -= run.bytes
+      for (const each of run.submissions) along.add(each)
+    }
+  }
+  return along
+}
+
+const extended = (core: WalCore, known: Run | undefined, submission: Submission): Run => {
+  const run = known ?? { bytes: 0, submissions: [], passed: passedOverOf(core, submission.group) }
+  run.bytes += bytesLeft(core, submission)
+  run.submissions.push(submission)
+  passOver(run.passed, submission)
+  return run
+}
 
 interface Space {
   readonly room: number

@@ -147,6 +147,8 @@ describe('a segment that is read to be copied', () => {
 describe('a copied mark on a full disk', () => {
   const SEGMENT_BYTES = 16_384
   const RECORD_BYTES = 32
+  /** Of the rig (torture/rig.ts). */
+  const RESERVE_BYTES = 2_048
   const logEnd = (rig: Rig): number =>
     recoverLog(new Map(segmentsOf(rig.disk.image()).map(({ segment, bytes }) => [segment, bytes]))).tail.end.offset
   const isBegun = (rig: Rig, segment: number): boolean =>
@@ -160,9 +162,9 @@ describe('a copied mark on a full disk', () => {
   }
   const voteOf = (bytes: number): ReplicaId => 'v'.repeat(bytes) as ReplicaId
 
-  /** Votes of a third group until fewer than two records and a group's header fit. */
+  /** Votes of a third group until fewer than two records and a group's header fit, beside what is kept for tombstones. */
   const fillReserve = (rig: Rig): void => {
-    const limit = SEGMENT_BYTES - 4_096 - 2 * RECORD_BYTES - 96
+    const limit = SEGMENT_BYTES - 4_096 - RESERVE_BYTES / 16 - 2 * RECORD_BYTES - 96
     for (let term = 2; logEnd(rig) < limit - 32; term += 1) {
       const bytes = Math.min(1_000, limit - logEnd(rig) - 48 - RECORD_BYTES - 8)
       rig.append(5, { hardState: { term, vote: voteOf(Math.max(0, bytes)) }, reserved: true })

@@ -6,6 +6,7 @@
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { movesOf } from '../../../actors/topology/clusterState.ts'
+import { shardOfKey } from '../../../sim/history.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
 import { nodeOf } from '../../../topology/ids.ts'
 import { tellStory } from '../story.ts'
@@ -99,4 +100,32 @@ test('a move whose last step stands still, because its target\'s disk is full, i
   drain(story, target)
   story.until('it is taken back', () => !isLastStep(), MOVED_MS)
   for (let i = 0; i < 20; i += 1) expect(story.get(`k${i}`)).toBe(String(i))
+})
+
+/**
+ * Story: 1. n1's disk is full. Shard 0 is written on: what n1 is sent of it waits. 2. Its leadership moves; n1's new term may not overtake
+ * what waits. 3. That went along, as far as it fitted, into what n1 keeps for votes and tombstones. 4. n1 is drained: all has moved
+ * away, no tombstone finds a place, and n1 carries its replicas for ever.
+ */
+test('a node whose disk is full and that is sent more of a busy shard is drained all the same', () => {
+  const story = tellStory(1907, { ...options, nodes: 4, raftLimits: { appendsInFlightMax: 64 } })
+  story.putMany('k', 20)
+  const first = must(story.followers()[0], 'a follower of shard 0')
+  fillUp(story, first)
+  const waiting = (): number => first.node?.parts()?.wal.backlogBytes() ?? 0
+  const keys = Array.from({ length: 100 }, (_, i) => `busy${i}`)
+  const key = must(keys.find((each) => shardOfKey(each, options.shards) === 0), 'a key of shard 0')
+  story.until('much of shard 0 waits', () => {
+    story.send('put', key, 'x'.repeat(4_000))
+    return waiting() > SEGMENT_BYTES
+  })
+  const from = story.leaderBut(first)
+  const to = must(story.followers().find((machine) => machine !== first), 'one more of shard 0')
+  story.handOver(from, to)
+  story.until('it is led by another', () => story.leaderBut(first) !== from)
+  story.run(1_000)
+  expect([isFull(first), waiting() > 0]).toEqual([true, true])
+  drain(story, first)
+  story.until('it has left', () => !first.isInUse, MOVED_MS)
+  for (let k = 0; k < 20; k += 1) expect(story.get(`k${k}`)).toBe(String(k))
 })
