@@ -36,6 +36,8 @@ export interface ElasticOptions {
   readonly index: string
   /** `create`: for a data stream. */
   readonly opType?: 'create' | 'index'
+  /** As pino-elasticsearch still calls it, too. */
+  readonly op_type?: 'create' | 'index'
   readonly auth?: object
   readonly cloud?: object
   readonly tls?: object
@@ -184,7 +186,8 @@ const outcomeOf = (batch: readonly Entry[], items: NonNullable<BulkAnswer['items
 }
 
 /** Elasticsearch takes a time as text where nobody told it otherwise. Null: what is no line of the log. */
-const entryOf = (line: string, { index, opType = 'index' }: ElasticOptions): Entry | null => {
+const entryOf = (line: string, options: ElasticOptions): Entry | null => {
+  const { index, opType = options.op_type ?? 'index' } = options
   try {
     const fields = JSON.parse(line) as Readonly<Record<string, unknown>>
     const time = new Date(fields['time'] as number).toISOString()

@@ -1,10 +1,11 @@
 /** The parts of a node that talk about the cluster map: what it answers at the desk, and what it asks there. Decides nothing. */
 
+import { placementOf } from '../actors/topology/clusterState.ts'
 import { createAbsences } from './absences.ts'
 import { createAilments } from './ailments.ts'
 import { createClusterAdmin } from './clusterAdmin.ts'
 import { createFigureRounds, ownFigures } from './figures.ts'
-import { META_GROUP } from './ids.ts'
+import { META_GROUP, nodeOf, shardOfGroup } from './ids.ts'
 import { createLevelCensus } from './levelCensus.ts'
 import { ownLevels } from './level.ts'
 import { createMoveOrders } from './moveOrders.ts'
@@ -26,7 +27,7 @@ import type { LiveMap } from './liveMap.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { NodeParts } from './nodeParts.ts'
 import type { Proposals } from './proposals.ts'
-import type { NodeId, ReplicaId, ShardId } from './ids.ts'
+import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 
 export interface MapParts {
   readonly onTick: (now: number) => void
@@ -109,6 +110,14 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const proposals = createProposals(questions)
   const rounds = createFigureRounds({ live, ask: desk.ask, meta: parts.host.meta, everyMs: settings.figuresEveryMs })
   const reads = createMetaReads(questions)
+  /** The others of the group are a majority: heard, and not damaged. */
+  const isSpared = (group: GroupId): boolean => {
+    const key = shardOfGroup(group) ?? 'meta'
+    const replicas = placementOf(live.state(), key)?.replicas ?? []
+    const isWell = (id: ReplicaId): boolean => parts.beacon.isSteady(nodeOf(id), ports.clock.now())
+      && !ailments.known().some((one) => one.group === key && one.replica === id)
+    return replicas.filter((id) => nodeOf(id) !== genesis.node && isWell(id)).length > replicas.length / 2
+  }
   let readDue = 0
   const askWhatIsNew = (now: number): void => {
     if (now < readDue || !parts.host.asksWhatIsNew()) return
@@ -117,7 +126,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
       if (overview === undefined) return
       parts.host.noteNext(overview.state.nextGeneration)
       // Peers may all have the same old copy, or be behind: nothing ends here because they agree.
-      if (isInForce(live, overview.state)) parts.host.noteNewest()
+      if (isInForce(live, overview.state)) parts.host.noteNewest(isSpared)
     })
   }
   const admin = createClusterAdmin({

@@ -48,8 +48,11 @@ export interface ReplicaHost {
   readonly asksWhatIsNew: () => boolean
   /** The next generation of a state that was read, linearizably, in this life: what is ordered from then on has never been here. */
   readonly noteNext: (generation: number) => void
-  /** The map in force was the newest when the meta group's leader was read in this life. It counts until the next map is in force. */
-  readonly noteNewest: () => void
+  /**
+   * The map in force was the newest when the meta group's leader was read in this life. It counts until the next map is in force.
+   * `isSpared`: the others of the group are a majority without the replica that is here.
+   */
+  readonly noteNewest: (isSpared: (group: GroupId) => boolean) => void
   /** Those of shards. */
   readonly all: () => readonly HostedReplica[]
   readonly of: (shard: ShardId) => HostedReplica | undefined
@@ -100,6 +103,8 @@ interface Hosting {
   isFollowing: boolean
   /** The map in force was found to be the newest. */
   isNewest: boolean
+  /** Whether the group has a majority without the one that is here, as far as was known when the map was last found to be the newest. */
+  isSpared: (group: GroupId) => boolean
   /** Something ends here as soon as that is known. */
   isWordWanted: boolean
   isStopped: boolean
@@ -123,7 +128,7 @@ interface Members {
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
     options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0, gone: [],
-    isFollowing: false, isNewest: false, isWordWanted: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    isFollowing: false, isNewest: false, isSpared: () => false, isWordWanted: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
@@ -143,7 +148,10 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       review(hosting)
     },
     follow: () => hear(hosting, false),
-    noteNewest: () => hear(hosting, true),
+    noteNewest: (isSpared) => {
+      hosting.isSpared = isSpared
+      hear(hosting, true)
+    },
     all: () => membersOf(hosting).shards,
     of,
     meta: () => metaIn(memberOf(META_GROUP)),
@@ -404,7 +412,8 @@ const endUnnamed = (hosting: Hosting): void => {
   for (const slot of slots.values()) {
     const { group, id } = slot.named
     if (slot.state !== 'open' || named.get(group) === id) continue
-    if (mayEnd(hosting, options.named().some((each) => each.group === group && each.id === id))) retire(hosting, slot)
+    const isNamed = options.named().some((each) => each.group === group && each.id === id)
+    if (mayEnd(hosting, isNamed) && (!isNamed || isSparedNow(hosting, group))) retire(hosting, slot)
   }
   // What the log holds of groups that moved away while this node was down, and what files are left of those before.
   for (const [group, { generation, isRemoved }] of known) {
@@ -425,6 +434,13 @@ const mayEnd = (hosting: Hosting, isNamed: boolean): boolean => {
   const isCertain = isNamed ? hosting.isNewest : hosting.isFollowing
   hosting.isWordWanted ||= !isCertain
   return isCertain
+}
+
+/** Where the others are no majority nobody can commit the one that is to take its place: to end it could only lose what it holds. */
+const isSparedNow = (hosting: Hosting, group: GroupId): boolean => {
+  const isSpared = hosting.isSpared(group)
+  hosting.isWordWanted ||= !isSpared
+  return isSpared
 }
 
 const retire = (hosting: Hosting, slot: Slot): void => {

@@ -9,7 +9,7 @@
  * for each follower, for the shard.
  */
 
-import { createPayloads, forgetAllPayloads, forgetBlocksBefore, forgetPayload, keepPayload, payloadAt } from './payloads.ts'
+import { createPayloads, forgetAllPayloads, forgetBlocksAfter, forgetBlocksBefore, forgetPayload, keepPayload, payloadAt } from './payloads.ts'
 import type { Entry, EntryKind, Index, Term } from './protocol.ts'
 import type { Payloads, Place } from './payloads.ts'
 
@@ -78,6 +78,8 @@ export const keepFirst = (packed: PackedEntries, count: number): void => {
   for (let i = count; i < packed.count; i += 1) forgetPayload(packed.payloads, placeOf(packed, i), lengthOf(packed, i))
   packed.count = Math.min(packed.count, count)
   packed.recent.length = 0
+  if (packed.count === 0) forgetAllPayloads(packed.payloads)
+  else forgetBlocksAfter(packed.payloads, placeOf(packed, packed.count - 1).block)
 }
 
 /** Forgets the oldest, so that `count` are left. */

@@ -91,6 +91,14 @@ export const forgetBlocksBefore = (payloads: Payloads, block: number): void => {
   payloads.firstBlock = block
 }
 
+/** No entry lies behind the block of this number. That one is not written any more: what was cut may be in use. */
+export const forgetBlocksAfter = (payloads: Payloads, block: number): void => {
+  const count = newestBlock(payloads) - block >>> 0
+  if (count === 0) return
+  payloads.blocks.length -= count
+  payloads.used = newestLength(payloads)
+}
+
 /** 0 too before there is one: the first is that. */
 const newestBlock = ({ blocks, firstBlock }: Payloads): number => firstBlock + Math.max(0, blocks.length - 1) >>> 0
 

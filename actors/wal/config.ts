@@ -13,7 +13,7 @@ export interface WalConfig {
   readonly spaceRetryMs: number
   /**
    * While the disk is full, this much of the last segment is kept for votes and no-ops, and the last sixteenth of it for replicas that come
-   * and go. Client entries that a vote may not overtake get a quarter at most. Default 1 MiB, at most a quarter of a segment.
+   * and go. Client entries that a vote may not overtake get half of it at most. Default 1 MiB, at most a quarter of a segment.
    */
   readonly reserveBytes: number
   /**

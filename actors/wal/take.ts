@@ -19,8 +19,8 @@ import type { SegmentSize, Submission, WalCore } from './core.ts'
 import { isBeginning } from './replica.ts'
 
 /** Parts of the reserve: what may go along with something reserved, what a seal may take a block of, and what is for beginnings alone. */
-const ALONG_FRACTION = 0.25
-const SEALED_FRACTION = 0.5
+const ALONG_FRACTION = 0.5
+const SEALED_FRACTION = 0.25
 const BEGINNINGS_FRACTION = 0.0625
 
 export interface Target {
@@ -162,17 +162,24 @@ interface Run { bytes: number; readonly submissions: Submission[]; readonly pass
 const goingAlong = (core: WalCore, { offset, limits }: Target): ReadonlySet<Submission> => {
   const along = new Set<Submission>()
   const runs = new Map<GroupId, Run>()
-  let room = limits.along - offset - core.layout.groupHeaderBytes
+  // What may go before it, up to `plain`, needs nothing of this; what is reserved does.
+  let room = limits.along - Math.max(offset, limits.plain) - core.layout.groupHeaderBytes
   for (const submission of core.queue) {
     const { group, isReserved } = submission
     const run = runs.get(group)
     if (run !== undefined && run.bytes > room) continue
-    if (!isReserved) runs.set(group, extended(core, run, submission))
-    else if (run !== undefined && !mayOvertake(submission, run.passed)) {
-      runs.delete(group)
-      room -= run.bytes
-      for (const each of run.submissions) along.add(each)
+    if (!isReserved) {
+      runs.set(group, extended(core, run, submission))
+      continue
     }
+    const bytes = bytesLeft(core, submission)
+    const isHeld = run !== undefined && !mayOvertake(submission, run.passed)
+    if (isHeld && run.bytes + bytes > room) continue
+    room -= bytes
+    if (!isHeld) continue
+    runs.delete(group)
+    room -= run.bytes
+    for (const each of run.submissions) along.add(each)
   }
   return along
 }

@@ -82,7 +82,7 @@ test('an answer that nobody reads any more is ended with its connection', async 
     response.end(body)
     return true
   }
-  const base = await serve(ready, { page, silenceMsMax: 200 })
+  const base = await serve(ready, { page, silenceMsMax: 1_000 })
   const stalled = await dial(base)
   stalled.pause()
   stalled.write('GET /stalled HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')

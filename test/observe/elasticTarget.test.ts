@@ -105,11 +105,11 @@ test('takes no more while nobody answers: what comes then waits before it', asyn
   close()
   const { target } = open(port)
   let taken = 0
-  for (let i = 0; i < 40; i += 1) target.write(lineOf(`${i} ${'x'.repeat(1_000)}`), () => { taken += 1 })
+  for (let i = 0; i < 100; i += 1) target.write(lineOf(`${i} ${'x'.repeat(1_000)}`), () => { taken += 1 })
   expect([taken, target.writableNeedDrain]).toEqual([0, true])
   const receiver = await receive(() => ({}), port)
-  await until(() => receiver.taken.length === 40, 'all have arrived', WITHIN_MS)
-  expect(messagesOf(receiver).map((msg) => Number(msg.split(' ')[0]))).toEqual(Array.from({ length: 40 }, (_, i) => i))
+  await until(() => receiver.taken.length === 100, 'all have arrived', WITHIN_MS)
+  expect(messagesOf(receiver).map((msg) => Number(msg.split(' ')[0]))).toEqual(Array.from({ length: 100 }, (_, i) => i))
 }, TEST_MS_MAX)
 
 test('a line that is refused for good is lost and counted; one that came too fast is sent again', async () => {

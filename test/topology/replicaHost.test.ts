@@ -342,6 +342,14 @@ describe('a replica that is well, and was ordered away', () => {
     expect(stage.wal()).toEqual(['retire 0 n1:1', 'adopt 0 n1:7'])
   })
 
+  test('stays as long as its group has no majority without it, and is asked about again', () => {
+    const stage = createStage(given)
+    stage.confirm(false)
+    expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([[], true])
+    stage.confirm()
+    expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([['retire 0 n1:1'], false])
+  })
+
   test('stays under a map that is learned and may be old: it was ordered back since', () => {
     const stage = createStage({ named: [withVote(0, 1)], log: [held(0)] })
     expect(stage.host.asksWhatIsNew()).toBe(false)

@@ -70,7 +70,8 @@ export interface Stage {
   /** A map of before replicas of this generation. */
   readonly learnOld: (unknownFrom: number, ...replicas: readonly NamedReplica[]) => void
   /** The map in force is found to be the newest. */
-  readonly confirm: () => void
+  /** `isSpared`: the others of each group are a majority. */
+  readonly confirm: (isSpared?: boolean) => void
   readonly ended: ShardId[]
   /** Whether its member says, to the leader that asks it, that its disk stands still. */
   readonly saysStalled: (group: GroupId) => boolean
@@ -146,8 +147,8 @@ export const createStage = (given: Given): Stage => {
     },
     learn: (...replicas) => learn(NEXT_GENERATION, replicas),
     learnOld: (from, ...replicas) => learn(from, replicas),
-    confirm: () => {
-      host.noteNewest()
+    confirm: (isSpared = true) => {
+      host.noteNewest(() => isSpared)
       pass(10)
     },
     saysStalled: (group) => {

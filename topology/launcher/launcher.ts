@@ -23,7 +23,7 @@ export interface ChildPlan {
   readonly process: ProcessSpec
   /** What it offers, for the table: `nats://127.0.0.1:4222`. */
   readonly address: string
-  /** Whether it serves, and it is this very process that does. */
+  /** Whether it serves; of the broker also whether it is this very one. */
   readonly isReady: () => Promise<boolean>
   /** For a node: where its page is. */
   readonly healthPort?: number

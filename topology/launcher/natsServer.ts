@@ -101,9 +101,10 @@ const install = async (host: MachineHost, wanted: Wanted, say: Say): Promise<Fou
 
 const fromRelease = async (host: MachineHost, { target, version }: Wanted): Promise<void> => {
   const program = await downloadNatsServer(host, version)
-  // A link in the cache leads to somebody's own program, which is not ours to replace.
-  await host.files.remove(target)
-  await host.files.writeAtomically(target, program, 0o755)
+  // Renamed into place: that replaces a link in the cache, not the program it leads to, and leaves no moment without one.
+  const fresh = `${target}.${process.pid}`
+  await host.files.writeAtomically(fresh, program, 0o755)
+  await host.files.rename(fresh, target)
 }
 
 const fromGo = async (host: MachineHost, { target, version }: Wanted): Promise<void> => {

@@ -79,13 +79,21 @@ export const createProcesses = (files: LocalFiles): Processes => {
       watcher.kill('SIGKILL')
     }
   }
+  /** The machine may have no process to give for it: the broker runs all the same, and outlives a launcher that is killed with -9. */
+  const guardIfPossible = (pid: number): (() => void) => {
+    try {
+      return guard(pid)
+    } catch {
+      return () => {}
+    }
+  }
   return {
     start: async (spec, onExit) => {
       const log = await openLog(files, spec.logPath)
       try {
         const child = spawnInto(log, spec)
         const { pid } = child
-        const release = spec.isGuarded && pid !== undefined ? guard(pid) : () => {}
+        const release = spec.isGuarded && pid !== undefined ? guardIfPossible(pid) : () => {}
         if (!spec.isGuarded && pid !== undefined) {
           livingNodes.add(pid)
           tellGuards(pid)

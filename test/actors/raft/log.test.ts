@@ -6,6 +6,7 @@ import {
   appendEntry, bytesBetween, bytesOf, compactTo, createLog, entriesBetween, entriesWithin, entryAt, lastIndexOf, lastNotAbove, lastTermOf,
   resetTo, termAt, truncateFrom,
 } from '../../../actors/raft/log.ts'
+import { must } from '../../../actors/kernel/assert.ts'
 import { crc32 } from '../../../storage/crc.ts'
 import { entriesOf } from '../../support/raftScript.ts'
 import type { Log } from '../../../actors/raft/log.ts'
@@ -61,6 +62,16 @@ describe('the log', () => {
     truncateFrom(log, 1)
     appendEntry(log, { term: 2, index: 1, kind: 1, payload: Uint8Array.of(2, 2, 2) })
     expect([[...cut?.payload ?? []], [...entryAt(log, 1)?.payload ?? []]]).toEqual([[1, 1, 1], [2, 2, 2]])
+  })
+
+  test('keeps no block of what is cut, and writes on in none that was handed out', () => {
+    const log = logOf(0, 1)
+    for (let index = 2; index <= 1_000; index += 1) appendEntry(log, { term: 1, index, kind: 1, payload: new Uint8Array(8_000).fill(index) })
+    const cut = must(entryAt(log, 2), 'the second')
+    truncateFrom(log, 2)
+    expect(bytesHeldFor(log)).toBeLessThanOrEqual(64 * 1_024)
+    appendEntry(log, { term: 2, index: 2, kind: 1, payload: Uint8Array.of(9, 9, 9) })
+    expect([cut.payload[0], [...entryAt(log, 2)?.payload ?? []]]).toEqual([2, [9, 9, 9]])
   })
 
   test('gives entries between two indexes, both included', () => {

@@ -63,7 +63,7 @@ const serve = async (silenceMsMax?: number) => {
 }
 
 test('a reader that lives and does not read loses its place in the feed', async () => {
-  const { world, ask } = await serve(300)
+  const { world, ask } = await serve(1_000)
   const stalled = await ask('/v1/feed')
   stalled.pause()
   await until(() => world.closed === 1, 'its watcher has ended')
@@ -71,7 +71,7 @@ test('a reader that lives and does not read loses its place in the feed', async 
 })
 
 test('recordings that nobody reads on make place for others', async () => {
-  const { world, ask, base } = await serve(300)
+  const { world, ask, base } = await serve(2_000)
   for (let i = 0; i < 4; i += 1) (await ask('/v1/recording')).pause()
   await until(() => world.recordings === 4, 'as many are fetched as may be')
   expect((await fetch(`${base}/v1/recording`)).status).toBe(503)
