@@ -128,7 +128,8 @@ interface Members {
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
     options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0, gone: [],
-    isFollowing: false, isNewest: false, isSpared: () => false, isWordWanted: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    isFollowing: false, isNewest: false, isSpared: () => false, isWordWanted: false,
+    isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all

@@ -9,7 +9,9 @@
  * for each follower, for the shard.
  */
 
-import { createPayloads, forgetAllPayloads, forgetBlocksAfter, forgetBlocksBefore, forgetPayload, keepPayload, payloadAt } from './payloads.ts'
+import {
+  createPayloads, forgetAllPayloads, forgetBlocksAfter, forgetBlocksBefore, forgetPayload, keepPayload, payloadAt,
+} from './payloads.ts'
 import type { Entry, EntryKind, Index, Term } from './protocol.ts'
 import type { Payloads, Place } from './payloads.ts'
 

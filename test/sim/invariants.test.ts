@@ -226,7 +226,8 @@ test('a replica on a sound disk is not quarantined', () => {
   expect(check?.(view(a, [], { quarantined: 'why', hasDamagedDisk: true }), none)).toBe(null)
   expect(check?.(view(a, [], { quarantined: 'why' }), none)).toContain('never damaged: why')
   expect(check?.(view(a, [], { quarantined: 'why', isUntraced: true }), none)).toBe(null)
-  const reasons = [['the log holds nothing of n1:1, which may have a vote', true], ['the log is damaged', false], [undefined, false]] as const
+  const noTrace = 'the log holds nothing of n1:1, which may have a vote'
+  const reasons = [[noTrace, true], ['the log is damaged', false], [undefined, false]] as const
   for (const [reason, isIt] of reasons) {
     expect([true, false].map((hasLostMap) => isUntraced({ hasLostMap }, reason))).toEqual([isIt, false])
   }
