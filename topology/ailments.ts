@@ -9,7 +9,7 @@ import { META_GROUP } from './ids.ts'
 import type { DamagedReplica } from '../actors/topology/protocol.ts'
 import type { Beacon } from './beacon.ts'
 import type { ReplicaHost } from './replicaHost.ts'
-import type { ShardId } from './ids.ts'
+import type { ReplicaId, ShardId } from './ids.ts'
 
 /** Between two looks. */
 const LOOK_EVERY_MS = 1_000
@@ -21,6 +21,8 @@ export interface AilmentsOptions {
 
 export interface Ailments {
   readonly known: () => readonly DamagedReplica[]
+  /** Nobody says that it counts for nothing. */
+  readonly isWell: (group: DamagedReplica['group'], replica: ReplicaId) => boolean
   /** All of them, when they are others than at the last review; null when not. */
   readonly review: (now: number) => readonly DamagedReplica[] | null
 }
@@ -30,6 +32,7 @@ export const createAilments = ({ beacon, host }: AilmentsOptions): Ailments => {
   let lookedAt = Number.NEGATIVE_INFINITY
   return {
     known: () => known,
+    isWell: (group, replica) => !known.some((one) => one.group === group && one.replica === replica),
     review: (now) => {
       if (now - lookedAt < LOOK_EVERY_MS) return null
       lookedAt = now

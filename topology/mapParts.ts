@@ -14,6 +14,7 @@ import { metaHeir } from './metaHeir.ts'
 import { createMetaQuestions } from './metaQuestions.ts'
 import { createMetaReads } from './metaReads.ts'
 import { createOwnMembership } from './ownMembership.ts'
+import { hasMajorityWithout } from './places.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
 import { createTopologyDesk } from './topologyDesk.ts'
@@ -110,13 +111,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const proposals = createProposals(questions)
   const rounds = createFigureRounds({ live, ask: desk.ask, meta: parts.host.meta, everyMs: settings.figuresEveryMs })
   const reads = createMetaReads(questions)
-  /** The others of the group are a majority: heard, and not damaged. */
   const isSpared = (group: GroupId): boolean => {
     const key = shardOfGroup(group) ?? 'meta'
-    const replicas = placementOf(live.state(), key)?.replicas ?? []
-    const isWell = (id: ReplicaId): boolean => parts.beacon.isSteady(nodeOf(id), ports.clock.now())
-      && !ailments.known().some((one) => one.group === key && one.replica === id)
-    return replicas.filter((id) => nodeOf(id) !== genesis.node && isWell(id)).length > replicas.length / 2
+    return hasMajorityWithout(genesis.node, placementOf(live.state(), key)?.replicas ?? [], (id) =>
+      parts.beacon.isSteady(nodeOf(id), ports.clock.now()) && ailments.isWell(key, id))
   }
   let readDue = 0
   const askWhatIsNew = (now: number): void => {
@@ -172,7 +170,7 @@ const handOverMeta = ({ parts: { host, beacon }, ailments }: Hearing, voters: re
   if (meta === undefined) return
   const to = metaHeir({
     self: meta.id, staying: voters, status: meta.raft.status(), isSteady: (node) => beacon.isSteady(node, now),
-    isWell: (voter) => !ailments.known().some(({ group, replica }) => group === 'meta' && replica === voter),
+    isWell: (voter) => ailments.isWell('meta', voter),
   })
   if (to !== undefined) meta.raft.send({ type: 'raft.transferLeadership', to })
 }

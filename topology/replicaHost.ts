@@ -101,10 +101,8 @@ interface Hosting {
   gone: DamagedReplica[]
   /** A map was learned in this life, or the one of the start was found to be the newest. */
   isFollowing: boolean
-  /** The map in force was found to be the newest. */
-  isNewest: boolean
-  /** Whether the group has a majority without the one that is here, as far as was known when the map was last found to be the newest. */
-  isSpared: (group: GroupId) => boolean
+  /** Whether the group has a majority without the replica that is here. Null: the map in force was not found to be the newest. */
+  isSpared: ((group: GroupId) => boolean) | null
   /** Something ends here as soon as that is known. */
   isWordWanted: boolean
   isStopped: boolean
@@ -128,7 +126,7 @@ interface Members {
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
     options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0, gone: [],
-    isFollowing: false, isNewest: false, isSpared: () => false, isWordWanted: false,
+    isFollowing: false, isSpared: null, isWordWanted: false,
     isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
@@ -148,11 +146,8 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       hosting.newFrom = Math.min(hosting.newFrom, generation)
       review(hosting)
     },
-    follow: () => hear(hosting, false),
-    noteNewest: (isSpared) => {
-      hosting.isSpared = isSpared
-      hear(hosting, true)
-    },
+    follow: () => hear(hosting, null),
+    noteNewest: (isSpared) => hear(hosting, isSpared),
     all: () => membersOf(hosting).shards,
     of,
     meta: () => metaIn(memberOf(META_GROUP)),
@@ -232,9 +227,9 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
   }
 }
 
-const hear = (hosting: Hosting, isNewest: boolean): void => {
+const hear = (hosting: Hosting, isSpared: Hosting['isSpared']): void => {
   hosting.isFollowing = true
-  hosting.isNewest = isNewest
+  hosting.isSpared = isSpared
   review(hosting)
 }
 
@@ -414,13 +409,13 @@ const endUnnamed = (hosting: Hosting): void => {
     const { group, id } = slot.named
     if (slot.state !== 'open' || named.get(group) === id) continue
     const isNamed = options.named().some((each) => each.group === group && each.id === id)
-    if (mayEnd(hosting, isNamed) && (!isNamed || isSparedNow(hosting, group))) retire(hosting, slot)
+    if (isNamed ? mayMakeRoom(hosting, group) : mayEnd(hosting)) retire(hosting, slot)
   }
   // What the log holds of groups that moved away while this node was down, and what files are left of those before.
   for (const [group, { generation, isRemoved }] of known) {
     if (slots.has(group) || named.has(group) || generation >= options.unknownFrom()) continue
     if (isRemoved && !hosting.leftOver.has(group)) continue
-    if (!mayEnd(hosting, false)) continue
+    if (!mayEnd(hosting)) continue
     hosting.leftOver.delete(group)
     const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [] }
     const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
@@ -430,18 +425,19 @@ const endUnnamed = (hosting: Hosting): void => {
   }
 }
 
-/** `isNamed`: another is named for its place, and so is it. Without a certain word the meta group's leader is asked for one. */
-const mayEnd = (hosting: Hosting, isNamed: boolean): boolean => {
-  const isCertain = isNamed ? hosting.isNewest : hosting.isFollowing
-  hosting.isWordWanted ||= !isCertain
-  return isCertain
-}
+/** What the map names no longer: by any that was learned, or by the one of the start, once that is known for the newest. */
+const mayEnd = (hosting: Hosting): boolean => isSureOf(hosting, hosting.isFollowing)
 
-/** Where the others are no majority nobody can commit the one that is to take its place: to end it could only lose what it holds. */
-const isSparedNow = (hosting: Hosting, group: GroupId): boolean => {
-  const isSpared = hosting.isSpared(group)
-  hosting.isWordWanted ||= !isSpared
-  return isSpared
+/**
+ * What the map still names, beside the one that takes its place: by the newest map alone. And where the others are no majority nobody can
+ * commit the one that is to come: to end it could only lose what it holds.
+ */
+const mayMakeRoom = (hosting: Hosting, group: GroupId): boolean => isSureOf(hosting, hosting.isSpared?.(group) === true)
+
+/** Without a certain word the meta group's leader is asked for one. */
+const isSureOf = (hosting: Hosting, isSure: boolean): boolean => {
+  hosting.isWordWanted ||= !isSure
+  return isSure
 }
 
 const retire = (hosting: Hosting, slot: Slot): void => {

@@ -36,7 +36,7 @@ export interface PackedEntries {
   /** Entries in `words` before the oldest, which are forgotten. */
   gap: number
   readonly payloads: Payloads
-  /** By the lowest bits of their index; what has been cut or forgotten may still be among them. */
+  /** The newest, as they were given, by the lowest bits of their index. */
   readonly recent: (Entry | undefined)[]
 }
 

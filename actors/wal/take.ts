@@ -167,7 +167,6 @@ const goingAlong = (core: WalCore, { offset, limits }: Target): ReadonlySet<Subm
   for (const submission of core.queue) {
     const { group, isReserved } = submission
     const run = runs.get(group)
-    if (run !== undefined && run.bytes > room) continue
     if (!isReserved) {
       runs.set(group, extended(core, run, submission))
       continue

@@ -72,14 +72,14 @@ export const startCluster = async (options: StartOptions, ports: StartPorts): Pr
   await ports.files.makeDirectory(directory)
   const lock = await ports.lock(directory)
   if ('problem' in lock) return lock
-  let started: Launcher | null = null
   try {
     const outcome = await startLocked(options, ports, directory)
-    if ('problem' in outcome) return outcome
-    started = outcome
-    return { stop: outcome.stop, ended: thenReleased(outcome.ended, lock.release) }
-  } finally {
-    if (started === null) await lock.release()
+    if (!('problem' in outcome)) return { stop: outcome.stop, ended: thenReleased(outcome.ended, lock.release) }
+    await lock.release()
+    return outcome
+  } catch (error) {
+    await lock.release()
+    throw error
   }
 }
 

@@ -80,6 +80,32 @@ test('a replica that is whole again after it was ordered away makes room, though
   story.end()
 })
 
+test('a replica that is whole again after it was ordered away stays as long as its shard has no majority without it', () => {
+  const story = tellStory(945, { nodes: 5 })
+  story.putMany('k', 20)
+  const leader = story.leader()
+  const [victim, other] = story.followers()
+  const back = must(victim, 'a follower')
+  const late = must(other, 'the other follower')
+  const id = own(story, back)
+  story.kill(back, late)
+  story.run(5_000)
+  orderAway(story, back)
+  story.until('the third has the map', () => isOrdered(story, leader))
+  story.run(1_000)
+  putMap(back, mapOf(leader))
+  harm(back, story.simulation.watch.newestMap())
+  story.start(back)
+  story.put('k', 'with the two that are there')
+  story.run(10_000)
+  expect([hosted(story, back), story.get('k')]).toEqual([id, 'with the two that are there'])
+  story.start(late)
+  story.until('it has made room', () => hosted(story, back) !== id)
+  story.until('its successor is there, and well', () =>
+    placementOf(story).move === null && hosted(story, back) === own(story, back), SETTLED_MS)
+  story.end()
+})
+
 /** An order is given while the node is down, and taken back: the map between is what the test puts where it likes. */
 const orderedAndBack = (story: Of, victim: Machine) => {
   story.kill(victim)
@@ -113,16 +139,39 @@ test('an old copy of the map, put back, ends no replica that was ordered away an
   expectWhole(story, victim, id, epoch)
 })
 
-test('two nodes with the same old copy of the map do not confirm it to each other', () => {
-  const story = tellStory(943)
+test('an old copy of the map stays one while the newer map that is known waits for room on the disk', () => {
+  const story = tellStory(946, { nodes: 5 })
   story.putMany('k', 20)
   const victim = must(story.followers()[0], 'a follower')
   const id = own(story, victim)
   const { map, epoch } = orderedAndBack(story, victim)
-  const [second, third] = story.nodes.filter((machine) => machine !== victim)
-  story.kill(must(second, 'a second'), must(third, 'a third'))
-  for (const machine of [victim, must(second, 'a second')]) putMap(machine, map)
-  story.start(victim, must(second, 'a second'))
+  putMap(victim, map)
+  story.start(victim)
+  victim.disk.fill(0)
+  story.until('it knows of the newer map', () => victim.node?.parts()?.live.learnedEpoch() === epoch)
+  story.run(10_000)
+  expect([hosted(story, victim), epochOf(victim) < epoch]).toEqual([id, true])
+  victim.disk.makeRoom()
+  expectWhole(story, victim, id, epoch)
+})
+
+test('nodes with the same old copy of the map do not confirm it to each other', () => {
+  const simple = tellStory(947, { nodes: 7, shards: 7 })
+  simple.putMany('k', 20)
+  const isWithoutMeta = ({ node }: Machine): boolean => node?.parts()?.host.meta() === undefined
+  const outsider = must(simple.nodes.find(isWithoutMeta), 'a node without the meta group')
+  const story = { ...simple, shard: must(outsider.node?.parts()?.host.all()[0], 'it has a replica').shard }
+  const hosts = story.nodes.filter((machine) => hosted(story, machine) !== undefined)
+  const victim = must(hosts.find((machine) => machine !== outsider), 'another one with a replica of that shard')
+  const id = own(story, victim)
+  const { map, epoch } = orderedAndBack(story, victim)
+  story.kill(...story.nodes.filter(({ node }) => node !== null))
+  for (const machine of hosts) putMap(machine, map)
+  // They have a majority of the shard's replicas, and none of the meta group's: nobody can tell them.
+  story.start(...hosts)
+  story.run(15_000)
+  expect(hosts.map(({ node }) => node?.parts()?.host.of(shardId(story.shard))?.id)).toEqual(hosts.map((machine) => own(story, machine)))
+  story.start(...story.nodes.filter((machine) => !hosts.includes(machine)))
   expectWhole(story, victim, id, epoch)
 })
 
