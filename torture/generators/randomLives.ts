@@ -15,8 +15,8 @@ interface LifePlan { readonly seed: number; readonly isFull: boolean; readonly w
 
 /** Seeds that once caught a mistake, run for ever: the first of pass 0. */
 export const CORPUS: readonly LifePlan[] = [
-  { seed: 254, isFull: false }, { seed: 425, isFull: false }, { seed: 478, isFull: false }, { seed: 1_120, isFull: false },
-  { seed: 10_346, isFull: true }, { seed: 10_981, isFull: true },
+  { seed: 254, isFull: false }, { seed: 425, isFull: false }, { seed: 478, isFull: false }, { seed: 825, isFull: false },
+  { seed: 1_120, isFull: false }, { seed: 10_263, isFull: true }, { seed: 10_346, isFull: true }, { seed: 10_981, isFull: true },
 ]
 
 export const randomLives = (seed: number): Generator => ({
