@@ -19,6 +19,9 @@ import type { Logger } from '../actors/kernel/log.ts'
 import type { Beacon, BeaconMessage } from './beacon.ts'
 import type { BootId, ClusterId, NodeId } from './ids.ts'
 
+/** Before strangers are complained of: one that joins speaks before the map names it, one that has left a little after. */
+const STRANGERS_PATIENCE_MS = 10_000
+
 export interface BeaconRadio {
   /** Called on every tick: sends when the interval has passed or something changed. */
   readonly onTick: (now: number) => void
@@ -52,6 +55,13 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   let sentAt = Number.NEGATIVE_INFINITY
   let hasChanged = false
   let wasMute = false
+  let strangersSince = 0
+  let strangerAt = Number.NEGATIVE_INFINITY
+  const areStrangersSettled = (now: number): boolean => {
+    if (now - strangerAt > STRANGERS_PATIENCE_MS) strangersSince = now
+    strangerAt = now
+    return now - strangersSince >= STRANGERS_PATIENCE_MS
+  }
   const refusals = createRefusalLog(clock, options.log, 'a beacon was refused')
   const subscription = bus.subscribe(mapWildcard(cluster), (inbound) => {
     const from = senderOf(inbound.subject)
@@ -63,7 +73,9 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
     } else {
       if (members().includes(from)) beacon.heard(from, message, clock.now())
       // A map newer than the one in force here may well name whom this one does not: it is asked for below, and nothing is wrong.
-      else if (message.epoch <= options.message().epoch) refusals.note('sender', `${from} is no member by the map that is known here`)
+      else if (message.epoch <= options.message().epoch && areStrangersSettled(clock.now())) {
+        refusals.note('sender', `${from} is no member by the map that is known here`)
+      }
       options.onEpoch(from, message.epoch)
     }
   })

@@ -76,10 +76,26 @@ describe('the beacon radio', () => {
     say('N2', said)
     say('n2', Uint8Array.from([9, 9, 9]))
     say('n2', { boot: 'x' })
-    expect(radio.counters()).toEqual({ sender: 2, malformed: 2 })
+    expect(radio.counters()).toEqual({ sender: 1, malformed: 2 })
     expect(epochs).toEqual([['n9', 3]])
     expect(beacon.heardAt(nodeId('n9'))).toBeUndefined()
     expect(beacon.leaderOf(shardId(3), clock.now())).toBeNull()
+  })
+
+  test('complains of a stranger that goes on for ten seconds: one that joins or leaves does not', () => {
+    const { radio, say, pass } = open()
+    const speakFor = (seconds: number): void => {
+      for (let i = 0; i < seconds; i += 1) {
+        say('n9', said)
+        pass(999)
+      }
+    }
+    speakFor(10)
+    pass(20_000)
+    speakFor(10)
+    expect(radio.counters()).toEqual({})
+    say('n9', said)
+    expect(radio.counters()).toEqual({ sender: 1 })
   })
 
   test('does not complain of a stranger whose map is newer: that map may name it', () => {
