@@ -1,14 +1,8 @@
 /**
  * `npm run chaos`: real brokers, real node processes, real files, and what can happen to them.
  *
- *   npm run chaos -- [--seed N] [--runs 8] [--seconds 40] [--nodes 3|5] [--brokers 1|3] [--nemesis NAME,...] [--budget-seconds N]
- *                    [--leader-kills 10] [--phase-seconds 4]
- *   npm run chaos -- --check FILE        judges a history alone
- *   npm run chaos -- --list              names the nemeses
- *
- * Also: --verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs that must be caught
- * (docs/TESTING.md). The last line is "N passed, N failed"; figures go to chaos.json in SHARDKV_FIGURES (default .figures), or to
- * chaos-NAME.json with --name NAME, so that a second campaign leaves those of the first.
+ * Figures go to chaos.json in SHARDKV_FIGURES (default .figures), or to chaos-NAME.json with --name NAME, so that a second campaign leaves
+ * those of the first.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -17,6 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureNatsServer } from '../topology/launcher/main.ts'
 import { runCampaign } from './campaign.ts'
+import { UsageError, asCommand, wholeNumberFrom1 } from '../lanes/usage.ts'
 import { parseHistory } from './history.ts'
 import { judgeHistory, problemsOf } from './judge.ts'
 import { checkout } from './ground/checkout.ts'
@@ -25,6 +20,15 @@ import { killLeader } from './nemeses/killLeader.ts'
 import { planCampaign } from './plan.ts'
 import type { Planted } from './ground/hauntedBuild.ts'
 import type { CampaignResult } from './campaign.ts'
+
+const USAGE = `npm run chaos -- [--seed N] [--runs 8] [--seconds 40] [--nodes 3|5] [--brokers 1|3] [--nemesis NAME,...] [--budget-seconds N]
+                 [--leader-kills 10] [--phase-seconds 4] [--name NAME]
+npm run chaos -- --check FILE        judges a history alone
+npm run chaos -- --list              names the nemeses
+
+--verbose says each strike, --keep leaves histories of runs that passed, --plant FILE,... plants bugs that must be caught (docs/TESTING.md).
+Ends with "N passed, N failed".
+`
 
 const SEED_DEFAULT = 42
 /** Of Jepsen's schedules, and the calm before and between. */
@@ -54,19 +58,12 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-export const main = async (args: readonly string[]): Promise<void> => {
-  let command: Command
-  try {
-    command = readCommand(args)
-  } catch (error) {
-    process.stderr.write(`chaos: ${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = 2
-    return
-  }
+export const main = (args: readonly string[]): Promise<void> => asCommand({ name: 'chaos', usage: USAGE }, args, async () => {
+  const command = readCommand(args)
   if (command.isList) for (const name of nemesisNames) say(name)
   else if (command.check !== undefined) checkFile(command.check)
   else await attack(command)
-}
+})
 
 const readCommand = (args: readonly string[]): Command => {
   const { values } = parseArgs({
@@ -81,21 +78,21 @@ const readCommand = (args: readonly string[]): Command => {
   })
   const nemeses = values.nemesis?.split(',')
   const unknown = nemeses?.find((name) => !nemesisNames.includes(name))
-  if (unknown !== undefined) throw new RangeError(`there is no nemesis "${unknown}"; --list names them`)
-  const seconds = wholeNumber('seconds', values.seconds) ?? 40
-  const leaderKills = wholeNumber('leader-kills', values['leader-kills'])
+  if (unknown !== undefined) throw new UsageError(`there is no nemesis "${unknown}"; --list names them`)
+  const seconds = wholeNumberFrom1('seconds', values.seconds) ?? 40
+  const leaderKills = wholeNumberFrom1('leader-kills', values['leader-kills'])
   if (leaderKills !== undefined && nemeses?.includes(killLeader.name) === false) {
-    throw new RangeError(`--leader-kills is of storms with ${killLeader.name}`)
+    throw new UsageError(`--leader-kills is of storms with ${killLeader.name}`)
   }
-  const phaseSeconds = wholeNumber('phase-seconds', values['phase-seconds'])
+  const phaseSeconds = wholeNumberFrom1('phase-seconds', values['phase-seconds'])
   if (phaseSeconds !== undefined && seconds < phaseSeconds * PHASES + PHASE_ROOM_SECONDS) {
-    throw new RangeError(`--seconds ${seconds} has no room for ${PHASES} phases of ${phaseSeconds} s and ${PHASE_ROOM_SECONDS} s more`)
+    throw new UsageError(`--seconds ${seconds} has no room for ${PHASES} phases of ${phaseSeconds} s and ${PHASE_ROOM_SECONDS} s more`)
   }
   return {
     check: values.check,
     isList: values.list,
-    seed: wholeNumber('seed', values.seed) ?? Number(process.env['SHARDKV_SEED'] ?? SEED_DEFAULT),
-    runs: wholeNumber('runs', values.runs) ?? 8,
+    seed: wholeNumberFrom1('seed', values.seed) ?? Number(process.env['SHARDKV_SEED'] ?? SEED_DEFAULT),
+    runs: wholeNumberFrom1('runs', values.runs) ?? 8,
     seconds,
     nodes: oneOf('nodes', values.nodes, [3, 5]),
     brokers: oneOf('brokers', values.brokers, [1, 3]),
@@ -103,28 +100,22 @@ const readCommand = (args: readonly string[]): Command => {
     leaderKills,
     phaseSeconds,
     lane: values.name === undefined ? 'chaos' : `chaos-${word('name', values.name)}`,
-    budgetSeconds: wholeNumber('budget-seconds', values['budget-seconds']) ?? null,
+    budgetSeconds: wholeNumberFrom1('budget-seconds', values['budget-seconds']) ?? null,
     isVerbose: values.verbose,
     isKept: values.keep,
     planted: (values.plant?.split(',') ?? []).map((path) => JSON.parse(readFileSync(path, 'utf8')) as Planted),
   }
 }
 
-const wholeNumber = (name: string, text: string | undefined): number | undefined => {
-  if (text === undefined) return undefined
-  if (!/^[1-9][0-9]*$/.test(text)) throw new RangeError(`--${name} is a whole number from 1, not "${text}"`)
-  return Number(text)
-}
-
 /** It is a part of a file's name. */
 const word = (name: string, text: string): string => {
-  if (!/^[a-z0-9-]{1,40}$/.test(text)) throw new RangeError(`--${name} is a word of lower-case letters, digits and dashes, not "${text}"`)
+  if (!/^[a-z0-9-]{1,40}$/.test(text)) throw new UsageError(`--${name} is a word of lower-case letters, digits and dashes, not "${text}"`)
   return text
 }
 
 const oneOf = (name: string, text: string | undefined, allowed: readonly number[]): number | undefined => {
-  const value = wholeNumber(name, text)
-  if (value !== undefined && !allowed.includes(value)) throw new RangeError(`--${name} is ${allowed.join(' or ')}`)
+  const value = wholeNumberFrom1(name, text)
+  if (value !== undefined && !allowed.includes(value)) throw new UsageError(`--${name} is ${allowed.join(' or ')}`)
   return value
 }
 

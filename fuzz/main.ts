@@ -1,10 +1,6 @@
 /**
  * `npm run fuzz`: every decoder on mutated valid encodings.
  *
- *   npm run fuzz -- [--executions 2000000] [--seed N] [--decoder NAME] [--workers N] [--budget-seconds N]
- *   npm run fuzz -- --decoder NAME --input HEX       one input again, every check taken
- *   npm run fuzz -- --grow yes                       adds inputs of new outcomes to test/corpus/fuzz
- *
  * Ends with `N passed, N failed`, where what is counted are decoders; exit code 1 when any failed. One that was never executed, or that
  * took nothing of what it was given, has failed: nothing behind its first check was looked at.
  */
@@ -12,6 +8,7 @@
 import { figuresDirectory, laneFlags } from '../lanes/command.ts'
 import { writeFigures } from '../lanes/figures.ts'
 import { idleOf } from '../lanes/idle.ts'
+import { UsageError, asCommand } from '../lanes/usage.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { growCorpus, readCorpus } from './corpus.ts'
 import { StallError } from '../lanes/crew.ts'
@@ -22,6 +19,13 @@ import type { LaneWorld } from '../lanes/command.ts'
 import type { FuzzReport } from './crew.ts'
 import type { Finding } from './slice.ts'
 import type { Target } from './target.ts'
+
+const USAGE = `npm run fuzz -- [--executions 2000000] [--seed N] [--decoder NAME] [--workers N] [--budget-seconds N]
+npm run fuzz -- --decoder NAME --input HEX       one input again, every check taken
+npm run fuzz -- --grow yes                       adds inputs of new outcomes to test/corpus/fuzz
+
+Every decoder on mutated valid encodings (docs/TESTING.md).
+`
 
 const EXECUTIONS_DEFAULT = 2_000_000
 const CORPUS_DIRECTORY = 'test/corpus/fuzz'
@@ -51,30 +55,24 @@ interface Tally {
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 
-export const main = async (args: readonly string[], world: LaneWorld): Promise<void> => {
-  const command = readCommand(args, world)
-  if (typeof command === 'string') {
-    process.stderr.write(`fuzz: ${command}\n`)
-    process.exitCode = 2
-    return
-  }
-  const failed = command.input === undefined ? await runAll(command, world) : replayOne(command.decoder, command.input)
-  if (failed > 0) process.exitCode = 1
-}
+export const main = (args: readonly string[], world: LaneWorld): Promise<void> =>
+  asCommand({ name: 'fuzz', usage: USAGE }, args, async () => {
+    const command = readCommand(args, world)
+    const failed = command.input === undefined ? await runAll(command, world) : replayOne(command.decoder, command.input)
+    if (failed > 0) process.exitCode = 1
+  })
 
-const readCommand = (args: readonly string[], world: LaneWorld): Command | string => {
-  try {
-    const { seed, workers, budgetSeconds, counts, texts } =
-      laneFlags(args, world, { counts: ['executions'], texts: ['decoder', 'input', 'grow'] })
-    const decoder = texts.get('decoder')
-    const names = targetsOf(undefined).map(({ name }) => name)
-    if (decoder !== undefined && !names.includes(decoder)) return `there is no decoder "${decoder}"; there are ${names.join(', ')}`
-    return {
-      seed, workers, budgetSeconds, decoder, executions: counts.get('executions') ?? EXECUTIONS_DEFAULT,
-      input: texts.get('input'), isGrowing: texts.has('grow'),
-    }
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+const readCommand = (args: readonly string[], world: LaneWorld): Command => {
+  const { seed, workers, budgetSeconds, counts, texts } =
+    laneFlags(args, world, { counts: ['executions'], texts: ['decoder', 'input', 'grow'] })
+  const decoder = texts.get('decoder')
+  const names = targetsOf(undefined).map(({ name }) => name)
+  if (decoder !== undefined && !names.includes(decoder)) {
+    throw new UsageError(`there is no decoder "${decoder}"; there are ${names.join(', ')}`)
+  }
+  return {
+    seed, workers, budgetSeconds, decoder, executions: counts.get('executions') ?? EXECUTIONS_DEFAULT,
+    input: texts.get('input'), isGrowing: texts.has('grow'),
   }
 }
 

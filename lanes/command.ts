@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { UsageError } from './usage.ts'
 
 export interface LaneFlags {
   readonly seed: number
@@ -24,7 +25,7 @@ export interface LaneWorld {
 const SEED_DEFAULT = 1
 const SHARED = ['seed', 'workers', 'budget-seconds']
 
-/** Throws a RangeError or Node's own error with what is wrong. */
+/** Throws a UsageError or Node's own error with what is wrong. */
 export const laneFlags = (args: readonly string[], world: LaneWorld, own: OwnFlags): LaneFlags => {
   const names = [...SHARED, ...own.counts, ...own.texts]
   const { values } = parseArgs({
@@ -44,7 +45,7 @@ export const laneFlags = (args: readonly string[], world: LaneWorld, own: OwnFla
 }
 
 const wholeNumber = (name: string, text: string): number => {
-  if (!/^(?:0|[1-9][0-9]{0,14})$/.test(text)) throw new RangeError(`--${name} is a whole number, not "${text}"`)
+  if (!/^(?:0|[1-9][0-9]{0,14})$/.test(text)) throw new UsageError(`--${name} is a whole number, not "${text}"`)
   return Number(text)
 }
 

@@ -16,7 +16,26 @@ const OTHERS_HOURS = 1.2
 const SIMULATOR_HOURS_MIN = 0.5
 const SECONDS_PER_HOUR = 3_600
 
-const { values } = parseArgs({ options: { hours: { type: 'string', default: String(HOURS_DEFAULT) } } })
+const USAGE = `npm run night [-- --hours ${HOURS_DEFAULT}]
+
+The lanes of proof with the budgets of a night, one after the other, and their scoreboard (docs/TESTING.md).
+`
+
+const readArguments = () => {
+  try {
+    return parseArgs({
+      options: { hours: { type: 'string', default: String(HOURS_DEFAULT) }, help: { type: 'boolean', short: 'h', default: false } },
+    })
+  } catch (error) {
+    process.stderr.write(`night: ${error.message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+const { values } = readArguments()
+if (values.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 const hours = Number(values.hours)
 if (!Number.isFinite(hours) || hours < 1) {
   process.stderr.write(`night: --hours is a number from 1, not "${values.hours}"\n`)

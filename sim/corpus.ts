@@ -3,6 +3,7 @@
  * `--case` reads them; the story in it says what it was.
  */
 
+import { UsageError } from '../lanes/usage.ts'
 import { createLocalFiles } from '../storage/localFiles.ts'
 import { decodeCase } from './case.ts'
 import { calmOptions } from './options.ts'
@@ -11,7 +12,7 @@ import type { SimCase } from './case.ts'
 /** Every option that a case does not name is as in a run in which nothing happens by itself. */
 export const readCase = async (path: string): Promise<SimCase> => {
   const text = await createLocalFiles().readText(path)
-  if (text === null) throw new RangeError(`there is no case ${path}`)
+  if (text === null) throw new UsageError(`there is no case ${path}`)
   return decodeCase(text, calmOptions(1))
 }
 

@@ -2,9 +2,6 @@
  * The simulator as a lane of proof: seeds derived from one, so that the same tree draws the same ones; a budget of time; a sample that runs
  * twice; the corpus; marks that must be hit; figures for the scoreboard.
  *
- *   npm run sim -- --ci [--count 400] [--budget-seconds 600] [--seed N] [--workers N]
- *   npm run sim -- --hours 8
- *
  * A night demands the rare marks, too. So few seeds demand none, where so few were asked for: what has not been looked for is not missing.
  * Where more were asked for and the time was up before, the lane fails: nobody knows that its generator still gets anywhere.
  */

@@ -1,18 +1,10 @@
 /**
  * `npm run sim`: replays one seed with its trace, or runs many seeds on all cores.
  *
- *   npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
- *   npm run sim -- --seed 42 --record FILE        what the actors did, too (docs/RECORDING.md)
- *   npm run sim -- --seeds 1..200 [--workers 2] [--shrink-seconds 60]
- *   npm run sim -- --ci [--count 400] [--budget-seconds 600]     as a lane (sim/lane.ts); --hours 8 for a night
- *   npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
- *   npm run sim -- --corpus           all of those, which must not fail
- *   npm run sim -- --gossip           the failure detector at scale (sim/gossip/main.ts)
- *
  * One seed prints its trace (sim/trace.ts explains the columns) and a hash of it; the same seed prints the same
  * bytes every time. Many seeds print failures only, each with the command that replays it. A failure that is drawn from a seed leaves its
  * trace and a smaller run that fails the same way in .sim (failures.ts), the first few where many seeds fail; --shrink-seconds limits what
- * each may take, and 0 leaves the runs as they are. Exit code 1 when anything failed.
+ * each may take, and 0 leaves the runs as they are. Exit code 1 when anything failed, 2 for flags that can not be.
  */
 
 import { parseArgs } from 'node:util'
@@ -20,6 +12,7 @@ import { availableParallelism } from 'node:os'
 import { readCase, readCorpus } from './corpus.ts'
 import { recordFailure } from './failures.ts'
 import { runGossip } from './gossip/main.ts'
+import { UsageError, asCommand, wholeNumberFrom1 } from '../lanes/usage.ts'
 import { drawOptions } from './options.ts'
 import { createSimRecording } from './recording.ts'
 import { readableAddressOf } from '../observe/simulator/address.ts'
@@ -50,6 +43,17 @@ interface SimWorld extends LaneWorld {
   readonly root: string
 }
 
+const USAGE = `npm run sim -- --seed 42 [--nodes 5] [--shards 2] [--minutes 10] [--verbose]
+npm run sim -- --seed 42 --record FILE        what the actors did, too (docs/RECORDING.md)
+npm run sim -- --seeds 1..200 [--workers 2] [--shrink-seconds 60]
+npm run sim -- --ci [--count 400] [--budget-seconds 600] [--seed N] [--workers N]     as a lane; --hours 8 for a night
+npm run sim -- --case FILE        what a failure left, or one of test/corpus/sim
+npm run sim -- --corpus           all of those, which must not fail
+npm run sim -- --gossip [--nodes 100] [--seed 7] [--soak 1000]     the failure detector at scale (docs/SCALE.md)
+
+Replays one seed with its trace, to the byte, or runs many seeds on all cores (docs/TESTING.md).
+`
+
 const MS_PER_MINUTE = 60_000
 const MS_PER_SECOND = 1_000
 const SEED_DEFAULT = 1
@@ -66,23 +70,15 @@ const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 /** Beside a trace, which is the same for the same seed to the byte. */
 const complain = (line: string): void => { process.stderr.write(`${line}\n`) }
 
-export const main = async (args: readonly string[], world: SimWorld): Promise<void> => {
-  if (isLane(args)) {
-    if (await runAsLane(args, world) > 0) process.exitCode = 1
-    return
-  }
-  if (args.includes('--gossip')) {
-    if (await runGossip(args, { root: world.root, say }) > 0) process.exitCode = 1
-    return
-  }
-  const command = readCommand(args)
-  if (typeof command === 'string') {
-    process.stderr.write(`sim: ${command}\n`)
-    process.exitCode = 2
-    return
-  }
-  const failed = await perform(command, world)
-  if (failed > 0) process.exitCode = 1
+export const main = (args: readonly string[], world: SimWorld): Promise<void> =>
+  asCommand({ name: 'sim', usage: USAGE }, args, async () => {
+    if (await failuresOf(args, world) > 0) process.exitCode = 1
+  })
+
+const failuresOf = (args: readonly string[], world: SimWorld): Promise<number> => {
+  if (isLane(args)) return runAsLane(args, world)
+  if (args.includes('--gossip')) return runGossip(args, { root: world.root, say })
+  return perform(readCommand(args), world)
 }
 
 /** Resolves with the number of failures. */
@@ -98,52 +94,44 @@ const perform = async (command: Command, world: SimWorld): Promise<number> => {
   return failed
 }
 
-const readCommand = (args: readonly string[]): Command | string => {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        seed: { type: 'string' }, seeds: { type: 'string' }, nodes: { type: 'string' }, shards: { type: 'string' },
-        minutes: { type: 'string' }, workers: { type: 'string' }, verbose: { type: 'boolean', default: false },
-        case: { type: 'string' }, record: { type: 'string' }, corpus: { type: 'boolean', default: false },
-        'shrink-seconds': { type: 'string' },
-      },
-    })
-    const seeds = values.seeds === undefined ? [wholeNumber('seed', values.seed) ?? SEED_DEFAULT] : rangeOf(values.seeds)
-    const minutes = values.minutes === undefined ? undefined : Number(values.minutes)
-    if (minutes !== undefined && !(minutes > 0)) return '--minutes is a number above 0'
-    if (values.record !== undefined && (seeds.length > 1 || values.corpus)) return '--record is for one run: give --seed or --case'
-    return {
-      seeds,
-      workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
-      shrinkMs: (secondsOf('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
-      case: values.case,
-      record: values.record,
-      corpus: values.corpus,
-      overrides: {
-        nodes: wholeNumber('nodes', values.nodes),
-        shards: wholeNumber('shards', values.shards),
-        safetyMs: minutes === undefined ? undefined : minutes * MS_PER_MINUTE,
-        isVerbose: values.verbose,
-      },
-    }
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+const readCommand = (args: readonly string[]): Command => {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string' }, seeds: { type: 'string' }, nodes: { type: 'string' }, shards: { type: 'string' },
+      minutes: { type: 'string' }, workers: { type: 'string' }, verbose: { type: 'boolean', default: false },
+      case: { type: 'string' }, record: { type: 'string' }, corpus: { type: 'boolean', default: false },
+      'shrink-seconds': { type: 'string' },
+    },
+  })
+  const seeds = values.seeds === undefined ? [wholeNumberFrom1('seed', values.seed) ?? SEED_DEFAULT] : rangeOf(values.seeds)
+  const minutes = values.minutes === undefined ? undefined : Number(values.minutes)
+  if (minutes !== undefined && !(minutes > 0)) throw new UsageError('--minutes is a number above 0')
+  if (values.record !== undefined && (seeds.length > 1 || values.corpus)) {
+    throw new UsageError('--record is for one run: give --seed or --case')
+  }
+  return {
+    seeds,
+    workers: wholeNumberFrom1('workers', values.workers) ?? availableParallelism(),
+    shrinkMs: (secondsOf('shrink-seconds', values['shrink-seconds']) ?? SHRINK_SECONDS_DEFAULT) * MS_PER_SECOND,
+    case: values.case,
+    record: values.record,
+    corpus: values.corpus,
+    overrides: {
+      nodes: wholeNumberFrom1('nodes', values.nodes),
+      shards: wholeNumberFrom1('shards', values.shards),
+      safetyMs: minutes === undefined ? undefined : minutes * MS_PER_MINUTE,
+      isVerbose: values.verbose,
+    },
   }
 }
 
-const wholeNumber = (name: string, text: string | undefined): number | undefined => {
-  if (text === undefined) return undefined
-  if (!/^[1-9][0-9]*$/.test(text)) throw new RangeError(`--${name} is a whole number from 1, not "${text}"`)
-  return Number(text)
-}
-
 /** The same from 0. */
-const secondsOf = (name: string, text: string | undefined): number | undefined => (text === '0' ? 0 : wholeNumber(name, text))
+const secondsOf = (name: string, text: string | undefined): number | undefined => (text === '0' ? 0 : wholeNumberFrom1(name, text))
 
 const rangeOf = (text: string): number[] => {
   const match = /^([1-9][0-9]*)\.\.([1-9][0-9]*)$/.exec(text)
-  if (match === null) throw new RangeError(`--seeds is a range such as 1..200, not "${text}"`)
+  if (match === null) throw new UsageError(`--seeds is a range such as 1..200, not "${text}"`)
   const from = Number(match[1])
   return Array.from({ length: Math.max(0, Number(match[2]) - from + 1) }, (_, i) => from + i)
 }

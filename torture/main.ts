@@ -1,9 +1,6 @@
 /**
  * `npm run torture`: images of damaged, torn and interrupted disks, each judged by what a restart makes of it.
  *
- *   npm run torture -- [--images 40000] [--seed N] [--workers N] [--budget-seconds N]
- *   npm run torture -- --seed N --replay GENERATOR/PASS/INDEX      one image again
- *
  * Ends with `N passed, N failed`; exit code 1 when any failed. Each failure prints the command that makes its image again. A generator of
  * which no image was judged is a failure, too, and so are lives in which nothing was acknowledged: nothing could be lost in them.
  */
@@ -11,10 +8,17 @@
 import { figuresDirectory, laneFlags } from '../lanes/command.ts'
 import { writeFigures } from '../lanes/figures.ts'
 import { idleOf } from '../lanes/idle.ts'
+import { asCommand } from '../lanes/usage.ts'
 import { generatorsOf } from './generators.ts'
 import { judgeItem, runTorture } from './crew.ts'
 import type { LaneWorld } from '../lanes/command.ts'
 import type { TortureFailure, TortureReport } from './crew.ts'
+
+const USAGE = `npm run torture -- [--images 40000] [--seed N] [--workers N] [--budget-seconds N]
+npm run torture -- --seed N --replay GENERATOR/PASS/INDEX      one image again
+
+Images of damaged, torn and interrupted disks, each judged by what a restart makes of it (docs/TESTING.md).
+`
 
 const IMAGES_DEFAULT = 40_000
 const FAILURES_SHOWN_MAX = 20
@@ -38,24 +42,16 @@ interface Tally {
 
 const say = (line: string): void => { process.stdout.write(`${line}\n`) }
 
-export const main = async (args: readonly string[], world: LaneWorld): Promise<void> => {
-  const command = readCommand(args, world)
-  if (typeof command === 'string') {
-    process.stderr.write(`torture: ${command}\n`)
-    process.exitCode = 2
-    return
-  }
-  const failed = command.replay === undefined ? await runAll(command, world) : replayOne(command.seed, command.replay)
-  if (failed > 0) process.exitCode = 1
-}
+export const main = (args: readonly string[], world: LaneWorld): Promise<void> =>
+  asCommand({ name: 'torture', usage: USAGE }, args, async () => {
+    const command = readCommand(args, world)
+    const failed = command.replay === undefined ? await runAll(command, world) : replayOne(command.seed, command.replay)
+    if (failed > 0) process.exitCode = 1
+  })
 
-const readCommand = (args: readonly string[], world: LaneWorld): Command | string => {
-  try {
-    const { seed, workers, budgetSeconds, counts, texts } = laneFlags(args, world, { counts: ['images'], texts: ['replay'] })
-    return { seed, workers, budgetSeconds, images: counts.get('images') ?? IMAGES_DEFAULT, replay: texts.get('replay') }
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
+const readCommand = (args: readonly string[], world: LaneWorld): Command => {
+  const { seed, workers, budgetSeconds, counts, texts } = laneFlags(args, world, { counts: ['images'], texts: ['replay'] })
+  return { seed, workers, budgetSeconds, images: counts.get('images') ?? IMAGES_DEFAULT, replay: texts.get('replay') }
 }
 
 const replayOne = (seed: number, place: string): number => {

@@ -1,14 +1,12 @@
 /**
  * `npm run sim -- --gossip`: the failure detector at scale, in virtual time. Prints the tables of docs/SCALE.md and writes its plot.
  *
- *   npm run sim -- --gossip                                everything, a few minutes
- *   npm run sim -- --gossip --nodes 100 [--seed 7]         groups of this size only; writes no plot
- *   npm run sim -- --gossip --soak 1000                    so many small groups, held to the bars of docs/SCALE.md (soak.ts)
- *
+ * With `--nodes` groups of this size only, and no plot; with `--soak` so many small groups, held to the bars of docs/SCALE.md (soak.ts).
  * The same seed gives the same figures, whatever the machine.
  */
 
 import { parseArgs } from 'node:util'
+import { wholeNumberFrom1 } from '../../lanes/usage.ts'
 import { createLocalFiles } from '../../storage/localFiles.ts'
 import { comparisons, conditions } from './conditions.ts'
 import { drawPlot } from './plot.ts'
@@ -33,14 +31,15 @@ export const runGossip = async (args: readonly string[], { root, say }: GossipWo
     args: [...args],
     options: { gossip: { type: 'boolean' }, nodes: { type: 'string' }, seed: { type: 'string' }, soak: { type: 'string' } },
   })
-  const seed = Number(values.seed ?? SEED_DEFAULT)
-  if (values.soak !== undefined) {
-    const found = soak(seed, Number(values.soak))
+  const seed = wholeNumberFrom1('seed', values.seed) ?? SEED_DEFAULT
+  const [wanted, soaked] = [wholeNumberFrom1('nodes', values.nodes), wholeNumberFrom1('soak', values.soak)]
+  if (soaked !== undefined) {
+    const found = soak(seed, soaked)
     say(soakLine(found))
     return found.falseDeaths + Math.floor(found.slow / (SLOW_SHARE_MAX * found.seeds))
   }
-  const isWanted = ({ nodes }: Condition): boolean => values.nodes === undefined || nodes === Number(values.nodes)
-  const measured = (wanted: readonly Condition[]): readonly Measurement[] => wanted.filter(isWanted).map((condition) => {
+  const isWanted = ({ nodes }: Condition): boolean => wanted === undefined || nodes === wanted
+  const measured = (all: readonly Condition[]): readonly Measurement[] => all.filter(isWanted).map((condition) => {
     const found = measure(condition, seed)
     say(`measured ${condition.nodes} nodes, ${condition.name}: ${Math.round(medianOf(found.allDeaths))} ms until all know`)
     return found
@@ -49,7 +48,7 @@ export const runGossip = async (args: readonly string[], { root, say }: GossipWo
   if (scale.length > 0) say(`\n${scaleTable(scale)}\n`)
   const compared = measured(comparisons)
   if (compared.length > 0) say(`\n${comparisonTable(compared)}\n`)
-  if (values.nodes === undefined) {
+  if (wanted === undefined) {
     const files = createLocalFiles()
     await files.writeAtomically(`${root}/${PLOT}`, drawPlot(scale))
     say(`the plot is in ${PLOT}`)
