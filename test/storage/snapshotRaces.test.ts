@@ -51,7 +51,7 @@ const replicaIn = (world: World): Replica => {
   const check = (isRight: boolean, problem: string): void => {
     if (!isRight || isEnded) problems.push(`${problem}${isEnded ? ', after its end' : ''}`)
   }
-  const store2 = (index: number, then: () => void): void => {
+  const stored = (index: number, then: () => void): void => {
     newest = Math.max(newest, index)
     store.prune(GROUP, { newest: 2, through: index, inUse: [] }, (error) => {
       if (error !== null) problems.push(`prune: ${String(error)}`)
@@ -63,7 +63,7 @@ const replicaIn = (world: World): Replica => {
     const index = newest + between(random, 1, 3)
     cancel = store.write(headerOf(index), fillOf(index, BYTES)[Symbol.iterator](), (error) => {
       check(error === null, `write ${index}: ${String(error)}`)
-      if (error === null && !isEnded) store2(index, () => soon(world, writeNext))
+      if (error === null && !isEnded) stored(index, () => soon(world, writeNext))
     })
   }
   const receiveNext = (): void => {
@@ -80,7 +80,7 @@ const replicaIn = (world: World): Replica => {
         store.finishReceive(GROUP, index, TERM, offset, (error) => {
           if (isEnded) return
           check(error === null || newest >= index, `finish ${index}: ${String(error)}`)
-          if (error === null) store2(index, () => soon(world, receiveNext))
+          if (error === null) stored(index, () => soon(world, receiveNext))
           else soon(world, receiveNext)
         })
         return
@@ -88,7 +88,8 @@ const replicaIn = (world: World): Replica => {
       const piece = bytes.subarray(offset, offset + PIECE_BYTES)
       store.receive(GROUP, index, TERM, offset, piece, (error, length) => {
         if (isEnded) return
-        check((error === null && length === offset + piece.length) || newest >= index, `piece of ${index} at ${offset}: ${length} ${String(error)}`)
+        const isThere = error === null && length === offset + piece.length
+        check(isThere || newest >= index, `piece of ${index} at ${offset}: ${length} ${String(error)}`)
         soon(world, () => send(length))
       })
     }
