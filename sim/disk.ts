@@ -75,7 +75,9 @@ export interface Disk {
   readonly misdirectWrite: (kind: DamagedKind) => string | null
   /** Zeros from a place on, and the length as it was, as file systems leave what they lost. Not in the newest segment: none proves it. */
   readonly zeroTail: (kind: DamagedKind) => string | null
-  /** A random file of the kind is gone, and its path is returned; null when there is none. Only between lives. */
+  /** The end of a random file is gone, from a place in what it holds. */
+  readonly cutShort: (kind: DamagedKind) => string | null
+  /** A random file of the kind is gone, and its path is returned; null when there is none. Of logs and maps only between lives. */
   readonly lose: (kind: DamagedKind) => string | null
   readonly faultsInjected: () => number
 }
@@ -179,6 +181,16 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
     zeroSector: damageBy(zeroSector),
     misdirectWrite: damageBy(misdirectWrite),
     zeroTail: damageBy(zeroTail, provenPlacesIn),
+    cutShort: (kind) => {
+      const place = pick(random, placesIn(imageSeen(names), kind))
+      const inode = place && names.seen.get(place.path)
+      if (place === undefined || inode === undefined) return null
+      const length = between(random, 0, place.end - 1)
+      inode.truncate(length)
+      inode.beginSync()()
+      faults += 1
+      return `${place.path} at ${length}`
+    },
     lose: (kind) => {
       const path = pick(random, filesIn(imageSeen(names), kind))?.path
       if (path === undefined) return null

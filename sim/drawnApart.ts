@@ -1,7 +1,7 @@
 /**
  * What is drawn beside the rest (options.ts), each from a stream of its own: how the disk tears, whether one call writes and syncs, small
- * limits of queues, snapshots at rest, calamities, files that are lost, and how many there are of everything. A seed that gets none of it
- * is the run that it was before there was this file.
+ * limits of queues, snapshots at rest, calamities, files that are lost or rot, and how many there are of everything. A seed that gets none
+ * of it is the run that it was before there was this file.
  */
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
@@ -21,7 +21,7 @@ export type FileFaultKind = (typeof fileFaultKinds)[number]
 /** A node's own: longer than a run. */
 export const LOST_AFTER_MS_DEFAULT = 30_000
 
-type Apart = Numbers & Calamities & FileFaults & Pick<SimOptions, 'disk' | 'raftLimits' | 'shardLimits'>
+type Apart = Numbers & Calamities & FileFaults & Rot & Pick<SimOptions, 'disk' | 'raftLimits' | 'shardLimits'>
 
 export const drawApart = (drawn: SimOptions): Apart => {
   const { seed } = drawn
@@ -30,7 +30,7 @@ export const drawApart = (drawn: SimOptions): Apart => {
   const calamities = drawCalamities({ ...drawn, ...numbers })
   const disk = { ...drawn.disk, ...drawTears(seed), hasSyncedWrites: drawSyncedWrites(seed) }
   return {
-    ...numbers, ...calamities, ...drawFileFaults({ ...drawn, ...calamities }), disk, raftLimits,
+    ...numbers, ...calamities, ...drawFileFaults({ ...drawn, ...calamities }), ...drawRot(seed), disk, raftLimits,
     shardLimits: { ...shardLimits, ...drawRest(drawn) },
   }
 }
@@ -96,6 +96,14 @@ const drawFileFaults = ({ seed, joiners, lostAfterMs }: SimOptions): FileFaults 
   const isElastic = joiners > 0 || lostAfterMs < LOST_AFTER_MS_DEFAULT
   if (!chance(random, isElastic ? FILE_FAULT_SHARES.elastic : FILE_FAULT_SHARES.other)) return { fileFaults: [], fileFaultEveryMs }
   return { fileFaults: fileFaultKinds.filter(() => chance(random, 0.6)), fileFaultEveryMs }
+}
+
+type Rot = Pick<SimOptions, 'rotEveryMs'>
+
+/** A sixth of the seeds. */
+const drawRot = (seed: number): Rot => {
+  const random = streamOf(seed, 'how much rots')
+  return { rotEveryMs: chance(random, 0.16) ? between(random, 800, 5_000) : 0 }
 }
 
 /** Of what a shard's log weighs at least for a snapshot, as a node's own limits have it. */

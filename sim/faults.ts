@@ -7,7 +7,7 @@ import { createRandom, fraction, pick } from '../actors/kernel/random.ts'
 import { mendNetwork } from './brokerFaults.ts'
 import { calamities } from './calamities.ts'
 import { downMs, faultActions } from './faultActions.ts'
-import { fileFaults } from './fileFaults.ts'
+import { fileFaults, snapshotRot } from './fileFaults.ts'
 import { mapChanges } from './mapChanges.ts'
 import { hasLeft } from './mapFaults.ts'
 import { streamOf } from './stream.ts'
@@ -57,6 +57,11 @@ const streamsOf = (options: SimOptions, random: Random): readonly FaultStream[] 
     from: streamOf(options.seed, 'lost files'),
     everyMs: options.fileFaultEveryMs,
     actions: options.fileFaults.map((kind) => fileFaults[kind]),
+  },
+  {
+    from: streamOf(options.seed, 'snapshots that rot'),
+    everyMs: options.rotEveryMs,
+    actions: options.rotEveryMs === 0 ? [] : [snapshotRot],
   },
 ]
 

@@ -1,6 +1,7 @@
 /**
  * What befalls the files that a node keeps beside its log, while it is down: the file of the cluster's map is lost or damaged, of one node
- * or of several at once, and the file of a snapshot is lost. Drawn from a stream of their own (faults.ts).
+ * or of several at once, and the file of a snapshot is lost. And what befalls snapshots while their node lives, which has verified them
+ * and does not look again until somebody needs them. Each drawn from a stream of its own (faults.ts).
  *
  * A map that is lost loses nothing (storage/mapFile.ts) as long as somebody is left who can tell. A node opens a replica that its map
  * names, or the genesis; so of the meta group a majority must be named by the genesis, or by the map of a node that keeps its own. It
@@ -10,11 +11,11 @@
  * files that are being written or received, which no start reads.
  */
 
-import { between, chance, shuffle } from '../actors/kernel/random.ts'
+import { between, chance, pick, shuffle } from '../actors/kernel/random.ts'
 import { hostedOn } from '../actors/topology/clusterState.ts'
 import { generationOf, nodeOf } from '../topology/ids.ts'
 import { GENERATION_OF_GENESIS } from '../topology/knownReplicas.ts'
-import { isHarmed, votersOf } from './atlas.ts'
+import { harm, isHarmed, mayDamage, votersOf } from './atlas.ts'
 import { damage } from './diskFaults.ts'
 import { say } from './faultContext.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
@@ -76,6 +77,17 @@ const mapsLost: FaultAction = (context) => {
   const victims = able.slice(0, between(random, 2, Math.max(2, able.length))).reduce<readonly Machine[]>((chosen, machine) =>
     (mayLoseMaps(cluster.machines, newestMap(), [...chosen, machine]) ? [...chosen, machine] : chosen), [])
   strike(context, 'mapsLost', victims)
+}
+
+/** It is to be sent, or to be started from, one day: its bytes are others by then, or fewer, or none. */
+export const snapshotRot: FaultAction = (context, machine) => {
+  const { cluster, newestMap, random } = context
+  if (cluster.isThinned || !mayDamage(cluster.machines, newestMap(), machine)) return
+  const { flipBit, zeroSector, zeroTail, cutShort, lose } = machine.disk
+  const place = pick(random, [flipBit, zeroSector, zeroTail, cutShort, lose])?.('snapshot') ?? null
+  if (place === null) return
+  harm(machine, newestMap())
+  say(context, 'snapshotRot', `${machine.id} ${place}`)
 }
 
 export const fileFaults: Readonly<Record<FileFaultKind, FaultAction>> = {

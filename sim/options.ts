@@ -105,6 +105,8 @@ export interface SimOptions {
   readonly fileFaults: readonly FileFaultKind[]
   /** Mean time between two of them, in milliseconds. */
   readonly fileFaultEveryMs: number
+  /** Mean time between two snapshots that rot while their nodes live, in milliseconds; 0: none does. */
+  readonly rotEveryMs: number
   /** Faults of all streams by their number, from 0, that are drawn and left out: how a failing run is made smaller (shrink.ts). */
   readonly skippedFaults: readonly number[]
   /** Mean time between two faults, in milliseconds. */
@@ -138,7 +140,7 @@ const DEFAULT_SAFETY_MS = 20_000
 export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOptions => {
   const random = createRandom(seed)
   const drawn = withTurns(withLeaps(withTopology(withMemory(withPayload(drawBase(seed, random), random), random), random), random), random)
-  const { calamities, fileFaults, ...apart } = drawApart(drawn)
+  const { calamities, fileFaults, rotEveryMs, ...apart } = drawApart(drawn)
   const areFaultsDrawn = overrides.faults === undefined
   return {
     ...drawn,
@@ -147,7 +149,7 @@ export const drawOptions = (seed: number, overrides: SimOverrides = {}): SimOpti
     shards: overrides.shards ?? drawn.shards,
     safetyMs: overrides.safetyMs ?? drawn.safetyMs,
     faults: overrides.faults ?? drawn.faults,
-    ...(areFaultsDrawn ? { calamities, fileFaults, ...drawMapChanges(drawn) } : {}),
+    ...(areFaultsDrawn ? { calamities, fileFaults, rotEveryMs, ...drawMapChanges(drawn) } : {}),
     isVerbose: overrides.isVerbose ?? false,
   }
 }
@@ -182,6 +184,7 @@ const drawBase = (seed: number, random: Random): SimOptions => {
     calamityEveryMs: CALAMITY_MS_MIN,
     fileFaults: [],
     fileFaultEveryMs: FILE_FAULT_MS_MIN,
+    rotEveryMs: 0,
     skippedFaults: [],
     faultEveryMs: between(random, 700, 4_000),
     segmentBytes: (pick(random, [12, 16, 32, 64]) ?? 16) * KIB,
@@ -369,6 +372,7 @@ export const describeOptions = (options: SimOptions): string => {
     + (options.mapChanges.length === 0 ? '' : ` map=${options.mapChanges.join(',')} every=${options.mapChangeEveryMs}ms`)
     + (options.calamities.length === 0 ? '' : ` calamities=${options.calamities.join(',')} every=${options.calamityEveryMs}ms`)
     + (options.fileFaults.length === 0 ? '' : ` files=${options.fileFaults.join(',')} every=${options.fileFaultEveryMs}ms`)
+    + (options.rotEveryMs === 0 ? '' : ` rot every=${options.rotEveryMs}ms`)
     + (options.shardLimits.restMs === undefined ? '' : ` rest=${options.shardLimits.restMs}ms/${options.shardLimits.restBytesMax}`)
     + (options.shardLimits.pendingOperationsMax === undefined ? '' : ` pending=${options.shardLimits.pendingOperationsMax}`)
 }

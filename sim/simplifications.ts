@@ -62,6 +62,7 @@ export const simplifications: readonly Simplification[] = [
   without('partitionedKeys'),
   { what: 'no calamities', simplify: (options) => (options.calamities.length === 0 ? null : { ...options, calamities: [] }) },
   { what: 'no lost files', simplify: (options) => (options.fileFaults.length === 0 ? null : { ...options, fileFaults: [] }) },
+  { what: 'no snapshots that rot', simplify: (options) => (options.rotEveryMs === 0 ? null : { ...options, rotEveryMs: 0 }) },
   {
     what: 'fewer machines that join',
     simplify: (options) => (options.joiners === 0 ? null : { ...options, joiners: options.joiners - 1 }),

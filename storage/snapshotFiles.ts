@@ -9,24 +9,18 @@
  * snapshot is named, never deleted by itself: it goes when enough good ones are newer than it.
  */
 
-import { assert } from '../actors/kernel/assert.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
-import type { SnapshotChunks } from '../actors/shard/protocol.ts'
 import type { Index } from '../actors/raft/protocol.ts'
 import type { GroupId } from '../topology/ids.ts'
-import { crc32 } from './crc.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
-import { writeFully } from './fileWriter.ts'
 import { createReceives } from './snapshotReceives.ts'
 import { createSerial } from './serial.ts'
-import {
-  encodeChunkHeader, encodeSnapshotHeader, encodeTrailer, parseSnapshotName, snapshotName, SNAPSHOT_CHUNK_BYTES_MAX,
-} from './snapshotFormat.ts'
+import { parseSnapshotName, snapshotName } from './snapshotFormat.ts'
 import { damagedError, verifySnapshot } from './snapshotReader.ts'
+import { cancelledError, createWrites } from './snapshotWrites.ts'
 import { createSlices } from './slices.ts'
 import { FIRST_LEVEL } from '../topology/level.ts'
-import type { Slices } from './slices.ts'
-import type { SnapshotHeader, SnapshotInfo, SnapshotStore } from './snapshotStore.ts'
+import type { Identity, Publish, SnapshotInfo, SnapshotStore, TemporaryPath } from './snapshotStore.ts'
 
 const ROOT = 'snapshots'
 const WRITE_SUFFIX = '.part'
@@ -58,15 +52,15 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
   const verifyFile = (path: string, onChunk: (bytes: Uint8Array) => void, done: Done<SnapshotInfo>): void => {
     verifySnapshot({ slices, path, onChunk, open: open(path) }, done)
   }
-  const removeQuietly = (path: string, done: () => void): void => fileSystem.remove(path, () => done())
 
   /** Verifies a complete, synced temporary file and gives it its final name. A peer may write by a level that is not known here yet. */
-  const publish = (temporary: string, expected: SnapshotHeader | Identity, done: Done<SnapshotInfo>): void => {
+  const publish: Publish = ({ temporary, expected, isCancelled = () => false }, done) => {
     const { group, index, term } = expected
     const path = `${directoryOf(group)}/${snapshotName(index, term)}`
     verifySnapshot({ slices, path: temporary, onChunk: () => {}, levelMax: level(), open: open(temporary) }, (error, info) => {
-      if (error !== null || !isSame(info, expected)) {
-        done(error ?? damagedError(temporary), info)
+      const failure = error ?? (isSame(info, expected) ? null : damagedError(temporary)) ?? (isCancelled() ? cancelledError() : null)
+      if (failure !== null) {
+        done(failure, info)
         return
       }
       fileSystem.rename(temporary, path, (renameError) => {
@@ -83,31 +77,7 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
   }
 
   const receives = createReceives({ fileSystem, clock, inUse, publish, pathOf: receivedPath })
-
-  const write: SnapshotStore['write'] = (header, chunks, done) => {
-    const temporary = `${directoryOf(header.group)}/${snapshotName(header.index, header.term)}${WRITE_SUFFIX}`
-    let isCancelled = false
-    inUse.add(temporary)
-    const finish = (error: FileError | null, info: SnapshotInfo): void => {
-      inUse.delete(temporary)
-      if (error === null) done(null, info)
-      else removeQuietly(temporary, () => { if (!isCancelled) done(error, info) })
-    }
-    const pending: SnapshotInfo = { ...header, totalBytes: 0 }
-    const serial = createSerial<undefined>(undefined, (error) => {
-      if (error === null) publish(temporary, header, finish)
-      else finish(error, pending)
-    })
-    serial.step((_, next) => fileSystem.makeDirectory(directoryOf(header.group), (error) => next(error, undefined)))
-    serial.step((_, next) => removeQuietly(temporary, () => next(null, undefined)))
-    serial.step((_, next) => fileSystem.open(temporary, 'create', (openError, file) => {
-      if (openError !== null) next(openError, undefined)
-      else writeChunks({ file, header, level: level(), chunks, slices, isCancelled: () => isCancelled },
-        (error) => file.close((closeError) => next(error ?? closeError, undefined)))
-    }))
-    serial.run()
-    return () => { isCancelled = true }
-  }
+  const writes = createWrites({ fileSystem, slices, inUse, level, publish, pathOf: writtenPath })
 
   const verifyNamed = (group: GroupId, name: string, done: Done<SnapshotInfo | undefined>): void => {
     const path = `${directoryOf(group)}/${name}`
@@ -155,10 +125,11 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
   }
 
   /** One after the other, then the directory is synced. One that can not be removed keeps no other; `done` has the first error. */
-  const removeAll = (group: GroupId, names: readonly string[], done: Done): void => {
+  const removeAll = (group: GroupId, { names, isSpared }: Removal, done: Done): void => {
     const paths = names.map((name) => `${directoryOf(group)}/${name}`)
     for (const path of paths) verified.delete(path)
-    removeEach(fileSystem, paths, (failure) => fileSystem.syncDirectory(directoryOf(group), (error) => done(failure ?? error)))
+    removeEach(fileSystem, { paths, isSpared }, (failure) =>
+      fileSystem.syncDirectory(directoryOf(group), (error) => done(failure ?? error)))
   }
 
   const prune: SnapshotStore['prune'] = (group, kept, done) => receives.dropThrough(group, kept.through, () => {
@@ -169,20 +140,24 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       }
       const known = names.map((name) => verified.get(`${directoryOf(group)}/${name}`)).filter((info) => info !== undefined)
       const oldestKept = newestFirst(known.filter(({ index }) => index <= kept.through))[kept.newest - 1]
-      removeAll(group, names.filter((name) => {
+      const removed = names.filter((name) => {
         const isTemporary = name.endsWith(WRITE_SUFFIX) || name.endsWith(RECEIVE_SUFFIX)
         return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || (isOlder(name, oldestKept) && !isOneOf(name, kept.inUse))
-      }), done)
+      })
+      // A left-over's name may be given to a new file before its turn comes.
+      removeAll(group, { names: removed, isSpared: (path) => inUse.has(path) }, done)
     })
   })
 
-  const clear: SnapshotStore['clear'] = (group, done) => receives.dropAll(group, () => namesOf(group, (listError, names) => {
-    if (listError !== null || names.length === 0) done(listError)
-    else removeAll(group, names, done)
+  const clear: SnapshotStore['clear'] = (group, done) => receives.dropAll(group, () => writes.ended(group, () => {
+    namesOf(group, (listError, names) => {
+      if (listError !== null || names.length === 0) done(listError)
+      else removeAll(group, { names, isSpared: () => false }, done)
+    })
   }))
 
   return {
-    write, verify, list, prune, clear,
+    write: writes.write, verify, list, prune, clear,
     receive: (group, index, term, offset, bytes, done) => receives.receive({ group, index, term }, { offset, bytes }, done),
     finishReceive: (group, index, term, totalBytes, done) => receives.finish({ group, index, term }, totalBytes, done),
     readRange: (group, index, term, offset, lengthMax, done) => {
@@ -197,15 +172,26 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
   }
 }
 
+/** `isSpared` is asked just before each is removed. */
+interface Removal { readonly names: readonly string[]; readonly isSpared: (path: string) => boolean }
+
+interface Paths extends Pick<Removal, 'isSpared'> { readonly paths: readonly string[] }
+
 /** The first error that says something else than that a file is gone already. */
-const removeEach = (fileSystem: FileSystem, paths: readonly string[], done: (failure: FileError | null) => void): void => {
+const removeEach = (fileSystem: FileSystem, { paths, isSpared }: Paths, done: (failure: FileError | null) => void): void => {
   let failure: FileError | null = null
   const serial = createSerial<undefined>(undefined, () => done(failure))
   for (const path of paths) {
-    serial.step((_, next) => fileSystem.remove(path, (error) => {
-      if (error?.code !== 'ENOENT') failure ??= error
-      next(null, undefined)
-    }))
+    serial.step((_, next) => {
+      if (isSpared(path)) {
+        next(null, undefined)
+        return
+      }
+      fileSystem.remove(path, (error) => {
+        if (error?.code !== 'ENOENT') failure ??= error
+        next(null, undefined)
+      })
+    })
   }
   serial.run()
 }
@@ -219,10 +205,11 @@ const unopened = (path: string, error: FileError | null): FileError | null => {
   return Object.assign(new Error(`${path} can not be opened: ${cure} (${message})`), { code })
 }
 
-export interface Identity { readonly group: GroupId; readonly index: number; readonly term: number }
+const pathWith = (suffix: string): TemporaryPath => ({ group, index, term }) =>
+  ({ directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${suffix}` })
 
-const receivedPath = ({ group, index, term }: Identity): { readonly directory: string; readonly temporary: string } =>
-  ({ directory: directoryOf(group), temporary: `${directoryOf(group)}/${snapshotName(index, term)}${RECEIVE_SUFFIX}` })
+const writtenPath = pathWith(WRITE_SUFFIX)
+const receivedPath = pathWith(RECEIVE_SUFFIX)
 
 const isSame = (info: Identity, expected: Identity): boolean =>
   info.group === expected.group && info.index === expected.index && info.term === expected.term
@@ -237,41 +224,3 @@ const isOlder = (name: string, than: SnapshotInfo | undefined): boolean => {
 }
 
 const isOneOf = (name: string, indexes: readonly Index[]): boolean => indexes.includes(parseSnapshotName(name)?.index ?? 0)
-
-interface WriteJob {
-  readonly file: File
-  readonly header: SnapshotHeader
-  readonly level: number
-  readonly chunks: SnapshotChunks
-  readonly slices: Slices
-  readonly isCancelled: () => boolean
-}
-
-/** Header, chunks a slice each, trailer, sync. */
-const writeChunks = ({ file, header, level, chunks, slices, isCancelled }: WriteJob, done: Done): void => {
-  let position = 0
-  let whole = 0
-  let count = 0
-  const put = (bytes: Uint8Array, then: () => void): void => {
-    const at = position
-    position += bytes.length
-    whole = crc32(bytes, whole)
-    writeFully(file, { bytes, position: at }, (error) => (error === null ? then() : done(error)))
-  }
-  const slice = (entriesMax: number): void => {
-    if (isCancelled()) {
-      done(Object.assign(new Error('the snapshot was cancelled'), { code: 'ECANCELED' }))
-      return
-    }
-    const next = chunks.next(entriesMax)
-    if (next.done === true) {
-      put(encodeTrailer(whole, count), () => file.datasync(done))
-      return
-    }
-    const chunk = next.value
-    assert(chunk.length <= SNAPSHOT_CHUNK_BYTES_MAX, `a snapshot's chunk holds at most ${SNAPSHOT_CHUNK_BYTES_MAX} bytes`)
-    count += 1
-    put(encodeChunkHeader(chunk), () => put(chunk, () => slices.ask(slice)))
-  }
-  put(encodeSnapshotHeader(header, level), () => slices.ask(slice))
-}

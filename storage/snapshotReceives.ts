@@ -14,9 +14,7 @@ import type { GroupId } from '../topology/ids.ts'
 import type { Done, File, FileError, FileSystem } from './fileSystem.ts'
 import { writeFully } from './fileWriter.ts'
 import { damagedError } from './snapshotReader.ts'
-import type { SnapshotInfo } from './snapshotStore.ts'
-
-interface Identity { readonly group: GroupId; readonly index: number; readonly term: number }
+import type { Identity, Publish, SnapshotInfo, TemporaryPath } from './snapshotStore.ts'
 
 interface Piece { readonly offset: number; readonly bytes: Uint8Array }
 
@@ -29,8 +27,8 @@ export interface ReceivesOptions {
   readonly fileSystem: FileSystem
   readonly clock: Clock
   readonly inUse: Set<string>
-  readonly pathOf: (identity: Identity) => { readonly directory: string; readonly temporary: string }
-  readonly publish: (temporary: string, identity: Identity, done: Done<SnapshotInfo>) => void
+  readonly pathOf: TemporaryPath
+  readonly publish: Publish
 }
 
 export interface Receives {
@@ -89,10 +87,12 @@ export const createReceives = ({ fileSystem, clock, inUse, pathOf, publish }: Re
       receives.set(temporary, receive)
       done(null, receive)
     })
-    dropEach(ofGroup(identity.group), () => fileSystem.remove(temporary, () => {
+    dropEach(ofGroup(identity.group), () => {
+      // Before anything is done with the name: `prune` may be about to remove what an earlier process left under it.
       inUse.add(temporary)
-      fileSystem.makeDirectory(directory, (error) => (error === null ? open() : fail(error)))
-    }))
+      fileSystem.remove(temporary, () =>
+        fileSystem.makeDirectory(directory, (error) => (error === null ? open() : fail(error))))
+    })
   }
   const append = (receive: Receive, bytes: Uint8Array, done: Done<number>): void => {
     writeFully(receive.file, { bytes, position: receive.length }, (error) => {
@@ -136,7 +136,8 @@ export const createReceives = ({ fileSystem, clock, inUse, pathOf, publish }: Re
       }
       complete(receive, (error) => {
         if (error !== null) refuse(error)
-        else publish(temporary, identity, (publishError, info) => (publishError === null ? answer(null, info) : refuse(publishError)))
+        else publish({ temporary, expected: identity },
+          (publishError, info) => (publishError === null ? answer(null, info) : refuse(publishError)))
       })
     }),
     dropThrough: (group, index, done) => {

@@ -23,6 +23,22 @@ export interface SnapshotInfo {
 
 export type SnapshotHeader = Omit<SnapshotInfo, 'totalBytes'>
 
+/** What a file is named by. */
+export type Identity = Pick<SnapshotInfo, 'group' | 'index' | 'term'>
+
+/** Where one is kept until it has its name. */
+export type TemporaryPath = (identity: Identity) => { readonly directory: string; readonly temporary: string }
+
+interface Unpublished {
+  readonly temporary: string
+  readonly expected: Identity
+  /** Asked once it is verified. */
+  readonly isCancelled?: () => boolean
+}
+
+/** Verifies a temporary file whole and gives it its name. */
+export type Publish = (unpublished: Unpublished, done: Done<SnapshotInfo>) => void
+
 export interface SnapshotsFound {
   readonly good: readonly SnapshotInfo[]
   readonly damaged: readonly string[]

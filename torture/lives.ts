@@ -2,6 +2,9 @@
  * Random lives of a log: appends, votes, truncations, marks and crashes, on roomy and on full disks, drawn from a seed; in some, replicas
  * come and go, and a new one may give another content to an index and a term of the one before it. After every crash
  * each group must have recovered to a prefix of its model that covers what was acknowledged.
+ *
+ * On a whimsical disk calls take any time, and writes into what was made ahead find no room now and then, as on file systems that never
+ * write in place: the log is blocked in the middle of a group. There some lives end with the log closed, whatever it is in the middle of.
  */
 
 import { between, chance, createRandom } from '../actors/kernel/random.ts'
@@ -9,7 +12,7 @@ import { currentState, emptyState, matchingPrefix, modelOf } from './model.ts'
 import { createRig, entryOf, vote } from './rig.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { WalConfig } from '../actors/wal/config.ts'
-import type { DiskImage } from '../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskImage } from '../storage/memoryFileSystem.ts'
 import type { GroupModel, ModelState } from './model.ts'
 import type { Rig, RigOptions } from './rig.ts'
 
@@ -127,15 +130,56 @@ const restartProblem = (rig: Rig, models: Map<number, GroupModel>): string | und
 const newestTerm = ({ hardState, mark, entries }: ModelState): number =>
   Math.max(hardState.term, mark.term, ...entries.map(({ term }) => term))
 
+/** Of calls, of writes, and of lives. */
+const SLOW_SHARE = 0.1
+const ROOMLESS_SHARE = 0.03
+const CLOSED_SHARE = 0.4
+const ROOMLESS_MAX = 3
+const CLOSE_MS_MAX = 5_000
+
+interface Whims extends Pick<RigOptions, 'latencyMs' | 'fault'> {
+  /** It has opened: from now on there may be no room. */
+  readonly begin: () => void
+  readonly closes: () => boolean
+}
+
+/** Drawn from a stream of its own: the other lives are what they were. */
+const whimsOf = (seed: number): Whims => {
+  const random = createRandom(seed * 7_919 + 13)
+  let roomless = Number.NEGATIVE_INFINITY
+  const isWrite = ({ operation }: DiskCall): boolean => operation === 'writev' || operation === 'writeSynced'
+  return {
+    latencyMs: () => (chance(random, SLOW_SHARE) ? between(random, 1, 40) : between(random, 0, 20) / 10),
+    fault: (call) => {
+      if (!isWrite(call) || roomless === Number.NEGATIVE_INFINITY) return undefined
+      if (roomless === 0 && chance(random, ROOMLESS_SHARE)) roomless = between(random, 1, ROOMLESS_MAX)
+      if (roomless === 0) return undefined
+      roomless -= 1
+      return { kind: 'error', code: chance(random, 0.5) ? 'ENOSPC' : 'EDQUOT' }
+    },
+    begin: () => { roomless = 0 },
+    closes: () => chance(random, CLOSED_SHARE),
+  }
+}
+
+/** What is wrong with how it ends; undefined when nothing is. */
+const closingProblem = (rig: Rig): string | undefined => {
+  rig.wal.send({ type: 'wal.close' })
+  const isClosed = rig.clock.runUntil(() => rig.wal.state() === 'closed' || rig.failure() !== undefined, CLOSE_MS_MAX)
+  return isClosed && rig.failure() === undefined ? undefined : `closing, it is ${rig.wal.state()}: ${String(rig.failure())}`
+}
+
 export interface LivesOptions extends RigOptions {
   readonly withReplicas?: boolean
+  /** On a whimsical disk. */
+  readonly isWhimsical?: boolean
   /** Told, at each restart, how many records had been acknowledged since the last one. */
   readonly onAcknowledged?: (count: number) => void
 }
 
 /** Four lives of one log. Returns the first thing that is wrong; undefined when nothing is. */
 export const livesProblem = (
-  seed: number, { withReplicas = false, onAcknowledged = () => {}, ...limits }: LivesOptions,
+  seed: number, { withReplicas = false, isWhimsical = false, onAcknowledged = () => {}, ...limits }: LivesOptions,
 ): string | undefined => {
   const random = createRandom(seed)
   const config = randomConfig(random)
@@ -143,7 +187,9 @@ export const livesProblem = (
   const terms: Terms = new Map()
   let image: DiskImage | undefined
   for (let life = 0; life < LIVES; life += 1) {
-    const rig = createRig({ ...limits, config, models, ...(image === undefined ? {} : { image }) }).open()
+    const whims = isWhimsical ? whimsOf(seed * LIVES + life) : undefined
+    const rig = createRig({ ...limits, ...whims, config, models, ...(image === undefined ? {} : { image }) }).open()
+    whims?.begin()
     for (const { acknowledged } of models.values()) onAcknowledged(acknowledged)
     const problem = restartProblem(rig, models)
     if (problem !== undefined) return `seed ${seed}, life ${life}: ${problem}`
@@ -157,6 +203,8 @@ export const livesProblem = (
       onStep: () => { if (chance(random, 0.5)) rig.clock.advance(chance(random, 0.1) ? 300 : between(random, 0, 30) / 10) },
     })
     if (rig.failure() !== undefined) return `seed ${seed}, life ${life}: ${String(rig.failure())}`
+    const ending = whims?.closes() === true ? closingProblem(rig) : undefined
+    if (ending !== undefined) return `seed ${seed}, life ${life}: ${ending}`
     image = rig.disk.crash({ random, keep: between(random, 0, 4) / 4 })
     rig.wal.stop()
   }

@@ -342,14 +342,22 @@ const readChunk = ({ options, send }: Running, effect: EffectOf<'raft.readChunk'
   const { to, snapshotIndex, snapshotTerm, offset, lengthMax } = effect
   const { snapshots, crc32 } = options.ports
   snapshots.readRange(options.group, snapshotIndex, snapshotTerm, offset, lengthMax, (error, bytes) => {
-    if (error === null) {
+    const failure = error ?? (bytes.length < lengthMax ? endsEarly(offset + bytes.length) : null)
+    if (failure === null) {
       send({ type: 'raft.chunkRead', to, snapshotIndex, offset, crc: crc32(bytes), bytes })
       return
     }
-    options.log.warn({ err: error, snapshotIndex, to }, 'a snapshot could not be read for a transfer')
+    options.log.warn({ err: failure, snapshotIndex, to }, 'a snapshot could not be read for a transfer')
     send({ type: 'raft.chunkReadFailed', to, snapshotIndex })
   })
 }
+
+/**
+ * No more is asked for than the file had when it was stored. What a shorter one gives would pass for a piece: its peer writes nothing, says
+ * that it has what it had, and is asked again, for ever.
+ */
+const endsEarly = (at: number): FileError =>
+  Object.assign(new Error(`the file ends at ${at}, where it went on when it was stored`), { code: 'EDAMAGED' })
 
 const verifySnapshot = (running: Running, { index, term }: EffectOf<'raft.verifySnapshot'>): void => {
   const { options: { group, log, ports, recorder }, send } = running

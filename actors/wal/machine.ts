@@ -61,6 +61,7 @@ export const walMachine = setup({
   types: { context: {} as WalContext, input: {} as WalCore, events: {} as WalInput },
   guards: {
     isWriting: ({ context }) => isWriting(context.core),
+    isClosing: ({ context }) => context.core.isClosing,
     canFlush: ({ context }) => canFlush(context.core),
     isSealDue: ({ context }) => isSealDue(context.core),
     mustFlushToClose: ({ context }) => mustFlushToClose(context.core),
@@ -126,7 +127,7 @@ export const walMachine = setup({
           { guard: 'isWriting', actions: 'flushLater' }, { guard: 'canFlush', actions: 'startFlush' }, { actions: 'flushWithoutRoom' },
         ],
         'wal.written': [{ guard: 'canFlush', actions: 'writtenThenFlush' }, { actions: 'written' }],
-        'wal.writeStarved': { target: 'blocked', actions: 'writeStarved' },
+        'wal.writeStarved': [{ guard: 'isClosing', actions: 'abandonWrite' }, { target: 'blocked', actions: 'writeStarved' }],
         'wal.sealDue': [{ guard: 'isSealDue', actions: 'startSeal' }, { actions: 'rearmSeal' }],
         'wal.spaceRetryDue': { actions: 'spaceRetry' },
         'wal.close': { actions: 'becomeClosing' },

@@ -130,6 +130,10 @@ const askForSnapshots = (core: WalCore, pins: readonly Pin[], bytes: number): vo
  */
 export const copyForward = (core: WalCore, segment: number, records: readonly WalRecord[]): void => {
   core.isReadingCopies = false
+  if (core.isClosing) {
+    giveUpCopying(core)
+    return
+  }
   for (const state of core.groups.values()) {
     const copies = state.replicasWaiting > 0 ? [] : [...smallState(state, segment), ...liveEntries(state, segment, records)]
     if (copies.length === 0 && !state.rows.has(segment)) continue
@@ -137,6 +141,15 @@ export const copyForward = (core: WalCore, segment: number, records: readonly Wa
   }
   if (core.isFull) giveUpCopies(core)
   endCopying(core)
+  removeFreed(core)
+}
+
+/**
+ * A log that is to close frees nothing any more, and the segment stays for its next life. It must not write, either: where it gave up a
+ * group that found no room, what follows would be written behind that.
+ */
+const giveUpCopying = (core: WalCore): void => {
+  core.copyingSegment = 0
   removeFreed(core)
 }
 

@@ -16,6 +16,7 @@ export const files = defineSubject('files beside the log', [
   'a node that had lost its cluster map was told one that is older than a replica of its own',
   'a node that had lost its cluster map had the newest again',
   'the file of a snapshot was lost',
+  'a snapshot rotted while its node lived',
 ], (hit, { now }) => {
   /** Who has lost its map, and the epoch of the newest there was. */
   const lost = new Map<string, number>()
@@ -26,6 +27,7 @@ export const files = defineSubject('files beside the log', [
 
   const onFault = (kind: string, node: string): void => {
     if (kind === 'snapshotLost') hit('the file of a snapshot was lost')
+    if (kind === 'snapshotRot') hit('a snapshot rotted while its node lived')
     if (!mapKinds.has(kind)) return
     if (kind !== 'mapDamaged') hit('the file of a cluster map was lost')
     if (struck.at === now() && struck.node !== node) hit('several nodes lost their cluster maps at once')

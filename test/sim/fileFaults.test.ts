@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { fileFaultKinds } from '../../sim/drawnApart.ts'
-import { fileFaults, mayLoseMaps } from '../../sim/fileFaults.ts'
+import { fileFaults, mayLoseMaps, snapshotRot } from '../../sim/fileFaults.ts'
 import { endsUnnamed } from '../../sim/invariants/endsUnnamed.ts'
 import { newestState } from '../../sim/mapFaults.ts'
 import { drawOptions } from '../../sim/options.ts'
@@ -119,6 +119,24 @@ test('the file of a snapshot that is lost is damage, and what is missing is repl
   expect(marksOf(story)['the file of a snapshot was lost']).toBeGreaterThan(0)
 })
 
+test('snapshots that rot while their node lives keep nobody from catching up by them', () => {
+  const story = tellStory(715, {
+    segmentBytes: 12 * 1_024, snapshotLogBytes: 4 * 1_024, raftLimits: { tailEntriesMax: 0, tailBytesMax: 0, chunkBytesMax: 512 },
+  })
+  const leader = story.settledLeader()
+  const away = must(story.followers()[0], 'a follower')
+  for (let i = 0; i < 12; i += 1) {
+    story.isolate(away)
+    story.putMany('k', 40, 200)
+    strikeIn(story, snapshotRot, leader, i)
+    story.heal()
+    story.until('it has them', () => story.revision(away) === story.revision(story.leader()), 20_000)
+  }
+  for (let i = 0; i < 40; i += 1) expect(Number.parseFloat(story.get(`k${i}`))).toBe(i)
+  story.end()
+  expect(marksOf(story)['a snapshot rotted while its node lived']).toBeGreaterThan(4)
+})
+
 test('a replica may end when the newest map does not name it, or damage has harmed it', () => {
   const born = newborn({ size: 3 })
   const begun = after(born, { kind: 'addNode', node: n(4), weight: 1, zone: '' },
@@ -144,9 +162,12 @@ describe('what is drawn', () => {
       const part = share((options) => options.fileFaults.includes(kind))
       expect([kind, part > 0.05, part < 0.5]).toEqual([kind, true, true])
     }
+    const rotting = share(({ rotEveryMs }) => rotEveryMs > 0)
+    expect([rotting > 0.08, rotting < 0.3]).toEqual([true, true])
     const resting = share(({ shardLimits }) => shardLimits.restLogBytesMin !== undefined)
     expect([resting > 0.2, resting < 0.6]).toEqual([true, true])
-    expect(seeds.map(({ seed }) => drawOptions(seed, { faults: ['crash'] }).fileFaults.length).filter((count) => count > 0)).toEqual([])
+    const given = seeds.map(({ seed }) => drawOptions(seed, { faults: ['crash'] }))
+    expect(given.filter(({ fileFaults: kinds, rotEveryMs }) => kinds.length > 0 || rotEveryMs > 0)).toEqual([])
   })
 })
 

@@ -29,11 +29,12 @@ describe('a failing run', () => {
   test('is made as small as it can be and still fail the same way', () => {
     const drawn = {
       ...withClients(7), joiners: 2, turnMs: 10, lostAfterMs: 4_000, calamities: ['wipe'], fileFaults: ['mapLost'],
-      shardLimits: { pendingOperationsMax: 3 },
+      rotEveryMs: 2_000, shardLimits: { pendingOperationsMax: 3 },
     } as const
     const shrunk = shrink(drawn, { run: fragile([3, 8]), mayGoOn: () => true })
     expect(shrunk?.options).toMatchObject({
-      joiners: 0, turnMs: 0, lostAfterMs: 30_000, calamities: [], fileFaults: [], raftLimits: {}, shardLimits: {},
+      joiners: 0, turnMs: 0, lostAfterMs: 30_000, calamities: [], fileFaults: [], rotEveryMs: 0, raftLimits: {},
+      shardLimits: {},
       disk: { keep: 0, torn: 0 },
       nodes: 3, shards: 1, safetyMs: 5_001, skippedFaults: [0, 1, 2, 4, 5, 6, 7, 9, 10, 11], network: { loss: 0, duplication: 0 },
       workload: { clients: 2, burstMax: 1, operationsMax: expect.any(Number) },

@@ -93,6 +93,28 @@ describe('a snapshot', () => {
     expect([pulled, answers, [...rig.disk.image().files.keys()]]).toEqual([5, 0, []])
   })
 
+  /**
+   * Story: 1. A replica ends while its 7 is verified; its files go, another one begins, and is sent 5. 2. Then 7 got its name, and 5 went.
+   */
+  test('that is cancelled, however late, is spoken of no more, and leaves nothing where all files of its group go', () => {
+    for (let call = 1; call < 60; call += 1) {
+      let [calls, answers] = [0, 0]
+      const rig = rigOf({ fault: () => void (calls += 1) })
+      const cancel = rig.store.write(headerOf(7), chunksOf(1)[Symbol.iterator](), () => {
+        answers += 1
+        rig.store.prune(3, { newest: 2, through: 7, inUse: [] }, () => {})
+      })
+      rig.clock.runUntil(() => calls === call)
+      const before = answers
+      cancel()
+      rig.store.clear(3, () => rig.store.receive(3, 5, 2, 0, new Uint8Array(100), () => {}))
+      rig.clock.advance(1)
+      const piece = rig.ask<number>((done) => rig.store.receive(3, 5, 2, 100, new Uint8Array(100), done))
+      const files = [...rig.disk.image().files.keys()]
+      expect([call, answers, piece?.result, files]).toEqual([call, before, 200, ['snapshots/3/0000000000000005-2.snap.receive']])
+    }
+  })
+
   test('may be empty', () => {
     const rig = rigOf()
     const info = rig.ask<SnapshotInfo>((done) => rig.store.write(headerOf(7), [][Symbol.iterator](), done))?.result
@@ -367,6 +389,22 @@ describe('a transfer', () => {
     again.ask((done) => again.store.prune(3, { newest: 2, through: 9, inUse: [] }, done))
     expect([...again.disk.image().files.keys()]).toEqual([])
     expect(transfer(rig, info, again)).toBe(info.totalBytes)
+  })
+
+  /** 1. A follower is killed while it receives 7. 2. Started again, it prunes. 3. Its leader sends 7 anew. 4. That went, too. */
+  test('under the name of a left-over is not removed with the left-overs', () => {
+    const { rig, info } = source()
+    for (const others of [1, 2, 3, 4, 5, 6]) {
+      let removed = 0
+      const names = [...Array.from({ length: others }, (_, i) => `000000000000000${i}-2.snap.part`), '0000000000000007-2.snap.receive']
+      const files = new Map(names.map((name) => [`snapshots/3/${name}`, new Uint8Array(10)]))
+      const fault = ({ operation }: DiskCall): undefined => void (removed += operation === 'remove' ? 1 : 0)
+      const to = rigOf({ image: { files, directories: new Set(['', 'snapshots', 'snapshots/3']) }, fault })
+      to.store.prune(3, { newest: 2, through: 6, inUse: [] }, () => {})
+      to.clock.runUntil(() => removed === 1)
+      expect(transfer(rig, info, to)).toBe(info.totalBytes)
+      expect([others, finish(to, info)?.error, to.good()]).toEqual([others, null, [7]])
+    }
   })
 
   /** A disk that counts the descriptors that are open, and a piece of any snapshot of any group. */

@@ -306,6 +306,19 @@ describe('sending a snapshot', () => {
     expect(mails).toEqual([])
   })
 
+  /**
+   * Story: 1. The end of the file is gone. 2. What is read there is empty, and was sent as a piece of no bytes. 3. The peer said that it
+   * has what it had, which counts as an answer: it was sent the same again, and nothing else was ever tried.
+   */
+  test('a file that has become shorter is as one that can not be read: its peer gets none of it, and the file is looked at', () => {
+    for (const length of [0, 7]) {
+      const { calls, lines, mails, answer } = sending()
+      answer('readRange', null, new Uint8Array(length))
+      expect(lines.at(-1)).toContain('could not be read')
+      expect([mails, calls.map(({ name, args }) => [name, ...args.slice(0, 3)])]).toEqual([[], [['verify', GROUP, 9, 1]]])
+    }
+  })
+
   test.each([
     ['null, true', null, true, 'the damage is on the way', []],
     ['null, false', null, false, 'another one is written', [{ type: 'shard.snapshotLost' }]],

@@ -258,6 +258,47 @@ describe('a full disk', () => {
     rig.clock.advance(10)
     expect(rig.wal.state()).toBe('closed')
   })
+
+  /** Asked to close before the group is begun, and while it is on its way. It was waited for, as long as there was no room. */
+  test('in the middle of what a closing log still writes is not waited for', () => {
+    for (const ms of [0, 0.1]) {
+      let isFull = false
+      const rig = createRig({
+        fault: ({ operation }) => (isFull && operation === 'writev' ? { kind: 'error', code: 'ENOSPC' } : undefined),
+      }).open()
+      rig.clock.advance(100)
+      isFull = true
+      const ticket = rig.append(1, { entries: entriesOf(1, 1) })
+      rig.clock.advance(ms)
+      rig.wal.send({ type: 'wal.close' })
+      rig.clock.advance(1_000)
+      expect([rig.wal.state(), rig.isAcknowledged(ticket), typesOf(rig).at(-1)]).toEqual(['closed', false, 'wal.closed'])
+    }
+  })
+
+  /**
+   * Story: 1. A group finds no room, and to make some the oldest segment is read, to be copied forward. 2. The node is stopped, and the
+   * group is given up. 3. The segment is read: its copies were written behind the group that had been given up, and the node ended badly.
+   */
+  test('and while a segment is read to be copied: closing gives that up, too', () => {
+    let isFull = false
+    const rig = createRig({
+      config: { segmentsWanted: 99 }, latencyMs: ({ operation }) => (operation === 'read' ? 50 : 0.2),
+      fault: ({ operation }) => (isFull && operation === 'writev' ? { kind: 'error', code: 'ENOSPC' } : undefined),
+    }).open()
+    rig.append(9, { entries: entriesOf(1, 2) })
+    fill(rig, 1, { from: 1, to: 20 })
+    rig.compact(1, { index: 19, term: 1 })
+    rig.clock.advance(100)
+    isFull = true
+    rig.append(1, { entries: entriesOf(21, 21) })
+    rig.clock.advance(2)
+    expect(rig.wal.state()).toBe('blocked')
+    rig.wal.send({ type: 'wal.close' })
+    rig.clock.advance(1_000)
+    expect([rig.failure(), rig.wal.state(), typesOf(rig).at(-1)]).toEqual([undefined, 'closed', 'wal.closed'])
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(2)
+  })
 })
 
 describe('failure', () => {
