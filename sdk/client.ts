@@ -15,7 +15,7 @@ import { batchSubject } from '../bus/subjects.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { abortOf, closedOf, createCall, deniedOf, mayHaveHappened, unauthorizedOf } from './call.ts'
 import { closeWithin } from './closing.ts'
-import { BROKER_AWAY, enqueue, isIdle, laneOf, noteProblem, rejectCall, takeIn, wakeLane } from './dispatch.ts'
+import { BROKER_AWAY, enqueue, isIdle, laneOf, noteProblem, rejectCall, takeIn, tellIfIdle, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createGate } from './gate.ts'
 import { createLane } from './lane.ts'
@@ -55,7 +55,10 @@ export interface Stats {
 }
 
 export interface Client {
-  readonly submit: (input: CallInput) => void
+  /** `isListed`: of a list that was begun before the connection was to close, which is waited for to its end. */
+  readonly submit: (input: CallInput, isListed: boolean) => void
+  /** New calls are taken in. */
+  readonly isOpen: () => boolean
   /** Of all calls, now. */
   readonly bytesInFlight: () => number
   /** For calls of many keys. */
@@ -76,7 +79,8 @@ export interface Client {
 
 export const createClient = (options: ClientOptions): Client => {
   const { bus } = options
-  const dispatch = createDispatch(options)
+  const gate = createGate(options.limits, () => { tellIfIdle(dispatch) })
+  const dispatch: Dispatch = createDispatch(options, gate)
   const subscription = bus.subscribe(`${options.inbox}.>`, guarded(dispatch, (message: Inbound) => { hear(dispatch, message) }))
   bus.onEvent(guarded(dispatch, (event: BusEvent) => { handleBusEvent(dispatch, event) }))
   let closing: Promise<void> | null = null
@@ -90,9 +94,10 @@ export const createClient = (options: ClientOptions): Client => {
     await new Promise<void>((resolve) => { bus.drain(resolve) })
   }
   return {
-    submit: (input) => { submit(dispatch, input) },
+    submit: (input, isListed) => { submit(dispatch, input, isListed) },
+    isOpen: () => dispatch.state === 'open',
     bytesInFlight: () => dispatch.bytes,
-    gate: createGate(options.limits),
+    gate,
     shardCount: () => dispatch.routing?.shardCount ?? 1,
     maxPayloadBytes: () => bus.status().maxPayloadBytes,
     ready: () => new Promise((resolve, reject) => {
@@ -120,7 +125,7 @@ export const createClient = (options: ClientOptions): Client => {
   }
 }
 
-const createDispatch = (options: ClientOptions): Dispatch => {
+const createDispatch = (options: ClientOptions, { hasLists }: Gate): Dispatch => {
   const { clock } = options
   const dispatch: Dispatch = {
     ...options,
@@ -131,14 +136,16 @@ const createDispatch = (options: ClientOptions): Dispatch => {
       onProblem: (reason) => { noteTrouble(dispatch, reason) },
     }),
     signals: createSignals((call) => { rejectCall(dispatch, call, abortOf(call)) }),
+    hasLists,
     links: new Map(), deniedNodes: new Set(), numberedLinks: [], lanes: [], dirty: [], calls: new Set(), routing: null,
     run: () => { run() },
     startTicking: () => {
       if (dispatch.isTicking) return
       dispatch.isTicking = true
+      dispatch.tickDueAt = clock.now() + TICK_MS
       clock.after(TICK_MS, tick)
     },
-    isScheduled: false, isTicking: false, ticks: 0,
+    isScheduled: false, isTicking: false, ticks: 0, tickDueAt: 0, hasSlept: false,
     isConnected: options.bus.status().connected,
     state: 'open', bytes: 0, problem: '', problemAt: 0, closedBecause: 'close was called', idle: [], starting: [],
   }
@@ -189,9 +196,9 @@ const started = (dispatch: Dispatch, error: ShardKvError | null): void => {
   for (const done of waiting) done(error)
 }
 
-const submit = (dispatch: Dispatch, input: CallInput): void => {
-  const { limits, clock } = dispatch
-  if (dispatch.state !== 'open') {
+const submit = (dispatch: Dispatch, input: CallInput, isListed: boolean): void => {
+  const { limits, clock, state } = dispatch
+  if (state === 'closed' || (state === 'closing' && !isListed)) {
     input.reject(endedBy(dispatch.closedBecause))
     return
   }

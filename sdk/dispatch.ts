@@ -51,6 +51,8 @@ export interface Dispatch extends ClientOptions {
   readonly counters: DispatchCounters
   readonly map: MapFollower
   readonly signals: Signals
+  /** Whether an mget, mput or mdel is under way: keys of it may wait that are no calls yet. */
+  readonly hasLists: () => boolean
   readonly links: Map<NodeId, Link>
   /** Whose doors the broker does not let this user knock at, as far as it has said so on this connection. */
   readonly deniedNodes: Set<NodeId>
@@ -69,6 +71,10 @@ export interface Dispatch extends ClientOptions {
   isScheduled: boolean
   isTicking: boolean
   ticks: number
+  /** By the clock. */
+  tickDueAt: number
+  /** The last tick came so late that it judged nothing. */
+  hasSlept: boolean
   isConnected: boolean
   state: 'open' | 'closing' | 'closed'
   bytes: number
@@ -137,6 +143,7 @@ export const BROKER_AWAY = 'the broker is not connected'
 
 export const wakeLane = (dispatch: Dispatch, lane: Lane): void => {
   resumeLane(lane)
+  lane.openFrom = 0
   markDirty(dispatch, lane)
 }
 
@@ -155,18 +162,20 @@ export const finishCall = (dispatch: Dispatch, call: Call): void => {
     completeSequence(call.session, call.sequence)
     if (lane !== undefined && lane.fresh.length > 0) markDirty(dispatch, lane)
   }
-  if (dispatch.idle.length > 0 && isIdle(dispatch)) tellIdle(dispatch)
+  tellIfIdle(dispatch)
   // At the end: what a caller's signal throws leaves nothing undone.
   dispatch.signals.forget(call)
 }
 
 /** Nobody waits for what is still in flight: the opening of a session is for writes, which are in flight themselves. */
-export const isIdle = ({ calls }: Dispatch): boolean => {
+export const isIdle = ({ calls, hasLists }: Dispatch): boolean => {
+  if (hasLists()) return false
   for (const { code } of calls) if (code !== OpCode.openSession) return false
   return true
 }
 
-const tellIdle = (dispatch: Dispatch): void => {
+export const tellIfIdle = (dispatch: Dispatch): void => {
+  if (dispatch.idle.length === 0 || !isIdle(dispatch)) return
   const waiting = dispatch.idle
   dispatch.idle = []
   for (const done of waiting) done()

@@ -20,12 +20,16 @@ export const performEach = <Item, Result>(items: readonly Item[], ports: EachPor
     const outcomes: Outcome<Result>[] = []
     let started = 0
     let open = items.length
-    let hasFailed = false
+    let isOver = false
 
-    const fail = (error: unknown): void => {
-      hasFailed = true
-      reject(error)
+    const over = (settle: () => void): void => {
+      if (isOver) return
+      isOver = true
+      gate.end()
+      settle()
     }
+    const fail = (error: unknown): void => { over(() => { reject(error) }) }
+    const finish = (): void => { over(() => { resolve(outcomes) }) }
     const start = (position: number): void => {
       // Undefined is what a careless caller may have in it.
       const item = items[position] as Item
@@ -39,7 +43,7 @@ export const performEach = <Item, Result>(items: readonly Item[], ports: EachPor
         outcomes[position] = outcome
         open -= 1
         gate.free(bytes)
-        if (open === 0) resolve(outcomes)
+        if (open === 0) finish()
       }
       performed.then((result) => { end({ ok: true, key, result }) }, (error: unknown) => {
         if (error instanceof ShardKvError) {
@@ -50,7 +54,7 @@ export const performEach = <Item, Result>(items: readonly Item[], ports: EachPor
         fail(error)
       })
     }
-    const mayStart = (): boolean => !hasFailed && started < items.length
+    const mayStart = (): boolean => !isOver && started < items.length
     const next = (): void => {
       try {
         while (mayStart()) {
@@ -65,6 +69,7 @@ export const performEach = <Item, Result>(items: readonly Item[], ports: EachPor
         fail(error)
       }
     }
-    if (open === 0) resolve(outcomes)
+    gate.begin()
+    if (open === 0) finish()
     else next()
   })

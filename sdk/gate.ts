@@ -14,17 +14,23 @@ export interface Gate {
   readonly free: (bytes: number) => void
   /** Called once, in order, when there is room. */
   readonly wait: (waiter: () => void) => void
+  /** A list is under way until its `end`, also while none of its keys is in flight. */
+  readonly begin: () => void
+  readonly end: () => void
+  readonly hasLists: () => boolean
 }
 
 /** Above any key and value with what goes along with them. */
 const ITEM_BYTES_MAX = VALUE_BYTES_MAX + 2_048
 
-export const createGate = (limits: DispatchLimits): Gate => {
+/** `onEnd` is called when a list has ended. */
+export const createGate = (limits: DispatchLimits, onEnd: () => void): Gate => {
   const operationsMax = Math.min(MULTI_OPERATIONS_MAX, limits.operationsMax * MULTI_SHARE)
   // The key that passes the share still has to find room in the limit itself.
   const bytesMax = Math.min(limits.bytesMax * MULTI_SHARE, limits.bytesMax - ITEM_BYTES_MAX)
   let operations = 0
   let bytes = 0
+  let lists = 0
   const waiters: (() => void)[] = []
   const hasRoom = (): boolean => operations === 0 || (operations + 1 <= operationsMax && bytes <= bytesMax)
   return {
@@ -39,5 +45,11 @@ export const createGate = (limits: DispatchLimits): Gate => {
       while (waiters.length > 0 && hasRoom()) waiters.shift()?.()
     },
     wait: (waiter) => { waiters.push(waiter) },
+    begin: () => { lists += 1 },
+    end: () => {
+      lists -= 1
+      onEnd()
+    },
+    hasLists: () => lists > 0,
   }
 }

@@ -63,8 +63,9 @@ export interface Kv<Value> {
   /** The same connection for values of another type. */
   readonly withCodec: <Other>(codec: Codec<Other>) => Kv<Other>
   /**
-   * Refuses new calls, waits for what is in flight, says goodbye and closes the connection, of all views. What is still in flight when
-   * the time is over, or the signal is aborted, is cut off, each call with its own error, and this rejects with TimeoutError or AbortError.
+   * Refuses new calls, waits for what is in flight, lists to their end, says goodbye and closes the connection, of all views. What is still
+   * in flight when the time is over, or the signal is aborted, is cut off, each call with its own error, and this rejects with TimeoutError
+   * or AbortError.
    */
   readonly close: (options?: CloseOptions) => Promise<void>
   readonly stats: () => Stats
@@ -80,6 +81,7 @@ export interface KvDefaults {
 interface Deed extends Pick<PutOptions, 'partition' | 'ttlMs' | 'ifRevision'> {
   readonly code: OpCode
   readonly bytes?: Uint8Array
+  readonly isListed?: boolean
 }
 
 type AnyOptions = ReadOptions & PutOptions
@@ -119,10 +121,10 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
         trace: sampledTrace(options.traceparent, defaults.traceparent),
         resolve: resolve as (value: unknown) => void,
         reject,
-      })
+      }, deed.isListed === true)
     })
   }
-  const write = (entry: PutEntry<Value>, options: PutOptions | undefined): Promise<Written> => {
+  const write = (entry: PutEntry<Value>, options: PutOptions | undefined, isListed = false): Promise<Written> => {
     if (wrongCodec !== null) return Promise.reject(wrongCodec)
     let bytes: Uint8Array
     try {
@@ -137,35 +139,38 @@ export const createKv = <Value>(client: Client, codec: Codec<Value>, defaults: K
       return Promise.reject(new CodecError(message, { definite: true }))
     }
     const { key, partition, ttlMs, ifRevision } = entry
-    return call(key, { code: OpCode.put, bytes, partition, ttlMs, ifRevision }, options)
+    return call(key, { code: OpCode.put, bytes, partition, ttlMs, ifRevision, isListed }, options)
   }
   const each = async <Item, Result>(
-    items: Iterable<Item>, keyOfItem: (item: Item) => Key, perform: (item: Item) => Promise<Result>,
+    items: Iterable<Item>, keyOfItem: (item: Item) => Key, perform: (item: Item, isListed: boolean) => Promise<Result>,
   ): Promise<Outcome<Result>[]> => {
     const problem = listProblem(items)
     if (problem !== null) throw problem
-    return performEach([...items], { ...client, keyOf: keyOfItem, perform })
+    const isListed = client.isOpen()
+    return performEach([...items], { ...client, keyOf: keyOfItem, perform: (item) => perform(item, isListed) })
   }
-  const get: Kv<Value>['get'] = (key, options) => refusalOf(options) ?? call(key, { code: OpCode.get }, options)
-  const del: Kv<Value>['del'] = (key, options) => refusalOf(options) ?? call(key, { code: OpCode.del }, options)
+  const get = (key: Key, options: ReadOptions | undefined, isListed = false): Promise<Entry<Value> | null> =>
+    refusalOf(options) ?? call(key, { code: OpCode.get, isListed }, options)
+  const del = (key: Key, options: DeleteOptions | undefined, isListed = false): Promise<Written | null> =>
+    refusalOf(options) ?? call(key, { code: OpCode.del, isListed }, options)
   return {
-    get,
+    get: (key, options) => get(key, options),
     put: (key, value, options) => refusalOf(options) ?? write({ key, value }, options),
     cas: (key, ifRevision, value, options) =>
       refusalOf(options) ?? missing(ifRevision, 'the revision') ?? write({ key, value, ifRevision }, options),
-    del,
+    del: (key, options) => del(key, options),
     incr: (key, by = 1, options) => {
       const amount = decimalOf(by)
       if (amount === null) return Promise.reject(notWhole())
       return refusalOf(options) ?? call(key, { code: OpCode.incr, bytes: Buffer.from(amount) }, options)
     },
     touch: (key, ttlMs, options) => refusalOf(options) ?? missing(ttlMs, 'ttlMs') ?? call(key, { code: OpCode.touch, ttlMs }, options),
-    mget: (keys, options) => each(keys, (key) => key, (key) => get(key, options)),
-    mput: (entries, options) => each(entries, keyOf, (entry) => {
+    mget: (keys, options) => each(keys, (key) => key, (key, isListed) => get(key, options, isListed)),
+    mput: (entries, options) => each(entries, keyOf, (entry, isListed) => {
       const refusal = refusalOf(options) ?? rejectionOf(itemProblem(entry))
-      return refusal ?? write(isPair(entry) ? { key: entry[0], value: entry[1] } : entry, options)
+      return refusal ?? write(isPair(entry) ? { key: entry[0], value: entry[1] } : entry, options, isListed)
     }),
-    mdel: (keys, options) => each(keys, (key) => key, (key) => del(key, options)),
+    mdel: (keys, options) => each(keys, (key) => key, (key, isListed) => del(key, options, isListed)),
     withCodec: (other) => createKv(client, other, defaults),
     close: (options) => {
       const wish = options ?? {}

@@ -20,6 +20,8 @@ export interface Lane {
   session: ShardSession
   /** The operation that opens the session, while it is under way. */
   opening: Call | null
+  /** By the clock: before that the session is not asked for. Reads need none, and go on. */
+  openFrom: number
   /** By the clock. */
   pausedUntil: number
   /** The pause is what an overloaded leader asked for: that something sent earlier succeeds does not end it. */
@@ -32,8 +34,8 @@ export interface Lane {
 }
 
 export const createLane = (shard: ShardId, isStale: boolean, input: { readonly client: string; readonly turn: number }): Lane => ({
-  shard, isStale, ready: [], fresh: [], session: createSession(input.client), opening: null, pausedUntil: 0, isHeld: false,
-  failures: 0, turn: input.turn, isDirty: false,
+  shard, isStale, ready: [], fresh: [], session: createSession(input.client), opening: null, openFrom: 0, pausedUntil: 0,
+  isHeld: false, failures: 0, turn: input.turn, isDirty: false,
 })
 
 export const waitingIn = (lane: Lane): number => lane.ready.length + lane.fresh.length
@@ -56,6 +58,11 @@ export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0, isOver
   lane.pausedUntil = now + backoffMs(random, lane.failures, floorMs)
   lane.failures += 1
   lane.turn += 1
+}
+
+/** That a session can not be had now is no reason to keep reads waiting. */
+export const holdOpening = (lane: Lane, random: Random, { now, floorMs = 0 }: Pause): void => {
+  lane.openFrom = now + backoffMs(random, 0, floorMs)
 }
 
 /** Something succeeded: the leader is there. */

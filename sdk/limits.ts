@@ -29,6 +29,8 @@ export const MULTI_SHARE = 0.25
 export const TICK_MS = 10
 /** How often deadlines are looked at, in ticks: a timeout is late by so much at most. */
 export const SWEEP_TICKS = 5
+/** A tick that is late by so much judges nothing: what came meanwhile is read first, in milliseconds. */
+export const SLEEP_MS_MIN = 100
 
 /** An operation that was sent so long ago holds no other back (pacing.ts), in milliseconds. */
 export const PACE_MS_MAX = 20

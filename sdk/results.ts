@@ -14,7 +14,7 @@ import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { isWrite, sessionExpiredOf, settleWith, timeoutOf } from './call.ts'
 import { enqueue, finishCall, laneOf, rejectCall } from './dispatch.ts'
-import { noteSuccess, pauseLane } from './lane.ts'
+import { holdOpening, noteSuccess, pauseLane } from './lane.ts'
 import { createSession } from './session.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Call } from './call.ts'
@@ -79,7 +79,8 @@ interface Retry {
 
 const retry = (dispatch: Dispatch, lane: Lane, { call, floorMs, isOverload = false }: Retry): void => {
   const now = dispatch.clock.now()
-  pauseLane(lane, dispatch.random, { now, floorMs, isOverload })
+  if (isOverload && call.code === OpCode.openSession) holdOpening(lane, dispatch.random, { now, floorMs })
+  else pauseLane(lane, dispatch.random, { now, floorMs, isOverload })
   if (call.deadline <= now) {
     rejectCall(dispatch, call, timeoutOf(call))
     return

@@ -9,8 +9,8 @@ import { OpCode } from '../actors/shard/operation.ts'
 import { blameOpening, createCall, isWrite, refusalFor, timeoutOf } from './call.ts'
 import { bytes } from './codec.ts'
 import { laneOf, markDirty, noteProblem, reasonFor, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
-import { pauseLane, sweepLane, waitingIn } from './lane.ts'
-import { SESSION_REST_MS, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
+import { holdOpening, pauseLane, sweepLane, waitingIn } from './lane.ts'
+import { SESSION_REST_MS, SLEEP_MS_MIN, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
 import { createLink } from './link.ts'
 import { isWorthSending } from './pacing.ts'
 import { handleLost, handleResult, handleUnsent } from './results.ts'
@@ -45,7 +45,7 @@ export const runTurn = (dispatch: Dispatch): void => {
 
 /**
  * Lanes that are held back stay dirty: the next turn looks at them again. Where there is no room for all of them, they take turns: the
- * lane that found the last of it comes after those that found none. Reads need no room: they fill nobody's desk.
+ * lane that found the last of it comes after those that found none. Reads need no room: they fill nobody's desk, and cost no lane its turn.
  */
 const sendFrom = (dispatch: Dispatch, lanes: readonly Lane[], passage: Passage): void => {
   const { link, now } = passage
@@ -55,13 +55,14 @@ const sendFrom = (dispatch: Dispatch, lanes: readonly Lane[], passage: Passage):
   }
   const cut: Lane[] = []
   for (const lane of lanes) {
-    if (passage.room <= 0 && !mayPass(passage, lane.ready[0])) {
+    if (passage.room <= 0 && !lane.ready.some((call) => mayPass(passage, call))) {
       dispatch.dirty.push(lane)
       continue
     }
+    const foundRoom = passage.room > 0
     gather(dispatch, lane, passage)
     lane.isDirty = passage.room <= 0 && waitingIn(lane) > 0
-    if (lane.isDirty) cut.push(lane)
+    if (lane.isDirty) (foundRoom ? cut : dispatch.dirty).push(lane)
   }
   dispatch.dirty.push(...cut)
   link.flush(now)
@@ -130,22 +131,23 @@ interface Passage {
   room: number
 }
 
-const mayPass = ({ room }: Passage, call: Call | undefined): boolean => call !== undefined && (room > 0 || !isWrite(call))
+const mayPass = ({ room }: Passage, call: Call): boolean => room > 0 || !isWrite(call)
 
 const pass = (passage: Passage, call: Call): void => {
   passage.room -= call.bytes
   passage.link.add(call)
 }
 
+const isTooSoon = ({ openFrom }: Lane, { code }: Call, { now }: Passage): boolean => code === OpCode.openSession && now < openFrom
+
+/** Reads do not wait behind a write that leaves again and finds no room. */
 const gather = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
   const { ready } = lane
-  let taken = 0
-  while (mayPass(passage, ready[taken])) {
-    const call = must(ready[taken], 'it is within the list')
-    taken += 1
-    if (!call.isDone) pass(passage, call)
+  lane.ready = []
+  for (const call of ready) {
+    if (!mayPass(passage, call) || isTooSoon(lane, call, passage)) lane.ready.push(call)
+    else if (!call.isDone) pass(passage, call)
   }
-  lane.ready = taken === ready.length ? [] : ready.slice(taken)
   if (lane.fresh.length > 0 && passage.room > 0) gatherWrites(dispatch, lane, passage)
 }
 
@@ -171,7 +173,7 @@ const sessionFor = (dispatch: Dispatch, lane: Lane, { link, now }: Passage): Sha
   const { session } = lane
   const isRested = session.state === 'open' && isSettled(session) && now - session.usedAt >= SESSION_REST_MS
   if (isRested) lane.session = createSession(hex64(dispatch.random))
-  if (lane.session.state === 'new') link.add(openSession(dispatch, lane, now))
+  if (lane.session.state === 'new' && now >= lane.openFrom) link.add(openSession(dispatch, lane, now))
   return lane.session
 }
 
@@ -215,7 +217,7 @@ const endOpening = (dispatch: Dispatch, lane: Lane, { opening, error }: EndedOpe
   }
   lane.fresh = lane.fresh.filter(({ isDone }) => !isDone)
   if (lane.fresh.length === 0) return
-  pauseLane(lane, dispatch.random, { now: dispatch.clock.now(), floorMs: error.retryAfterMs })
+  holdOpening(lane, dispatch.random, { now: dispatch.clock.now(), floorMs: error.retryAfterMs })
   markDirty(dispatch, lane)
 }
 
@@ -236,8 +238,20 @@ export const ownCall = (
   return call
 }
 
+/**
+ * Whether this process did nothing for a while, as one that was stopped, or computed: Node calls timers that are overdue before it reads
+ * what has come, and that may be the very answer. Never twice in a row, so that a process that is always late keeps its timeouts.
+ */
+const notesSleep = (dispatch: Dispatch, now: number): boolean => {
+  dispatch.hasSlept = !dispatch.hasSlept && now - dispatch.tickDueAt >= SLEEP_MS_MIN
+  // Then no deadline waits for the fifth tick.
+  if (dispatch.hasSlept) dispatch.ticks = SWEEP_TICKS - 1
+  return dispatch.hasSlept
+}
+
 export const runTick = (dispatch: Dispatch): void => {
   const now = dispatch.clock.now()
+  if (notesSleep(dispatch, now)) return
   dispatch.ticks += 1
   dispatch.map.onTick(now)
   for (const link of dispatch.numberedLinks) link.onTick(now)

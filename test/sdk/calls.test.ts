@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { AbortError, ClosedError, OverloadedError, TimeoutError, UnauthorizedError } from '../../sdk/errors.ts'
+import { SWEEP_TICKS, TICK_MS } from '../../sdk/limits.ts'
 import { SHARDS, failureOf, first, key, keys, openWorld } from './world.ts'
 
 describe('a call', () => {
@@ -49,6 +50,36 @@ describe('a call', () => {
     expect(error).toBeInstanceOf(AbortError)
     expect(error).toMatchObject({ code: 'ABORTED', definite: false })
     await until('its place is free', () => world.client.stats().inFlightOperations === 0)
+  })
+
+  test('whose process was stopped is settled by the answer that came meanwhile, not by its timeout', async () => {
+    for (let phase = 0; phase < SWEEP_TICKS; phase += 1) {
+      const world = await openWorld()
+      const { kv, broker } = world
+      await world.settled(kv.incr(key))
+      broker.hold('sdk')
+      const pending = kv.incr(key)
+      await world.until('it is executed', () => world.valueOf(key) === '2')
+      world.pass(phase * TICK_MS)
+      world.sleep(6_000)
+      // Its timers first.
+      world.pass(TICK_MS)
+      broker.release('sdk')
+      expect(await world.settled(pending)).toMatchObject({ value: 2n })
+    }
+  })
+
+  test('of a process that is stopped again and again times out all the same', async () => {
+    const world = await openWorld()
+    world.behave(() => 'lose')
+    let told: unknown = null
+    world.kv.get(key, { timeoutMs: 1_000 }).catch((error: unknown) => { told = error })
+    for (let time = 0; time < 4 * SWEEP_TICKS; time += 1) {
+      world.sleep(200)
+      world.pass(TICK_MS)
+    }
+    await Promise.resolve()
+    expect(told).toMatchObject({ code: 'TIMEOUT', definite: true })
   })
 
   test('that the broker does not take now waits and leaves again, once', async () => {

@@ -2,7 +2,8 @@
 
 import { describe, expect, jest, test } from '@jest/globals'
 import { AbortError, TimeoutError } from '../../sdk/errors.ts'
-import { failureOf, key, openWorld } from './world.ts'
+import { resultsOf } from '../../sdk/outcome.ts'
+import { failureOf, key, keys, openWorld } from './world.ts'
 import type { CloseOptions } from '../../sdk/options.ts'
 
 describe('a close', () => {
@@ -71,6 +72,33 @@ describe('a close', () => {
     expect(await failureOf(world, world.kv.close({ timeoutMs: 50 }))).toBeInstanceOf(TimeoutError)
     expect(await pending).toMatchObject({ code: 'CLOSED' })
     await world.settled(patient)
+  })
+
+  test('waits for a list to its end, also for the keys of it that have not left yet', async () => {
+    const world = await openWorld({ limits: { operationsMax: 40 } })
+    const { kv } = world
+    const entries = Array.from({ length: 100 }, (_, n) => [`listed${n}`, 'v'] as const)
+    const lists = [kv.mput(entries), kv.mget(entries.map(([name]) => name))] as const
+    const closing = kv.close()
+    const [late] = await world.settled(kv.mput([['late', 'v']]))
+    expect(late).toMatchObject({ ok: false, error: { code: 'CLOSED', definite: true } })
+    expect(resultsOf(await world.settled(lists[0]))).toHaveLength(100)
+    expect(resultsOf(await world.settled(lists[1]))).toHaveLength(100)
+    await world.settled(closing)
+    expect(world.bus.status().connected).toBe(false)
+  })
+
+  test('whose time is over cuts off a list, too: what has not left did not happen', async () => {
+    const world = await openWorld({ limits: { operationsMax: 40 } })
+    const { kv } = world
+    await world.settled(kv.mget(keys))
+    world.behave(() => 'lose')
+    const list = kv.mdel(Array.from({ length: 30 }, (_, n) => `listed${n}`))
+    expect(await failureOf(world, kv.close({ timeoutMs: 100 }))).toBeInstanceOf(TimeoutError)
+    const outcomes = await world.settled(list)
+    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(outcomes.map(() => 'CLOSED'))
+    expect(outcomes.at(-1)).toMatchObject({ error: { definite: true } })
+    await world.settled(kv.close())
   })
 
   test.each<readonly [string, unknown]>([

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { LINK_BYTES_MAX } from '../../sdk/limits.ts'
 import { resultsOf } from '../../sdk/outcome.ts'
-import { first, isMutation, key, openWorld } from './world.ts'
+import { first, isMutation, key, keys, openWorld } from './world.ts'
 import type { World, WorldOptions } from './world.ts'
 
 const VALUE_BYTES = 400 * 1_024
@@ -87,6 +87,42 @@ describe('large values', () => {
       const began = world.clock.now()
       await world.settled(world.kv.get('k1'))
       expect(world.clock.now() - began).toBeLessThan(50)
+    }
+    expect(countOf(await world.settled(lost), 'TIMEOUT')).toBe(20)
+  })
+
+  test('give way to a write of another shard, also of one that is read all the time', async () => {
+    const world = await openSlowWorld(1_000, { nodes: ['n1'] })
+    await world.settled(Promise.all(keys.map((name) => world.kv.put(name, 'x'))))
+    const large = keys.slice(1).flatMap((name) => Array.from({ length: 10 }, () => world.kv.put(name, value, { timeoutMs: 60_000 })))
+    const written = outcomesOf(large)
+    await world.until('the first have left', () => world.client.stats().operations > 10)
+    const began = world.clock.now()
+    let isWritten = false
+    const read = (): void => {
+      if (isWritten) return
+      void world.kv.get(key, { timeoutMs: 60_000 })
+      world.clock.after(20, read)
+    }
+    read()
+    await world.settled(world.kv.put(key, 'y', { timeoutMs: 60_000 }))
+    isWritten = true
+    // Three others take turns with it, and two seconds' worth is on its way before.
+    expect(world.clock.now() - began).toBeLessThan(6_000)
+    expect(countOf(await world.settled(written), 'ok')).toBe(large.length)
+  })
+
+  test('that are to leave again keep no read of their own shard waiting', async () => {
+    const world = await openWorld({ nodes: ['n1'] })
+    await world.settled(world.kv.put(key, 'x'))
+    // A leader whose disk stands still: reads go on.
+    world.behave((request) => (isMutation(request) ? 'lose' : 'serve'))
+    const lost = outcomesOf(Array.from({ length: 20 }, () => world.kv.put(key, value, { timeoutMs: 9_000 })))
+    await world.until('the first have been given up', () => world.client.stats().retries > 0)
+    for (let read = 0; read < 10; read += 1) {
+      const began = world.clock.now()
+      await world.settled(world.kv.get(key))
+      expect(world.clock.now() - began).toBeLessThan(300)
     }
     expect(countOf(await world.settled(lost), 'TIMEOUT')).toBe(20)
   })

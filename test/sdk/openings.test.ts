@@ -64,6 +64,23 @@ describe('a session that can not be opened now', () => {
     expect(error).toMatchObject({ code: 'TIMEOUT', definite: true, message: expect.stringMatching(/Last: No majority/) })
   })
 
+  test('keeps no read of its shard waiting', async () => {
+    const world = await openWorld()
+    openingsMeet(world, { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 1_000, message: 'The shard has 8192 sessions.' })
+    const writes = [4_000, 8_000].map((timeoutMs) => failureOf(world, world.kv.put(key, 'x', { timeoutMs })))
+    await world.until('the session was asked for', () => world.asked.some(isOpening))
+    // Beyond the time of one opening.
+    for (let read = 0; read < 60; read += 1) {
+      world.pass(100)
+      const since = world.clock.now()
+      await world.settled(world.kv.get(key))
+      expect(world.clock.now() - since).toBeLessThan(50)
+    }
+    for (const write of writes) expect(await write).toMatchObject({ code: 'OVERLOADED', definite: true })
+    // As far apart as the shard asked for, and up to twice that.
+    expect(world.asked.filter(isOpening).length).toBeLessThanOrEqual(9)
+  })
+
   test('keeps nobody who closes the connection and has nothing to wait for', async () => {
     const world = await openWorld()
     openingsMeet(world, 'lose')

@@ -33,11 +33,15 @@ import type { VirtualWorld } from '../support/virtual.ts'
 
 const PATIENCE_MS = 20_000
 const SHARD_ANSWERS_AFTER_MS = 1
+const LATE_MS = 900
 const NODE_TICK_MS = 50
 const KEPT_BYTES = 1_024 * 1_024
 
-/** What a shard does with one request: `lose` neither applies nor answers it, `serveInSilence` applies it and answers nobody. */
-export type Fortune = 'serve' | 'lose' | 'serveInSilence' | OperationResult
+/**
+ * What a shard does with one request: `lose` neither applies nor answers it, `serveInSilence` applies it and answers nobody, `serveLate`
+ * says that nobody knows, and applies it later.
+ */
+export type Fortune = 'serve' | 'lose' | 'serveInSilence' | 'serveLate' | OperationResult
 
 export interface Asked {
   readonly node: string
@@ -110,6 +114,8 @@ export interface World extends VirtualWorld {
   readonly keepBack: (isKept: boolean) => void
   /** What the map says from now on, instead of the truth. */
   readonly claim: (map: unknown) => void
+  /** The client's clock moves on, as that of a process which has been stopped; what was due meanwhile is due now. */
+  readonly sleep: (ms: number) => void
   /** The log time of all shards moves on. */
   readonly age: (ms: number) => void
   /** Lets virtual time pass until the promise settles; fails after 20 s of it. */
@@ -139,6 +145,8 @@ interface TestNode {
 const notLeader: OperationResult =
   { status: 'NOT_LEADER', revision: 0, definite: true, retryAfterMs: 50, message: 'This node does not serve the shard now.' }
 
+const unknown: OperationResult = { status: 'NO_QUORUM', revision: 0, definite: false, message: 'Leadership was lost.' }
+
 export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
   const virtual = createVirtualWorld(options.fate === undefined ? {} : { fate: options.fate })
   const { shards: shardCount = SHARDS, nodes: names = ['n1', 'n2', 'n3'] } = options
@@ -149,14 +157,15 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
   }
   const nodes = new Map(names.map((name) => [name, startNode(ground, name)]))
   let claimed: unknown = null
-  for (const { bus } of nodes.values()) {
-    bus.subscribe('kv.map', ({ reply }) => {
-      bus.publish(reply, new TextEncoder().encode(JSON.stringify(claimed ?? {
+  const serveMap = (door: Bus): void => {
+    door.subscribe('kv.map', ({ reply }) => {
+      door.publish(reply, new TextEncoder().encode(JSON.stringify(claimed ?? {
         cluster: options.cluster ?? '00000000c0ffee00', epoch: 1, shardCount, nodes: names, leaders: ground.leaders,
         replicas: ground.leaders.map(() => names.map((name) => `${name}:1`)),
       })))
     }, { queue: 'kv-gateway' })
   }
+  for (const node of nodes.values()) serveMap(node.bus)
   const bus = virtual.broker.connect({ name: 'sdk', ...(options.permissions === undefined ? {} : { permissions: options.permissions }) })
   let refusal: 'full' | 'tooLarge' | Error | null = null
   let kept: (() => void)[] | null = null
@@ -177,13 +186,15 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     },
     status: () => (kept === null ? bus.status() : { ...bus.status(), outstandingBytes: KEPT_BYTES }),
   }
+  let sleptMs = 0
   let tokens = 0
   const newToken = (): string => {
     tokens += 1
     return `t${tokens}`
   }
   const client = createClient({
-    bus: refusing, clock: virtual.clock, random: ground.random, prefix: 'kv', inbox: '_INBOX.sdk', newToken,
+    bus: refusing, clock: { ...virtual.clock, now: () => virtual.clock.now() + sleptMs }, random: ground.random, newToken,
+    prefix: 'kv', inbox: '_INBOX.sdk',
     limits: { operationsMax: 100_000, bytesMax: 1e9, ...options.limits },
   })
   const { settled, until } = patience(virtual)
@@ -207,7 +218,9 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     kill,
     restart: (name) => {
       kill(name)
-      nodes.set(name, startNode(ground, name))
+      const node = startNode(ground, name)
+      nodes.set(name, node)
+      serveMap(node.bus)
     },
     publishing: (outcome) => { refusal = outcome },
     keepBack: (isKept) => {
@@ -217,6 +230,7 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     },
     door: (name) => nodeOf(name).gateway,
     claim: (map) => { claimed = map },
+    sleep: (ms) => { sleptMs += ms },
     age: (ms) => { ground.timeMs += ms },
     settled,
     until,
@@ -301,8 +315,11 @@ const serve = (ground: Ground, { node, shard, request }: Arrival, answer: (resul
   const isLed = isStaleRead || ground.leaders[shard]?.node === node
   const fortune = isLed ? ground.decide(asked) : notLeader
   if (fortune === 'lose') return
-  const results = typeof fortune === 'object' ? operations.map(() => fortune) : execute(ground, shardId(shard), operations)
-  if (fortune !== 'serveInSilence') ground.virtual.clock.after(SHARD_ANSWERS_AFTER_MS, () => { answer(results) })
+  const { clock } = ground.virtual
+  if (fortune === 'serveLate') clock.after(LATE_MS, () => { execute(ground, shardId(shard), operations) })
+  const refusal = fortune === 'serveLate' ? unknown : fortune
+  const results = typeof refusal === 'object' ? operations.map(() => refusal) : execute(ground, shardId(shard), operations)
+  if (fortune !== 'serveInSilence') clock.after(SHARD_ANSWERS_AFTER_MS, () => { answer(results) })
 }
 
 const execute = (ground: Ground, shard: number, operations: readonly Operation[]): readonly OperationResult[] => {
