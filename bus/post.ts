@@ -43,6 +43,8 @@ export interface Post {
   readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => void
   /** Sends what has gathered, now. Called by the post itself at the end of every turn in which something was sent. */
   readonly flush: () => void
+  /** The members may be others now: what is kept for a node that is none any more is let go of. */
+  readonly noteMembers: () => void
   readonly counters: () => PostCounters
   readonly close: () => void
 }

@@ -112,6 +112,7 @@ export const createPost = (options: PostOptions): Post => {
       options.requestFlush()
     },
     flush: outbox.flush,
+    noteMembers: outbox.noteMembers,
     counters: () => ({ ...counts, refused: refusals.counts() }),
     close: () => {
       subscription.unsubscribe()
@@ -123,6 +124,7 @@ export const createPost = (options: PostOptions): Post => {
 interface Outbox {
   readonly add: (to: NodeId, message: FrameMessage, trace?: TraceContext) => void
   readonly flush: () => void
+  readonly noteMembers: () => void
   readonly close: () => void
 }
 
@@ -224,6 +226,13 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
     flush: () => {
       for (const { encoder } of destinations.values()) encoder.seal()
       confirm()
+    },
+    noteMembers: () => {
+      for (const [to, { encoder }] of destinations) {
+        if (options.isMember(to)) continue
+        encoder.seal()
+        destinations.delete(to)
+      }
     },
     close: () => {
       isClosed = true

@@ -23,13 +23,6 @@ export const harm = (machine: Machine, newest: Pick<ClusterState, 'nextGeneratio
 /** It was on the disk when damage was put there: it may be quarantined, and counts for nothing. */
 export const isHarmed = ({ isDamaged, soundFrom }: Harm, replica: ReplicaId): boolean => isDamaged && generationOf(replica) < soundFrom
 
-/** Why a node that has lost its map does not trust a replica that has written nothing yet (topology/replicaHost.ts). */
-const NO_TRACE = 'the log holds nothing of '
-
-/** It could be one that is no more: its node has lost its map, and the log does not know it. It has no vote, and makes room for another. */
-export const isUntraced = ({ hasLostMap }: Pick<Machine, 'hasLostMap'>, quarantined: string | undefined): boolean =>
-  hasLostMap && quarantined?.startsWith(NO_TRACE) === true
-
 /** One that is damaged already may be damaged again. */
 export const mayDamage = (machines: readonly Harm[], newest: ClusterState, machine: Pick<Machine, 'id'>): boolean => {
   const isGood = (replica: ReplicaId): boolean =>

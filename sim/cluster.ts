@@ -59,8 +59,6 @@ export interface Machine {
   soundFrom: number
   /** The map that was in force when its last life ended: on its disk. Null: none is, or its file is lost. */
   mapLeft: ClusterState | null
-  /** Its map's file was lost or damaged once, beside a sound log. */
-  hasLostMap: boolean
   /** It has a node: false before its first join, and after its node has left the cluster. */
   isInUse: boolean
   /** Its disk is lost: it is started again only as a machine that joins (calamities.ts). */
@@ -123,8 +121,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const machines = [...members, ...joiners].map((id): Machine => ({
     id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
     node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, mapLeft: null, hasLostMap: false, createNode,
-    isInUse: members.includes(id),
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, mapLeft: null, createNode, isInUse: members.includes(id),
     isLost: false, hasJoined: !members.includes(id), isJoining: false,
   }))
   const genesisFor = ({ id, hasJoined }: Machine): Genesis =>

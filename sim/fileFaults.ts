@@ -53,7 +53,6 @@ const strike = (context: FaultContext, kind: FileFaultKind, victims: readonly Ma
     const place = kind === 'mapDamaged' ? spoil(context, victim) : victim.disk.lose('map')
     if (place !== null) {
       victim.mapLeft = null
-      victim.hasLostMap = true
       say(context, kind, `${victim.id} ${place}`)
     }
     context.restart(victim, between(random, ...AWAY_MS))

@@ -3,7 +3,7 @@
 import { encodeState } from '../actors/topology/codec.ts'
 import { fnv1a32 } from '../topology/hash.ts'
 import { META_GROUP } from '../topology/ids.ts'
-import { isHarmed, isUntraced } from './atlas.ts'
+import { isHarmed } from './atlas.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { TopologyStatus } from '../actors/topology/actor.ts'
 import type { HostedMeta } from '../topology/hostedMeta.ts'
@@ -55,7 +55,6 @@ const view = (machine: Machine, { id, raft: member }: { readonly id: ReplicaId; 
     life: machine.lives,
     isDamaged: isHarmed(machine, id),
     hasDamagedDisk: machine.isDamaged,
-    isUntraced: isUntraced(machine, raft.quarantined),
     role: raft.role,
     term: raft.term,
     vote: raft.vote,

@@ -11,7 +11,7 @@ import { nodeOf } from '../topology/ids.ts'
 import { createTimeline } from './clock.ts'
 import { createCluster } from './cluster.ts'
 import { createFaults } from './faults.ts'
-import { isHarmed, isUntraced } from './atlas.ts'
+import { isHarmed } from './atlas.ts'
 import { ENDS_UNNAMED, endsUnnamed } from './invariants/endsUnnamed.ts'
 import { describeOperation } from './history.ts'
 import { hasLeft } from './mapFaults.ts'
@@ -21,7 +21,7 @@ import { createTrace } from './trace.ts'
 import { createWatch } from './watch.ts'
 import { createWorkload } from './workload.ts'
 import type { Timeline } from './clock.ts'
-import type { Cluster, Machine } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
 import type { QueueLimits } from './invariants/boundedQueues.ts'
 import type { ReplicaId } from '../topology/ids.ts'
@@ -157,10 +157,7 @@ const queueLimitsOf = ({ shardLimits, raftLimits }: SimOptions): QueueLimits => 
 })
 
 const isHarmedIn = ({ machines }: Cluster) => (node: string, replica: ReplicaId): boolean =>
-  machines.some((machine) => machine.id === node && (isHarmed(machine, replica) || isUntracedThere(machine, replica)))
-
-const isUntracedThere = (machine: Machine, replica: ReplicaId): boolean =>
-  machine.node?.parts()?.host.all().some(({ id, raft }) => id === replica && isUntraced(machine, raft.status().quarantined)) === true
+  machines.some((machine) => machine.id === node && isHarmed(machine, replica))
 
 const leadersIn = ({ machines }: Cluster): string[] =>
   machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)

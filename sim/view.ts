@@ -17,8 +17,6 @@ export interface ReplicaView {
   readonly isDamaged: boolean
   /** Damage was put there once, before this replica came or after. */
   readonly hasDamagedDisk: boolean
-  /** Its node has lost its map, and finds nothing of it in its log (atlas.ts). */
-  readonly isUntraced: boolean
   readonly role: RaftRole
   readonly term: Term
   readonly vote: ReplicaId | ''

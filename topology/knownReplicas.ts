@@ -30,10 +30,14 @@ export const nothingOf = (group: GroupId): RecoveredGroup =>
 /**
  * A replica of a move was here once, so this node has long had newer maps than the genesis. Where those are lost, and the log does not know
  * a group in which the genesis names this node, the directory may be one that joined under an older node's name before a genesis
- * said so (`hasJoined`): what that node promised for the group nobody here can know.
+ * said so (`hasJoined`): what that node promised for the group nobody here can know. The meta group knows: a name has lost all of its
+ * replicas before another directory joins under it, and no id is given twice. So what the newest map still names was never
+ * elsewhere, and as this log is sound and has nothing of it, it has promised nothing.
  */
-export const hasLaterOnes = (known: ReadonlyMap<GroupId, KnownReplica>): boolean =>
-  [...known.values()].some(({ generation }) => generation > GENERATION_OF_GENESIS)
+export const isInDoubt = (known: ReadonlyMap<GroupId, KnownReplica>, { group, id }: DamagedReplica): boolean =>
+  generationOf(id) === GENERATION_OF_GENESIS && !known.has(group) && [...known.values()].some(isLater)
+
+const isLater = ({ generation }: KnownReplica): boolean => generation > GENERATION_OF_GENESIS
 
 /** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
 export const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>

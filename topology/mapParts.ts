@@ -122,7 +122,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     readDue = now + READ_AGAIN_MS
     reads.overview((overview) => {
       if (overview === undefined) return
-      parts.host.noteNext(overview.state.nextGeneration)
+      parts.host.noteRead(overview.state)
       // Peers may all have the same old copy, or be behind: nothing ends here because they agree.
       if (isInForce(live, overview.state)) parts.host.noteNewest(isSpared)
     })

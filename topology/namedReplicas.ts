@@ -18,7 +18,7 @@ import { META_GROUP, generationOf } from './ids.ts'
 import { GENERATION_OF_GENESIS } from './knownReplicas.ts'
 import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
-import type { GroupId, ReplicaId } from './ids.ts'
+import type { GroupId, NodeId, ReplicaId } from './ids.ts'
 
 /** A replica that the map names for this node. `voters`: its group's as it was born, or as the map had them when this replica came. */
 export interface NamedReplica {
@@ -44,13 +44,19 @@ const namedIn = (state: ClusterState, born: ClusterState, { node, hasJoined }: G
   const hosted = hostedOn(state, node)
   const own = hasJoined === true ? hosted.filter(({ replica }) => generationOf(replica) !== GENERATION_OF_GENESIS) : hosted
   return own.map(({ group, replica, isAdded, isUndone }) => ({
-    group: group === 'meta' ? META_GROUP : group,
+    group: groupIdOf(group),
     id: replica,
     isAdded,
     isUndone,
     voters: bornWith(born, group, replica) ?? votersOf(state, group),
   }))
 }
+
+/** The groups whose first replica here the state still names. */
+export const bornHereIn = (state: ClusterState, node: NodeId): readonly GroupId[] =>
+  hostedOn(state, node).filter(({ replica }) => generationOf(replica) === GENERATION_OF_GENESIS).map(({ group }) => groupIdOf(group))
+
+const groupIdOf = (group: GroupKey): GroupId => (group === 'meta' ? META_GROUP : group)
 
 /** A group's first replicas begin from the genesis, whatever the map has become since: their logs tell the rest. */
 const bornWith = (born: ClusterState, group: GroupKey, replica: ReplicaId): readonly ReplicaId[] | undefined =>

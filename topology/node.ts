@@ -186,6 +186,7 @@ const followMap = (running: Running): void => {
   if (isRefusedByLevel(running)) return
   parts?.wal.send({ type: 'wal.level', level: live.state().level })
   parts?.host.follow()
+  parts?.post.noteMembers()
   parts?.doors.noteMap()
 }
 

@@ -16,7 +16,7 @@
  * A replica is begun only while a move adds it, since whoever has a vote was begun before, and has promised; and a move that promotes it
  * found it caught up, so it was begun before that, too. One that has a vote, or may have, and that the log does not know was lost with
  * its log: it is quarantined. So is one that a damaged log may have held, once: only a generation that did not exist yet when this process
- * started can not have been here. Why so: docs/adr/0009-replacement.md.
+ * started can not have been here. One of the genesis may be in doubt for a while (knownReplicas.ts). Why so: docs/adr/0009-replacement.md.
  */
 
 import { createTickBoard } from '../actors/kernel/tickBoard.ts'
@@ -26,11 +26,13 @@ import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared 
 import { placesIn } from './places.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
-import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasLaterOnes, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, isInDoubt, nothingOf } from './knownReplicas.ts'
+import { bornHereIn } from './namedReplicas.ts'
 import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
+import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { DamagedReplica, KnownReplica } from './knownReplicas.ts'
 import type { NamedReplica } from './namedReplicas.ts'
 import type { ReplicaHostOptions } from './replicaHostOptions.ts'
@@ -42,12 +44,12 @@ export interface ReplicaHost {
   /** A map was learned: what it names newly is opened, what it names no longer is ended. */
   readonly follow: () => void
   /**
-   * A linearizable read of the map is wanted: to bound which replicas were here, where log and map have both lost something, or to know
-   * the map in force for the newest before something ends by it.
+   * A linearizable read of the map is wanted: to bound which replicas were here, where log and map have both lost something, to know
+   * the map in force for the newest before something ends by it, or because a replica is in doubt.
    */
   readonly asksWhatIsNew: () => boolean
-  /** The next generation of a state that was read, linearizably, in this life: what is ordered from then on has never been here. */
-  readonly noteNext: (generation: number) => void
+  /** A state that was read, linearizably, in this life: what is ordered from then on has never been here, and what it names never went. */
+  readonly noteRead: (state: ClusterState) => void
   /**
    * The map in force was the newest when the meta group's leader was read in this life. It counts until the next map is in force.
    * `isSpared`: the others of the group are a majority without the replica that is here.
@@ -97,6 +99,8 @@ interface Hosting {
   damagedNode: string | undefined
   /** Replicas of this generation and later ones did not exist when this process started. Infinity: not known yet. */
   newFrom: number
+  /** Groups of which such a read named the replica that they were born with here: it is in doubt no more. */
+  readonly neverLeft: Set<GroupId>
   /** Named, and known by the log to have gone, or on their way out. */
   gone: DamagedReplica[]
   /** A map was learned in this life, or the one of the start was found to be the newest. */
@@ -125,9 +129,9 @@ interface Members {
 
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
-    options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0, gone: [],
-    isFollowing: false, isSpared: null, isWordWanted: false,
-    isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0,
+    neverLeft: new Set(), gone: [], isFollowing: false, isSpared: null, isWordWanted: false, isStopped: false, isStalled: false,
+    isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
@@ -138,12 +142,16 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
       noteReport(hosting, report)
       hosting.newFrom = options.nextGeneration() ?? Number.POSITIVE_INFINITY
       hosting.opened = done
+      if (hasDoubts(hosting)) {
+        options.log.warn({ actor: 'node' }, 'the map is lost, and the log lacks replicas of the genesis: the meta group is asked')
+      }
       review(hosting)
     },
-    asksWhatIsNew: () =>
-      hosting.isWordWanted || (hosting.damagedNode !== undefined && hosting.newFrom === Number.POSITIVE_INFINITY),
-    noteNext: (generation) => {
-      hosting.newFrom = Math.min(hosting.newFrom, generation)
+    asksWhatIsNew: () => hosting.isWordWanted || hasDoubts(hosting)
+      || (hosting.damagedNode !== undefined && hosting.newFrom === Number.POSITIVE_INFINITY),
+    noteRead: (state) => {
+      hosting.newFrom = Math.min(hosting.newFrom, state.nextGeneration)
+      for (const group of bornHereIn(state, options.node)) hosting.neverLeft.add(group)
       review(hosting)
     },
     follow: () => hear(hosting, null),
@@ -267,12 +275,20 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
       'the log knows that this replica has gone: a newer map is waited for')
     return
   }
+  if (isDoubted(hosting, named)) return
   const isHeld = known?.generation === generation || generation === GENERATION_OF_GENESIS
   // The group goes back to what it was without it. Should the undoing have come too late, a newer map names it with its vote.
   if (named.isUndone && !isHeld) return
   if (isHeld || !mayBegin(hosting, named)) openFromLog(hosting, named)
   else adopt(hosting, named)
 }
+
+/** Where the log is damaged, too, it is quarantined, and no word helps it. */
+const isDoubted = ({ options, known, damagedNode, neverLeft }: Hosting, named: NamedReplica): boolean =>
+  options.nextGeneration() === null && damagedNode === undefined && !neverLeft.has(named.group) && isInDoubt(known, named)
+
+const hasDoubts = (hosting: Hosting): boolean => hosting.options.nextGeneration() === null
+  && hosting.options.named().some((named) => isDoubted(hosting, named) && !hosting.slots.has(named.group))
 
 /**
  * Whatever stands in its place meanwhile: when what was ordered there is cancelled the group is again without it, and the planner must not
@@ -323,15 +339,13 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
   })
 }
 
-/** A group the log does not know has promised nothing, unless the log is damaged or the replica has a vote: then nobody can know. */
-const takeRecovered = ({ recovered, known, damagedNode, options }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
+/** A group that a sound log does not know has promised nothing, unless the replica has a vote by a move: then nobody can know. */
+const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
   const found = recovered.get(group)
   recovered.delete(group)
   const generation = generationOf(id)
-  const isHeld = known.get(group)?.generation === generation
-  if (found !== undefined && isHeld) return found
-  const isNew = generation === GENERATION_OF_GENESIS && !(options.nextGeneration() === null && hasLaterOnes(known))
-  const reason = damagedNode ?? (isNew ? undefined : `the log holds nothing of ${id}, which may have a vote`)
+  if (found !== undefined && known.get(group)?.generation === generation) return found
+  const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
   return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
 }
 

@@ -1,7 +1,6 @@
 /**
  * A replica ends because the cluster's map names it no longer. So none ends that the newest committed map names: its node would then have
- * gone by a map of before its time (planted bug M275). Those that damage may have harmed, or that their node does
- * not trust, make room while the map still names them.
+ * gone by a map of before its time (planted bug M275). Those that damage may have harmed make room while the map still names them.
  *
  * Looked at in the node's log (trace.ts): a replica may end that was never opened in this life.
  */

@@ -182,6 +182,31 @@ describe('the post', () => {
     expect(one.lines.filter(({ fields }) => fields.reason === 'full')).toHaveLength(1)
   })
 
+  test('keeps nothing for a node that has left: what it is sent after it came back begins anew, and others keep their account', () => {
+    const { office, runUntil } = createWorld()
+    const members = new Set([n1, n2, n3])
+    const one = office(n1, { limits: { parcelBytesInFlightMax: 100_000 }, isMember: (node) => members.has(node) })
+    const sentTo = (to: NodeId): number => {
+      const before = one.post.counters().messagesSent
+      for (let i = 0; i < 20; i += 1) one.post.send(to, 'raft/1', appendOf(n1, to, 10_000))
+      one.post.flush()
+      return one.post.counters().messagesSent - before
+    }
+    expect([sentTo(n2), sentTo(n3), sentTo(n2), sentTo(n3)]).toEqual([10, 10, 0, 0])
+    members.delete(n3)
+    one.post.noteMembers()
+    members.add(n3)
+    expect([sentTo(n2), sentTo(n3)]).toEqual([0, 10])
+    // What was gathered for it in this turn leaves all the same.
+    runUntil(1)
+    const three = office(n3)
+    one.post.send(n3, 'raft/1', mail(n1, n3))
+    members.delete(n3)
+    one.post.noteMembers()
+    runUntil(2)
+    expect(three.parcels).toHaveLength(1)
+  })
+
   test('drops and counts while there is no connection, and when the outbox of the connection is full', () => {
     const { office, broker } = createWorld()
     const one = office(n1)

@@ -3,7 +3,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { EntryKind } from '../../actors/raft/protocol.ts'
-import { isUntraced } from '../../sim/atlas.ts'
 import { createShardLedger } from '../../sim/ledger.ts'
 import { createMapLedger } from '../../sim/mapLedger.ts'
 import { createAppliedIsDurable } from '../../sim/invariants/appliedIsDurable.ts'
@@ -45,7 +44,7 @@ const entry = (index: number, term: number, text = ''): Entry => ({ index, term,
 const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term))
 
 const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
-  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false, isUntraced: false,
+  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false,
   role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
   configuration: { epoch: 0, voters, outgoing: [], learners: [] },
@@ -225,12 +224,6 @@ test('a replica on a sound disk is not quarantined', () => {
   const { check } = createSoundAreTrusted()
   expect(check?.(view(a, [], { quarantined: 'why', hasDamagedDisk: true }), none)).toBe(null)
   expect(check?.(view(a, [], { quarantined: 'why' }), none)).toContain('never damaged: why')
-  expect(check?.(view(a, [], { quarantined: 'why', isUntraced: true }), none)).toBe(null)
-  const noTrace = 'the log holds nothing of n1:1, which may have a vote'
-  const reasons = [[noTrace, true], ['the log is damaged', false], [undefined, false]] as const
-  for (const [reason, isIt] of reasons) {
-    expect([true, false].map((hasLostMap) => isUntraced({ hasLostMap }, reason))).toEqual([isIt, false])
-  }
 })
 
 describe('promises are kept', () => {

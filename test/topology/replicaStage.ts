@@ -14,6 +14,7 @@ import { entriesOf } from '../support/raftScript.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { RaftMessage } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
+import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
 import type { SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
 import type { NamedReplica } from '../../topology/namedReplicas.ts'
@@ -69,6 +70,8 @@ export interface Stage {
   readonly learn: (...replicas: readonly NamedReplica[]) => void
   /** A map of before replicas of this generation. */
   readonly learnOld: (unknownFrom: number, ...replicas: readonly NamedReplica[]) => void
+  /** The meta group's leader was read. */
+  readonly read: (state: ClusterState) => void
   /** The map in force is found to be the newest. */
   /** `isSpared`: the others of each group are a majority. */
   readonly confirm: (isSpared?: boolean) => void
@@ -147,6 +150,10 @@ export const createStage = (given: Given): Stage => {
     },
     learn: (...replicas) => learn(NEXT_GENERATION, replicas),
     learnOld: (from, ...replicas) => learn(from, replicas),
+    read: (state) => {
+      host.noteRead(state)
+      pass(10)
+    },
     confirm: (isSpared = true) => {
       host.noteNewest(() => isSpared)
       pass(10)

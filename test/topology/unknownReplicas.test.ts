@@ -1,8 +1,11 @@
 /** Replicas that the map names and the log does not know, in a directory that may not be the one they were in; and what files say. */
 
-import { expect, test } from '@jest/globals'
-import { createStage, held, logOf, named, replicasOf, withVote } from './replicaStage.ts'
+import { describe, expect, test } from '@jest/globals'
+import { adoptGenesis } from '../../actors/topology/clusterState.ts'
+import { createStage, genesis, held, logOf, named, replicasOf, withVote } from './replicaStage.ts'
+import type { Placement } from '../../actors/topology/clusterState.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
+import type { Stage } from './replicaStage.ts'
 
 const ofMove = { generation: 6, isRemoved: false }
 /** Its log begins behind a snapshot. */
@@ -13,12 +16,42 @@ test('a replica of the genesis begins where nothing says that it was here before
   expect([replicasOf(stage), stage.host.damaged()]).toEqual([['n1:1'], []])
 })
 
-/** A directory that joined before genesis files said so, and has lost its map. */
-test('a replica of the genesis that the log does not know is quarantined where the map is lost and the log knows of later ones', () => {
-  const given = { named: [named(0, 1)], log: [held(1, ofMove)] }
-  const stage = createStage({ ...given, isMapLost: true })
-  expect([logOf(stage, 0).quarantined, stage.host.damaged()]).toEqual([expect.stringContaining('n1:1'), [{ group: 0, id: 'n1:1' }]])
-  expect(createStage(given).host.damaged()).toEqual([])
+/** The directory may be one that joined before genesis files said so. */
+describe('a replica of the genesis that the log does not know, where the map is lost and the log knows of later ones', () => {
+  const given = { named: [named(0, 1), withVote(1, 6)], log: [held(1, ofMove)] }
+  const lost = { ...given, isMapLost: true }
+  const born = adoptGenesis(genesis)
+  const look = (stage: Stage): unknown => [replicasOf(stage), stage.host.damaged(), stage.host.asksWhatIsNew()]
+
+  test('waits for a read of the newest map, as no other replica does, and counts for nothing meanwhile', () => {
+    const stage = createStage(lost)
+    expect([look(stage), stage.isOpened()]).toEqual([[['n1:6'], [], true], true])
+    stage.learn(...given.named)
+    expect(look(stage)).toEqual([['n1:6'], [], true])
+    expect(look(createStage(given))).toEqual([['n1:1', 'n1:6'], [], false])
+  })
+
+  test('begins once such a read names it, and is trusted: its node never left, and its log has no promise', () => {
+    const stage = createStage(lost)
+    stage.read(born)
+    expect([look(stage), logOf(stage, 0).quarantined]).toEqual([[['n1:1', 'n1:6'], [], false], undefined])
+  })
+
+  test('never begins, whatever map it learns, where the newest has moved it away: another directory may have had it', () => {
+    const stage = createStage(lost)
+    const [first, second] = born.shards as [Placement, Placement]
+    stage.read({ ...born, shards: [{ ...first, replicas: first.replicas.filter((id) => id !== 'n1:1') }, second] })
+    stage.learn(...given.named)
+    expect(look(stage)).toEqual([['n1:6'], [], true])
+    stage.learn(withVote(1, 6))
+    expect(look(stage)).toEqual([['n1:6'], [], false])
+  })
+
+  test('is quarantined where the log is damaged, too, whatever the map says', () => {
+    const stage = createStage({ ...lost, damagedNode: 'segment 3 is unreadable' })
+    stage.read(born)
+    expect(logOf(stage, 0).quarantined).toBe('segment 3 is unreadable')
+  })
 })
 
 test('what the files alone say against a replica is kept in its log, and what the log says is not written again', () => {

@@ -1,11 +1,13 @@
 /**
- * A replica that was ordered away while its node was down, and is whole: it makes room when the meta group's leader says that the order
- * stands, and by nobody else's word. docs/adr/0009-replacement.md.
+ * Nodes that start with an old map, or none. A replica that was ordered away while its node was down, and is whole, makes room when the
+ * meta group's leader says that the order stands, and by nobody else's word; by the same word one begins of which the log has no trace.
+ * docs/adr/0009-replacement.md.
  */
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { harm } from '../../../sim/atlas.ts'
+import { adoptGenesis } from '../../../actors/topology/clusterState.ts'
 import { newestState } from '../../../sim/mapFaults.ts'
 import { generationOf, nodeOf, shardId } from '../../../topology/ids.ts'
 import { tellStory } from '../story.ts'
@@ -56,6 +58,10 @@ const orderBack = (story: Of, asked: Machine): void => {
 const putMap = ({ disk }: Machine, map: Uint8Array): void => {
   const { files, directories } = disk.copy()
   disk.restore({ files: new Map(files).set('map.bin', map), directories })
+}
+const loseMap = ({ disk }: Machine): void => {
+  const { files, directories } = disk.copy()
+  disk.restore({ files: new Map([...files].filter(([path]) => path !== 'map.bin')), directories })
 }
 const mapOf = ({ disk, id }: Machine): Uint8Array => must(disk.copy().files.get('map.bin'), `${id} has a map`)
 
@@ -195,4 +201,40 @@ test('a node with an old map that learns a newer one from a member that is behin
   expect(hosted(story, victim)).toBe(id)
   story.heal()
   expectWhole(story, victim, id, epoch)
+})
+
+/**
+ * Three nodes hear the first one, and not each other: a shard of these three has never had a leader. Two of them have replicas of a move
+ * beside it: their logs know nothing of the shard, and do know that they have had newer maps.
+ */
+const withoutATrace = (seed: number) => {
+  const story = tellStory(seed, { nodes: 4, shards: 8 })
+  const [hub, ...others] = story.nodes as [Machine, Machine, Machine, Machine]
+  for (const [at, one] of others.entries()) for (const other of others.slice(at + 1)) story.sever(one, other)
+  const born = adoptGenesis(must(story.simulation.cluster.genesis[0], 'a genesis')).shards
+  const isIn = ({ replicas }: Placement, { id }: Machine): boolean => replicas.some((replica) => nodeOf(replica) === id)
+  const shard = born.findIndex((placement) => !isIn(placement, hub))
+  const victims = others.slice(0, 2)
+  decide(story, hub, { kind: 'pause' })
+  for (const victim of victims) {
+    const other = born.findIndex((placement) => !isIn(placement, victim))
+    const remove = must(born[other]?.replicas.find((replica) => nodeOf(replica) !== hub.id), 'a replica')
+    decide(story, hub, { kind: 'beginMove', group: shardId(other), add: victim.id, remove, isPlanned: false })
+    story.until('it has begun', () => generationOf(hosted({ ...story, shard: other }, victim) ?? own(story, hub)) > 1)
+  }
+  const memberOf = ({ node }: Machine) => node?.parts()?.host.of(shardId(shard))?.raft
+  expect(victims.map((victim) => memberOf(victim)?.status().term)).toEqual([0, 0])
+  return { story, shard, victims, hasLeader: () => others.some((machine) => memberOf(machine)?.role() === 'leader') }
+}
+
+test('a shard that never had a leader elects its first, though two of its three nodes have lost their maps', () => {
+  const { story, shard, victims, hasLeader } = withoutATrace(945)
+  story.kill(...victims)
+  for (const victim of victims) loseMap(victim)
+  story.heal()
+  story.start(...victims)
+  story.until('it has one', hasLeader)
+  expect(victims.map((victim) => [hosted({ ...story, shard }, victim), victim.node?.parts()?.host.damaged()]))
+    .toEqual(victims.map(({ id }) => [`${id}:1`, []]))
+  story.end()
 })
