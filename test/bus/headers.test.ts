@@ -90,7 +90,6 @@ describe('a request header', () => {
     ['another first line', 'NATS/1.1\r\nKv-Ttl-Ms: 5\r\n\r\n'],
     ['nothing', ''],
     ['line feeds alone', 'NATS/1.0\nKv-Ttl-Ms: 5\n\n'],
-    ['a line without a colon', 'NATS/1.0\r\nKv-Ttl-Ms 5\r\n\r\n'],
     ['a line without a name', 'NATS/1.0\r\n: 5\r\n\r\n'],
     ['a name with a blank', 'NATS/1.0\r\nKv-Ttl-Ms : 5\r\n\r\n'],
     ['a name that is no ASCII', 'NATS/1.0\r\nSchlüssel: 5\r\n\r\n'],
@@ -99,6 +98,10 @@ describe('a request header', () => {
   ])('with %s can not be read, and is never what it stands for', (_what, block) => {
     const refusal = { ok: false, reason: expect.stringMatching(/can not be read/) }
     expect(parseRequestHeaders(receivedHeaders(new TextEncoder().encode(block)))).toMatchObject(refusal)
+  })
+
+  test('that lacks its colon is never overlooked: a condition would be lost', () => {
+    expect(parseRequestHeaders(onTheWire('Kv-If-Revision 5'))).toMatchObject({ ok: false, reason: expect.stringMatching(/can not be read/) })
   })
 
   test('comes as it was sent, without the blanks around its value, and beside the code of the broker\'s status line', () => {
