@@ -101,7 +101,8 @@ describe('a request header', () => {
   })
 
   test('that lacks its colon is never overlooked: a condition would be lost', () => {
-    expect(parseRequestHeaders(onTheWire('Kv-If-Revision 5'))).toMatchObject({ ok: false, reason: expect.stringMatching(/can not be read/) })
+    const refusal = { ok: false, reason: expect.stringMatching(/can not be read/) }
+    expect(parseRequestHeaders(onTheWire('Kv-If-Revision 5'))).toMatchObject(refusal)
   })
 
   test('comes as it was sent, without the blanks around its value, and beside the code of the broker\'s status line', () => {
