@@ -10,7 +10,7 @@
 import { SAMPLED, isSampled } from '../actors/kernel/trace.ts'
 import { REQUEST_ID_BYTES_MAX } from '../actors/shard/operation.ts'
 import { isHex64 } from '../topology/ids.ts'
-import { VALUES_APART, isMalformed } from './receivedHeaders.ts'
+import { HEADER_BYTES_MAX, VALUES_APART, isMalformed } from './receivedHeaders.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { Consistency, OperationResult, SessionRequest } from '../actors/shard/operation.ts'
 import type { ShardId } from '../topology/ids.ts'
@@ -36,7 +36,8 @@ export type HeadersResult =
 type Draft = { -readonly [Name in keyof RequestHeaders]: RequestHeaders[Name] }
 
 const KNOWN = 'Kv-If-Revision, Kv-Ttl-Ms, Kv-Request-Id, Kv-Consistency, Kv-Timeout-Ms'
-const UNREADABLE = 'the headers can not be read: a name is printable ASCII without blanks and colons, a value has no line ends'
+const UNREADABLE = 'the headers can not be read: a line is a name of printable ASCII without blanks, a colon, and a value without '
+  + `line ends; together they have at most ${HEADER_BYTES_MAX} bytes`
 const none: HeadersResult = { ok: true, headers: {} }
 /** The largest of a header's decimals: 15 digits. */
 export const DECIMAL_MAX = 999_999_999_999_999

@@ -6,8 +6,8 @@
  *   refused at once, and bytes that no ping has confirmed yet are bounded by `outboxBytesMax`.
  * - It keeps the caller's array until the next microtask. Here it is copied, since the port promises that.
  * - It prints and forgets an error thrown by a handler. Here it ends the process (fail-stop).
- * - It decodes headers when they are asked for, and throws when they are malformed. Here that never is a handler's error: anybody may
- *   send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
+ * - It reads headers in a time that grows with the square of their number, and throws when they are malformed. Here it is never asked for
+ *   them: anybody may send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
  * - It hands out permission errors in three places. Here they are one BusEvent.
  * - It pings by a timer of each connection. Here all that share a pulse ping in one turn (bus/pulse.ts), and these pings confirm
  *   what was published, too.
@@ -229,7 +229,7 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
     callback: (error, message) => {
       // A refused subscription is reported here and as a status; the status becomes the event.
       if (error !== null || !isOpen) return
-      const inbound = inboundOf(message)
+      const inbound = inboundOf(message as Sized)
       try {
         handler(inbound)
       } catch (thrown) {
@@ -254,16 +254,29 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
   }
 }
 
+interface Sized extends Msg {
+  /** Bytes of its subjects, headers and data: every message of the library's has it, though its type does not say so. */
+  readonly size: () => number
+}
+
 /**
  * Never throws, whatever was sent. The library hands out parts of a Buffer, whose `slice` is a view: as a plain Uint8Array it copies, which
  * is what readers expect.
  */
-const inboundOf = (message: Msg): Inbound => {
-  const headers = receivedHeaders(() => message.headers)
-  const { buffer, byteOffset, byteLength } = message.data
-  const inbound = { subject: message.subject, reply: message.reply ?? '', data: new Uint8Array(buffer, byteOffset, byteLength) }
-  return headers === undefined ? inbound : { ...inbound, headers }
+const inboundOf = (message: Sized): Inbound => {
+  const { subject, reply = '', data: { buffer, byteOffset, byteLength } } = message
+  const inbound = { subject, reply, data: new Uint8Array(buffer, byteOffset, byteLength) }
+  const headerBytes = message.size() - byteLength - bytesIn(subject) - bytesIn(reply)
+  if (headerBytes === 0) return inbound
+  // A subject that is no UTF-8 has not as many bytes as its text: then this is not where headers begin, and they can not be read.
+  const isInside = headerBytes > 0 && headerBytes <= byteOffset
+  const block = isInside ? new Uint8Array(buffer, byteOffset - headerBytes, headerBytes) : NO_BYTES
+  return { ...inbound, headers: receivedHeaders(block) }
 }
+
+const NO_BYTES = new Uint8Array(0)
+
+const bytesIn = (text: string): number => Buffer.byteLength(text)
 
 interface Events {
   readonly isConnected: () => boolean

@@ -187,7 +187,15 @@ export const isClientReplyAllowed = (reply: string, inboxPrefix: string): boolea
 
 /**
  * Whether an answer may be published to `reply`. Only subjects under the inbox prefix: otherwise a client that may publish
- * nothing but `kv.>` could have a node forge internal messages for it (docs/TESTING.md T22). Wildcards and blanks never occur there.
+ * nothing but `kv.>` could have a node forge internal messages for it (docs/TESTING.md T22). Wildcards, blanks and empty tokens never occur
+ * there: the broker calls the last a lack of permission, and the node's log would tell its people to mend that.
+ * Its length is that of its bytes: what came as bytes that are no UTF-8 leaves with three for each of them, and a longer control line than
+ * the broker takes would cost the node its connection.
  */
 export const isReplyAllowed = (reply: string, inboxPrefix: string): boolean =>
-  reply.length > inboxPrefix.length && reply.length <= SUBJECT_BYTES_MAX && reply.startsWith(inboxPrefix) && !/[\s*>]/.test(reply)
+  reply.length > inboxPrefix.length && isWithinSubject(reply) && reply.startsWith(inboxPrefix) && !/[\s*>]|\.\.|\.$/.test(reply)
+
+const BYTES_A_CHARACTER_MAX = 3
+
+const isWithinSubject = (text: string): boolean =>
+  text.length * BYTES_A_CHARACTER_MAX <= SUBJECT_BYTES_MAX || new TextEncoder().encode(text).length <= SUBJECT_BYTES_MAX

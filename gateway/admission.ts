@@ -3,8 +3,8 @@
  * disk busy does not make them faster, it only waits (Little's law), and its callers give up before their turn.
  *
  *                         below the maxima              above them                      above twice the maxima
- *   a session may send    as much as it likes           while it holds less than         nothing
- *                                                       an equal share of the maximum
+ *   a session may send    as much as it likes           while it holds less than an      nothing
+ *                                                       equal share of each maximum
  *
  * The shares are for whoever shares a node with a client that floods it and waits for nobody: it takes the room as it comes free, and
  * the others would find none. Limits are passed by one batch at most, since a batch is counted after it was let in: whether there is
@@ -28,7 +28,10 @@ export interface AdmissionLimits extends RetryAfterLimits {
 /** Of one session. */
 export interface Holding {
   operations: number
+  bytes: number
 }
+
+export const nothingHeld = (): Holding => ({ operations: 0, bytes: 0 })
 
 export interface Arrived {
   readonly holding: Holding
@@ -42,7 +45,7 @@ export interface Admission {
   /** One operation has its result. */
   readonly answered: (holding: Holding) => void
   /** A batch has all its results. */
-  readonly released: (bytes: number) => void
+  readonly released: (holding: Holding, bytes: number) => void
   /** Milliseconds that the caller is told to wait. */
   readonly refuse: (bytes: number, now: number) => number
   readonly operations: () => number
@@ -59,14 +62,19 @@ export const createAdmission = (limits: AdmissionLimits): Admission => {
   /** Sessions that wait for something. */
   let holders = 0
   const isBelow = (times: number): boolean => operations < pendingOperationsMax * times && bytes < pendingBytesMax * times
+  /** In both: a few large values would fill the room of all as many small ones do. */
+  const isBelowShare = (holding: Holding): boolean => {
+    const sharers = Math.max(1, holders)
+    return holding.operations < pendingOperationsMax / sharers && holding.bytes < pendingBytesMax / sharers
+  }
 
   return {
-    hasRoom: (holding) => isBelow(1)
-      || (holding.operations < pendingOperationsMax / Math.max(1, holders) && holding.operations < operations && isBelow(SHARED_TIMES)),
+    hasRoom: (holding) => isBelow(1) || (isBelowShare(holding) && holding.operations < operations && isBelow(SHARED_TIMES)),
     admit: (batch, now) => {
       const { holding } = batch
       if (batch.operations > 0 && holding.operations === 0) holders += 1
       holding.operations += batch.operations
+      holding.bytes += batch.bytes
       operations += batch.operations
       bytes += batch.bytes
       retryAfter.taken(batch.bytes, now)
@@ -76,7 +84,10 @@ export const createAdmission = (limits: AdmissionLimits): Admission => {
       operations -= 1
       if (holding.operations === 0) holders -= 1
     },
-    released: (released) => { bytes -= released },
+    released: (holding, released) => {
+      holding.bytes -= released
+      bytes -= released
+    },
     refuse: (refused, now) => retryAfter.refused(refused, now),
     operations: () => operations,
   }

@@ -5,9 +5,10 @@
  * The client computes the shard, so the door must compute it again: a client that hashes wrongly would give a key a second home.
  */
 
-import { OpCode } from '../actors/shard/operation.ts'
+import { OpCode, isRead } from '../actors/shard/operation.ts'
 import { tokensOfKey } from '../bus/keys.ts'
 import { shardOf } from '../topology/hash.ts'
+import { logIsBehind } from './batchRefusals.ts'
 import type { Operation, OperationResult, StatusName } from '../actors/shard/operation.ts'
 import type { Batch } from '../bus/codec/batch.ts'
 import type { ShardId } from '../topology/ids.ts'
@@ -20,6 +21,8 @@ export interface PlacedOperation {
 export interface OperationRules {
   readonly shardCount: number
   readonly valueBytesMax: number
+  /** The node's log has more waiting than it should: writes are refused until it has caught up. */
+  readonly isOverloaded: () => boolean
 }
 
 /** The operations of a batch by position. */
@@ -31,17 +34,22 @@ export const operationsOf = ({ groups }: Batch): readonly PlacedOperation[] => {
 
 /** The refusal, definite, or null when the connection may have the operation. */
 export const refusalOf = (shard: ShardId, operation: Operation, rules: OperationRules): OperationResult | null => {
-  const { key, value } = operation
+  const { value } = operation
   if (shard >= rules.shardCount) return refuse('INVALID', `There are ${rules.shardCount} shards, and ${shard} is none of them.`)
   if (value !== undefined && value.length > rules.valueBytesMax) {
     return refuse('TOO_LARGE', `The value has ${value.length} bytes: the limit is ${rules.valueBytesMax}.`)
   }
-  if (operation.code === OpCode.openSession || operation.code === OpCode.closeSession) return null
+  return misplacedOf(shard, operation, rules) ?? (!isRead(operation.code) && rules.isOverloaded() ? logIsBehind : null)
+}
+
+/** Sessions have no key: any shard has its own. */
+const misplacedOf = (shard: ShardId, { code, key }: Operation, { shardCount }: OperationRules): OperationResult | null => {
+  if (code === OpCode.openSession || code === OpCode.closeSession) return null
   const named = tokensOfKey(key)
   if (!named.ok) return refuse('INVALID', named.reason)
-  const home = shardOf(named.hashToken, rules.shardCount)
+  const home = shardOf(named.hashToken, shardCount)
   if (home === shard) return null
-  return refuse('INVALID', `This key belongs to shard ${home} of ${rules.shardCount}, not ${shard}: fetch the map again.`)
+  return refuse('INVALID', `This key belongs to shard ${home} of ${shardCount}, not ${shard}: fetch the map again.`)
 }
 
 const refuse = (status: StatusName, message: string): OperationResult => ({ status, revision: 0, definite: true, message })

@@ -22,6 +22,12 @@ export const tooManyValues: OperationResult = {
   message: 'The values asked for together exceed one answer: ask for fewer at a time.',
 }
 
+export const logIsBehind = overloaded('The disk of the node has more writes waiting than it should: slow down.')
+
+/** For a read alone: its value would be dropped. */
+export const noRoomYet =
+  overloaded('The broker has not taken yet what this node has answered: slow down, or ask for fewer large values at a time.')
+
 export const valueTooLarge = (bytes: number, bytesMax: number): OperationResult => ({
   status: 'TOO_LARGE', revision: 0, definite: true,
   message: `The value has ${bytes} bytes, and this broker's max_payload allows ${bytesMax}: raise it to read the value.`,

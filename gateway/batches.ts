@@ -28,7 +28,7 @@ import { batchSubject, isClientReplyAllowed } from '../bus/subjects.ts'
 import { operationsOf, refusalOf } from './batchOperation.ts'
 import { openBatchSpans } from './batchSpans.ts'
 import { invalid, leavingNode, sessionExpired, tooManyPending, tooManySessions } from './batchRefusals.ts'
-import { createAdmission } from './admission.ts'
+import { createAdmission, nothingHeld } from './admission.ts'
 import { createPendingBatches } from './pendingBatches.ts'
 import { noteUnsampled } from './requestNotes.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -37,7 +37,7 @@ import type { ClientRequest, ConnectionEvent, RequestTicket } from '../actors/co
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
 import type { ResultRow } from '../bus/codec/batchAnswers.ts'
-import type { Bus, Inbound, Subscription } from '../bus/port.ts'
+import type { Bus, BusStatus, Inbound, Subscription } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
 import type { Admission, AdmissionLimits, Holding } from './admission.ts'
 import type { DoorInstruments } from './instruments.ts'
@@ -88,6 +88,7 @@ export interface BatchGatewayOptions {
   readonly limits?: Partial<BatchLimits>
   /** Delivers overdue ticks before anything that waited outside is looked at. */
   readonly catchUp: () => void
+  readonly isOverloaded: OperationRules['isOverloaded']
   /** A fresh session id: 16 random hex digits. */
   readonly drawSession: () => BatchSessionId
   /** A connection of kind `session`; its ports are called from its `send` only. */
@@ -137,7 +138,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`)
   }
   const admission = createAdmission(limits)
-  const pending = createPendingBatches({ ...options, limits, admission, publish })
+  const pending = createPendingBatches({ ...options, limits, admission, publish, roomBytes: () => roomIn(bus.status()) })
   const refuse = (to: string, sequence: number, result: OperationResult): void => {
     refusals.note(result.status, result.message ?? '')
     options.instruments?.told(0, result.status)
@@ -192,7 +193,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
         if (sessions.delete(id)) totals.closed += 1
       },
     })
-    sessions.set(id, { id, connection, protocol, batches: new Map(), holding: { operations: 0 }, lastSequence: 0, hasSaidBye: false })
+    sessions.set(id, { id, connection, protocol, batches: new Map(), holding: nothingHeld(), lastSequence: 0, hasSaidBye: false })
     totals.opened += 1
     connection.send({ type: 'connection.hello', version: protocol, now: clock.now() })
     connection.send({ type: 'connection.authenticated' })
@@ -269,6 +270,8 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     counters: () => ({ ...refusals.counts(), ...totals, sessions: sessions.size, pendingOperations: admission.operations() }),
   }
 }
+
+const roomIn = ({ outstandingBytes, outstandingBytesMax }: BusStatus): number => outstandingBytesMax - outstandingBytes
 
 const welcomeOf = ({ self, shardCount, epoch }: BatchGatewayOptions, session: BatchSessionId): Uint8Array =>
   encodeNodeFrame({ kind: 'welcome', session, node: self, shardCount, epoch: epoch() })

@@ -6,7 +6,7 @@
 import { must } from '../actors/kernel/assert.ts'
 import { isRead } from '../actors/shard/operation.ts'
 import { createResultsEncoder } from '../bus/codec/batchAnswers.ts'
-import { tooManyValues, valueTooLarge } from './batchRefusals.ts'
+import { noRoomYet, tooManyValues, valueTooLarge } from './batchRefusals.ts'
 import type { Admission, Holding } from './admission.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
@@ -28,6 +28,8 @@ export interface PendingOptions {
   readonly valueBytesMax: number
   readonly frameBytesMax: number
   readonly publish: (to: string, frame: Uint8Array) => void
+  /** What may still be on its way to the broker, in bytes; what is published above it is dropped. */
+  readonly roomBytes: () => number
   readonly requestFlush: () => void
   readonly clock: Clock
   readonly instruments?: DoorInstruments | undefined
@@ -84,6 +86,11 @@ const batchOf = ({ session, holding, sequence, reply, bytes, operations, traces,
   waiting: operations.length, valueBytes: 0, arrivedAt: now, status: 'OK', kept: undefined, rows: [],
 })
 
+/** Values of one turn that are sent without a look at the room for them. */
+const UNASKED_BYTES = 64 * 1_024
+/** What stands around a value, its share of the frame's head included. */
+const ROW_BYTES = 64
+
 /** Mostly they are: shards answer in the order in which they were asked. */
 const areInOrder = (rows: readonly ResultRow[]): boolean => {
   let last = -1
@@ -99,18 +106,28 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
   /** Batches with something to send at the end of this turn, in the order in which they got it. */
   let touched: PendingBatch[] = []
   let replyTo = ''
+  /** Bytes of the values that leave with the next flush, and the room there was for them when they became many. */
+  let unsentBytes = 0
+  let roomBytes: number | null = null
   const encoder = createResultsEncoder({ bytesMax: options.frameBytesMax, onFrame: (frame) => options.publish(replyTo, frame) })
 
   const touch = (batch: PendingBatch): void => {
     touched.push(batch)
     requestFlush()
   }
+  const isRoomFor = (bytes: number): boolean => {
+    if (unsentBytes + bytes <= UNASKED_BYTES) return true
+    roomBytes ??= options.roomBytes()
+    return unsentBytes + bytes + ROW_BYTES <= roomBytes
+  }
   /** A read has no effect, so that what can not be sent may still be refused for certain. */
   const fitRead = (batch: PendingBatch, row: ResultRow): ResultRow => {
     const valueBytes = row.result.value?.length ?? 0
     if (valueBytes > options.valueBytesMax) return { ...row, result: valueTooLarge(valueBytes, options.valueBytesMax) }
     if (batch.valueBytes + valueBytes > limits.resultBytesMax) return { ...row, result: tooManyValues }
+    if (!isRoomFor(valueBytes)) return { ...row, result: noRoomYet }
     batch.valueBytes += valueBytes
+    unsentBytes += valueBytes + ROW_BYTES
     return row
   }
 
@@ -119,7 +136,7 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
       const batch = batchOf(arrived, now)
       admission.admit({ holding: batch.holding, operations: batch.waiting, bytes: batch.bytes }, now)
       if (batch.waiting === 0) {
-        admission.released(batch.bytes)
+        admission.released(batch.holding, batch.bytes)
         touch(batch)
       }
       return batch
@@ -133,12 +150,14 @@ export const createPendingBatches = (options: PendingOptions): PendingBatches =>
       batch.spans?.answered(position)
       batch.waiting -= 1
       admission.answered(batch.holding)
-      if (batch.waiting === 0) admission.released(batch.bytes)
+      if (batch.waiting === 0) admission.released(batch.holding, batch.bytes)
       if (batch.rows.length === 1) touch(batch)
     },
     flush: () => {
       const batches = touched
       touched = []
+      unsentBytes = 0
+      roomBytes = null
       for (const batch of batches) {
         const { session, sequence, waiting, rows, reply, spans } = batch
         replyTo = reply

@@ -1,9 +1,13 @@
 /**
  * What the NATS front door sends back to those who asked: results, refusals, and texts of the node's own. Nothing that could not be sent
  * goes without a note in the log.
+ *
+ * A read whose value can not be sent is refused, for it has no effect that a refusal would deny: what a node has on its way to the broker
+ * has a limit (bus/outbox.ts), and large values that many ask for at once pass it. Its caller would wait in vain, until its time is over.
  */
 
 import { replyHeaders } from '../bus/headers.ts'
+import { noRoomYet, valueTooLarge } from './batchRefusals.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
 import type { OperationResult, StatusName } from '../actors/shard/operation.ts'
 import type { ReplyContext } from '../bus/headers.ts'
@@ -30,8 +34,17 @@ export const createPlainAnswers = ({ bus, refusals, instruments }: PlainAnswersO
   const noteUnsent = (sent: ReturnType<Bus['publish']>, trace?: TraceContext): void => {
     if (sent !== 'sent') refusals.note('unsent', `an answer could not be sent (${sent}): the caller will time out`, trace)
   }
+  const publish = (to: string, context: ReplyContext, result: OperationResult): ReturnType<Bus['publish']> =>
+    bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) })
   const reply: PlainAnswers['reply'] = (to, context, result, trace) => {
-    if (to !== '') noteUnsent(bus.publish(to, bodyOf(result), { headers: replyHeaders(result, context) }), trace)
+    if (to === '') return
+    const sent = publish(to, context, result)
+    const refusal = sent === 'sent' || context.consistency === undefined ? null : refusalOf(sent, result, bus.status().maxPayloadBytes)
+    if (refusal === null) noteUnsent(sent, trace)
+    else {
+      refusals.note(refusal.status, refusal.message ?? '', trace)
+      noteUnsent(publish(to, context, refusal), trace)
+    }
   }
   const refuse: PlainAnswers['refuse'] = (to, status, message) => {
     refusals.note(status, message)
@@ -46,9 +59,18 @@ export const createPlainAnswers = ({ bus, refusals, instruments }: PlainAnswersO
       const body = encode(text)
       const sent = bus.publish(to, body, { headers: new Map([['Kv-Status', 'OK']]) })
       if (sent === 'tooLarge') refuse(to, 'TOO_LARGE', tooLarge(subject, body.length, bus.status().maxPayloadBytes))
-      else noteUnsent(sent)
+      else if (sent === 'full') {
+        refusals.note(noRoomYet.status, noRoomYet.message ?? '')
+        reply(to, {}, noRoomYet)
+      } else noteUnsent(sent)
     },
   }
+}
+
+/** Instead of a value that could not be sent; null when a refusal would not arrive either, or when it is not for the value. */
+const refusalOf = (sent: ReturnType<Bus['publish']>, { value }: OperationResult, bytesMax: number): OperationResult | null => {
+  if (value === undefined || value.length === 0 || sent === 'disconnected') return null
+  return sent === 'tooLarge' ? valueTooLarge(value.length, bytesMax) : noRoomYet
 }
 
 const tooLarge = (subject: string, bytes: number, bytesMax: number): string =>

@@ -207,6 +207,7 @@ const openBatchDoor = (doors: Doors): BatchGateway => {
     valueBytesMax: budget.valueBytesMax,
     frameBytesMax: budget.frameBytesMax,
     catchUp: doors.options.catchUp,
+    isOverloaded: doors.options.isOverloaded,
     instruments: instruments?.batchDoor,
     drawSession: () => hex64(random),
     openConnection: (id, { answer, closed }) => openConnection(doors, { id, kind: 'session' }, {

@@ -11,7 +11,7 @@ import { createShell } from '../actors/kernel/shell.ts'
 import { createTicker } from '../actors/kernel/ticker.ts'
 import { nodeMachine } from '../actors/node/machine.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
-import { STATUS_OP, isReplyAllowed, spanningSubject } from '../bus/subjects.ts'
+import { STATUS_OP, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
 import { createGossipRadio } from './gossipRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
@@ -28,14 +28,13 @@ import { createObservation } from '../observe/recorder/observation.ts'
 import { actorViews } from './actorViews.ts'
 import { sampleNode } from './nodeSample.ts'
 import { checkRouting, isNews } from './routingCheck.ts'
-import { statusAnswer } from './statusAnswer.ts'
+import { openStatusDesk } from './statusDesk.ts'
 import { createTwinCheck } from './twinCheck.ts'
 import type { Shell } from '../actors/kernel/shell.ts'
 import type { Tick, Ticker } from '../actors/kernel/ticker.ts'
 import type { NodeEffect, NodeEvent } from '../actors/node/protocol.ts'
 import type { WalNotice } from '../actors/wal/protocol.ts'
 import type { Readiness } from '../gateway/health.ts'
-import type { Subscription } from '../bus/port.ts'
 import type { Observation } from '../observe/recorder/observation.ts'
 import type { BeaconRadio } from './beaconRadio.ts'
 import type { ClusterAdmin } from './clusterAdmin.ts'
@@ -52,6 +51,7 @@ import type { Proposals } from './proposals.ts'
 import type { GapsWatch } from './readiness.ts'
 import type { NodeReport, NodeState, Routing } from './report.ts'
 import type { RoutingVerdict } from './routingCheck.ts'
+import type { StatusDesk } from './statusDesk.ts'
 import type { TwinCheck } from './twinCheck.ts'
 
 export interface Node {
@@ -91,7 +91,7 @@ interface Running {
   ticker: Ticker | null
   mapParts: MapParts | null
   observation: ReturnType<typeof createObservation> | null
-  status: Subscription | null
+  status: StatusDesk | null
   routing: Routing
   isMember: boolean
   isRoutingKnown: boolean
@@ -228,10 +228,9 @@ const openReplicas = (running: Running): void => {
     onRefused: (reason) => fail(running, reason, EXIT_REFUSED),
   })
   running.observation = openObservation(running)
-  running.status = ports.controlBus.subscribe(spanningSubject(settings.prefix, STATUS_OP), ({ reply }) => {
-    if (!isReplyAllowed(reply, settings.inboxPrefix)) return
-    const sent = ports.controlBus.publish(reply, statusAnswer(report(running), ports.controlBus.status().maxPayloadBytes))
-    if (sent === 'tooLarge') ports.log.warn({ actor: 'node' }, 'the answer to a status question is larger than the broker takes')
+  running.status = openStatusDesk({
+    bus: ports.controlBus, clock: ports.clock, log: ports.log.child({ actor: 'node' }), inboxPrefix: settings.inboxPrefix,
+    subject: spanningSubject(settings.prefix, STATUS_OP), report: () => report(running),
   })
   parts.wal.send({ type: 'wal.level', level: running.live.state().level })
   parts.wal.send({ type: 'wal.open' })
@@ -425,7 +424,7 @@ const release = (running: Running): void => {
   running.mapParts?.stop()
   running.observation?.stop()
   running.gossip?.stop()
-  running.status?.unsubscribe()
+  running.status?.stop()
   running.parts?.micro.close()
   running.parts?.doors.close()
   running.parts?.host.stop()

@@ -70,16 +70,8 @@ const drawHeaders = (random: Random): string => [
   ...(chance(random, 0.2) ? ['X-Other: 1'] : []),
 ].join('\n')
 
-/** As a NATS client and the bus hand them on: the values of one spelling together. */
-const headersOf = (text: string): Headers => {
-  const values = new Map<string, string[]>()
-  for (const line of text.split('\n')) {
-    const colon = line.indexOf(': ')
-    const name = line.slice(0, colon)
-    if (colon >= 0) values.set(name, [...values.get(name) ?? [], line.slice(colon + 2)])
-  }
-  return receivedHeaders(() => Object.assign([...values], { code: 0 })) ?? new Map()
-}
+/** As they come over the wire. */
+const headersOf = (text: string): Headers => receivedHeaders(latin1(`NATS/1.0\r\n${text.replaceAll('\n', '\r\n')}\r\n\r\n`))
 
 export const requestHeaders: Target = {
   name: 'request headers', share: 6, isCanonical: false, words: HEADER_WORDS,

@@ -2,13 +2,16 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { parseRequestHeaders, replyHeaders } from '../../bus/headers.ts'
-import { receivedHeaders } from '../../bus/receivedHeaders.ts'
+import { HEADER_BYTES_MAX, receivedHeaders } from '../../bus/receivedHeaders.ts'
 import { shardId } from '../../topology/ids.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
 import type { RequestHeaders } from '../../bus/headers.ts'
 
 const parse = (...pairs: readonly (readonly [string, string])[]): ReturnType<typeof parseRequestHeaders> =>
   parseRequestHeaders(new Map(pairs))
+
+const onTheWire = (lines: string, status = ''): ReturnType<typeof receivedHeaders> =>
+  receivedHeaders(new TextEncoder().encode(`NATS/1.0${status}\r\n${lines}\r\n\r\n`))
 
 const client = '0123456789abcdef'
 const traceId = '0af7651916cd43dd8448eb211c80319c'
@@ -79,13 +82,34 @@ describe('a request header', () => {
   })
 
   test.each(['Kv-Request-Id', 'Kv-Ttl-Ms', 'Kv-Consistency'])('%s given twice in one spelling is refused', (name) => {
-    const received = receivedHeaders(() => Object.assign([[name, ['1', '1']]] as const, { code: 0 }))
-    expect(parseRequestHeaders(received)).toMatchObject({ ok: false, reason: expect.stringMatching(/twice/) })
+    expect(parseRequestHeaders(onTheWire(`${name}: 1\r\n${name}: 1`))).toMatchObject({ ok: false, reason: expect.stringMatching(/twice/) })
   })
 
-  test('that can not be read is refused, and never what it stands for', () => {
-    const received = receivedHeaders(() => { throw new Error('BAD_HEADER') })
-    expect(parseRequestHeaders(received)).toMatchObject({ ok: false, reason: expect.stringMatching(/can not be read/) })
+  test.each([
+    ['no first line', 'Kv-Ttl-Ms: 5\r\n\r\n'],
+    ['another first line', 'NATS/1.1\r\nKv-Ttl-Ms: 5\r\n\r\n'],
+    ['nothing', ''],
+    ['line feeds alone', 'NATS/1.0\nKv-Ttl-Ms: 5\n\n'],
+    ['a line without a name', 'NATS/1.0\r\n: 5\r\n\r\n'],
+    ['a name with a blank', 'NATS/1.0\r\nKv-Ttl-Ms : 5\r\n\r\n'],
+    ['a name that is no ASCII', 'NATS/1.0\r\nSchlüssel: 5\r\n\r\n'],
+    ['a carriage return in a value', 'NATS/1.0\r\nA: b\rc\r\n\r\n'],
+    ['more than can be meant', `NATS/1.0\r\nA: ${'b'.repeat(HEADER_BYTES_MAX)}\r\n\r\n`],
+  ])('with %s can not be read, and is never what it stands for', (_what, block) => {
+    const refusal = { ok: false, reason: expect.stringMatching(/can not be read/) }
+    expect(parseRequestHeaders(receivedHeaders(new TextEncoder().encode(block)))).toMatchObject(refusal)
+  })
+
+  test('that lacks its colon is never overlooked: a condition would be lost', () => {
+    const refusal = { ok: false, reason: expect.stringMatching(/can not be read/) }
+    expect(parseRequestHeaders(onTheWire('Kv-If-Revision 5'))).toMatchObject(refusal)
+  })
+
+  test('comes as it was sent, without the blanks around its value, and beside the code of the broker\'s status line', () => {
+    expect(onTheWire('')).toEqual(new Map())
+    expect(onTheWire('Kv-Ttl-Ms:5 \r\n\r\na: b: c \r\nA:')).toEqual(new Map([['Kv-Ttl-Ms', '5'], ['a', 'b: c'], ['A', '']]))
+    expect(onTheWire('Status: 503\r\nA: 1', ' 503 No Responders')).toEqual(new Map([['Status', '503'], ['A', '1']]))
+    expect(onTheWire('', ' 503')).toEqual(new Map([['Status', '503']]))
   })
 
   test('is optional', () => {

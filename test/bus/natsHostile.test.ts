@@ -21,6 +21,7 @@ import { until } from '../support/until.ts'
 import { ask, bytesOf, flushed, textOf } from './contract.ts'
 import type { Bus, BusEvent, Inbound } from '../../bus/port.ts'
 import type { NatsServer } from '../../chaos/ground/natsServer.ts'
+import type { Node } from '../../topology/node.ts'
 
 type Copy = Pick<Inbound, 'subject' | 'reply' | 'headers'> & { readonly text: string }
 
@@ -97,8 +98,10 @@ describe('a node that serves', () => {
   let server: NatsServer
   const buses: Bus[] = []
   const failures: unknown[] = []
+  const lost: string[] = []
   const open = async (name: string): Promise<Bus> => {
     const bus = await connectNats({ servers: [server.url], name, onHandlerError: (error) => failures.push(error) })
+    bus.onEvent(({ type }) => { if (type === 'bus.disconnected') lost.push(name) })
     buses.push(bus)
     return bus
   }
@@ -110,7 +113,7 @@ describe('a node that serves', () => {
     await server.stop()
   })
 
-  test('answers what it can not read with INVALID, and serves on, whichever subject it came by', async () => {
+  const serve = async (): Promise<{ readonly node: Node; readonly client: Bus }> => {
     const clock = createSystemClock()
     const genesis = must(createGenesis({
       cluster: clusterId('0123456789abcdef'), members: [nodeId('n1')], shardCount: SHARDS, replicationFactor: 1, createdAtMs: 1,
@@ -127,6 +130,11 @@ describe('a node that serves', () => {
     const client = await open('client')
     await until(() => node.state() === 'serving', 'the node serves', 20_000)
     expect(await settledKv(client, 'kv.put.k', 'before')).toMatchObject({ status: 'OK' })
+    return { node, client }
+  }
+
+  test('answers what it can not read with INVALID, and serves on, whichever subject it came by', async () => {
+    const { node, client } = await serve()
     const answers: string[] = []
     client.subscribe('_INBOX.me', ({ headers }) => answers.push(headers?.get('Kv-Status') ?? 'no status'))
     await flushed(client)
@@ -140,6 +148,17 @@ describe('a node that serves', () => {
     expect(new Set(answers)).toEqual(new Set(['INVALID']))
     expect(await kv(client, 'kv.get.k')).toMatchObject({ status: 'OK', value: 'before' })
     expect([failures, node.state()]).toEqual([[], 'serving'])
+    node.kill()
+  }, 30_000)
+
+  test('keeps its connections, whatever bytes a request names for the subject of its answer', async () => {
+    const { node, client } = await serve()
+    const subjects = ['kv.help', 'kv.map', 'kv.nonsense', 'kv.get.k', 'kv.get.k.%', 'kv.to.n1.batch.v1', 'kv.status', '$SRV.PING']
+    const reply = `_INBOX.${'\xff'.repeat(1_500)}`
+    await sayRaw(server.port, Buffer.from(subjects.map((subject) => `PUB ${subject} ${reply} 0\r\n\r\n`).join(''), 'latin1'))
+    expect(await kv(client, 'kv.get.k')).toMatchObject({ status: 'OK', value: 'before' })
+    expect((await kv(client, 'kv.status')).value).toContain('"id":"n1"')
+    expect([lost, failures, node.state()]).toEqual([[], [], 'serving'])
     node.kill()
   }, 30_000)
 })

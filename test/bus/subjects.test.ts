@@ -138,7 +138,13 @@ describe('a reply subject', () => {
     ['_INBOX.*', false],
     ['_INBOX.>', false],
     ['_INBOX.a b', false],
+    ['_INBOX.a..b', false],
+    ['_INBOX.a.', false],
     [`_INBOX.${'a'.repeat(3_072)}`, false],
+    [`_INBOX.${'a'.repeat(3_000)}`, true],
+    // What a byte that is no UTF-8 is read as takes three.
+    [`_INBOX.${'\ufffd'.repeat(1_500)}`, false],
+    [`_INBOX.${'\ufffd'.repeat(1_000)}`, true],
   ])('%s is allowed: %s', (reply, expected) => {
     expect(isReplyAllowed(reply, '_INBOX.')).toBe(expected)
   })

@@ -2,15 +2,14 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { createRetryAfter } from '../../actors/kernel/retryAfter.ts'
-import { createAdmission } from '../../gateway/admission.ts'
+import { createAdmission, nothingHeld } from '../../gateway/admission.ts'
 
 const limits = { pendingOperationsMax: 8, pendingBytesMax: 1_000, retryAfterMs: 100, retryAfterMsMax: 1_000 }
-const newHolding = () => ({ operations: 0 })
 
 describe('admission', () => {
   test('lets one session in until a limit is reached, passed by one batch at most, and again when it has fallen below', () => {
     const admission = createAdmission(limits)
-    const holding = newHolding()
+    const holding = nothingHeld()
     admission.admit({ holding, operations: 7, bytes: 10 }, 0)
     expect(admission.hasRoom(holding)).toBe(true)
     admission.admit({ holding, operations: 4, bytes: 10 }, 0)
@@ -21,16 +20,16 @@ describe('admission', () => {
 
   test('is full of bytes as of operations, until they are released', () => {
     const admission = createAdmission(limits)
-    const holding = newHolding()
+    const holding = nothingHeld()
     admission.admit({ holding, operations: 1, bytes: 1_000 }, 0)
     expect(admission.hasRoom(holding)).toBe(false)
-    admission.released(1_000)
+    admission.released(holding, 1_000)
     expect(admission.hasRoom(holding)).toBe(true)
   })
 
   test('keeps a share for a session that holds less than a flood, and nothing above twice the limit', () => {
     const admission = createAdmission(limits)
-    const [flood, modest, third] = [newHolding(), newHolding(), newHolding()]
+    const [flood, modest, third] = [nothingHeld(), nothingHeld(), nothingHeld()]
     admission.admit({ holding: flood, operations: 8, bytes: 10 }, 0)
     expect([admission.hasRoom(flood), admission.hasRoom(modest)]).toEqual([false, true])
     admission.admit({ holding: modest, operations: 3, bytes: 10 }, 0)
@@ -39,7 +38,19 @@ describe('admission', () => {
     admission.admit({ holding: modest, operations: 1, bytes: 10 }, 0)
     expect([admission.hasRoom(flood), admission.hasRoom(modest), admission.hasRoom(third)]).toEqual([false, false, true])
     admission.admit({ holding: third, operations: 4, bytes: 10 }, 0)
-    expect([flood, modest, third, newHolding()].map(admission.hasRoom)).toEqual([false, false, false, false])
+    expect([flood, modest, third, nothingHeld()].map(admission.hasRoom)).toEqual([false, false, false, false])
+  })
+
+  test('keeps a share for others from a flood of large values, too', () => {
+    const admission = createAdmission({ ...limits, pendingOperationsMax: 1_000 })
+    const [flood, modest] = [nothingHeld(), nothingHeld()]
+    admission.admit({ holding: modest, operations: 1, bytes: 10 }, 0)
+    for (let sent = 0; sent < 100 && admission.hasRoom(flood); sent += 1) admission.admit({ holding: flood, operations: 1, bytes: 100 }, 0)
+    expect([flood.bytes, admission.hasRoom(modest)]).toEqual([1_000, true])
+    admission.admit({ holding: modest, operations: 1, bytes: 500 }, 0)
+    expect([flood, modest, nothingHeld()].map(admission.hasRoom)).toEqual([false, false, true])
+    admission.released(flood, 600)
+    expect(admission.hasRoom(flood)).toBe(true)
   })
 })
 

@@ -69,7 +69,7 @@ const open = (options: OpenOptions = {}) => {
     valueBytesMax: VALUE_BYTES_MAX,
     frameBytesMax: FRAME_BYTES_MAX,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
-    catchUp: () => {},
+    catchUp: () => {}, isOverloaded: () => false,
     drawSession: () => {
       drawn += 1
       return ids.shift() ?? drawn.toString(16).padStart(16, '0')

@@ -41,7 +41,7 @@ test('the batch door notes operations that failed, under their caller\'s trace, 
   const asked: { readonly requests: readonly ClientRequest[]; readonly answer: SessionPorts['answer'] }[] = []
   const gateway = createBatchGateway({
     bus: broker.connect({ name: 'node' }), clock, log: silentLogger, prefix: 'kv', self: nodeId('n1'), inboxPrefix: '_INBOX.',
-    shardCount: 1, epoch: () => 1, valueBytesMax: 1_000, frameBytesMax: 3_000, catchUp: () => {},
+    shardCount: 1, epoch: () => 1, valueBytesMax: 1_000, frameBytesMax: 3_000, catchUp: () => {}, isOverloaded: () => false,
     drawSession: () => SESSION, requestFlush: () => {},
     openConnection: (_id, { answer }) => ({
       send: (event) => { if (event.type === 'connection.requests') asked.push({ requests: event.requests, answer }) },

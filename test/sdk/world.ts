@@ -271,7 +271,8 @@ const startNode = (ground: Ground, name: string): TestNode => {
   const turn = createTurn(clock)
   const gateway: BatchGateway = createBatchGateway({
     bus, clock, self, log: silentLogger, prefix: 'kv', inboxPrefix: '_INBOX.', shardCount: ground.shardCount, epoch: () => 1,
-    valueBytesMax: 512 * 1_024, frameBytesMax: 600 * 1_024, catchUp: () => {}, drawSession: () => hex64(ground.random),
+    valueBytesMax: 512 * 1_024, frameBytesMax: 600 * 1_024, catchUp: () => {}, isOverloaded: () => false,
+    drawSession: () => hex64(ground.random),
     openConnection: (id, { answer, closed }) => {
       const connection: Connection = createConnection({
         id, kind: 'session', clock, log: silentLogger, now: clock.now(), leaderOf: () => null,
