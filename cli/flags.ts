@@ -157,10 +157,10 @@ const formats: readonly OutputFormat[] = ['json', 'table', 'raw']
 export const withFormatFlag = (command: Command, usual: OutputFormat): Command => command
   .addOption(flag('-w, --write-out <format>', 'how to print the result').choices(formats).default(usual))
 
-/** A parser for an integer in a range, both ends included. */
-export const wholeNumber = (min: number, max: number) => (text: string): number => {
+/** A parser for an integer in a range, both ends included; `told` is what it is, where somebody else allows less. */
+export const wholeNumber = (min: number, max: number, told = `a whole number from ${min} to ${max}`) => (text: string): number => {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is ${told}.`)
   return value
 }
 
