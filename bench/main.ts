@@ -29,18 +29,20 @@ const questions = [
 
 const EXAMPLES = `
 Examples:
-  npm run bench -- put --inflight 64                         one figure
-  npm run bench -- floor                                     how much of what broker, disk and Node allow is reached
-  npm run bench -- peers                                     beside etcd and JetStream KV (needs Go)
-  npm run bench -- get --inflight 64 --against ../before     this build and that of another checkout in turns
+  $ shardkv bench put --inflight 64                        # one figure
+  $ shardkv bench floor                                    # how much of what broker, disk and Node allow is reached
+  $ shardkv bench peers                                    # beside etcd and JetStream KV (needs Go, and a checkout)
+  $ shardkv bench get --inflight 64 --against ../before    # this build and that of another checkout in turns
 `
 
 export const main = async (args: readonly string[]): Promise<void> => {
-  const program = new Command('bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
+  const program = new Command('shardkv bench').description('measures ShardKV on this machine').addHelpText('after', EXAMPLES)
+    .showHelpAfterError('"shardkv bench -- --help" shows how')
   for (const add of questions) add(program)
   for (const question of program.commands) {
     readVariables(question)
     question.exitOverride().addHelpText('after', `\nExample:\n  $ shardkv bench ${question.name()}`)
+      .showHelpAfterError(`"shardkv bench ${question.name()} --help" shows how`)
   }
   try {
     await program.exitOverride().parseAsync([...args], { from: 'user' })

@@ -24,5 +24,6 @@ const ofFiles: ReadonlySet<string> = new Set([
 /** Null where it is no such failure. */
 export const fileTrouble = (error: unknown): string | null => {
   const { code = '', syscall = '', path, message } = (error ?? {}) as NodeJS.ErrnoException
+  if (syscall === 'uv_cwd') return 'the folder that this was started in is not there any more'
   return path === undefined || !ofFiles.has(syscall) ? null : `${path}: ${reasons[code] ?? message}`
 }

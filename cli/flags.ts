@@ -9,6 +9,7 @@ import { parseBrokerUrls, splitBrokerUrls } from '../bus/brokerUrls.ts'
 import { INBOX_PREFIX_LENGTH_MAX, isInboxPrefix } from '../bus/inboxPrefix.ts'
 import { prefixProblem } from '../bus/subjects.ts'
 import { ExitCode } from './exit.ts'
+import { filled } from './natsContext.ts'
 import { heedNatsEnvironment } from './natsEnvironment.ts'
 import type { Command } from 'commander'
 
@@ -89,7 +90,7 @@ export const prefixFlag = (): Option => flag('--prefix <prefix>', 'the public su
   .argParser(subjectPrefix).default('kv')
 
 const withBrokerFlags = (command: Command, env: Readonly<Record<string, string | undefined>>): Command => {
-  const usual = splitBrokerUrls(env['NATS_URL'] ?? SERVERS_DEFAULT)
+  const usual = splitBrokerUrls(filled(env['NATS_URL']) ?? SERVERS_DEFAULT)
   return heedNatsEnvironment(withLoginFlags(command
     .addOption(flag('--servers <urls>', 'NATS servers, separated by commas (also NATS_URL)')
       .argParser(splitBrokerUrls).default(usual, printable(usual)))
@@ -156,10 +157,10 @@ const formats: readonly OutputFormat[] = ['json', 'table', 'raw']
 export const withFormatFlag = (command: Command, usual: OutputFormat): Command => command
   .addOption(flag('-w, --write-out <format>', 'how to print the result').choices(formats).default(usual))
 
-/** A parser for an integer in a range, both ends included. */
-export const wholeNumber = (min: number, max: number) => (text: string): number => {
+/** A parser for an integer in a range, both ends included; `told` is what it is, where somebody else allows less. */
+export const wholeNumber = (min: number, max: number, told = `a whole number from ${min} to ${max}`) => (text: string): number => {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`)
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`It is ${told}.`)
   return value
 }
 

@@ -9,6 +9,13 @@ import type { Command } from 'commander'
 export const commandFirst = (args: readonly string[], program: Command, isInteractive: boolean): readonly string[] => {
   const { flags, names, path, command, rest } = split(args, program)
   if (names.some(isVersion)) return ['version']
+  const [word = ''] = rest
+  if (command.commands.length > 0 && word !== '' && !isFlag(word)) {
+    // `help member drain` is `member drain --help`: commander's own takes one word.
+    if (word === 'help') return rest.length === 1 ? args : commandFirst([...path, ...rest.slice(1), '--help'], program, isInteractive)
+    // No command: where help is asked for, commander would show that of what stands before it, and be content.
+    return args.filter((arg) => !isHelp(arg))
+  }
   // `shardkv` alone: a prompt for a person, the help (and exit code 2) for a script.
   if (path.length === 0) return isInteractive && rest.length === 0 && !names.some(isHelp) ? ['repl', ...flags] : args
   // What a bench measures is the first of its own words, and its flags are that question's.

@@ -24,8 +24,8 @@ const texts = {
 const foreign = ['nsc', 'socks_proxy', 'user_jwt', 'windows_cert_store'] as const
 
 export const readContext = async (name: string, env: Environment): Promise<ContextFlags> => {
-  const home = env['HOME'] ?? homedir()
-  const folder = join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'nats', 'context')
+  const home = filled(env['HOME']) ?? homedir()
+  const folder = join(filled(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'nats', 'context')
   if (!/^[\w-][\w.-]*$/.test(name)) throw new CliError(ExitCode.usage, `"${name}" is no name of a context; "nats context ls" lists them`)
   const path = join(folder, `${name}.json`)
   const text = await createLocalFiles().readText(path).catch((error: NodeJS.ErrnoException) => {
@@ -51,6 +51,9 @@ export const readContext = async (name: string, env: Environment): Promise<Conte
     ...(fields['tls_first'] === true ? { tlsfirst: true } : {}),
   }
 }
+
+/** A variable that is set to nothing is as if it were not there. */
+export const filled = (value: string | undefined): string | undefined => (value === '' ? undefined : value)
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 

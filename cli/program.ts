@@ -60,6 +60,7 @@ export const buildProgram = (io: CliIo, printed: Promise<void>[]): Command => {
     .addHelpText('after', '\nFlags may also stand before the command: shardkv --servers nats://host:4222 get user42.\n'
       + 'Every flag is an environment variable but --force, --if-epoch, -x and --version: --http-port is SHARDKV_HTTP_PORT.\n'
       + 'Of a flag without a value, 1 and true switch it on, 0, false and nothing leave it off.\n'
+      + 'Exit codes: 0 ok, 1 error, 2 wrong use, 3 not found, 4 unavailable; "shardkv node --help" has those of a node.\n'
       + '\nExample:\n  $ shardkv start\n  $ shardkv put user42 Ada && shardkv get user42')
   const commands = [
     ...group('Data:', [...keyCommands(io), loadCommand(io), replCommand(io, runCli)]),

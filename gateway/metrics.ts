@@ -30,7 +30,8 @@ export type MetricsListener =
   | { readonly withheld: string }
 
 export const createMetricsListener = (options: MetricsOptions): MetricsListener => {
-  const tokens = [options.adminToken, options.metricsToken].filter((token) => token !== null)
+  // A variable that is set to nothing, as a template of one leaves it, takes nobody's metrics away.
+  const tokens = [options.adminToken, options.metricsToken].filter((token) => token !== null).filter((token) => token !== '')
   if (tokens.length === 0 && !isLoopback(options.host)) {
     const cure = 'set SHARDKV_METRICS_TOKEN, or bind --http-host 127.0.0.1'
     return { withheld: `/metrics is not served on ${options.host} without a token: ${cure}` }

@@ -48,9 +48,7 @@ export interface LocalFiles {
 export const createLocalFiles = (): LocalFiles => ({
   readText: (path) => about(path, orIfMissing(readFile(path, 'utf8'), null)),
   writeAtomically: (path, content, mode = 0o644) => about(path, writeAtomically(path, content, mode)),
-  makeDirectory: async (path) => {
-    await mkdir(path, { recursive: true })
-  },
+  makeDirectory,
   list: async (path) => (await orIfMissing(readdir(path), [])).sort(),
   facts: async (path) => {
     const found = await orIfMissing(stat(path), null)
@@ -73,6 +71,29 @@ export const createLocalFiles = (): LocalFiles => ({
   readRange: (path, position, lengthMax) => about(path, readRange(path, position, lengthMax)),
   stream: (path) => createReadStream(path, { highWaterMark: STREAM_CHUNK_BYTES }),
 })
+
+/**
+ * Not by Node's own `recursive`, which goes round for ever where a folder is there and takes no other: below /proc, in what is mounted on
+ * demand, and in a working folder that has been removed. Here the second try is the last.
+ */
+const makeDirectory = async (path: string): Promise<void> => {
+  try {
+    await makeOne(path)
+  } catch (error) {
+    if (!isMissing(error) || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await makeOne(path)
+  }
+}
+
+const makeOne = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(path)).isDirectory()
+    if (!isThere) throw error
+  }
+}
 
 const writeAtomically = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
   const there = await orIfMissing(stat(path), null)

@@ -53,7 +53,7 @@ const balanceCommand = (io: CliIo): Command => changeCommand('balance')
 
 const replicasCommand = (io: CliIo): Command => changeCommand('replicas')
   .description('sets how many replicas every shard is to have')
-  .addArgument(new Argument('<count>', '1, 3 or 5').argParser(wholeNumber(0, REPLICAS_MAX)))
+  .addArgument(new Argument('<count>', '1, 3 or 5').argParser(wholeNumber(0, REPLICAS_MAX, '1, 3 or 5')))
   .addOption(forceFlag())
   .addHelpText('after', '\nMoves follow at once, unless the cluster is paused.\n\nExample:\n  $ shardkv cluster replicas 5')
   .action(async (replicationFactor: number, flags: ForceFlags) => {

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { CliError, ExitCode } from '../exit.ts'
 import { duration, flag, wholeNumber, withClusterFlags, withFormatFlag } from '../flags.ts'
 import { identify, openCheckpoint } from '../load/checkpoint.ts'
-import { verifyRecords, writeRecords } from '../load/loader.ts'
+import { UnfitRecord, verifyRecords, writeRecords } from '../load/loader.ts'
 import { rateText } from '../load/progress.ts'
 import { TemplateError, parseTemplate } from '../load/template.ts'
 import { printResult, recordResult } from '../output.ts'
@@ -86,7 +86,8 @@ export const loadCommand = (io: CliIo): Command => withFormatFlag(withClusterFla
 const load = async (job: PrintingJob, checkpoint: Parameters<typeof writeRecords>[1], checkpointPath: string): Promise<void> => {
   if (checkpoint.completed > 0) job.io.say(`going on after record ${checkpoint.completed}\n`)
   const goOn = `; give the same command again to go on (${checkpointPath})`
-  const result = await withHint(writeRecords(job, checkpoint, checkpointPath), goOn)
+  const anew = `; mend that, remove ${checkpointPath}, and load from the beginning`
+  const result = await withHint(writeRecords(job, checkpoint, checkpointPath), (error) => (error instanceof UnfitRecord ? anew : goOn))
   if (job.isStopped()) throw new CliError(ExitCode.error, `stopped after record ${result.completed}${goOn}`)
   await job.io.files.remove(checkpointPath)
   const { records, ms, retries } = result
@@ -104,11 +105,11 @@ const printPhase = (io: CliIo, format: OutputFormat): PrintingJob['print'] => as
   await printResult(io, format, recordResult(fields, raw))
 }
 
-const withHint = async <T>(work: Promise<T>, hint: string): Promise<T> => {
+const withHint = async <T>(work: Promise<T>, hint: (error: CliError) => string): Promise<T> => {
   try {
     return await work
   } catch (error) {
-    if (error instanceof CliError) throw new CliError(error.exitCode, `${error.message}${hint}`, { cause: error })
+    if (error instanceof CliError) throw new CliError(error.exitCode, `${error.message}${hint(error)}`, { cause: error })
     throw error
   }
 }

@@ -3,7 +3,7 @@
  * where others do not answer: whoever changes something must know where it was not done.
  */
 
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import { adminCommand } from '../admin/command.ts'
 import { createAdminClient } from '../admin/client.ts'
 import { printResult, tabbed } from '../output.ts'
@@ -21,8 +21,8 @@ export const logCommand = (io: CliIo): Command => new Command('log')
 
 const levelCommand = (io: CliIo): Command => adminCommand('level')
   .description('shows what is logged, or sets it, on every node of --admin')
-  .argument('[actor]', `whose lines: all, or one of ${loggedActors.join(', ')}`)
-  .argument('[level]', `how much of them: ${levelNames.join(', ')}`)
+  .addArgument(new Argument('[actor]', 'whose lines').choices(['all', ...loggedActors]))
+  .addArgument(new Argument('[level]', 'how much of them').choices(levelNames))
   .addHelpText('after', '\nIt lasts until the node ends; --log-level of "shardkv node" is what it starts with.\n'
     + '\nExamples:\n  $ shardkv log level\n  $ shardkv log level raft debug\n  $ shardkv log level all info')
   .action(async (actor: string | undefined, level: string | undefined, flags: AdminCommandFlags) => {

@@ -107,7 +107,7 @@ const removeCommand = (io: CliIo): Command => changeCommand('remove')
 const weightCommand = (io: CliIo): Command => changeCommand('weight')
   .description('sets how much a node carries, compared with the others')
   .addArgument(nodeArgument())
-  .addArgument(new Argument('<weight>', '1 to 64').argParser(wholeNumber(0, WEIGHT_MAX)))
+  .addArgument(new Argument('<weight>', '1 to 64').argParser(wholeNumber(0, WEIGHT_MAX, 'a whole number from 1 to 64')))
   .addHelpText('after', '\nExample:\n  $ shardkv member weight n3 2')
   .action(async (node: string, weight: number, flags: ChangeFlags) => {
     await makeChange(io, flags, { wish: { method: 'PATCH', path: pathOf(node), body: { weight } }, done: `${node} has weight ${weight}` })

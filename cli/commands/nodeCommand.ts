@@ -76,7 +76,7 @@ export const nodeCommand = (io: CliIo): Command => withClusterFlags(new Command(
     .argParser(traceShare))
   .addOption(flag('--traces-per-second <n>', 'the most requests that are sampled in a second, whoever asks for it')
     .argParser(wholeNumber(0, TRACES_PER_SECOND_MAX)).default(TRACES_PER_SECOND_DEFAULT))
-  .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 78 refuses to run like this.\n'
+  .addHelpText('after', '\nExit codes: 0 drained, 1 failed (a restart may cure it), 2 wrong use, 78 refuses to run like this.\n'
     + '\nExamples:\n  $ shardkv node --id n1 --dir .shardkv/n1 --servers nats://127.0.0.1:4222 --http-port 8481\n'
     + '  $ shardkv node --join --id n4 --dir .shardkv/n4   # one more node: shards come to it\n'
     + '  $ shardkv node --join   # the same, under the name of this machine')

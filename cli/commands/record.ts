@@ -77,12 +77,14 @@ export const replayCommand = (io: CliIo): Command => withFormatFlag(new Command(
     if (first === undefined) throw new CliError(ExitCode.error, `${file} holds no records`)
     const lines = storyOf(records.filter((record) => isWanted(record, flags)))
     const told = lines.map(({ at, node, who, what }) => [((at - first.at) / MS_PER_SECOND).toFixed(3), node, who, what] as const)
+    const nothing = `none of its ${records.length} records is asked for${flags.all === true ? '' : '; --all asks for every kind'}`
     const title = `cluster ${head.cluster}, nodes ${head.nodes.join(' ')}, from ${new Date(first.at).toISOString()}`
     await printResult(io, flags.writeOut, {
       raw: tabbed(told), json: lines,
       table: [
         title, ...gapsIn(head, records), '',
-        ...told.map(([at, node, who, what]) => `${at.padStart(10)}  ${node.padEnd(6)}  ${who.padEnd(12)}  ${what}`),
+        ...told.map(([at, node, who, what]) => `${at.padStart(10)}  ${node.padEnd(6)}  ${who.padEnd(14)}  ${what}`),
+        ...(told.length > 0 ? [] : [nothing]),
       ].join('\n'),
     })
   })

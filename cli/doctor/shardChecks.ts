@@ -47,7 +47,8 @@ const checkDamage = ({ shards }: ClusterStatus): Finding => {
   const found = shards.flatMap(({ id, replicas }) => replicas.flatMap(({ node, quarantined }) =>
     (quarantined === undefined ? [] : [`shard ${id} on ${node}: ${quarantined}`])))
   if (found.length === 0) return ok('replicas', 'none is quarantined')
-  return problem('replicas', found.join('; '), 'they take no part and delete nothing; check the disk of that node before anything else')
+  return problem('replicas', found.join('; '),
+    'wait while "shardkv moves" shows replacements; if none comes, or damage comes back there: docs/OPERATIONS.md, "Damaged replicas"')
 }
 
 /** Known where every node has told all of its replicas. A node alone can have no more: nothing to tell. */

@@ -81,6 +81,13 @@ const writeOne = async (job: LoadJob, client: KvClient, record: LoadRecord, run:
   answerOrThrow(outcome)
 }
 
+/** What no repetition cures: the file or the template has to be mended. */
+export class UnfitRecord extends CliError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(ExitCode.error, message, options)
+  }
+}
+
 /** A record was still being retried when the user stopped the load: that is no failure, the record is not done. */
 class StoppedError extends Error {
   override readonly name = 'StoppedError'
@@ -134,7 +141,7 @@ const clientOf = (job: LoadJob, counts: { retries: number }): KvClient => create
 const parseRecord = ({ bytes, line }: LoadRecord): Readonly<Record<string, unknown>> => {
   const value = parseJson(bytes)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new CliError(ExitCode.error, `record ${line} is no JSON object; load takes one object a line, or an array of objects`)
+  throw new UnfitRecord(`record ${line} is no JSON object; load takes one object a line, or an array of objects`)
 }
 
 const parseJson = (bytes: Uint8Array): unknown => {
@@ -172,9 +179,6 @@ const named = async <T>(work: Promise<T>): Promise<T> => {
   try {
     return await work
   } catch (error) {
-    if (error instanceof SplitError || error instanceof TemplateError) {
-      throw new CliError(ExitCode.error, error.message, { cause: error })
-    }
-    throw error
+    throw error instanceof SplitError || error instanceof TemplateError ? new UnfitRecord(error.message, { cause: error }) : error
   }
 }

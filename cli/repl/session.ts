@@ -70,7 +70,7 @@ const runLine = async (running: Running, words: readonly string[]): Promise<numb
   const { session, keys } = running
   const [name, ...rest] = withCommandFirst(words, session.commands)
   if (name === undefined || name.startsWith('#')) return 0
-  if (name === 'help') return help(session, rest[0])
+  if (name === 'help') return help(session, rest)
   const command = session.commands.find((one) => one.name === name)
   if (command === undefined) return complain(session.io, unknownText(name, session.commands))
   if (command.values[0]?.name === 'key' && rest[0] !== undefined && keys.size < KEYS_MAX) keys.add(rest[0])
@@ -138,11 +138,12 @@ const complain = (io: CliIo, reason: string): number => {
   return ExitCode.usage
 }
 
-const help = async (session: ReplSession, topic: string | undefined): Promise<number> => {
+const help = async (session: ReplSession, topic: readonly string[]): Promise<number> => {
   const { io, commands, run } = session
-  if (topic !== undefined) {
-    if (!commands.some(({ name }) => name === topic)) return complain(io, `"${topic}" is no command here; "help" lists them`)
-    return run([topic, '--help'], io)
+  const [first] = topic
+  if (first !== undefined) {
+    if (!commands.some(({ name }) => name === first)) return complain(io, unknownText(first, commands))
+    return run([...topic, '--help'], io)
   }
   const width = Math.max(...commands.map(usageOf).map(({ length }) => length)) + 2
   const rows = commands.map((command) => `  ${usageOf(command).padEnd(width)}${command.description}`)

@@ -30,7 +30,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
       String(pid ?? '-'),
       bootId ?? '-',
       addresses?.http ?? '-',
-    ])),
+    ]), { numeric: [2, 3, 5] }),
     '',
     table(['SHARD', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'REPLICAS (durable index)'], status.shards.map((shard) => [
       String(shard.id),
@@ -39,7 +39,7 @@ export const statusTable = (status: ClusterStatus, useColor: boolean): string =>
       String(shard.commitIndex),
       String(shard.appliedIndex),
       shard.replicas.map((replica) => replicaText(shard, replica)).join('  '),
-    ])),
+    ]), { numeric: [0, 2, 3, 4] }),
   ]
   return lines.join('\n')
 }

@@ -84,6 +84,9 @@ describe('log level', () => {
     const { requests, run } = open(() => levels)
     await run('log level all warn --admin http://a:1')
     expect(JSON.parse(requests[0]?.body ?? '')).toEqual({ actor: null, level: 'warn' })
+    for (const wrong of ['nobody debug', 'raft loud']) {
+      expect(await run(`log level ${wrong}`)).toMatchObject({ code: 2, err: expect.stringContaining('Allowed choices are') })
+    }
     expect(await run('log level raft')).toMatchObject({ code: 2, err: expect.stringContaining('give a level') })
   })
 })

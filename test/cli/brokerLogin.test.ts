@@ -197,6 +197,7 @@ describe('the environment of other NATS programs', () => {
   test('is heeded with NATS_URL, or with nothing', async () => {
     expect(await asked({ ...ann, NATS_URL: 'nats://h' })).toMatchObject({ servers: ['nats://h'], user: 'ann', pass: 'secret' })
     expect(await asked(ann)).toMatchObject({ user: 'ann', pass: 'secret' })
+    expect(await asked({ ...ann, NATS_URL: '' })).toMatchObject({ servers: ['nats://127.0.0.1:4222'], user: 'ann', pass: 'secret' })
     expect(await asked({ NATS_USER: 'token' })).toMatchObject({ token: 'token' })
   })
 
@@ -221,6 +222,9 @@ describe('the environment of other NATS programs', () => {
     expect({ token, user, servers }).toEqual({ token: 'mine', user: undefined, servers: ['nats://h:1', 'nats://h:2'] })
     expect(await asked(env, '--context', context('bare', {}), '--inbox-prefix', '_INBOX.b'))
       .toEqual({ servers: ['nats://other'], inboxPrefix: '_INBOX.b' })
+    mkdirSync(join(folder, '.config/nats/context'), { recursive: true })
+    writeFileSync(join(folder, '.config/nats/context/usual.json'), JSON.stringify({ url: 'nats://usual' }))
+    expect(await asked({ XDG_CONFIG_HOME: '', HOME: folder }, '--context', 'usual')).toMatchObject({ servers: ['nats://usual'] })
     const wrong: Readonly<Record<string, RegExp>> = {
       none: /there is no context none .*nats context ls/, '../x': /no name of a context/,
       [context('proxied', { socks_proxy: 'x' })]: /does not know/, [context('inbox', { inbox_prefix: 'ann' })]: /_INBOX alone/,

@@ -72,6 +72,12 @@ test('what could not take its place leaves nothing beside it', async () => {
   expect(readdirSync(folder).toSorted()).toEqual(['records.json', 'there'])
 })
 
+test('a working folder that was removed is told in one line', async () => {
+  const error = Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), { code: 'ENOENT', syscall: 'uv_cwd' })
+  const { code, err } = await fakeTerminal(null, { runNode: async () => { throw error } }).run('node', '--id', 'n1', '--dir', 'd')
+  expect([code, err]).toEqual([1, 'shardkv: the folder that this was started in is not there any more\n'])
+})
+
 test('a program or a socket that is not there is no file of anybody\'s', async () => {
   for (const syscall of ['spawn nats-server', 'connect']) {
     const error = Object.assign(new Error(`${syscall} ENOENT x`), { code: 'ENOENT', syscall, path: 'x' })

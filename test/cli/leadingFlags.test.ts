@@ -30,8 +30,15 @@ describe('a command line', () => {
     ['get k --servers nats://h', 'get k --servers nats://h'],
     ['put k -- -v', 'put k -- -v'],
     ['--help', '--help'],
-    ['help get', 'help get'],
+    ['help', 'help'],
+    ['help get', 'get --help'],
+    ['help member drain', 'member drain --help'],
+    ['member help drain', 'member drain --help'],
     ['nosuch k', 'nosuch k'],
+    ['nosuch --help', 'nosuch'],
+    ['help nosuch', 'nosuch'],
+    ['help member nosuch', 'member nosuch'],
+    ['member nosuch -h', 'member nosuch'],
     ['', ''],
   ])('%j is %j', (line, expected) => {
     expect(reordered(line)).toBe(expected)
@@ -67,4 +74,14 @@ test('shardkv --prefix X get k is the same as shardkv get k --prefix X, and wron
   expect(await terminal.run('--server', 'nats://h', 'get', 'k')).toMatchObject({ code: 2, err: expect.stringContaining('--servers') })
   expect(await terminal.run('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^shardkv 1\.2\.3/) })
   expect(await terminal.run('--help')).toMatchObject({ code: 0, out: expect.stringContaining('-V, --version') })
+})
+
+test('help of what is no command is wrong use, and says so', async () => {
+  for (const words of [['help', 'nosuch'], ['nosuch', '--help'], ['help', 'member', 'nosuch'], ['member', 'nosuch', '--help']]) {
+    const { code, out, err } = await fakeTerminal(null).run(...words)
+    expect([words, code, out, err]).toEqual([words, 2, '', expect.stringContaining('unknown command \'nosuch\'')])
+  }
+  expect(await fakeTerminal(null).run('help', 'set')).toMatchObject({ code: 2, err: expect.stringContaining('"set" is "put" here') })
+  const { code, out } = await fakeTerminal(null).run('help', 'member', 'drain')
+  expect([code, out]).toEqual([0, expect.stringMatching(/^Usage: shardkv member drain/)])
 })

@@ -213,11 +213,13 @@ describe('a session', () => {
   test('help lists the commands and tells more about one', async () => {
     const { type, shows, ended } = openSession(fakeStore().answer)
     await shows('fake> ')
-    type('help\rhelp incr\rhelp me\rexit\r')
+    type('help\rhelp incr\rhelp member drain\rhelp set\rhelp me\rexit\r')
     const { out, err } = await ended
     expect(out).toMatch(/ {2}put <key> \[value\] +writes a value/)
     expect(out).not.toContain('  start')
     expect(out).toContain('Usage: shardkv incr [options] <key> [amount]')
+    expect(out).toContain('Usage: shardkv member drain [options] <node>')
+    expect(err).toContain('"set" is "put" here; "help put" tells more')
     expect(err).toContain('"me" is no command here')
   })
 

@@ -75,9 +75,9 @@ describe('answers that leave replicas out', () => {
     const status = must(mergeReports([shortened('n1', [replica(0, { role: 'leader' })], 1)]), 'a status')
     const lines = statusTable(status, false).split('\n')
     expect(lines).toContainEqual(expect.stringMatching(/^shortened: .* of n1, .*raise its max_payload$/))
-    expect(lines.find((line) => line.startsWith('1 '))).toMatch(/^1 +\? /)
+    expect(lines.find((line) => line.startsWith('    1 '))).toMatch(/^ +1 +\? /)
     const whole = must(mergeReports([report('n1', [replica(0, { role: 'leader' })])]), 'a status')
-    expect(statusTable(whole, false)).toMatch(/^1 +none /m)
+    expect(statusTable(whole, false)).toMatch(/^ +1 +none /m)
     expect(statusTable(whole, false)).not.toContain('shortened')
   })
 

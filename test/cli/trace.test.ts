@@ -168,6 +168,7 @@ describe('shardkv replay', () => {
     const run = async (...args: string[]) => (await open(() => ok({})).run('replay', file, ...args)).out
     expect(await run())
       .toMatch(/^cluster c1, nodes n1 n2 n3, from 1970[^\n]*\n\n +3\.000 +n2 +raft\/7 +stands for election, term 4: tick\n$/)
+    expect(await run('--actor', 'nobody')).toMatch(/\nnone of its \d+ records is asked for; --all asks for every kind\n$/)
     expect((await run('--all', '--node', 'n2')).split('\n').slice(2, -1).map((line) => line.replaceAll(/  +/g, '  ').trim())).toEqual([
       '0.001  n2  raft/7  hears raft.append from n1 [aaaaaaaa]', '0.002  n2  raft/7  fsync (0.85 ms) [aaaaaaaa]',
       '0.002  n2  raft/7  sends raft.appendAccepted to n1 [aaaaaaaa]', '3.000  n2  raft/7  stands for election, term 4: tick',

@@ -55,6 +55,15 @@ describe('/metrics', () => {
     expect((await get(port, { authorization: 'Bearer wrong-but-long-enough' })).status).toBe(401)
   })
 
+  test('is there for its own token where the admin token is set to nothing, which opens nothing', async () => {
+    const port = await serve({ host: '0.0.0.0', adminToken: '', metricsToken: SCRAPER })
+    expect((await get(port, { authorization: `Bearer ${SCRAPER}` })).status).toBe(200)
+    for (const headers of [{}, { authorization: 'Bearer ' }]) expect((await get(port, headers)).status).toBe(401)
+    expect(createMetricsListener({
+      host: '0.0.0.0', adminToken: '', metricsToken: '', onFailure: () => {}, render: () => Promise.reject(new Error('never')),
+    })).toEqual({ withheld: expect.stringContaining('SHARDKV_METRICS_TOKEN') })
+  })
+
   test('is withheld elsewhere without a token, and with one that can be guessed', async () => {
     const made = (over: Partial<MetricsOptions>) => createMetricsListener({
       host: '0.0.0.0', adminToken: null, metricsToken: null, onFailure: () => {}, render: () => Promise.reject(new Error('never')), ...over,

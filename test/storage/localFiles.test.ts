@@ -86,6 +86,22 @@ test('a folder is not executable, a program made so is', async () => {
   expect(await files.list(join(folder, 'deep', 'er'))).toEqual([])
 })
 
+test('a folder is made with those above it, is no error where it is, and one that a file stands in the way of is', async () => {
+  const deep = join(folder, 'a', 'b', 'c')
+  for (let times = 0; times < 2; times += 1) await files.makeDirectory(deep)
+  expect(statSync(deep).isDirectory()).toBe(true)
+  await files.writeAtomically(join(deep, 'file'), 'x')
+  await expect(files.makeDirectory(join(deep, 'file'))).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(files.makeDirectory(join(deep, 'file', 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  symlinkSync('none', join(folder, 'link'))
+  await expect(files.makeDirectory(join(folder, 'link', 'x'))).rejects.toMatchObject({ code: 'ENOENT' })
+});
+
+// Node's own goes round for ever there.
+(process.platform === 'linux' ? test : test.skip)('a folder that takes no other, such as /proc, is an error', async () => {
+  await expect(files.makeDirectory('/proc/none/deep')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
 test('a range ends at the end, and a stream gives everything', async () => {
   const path = join(folder, 'a')
   await files.writeAtomically(path, '0123456789')

@@ -25,7 +25,8 @@ export interface ChildPlan {
   readonly address: string
   /** Whether it serves; of the broker also whether it is this very one. */
   readonly isReady: () => Promise<boolean>
-  /** For a node: where its page is. */
+  /** For a node: where its data is, and where its page. */
+  readonly home?: string
   readonly healthPort?: number
 }
 

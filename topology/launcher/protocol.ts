@@ -8,6 +8,8 @@ export type ChildKind = 'broker' | 'node'
 export interface ChildSpec {
   readonly name: string
   readonly kind: ChildKind
+  /** Of a node: where its data is. */
+  readonly home?: string
 }
 
 export type SupervisorEvent =

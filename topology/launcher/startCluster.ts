@@ -147,17 +147,19 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
 const planNode = (options: StartOptions, ports: StartPorts, place: NodePlace): ChildPlan => {
   const name = place.record.members[place.index] ?? ''
   const port = options.httpPort + place.index + 1
+  const home = join(place.directory, name)
   const [program, ...first] = ports.cliCommand
   return {
     name,
     kind: 'node',
     address: `http://${HOST}:${port}/readyz`,
+    home,
     healthPort: port,
     isReady: () => ports.isReady(port),
     process: {
       program,
       args: [
-        ...first, 'node', '--id', name, '--dir', join(place.directory, name),
+        ...first, 'node', '--id', name, '--dir', home,
         ...(options.nats === undefined ? ['--servers', `nats://${HOST}:${options.natsPort}`] : []),
         '--prefix', options.prefix ?? PREFIX_DEFAULT, '--http-port', String(port), '--log-level', options.logLevel,
         ...(options.announceChanges === true ? ['--announce-changes'] : []),

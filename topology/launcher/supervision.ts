@@ -33,6 +33,7 @@ type Phase = 'idle' | 'starting' | 'ready' | 'backingOff' | 'refused' | 'left' |
 interface Child {
   readonly name: string
   readonly kind: ChildKind
+  readonly home: string
   phase: Phase
   wasReady: boolean
   readyAt: number
@@ -51,8 +52,8 @@ export interface Supervision {
 }
 
 export const createSupervision = (specs: readonly ChildSpec[]): Supervision => ({
-  children: specs.map(({ name, kind }) => ({
-    name, kind, phase: 'idle', wasReady: false, readyAt: 0, restartAt: 0, exits: 0, killAt: Infinity, isKilled: false,
+  children: specs.map(({ name, kind, home = '' }) => ({
+    name, kind, home, phase: 'idle', wasReady: false, readyAt: 0, restartAt: 0, exits: 0, killAt: Infinity, isKilled: false,
   })),
   effects: [],
   isStopping: false,
@@ -126,7 +127,8 @@ export const handleExited = (core: Supervision, event: Extract<SupervisorEvent, 
   child.exits += 1
   if (event.code === EXIT_REFUSED && event.reason.includes(HAS_LEFT)) {
     child.phase = 'left'
-    say(core, `${child.name} has left the cluster, as it was told, and is not started; "shardkv node --join" brings it back`)
+    const cure = `"shardkv node --join --dir ${child.home}" brings it back`
+    say(core, `${child.name} has left the cluster, as it was told, and is not started; ${cure}`)
     return
   }
   const attemptsMax = child.kind === 'broker' ? 1 : START_ATTEMPTS_MAX

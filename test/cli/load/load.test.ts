@@ -178,6 +178,10 @@ describe('what can not be loaded', () => {
       const result = await load(fakeStore().answer).run()
       expect(result.code).toBe(code)
       expect(result.err).toMatch(message)
+      expect(result.err).toMatch(/; mend that, remove \S+\.checkpoint, and load from the beginning\n$/)
+      rmSync(`${file}.checkpoint`)
+      writeFileSync(file, '{"group":"a","name":"b"}\n')
+      expect((await load(fakeStore().answer).run()).code).toBe(0)
     })
   }
 

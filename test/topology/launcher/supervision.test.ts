@@ -10,7 +10,8 @@ import {
 import type { ChildSpec, SupervisorEffect } from '../../../topology/launcher/protocol.ts'
 
 const broker: ChildSpec = { name: 'nats-server', kind: 'broker' }
-const nodes = (count: number): ChildSpec[] => Array.from({ length: count }, (_, i) => ({ name: `n${i + 1}`, kind: 'node' }))
+const nodes = (count: number): ChildSpec[] =>
+  Array.from({ length: count }, (_, i) => ({ name: `n${i + 1}`, kind: 'node', home: `/data/n${i + 1}` }))
 
 const supervise = (specs: readonly ChildSpec[]) => {
   const core = createSupervision(specs)
@@ -106,7 +107,7 @@ describe('starting', () => {
     cluster.exit('n1', 78, `the node has ended: n1 ${HAS_LEFT}: start it with --join to add it again`)
     cluster.exit('n2', 78, `the node has ended: n2 ${HAS_LEFT}: start it with --join to add it again`)
     expect(cluster.take()).toEqual(['n1', 'n2'].map((name) =>
-      `say ${name} has left the cluster, as it was told, and is not started; "shardkv node --join" brings it back`))
+      `say ${name} has left the cluster, as it was told, and is not started; "shardkv node --join --dir /data/${name}" brings it back`))
     cluster.ready('n3')
     cluster.pass(BACKOFF_MS_MAX)
     expect(cluster.take()).toEqual(['announce'])
@@ -191,7 +192,7 @@ describe('restarting', () => {
     cluster.exit('n2', 78, `n2 ${HAS_LEFT}`)
     cluster.pass(BACKOFF_MS_MAX)
     expect(cluster.take()).toEqual([
-      'say n2 has left the cluster, as it was told, and is not started; "shardkv node --join" brings it back',
+      'say n2 has left the cluster, as it was told, and is not started; "shardkv node --join --dir /data/n2" brings it back',
     ])
   })
 
