@@ -10,8 +10,8 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { ensureBuild, ensureDependencies, root } from './bootstrap.mjs'
+import { natsServerOfTests } from './natsServer.mjs'
 
 ensureDependencies()
 ensureBuild()
@@ -23,12 +23,7 @@ const jestArgs = args.filter((arg) => !arg.startsWith('--lane=') && !arg.startsW
 const isPartial = jestArgs.some((arg) => !arg.startsWith('-'))
 const withCoverage = lane === undefined && !isPartial
 
-const { ensureNatsServer } = await import(pathToFileURL(join(root, 'dist/topology/launcher/main.js')).href)
-const server = await ensureNatsServer((line) => process.stderr.write(`${line}\n`), version)
-if (server.path === undefined) {
-  process.stderr.write(`${server.problem}\n`)
-  process.exit(1)
-}
+const server = await natsServerOfTests(version)
 
 const jest = spawn(process.execPath, [
   '--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'),

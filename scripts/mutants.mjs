@@ -17,6 +17,7 @@ import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureBuild, ensureDependencies, root } from '../bin/bootstrap.mjs'
+import { natsServerOfTests } from '../bin/natsServer.mjs'
 
 const SEEDS_MAX = 300
 /** Of the budget, for runs with bugs; what is left is for the tests without. */
@@ -61,6 +62,8 @@ const budgetSeconds = numberOf('budget-seconds', Number.POSITIVE_INFINITY, 0)
 
 ensureDependencies()
 ensureBuild()
+// Some of the tests that catch one speak with a real broker.
+process.env.SHARDKV_NATS_SERVER = (await natsServerOfTests()).path
 const { readMutants, staleness } = await import('../test/mutants/lib/catalogue.mjs')
 const { runTests, runSeeds } = await import('../test/mutants/lib/sandbox.mjs')
 

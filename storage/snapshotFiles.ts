@@ -142,9 +142,9 @@ export const createSnapshotFiles = ({ fileSystem, clock, level = () => FIRST_LEV
       const oldestKept = newestFirst(known.filter(({ index }) => index <= kept.through))[kept.newest - 1]
       const removed = names.filter((name) => {
         const isTemporary = name.endsWith(WRITE_SUFFIX) || name.endsWith(RECEIVE_SUFFIX)
-        return (isTemporary && !inUse.has(`${directoryOf(group)}/${name}`)) || (isOlder(name, oldestKept) && !isOneOf(name, kept.inUse))
+        return isTemporary || (isOlder(name, oldestKept) && !isOneOf(name, kept.inUse))
       })
-      // A left-over's name may be given to a new file before its turn comes.
+      // One that is in use is no left-over; and a left-over's name may be given to a new file before its turn comes.
       removeAll(group, { names: removed, isSpared: (path) => inUse.has(path) }, done)
     })
   })
