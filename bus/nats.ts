@@ -267,7 +267,7 @@ const inboundOf = (message: Sized): Inbound => {
   const { subject, reply = '', data: { buffer, byteOffset, byteLength } } = message
   const inbound = { subject, reply, data: new Uint8Array(buffer, byteOffset, byteLength) }
   const headerBytes = message.size() - byteLength - bytesIn(subject) - bytesIn(reply)
-  if (headerBytes === 0) return inbound
+  if (headerBytes === 0 && !reply.includes(REPLACED)) return inbound
   // A subject that is no UTF-8 has not as many bytes as its text: then this is not where headers begin, and they can not be read.
   const isInside = headerBytes > 0 && headerBytes <= byteOffset
   const block = isInside ? new Uint8Array(buffer, byteOffset - headerBytes, headerBytes) : NO_BYTES
@@ -275,6 +275,8 @@ const inboundOf = (message: Sized): Inbound => {
 }
 
 const NO_BYTES = new Uint8Array(0)
+/** Stands for bytes that are no UTF-8. */
+const REPLACED = '\ufffd'
 
 const bytesIn = (text: string): number => Buffer.byteLength(text)
 

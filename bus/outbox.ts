@@ -9,6 +9,9 @@
 /** Bytes published and not confirmed: above it `publish` answers `full`. nats-server allows a client 64 MiB the other way. */
 const OUTBOX_BYTES_MAX = 32 * 1_024 * 1_024
 const CONFIRM_BYTES = 128 * 1_024
+/** What is larger leaves the rest to what is small: refusals and beacons get through where values do not. */
+const SMALL_BYTES = 1_024
+const LARGE_SHARE = 31 / 32
 
 export interface Outbox {
   readonly hasRoom: (bytes: number) => boolean
@@ -49,7 +52,7 @@ export const createOutbox = (roundTrip: () => Promise<void>, bytesMax = OUTBOX_B
     })
   }
   return {
-    hasRoom: (bytes) => publishedBytes - confirmedBytes + bytes <= bytesMax,
+    hasRoom: (bytes) => publishedBytes - confirmedBytes + bytes <= (bytes > SMALL_BYTES ? bytesMax * LARGE_SHARE : bytesMax),
     published: (bytes) => {
       publishedBytes += bytes
       ask()

@@ -22,7 +22,8 @@ const malformed: Headers = new Map([[MALFORMED_NAME, '']])
 /** Of the broker's own messages ("no responders"): the code of the status line, and never a header that somebody called so. */
 const STATUS_NAME = 'Status'
 
-const firstLine = /^NATS\/1\.0(?: +([1-9]\d{2})(?: .*)?)? *$/
+/** Blanks have one way to match, or a line of them would take a time that grows with the square of their number. */
+const firstLine = /^NATS\/1\.0(?: +([1-9]\d{2})(?: [^\r\n]*)?| *)$/
 const header = /^([!-9;-~]+):([^\r\n]*)$/
 const decoder = new TextDecoder()
 

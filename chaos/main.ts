@@ -103,7 +103,15 @@ const readCommand = (args: readonly string[]): Command => {
     budgetSeconds: wholeNumberFrom1('budget-seconds', values['budget-seconds']) ?? null,
     isVerbose: values.verbose,
     isKept: values.keep,
-    planted: (values.plant?.split(',') ?? []).map((path) => JSON.parse(readFileSync(path, 'utf8')) as Planted),
+    planted: (values.plant?.split(',') ?? []).map(plantedIn),
+  }
+}
+
+const plantedIn = (path: string): Planted => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Planted
+  } catch (error) {
+    throw new UsageError(`--plant: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

@@ -3,6 +3,8 @@
 import type { OperationResult } from '../actors/shard/operation.ts'
 
 const RETRY_AFTER_MS = 100
+/** Whatever is refused comes again, with its value, and a disk that is behind is so for a while. */
+const BEHIND_RETRY_AFTER_MS = 500
 
 const overloaded = (message: string, retryAfterMs = RETRY_AFTER_MS): OperationResult =>
   ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs, message })
@@ -22,7 +24,7 @@ export const tooManyValues: OperationResult = {
   message: 'The values asked for together exceed one answer: ask for fewer at a time.',
 }
 
-export const logIsBehind = overloaded('The disk of the node has more writes waiting than it should: slow down.')
+export const logIsBehind = overloaded('The disk of the node has more writes waiting than it should: slow down.', BEHIND_RETRY_AFTER_MS)
 
 /** For a read alone: its value would be dropped. */
 export const noRoomYet =

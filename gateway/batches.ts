@@ -229,10 +229,11 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
     const batch = pending.open({ session: session.id, holding: session.holding, sequence, reply, bytes, operations, traces, spans }, now)
     totals.batches += 1
     totals.operations += operations.length
-    if (operations.length === 0) session.connection.send({ type: 'connection.hello', version: session.protocol, now })
-    else session.batches.set(sequence, batch)
+    if (operations.length > 0) session.batches.set(sequence, batch)
     const requests = requestsOf({ frame, batch, rules: options }, (row) => answerAt(session, batch, row))
+    // Of a session whose operations are all refused here the connection hears all the same: it closes who is silent.
     if (requests.length > 0) session.connection.send({ type: 'connection.requests', requests, now })
+    else session.connection.send({ type: 'connection.hello', version: session.protocol, now })
   }
 
   const answerTicket = (id: BatchSessionId, ticket: RequestTicket, row: ResultRow): void => {
@@ -271,7 +272,10 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
   }
 }
 
-const roomIn = ({ outstandingBytes, outstandingBytesMax }: BusStatus): number => outstandingBytesMax - outstandingBytes
+/** What is left is for refusals of the rest: 4,096 of them, as many as a batch has operations, take half a MiB. */
+const VALUES_SHARE = 15 / 16
+
+const roomIn = ({ outstandingBytes, outstandingBytesMax }: BusStatus): number => outstandingBytesMax * VALUES_SHARE - outstandingBytes
 
 const welcomeOf = ({ self, shardCount, epoch }: BatchGatewayOptions, session: BatchSessionId): Uint8Array =>
   encodeNodeFrame({ kind: 'welcome', session, node: self, shardCount, epoch: epoch() })

@@ -155,6 +155,7 @@ const createDispatch = (options: ClientOptions, { hasLists }: Gate): Dispatch =>
     if (dispatch.state === 'closed') return
     runTick(dispatch)
     if (dispatch.calls.size > 0 || dispatch.starting.length > 0) dispatch.startTicking()
+    else dispatch.hasSlept = false
   })
   return dispatch
 }

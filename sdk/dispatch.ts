@@ -143,7 +143,7 @@ export const BROKER_AWAY = 'the broker is not connected'
 
 export const wakeLane = (dispatch: Dispatch, lane: Lane): void => {
   resumeLane(lane)
-  lane.openFrom = 0
+  lane.writesFrom = 0
   markDirty(dispatch, lane)
 }
 

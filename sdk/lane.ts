@@ -20,8 +20,8 @@ export interface Lane {
   session: ShardSession
   /** The operation that opens the session, while it is under way. */
   opening: Call | null
-  /** By the clock: before that the session is not asked for. Reads need none, and go on. */
-  openFrom: number
+  /** By the clock: before that nothing is written, and no session asked for. Reads go on. */
+  writesFrom: number
   /** By the clock. */
   pausedUntil: number
   /** The pause is what an overloaded leader asked for: that something sent earlier succeeds does not end it. */
@@ -34,7 +34,7 @@ export interface Lane {
 }
 
 export const createLane = (shard: ShardId, isStale: boolean, input: { readonly client: string; readonly turn: number }): Lane => ({
-  shard, isStale, ready: [], fresh: [], session: createSession(input.client), opening: null, openFrom: 0, pausedUntil: 0,
+  shard, isStale, ready: [], fresh: [], session: createSession(input.client), opening: null, writesFrom: 0, pausedUntil: 0,
   isHeld: false, failures: 0, turn: input.turn, isDirty: false,
 })
 
@@ -60,9 +60,14 @@ export const pauseLane = (lane: Lane, random: Random, { now, floorMs = 0, isOver
   lane.turn += 1
 }
 
-/** That a session can not be had now is no reason to keep reads waiting. */
-export const holdOpening = (lane: Lane, random: Random, { now, floorMs = 0 }: Pause): void => {
-  lane.openFrom = now + backoffMs(random, 0, floorMs)
+/** That there is no room for a write, or for its session, is no reason to keep reads waiting. */
+export const holdWrites = (lane: Lane, random: Random, { now, floorMs = 0 }: Pause): void => {
+  if (lane.writesFrom > now) {
+    lane.writesFrom = Math.max(lane.writesFrom, now + floorMs)
+    return
+  }
+  lane.writesFrom = now + backoffMs(random, lane.failures, floorMs)
+  lane.failures += 1
 }
 
 /** Something succeeded: the leader is there. */

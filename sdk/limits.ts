@@ -68,6 +68,8 @@ export const BACKOFF_MS_MAX = 250
 
 /** At least so long between two fetches of the map, and up to twice as long, in milliseconds. */
 export const MAP_EVERY_MS = 50
+/** The same where a node says that it is overloaded: it leads, as a rule, and to make maps for everybody is what it lacks the time for. */
+export const MAP_EVERY_MS_OVERLOADED = 1_000
 export const MAP_TIMEOUT_MS = 500
 
 /** How long `close` waits for the cluster to forget this client's sessions, in milliseconds. */

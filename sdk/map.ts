@@ -30,8 +30,8 @@ export interface RoutingMap {
 }
 
 export interface MapFollower {
-  /** Fetches now, or as soon as the spacing allows; one fetch at a time. */
-  readonly refresh: () => void
+  /** Fetches now, or as soon as the spacing allows, unless the last fetch is younger than `notWithinMs`; one fetch at a time. */
+  readonly refresh: (notWithinMs?: number) => void
   readonly onTick: (now: number) => void
   /** Null before the first answer. */
   readonly current: () => RoutingMap | null
@@ -56,6 +56,7 @@ export const createMapFollower = (options: MapFollowerOptions): MapFollower => {
   let isFetching = false
   let isWanted = false
   let notBefore = Number.NEGATIVE_INFINITY
+  let fetchedAt = Number.NEGATIVE_INFINITY
   let fetches = 0
 
   const learn = (found: RoutingMap): void => {
@@ -71,15 +72,16 @@ export const createMapFollower = (options: MapFollowerOptions): MapFollower => {
     fetches += 1
     bus.request(subject, new Uint8Array(0), { timeoutMs: MAP_TIMEOUT_MS, isAnswer: isOfNode }, (failure, answer) => {
       isFetching = false
-      notBefore = clock.now() + MAP_EVERY_MS * (1 + fraction(random))
+      fetchedAt = clock.now()
+      notBefore = fetchedAt + MAP_EVERY_MS * (1 + fraction(random))
       const found = answer === null ? reasons[failure ?? 'timeout'] : refusalIn(answer) ?? readMap(answer.data)
       if (typeof found === 'string') options.onProblem(found)
       else learn(found)
     })
   }
   return {
-    refresh: () => {
-      if (isFetching) return
+    refresh: (notWithinMs = 0) => {
+      if (isFetching || clock.now() < fetchedAt + notWithinMs) return
       if (clock.now() < notBefore) isWanted = true
       else fetch()
     },

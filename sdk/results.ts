@@ -14,7 +14,8 @@ import { hex64 } from '../actors/kernel/random.ts'
 import { OpCode } from '../actors/shard/operation.ts'
 import { isWrite, sessionExpiredOf, settleWith, timeoutOf } from './call.ts'
 import { enqueue, finishCall, laneOf, rejectCall } from './dispatch.ts'
-import { holdOpening, noteSuccess, pauseLane } from './lane.ts'
+import { holdWrites, noteSuccess, pauseLane } from './lane.ts'
+import { MAP_EVERY_MS_OVERLOADED } from './limits.ts'
 import { createSession } from './session.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Call } from './call.ts'
@@ -37,8 +38,9 @@ export const handleResult = (dispatch: Dispatch, call: Call, result: OperationRe
     return
   }
   if (result.definite !== true && isWrite(call)) call.isUncertain = true
-  dispatch.map.refresh()
-  retry(dispatch, lane, { call, floorMs: result.retryAfterMs, isOverload: result.status === 'OVERLOADED' })
+  const isOverload = result.status === 'OVERLOADED'
+  dispatch.map.refresh(isOverload ? MAP_EVERY_MS_OVERLOADED : 0)
+  retry(dispatch, lane, { call, floorMs: result.retryAfterMs, isOverload })
 }
 
 /** Nobody received its last copy. */
@@ -79,7 +81,7 @@ interface Retry {
 
 const retry = (dispatch: Dispatch, lane: Lane, { call, floorMs, isOverload = false }: Retry): void => {
   const now = dispatch.clock.now()
-  if (isOverload && call.code === OpCode.openSession) holdOpening(lane, dispatch.random, { now, floorMs })
+  if (isOverload && isWrite(call)) holdWrites(lane, dispatch.random, { now, floorMs })
   else pauseLane(lane, dispatch.random, { now, floorMs, isOverload })
   if (call.deadline <= now) {
     rejectCall(dispatch, call, timeoutOf(call))

@@ -9,7 +9,7 @@ import { OpCode } from '../actors/shard/operation.ts'
 import { blameOpening, createCall, isWrite, refusalFor, timeoutOf } from './call.ts'
 import { bytes } from './codec.ts'
 import { laneOf, markDirty, noteProblem, reasonFor, rejectCall, scheduleTurn, takeIn } from './dispatch.ts'
-import { holdOpening, pauseLane, sweepLane, waitingIn } from './lane.ts'
+import { holdWrites, pauseLane, sweepLane, waitingIn } from './lane.ts'
 import { SESSION_REST_MS, SLEEP_MS_MIN, SWEEP_TICKS, TIMEOUT_MS_DEFAULT } from './limits.ts'
 import { createLink } from './link.ts'
 import { isWorthSending } from './pacing.ts'
@@ -138,7 +138,7 @@ const pass = (passage: Passage, call: Call): void => {
   passage.link.add(call)
 }
 
-const isTooSoon = ({ openFrom }: Lane, { code }: Call, { now }: Passage): boolean => code === OpCode.openSession && now < openFrom
+const isTooSoon = ({ writesFrom }: Lane, call: Call, { now }: Passage): boolean => isWrite(call) && now < writesFrom
 
 /** Reads do not wait behind a write that leaves again and finds no room. */
 const gather = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
@@ -148,7 +148,7 @@ const gather = (dispatch: Dispatch, lane: Lane, passage: Passage): void => {
     if (!mayPass(passage, call) || isTooSoon(lane, call, passage)) lane.ready.push(call)
     else if (!call.isDone) pass(passage, call)
   }
-  if (lane.fresh.length > 0 && passage.room > 0) gatherWrites(dispatch, lane, passage)
+  if (lane.fresh.length > 0 && passage.room > 0 && passage.now >= lane.writesFrom) gatherWrites(dispatch, lane, passage)
 }
 
 /** Writes leave under the lane's session, as many as its window and the node have room for; without a session, that is opened first. */
@@ -173,7 +173,7 @@ const sessionFor = (dispatch: Dispatch, lane: Lane, { link, now }: Passage): Sha
   const { session } = lane
   const isRested = session.state === 'open' && isSettled(session) && now - session.usedAt >= SESSION_REST_MS
   if (isRested) lane.session = createSession(hex64(dispatch.random))
-  if (lane.session.state === 'new' && now >= lane.openFrom) link.add(openSession(dispatch, lane, now))
+  if (lane.session.state === 'new') link.add(openSession(dispatch, lane, now))
   return lane.session
 }
 
@@ -217,7 +217,7 @@ const endOpening = (dispatch: Dispatch, lane: Lane, { opening, error }: EndedOpe
   }
   lane.fresh = lane.fresh.filter(({ isDone }) => !isDone)
   if (lane.fresh.length === 0) return
-  holdOpening(lane, dispatch.random, { now: dispatch.clock.now(), floorMs: error.retryAfterMs })
+  holdWrites(lane, dispatch.random, { now: dispatch.clock.now(), floorMs: error.retryAfterMs })
   markDirty(dispatch, lane)
 }
 

@@ -230,7 +230,7 @@ const openReplicas = (running: Running): void => {
   running.observation = openObservation(running)
   running.status = openStatusDesk({
     bus: ports.controlBus, clock: ports.clock, log: ports.log.child({ actor: 'node' }), inboxPrefix: settings.inboxPrefix,
-    subject: spanningSubject(settings.prefix, STATUS_OP), report: () => report(running),
+    nodesInbox: settings.ownInboxPrefix, subject: spanningSubject(settings.prefix, STATUS_OP), report: () => report(running),
   })
   parts.wal.send({ type: 'wal.level', level: running.live.state().level })
   parts.wal.send({ type: 'wal.open' })

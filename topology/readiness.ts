@@ -5,7 +5,7 @@
  *
  * A replica has caught up when it has applied what its group's leader said was committed after this process had started (actors/raft/
  * upToDate.ts): before that the next node's restart may take from its shard the majority that has it. The meta group's counts as
- * well. Two kinds are not waited for:
+ * well, and so does one that is not open yet, such as one in doubt (docs/adr/0009-replacement.md). Two kinds are not waited for:
  * - one that is damaged counts for nothing in any majority, and is replaced by another; the warnings name it;
  * - one that a move has brought here has no vote yet, and may copy for hours.
  *
@@ -45,7 +45,7 @@ export interface GapsWatch {
 }
 
 export interface GapsWatchOptions {
-  readonly host: Pick<ReplicaHost, 'all' | 'meta'>
+  readonly host: Pick<ReplicaHost, 'all' | 'meta' | 'missing'>
   /** Of the map in force. */
   readonly placements: () => Pick<ClusterState, 'shards' | 'meta'>
 }
@@ -75,7 +75,7 @@ export const createGapsWatch = ({ host, placements }: GapsWatchOptions): GapsWat
       if (isStarted && now - lookedAt < LOOK_EVERY_MS) return
       lookedAt = now
       const shards = host.all().filter((replica) => isWaitedFor(replica, placements().shards[replica.shard]))
-      const behind = isStarted ? [] : behindOf(shards)
+      const behind = isStarted ? [] : [...behindOf(shards), ...host.missing()]
       leaderlessSince = new Map(shards.filter(({ raft }) => raft.leadership().leader === '')
         .map(({ shard }) => [shard, leaderlessSince.get(shard) ?? now]))
       const patienceMs = isStarted ? LEADERLESS_MS_MAX : 0

@@ -61,6 +61,8 @@ export interface ReplicaHost {
   readonly meta: () => HostedMeta | undefined
   /** The Raft member of any group, the meta group's too. */
   readonly memberOf: (group: GroupId) => HostedMember | undefined
+  /** Groups of which a replica with a vote is named here that is not open yet, such as one in doubt. */
+  readonly missing: () => readonly GroupId[]
   /** Named here, and counting for nothing: quarantined, or gone from the log before the map said so. */
   readonly damaged: () => readonly DamagedReplica[]
   /** Nothing is hosted, and nothing is on its way in or out. */
@@ -160,6 +162,7 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     of,
     meta: () => metaIn(memberOf(META_GROUP)),
     memberOf,
+    missing: () => missingIn(hosting),
     damaged: () => [...quarantinedIn(hosting), ...hosting.gone],
     isEmpty: () => hosting.slots.size === 0,
     onWalNotice: (notice) => {
@@ -264,7 +267,10 @@ const isDamageReplaced = (hosting: Hosting): boolean => {
 }
 
 const begin = (hosting: Hosting): void => {
-  for (const named of hosting.options.named()) if (!hosting.slots.has(named.group)) beginOne(hosting, named)
+  const named = hosting.options.named()
+  // Nor is another one begun in the place of one in doubt: what is ordered may have been undone since, and it may be a good one.
+  const doubted = new Set(named.filter((each) => isDoubted(hosting, each)).map(({ group }) => group))
+  for (const each of named) if (!hosting.slots.has(each.group) && !doubted.has(each.group)) beginOne(hosting, each)
 }
 
 const beginOne = (hosting: Hosting, named: NamedReplica): void => {
@@ -275,7 +281,6 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
       'the log knows that this replica has gone: a newer map is waited for')
     return
   }
-  if (isDoubted(hosting, named)) return
   const isHeld = known?.generation === generation || generation === GENERATION_OF_GENESIS
   // The group goes back to what it was without it. Should the undoing have come too late, a newer map names it with its vote.
   if (named.isUndone && !isHeld) return
@@ -284,11 +289,23 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
 }
 
 /** Where the log is damaged, too, it is quarantined, and no word helps it. */
-const isDoubted = ({ options, known, damagedNode, neverLeft }: Hosting, named: NamedReplica): boolean =>
-  options.nextGeneration() === null && damagedNode === undefined && !neverLeft.has(named.group) && isInDoubt(known, named)
+const isDoubted = (hosting: Hosting, named: NamedReplica): boolean => {
+  const { slots, known, damagedNode, neverLeft } = hosting
+  return damagedNode === undefined && !slots.has(named.group) && !neverLeft.has(named.group) && isInDoubt(known, named)
+    && isMapOfBefore(hosting)
+}
 
-const hasDoubts = (hosting: Hosting): boolean => hosting.options.nextGeneration() === null
-  && hosting.options.named().some((named) => isDoubted(hosting, named) && !hosting.slots.has(named.group))
+/** The one of the start was none, or is older than a replica of the log: it may be of before this directory was. */
+const isMapOfBefore = ({ options, known }: Hosting): boolean => {
+  const next = options.nextGeneration()
+  return next === null || [...known.values()].some(({ generation }) => generation >= next)
+}
+
+const missingIn = ({ options, slots, known }: Hosting): readonly GroupId[] => options.named().filter((named) =>
+  !named.isAdded && !named.isUndone && !hasGone(known, named) && (slots.get(named.group)?.state ?? 'opening') === 'opening')
+  .map(({ group }) => group)
+
+const hasDoubts = (hosting: Hosting): boolean => hosting.options.named().some((named) => isDoubted(hosting, named))
 
 /**
  * Whatever stands in its place meanwhile: when what was ordered there is cancelled the group is again without it, and the planner must not

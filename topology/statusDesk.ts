@@ -6,7 +6,9 @@
  *   answers leave by the connection of beacons     so above BUSY_SHARE of what that may hold nobody is answered: a thousand questions in
  *   and of the failure detector                    one packet would fill it, and a node that can not send its beacons is taken for lost
  *
- * Limit: WAITING_MAX wait. A rest is short enough for those who look whether a name is taken (topology/nameClaims.ts).
+ * Limit: WAITING_MAX wait. A rest is short enough for those who look whether a name is taken (topology/nameClaims.ts), who take silence for
+ * a no: those that want to hear where nodes do are answered first, and while the connection takes anything. Clients may say that they do, so
+ * of these NODES_WAITING_MAX wait.
  */
 
 import { createRefusalLog } from '../bus/refusalLog.ts'
@@ -21,6 +23,7 @@ const REST_TIMES = 19
 const REST_MS_MAX = 200
 const BUSY_SHARE = 0.25
 const WAITING_MAX = 1_024
+const NODES_WAITING_MAX = 64
 
 export interface StatusDesk {
   readonly stop: () => void
@@ -32,14 +35,17 @@ export interface StatusDeskOptions {
   readonly log: Logger
   readonly subject: string
   readonly inboxPrefix: string
+  /** Where nodes hear answers. */
+  readonly nodesInbox: string
   readonly report: () => NodeReport
 }
 
 export const openStatusDesk = (options: StatusDeskOptions): StatusDesk => {
-  const { bus, clock, report, inboxPrefix } = options
+  const { bus, clock, report, inboxPrefix, nodesInbox } = options
   const unanswered = createRefusalLog(clock, options.log, 'a question for the status was not answered')
-  /** Where answers are wanted. */
-  const waiting = new Set<string>()
+  /** Where answers are wanted: by nodes, and by others. */
+  const nodes = new Set<string>()
+  const others = new Set<string>()
   let cancel: Cancel | null = null
   let restsUntil = Number.NEGATIVE_INFINITY
 
@@ -52,15 +58,18 @@ export const openStatusDesk = (options: StatusDeskOptions): StatusDesk => {
     const answer = statusAnswer(report(), bus.status().maxPayloadBytes)
     const madeAt = clock.now()
     restsUntil = madeAt + Math.min(REST_MS_MAX, REST_TIMES * (madeAt - startedAt))
-    for (const reply of waiting) {
-      const outcome = isBusy() ? 'busy' : bus.publish(reply, answer)
-      if (outcome !== 'sent') unanswered.note(outcome, 'the connection holds what the broker has not taken, or does not take this')
+    for (const waiting of [nodes, others]) {
+      for (const reply of waiting) {
+        const outcome = waiting === others && isBusy() ? 'busy' : bus.publish(reply, answer)
+        if (outcome !== 'sent') unanswered.note(outcome, 'the connection holds what the broker has not taken, or does not take this')
+      }
+      waiting.clear()
     }
-    waiting.clear()
   }
   const ask = (reply: string): void => {
-    if (waiting.size >= WAITING_MAX) {
-      unanswered.note('tooMany', `${WAITING_MAX} others wait`)
+    const [waiting, max] = reply.startsWith(`${nodesInbox}.`) ? [nodes, NODES_WAITING_MAX] : [others, WAITING_MAX]
+    if (waiting.size >= max) {
+      unanswered.note('tooMany', `${max} others wait`)
       return
     }
     waiting.add(reply)

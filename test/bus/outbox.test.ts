@@ -31,6 +31,14 @@ test('what was published while a confirmation was under way is confirmed by anot
   expect(outbox.hasRoom(256 * KIB)).toBe(true)
 })
 
+test('what is large leaves the last of it to what is small: refusals and beacons get through', () => {
+  const { outbox } = world(1_024 * KIB)
+  outbox.published(992 * KIB)
+  expect([outbox.hasRoom(KIB + 1), outbox.hasRoom(KIB)]).toEqual([false, true])
+  outbox.published(32 * KIB)
+  expect(outbox.hasRoom(1)).toBe(false)
+})
+
 test('little asks the broker for nothing of its own: any ping confirms it, and a lost connection voids the account', async () => {
   jest.useFakeTimers({ doNotFake: ['setImmediate'] })
   const { outbox, pongs, pong } = world(1_024 * KIB)

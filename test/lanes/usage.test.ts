@@ -31,6 +31,7 @@ test.each([
   ['bin/torture.mjs', ['--images', '-1'], /^torture: /],
   ['bin/fuzz.mjs', ['--decoder', 'none'], /^fuzz: there is no decoder "none"; there are /],
   ['bin/chaos.mjs', ['--nodes', '4'], /^chaos: --nodes is 3 or 5\n$/],
+  ['bin/chaos.mjs', ['--plant', 'nowhere.json'], /^chaos: --plant: ENOENT/],
   ['scripts/night.mjs', ['--hours', '0'], /^night: --hours is a number from 1, not "0"\n$/],
 ])('%s %j is exit code 2 and a line of why', (script, args, why) => {
   const { status, stdout, stderr } = run(script, ...args)

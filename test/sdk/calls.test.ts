@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { AbortError, ClosedError, OverloadedError, TimeoutError, UnauthorizedError } from '../../sdk/errors.ts'
 import { SWEEP_TICKS, TICK_MS } from '../../sdk/limits.ts'
-import { SHARDS, failureOf, first, key, keys, openWorld } from './world.ts'
+import { SHARDS, failureOf, first, isMutation, key, keys, openWorld } from './world.ts'
 
 describe('a call', () => {
   test('that is not answered in time rejects, and says whether it may have happened', async () => {
@@ -33,6 +33,32 @@ describe('a call', () => {
     const error = await failureOf(world, world.kv.get(key, { timeoutMs: 500 }))
     expect(error).toBeInstanceOf(OverloadedError)
     expect(error).toMatchObject({ definite: true, retryAfterMs: expect.any(Number) })
+  })
+
+  test('that an overloaded node refuses asks it for a map now and then: it may lead no more', async () => {
+    const world = await openWorld()
+    world.behave(() => ({ status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 20, message: 'slow down' }))
+    const fetches = world.client.stats().mapFetches
+    await failureOf(world, world.kv.get(key, { timeoutMs: 5_000 }))
+    expect(world.client.stats().retries).toBeGreaterThan(10)
+    expect(world.client.stats().mapFetches - fetches).toBeGreaterThan(2)
+    expect(world.client.stats().mapFetches - fetches).toBeLessThan(7)
+  })
+
+  test('that writes and is refused for now keeps no read of its shard waiting, and waits as long as it was asked to', async () => {
+    const world = await openWorld()
+    await world.settled(world.kv.put(key, 'x'))
+    world.behave((request) => (isMutation(request) ? { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 500 } : 'serve'))
+    const began = world.asked.length
+    const writes = [1, 2, 3].map(() => failureOf(world, world.kv.put(key, 'y', { timeoutMs: 3_000 })))
+    for (let read = 0; read < 20; read += 1) {
+      world.pass(100)
+      const since = world.clock.now()
+      await world.settled(world.kv.get(key))
+      expect(world.clock.now() - since).toBeLessThan(50)
+    }
+    for (const write of writes) expect(await write).toMatchObject({ code: 'OVERLOADED', definite: true })
+    expect(world.asked.slice(began).filter(isMutation).length).toBeLessThanOrEqual(writes.length * 7)
   })
 
   test('that is aborted rejects at once, and its effect is what it says', async () => {
@@ -67,6 +93,21 @@ describe('a call', () => {
       broker.release('sdk')
       expect(await world.settled(pending)).toMatchObject({ value: 2n })
     }
+  })
+
+  test('that follows a time of rest is settled so, too, though the process had been stopped before it', async () => {
+    const world = await openWorld()
+    const { kv, broker } = world
+    await world.settled(kv.incr(key))
+    world.sleep(200)
+    world.pass(500)
+    broker.hold('sdk')
+    const pending = kv.incr(key)
+    await world.until('it is executed', () => world.valueOf(key) === '2')
+    world.sleep(6_000)
+    world.pass(TICK_MS)
+    broker.release('sdk')
+    expect(await world.settled(pending)).toMatchObject({ value: 2n })
   })
 
   test('of a process that is stopped again and again times out all the same', async () => {

@@ -6,6 +6,7 @@ import { createGapsWatch, readinessOf } from '../../topology/readiness.ts'
 import type { Placement } from '../../actors/topology/clusterState.ts'
 import type { HostedMeta } from '../../topology/hostedMeta.ts'
 import type { HostedReplica } from '../../topology/hostedReplica.ts'
+import type { GroupId } from '../../topology/ids.ts'
 import type { NodeReport } from '../../topology/report.ts'
 
 const own = replicaId(nodeId('n1'), 1)
@@ -28,8 +29,9 @@ const watching = (placement: Placement = resting, id = own) => {
     id, raft: { role: () => fake.role, isUpToDate: () => fake.isUpToDate, leadership: () => ({ leader: fake.leader, term: 1 }) },
   })
   const shards = [first, second].map((fake, shard) => ({ ...memberOf(fake), shard: shardId(shard) })) as unknown as HostedReplica[]
+  const missing: GroupId[] = []
   const watch = createGapsWatch({
-    host: { all: () => shards, meta: () => memberOf(meta) as unknown as HostedMeta },
+    host: { all: () => shards, meta: () => memberOf(meta) as unknown as HostedMeta, missing: () => missing },
     placements: () => ({ shards: [placement, placement], meta: placement }),
   })
   let now = 0
@@ -40,7 +42,7 @@ const watching = (placement: Placement = resting, id = own) => {
     }
     return watch.known()
   }
-  return { first, second, meta, after, watch }
+  return { first, second, meta, missing, after, watch }
 }
 
 const nothing = { behind: [], leaderless: [] }
@@ -66,6 +68,14 @@ describe('after its start', () => {
     second.isUpToDate = false
     second.leader = ''
     expect(after(1_000)).toEqual({ behind: [1], leaderless: [1] })
+  })
+
+  test('a replica that is not open yet, since it is in doubt, is waited for', () => {
+    const { missing, after } = watching()
+    missing.push(shardId(7))
+    expect(after(1_000)).toEqual({ behind: [7], leaderless: [] })
+    missing.pop()
+    expect(after(1_000)).toEqual(nothing)
   })
 
   test('a damaged replica is not waited for', () => {

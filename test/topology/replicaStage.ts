@@ -50,6 +50,8 @@ interface Given {
   readonly log?: readonly RecoveredGroup[]
   readonly damagedNode?: string
   readonly isMapLost?: boolean
+  /** Of the map that the node starts with. */
+  readonly nextGeneration?: number
   readonly files?: SnapshotsFound
 }
 
@@ -106,7 +108,7 @@ export const createStage = (given: Given): Stage => {
   const ignore = (): void => {}
   const host = createReplicaHost({
     node: n1, genesis, named: () => names,
-    nextGeneration: () => (given.isMapLost === true ? null : NEXT_GENERATION),
+    nextGeneration: () => (given.isMapLost === true ? null : given.nextGeneration ?? NEXT_GENERATION),
     unknownFrom: () => unknownFrom,
     clock, random: createRandom(1), log: silentLogger, turn: createTurn(clock), snapshots,
     entryBytesMax: 1_000, announceChanges: false, traceMessages: false, onFailure: (error) => failures.push(error),

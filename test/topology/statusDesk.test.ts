@@ -53,7 +53,7 @@ const openDesk = (reportMs: number) => {
     }),
   }
   const desk = openStatusDesk({
-    bus, clock, log: silentLogger, subject: 'kv.status', inboxPrefix: '_INBOX.',
+    bus, clock, log: silentLogger, subject: 'kv.status', inboxPrefix: '_INBOX.', nodesInbox: '_INBOX.skv-nodes',
     report: () => {
       seen.made += 1
       world.now += reportMs
@@ -115,6 +115,16 @@ describe('the status desk', () => {
     ask()
     stop()
     expect(timers.size).toBe(0)
+  })
+
+  test('answers nodes first, though a thousand others wait and the connection is busy, and lets few wait', () => {
+    const { seen, ask, pass } = openDesk(10)
+    ask()
+    for (let i = 0; i < 3_000; i += 1) ask(`_INBOX.${i}`)
+    for (let i = 0; i < 100; i += 1) ask(`_INBOX.skv-nodes.b.twin.${i}`)
+    seen.outstandingBytes = OUTSTANDING_MAX / 2
+    pass(200)
+    expect(seen.sent.map(({ to }) => to)).toEqual(['_INBOX.me', ...Array.from({ length: 64 }, (_, i) => `_INBOX.skv-nodes.b.twin.${i}`)])
   })
 
   test('answers nowhere but in inboxes', () => {

@@ -31,6 +31,19 @@ describe('a replica of the genesis that the log does not know, where the map is 
     expect(look(createStage(given))).toEqual([['n1:1', 'n1:6'], [], false])
   })
 
+  test('waits all the same where there is a map, but an older one than a replica of the log: the directory may be younger than that', () => {
+    expect(look(createStage({ ...given, nextGeneration: 6 }))).toEqual([['n1:6'], [], true])
+    expect(look(createStage({ ...given, nextGeneration: 7 }))).toEqual([['n1:1', 'n1:6'], [], false])
+  })
+
+  test('keeps its place while it waits, whatever is ordered there: that may have been undone since', () => {
+    const stage = createStage(lost)
+    stage.learn(...given.named, named(0, 7))
+    expect([stage.wal(), stage.host.missing()]).toEqual([[], [0]])
+    stage.read(born)
+    expect([replicasOf(stage), stage.host.missing()]).toEqual([['n1:1', 'n1:6'], []])
+  })
+
   test('begins once such a read names it, and is trusted: its node never left, and its log has no promise', () => {
     const stage = createStage(lost)
     stage.read(born)
