@@ -26,7 +26,8 @@ import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared 
 import { placesIn } from './places.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
-import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, isInDoubt, nothingOf } from './knownReplicas.ts'
+import { hasDoubts, isDoubted } from './doubts.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
 import { bornHereIn } from './namedReplicas.ts'
 import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
@@ -288,24 +289,9 @@ const beginOne = (hosting: Hosting, named: NamedReplica): void => {
   else adopt(hosting, named)
 }
 
-/** Where the log is damaged, too, it is quarantined, and no word helps it. */
-const isDoubted = (hosting: Hosting, named: NamedReplica): boolean => {
-  const { slots, known, damagedNode, neverLeft } = hosting
-  return damagedNode === undefined && !slots.has(named.group) && !neverLeft.has(named.group) && isInDoubt(known, named)
-    && isMapOfBefore(hosting)
-}
-
-/** The one of the start was none, or is older than a replica of the log: it may be of before this directory was. */
-const isMapOfBefore = ({ options, known }: Hosting): boolean => {
-  const next = options.nextGeneration()
-  return next === null || [...known.values()].some(({ generation }) => generation >= next)
-}
-
 const missingIn = ({ options, slots, known }: Hosting): readonly GroupId[] => options.named().filter((named) =>
   !named.isAdded && !named.isUndone && !hasGone(known, named) && (slots.get(named.group)?.state ?? 'opening') === 'opening')
   .map(({ group }) => group)
-
-const hasDoubts = (hosting: Hosting): boolean => hosting.options.named().some((named) => isDoubted(hosting, named))
 
 /**
  * Whatever stands in its place meanwhile: when what was ordered there is cancelled the group is again without it, and the planner must not

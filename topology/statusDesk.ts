@@ -7,8 +7,8 @@
  *   and of the failure detector                    one packet would fill it, and a node that can not send its beacons is taken for lost
  *
  * Limit: WAITING_MAX wait. A rest is short enough for those who look whether a name is taken (topology/nameClaims.ts), who take silence for
- * a no: those that want to hear where nodes do are answered first, and while the connection takes anything. Clients may say that they do, so
- * of these NODES_WAITING_MAX wait.
+ * a no: those that want to hear where nodes do are answered first, and while the connection takes anything. Clients may say that they do,
+ * so of these NODES_WAITING_MAX wait.
  */
 
 import { createRefusalLog } from '../bus/refusalLog.ts'

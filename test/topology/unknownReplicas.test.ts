@@ -31,7 +31,7 @@ describe('a replica of the genesis that the log does not know, where the map is 
     expect(look(createStage(given))).toEqual([['n1:1', 'n1:6'], [], false])
   })
 
-  test('waits all the same where there is a map, but an older one than a replica of the log: the directory may be younger than that', () => {
+  test('waits all the same where the map is older than a replica of the log: the directory may be younger than it', () => {
     expect(look(createStage({ ...given, nextGeneration: 6 }))).toEqual([['n1:6'], [], true])
     expect(look(createStage({ ...given, nextGeneration: 7 }))).toEqual([['n1:1', 'n1:6'], [], false])
   })
