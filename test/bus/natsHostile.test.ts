@@ -161,6 +161,18 @@ describe('a node that serves', () => {
     expect([lost, failures, node.state()]).toEqual([[], [], 'serving'])
     node.kill()
   }, 30_000)
+
+  test('overlooks no condition whose length is what the bytes of the answer\'s subject have lost', async () => {
+    const { node, client } = await serve()
+    const block = 'NATS/1.0\r\nKv-If-Revision: 9999\r\n\r\n'
+    const reply = `_INBOX.${'\xff'.repeat(block.length / 2)}`
+    const { revision } = await kv(client, 'kv.put.k', 'first')
+    await sayRaw(server.port, Buffer.from(`HPUB kv.put.k ${reply} ${block.length} ${block.length + 5}\r\n${block}after\r\n`, 'latin1'))
+    // A shard has its writes in the order in which they came.
+    expect(await kv(client, 'kv.put.k', 'last')).toMatchObject({ status: 'OK', revision: revision + 1 })
+    expect([block.length % 2, node.state()]).toEqual([0, 'serving'])
+    node.kill()
+  }, 30_000)
 })
 
 describe('a user who may not hear on the inbox', () => {

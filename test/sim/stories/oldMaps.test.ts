@@ -65,6 +65,9 @@ const loseMap = ({ disk }: Machine): void => {
 }
 const mapOf = ({ disk, id }: Machine): Uint8Array => must(disk.copy().files.get('map.bin'), `${id} has a map`)
 
+const untilReplaced = (story: Of, victim: Machine): void => story.until('its successor is there, and well', () =>
+  placementOf(story).move === null && generationOf(own(story, victim)) > 1 && hosted(story, victim) === own(story, victim), SETTLED_MS)
+
 test('a replica that is whole again after it was ordered away makes room, though its node has the newest map from its file', () => {
   const story = tellStory(941)
   story.putMany('k', 20)
@@ -78,8 +81,7 @@ test('a replica that is whole again after it was ordered away makes room, though
   // It counted for nothing then.
   harm(victim, story.simulation.watch.newestMap())
   story.start(victim)
-  story.until('its successor is there, and well', () =>
-    placementOf(story).move === null && generationOf(own(story, victim)) > 1 && hosted(story, victim) === own(story, victim), SETTLED_MS)
+  untilReplaced(story, victim)
   story.losePower(must(story.followers().find((machine) => machine !== victim), 'the other follower'))
   story.put('k', 'with the new one')
   expect(story.get('k19')).toBe('19')
@@ -106,9 +108,7 @@ test('a replica that is whole again after it was ordered away stays as long as i
   story.run(10_000)
   expect([hosted(story, back), story.get('k')]).toEqual([id, 'with the two that are there'])
   story.start(late)
-  story.until('it has made room', () => hosted(story, back) !== id)
-  story.until('its successor is there, and well', () =>
-    placementOf(story).move === null && hosted(story, back) === own(story, back), SETTLED_MS)
+  untilReplaced(story, back)
   story.end()
 })
 
