@@ -228,8 +228,14 @@ const overloadedBy = ({ calls, bytes, limits }: Dispatch): OverloadedError =>
     + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
 
 const hear = (dispatch: Dispatch, message: Inbound): void => {
-  const [link = '', sequence = '', token = ''] = message.subject.slice(dispatch.inbox.length + 1).split('.')
-  dispatch.numberedLinks[Number(link)]?.hear({ sequence: Number(sequence), token }, message)
+  const { subject } = message
+  const linkAt = dispatch.inbox.length + 1
+  const sequenceAt = subject.indexOf('.', linkAt) + 1
+  const tokenAt = subject.indexOf('.', sequenceAt) + 1
+  if (sequenceAt > 0 && tokenAt > sequenceAt) {
+    const at = { sequence: Number(subject.slice(sequenceAt, tokenAt - 1)), token: subject.slice(tokenAt) }
+    dispatch.numberedLinks[Number(subject.slice(linkAt, sequenceAt - 1))]?.hear(at, message)
+  }
   wakeHeld(dispatch)
 }
 

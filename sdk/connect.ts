@@ -14,6 +14,7 @@ import { AbortError, InvalidError, UnauthorizedError, UnavailableError } from '.
 import { createKv } from './kv.ts'
 import { IN_FLIGHT_BYTES_MAX, IN_FLIGHT_OPERATIONS_MAX, TIMEOUT_MS_DEFAULT } from './limits.ts'
 import { namesProblem, optionsProblem } from './options.ts'
+import { createTokens } from './tokens.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Consistency } from '../actors/shard/operation.ts'
 import type { Bus } from '../bus/port.ts'
@@ -74,7 +75,6 @@ export interface ConnectWithCodec<Value> extends ConnectOptions {
 const SERVER_DEFAULT = 'nats://127.0.0.1:4222'
 const INBOX_DEFAULT = '_INBOX'
 const INBOX_BYTES = 12
-const TOKEN_BYTES = 8
 
 /** Connects and fetches the cluster's map. Rejects with UnavailableError, UnauthorizedError, InvalidError or AbortError. */
 export function connect<Value>(options: ConnectWithCodec<Value>): Promise<Kv<Value>>
@@ -98,7 +98,7 @@ export async function connect(options: ConnectOptions & { readonly codec?: unkno
     random: secureRandom,
     prefix,
     inbox: `${options.inboxPrefix ?? INBOX_DEFAULT}.${randomBytes(INBOX_BYTES).toString('hex')}`,
-    newToken: () => randomBytes(TOKEN_BYTES).toString('hex'),
+    newToken: createTokens(),
     limits: {
       operationsMax: options.inFlightOperationsMax ?? IN_FLIGHT_OPERATIONS_MAX,
       bytesMax: options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX,
