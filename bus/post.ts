@@ -37,10 +37,10 @@ export interface PostCounters {
 
 export interface Post {
   /**
-   * To another node, in its next frame; a message with a trace context in a frame of its own, whose envelope carries it. Nothing is
-   * promised: the network loses.
+   * To another node, in its next frame; a message with a trace context in a frame of its own, whose envelope carries it. False where it
+   * was dropped at once, and certainly never leaves. Of what was taken nothing is promised: the network loses.
    */
-  readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => void
+  readonly send: (to: NodeId, address: Address, message: ActorMessage, trace?: TraceContext) => boolean
   /** Sends what has gathered, now. Called by the post itself at the end of every turn in which something was sent. */
   readonly flush: () => void
   /** The members may be others now: what is kept for a node that is none any more is let go of. */

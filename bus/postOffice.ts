@@ -5,8 +5,9 @@
  *   skv.<cluster>.node.<self>.* ─▶ sender? member? cluster? boot? ─▶ decode ─▶ onParcel
  *
  * - Outgoing bytes are bounded per destination: what the broker has not confirmed counts as in flight, and above
- *   PARCEL_BYTES_IN_FLIGHT_MAX messages are dropped and counted. Raft repeats what matters. The broker is asked for a
- *   confirmation only once a quarter of the limit is in flight: below that nothing depends on the answer.
+ *   PARCEL_BYTES_IN_FLIGHT_MAX messages are dropped and counted, what clients fill it with before that. Raft repeats what matters;
+ *   of anything else the sender is told, and tells the client. The broker is asked for a confirmation only once a quarter of the limit
+ *   is in flight: below that nothing depends on the answer.
  * - Incoming frames are refused, never half taken, unless everything about them is right. A sender's boot id that is new
  *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice.
  *   Boot ids have no order, so a first frame may be mistaken for a newer one (below, `isCurrentBoot`).
@@ -25,13 +26,19 @@ import { nodeSubject, nodeWildcard, senderOf } from './subjects.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
+import type { OperationResult } from '../actors/shard/operation.ts'
 import type { BootId, ClusterId, NodeId } from '../topology/ids.ts'
 import type { FrameEncoder, FrameMessage } from './codec/frame.ts'
+import type { ActorMessage } from './messages.ts'
 import type { Bus, Inbound } from './port.ts'
 import type { Post, PostCounters, PostHandler } from './post.ts'
 
 /** Bytes on their way to one node that the broker has not confirmed: eight full frames of a broker with the default payload. */
 export const PARCEL_BYTES_IN_FLIGHT_MAX = 8 * 1_024 * 1_024
+/** Of that, what clients may fill: the rest is Raft's, which keeps its leaders by it, and for refusals. */
+const CLIENTS_SHARE = 7 / 8
+/** Of a value in an answer, from which on it counts as filling. What a write answers is shorter. */
+const FILLING_VALUE_BYTES = 64
 /** Incarnations of one sender that are remembered as over. */
 const SUPERSEDED_BOOTS_MAX = 16
 /** Silence of a sender's current incarnation, in milliseconds, after which a superseded one that speaks is taken back. */
@@ -108,8 +115,9 @@ export const createPost = (options: PostOptions): Post => {
   return {
     send: (to, address, message, trace) => {
       assert(to !== self, 'mail for an actor of this node does not go through the post')
-      outbox.add(to, { to: address, message }, trace)
+      const isTaken = outbox.add(to, { to: address, message }, trace)
       options.requestFlush()
+      return isTaken
     },
     flush: outbox.flush,
     noteMembers: outbox.noteMembers,
@@ -122,11 +130,25 @@ export const createPost = (options: PostOptions): Post => {
 }
 
 interface Outbox {
-  readonly add: (to: NodeId, message: FrameMessage, trace?: TraceContext) => void
+  readonly add: (to: NodeId, message: FrameMessage, trace?: TraceContext) => boolean
   readonly flush: () => void
   readonly noteMembers: () => void
   readonly close: () => void
 }
+
+/** Values that were read, and what is to be done for somebody else: as much as clients ask for. */
+const isFilling = (message: ActorMessage): boolean => {
+  switch (message.type) {
+    case 'raft': return false
+    case 'shard.request': return true
+    case 'shard.reply': return message.results.some(isFillingResult)
+  }
+  message satisfies never
+  return false
+}
+
+/** Whether an answer without it would be a small message. */
+export const isFillingResult = ({ value }: OperationResult): boolean => value !== undefined && value.length > FILLING_VALUE_BYTES
 
 const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: string, detail: string) => void): Outbox => {
   const { bus } = options
@@ -209,19 +231,20 @@ const createOutbox = (options: PostOptions, counts: Counts, onDropped: (reason: 
       const { to: address, message } = framed
       const destination = openDestination(to)
       const waiting = destination.bytesInFlight + destination.bytesGathered
-      if (waiting >= bytesMax) {
+      if (waiting >= (isFilling(message) ? bytesMax * CLIENTS_SHARE : bytesMax)) {
         counts.droppedFull += 1
         onDropped('full', `${waiting} bytes are in flight to ${to}`)
-        return
+        return false
       }
-      if (trace !== undefined && sendTraced(destination, to, framed, trace)) return
+      if (trace !== undefined && sendTraced(destination, to, framed, trace)) return true
       const bytes = destination.encoder.add(address, message)
       if (bytes === 'tooLarge') {
         counts.droppedTooLarge += 1
         onDropped('tooLarge', `a ${message.type} for ${address} of ${to}`)
-        return
+        return false
       }
       destination.bytesGathered += bytes
+      return true
     },
     flush: () => {
       for (const { encoder } of destinations.values()) encoder.seal()

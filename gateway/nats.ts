@@ -76,8 +76,8 @@ export interface NatsGatewayOptions {
   readonly submit: (request: ClientRequest) => void
   readonly tracing?: RequestTracing | undefined
   readonly instruments?: DoorInstruments | undefined
-  /** The cluster map with the leaders this node knows, as plain data: the answer to `kv.map`. */
-  readonly map: () => unknown
+  /** The cluster map with the leaders this node knows, as JSON: the answer to `kv.map`. */
+  readonly mapText: () => string
 }
 
 export interface NatsGateway {
@@ -156,7 +156,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
 
   const answerSpanning = (op: string, to: string): void => {
     if (op === STATUS_OP || to === '') return
-    if (op === 'map') tell(to, `${prefix}.map`, JSON.stringify(options.map()))
+    if (op === 'map') tell(to, `${prefix}.map`, options.mapText())
     else if (op === 'help') tell(to, `${prefix}.help`, helpText(prefix))
     else refuse(to, 'INVALID', `"${op}" needs a key, or is not an operation: publish to ${prefix}.help for the list`)
   }

@@ -7,7 +7,7 @@ import { createConnection } from '../actors/connection/actor.ts'
 import { hex64 } from '../actors/kernel/random.ts'
 import { createBatchGateway } from '../gateway/batches.ts'
 import { createNatsGateway } from '../gateway/nats.ts'
-import { mapAnswer, mapProblem } from './mapAnswer.ts'
+import { createMapText, mapProblem } from './mapAnswer.ts'
 import type { Connection, ConnectionOptions } from '../actors/connection/actor.ts'
 import type { ConnectionEvent } from '../actors/connection/protocol.ts'
 import type { TraceContext } from '../actors/kernel/trace.ts'
@@ -188,7 +188,7 @@ const openNatsDoor = ({ options, connections }: Doors): NatsGateway => {
     tracing: options.node.ports.tracing,
     instruments: options.node.ports.instruments?.natsDoor,
     submit: (request) => connections.get(addressOf('raw'))?.send({ type: 'connection.requests', requests: [request], now: clock.now() }),
-    map: () => mapAnswer(map(), leaderOf),
+    mapText: createMapText(map, leaderOf),
   })
 }
 

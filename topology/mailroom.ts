@@ -4,11 +4,13 @@
  *
  * A parcel that names an actor this node does not have is counted and dropped; so is Raft mail for another replica than the one that is
  * hosted, and mail whose sender is not the node it came from. A request for a shard without a replica here is answered NOT_LEADER,
- * which is certain, unless it came by a slot, where somebody else may be executing it.
+ * which is certain, unless it came by a slot, where somebody else may be executing it. What does not fit on the way to another node is
+ * refused with OVERLOADED.
  */
 
+import { must } from '../actors/kernel/assert.ts'
 import { numberIn } from '../bus/address.ts'
-import { createPost } from '../bus/postOffice.ts'
+import { createPost, isFillingResult } from '../bus/postOffice.ts'
 import { createShardSpans } from './shardSpans.ts'
 import { silentRecorder } from '../actors/kernel/recorder.ts'
 import { traceFields } from '../actors/kernel/trace.ts'
@@ -64,6 +66,7 @@ export interface Mailroom {
 
 interface Sorting {
   readonly options: MailroomOptions
+  readonly post: Post
   readonly send: Mailroom['send']
   readonly spans: ShardSpans
   readonly recorder: Recorder
@@ -100,9 +103,9 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
     const trace = given ?? traceOf(options.journeys, { node: to, address }, message)
     if (message.type === 'shard.reply') spans.end({ node: to, address }, message)
     if (trace !== undefined || recorder.isDetailed()) recordParcel(recorder, 'send', { to: address, message, trace, peer: to })
-    post.send(to, address, message, trace)
+    if (!post.send(to, address, message, trace)) tellNotTaken(sorting, { node: to, address }, message)
   }
-  const sorting: Sorting = { options, send, spans, recorder, misdirected: 0 }
+  const sorting: Sorting = { options, post, send, spans, recorder, misdirected: 0 }
   return { post, send, traceOf: spans.contextOf, misdirected: () => sorting.misdirected }
 }
 
@@ -191,6 +194,36 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
     const { clock } = sorting.options.node.ports
     hosted.actor.send({ type, replyTo, batch, policy, term, consistency, operations, origin, now: clock.now() })
   }
+}
+
+/**
+ * The outbox for that node is full. Whoever waits for an answer is told at once that it is: a forwarded request has not left this node, and
+ * a read whose value does not fit is refused in a message that does.
+ */
+const tellNotTaken = (sorting: Sorting, to: Origin, message: ActorMessage): void => {
+  switch (message.type) {
+    case 'raft': return
+    case 'shard.request': {
+      const { replyTo, batch, operations } = message
+      const shard = must(numberIn(to.address, 'shard'), 'requests go to shards') as ShardId
+      const results = operations.map(() => noRoom)
+      deliver(sorting, { from: to.node, to: replyTo, message: { type: 'shard.reply', shard, batch, results } })
+      return
+    }
+    case 'shard.reply': {
+      if (!message.results.some(isFillingResult)) return
+      const results = message.results.map((result) => (isFillingResult(result) ? noRoom : result))
+      sorting.post.send(to.node, to.address, { ...message, results })
+      return
+    }
+  }
+  message satisfies never
+}
+
+/** By its own share: one that is smaller than the rest. */
+const noRoom: OperationResult = {
+  status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS,
+  message: 'The node has too much on its way to the node that leads the shard: slow down, or ask for fewer large values at a time.',
 }
 
 interface TracedBatch {

@@ -8,7 +8,8 @@ import { createFrameEncoder } from '../../bus/codec/frame.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { nodeSubject } from '../../bus/subjects.ts'
 import { createNodeClock, createProcess, createTimeline } from '../../sim/clock.ts'
-import { bootId, clusterId, nodeId, replicaId } from '../../topology/ids.ts'
+import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
 import { silentLogger } from '../../actors/kernel/log.ts'
 import type { Clock } from '../../actors/kernel/clock.ts'
 import type { LogFields, Logger } from '../../actors/kernel/log.ts'
@@ -180,6 +181,27 @@ describe('the post', () => {
     runUntil(2)
     expect(two.parcels).toHaveLength(20)
     expect(one.lines.filter(({ fields }) => fields.reason === 'full')).toHaveLength(1)
+  })
+
+  test('leaves an eighth of the way to a node to Raft and to refusals, and says of what it drops that it did', () => {
+    const { office, runUntil } = createWorld()
+    const [one, two] = [office(n1, { limits: { parcelBytesInFlightMax: 80_000 } }), office(n2)]
+    const reply = (bytes: number): ActorMessage => ({
+      type: 'shard.reply', shard: shardId(1), batch: 1, results: [{ status: 'OK', revision: 1, value: new Uint8Array(bytes) }],
+    })
+    const request: ActorMessage = {
+      type: 'shard.request', replyTo: 'connection/raw', batch: 1, policy: 'forward', term: 1, consistency: 'linearizable',
+      operations: [{ code: OpCode.get, key: 'k' }],
+    }
+    const isTaken = (message: ActorMessage): boolean => one.post.send(n2, 'raft/1', message)
+    expect(Array.from({ length: 9 }, () => isTaken(reply(10_000)))).toEqual([...Array.from({ length: 7 }, () => true), false, false])
+    expect([isTaken(request), isTaken(reply(65)), isTaken(reply(64)), isTaken(mail(n1, n2))]).toEqual([false, false, true, true])
+    expect([isTaken(appendOf(n1, n2, 10_000)), isTaken(mail(n1, n2)), isTaken(reply(1))]).toEqual([true, false, false])
+    expect(one.post.counters()).toMatchObject({ droppedFull: 6 })
+    one.post.flush()
+    runUntil(1)
+    expect(two.parcels).toHaveLength(10)
+    expect(isTaken(request)).toBe(true)
   })
 
   test('keeps nothing for a node that has left: what it is sent after it came back begins anew, and others keep their account', () => {

@@ -79,7 +79,7 @@ const open = (options: Situation = {}) => {
       },
     },
     submit: (request) => submitted.push(request),
-    map: () => options.map ?? { epoch: 1 },
+    mapText: () => JSON.stringify(options.map ?? { epoch: 1 }),
   })
   const client = world.broker.connect({ name: 'client' })
   const ask = (subject: string, body: string | Uint8Array = '', headers: Record<string, string> = {}): (() => Answer | string) => {

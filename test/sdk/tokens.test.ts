@@ -1,3 +1,6 @@
+/** Tokens for where answers come to. */
+
+import { expect, test } from '@jest/globals'
 import { createTokens } from '../../sdk/tokens.ts'
 
 const MANY = 2_000

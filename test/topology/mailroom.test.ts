@@ -4,13 +4,17 @@ import { expect, test } from '@jest/globals'
 import { silentLogger } from '../../actors/kernel/log.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { createTurn } from '../../actors/kernel/turn.ts'
+import { OpCode } from '../../actors/shard/operation.ts'
 import { addressOf } from '../../bus/address.ts'
 import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
-import { bootId, clusterId, nodeId, replicaId } from '../../topology/ids.ts'
+import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { createJourneys } from '../../topology/journeys.ts'
 import { createMailroom } from '../../topology/mailroom.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
+import type { OperationResult } from '../../actors/shard/operation.ts'
+import type { ActorMessage } from '../../bus/messages.ts'
+import type { Parcel } from '../../bus/post.ts'
 import type { Mailroom, MailroomOptions } from '../../topology/mailroom.ts'
 import type { NodeOptions } from '../../topology/nodeOptions.ts'
 
@@ -19,8 +23,14 @@ const genesis = must(createGenesis({
   cluster: clusterId('0123456789abcdef'), members: [n1, n2], shardCount: 2, replicationFactor: 1, createdAtMs: 1,
 })[0], 'a genesis')
 
+interface Room {
+  readonly room: Mailroom
+  /** By the Raft member, and by the connections. */
+  readonly received: unknown[]
+}
+
 /** Node n1, which hosts `n1:3` of group 0 and nothing else. */
-const createRoom = ({ broker, clock } = createVirtualWorld()): { readonly room: Mailroom, readonly received: unknown[] } => {
+const createRoom = ({ broker, clock } = createVirtualWorld()): Room => {
   const received: unknown[] = []
   const hosted = { id: replicaId(n1, 3), raft: { send: (message: unknown) => received.push(message) } }
   const node = {
@@ -30,7 +40,7 @@ const createRoom = ({ broker, clock } = createVirtualWorld()): { readonly room: 
     node, turn: createTurn(clock), map: () => mapOfGenesis(genesis), leaderOf: () => null, catchUp: () => {}, tellsLevels: () => false,
     journeys: createJourneys(clock, undefined),
     host: () => ({ memberOf: (group: number) => (group === 0 ? hosted : undefined) }),
-    doors: () => { throw new Error('nobody asks the doors') },
+    doors: () => ({ reply: (to: string, reply: object) => received.push({ ...reply, to }) > 0 }),
   } as unknown as MailroomOptions)
   return { room, received }
 }
@@ -61,4 +71,48 @@ test('mail of another node says which of its processes sent it', () => {
   post.flush()
   world.pass(5)
   expect(received).toEqual([{ ...message, from: 'n2:1', boot }])
+})
+
+/** Room n1 with as much on its way to n2 as clients may have there: 7 MiB. */
+const createFullRoom = (): Room & { readonly arrived: Parcel[], readonly pass: () => void } => {
+  const world = createVirtualWorld()
+  const { room, received } = createRoom(world)
+  const arrived: Parcel[] = []
+  createPost({
+    bus: world.broker.connect({ name: n2 }), clock: world.clock, cluster: genesis.cluster, self: n2, bootId: bootId('00000000000000bb'),
+    isMember: () => true, requestFlush: () => {}, onParcel: (parcel) => arrived.push(parcel), log: silentLogger,
+  })
+  const value = new Uint8Array(400_000)
+  for (let sent = 0; sent < 30; sent += 1) room.send(n2, 'connection/raw', replyWith([{ status: 'OK', revision: 1, value }]))
+  const pass = (): void => {
+    room.post.flush()
+    world.pass(5)
+  }
+  return { room, received, arrived, pass }
+}
+
+const replyWith = (results: readonly OperationResult[]): ActorMessage => ({ type: 'shard.reply', shard: shardId(1), batch: 7, results })
+
+const full = expect.objectContaining({ status: 'OVERLOADED', definite: true, retryAfterMs: 100 })
+
+test('a forwarded request that finds the way to its leader full is refused at once, and certainly did not happen', () => {
+  const { room, received, arrived, pass } = createFullRoom()
+  const operations = [{ code: OpCode.put, key: 'a', value: new Uint8Array(1) }, { code: OpCode.put, key: 'b', value: new Uint8Array(1) }]
+  room.send(n2, addressOf('shard', 1), {
+    type: 'shard.request', replyTo: 'connection/raw', batch: 3, policy: 'forward', term: 1, consistency: 'linearizable', operations,
+  })
+  expect(received).toEqual([{
+    type: 'shard.reply', to: 'connection/raw', shard: 1, batch: 3, from: n2, results: [full, full], now: expect.any(Number),
+  }])
+  pass()
+  expect(arrived.filter(({ message }) => message.type === 'shard.request')).toEqual([])
+})
+
+test('of an answer to another node that finds the way full, reads of values are refused, and what was written is answered', () => {
+  const { room, arrived, pass } = createFullRoom()
+  const written = { status: 'OK', revision: 9, value: Buffer.from('41') } as const
+  room.send(n2, 'connection/raw', replyWith([{ status: 'OK', revision: 8, value: new Uint8Array(65) }, written]))
+  pass()
+  const last = arrived.at(-1)
+  expect(last).toMatchObject({ from: n1, to: 'connection/raw', message: { type: 'shard.reply', batch: 7, results: [full, written] } })
 })

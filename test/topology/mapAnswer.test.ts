@@ -3,8 +3,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { createGenesis, mapOfGenesis } from '../../topology/clusterMap.ts'
 import { clusterId, nodeId } from '../../topology/ids.ts'
-import { mapAnswer, mapProblem } from '../../topology/mapAnswer.ts'
+import { createMapText, mapAnswer, mapProblem } from '../../topology/mapAnswer.ts'
 import { must } from '../../actors/kernel/assert.ts'
+import type { LeaderHint } from '../../topology/beacon.ts'
 import type { ClusterMap } from '../../topology/clusterMap.ts'
 
 const mapWith = (shardCount: number, names: readonly string[]): ClusterMap => {
@@ -22,6 +23,35 @@ describe('the answer to kv.map', () => {
     expect(mapAnswer(map, (shard) => (shard === 0 ? null : { node: nodeId('n2'), term: 7 }))).toEqual({
       ...map, leaders: [null, { node: 'n2', term: 7 }],
     })
+  })
+
+  test('as text is always what it would be anew, whatever has changed since it was asked for last', () => {
+    let map = mapWith(2, ['n1', 'n2', 'n3'])
+    let leaders: (LeaderHint | null)[] = [null, null]
+    const text = createMapText(() => map, (shard) => leaders[shard] ?? null)
+    const changes: (() => void)[] = [
+      () => {},
+      () => { leaders = [null, { node: nodeId('n2'), term: 1 }] },
+      () => { leaders = [null, { node: nodeId('n2'), term: 2 }] },
+      () => { leaders = [null, { node: nodeId('n3'), term: 2 }] },
+      () => { map = { ...map, epoch: map.epoch + 1 } },
+      () => { leaders = [{ node: nodeId('n1'), term: 1 }, null] },
+      () => { map = mapWith(4, ['n1', 'n2', 'n3']) },
+      () => { leaders = [null, null] },
+    ]
+    for (const change of changes) {
+      change()
+      expect(text()).toBe(JSON.stringify(mapAnswer(map, (shard) => leaders[shard] ?? null)))
+    }
+  })
+
+  test('as text is made once while nothing changes', () => {
+    const map = mapWith(2, ['n1', 'n2', 'n3'])
+    let made = 0
+    const counted = { ...map, toJSON: () => { made += 1; return map } }
+    const text = createMapText(() => counted, () => ({ node: nodeId('n1'), term: 1 }))
+    expect([text(), text(), text()].every((one) => one === JSON.stringify(map))).toBe(true)
+    expect(made).toBe(1)
   })
 
   test.each([
