@@ -25,6 +25,7 @@ import type { ActorMessage } from '../../bus/messages.ts'
 import type { RequestTracing } from '../../gateway/tracing.ts'
 import type { Parcel } from '../../bus/post.ts'
 import type { Policy } from '../../actors/shard/protocol.ts'
+import type { NodeSettings } from '../../topology/nodeOptions.ts'
 
 const SHARDS = 4
 const self = nodeId('n1')
@@ -36,6 +37,7 @@ interface Surroundings {
   readonly tracing?: RequestTracing
   readonly log?: Logger
   readonly maxPayloadBytes?: number
+  readonly settings?: Partial<NodeSettings>
 }
 
 const open = (observers: Surroundings = {}) => {
@@ -46,7 +48,7 @@ const open = (observers: Surroundings = {}) => {
   const failures: unknown[] = []
   const fileSystem = createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) })
   const parts = createNodeParts({
-    genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: defaultSettings, onExit: () => {},
+    genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: { ...defaultSettings, ...observers.settings }, onExit: () => {},
     ports: {
       clock, random: createRandom(1), fileSystem, log: observers.log ?? silentLogger,
       bus: broker.connect({ name: 'n1' }), doorsBus: broker.connect({ name: 'n1/doors' }),
@@ -90,6 +92,19 @@ describe('the front doors of a node', () => {
     expect(put(session, 1)).toMatchObject({ kind: 'results', isLast: true, rows: [{ shard, result: notLeader }] })
     expect(countersOf(parts, null)).toMatchObject({ misdirected: 1, 'batch.batches': 1, 'batch.sessions': 1, 'batch.pendingOperations': 0 })
     expect(failures).toEqual([])
+  })
+
+  test('refuse writes, in batches and alone, while the log has more waiting than it should', () => {
+    const { hello, put, client, pass } = open({ settings: { wal: { walBacklogBytesMax: 0 } } })
+    expect(put(hello(), 1)).toMatchObject({ rows: [{ shard, result: { status: 'OVERLOADED', definite: true } }] })
+    const statuses: string[] = []
+    for (const subject of ['kv.put.a', 'kv.get.a']) {
+      client.request(subject, new Uint8Array(0), { timeoutMs: 100 }, (_failure, answer) => {
+        statuses.push(answer?.headers?.get('Kv-Status') ?? '')
+      })
+    }
+    pass(50)
+    expect(statuses.sort()).toEqual(['NO_QUORUM', 'OVERLOADED'])
   })
 
   test('warn of a map that the broker does not take, once, and not of one that it takes', () => {
