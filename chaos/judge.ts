@@ -30,7 +30,9 @@ export const judgeHistory = (history: History): Judgement => {
   const { operations, repeats, shards } = history
   return {
     checked: operations.length,
-    notLinearizable: [...linearityProblems(checkLinearizability(operations)), ...(shards === null ? [] : checkShardOrder(operations, shards))],
+    notLinearizable: [
+      ...linearityProblems(checkLinearizability(operations)), ...(shards === null ? [] : checkShardOrder(operations, shards)),
+    ],
     duplicates: checkExactlyOnce({ history: operations, finals: finalsOf(history), repeats }),
     failuresThatShow: checkFailures(operations),
   }
@@ -40,7 +42,7 @@ const linearityProblems = (verdict: Verdict): readonly string[] => {
   switch (verdict.kind) {
     case 'linearizable': return []
     case 'violation':
-      return [`${verdict.key} has no linear order:\n${verdict.operations.map((operation) => `  ${describeOperation(operation)}`).join('\n')}`]
+      return [[`${verdict.key} has no linear order:`, ...verdict.operations.map(describeOperation)].join('\n  ')]
     case 'tooHard':
       return [`the history of ${verdict.key} is too hard to check after ${verdict.steps} steps: let the clients think for longer`]
   }

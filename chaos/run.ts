@@ -192,7 +192,7 @@ const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, numb
 export const killProblems = (wanted: number, found: number): readonly string[] =>
   (found >= wanted ? [] : [`only ${found} of ${wanted} leaders died as leaders: the failover is not proved`])
 
-const arenaOf = (ground: Ground, random: Arena['random']) => (nemesis: Nemesis, over: AbortSignal): Arena => {
+const arenaOf = (ground: Ground, random: Arena['random']) => (nemesis: Nemesis, over: AbortSignal): Omit<Arena, 'missed'> => {
   const { cluster, connections, disk, input, nemeses, recorder, supervisor, times } = ground
   return {
     cluster, random, times, over,

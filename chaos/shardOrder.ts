@@ -1,9 +1,9 @@
 /**
  * Do the revisions of a shard grow in the order of time, over all of its keys?
  *
- * A shard stamps its writes in the order of its log, so each has a revision of its own, larger than any that somebody had been told of before
- * it was asked for. That shows an acknowledged write that is lost though nobody reads its key before it is written again, which key by key
- * is as it must be. Test: "sees an acknowledged write that is gone where its key was written again before anybody read it":
+ * A shard stamps its writes in the order of its log, so each has a revision of its own, larger than any that somebody had been told of
+ * before it was asked for. That shows an acknowledged write that is lost though nobody reads its key before it is written again, which key
+ * by key is as it must be. Test: "sees an acknowledged write that is gone where its key was written again before anybody read it":
  *   1. a = v1 is acknowledged as revision 10. 2. The shard loses it: b = v2 gets 10. 3. a = v3 gets 11, and so everybody reads it.
  */
 
@@ -56,9 +56,10 @@ const firstTwice = (told: readonly Told[]): Pair | null => {
 /** A write whose revision is below one that was told before it was asked for. */
 const firstBackwards = (told: readonly Told[]): Pair | null => {
   const answers = told.toSorted((a, b) => a.operation.completedAt - b.operation.completedAt)
+  const writes = told.filter(({ isOwn }) => isOwn).toSorted((a, b) => a.operation.invokedAt - b.operation.invokedAt)
   let next = 0
   let highest: Told | undefined
-  for (const { operation, revision } of told.filter(({ isOwn }) => isOwn).toSorted((a, b) => a.operation.invokedAt - b.operation.invokedAt)) {
+  for (const { operation, revision } of writes) {
     for (let answer = answers[next]; answer !== undefined && answer.operation.completedAt < operation.invokedAt; answer = answers[next]) {
       if (highest === undefined || answer.revision > highest.revision) highest = answer
       next += 1

@@ -78,7 +78,8 @@ describe('the judge', () => {
 
   test('sees an acknowledged write that is gone where its key was written again before anybody read it', () => {
     expect(judged((recorder) => {
-      const concurrent = recorder.invoke({ client: 2, via: 'sdk', key: 'b', call: { kind: 'put', value: 'v2' }, consistency: 'linearizable' })
+      const call: Call = { kind: 'put', value: 'v2' }
+      const concurrent = recorder.invoke({ client: 2, via: 'sdk', key: 'b', call, consistency: 'linearizable' })
       perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(10))
       recorder.complete(concurrent, answered(10))
       perform(recorder, 'a', { kind: 'put', value: 'v3' }, answered(11))

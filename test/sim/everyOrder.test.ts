@@ -11,7 +11,7 @@ import { checkLinearizability } from '../../sim/linearizability.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 
-/** A key by the rules of docs/SUBJECTS.md: its revision, null where nobody has seen it, is larger than each before; `least` is what it can be. */
+/** By the rules of docs/SUBJECTS.md: a revision is larger than each before. Null: nobody has seen it; `least` is what it can be. */
 interface Key {
   readonly value: string | null
   readonly revision: number | null
@@ -28,10 +28,11 @@ const seenAs = (key: Key, revision: number): readonly Key[] => {
   return isIt ? [{ ...key, revision, least: revision }] : []
 }
 
-const changed = (keys: readonly Key[], value: string | null, revision: number | null): readonly Key[] => keys.flatMap(({ least }) => {
-  if (revision === null) return [{ value, revision: null, least: least + 1 }]
-  return revision > least ? [{ value, revision, least: revision }] : []
-})
+const changed = (keys: readonly Key[], value: string | null, revision: number | null): readonly Key[] =>
+  keys.flatMap(({ least }): readonly Key[] => {
+    if (revision === null) return [{ value, revision, least: least + 1 }]
+    return revision > least ? [{ value, revision, least: revision }] : []
+  })
 
 /** What the call makes of a key that it finds as it must; `revision` null: nobody was told. */
 const carriedOut = (key: Key, call: Call, revision: number | null): readonly Key[] => {
@@ -113,7 +114,9 @@ const disturb = (random: Random, operation: HistoryOperation): HistoryOperation 
     const by = between(random, -6, 6)
     return { ...operation, invokedAt: invokedAt + by, completedAt: completedAt + by }
   }
-  if (outcome.value !== undefined && chance(random, 0.4)) return { ...operation, outcome: { ...outcome, value: must(pick(random, values), 'values') } }
+  if (outcome.value !== undefined && chance(random, 0.4)) {
+    return { ...operation, outcome: { ...outcome, value: must(pick(random, values), 'values') } }
+  }
   if (call.kind === 'get' && chance(random, 0.3)) return { ...operation, outcome: answered('NOT_FOUND', 0) }
   return { ...operation, outcome: { ...outcome, revision: Math.max(1, outcome.revision + between(random, -2, 1)) } }
 }
