@@ -2,7 +2,7 @@
  * What clients saw, as a file that any checker can read: one JSON object a line, in the order of one monotonic clock (`at`, in ms).
  * The format is described in docs/TESTING.md ("Histories"); chaos/porcupine reads it, too.
  *
- *   {"event":"begin","format":"shardkv-history/1", ...}          the first line
+ *   {"event":"begin","format":"shardkv-history/1","shards":16, ...}   the first line
  *   {"event":"invoke","at":12.5,"op":1,"client":3,"via":"sdk","key":"register-1","call":{"kind":"put","value":"v31"},
  *    "consistency":"linearizable"}                              (on one line)
  *   {"event":"complete","at":14.1,"op":1,"outcome":{"kind":"answered","status":"OK","revision":7}}
@@ -39,6 +39,8 @@ export interface Recorder {
 }
 
 export interface History {
+  /** Of the cluster; null where the file does not say. */
+  readonly shards: number | null
   readonly operations: readonly HistoryOperation[]
   /** Answers to request ids that were sent again after their first answer, by operation. */
   readonly repeats: ReadonlyMap<number, readonly Outcome[]>
@@ -48,21 +50,24 @@ export interface History {
 type Draft = { -readonly [Field in keyof HistoryOperation]: HistoryOperation[Field] }
 
 interface Gathered {
+  shards: number | null
   readonly operations: Draft[]
   readonly repeats: Map<number, Outcome[]>
   isWhole: boolean
 }
 
 type Line =
-  | { readonly event: 'begin'; readonly format: string }
+  | { readonly event: 'begin'; readonly format: string; readonly shards?: unknown }
   | { readonly event: 'invoke'; readonly at: number; readonly op: number } & Invocation
   | { readonly event: 'complete' | 'repeat'; readonly at: number; readonly op: number; readonly outcome: Outcome }
   | { readonly event: 'nemesis'; readonly at: number; readonly name: string; readonly text: string }
   | { readonly event: 'end'; readonly at: number }
 
-/** `about` joins the first line: seed, commit, plan. */
+const nothing = (): Gathered => ({ shards: null, operations: [], repeats: new Map(), isWhole: false })
+
+/** `about` joins the first line: seed, commit, plan, and how many shards there are. */
 export const createRecorder = (write: (line: string) => void = () => {}, about: Readonly<Record<string, unknown>> = {}): Recorder => {
-  const gathered: Gathered = { operations: [], repeats: new Map(), isWhole: false }
+  const gathered = nothing()
   const since = performance.now()
   const now = (): number => Math.round((performance.now() - since) * 1_000) / 1_000
   const put = (line: Line): void => {
@@ -70,7 +75,7 @@ export const createRecorder = (write: (line: string) => void = () => {}, about: 
     write(JSON.stringify(line))
   }
   let lastOp = 0
-  write(JSON.stringify({ event: 'begin', format: FORMAT, ...about }))
+  put({ event: 'begin', format: FORMAT, ...about })
   return {
     invoke: (invocation) => {
       lastOp += 1
@@ -87,7 +92,7 @@ export const createRecorder = (write: (line: string) => void = () => {}, about: 
 
 /** Throws with the line's number where it is no history. */
 export const parseHistory = (text: string): History => {
-  const gathered: Gathered = { operations: [], repeats: new Map(), isWhole: false }
+  const gathered = nothing()
   text.split('\n').forEach((line, i) => {
     if (line === '') return
     try {
@@ -103,6 +108,7 @@ const gather = (gathered: Gathered, line: Line): void => {
   switch (line.event) {
     case 'begin':
       if (line.format !== FORMAT) throw new Error(`format ${line.format} is not ${FORMAT}`)
+      gathered.shards = shardsIn(line.shards)
       return
     case 'invoke': {
       const { at, op, client, key, call, consistency } = line
@@ -130,6 +136,12 @@ const gather = (gathered: Gathered, line: Line): void => {
   }
   line satisfies never
   throw new Error('no such event')
+}
+
+const shardsIn = (shards: unknown): number | null => {
+  if (shards === undefined) return null
+  if (typeof shards !== 'number' || !Number.isSafeInteger(shards) || shards < 1) throw new Error('shards is no number of shards')
+  return shards
 }
 
 /** What the final reads showed; only keys that were read at the end. */

@@ -1,19 +1,24 @@
 /**
- * Is a history right? The simulator's own checkers (sim/linearizability.ts, sim/exactlyOnce.ts), and one more: what was said to have
- * failed for certain never shows up. Zero tolerance.
+ * Is a history right? The simulator's own checkers (sim/linearizability.ts, sim/exactlyOnce.ts), and two more: what was said to have
+ * failed for certain never shows up, and the revisions of a shard grow (shardOrder.ts). Zero tolerance.
  */
 
 import { describeOperation } from '../sim/history.ts'
 import { checkExactlyOnce } from '../sim/exactlyOnce.ts'
 import { checkLinearizability } from '../sim/linearizability.ts'
 import { finalsOf } from './history.ts'
+import { checkShardOrder } from './shardOrder.ts'
 import type { HistoryOperation } from '../sim/history.ts'
+import type { Verdict } from '../sim/linearizability.ts'
 import type { History } from './history.ts'
 
 export interface Judgement {
   /** Operations that took part in the check. */
   readonly checked: number
-  /** Acknowledged writes that vanished or were contradicted, and reads that were wrong: keys without any order that explains them. */
+  /**
+   * Acknowledged writes that vanished or were contradicted, and reads that were wrong: keys without any order that explains them, and
+   * shards whose revisions do not grow.
+   */
   readonly notLinearizable: readonly string[]
   /** Executed twice, or an answer that changed when it was asked for again. */
   readonly duplicates: readonly string[]
@@ -22,16 +27,26 @@ export interface Judgement {
 }
 
 export const judgeHistory = (history: History): Judgement => {
-  const { operations, repeats } = history
-  const verdict = checkLinearizability(operations)
+  const { operations, repeats, shards } = history
   return {
     checked: operations.length,
-    notLinearizable: verdict.kind === 'linearizable' ? [] : [verdict.kind === 'violation'
-      ? `${verdict.key} has no linear order:\n${verdict.operations.map((operation) => `  ${describeOperation(operation)}`).join('\n')}`
-      : `the history of ${verdict.key} is too hard to check after ${verdict.steps} steps: let the clients think for longer`],
+    notLinearizable: [
+      ...linearityProblems(checkLinearizability(operations)), ...(shards === null ? [] : checkShardOrder(operations, shards)),
+    ],
     duplicates: checkExactlyOnce({ history: operations, finals: finalsOf(history), repeats }),
     failuresThatShow: checkFailures(operations),
   }
+}
+
+const linearityProblems = (verdict: Verdict): readonly string[] => {
+  switch (verdict.kind) {
+    case 'linearizable': return []
+    case 'violation':
+      return [[`${verdict.key} has no linear order:`, ...verdict.operations.map(describeOperation)].join('\n  ')]
+    case 'tooHard':
+      return [`the history of ${verdict.key} is too hard to check after ${verdict.steps} steps: let the clients think for longer`]
+  }
+  return verdict satisfies never
 }
 
 export const problemsOf = ({ notLinearizable, duplicates, failuresThatShow }: Judgement): readonly string[] =>

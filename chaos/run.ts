@@ -84,7 +84,7 @@ interface Ground {
 
 /** Of a cluster that never served. */
 const notBegun = (error: unknown): RunResult => ({
-  judgement: judgeHistory({ operations: [], repeats: new Map(), isWhole: false }),
+  judgement: judgeHistory({ shards: null, operations: [], repeats: new Map(), isWhole: false }),
   problems: [`the cluster did not start: ${error instanceof Error ? error.message : String(error)}`],
   times: noTimes(), strikes: new Map(), leaderKills: 0, answered: 0, unknown: 0,
 })
@@ -153,7 +153,9 @@ const open = async (input: RunInput): Promise<Ground> => {
   }
   const file = join(keepIn, 'history.jsonl')
   writeFileSync(file, '')
-  const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), { seed: plan.seed, commit: input.commit, plan })
+  const recorder = createRecorder((line) => appendFileSync(file, `${line}\n`), {
+    seed: plan.seed, commit: input.commit, plan, shards: plan.shards,
+  })
   return {
     input, nemeses, cluster, connections, recorder, disk,
     supervisor: superviseCluster(cluster), times: noTimes(), problems: [], leaderKills: 0,
@@ -190,7 +192,7 @@ const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, numb
 export const killProblems = (wanted: number, found: number): readonly string[] =>
   (found >= wanted ? [] : [`only ${found} of ${wanted} leaders died as leaders: the failover is not proved`])
 
-const arenaOf = (ground: Ground, random: Arena['random']) => (nemesis: Nemesis, over: AbortSignal): Arena => {
+const arenaOf = (ground: Ground, random: Arena['random']) => (nemesis: Nemesis, over: AbortSignal): Omit<Arena, 'missed'> => {
   const { cluster, connections, disk, input, nemeses, recorder, supervisor, times } = ground
   return {
     cluster, random, times, over,

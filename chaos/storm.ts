@@ -18,13 +18,24 @@ export interface Storm {
   readonly chosen: readonly Nemesis[]
   readonly seconds: number
   /** Every strike of this one says so through the arena given to it. */
-  readonly arenaOf: (nemesis: Nemesis, over: AbortSignal) => Arena
+  readonly arenaOf: (nemesis: Nemesis, over: AbortSignal) => Omit<Arena, 'missed'>
 }
 
 export interface MoreStrikes extends Pick<Storm, 'arenaOf'> {
   readonly nemesis: Nemesis
   readonly isEnough: () => boolean
   readonly withinSeconds: number
+}
+
+/** Whether it did what it is for. */
+const hasStruck = async (nemesis: Nemesis, arena: Omit<Arena, 'missed'>): Promise<boolean> => {
+  let isMissed = false
+  const missed = (why: string): void => {
+    isMissed = true
+    arena.say(`missed: ${why}`)
+  }
+  await nemesis.strike({ ...arena, missed })
+  return !isMissed
 }
 
 /** What a storm was too short for: more strikes of one nemesis until there are enough, or the time is up. Returns how many. */
@@ -34,18 +45,17 @@ export const strikeOn = async ({ nemesis, arenaOf, isEnough, withinSeconds }: Mo
   while (!isEnough() && !over.aborted) {
     const arena = arenaOf(nemesis, over)
     await hold(arena, between(arena.random, CALM_MS_MIN, CALM_MS_MAX))
-    await nemesis.strike(arena)
-    count += 1
+    if (await hasStruck(nemesis, arena)) count += 1
   }
   return count
 }
 
-/** The strikes, by name. Rejects with what a strike throws: then something was not as it must be. */
+/** The strikes, by name, but those that missed. Rejects with what a strike throws: then something was not as it must be. */
 export const rage = async ({ chosen, seconds, arenaOf }: Storm): Promise<ReadonlyMap<string, number>> => {
   const strikes = new Map<string, number>()
-  const strike = (nemesis: Nemesis, over: AbortSignal): Promise<void> => {
-    strikes.set(nemesis.name, (strikes.get(nemesis.name) ?? 0) + 1)
-    return nemesis.strike(arenaOf(nemesis, over))
+  const strike = async (nemesis: Nemesis, over: AbortSignal): Promise<void> => {
+    const by = await hasStruck(nemesis, arenaOf(nemesis, over)) ? 1 : 0
+    strikes.set(nemesis.name, (strikes.get(nemesis.name) ?? 0) + by)
   }
   const all = endingAfter(seconds)
   const last = chosen.filter(({ isLast }) => isLast === true)
@@ -62,7 +72,9 @@ export const rage = async ({ chosen, seconds, arenaOf }: Storm): Promise<Readonl
 
 const usualSeconds = (seconds: number, lasting: number): number => (lasting === 0 ? seconds : Math.max(seconds / 3, seconds - LAST_SECONDS))
 
-const endingAfter = (seconds: number): { readonly signal: AbortSignal } => ({ signal: AbortSignal.timeout(seconds * MS_PER_SECOND) })
+/** A third of a short storm is no whole number of milliseconds, and nothing else is taken. */
+const endingAfter = (seconds: number): { readonly signal: AbortSignal } =>
+  ({ signal: AbortSignal.timeout(Math.round(seconds * MS_PER_SECOND)) })
 
 interface Turns {
   readonly strike: (nemesis: Nemesis, over: AbortSignal) => Promise<void>

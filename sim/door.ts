@@ -11,6 +11,7 @@ import { encodeClientFrame } from '../bus/codec/batch.ts'
 import { decodeNodeFrame } from '../bus/codec/batchAnswers.ts'
 import { batchSubject } from '../bus/subjects.ts'
 import type { Operation, OperationResult } from '../actors/shard/operation.ts'
+import type { Batch } from '../bus/codec/batch.ts'
 import type { NodeFrame } from '../bus/codec/batchAnswers.ts'
 import type { Bus } from '../bus/port.ts'
 import type { NodeId, ShardId } from '../topology/ids.ts'
@@ -31,6 +32,8 @@ export interface DoorInput {
   /** Those that are in the cluster now; never empty. */
   readonly nodes: () => readonly NodeId[]
   readonly timeoutMs: number
+  /** Of its reads. Absent: linearizable. */
+  readonly consistency?: Batch['consistency']
 }
 
 interface Gathered {
@@ -54,7 +57,7 @@ const PROTOCOL = 1
 const SLACK_MS = 100
 const notSent: OperationResult = { status: 'NO_QUORUM', revision: 0, definite: true }
 
-export const createDoor = ({ client, process, bus, timeline, nodes, timeoutMs }: DoorInput): Door => {
+export const createDoor = ({ client, process, bus, timeline, nodes, timeoutMs, consistency = 'linearizable' }: DoorInput): Door => {
   const visits = new Map<NodeId, Visit>()
   /** The node believed to lead each shard, by position. */
   const leaders = new Map<ShardId, number>()
@@ -105,7 +108,7 @@ export const createDoor = ({ client, process, bus, timeline, nodes, timeoutMs }:
     visit.lastSequence += 1
     const sequence = visit.lastSequence
     ask(node, encodeClientFrame({
-      kind: 'batch', session: visit.session, sequence, timeoutMs, consistency: 'linearizable',
+      kind: 'batch', session: visit.session, sequence, timeoutMs, consistency,
       groups: [{ shard, operations: batch.map(({ operation }) => operation) }],
     }), {
       frame: (frame) => {

@@ -8,7 +8,7 @@
  *
  * The model of one key: absent, or a value with a revision. A revision is larger than every earlier one of its
  * key; a reader and a compare see it exactly. After an operation of unknown outcome the revision is not known
- * until somebody sees it.
+ * until somebody sees it, but for the least that it can be: whatever takes its place has a larger one.
  *
  * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which
  * is the same as never. Two facts keep the search narrow, and lose nothing. Known revisions only grow, so
@@ -64,7 +64,7 @@ interface KeyState {
   readonly value: string | null
   /** The key's revision; UNSEEN when an unknown outcome set it. */
   readonly revision: number
-  /** Every later revision is larger. */
+  /** Every later revision is larger. Of a key whose revision nobody has seen it is the least that this can be. */
   readonly floor: number
 }
 
@@ -80,7 +80,7 @@ const step = (state: KeyState, operation: HistoryOperation): KeyState | null => 
   switch (call.kind) {
     case 'get': return outcome.status === 'NOT_FOUND' ? ifAbsent(state) : stepSeen(state, outcome)
     case 'put': return written(state, call.value, outcome.revision)
-    case 'cas': return hasRevision(state, call.ifRevision) ? written(state, call.value, outcome.revision) : null
+    case 'cas': return hasRevision(state, call.ifRevision) ? written(seenAt(state, call.ifRevision), call.value, outcome.revision) : null
     case 'del': return outcome.status === 'NOT_FOUND' ? ifAbsent(state) : stepDeleted(state, outcome.revision)
     // Keys that expire are not searched: expiry is no operation of a client.
     case 'touch': return null
@@ -98,13 +98,12 @@ const stepUnknown = (state: KeyState, { call }: HistoryOperation): KeyState => {
   switch (call.kind) {
     case 'get':
     case 'touch': return state
-    case 'put': return { value: call.value, revision: UNSEEN, floor: state.floor }
-    case 'cas':
-      return hasRevision(state, call.ifRevision) ? { value: call.value, revision: UNSEEN, floor: state.floor } : state
-    case 'del': return state.value === null ? state : { value: null, revision: 0, floor: state.floor }
+    case 'put': return writtenUnseen(state, call.value)
+    case 'cas': return hasRevision(state, call.ifRevision) ? writtenUnseen(seenAt(state, call.ifRevision), call.value) : state
+    case 'del': return state.value === null ? state : { value: null, revision: 0, floor: state.floor + 1 }
     case 'incr': {
       const sum = sumOf(state, call.amount)
-      return sum === null ? state : { value: sum, revision: UNSEEN, floor: state.floor }
+      return sum === null ? state : writtenUnseen(state, sum)
     }
   }
   call satisfies never
@@ -115,13 +114,17 @@ const ifAbsent = (state: KeyState): KeyState | null => (state.value === null ? s
 
 const stepSeen = (state: KeyState, seen: { readonly value?: string; readonly revision: number }): KeyState | null => {
   if (state.value === null || state.value !== seen.value || !hasRevision(state, seen.revision)) return null
-  return state.revision === seen.revision ? state : { value: state.value, revision: seen.revision, floor: seen.revision }
+  return seenAt(state, seen.revision)
 }
 
 const stepConflict = (state: KeyState, wanted: number, found: number): KeyState | null => {
   if (found === wanted || !hasRevision(state, found)) return null
-  return state.value === null || state.revision === found ? state : { value: state.value, revision: found, floor: found }
+  return seenAt(state, found)
 }
+
+/** The same state, by somebody who sees its revision; it has it, or may have. */
+const seenAt = (state: KeyState, revision: number): KeyState =>
+  (state.value === null || state.revision === revision ? state : { value: state.value, revision, floor: revision })
 
 const stepDeleted = (state: KeyState, revision: number): KeyState | null =>
   (state.value === null || revision <= state.floor ? null : { value: null, revision: 0, floor: revision })
@@ -129,10 +132,12 @@ const stepDeleted = (state: KeyState, revision: number): KeyState | null =>
 const written = (state: KeyState, value: string, revision: number): KeyState | null =>
   (revision > state.floor ? { value, revision, floor: revision } : null)
 
+const writtenUnseen = ({ floor }: KeyState, value: string): KeyState => ({ value, revision: UNSEEN, floor: floor + 1 })
+
 /** Whether the key's revision (0: absent) is, or may be, this one. */
 const hasRevision = (state: KeyState, revision: number): boolean => {
   if (state.value === null) return revision === 0
-  return state.revision === UNSEEN ? revision > state.floor : state.revision === revision
+  return state.revision === UNSEEN ? revision >= state.floor : state.revision === revision
 }
 
 const sumOf = (state: KeyState, amount: number): string | null => {

@@ -8,6 +8,7 @@ import { createDoor } from '../../sim/door.ts'
 import { createProcess } from '../../sim/clock.ts'
 import { shardOf } from '../../topology/hash.ts'
 import type { Bus } from '../../bus/port.ts'
+import type { Door } from '../../sim/door.ts'
 import type { NewWay } from './load.ts'
 import type { MapNodes } from './mapNodes.ts'
 
@@ -21,10 +22,11 @@ export interface BatchTarget {
   readonly connection: number
 }
 
-/** All clients of one connection share its door: what they ask for in one turn is one batch. */
+/** All clients of one connection share its doors: what they ask for in one turn is one batch. A batch has one consistency for all of it. */
 export const batchOver = ({ bus, nodes, shardCount, connection }: BatchTarget): NewWay => {
-  const door = createDoor({
-    client: process.pid * 1_000 + connection, bus, nodes: nodes.current, timeoutMs: TIMEOUT_MS, process: createProcess('batches'),
+  const open = (consistency: 'linearizable' | 'lease', number: number): Door => createDoor({
+    client: process.pid * 1_000 + connection * 2 + number, bus, nodes: nodes.current, timeoutMs: TIMEOUT_MS, consistency,
+    process: createProcess('batches'),
     timeline: {
       schedule: (delayMs, run) => {
         const timer = setTimeout(run, delayMs)
@@ -32,9 +34,11 @@ export const batchOver = ({ bus, nodes, shardCount, connection }: BatchTarget): 
       },
     },
   })
+  const [confirmed, leased] = [open('linearizable', 0), open('lease', 1)]
   return () => ({
     name: 'batch',
-    perform: (key, call) => new Promise((resolve) => {
+    perform: (key, call, consistency) => new Promise((resolve) => {
+      const door = consistency === 'lease' ? leased : confirmed
       door.send(shardOf(key, shardCount), operationOf({ call, key }, undefined), (result) => {
         const outcome = outcomeOfResult(call, result)
         if (outcome.kind !== 'answered') nodes.refresh()

@@ -2,14 +2,14 @@
 
 import { must } from '../../actors/kernel/assert.ts'
 import { pick } from '../../actors/kernel/random.ts'
-import { MOVES_MS, admitOne, disturb, drain, hasLeft, hasSpare } from './membership.ts'
+import { MOVES_MS, NO_SPARE, admitOne, disturb, drain, hasLeft, hasSpare } from './membership.ts'
 import type { Nemesis } from './nemesis.ts'
 
 export const drainMember: Nemesis = {
   name: 'drain',
   needs: ['members', 'links'],
   strike: async (arena) => {
-    if (!await hasSpare(arena)) return
+    if (!await hasSpare(arena)) return arena.missed(NO_SPARE)
     const node = must(pick(arena.random, arena.cluster.members), 'a cluster has members')
     await drain(arena, node)
     await disturb(arena, node)

@@ -19,7 +19,7 @@ export const fullDisk: Nemesis = {
   strike: async (arena) => {
     const { cluster } = arena
     const node = cluster.members.find((member) => cluster.directory(member) === arena.smallDisk?.directory)
-    if (node === undefined || arena.smallDisk === null) return
+    if (node === undefined || arena.smallDisk === null) return arena.missed('the node with the small disk is no member')
     const isRestarted = chance(arena.random, 0.5)
     arena.say(`${node}${isRestarted ? ', restarted while full' : ''}`)
     if (cluster.isHaunted) arena.expectExit(node)

@@ -1,6 +1,6 @@
 /** One node more under load: shards come to it. Where a spare is there already, that one leaves first. */
 
-import { MOVES_MS, admitOne, awaitIn, disturb, drain, hasLeft, hasSpare, viewOf } from './membership.ts'
+import { MOVES_MS, NO_SPARE, admitOne, awaitIn, disturb, drain, hasLeft, hasSpare, viewOf } from './membership.ts'
 import type { Nemesis } from './nemesis.ts'
 
 export const join: Nemesis = {
@@ -10,9 +10,9 @@ export const join: Nemesis = {
     const { roster } = arena.cluster
     const spare = roster.members.at(-1)
     if (roster.members.length > roster.born && spare !== undefined) {
-      if (!await hasSpare(arena)) return
+      if (!await hasSpare(arena)) return arena.missed(NO_SPARE)
       await drain(arena, spare)
-      if (!await hasLeft(arena, spare, MOVES_MS)) return
+      if (!await hasLeft(arena, spare, MOVES_MS)) return arena.missed(`${spare} has not left in time`)
     }
     const node = await admitOne(arena)
     await disturb(arena, node)

@@ -8,7 +8,7 @@ import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { chance, pick } from '../../actors/kernel/random.ts'
 import { emptyDirectory } from '../ground/emptyDirectory.ts'
-import { awaitIn, comeBack, hasSpare, viewOf } from './membership.ts'
+import { NO_SPARE, awaitIn, comeBack, hasSpare, viewOf } from './membership.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Arena, Nemesis } from './nemesis.ts'
 
@@ -27,7 +27,7 @@ export const killForGood: Nemesis = {
   needs: ['members'],
   strike: async (arena) => {
     const { cluster, random } = arena
-    if (!await hasSpare(arena)) return
+    if (!await hasSpare(arena)) return arena.missed(NO_SPARE)
     const node = must(pick(random, cluster.members), 'a cluster has members')
     arena.say(`${node} is killed, and stays away`)
     await arena.kill(node)

@@ -54,6 +54,8 @@ const freeName = ({ cluster: { roster } }: Arena): NodeId => {
   for (let i = 1; ; i += 1) if (!taken.has(nodeId(`n${i}`))) return nodeId(`n${i}`)
 }
 
+export const NO_SPARE = 'no spare was there in time'
+
 /** There is one member more than at birth, and the map knows all of them: one may go. */
 export const hasSpare = async (arena: Arena): Promise<boolean> => {
   const { roster, admin } = arena.cluster

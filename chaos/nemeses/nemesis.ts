@@ -50,6 +50,8 @@ export interface Arena {
   /** Aborted when the storm is over. */
   readonly over: AbortSignal
   readonly say: (text: string) => void
+  /** The strike could not do what it is for, and counts for none. Says why. */
+  readonly missed: (why: string) => void
   /** Ends the process of a node, and leaves it so. */
   readonly kill: (node: NodeId) => Promise<void>
   readonly start: (node: NodeId) => void
@@ -62,7 +64,7 @@ export interface Arena {
 }
 
 /** Holds the harm for so long, or until the storm is over. */
-export const hold = async (arena: Arena, ms: number): Promise<void> => {
+export const hold = async (arena: Pick<Arena, 'over'>, ms: number): Promise<void> => {
   await pause(ms, undefined, { signal: arena.over }).catch(() => {})
 }
 

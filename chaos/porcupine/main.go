@@ -57,7 +57,7 @@ type state struct {
 	exists   bool
 	value    string
 	revision int64
-	// Every later revision is larger.
+	// Every later revision is larger. While the key's is unseen: the least that it can be.
 	floor int64
 }
 
@@ -66,7 +66,7 @@ func (s state) mayHave(revision int64) bool {
 		return revision == 0
 	}
 	if s.revision == unseen {
-		return revision > s.floor
+		return revision >= s.floor
 	}
 	return s.revision == revision
 }
@@ -79,7 +79,7 @@ func (s state) write(value string, revision int64) (bool, state) {
 }
 
 func (s state) writeUnseen(value string) state {
-	return state{exists: true, value: value, revision: unseen, floor: s.floor}
+	return state{exists: true, value: value, revision: unseen, floor: s.floor + 1}
 }
 
 func (s state) seen(revision int64) state {
@@ -122,7 +122,7 @@ func step(before state, c call, o outcome) (bool, state) {
 		if !before.mayHave(c.IfRevision) {
 			return false, before
 		}
-		return before.write(c.Value, o.Revision)
+		return before.seen(c.IfRevision).write(c.Value, o.Revision)
 	case "del":
 		return before.exists && o.Revision > before.floor, state{floor: o.Revision}
 	case "incr":
@@ -141,10 +141,12 @@ func stepUnknown(before state, c call) state {
 		return before.writeUnseen(c.Value)
 	case "cas":
 		if before.mayHave(c.IfRevision) {
-			return before.writeUnseen(c.Value)
+			return before.seen(c.IfRevision).writeUnseen(c.Value)
 		}
 	case "del":
-		return state{floor: before.floor}
+		if before.exists {
+			return state{floor: before.floor + 1}
+		}
 	case "incr":
 		if sum, isNumber := before.plus(c.Amount); isNumber {
 			return before.writeUnseen(sum)

@@ -24,6 +24,8 @@ interface Promised {
 
 export const createPromisesKept = (): Invariant => {
   const promises = new Map<string, Promised>()
+  /** Bytes of the snapshots that are sent: whoever says that it has all of them says that it is installed. */
+  const totals = new Map<string, number>()
   const promisedBy = (shard: number, id: ReplicaId): Promised => {
     const key = `${shard} ${id}`
     const known = promises.get(key)
@@ -40,8 +42,12 @@ export const createPromisesKept = (): Invariant => {
     } else if (term === promised.acceptedTerm) promised.acceptedIndex = Math.max(promised.acceptedIndex, index)
   }
   const note = ({ shard, from, to, message }: SentMail): void => {
+    if (message.type === 'raft.snapshotChunk') totals.set(`${shard} ${from} ${to} ${message.snapshotIndex}`, message.totalBytes)
     const promised = promisedBy(shard, from)
     if (message.type === 'raft.appendAccepted') accept(promised, message.term, message.matchIndex)
+    if (message.type === 'raft.snapshotAccepted' && message.nextOffset === totals.get(`${shard} ${to} ${from} ${message.snapshotIndex}`)) {
+      accept(promised, message.term, message.snapshotIndex)
+    }
     if (message.type === 'raft.voteGranted') {
       promised.term = Math.max(promised.term, message.term)
       promised.voteTerm = message.term

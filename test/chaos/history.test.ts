@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createRecorder, parseHistory } from '../../chaos/history.ts'
 import { judgeHistory } from '../../chaos/judge.ts'
+import { shardOf } from '../../topology/hash.ts'
 import type { Call, Outcome } from '../../sim/history.ts'
 import type { Recorder } from '../../chaos/history.ts'
 
@@ -16,7 +17,8 @@ const perform = (recorder: Recorder, key: string, call: Call, outcome: Outcome, 
 }
 
 const judged = (tell: (recorder: Recorder) => void): ReturnType<typeof judgeHistory> => {
-  const recorder = createRecorder()
+  // Of one shard, so that all keys are its own.
+  const recorder = createRecorder(() => {}, { shards: 1 })
   tell(recorder)
   return judgeHistory(recorder.history())
 }
@@ -26,7 +28,7 @@ const right = { notLinearizable: [], duplicates: [], failuresThatShow: [] }
 describe('a history', () => {
   test('that is written and read again is the same', () => {
     const lines: string[] = []
-    const recorder = createRecorder((line) => lines.push(line), { seed: 7 })
+    const recorder = createRecorder((line) => lines.push(line), { seed: 7, shards: 4 })
     const op = perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1))
     recorder.repeat(op, answered(1))
     recorder.nemesis('kill', 'n1')
@@ -34,11 +36,13 @@ describe('a history', () => {
     perform(recorder, 'a', { kind: 'get' }, { kind: 'unknown' })
     recorder.end()
     expect(parseHistory(lines.join('\n'))).toEqual(recorder.history())
+    expect(recorder.history().shards).toBe(4)
     expect(recorder.history().operations.map(({ completedAt }) => Number.isFinite(completedAt))).toEqual([true, false, false])
   })
 
   test.each([
     ['of another format', '{"event":"begin","format":"jepsen"}'],
+    ['of no shards', '{"event":"begin","format":"shardkv-history/1","shards":0}'],
     ['with a completion of nothing', '{"event":"complete","at":1,"op":1,"outcome":{"kind":"unknown"}}'],
     ['that is no JSON', 'kill -9'],
   ])('%s is refused, with its line', (_what, text) => {
@@ -52,8 +56,8 @@ describe('the judge', () => {
       perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1))
       perform(recorder, 'a', { kind: 'put', value: 'v2' }, { kind: 'failed', status: 'OVERLOADED' })
       perform(recorder, 'a', { kind: 'get' }, answered(1, 'v1'))
-      perform(recorder, 'c', { kind: 'incr', amount: 1 }, answered(1, '1'))
-      perform(recorder, 'c', { kind: 'get' }, answered(1, '1'), -1)
+      perform(recorder, 'c', { kind: 'incr', amount: 1 }, answered(2, '1'))
+      perform(recorder, 'c', { kind: 'get' }, answered(2, '1'), -1)
     })).toEqual({ checked: 5, ...right })
   })
 
@@ -70,6 +74,40 @@ describe('the judge', () => {
       perform(recorder, 'a', { kind: 'put', value: 'v2' }, answered(2))
       perform(recorder, 'a', { kind: 'get' }, answered(1, 'v1'))
     }).notLinearizable).toHaveLength(1)
+  })
+
+  test('sees an acknowledged write that is gone where its key was written again before anybody read it', () => {
+    expect(judged((recorder) => {
+      const call: Call = { kind: 'put', value: 'v2' }
+      const concurrent = recorder.invoke({ client: 2, via: 'sdk', key: 'b', call, consistency: 'linearizable' })
+      perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(10))
+      recorder.complete(concurrent, answered(10))
+      perform(recorder, 'a', { kind: 'put', value: 'v3' }, answered(11))
+      perform(recorder, 'a', { kind: 'get' }, answered(11, 'v3'), -1)
+      perform(recorder, 'b', { kind: 'get' }, answered(10, 'v2'), -1)
+    }).notLinearizable).toEqual([expect.stringMatching(/^shard 0 gave a revision that was taken:\n.* put v2 b .*\n.* put v1 a /)])
+  })
+
+  test.each<[string, Call, Outcome]>([
+    ['a read', { kind: 'get' }, answered(10, 'v1')],
+    ['a conflict', { kind: 'cas', value: 'v0', ifRevision: 3 }, { kind: 'answered', status: 'CONFLICT', revision: 10 }],
+  ])('sees a write below what %s of another key had told before it was asked for', (_what, call, outcome) => {
+    expect(judged((recorder) => {
+      perform(recorder, 'a', { kind: 'put', value: 'v1' }, { kind: 'unknown' })
+      perform(recorder, 'a', call, outcome)
+      perform(recorder, 'b', { kind: 'put', value: 'v2' }, answered(9))
+    }).notLinearizable).toEqual([expect.stringContaining('shard 0 gave a revision that was taken')])
+  })
+
+  test('takes shards each by itself, and writes beside each other in any order', () => {
+    const recorder = createRecorder(() => {}, { shards: 2 })
+    expect(shardOf('a', 2)).not.toBe(shardOf('b', 2))
+    expect(shardOf('a', 2)).toBe(shardOf('c', 2))
+    const first = recorder.invoke({ client: 2, via: 'sdk', key: 'c', call: { kind: 'put', value: 'v1' }, consistency: 'linearizable' })
+    perform(recorder, 'a', { kind: 'put', value: 'v2' }, answered(5))
+    perform(recorder, 'b', { kind: 'put', value: 'v3' }, answered(5))
+    recorder.complete(first, answered(4))
+    expect(judgeHistory(recorder.history())).toEqual({ checked: 3, ...right })
   })
 
   test('sees an increment that took effect twice, by the last read alone', () => {

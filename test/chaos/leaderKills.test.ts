@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { leadershipsOf } from '../../chaos/ground/cluster.ts'
 import { hasSuccessor } from '../../chaos/nemeses/killLeader.ts'
 import { emptyProblems, killProblems } from '../../chaos/run.ts'
-import { measuredEarly, strikeOn } from '../../chaos/storm.ts'
+import { measuredEarly, rage, strikeOn } from '../../chaos/storm.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { nodeId } from '../../topology/ids.ts'
 import { replica, report } from '../cli/reports.ts'
@@ -51,6 +51,17 @@ test('what is measured has its turn early in a storm, and the cluster is warm by
   expect(namesOf([kill, pause, twin, brokers])).toEqual(['kill', 'brokerRestart', 'pause', 'twin'])
   expect(namesOf([brokers, twin])).toEqual(['twin', 'brokerRestart'])
   expect(namesOf([brokers])).toEqual(['brokerRestart'])
+})
+
+test('a strike that could not do what it is for is none', async () => {
+  const said: string[] = []
+  const arenaOf = (): Arena =>
+    ({ random: createRandom(1), over: AbortSignal.abort(), say: (text: string) => said.push(text) } as unknown as Arena)
+  const drain: Nemesis = { name: 'drain', needs: [], isLast: true, strike: async ({ missed }) => missed('no spare was there in time') }
+  const strikes = await rage({ chosen: [drain], seconds: 0.1, arenaOf })
+  expect([[...strikes], said]).toEqual([[['drain', 0]], ['missed: no spare was there in time']])
+  expect(emptyProblems({ answered: 1, strikes })).toEqual(['nothing struck: nothing was tested'])
+  expect(await strikeOn({ nemesis: drain, arenaOf, isEnough: () => said.length === 3, withinSeconds: 60 })).toBe(0)
 })
 
 describe('strikes after the storm', () => {

@@ -74,7 +74,7 @@ describe('two processes with one node id', () => {
     expect(await bootOf(running, node)).toBe(boot)
     await expectWrites(bus, running, 'after')
     await load.stop()
-    process.stdout.write(`chaos: twins refused, ${await judge(bus, load)} operations checked\n`)
+    process.stdout.write(`chaos: twins refused, ${await judge(bus, load, running.shardCount)} operations checked\n`)
   }, TEST_MS_MAX)
 
   test('the younger stops when the older was merely silent while it started, and the older goes on', async () => {
@@ -99,7 +99,7 @@ describe('two processes with one node id', () => {
     })
     await expectWrites(bus, running, 'after')
     await load.stop()
-    process.stdout.write(`chaos: a twin of a paused node stopped, ${await judge(bus, load)} operations checked\n`)
+    process.stdout.write(`chaos: a twin of a paused node stopped, ${await judge(bus, load, running.shardCount)} operations checked\n`)
   }, TEST_MS_MAX)
 })
 
@@ -150,7 +150,7 @@ describe('an old copy of a data directory', () => {
     await load.stop()
     const replaced = (reportOf(whole, node)?.replicas ?? []).filter(isReplaced).length
     process.stdout.write(`chaos: an old copy put back and restarted, ${replaced} of ${running.shardCount} replicas replaced; `
-      + `${await judge(bus, load)} operations checked\n`)
+      + `${await judge(bus, load, running.shardCount)} operations checked\n`)
   }, TEST_MS_MAX)
 })
 

@@ -76,7 +76,7 @@ const openUnderLoad = async (options: TestClusterOptions): Promise<UnderLoad> =>
     running, bus,
     stopAndJudge: async () => {
       await load.stop()
-      const checked = await judge(bus, load)
+      const checked = await judge(bus, load, SHARDS)
       process.stdout.write(`e2e: ${checked} operations checked, ${rejections.length} rejected\n`)
       expect(rejections).toEqual([])
     },

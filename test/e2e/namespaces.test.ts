@@ -172,7 +172,7 @@ describe('brokers and nodes in network namespaces of their own', () => {
     await until(site, 'n4 has its share', (reports) =>
       isWhole([...NODES, 'n4'])(reports) && (reports.find(({ node }) => node.id === 'n4')?.replicas.length ?? 0) > 0)
     await load.stop()
-    const checked = await judge(must(site.buses[1], 'a bus'), load)
+    const checked = await judge(must(site.buses[1], 'a bus'), load, SHARDS)
     process.stdout.write(`e2e: three cuts between namespaces, ${checked} operations checked\n`)
     expect(checked).toBeGreaterThan(500)
   }, 600_000)

@@ -51,5 +51,5 @@ test('a node that was away under load is ready when it has applied what was comm
   expect(own.map(({ shard, appliedIndex }) => appliedIndex >= (committed[shard] ?? Number.POSITIVE_INFINITY))).toEqual(own.map(() => true))
   expect(own).toHaveLength(SHARDS)
   await load.stop()
-  await judge(bus, load)
+  await judge(bus, load, SHARDS)
 }, 300_000)

@@ -57,7 +57,7 @@ test('a node whose log has decayed is given new replicas while a client writes: 
     && [...leadersOf(reports).values()].every((leader) => leader !== other), WITHIN_MS)
   running.start(other)
   await load.stop()
-  const checked = await judge(bus, load)
+  const checked = await judge(bus, load, SHARDS)
   process.stdout.write(`e2e: a decayed log was replaced, ${checked} operations checked, ${rejections.length} rejected\n`)
   expect(rejections).toEqual([])
 }, 600_000)

@@ -45,9 +45,9 @@ const openUnderLoad = async (): Promise<UnderLoad> => {
   return { running, bus, kv, load, rejections }
 }
 
-const settle = async ({ load, bus, rejections }: UnderLoad, what: string): Promise<void> => {
+const settle = async ({ running, load, bus, rejections }: UnderLoad, what: string): Promise<void> => {
   await load.stop()
-  process.stdout.write(`e2e: ${what}, ${await judge(bus, load)} operations checked, ${rejections.length} rejected\n`)
+  process.stdout.write(`e2e: ${what}, ${await judge(bus, load, running.shardCount)} operations checked, ${rejections.length} rejected\n`)
   expect(rejections).toEqual([])
 }
 

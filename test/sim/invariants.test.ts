@@ -246,6 +246,18 @@ describe('promises are kept', () => {
     expect(checkStart?.(restarted, ledgerOf(log(3, 3, 5)))).toBe(null)
     expect(checkStart?.(restarted, ledgerOf(log(3, 3)))).toContain('which is committed')
   })
+  test('a snapshot of which all was said to be there is there', () => {
+    const { checkMail, checkStart } = createPromisesKept()
+    const said = (nextOffset: number): SentMail => mail(b, a, { type: 'raft.snapshotAccepted', term: 1, snapshotIndex: 3, nextOffset })
+    checkMail?.(mail(a, b, {
+      type: 'raft.snapshotChunk', term: 1, snapshotTerm: 1, snapshotIndex: 3, offset: 0, totalBytes: 90, crc: 0, bytes: new Uint8Array(50),
+    }))
+    checkMail?.(said(50))
+    expect(checkStart?.(view(b, log(1), { life: 2 }), none)).toBe(null)
+    checkMail?.(said(90))
+    expect(checkStart?.(view(b, log(1), { life: 3 }), none)).toContain('accepted index 3')
+    expect(checkStart?.(view(b, [], { life: 3, term: 1, lastIndex: 3, snapshotIndex: 3 }), none)).toBe(null)
+  })
   test('a vote is remembered', () => {
     const { checkMail, checkStart } = createPromisesKept()
     checkMail?.(granted(b, c, 4))

@@ -7,9 +7,9 @@ import type { Bus } from '../../bus/port.ts'
 import type { Load } from '../../chaos/clients/load.ts'
 
 /** No acknowledged write was lost, no read was wrong, nothing was executed twice; the number of operations judged. */
-export const judge = async (bus: Bus, load: Load): Promise<number> => {
+export const judge = async (bus: Bus, load: Load, shards: number): Promise<number> => {
   await readFinals(bus, load)
-  const judgement = judgeHistory(load.recorder.history())
+  const judgement = judgeHistory({ ...load.recorder.history(), shards })
   expect(problemsOf(judgement)).toEqual([])
   return judgement.checked
 }
