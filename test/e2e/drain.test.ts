@@ -37,7 +37,8 @@ describe('nodes that drain under load', () => {
     await load.stop()
     const unanswered = load.recorder.history().operations.filter(({ outcome }) => outcome.kind === 'unknown').length
     const elections = unplanned() - before
-    process.stdout.write(`e2e: three drains, ${await judge(bus, load, running.shardCount)} operations checked; ${unanswered} without an answer, `
+    const checked = await judge(bus, load, running.shardCount)
+    process.stdout.write(`e2e: three drains, ${checked} operations checked; ${unanswered} without an answer, `
       + `${elections} leaders lost by other means\n`)
     // A leader that loses its quorum because the machine has no core to spare owes silence, and says so in its log.
     if (elections === 0) expect(unanswered).toBe(0)
