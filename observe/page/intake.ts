@@ -7,7 +7,7 @@ import { withoutOldestTraffic } from './newest.ts'
 import type { ActorRecord } from '../recorder/record.ts'
 
 /** Records that wait for their frame. */
-const WAITING_MAX = 20_000
+export const WAITING_MAX = 20_000
 /** Records that one frame takes. */
 export const FRAME_RECORDS_MAX = 2_000
 
