@@ -66,7 +66,8 @@ export const parseLogTarget = (text: string): LogTarget => {
   const known = logTargetKinds.find((each) => each === kind)
   if (known === undefined) {
     // What comes behind the kind may be an address with a password in it.
-    throw new LogTargetError(`"${text.replace(/:.*$/s, ':...')}" is no log target: use ${logTargetKinds.join(', ')}, as in roll:/var/log/n1.log`)
+    const named = text.replace(/:.*$/s, ':...')
+    throw new LogTargetError(`"${named}" is no log target: use ${logTargetKinds.join(', ')}, as in roll:/var/log/n1.log`)
   }
   const at = rest.indexOf('?')
   const where = at < 0 ? rest : rest.slice(0, at)

@@ -4,7 +4,7 @@
  * the longest of these pasts that can be had whole, up to now, or none.
  */
 
-import { createRecordingReader } from './recordingText.ts'
+import { piecesOf } from './recordingStream.ts'
 import { WAITING_MAX } from './intake.ts'
 import type { ActorRecord } from '../recorder/record.ts'
 
@@ -23,16 +23,11 @@ export const readPast = async (ask: (pastMs: number) => Promise<ReadableStream<U
 
 /** Null when it is more than the page takes: nobody is made to write the rest of it. */
 const wholeOf = async (body: ReadableStream<Uint8Array>): Promise<readonly ActorRecord[] | null> => {
-  const reader = body.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader()
-  const parse = createRecordingReader()
   const records: ActorRecord[] = []
-  while (records.length <= WAITING_MAX) {
-    const { done, value } = await reader.read()
-    const piece = done ? parse.end() : parse.push(value)
+  for await (const piece of piecesOf(body)) {
     if ('problem' in piece) return []
     for (const record of piece.records) records.push(record)
-    if (done && records.length <= WAITING_MAX) return records
+    if (records.length > WAITING_MAX) return null
   }
-  await reader.cancel()
-  return null
+  return records
 }
