@@ -65,7 +65,9 @@ export const parseLogTarget = (text: string): LogTarget => {
   const [, kind = '', rest = ''] = /^([a-z]+)(?::(.*))?$/s.exec(text) ?? []
   const known = logTargetKinds.find((each) => each === kind)
   if (known === undefined) {
-    throw new LogTargetError(`"${text}" is no log target: use ${logTargetKinds.join(', ')}, as in roll:/var/log/n1.log`)
+    // What comes behind the kind may be an address with a password in it.
+    const named = text.replace(/:.*$/s, ':...')
+    throw new LogTargetError(`"${named}" is no log target: use ${logTargetKinds.join(', ')}, as in roll:/var/log/n1.log`)
   }
   const at = rest.indexOf('?')
   const where = at < 0 ? rest : rest.slice(0, at)

@@ -4,6 +4,9 @@
  * Anybody may publish to an inbox that it knows of, so not everything that comes in is one. A report has no headers (why: nameClaims.ts).
  * What has some is the broker's own "no responders", a node's error, or bytes of a client's choice that a node was made to send. And it
  * has the fields that those who read it go by, of the kinds that they have.
+ *
+ * What is shown of it is shown in terminals. So control characters are blanks here, wherever they stand: where a broker has no permissions,
+ * a client may answer in a node's place, and would else retitle, overwrite or question the terminal of whoever looks after the cluster.
  */
 
 import type { Inbound } from '../bus/port.ts'
@@ -25,11 +28,20 @@ export const reportIn = (message: Answer): NodeReport | null => {
 export const statusIn = ({ data, headers }: Answer): Readonly<Record<string, unknown>> | null => {
   if (headers !== undefined) return null
   try {
-    const found = JSON.parse(new TextDecoder().decode(data)) as unknown
+    const found = JSON.parse(new TextDecoder().decode(data), withoutControls) as unknown
     return typeof found === 'object' && found !== null ? found as Readonly<Record<string, unknown>> : null
   } catch {
     return null
   }
+}
+
+const CONTROL = /\p{Cc}/u
+const controls = /\p{Cc}/gu
+
+/** A field that has one in its name is none of a report. */
+const withoutControls = (name: string, value: unknown): unknown => {
+  if (CONTROL.test(name)) return undefined
+  return typeof value === 'string' ? value.replaceAll(controls, ' ') : value
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string'

@@ -17,7 +17,7 @@ import type { ClusterRecording, Observation } from '../../observe/recorder/obser
 /** Answers while the node runs; throws a problem while it starts. */
 export type ObservationSource = () => Observation
 
-/** Fetched at a time: each holds a page of every node. */
+/** Fetched at a time, journeys too: each holds a page of every node, which holds the loop of that node while it is made. */
 const RECORDINGS_MAX = 4
 /** Lines of one chunk. */
 const CHUNK_LINES = 500
@@ -29,6 +29,14 @@ const SPAN_ID_BYTES = 8
 
 export const addObservation = (app: OpenAPIHono, observation: ObservationSource): void => {
   let recordings = 0
+  /** To be called when it has been fetched. */
+  const beginRecording = (): (() => void) => {
+    if (recordings >= RECORDINGS_MAX) {
+      throw new ProblemError('overloaded', `${RECORDINGS_MAX} recordings or journeys are being fetched: try again later`)
+    }
+    recordings += 1
+    return once(() => { recordings -= 1 })
+  }
 
   // HEAD runs the handler of GET, and nobody reads or cancels the body: what it has opened would stay open.
   for (const path of [observeRoutes.feed.path, observeRoutes.recording.path]) {
@@ -61,10 +69,16 @@ export const addObservation = (app: OpenAPIHono, observation: ObservationSource)
   })
   app.openapi(observeRoutes.request, async (c) => {
     const { trace } = c.req.valid('param')
-    const { records, missing } = await observation().recording({ from: 0, to: Number.MAX_SAFE_INTEGER, trace })
-    const found = await firstOf(records, JOURNEY_RECORDS_MAX)
-    const silent = found.filter(isBreach).map(({ node }) => node)
-    return c.json({ trace, records: found.filter((one) => !isGap(one)), missing: [...missing, ...silent] }, 200)
+    const source = observation()
+    const end = beginRecording()
+    try {
+      const { records, missing } = await source.recording({ from: 0, to: Number.MAX_SAFE_INTEGER, trace })
+      const found = await firstOf(records, JOURNEY_RECORDS_MAX)
+      const silent = found.filter(isBreach).map(({ node }) => node)
+      return c.json({ trace, records: found.filter((one) => !isGap(one)), missing: [...missing, ...silent] }, 200)
+    } finally {
+      end()
+    }
   })
   app.openapi(observeRoutes.probe, async (c) => {
     const { key } = c.req.valid('json')
@@ -83,13 +97,10 @@ export const addObservation = (app: OpenAPIHono, observation: ObservationSource)
   })
   app.openapi(observeRoutes.recording, async (c) => {
     const { from, to, trace = '', kind } = c.req.valid('query')
-    if (recordings >= RECORDINGS_MAX) {
-      throw new ProblemError('overloaded', `${RECORDINGS_MAX} recordings are being fetched: try again later`)
-    }
-    recordings += 1
-    const end = once(() => { recordings -= 1 })
+    const source = observation()
+    const end = beginRecording()
     try {
-      const recording = await observation().recording({ from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER, trace, kinds: kind })
+      const recording = await source.recording({ from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER, trace, kinds: kind })
       // The library takes every type that ends in "json" for one JSON document of a known shape.
       return streamed(fileOf(recording, { from: from ?? null, to: to ?? null }, end), 'application/x-ndjson') as never
     } catch (error) {

@@ -3,10 +3,11 @@
  * however much happens: above WAITING_MAX the oldest are dropped, and counted.
  */
 
+import { withoutOldestTraffic } from './newest.ts'
 import type { ActorRecord } from '../recorder/record.ts'
 
 /** Records that wait for their frame. */
-const WAITING_MAX = 20_000
+export const WAITING_MAX = 20_000
 /** Records that one frame takes. */
 export const FRAME_RECORDS_MAX = 2_000
 
@@ -19,21 +20,13 @@ export interface Intake {
 }
 
 export const createIntake = (): Intake => {
-  let waiting: ActorRecord[] = []
+  let waiting: readonly ActorRecord[] = []
   let dropped = 0
   return {
     push: (records) => {
-      waiting = waiting.concat(records)
-      let excess = waiting.length - WAITING_MAX
-      if (excess <= 0) return
-      // States and notes are what a picture is made of, and few: traffic goes first.
-      const kept = waiting.filter(({ kind }) => {
-        if (excess === 0 || kind === 'state' || kind === 'note') return true
-        excess -= 1
-        return false
-      }).slice(-WAITING_MAX)
-      dropped += waiting.length - kept.length
-      waiting = kept
+      const all = waiting.concat(records)
+      waiting = withoutOldestTraffic(all, WAITING_MAX)
+      dropped += all.length - waiting.length
     },
     take: () => {
       const taken = waiting.slice(0, FRAME_RECORDS_MAX)

@@ -14,7 +14,7 @@ import { createEventParser } from './sse.ts'
 import { createIntake } from './intake.ts'
 import { createLoads } from './loads.ts'
 import { createRates } from './rates.ts'
-import { createRecordingReader } from './recordingText.ts'
+import { PASTS_MS, readPast } from './past.ts'
 import { recordOf } from '../recorder/record.ts'
 import { applyActors, applyRecord, createWorld } from './world.ts'
 import type { ClusterFacts } from './picture.ts'
@@ -29,9 +29,6 @@ const RETRY_MS = 1_000
 /** Records that the page remembers of the feed. */
 const LOG_RECORDS_MAX = 40_000
 const CALM_MS = 500
-/** Of the past, when the page opens. */
-const PAST_MS = 120_000
-const PAST_RECORDS_MAX = 30_000
 
 export type Link = 'connecting' | 'live' | 'broken'
 
@@ -177,26 +174,14 @@ const rememberStanding = (before: number): void => {
   }
 }
 
-/** What happened just before the page was opened, so that lanes and rates do not begin empty. */
-const readPast = async (): Promise<void> => {
+const readPastOnce = async (): Promise<void> => {
   if (isPastRead) return
   isPastRead = true
-  const from = Date.now() - PAST_MS
-  rememberStanding(from)
-  const answer = await open(`/v1/recording?from=${from}`)
-  if ('problem' in answer || answer.value.body === null) return
-  const reader = answer.value.body.pipeThrough(new TextDecoderStream()).getReader()
-  const parse = createRecordingReader()
-  let count = 0
-  while (count < PAST_RECORDS_MAX) {
-    const { done, value } = await reader.read()
-    if (done) return
-    const piece = parse.push(value)
-    if ('problem' in piece) return
-    count += piece.records.length
-    intake.push(piece.records)
-  }
-  await reader.cancel()
+  rememberStanding(Date.now() - PASTS_MS[0])
+  intake.push(await readPast(async (pastMs) => {
+    const answer = await open(`/v1/recording?from=${Date.now() - pastMs}`)
+    return 'problem' in answer ? null : answer.value.body
+  }))
 }
 
 let abortFeed = new AbortController()
@@ -244,6 +229,6 @@ export const setDetailed = (isWanted: boolean): void => {
 export const startLive = async (): Promise<void> => {
   requestAnimationFrame(frame)
   await poll()
-  await readPast()
+  await readPastOnce()
   await Promise.all([pollForEver(), listenForEver()])
 }

@@ -1,62 +1,17 @@
-/** Recordings from the cluster, from a file and to a file, read piece by piece so that the page stays at hand. */
+/** Recordings from the cluster, from a file and to a file. */
 
-import { createRecordingReader, recordingText } from './recordingText.ts'
+import { recordingText } from './recordingText.ts'
+import { loadFrom } from './recordingStream.ts'
 import { open } from './access.ts'
-import { gapsIn } from '../recorder/gaps.ts'
-import type { ActorRecord } from '../recorder/record.ts'
-import type { RecordingHead } from '../recorder/recording.ts'
-import type { ReadPiece } from './recordingText.ts'
-
-/** Of one recording in the page. */
-export const RECORDS_MAX = 400_000
-
-export interface LoadedRecording {
-  readonly head: RecordingHead
-  readonly records: readonly ActorRecord[]
-  /** There were more records than the page takes. */
-  readonly isCut: boolean
-}
-
-export type Loaded = LoadedRecording | { readonly problem: string }
-
-export interface LoadOptions {
-  readonly wants?: (record: ActorRecord) => boolean
-  readonly onCount?: (count: number) => void
-}
+import type { Loaded, LoadedRecording, LoadOptions } from './recordingStream.ts'
 
 export const loadFromCluster = async (from: number, options: LoadOptions = {}): Promise<Loaded> => {
   const answer = await open(`/v1/recording?from=${Math.max(0, Math.floor(from))}`)
   if ('problem' in answer) return answer
-  return answer.value.body === null ? { problem: 'The answer is empty.' } : readAll(answer.value.body, options)
+  return answer.value.body === null ? { problem: 'The answer is empty.' } : loadFrom(answer.value.body, options)
 }
 
-export const loadFromFile = (file: Blob, options: LoadOptions = {}): Promise<Loaded> => readAll(file.stream(), options)
-
-const readAll = async (body: ReadableStream<Uint8Array>, { wants = () => true, onCount = () => {} }: LoadOptions): Promise<Loaded> => {
-  const reader = body.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader()
-  const parse = createRecordingReader()
-  const records: ActorRecord[] = []
-  let head: RecordingHead | null = null
-  let seen = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    const piece: ReadPiece = done ? parse.end() : parse.push(value)
-    if ('problem' in piece) return piece
-    head = piece.head ?? head
-    seen += piece.records.length
-    for (const record of piece.records) if (wants(record)) records.push(record)
-    onCount(seen)
-    if (!done && records.length < RECORDS_MAX) continue
-    if (!done) await reader.cancel()
-    return head === null ? { problem: 'There is nothing in it.' } : { head, records, isCut: !done }
-  }
-}
-
-/** What is not in it, in sentences: it looks as if nothing had happened there. */
-export const lacksOf = (loaded: LoadedRecording | null): readonly string[] => (loaded === null ? [] : [
-  ...gapsIn(loaded.head, loaded.records).map((gap) => `This recording is ${gap.startsWith('without') ? gap : `of ${gap}`}.`),
-  ...(loaded.isCut ? [`The page takes ${RECORDS_MAX.toLocaleString('en')} records: what comes later is left out.`] : []),
-])
+export const loadFromFile = (file: Blob, options: LoadOptions = {}): Promise<Loaded> => loadFrom(file.stream(), options)
 
 export const saveToFile = ({ head: { format: _format, version: _version, ...head }, records }: LoadedRecording): void => {
   const url = URL.createObjectURL(new Blob([recordingText(head, records)], { type: 'application/x-ndjson' }))

@@ -53,7 +53,8 @@ const isNumber = (value: unknown): value is number => typeof value === 'number' 
 /** A date can be made of it: whoever shows a record does that. */
 export const isMoment = (value: unknown): value is number => isNumber(value) && value <= MOMENT_MAX
 const isCount = (value: unknown): value is number => isNumber(value) && Number.isSafeInteger(value)
-const isText = (value: unknown): value is string =>
+/** Short, and nothing in it that a terminal would obey. */
+export const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= TEXT_CHARACTERS_MAX && !/\p{Cc}/u.test(value)
 
 const isDetail = (value: unknown): value is HappeningDetail => {

@@ -3,7 +3,7 @@
  * simulator write it; `shardkv replay` and the viewer read it (docs/RECORDING.md).
  */
 
-import { isMoment } from './record.ts'
+import { isMoment, isText } from './record.ts'
 import type { ActorRecord } from './record.ts'
 
 const RECORDING_FORMAT = 'shardkv-recording'
@@ -28,11 +28,11 @@ export const headLine = (head: Omit<RecordingHead, 'format' | 'version'>): strin
 
 export const recordLine = (record: ActorRecord): string => `${JSON.stringify(record)}\n`
 
-/** The head of a file; undefined when it is none of this version. */
+/** The head of a file; undefined when it is none of this version. Its names are shown in terminals, whoever wrote the file. */
 export const headOf = (value: unknown): RecordingHead | undefined => {
   if (typeof value !== 'object' || value === null) return undefined
-  const { format, version, cluster, madeAt, nodes } = value as Readonly<Record<string, unknown>>
-  const isOne = format === RECORDING_FORMAT && version === RECORDING_VERSION && typeof cluster === 'string' && isMoment(madeAt)
-    && Array.isArray(nodes) && nodes.every((node) => typeof node === 'string')
+  const { format, version, cluster, madeAt, nodes, missing } = value as Readonly<Record<string, unknown>>
+  const isOne = format === RECORDING_FORMAT && version === RECORDING_VERSION && isText(cluster) && isMoment(madeAt)
+    && [nodes, missing].every((names) => Array.isArray(names) && names.every(isText))
   return isOne ? value as RecordingHead : undefined
 }

@@ -154,12 +154,25 @@ describe('shardkv replay', () => {
   test.each<readonly [string, string, string]>([
     ['is not there', '', 'there is no file'],
     ['is something else', '{"hello":1}\n', 'is no recording of a version that is known'],
+    ['has no list of who is missing', recording.replace('"missing":[],', ''), 'is no recording of a version that is known'],
     ['has a damaged line', recording.replace('"raft.append"', '7'), ':4 is no record'],
   ])('of a file that %s says so', async (_, content, message) => {
     const file = join(folder(), 'r.ndjson')
     if (content !== '') writeFileSync(file, content)
     const { code, err } = await open(() => ok({})).run('replay', file)
     expect([code > 0, err]).toEqual([true, expect.stringContaining(message)])
+  })
+
+  test('of a file whose head would speak to the terminal says no more than that', async () => {
+    const file = join(folder(), 'r.ndjson')
+    const heads = [
+      recording.replace('"c1"', String.raw`"c\u001b]0;x\u0007"`), recording.replace('"n3"]', String.raw`"n\u009b2J"]`),
+      recording.replace('"missing":[]', String.raw`"missing":["\u001b[2J"]`),
+    ]
+    for (const head of heads) {
+      writeFileSync(file, head)
+      expect(await open(() => ok({})).run('replay', file)).toMatchObject({ out: '', err: expect.stringContaining('is no recording') })
+    }
   })
 
   test('tells states and notes, and with --all everything', async () => {

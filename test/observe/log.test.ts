@@ -231,6 +231,7 @@ describe('targets', () => {
       .toEqual({ kind: 'roll', where: '/var/log/n1.log', options: { size: '10m', limit: { count: 3 }, symlink: true } })
     expect(parseLogTarget('loki:http://h:3100')).toEqual({ kind: 'loki', where: 'http://h:3100', options: {} })
     expect(() => parseLogTarget('carrier-pigeon:home')).toThrow(LogTargetError)
+    expect(() => parseLogTarget('elasticsearch:https://u:hunter2@h')).toThrow(/^"elasticsearch:\.\.\." is no log target: /)
     expect(() => parseLogTarget('roll')).toThrow('says where to')
   })
 

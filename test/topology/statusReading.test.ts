@@ -23,6 +23,13 @@ describe('a report', () => {
     expect(reportIn({ data: bytes(whole), headers: new Map([['Status', '503']]) })).toBeNull()
   })
 
+  test('has no text that would speak to the terminal of whoever asked', () => {
+    const node = { ...whole.node, state: 'serving\u001b]0;x\u0007', bootId: 'b\u009b2J\n' }
+    const found = reportIn({ data: bytes({ ...whole, node, broker: { ...whole.broker, 'u\u001b': 1 } }) })
+    expect(found?.node).toEqual({ ...whole.node, state: 'serving ]0;x ', bootId: 'b 2J ' })
+    expect(found?.broker).toEqual(whole.broker)
+  })
+
   test.each([
     ['nothing', ''], ['no JSON', '{'], ['null', 'null'], ['a list', '[]'], ['members that are no names', { ...whole, members: ['n1', 1] }],
     ['a replica that is none', { ...whole, replicas: [null] }], ['a replica without a state', { ...whole, replicas: [{ shard: 0 }] }],

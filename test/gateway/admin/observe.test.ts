@@ -193,6 +193,19 @@ describe('requests', () => {
     expect(await json('/v1/requests/short')).toMatchObject({ reason: 'malformed' })
   })
 
+  test('have as many journeys at a time as there may be recordings: each looks through all that the nodes remember', async () => {
+    const { world, ask } = open()
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(`/v1/requests/${trace}`)))
+    expect(world.recordings).toHaveLength(4)
+    expect(answers.map(({ status }) => status)).toEqual([...Array.from({ length: 4 }, () => 200), ...Array.from({ length: 8 }, () => 503)])
+    world.isBroken = true
+    for (let i = 0; i < 4; i += 1) expect((await ask(`/v1/requests/${trace}`)).status).toBe(500)
+    world.isBroken = false
+    expect((await ask(`/v1/requests/${trace}`)).status).toBe(200)
+    const fetched = await Promise.all(Array.from({ length: 4 }, () => ask(`/v1/requests/${trace}`)))
+    expect(fetched.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  })
+
   test('of its own are a put and a get of a reserved key, or the get of a given one: nobody\'s data is written', async () => {
     const { world, json } = open()
     const { trace: both } = await json('/v1/probe', { method: 'POST' }) as { trace: string[] }
