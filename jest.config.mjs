@@ -44,12 +44,14 @@ export default {
   setupFiles: ['<rootDir>/test/setup.mjs'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': [isPlanted ? '<rootDir>/test/mutants/lib/transformer.mjs' : '@swc/jest', {
+    '^.+\\.ts$': [isPlanted ? '<rootDir>/test/mutants/lib/transformer.mjs' : '<rootDir>/test/support/transformer.mjs', {
       jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
       module: { type: 'es6' },
       sourceMaps: 'inline',
     }],
   },
+  // As test/support/transformer.mjs does for our modules, for those of CommonJS, `expect` among them.
+  sandboxInjectedGlobals: ['Array', 'Error', 'JSON', 'Map', 'Math', 'Number', 'Object', 'Set', 'String', 'Symbol', 'Uint8Array'],
   coverageProvider: 'v8',
   collectCoverageFrom: ['{actors,bus,storage,topology,sdk}/**/*.ts'],
   coverageDirectory: 'coverage',
