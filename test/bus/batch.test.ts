@@ -78,7 +78,9 @@ describe.each(directions)('a frame of %s', (_name, frames, encode, decode) => {
   test('that is cut short, or has a byte too many, is refused', () => {
     fc.assert(fc.property(frames, (frame) => {
       const bytes = encode(frame)
-      for (let length = 0; length < bytes.length; length += 1) expect(decode(bytes.subarray(0, length)).ok).toBe(false)
+      // One expectation for all of them: that it is called takes longer than to decode.
+      const taken = [...bytes.keys()].filter((length) => decode(bytes.subarray(0, length)).ok)
+      expect(taken).toEqual([])
       expect(decode(Buffer.concat([bytes, Buffer.alloc(1)]))).toMatchObject({ ok: false, reason: expect.stringMatching(/too many/) })
     }), { numRuns: 60 })
   })

@@ -15,16 +15,20 @@ const said = async (words: readonly string[], io: Partial<CliIo>): Promise<strin
 
 const drawing = [['status'], ['ring'], ['top', '--once', '--interval', '200'], ['doctor']]
 
+// Each takes its second or two of the real clock: all at once.
 describe.each(drawing.map((words) => [words.join(' '), words] as const))('shardkv %s', (_name, words) => {
-  test('is colored at a terminal, unless NO_COLOR has a value', async () => {
-    expect(await said(words, { isOutputTty: true })).toContain(ESCAPE)
-    expect(await said(words, { isOutputTty: true, env: { NO_COLOR: '' } })).toContain(ESCAPE)
-    expect(await said(words, { isOutputTty: true, env: { NO_COLOR: '1' } })).not.toContain(ESCAPE)
+  test.concurrent('is colored at a terminal, unless NO_COLOR has a value', async () => {
+    const [plain, empty, set] = await Promise.all([{}, { env: { NO_COLOR: '' } }, { env: { NO_COLOR: '1' } }]
+      .map((io) => said(words, { isOutputTty: true, ...io })))
+    expect(plain).toContain(ESCAPE)
+    expect(empty).toContain(ESCAPE)
+    expect(set).not.toContain(ESCAPE)
   })
 
-  test('is plain in a pipe, and as JSON everywhere', async () => {
-    expect(await said(words, { isOutputTty: false })).not.toContain(ESCAPE)
-    expect(await said([...words, '-w', 'json'], { isOutputTty: true })).not.toContain(ESCAPE)
+  test.concurrent('is plain in a pipe, and as JSON everywhere', async () => {
+    const [piped, json] = await Promise.all([said(words, { isOutputTty: false }), said([...words, '-w', 'json'], { isOutputTty: true })])
+    expect(piped).not.toContain(ESCAPE)
+    expect(json).not.toContain(ESCAPE)
   })
 })
 

@@ -153,7 +153,8 @@ interface World {
   counter: number
   /** Effects carried out so far. */
   performed: number
-  say: (line: string) => void
+  /** Nobody makes a line that nobody hears. */
+  say: (line: () => string) => void
 }
 
 export const createHarness = (options: HarnessOptions = {}): Harness => {
@@ -162,7 +163,7 @@ export const createHarness = (options: HarnessOptions = {}): Harness => {
   const world: World = {
     options, configuration, timing: raftTiming(options.timing), members: [], network: [], lives: new Map(),
     safety: createSafety(options.isScripted ?? false), allows: () => true, now: 1_000, counter: 0, performed: 0,
-    say: options.onLine ?? (() => {}),
+    say: (line) => options.onLine?.(line()),
   }
   for (let number = 1; number <= ids.length; number += 1) world.members.push(createMember(world, number))
   if (options.isWarm ?? true) for (const member of world.members) warm(world, member)
@@ -258,7 +259,7 @@ const perform = (world: World, member: HarnessMember, effect: RaftEffect): void 
     case 'raft.readRefused': member.refusedReads.set(effect.read, effect.reason); return
     case 'raft.orderAnswered': member.orderAnswers.push(effect.outcome); return
     case 'raft.transferAborted': member.abortedTransfers.push(effect.term); return
-    case 'raft.roleChanged': world.say(roleLine(member, effect)); return
+    case 'raft.roleChanged': world.say(() => roleLine(member, effect)); return
     case 'raft.snapshotLost': member.snapshotsLost += 1; return
     case 'raft.quarantine': member.disk.durable.quarantined = effect.reason; return
     default: performSnapshot(world, member, effect)
@@ -286,7 +287,7 @@ const apply = (world: World, member: HarnessMember, entries: readonly Entry[]): 
   for (const entry of entries) {
     world.safety.applied(member, entry, world.members)
     member.applied[entry.index - 1] = decoder.decode(entry.payload)
-    world.say(`${member.number} applies ${entry.index}/${entry.term}${textOf(entry)}`)
+    world.say(() => `${member.number} applies ${entry.index}/${entry.term}${textOf(entry)}`)
   }
 }
 
@@ -321,7 +322,7 @@ const performSnapshot = (world: World, member: HarnessMember, effect: SnapshotEf
       const snapshot = must(disk.snapshots.find(({ index }) => index === effect.index), 'the snapshot to restore is there')
       member.applied = (JSON.parse(decoder.decode(snapshot.bytes)) as { applied: string[] }).applied
       world.safety.restored(member, effect.index, effect.term)
-      world.say(`${member.number} restores ${effect.index}/${effect.term}`)
+      world.say(() => `${member.number} restores ${effect.index}/${effect.term}`)
       dispatch(world, member, { type: 'raft.restored', index: effect.index })
     })
   }
@@ -352,9 +353,9 @@ const verifyReceived = (world: World, member: HarnessMember, effect: Extract<Sna
 const deliver = (world: World, mail: Mail): void => {
   const { from, to, message, life } = mail
   const receiver = must(world.members.find(({ id }) => id === to), `${to} is a member`)
-  const line = `${numberOf(from)}->${receiver.number} ${describeMessage(message)}`
+  const line = (): string => `${numberOf(from)}->${receiver.number} ${describeMessage(message)}`
   if (!receiver.isUp || !world.allows(mail)) {
-    world.say(`${line} (lost)`)
+    world.say(() => `${line()} (lost)`)
     return
   }
   const link = `${from} ${to} ${receiver.life}`
@@ -399,7 +400,7 @@ const crash = (world: World, member: HarnessMember): void => {
   member.isUp = false
   member.shell.stop()
   loseUnsynced(member.disk)
-  world.say(`${member.number} crashes`)
+  world.say(() => `${member.number} crashes`)
 }
 
 const storeSnapshot = (world: World, member: HarnessMember): void => {
@@ -477,7 +478,7 @@ const harnessOf = (world: World): Harness => {
     },
     crash: (number) => crash(world, member(number)),
     restart: (number) => {
-      world.say(`${number} starts`)
+      world.say(() => `${number} starts`)
       copyImage(member(number).disk.durable, member(number).disk.written)
       start(world, member(number))
     },

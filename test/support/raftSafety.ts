@@ -13,7 +13,7 @@
  *   Fresh reads            a read's index covers everything that was committed when it arrived
  */
 
-import { entriesBetween, entryAt, lastIndexOf, termAt } from '../../actors/raft/log.ts'
+import { entriesBetween, lastIndexOf, termAt } from '../../actors/raft/log.ts'
 import { isQuorum } from '../../actors/raft/quorum.ts'
 import { imageTermAt } from './raftDisk.ts'
 import type { Entry, Index, RaftEffect, RaftMessage, Term } from '../../actors/raft/protocol.ts'
@@ -43,8 +43,8 @@ interface Seen {
 
 interface Ledger {
   readonly leaders: Map<Term, ReplicaId>
-  readonly entries: Map<string, { readonly payload: string, readonly prevTerm: Term }>
-  readonly committed: { readonly term: Term, readonly payload: string, readonly bySeenTerm: Term }[]
+  readonly entries: Map<string, { readonly content: Content, readonly prevTerm: Term }>
+  readonly committed: { readonly term: Term, readonly content: Content, readonly bySeenTerm: Term }[]
   readonly votes: Map<string, ReplicaId>
   readonly reads: Map<number, Index>
   readonly seen: Map<HarnessMember, Seen>
@@ -58,9 +58,25 @@ const fail = (message: string): never => {
 /** All entries of the member's log in memory. */
 export const heldBy = ({ core: { log } }: Pick<HarnessMember, 'core'>): Entry[] => entriesBetween(log, log.base.index + 1, lastIndexOf(log))
 
-const isSame = (one: Entry | undefined, other: Entry): boolean => one?.term === other.term && textOf(one) === textOf(other)
+/** What an entry holds. Bytes, not text: every entry of every log is compared after every event. */
+type Content = Pick<Entry, 'kind' | 'payload'>
 
-const textOf = (entry: Entry): string => `${entry.kind}:${String.fromCharCode(...entry.payload)}`
+/** A copy: a member's payloads are views of its log. */
+const contentOf = ({ kind, payload }: Entry): Content => ({ kind, payload: new Uint8Array(payload) })
+
+const holdsSame = (one: Content, other: Content): boolean =>
+  one.kind === other.kind && one.payload.length === other.payload.length && hasSameBytes(one.payload, other.payload)
+
+/** A call into native code takes longer than to look at a few bytes. */
+const FEW_BYTES = 32
+
+const hasSameBytes = (one: Uint8Array, other: Uint8Array): boolean => {
+  if (one.length > FEW_BYTES) return Buffer.compare(one, other) === 0
+  for (let i = 0; i < one.length; i += 1) if (one[i] !== other[i]) return false
+  return true
+}
+
+const isSame = (one: Entry | undefined, other: Entry): boolean => one?.term === other.term && holdsSame(one, other)
 
 /** `isScripted`: the test speaks for the peers, so their disks prove nothing. */
 export const createSafety = (isScripted: boolean): Safety => {
@@ -79,8 +95,9 @@ export const createSafety = (isScripted: boolean): Safety => {
       const { role } = member.core
       if (state !== role && !state.startsWith(`${role}.`)) fail(`the chart says ${state}, the core ${role}`)
       checkGrowth(ledger, member)
-      checkLog(ledger, member)
-      if (member.core.role === 'leader') checkLeader(ledger, member)
+      const held = heldBy(member)
+      checkLog(ledger, member, held)
+      if (member.core.role === 'leader') checkLeader(ledger, member, held)
     },
     sent: (member, to, message) => checkPromise(ledger, { member, to, message }),
     applied: (member, entry, members) => checkApplied(ledger, { member, entry, members: isScripted ? null : members }),
@@ -122,20 +139,19 @@ const checkGrowth = (ledger: Ledger, member: HarnessMember): void => {
 }
 
 /** By induction over the predecessors, two logs with the same (index, term) are equal up to it. */
-const checkLog = (ledger: Ledger, member: HarnessMember): void => {
+const checkLog = (ledger: Ledger, member: HarnessMember, held: readonly Entry[]): void => {
   const { id } = member
   let prevTerm = member.core.log.base.term
-  for (const entry of heldBy(member)) {
+  for (const entry of held) {
     const key = `${entry.index}/${entry.term}`
     const known = ledger.entries.get(key)
-    const payload = textOf(entry)
-    if (known === undefined) ledger.entries.set(key, { payload, prevTerm })
-    else if (known.payload !== payload || known.prevTerm !== prevTerm) fail(`${id} has another entry ${key} than somebody else`)
+    if (known === undefined) ledger.entries.set(key, { content: contentOf(entry), prevTerm })
+    else if (!holdsSame(known.content, entry) || known.prevTerm !== prevTerm) fail(`${id} has another entry ${key} than somebody else`)
     prevTerm = entry.term
   }
 }
 
-const checkLeader = (ledger: Ledger, member: HarnessMember): void => {
+const checkLeader = (ledger: Ledger, member: HarnessMember, held: readonly Entry[]): void => {
   const { id, core } = member
   const seen = seenOf(ledger, member)
   const known = ledger.leaders.get(core.term)
@@ -143,12 +159,12 @@ const checkLeader = (ledger: Ledger, member: HarnessMember): void => {
   ledger.leaders.set(core.term, id)
   if (seen.leaderTerm === core.term) {
     for (const entry of seen.leaderLog) {
-      const isKept = entry.index <= core.log.base.index || isSame(entryAt(core.log, entry.index), entry)
+      const isKept = entry.index <= core.log.base.index || isSame(held[entry.index - core.log.base.index - 1], entry)
       if (!isKept) fail(`leader ${id} replaced its entry ${entry.index}`)
     }
   }
   seen.leaderTerm = core.term
-  seen.leaderLog = heldBy(member)
+  seen.leaderLog = held
   ledger.committed.forEach(({ term, bySeenTerm }, i) => {
     const own = termAt(core.log, i + 1)
     if (bySeenTerm < core.term && i + 1 > core.log.base.index && own !== term) {
@@ -170,12 +186,12 @@ const checkApplied = (ledger: Ledger, { member, entry, members }: Applied): void
   if (index !== seen.nextApplied) fail(`${member.id} applies ${index} where ${seen.nextApplied} is next`)
   seen.nextApplied += 1
   const known = ledger.committed[index - 1]
-  const isOther = known !== undefined && (known.term !== term || known.payload !== textOf(entry))
+  const isOther = known !== undefined && (known.term !== term || !holdsSame(known.content, entry))
   if (isOther) fail(`${member.id} applies another entry at ${index}`)
   if (imageTermAt(member.disk.durable, index) !== term) fail(`${member.id} applies ${index}/${term}, which is not on its disk`)
   if (known !== undefined) return
   if (members !== null) checkQuorumDisks(member, entry, members)
-  ledger.committed[index - 1] = { term, payload: textOf(entry), bySeenTerm: member.core.term }
+  ledger.committed[index - 1] = { term, content: contentOf(entry), bySeenTerm: member.core.term }
   ledger.committedIndex = Math.max(ledger.committedIndex, index)
 }
 

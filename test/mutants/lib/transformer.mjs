@@ -1,11 +1,11 @@
-/** The transform of jest's runs with a planted bug (jest.config.mjs): what @swc/jest does, of the patched source. */
+/** The transform of jest's runs with a planted bug (jest.config.mjs): what test/support/transformer.mjs does, of the patched source. */
 
 import { relative } from 'node:path'
-import swc from '@swc/jest'
+import plain from '../../support/transformer.mjs'
 import { filesOf, planted, readMutant, root } from './catalogue.mjs'
 
 const createTransformer = (options) => {
-  const inner = swc.createTransformer(options)
+  const inner = plain.createTransformer(options)
   const mutant = readMutant(process.env.SHARDKV_MUTANT)
   const files = new Set(filesOf(mutant))
   const patched = (text, path) => {
