@@ -4,8 +4,7 @@
  *   npm test                     the default lane, with the coverage gate
  *   npm test -- test/bus         only these, without the gate
  *   npm test -- --nats-server=2.9.25 test/bus   against that version of nats-server, got into the cache when it is not there
- *   npm test -- --lane=slow      what takes longer: real processes, the real file (test/e2e), two files side by side
- *   npm test -- --lane=alone     those of them that must have the machine to themselves (jest.config.mjs says which, and why)
+ *   npm test -- --lane=slow      what takes longer: real processes, the real file (test/e2e)
  */
 
 import { spawn } from 'node:child_process'
