@@ -48,7 +48,8 @@ const open = (observers: Surroundings = {}) => {
   const failures: unknown[] = []
   const fileSystem = createMemoryFileSystem({ schedule: (fn) => clock.defer(fn) })
   const parts = createNodeParts({
-    genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, settings: { ...defaultSettings, ...observers.settings }, onExit: () => {},
+    genesis, boot: bootId('00000000000000aa'), pid: 1, startedAtMs: 1, onExit: () => {},
+    settings: { ...defaultSettings, ...observers.settings },
     ports: {
       clock, random: createRandom(1), fileSystem, log: observers.log ?? silentLogger,
       bus: broker.connect({ name: 'n1' }), doorsBus: broker.connect({ name: 'n1/doors' }),
