@@ -1,9 +1,10 @@
 /**
  * Who runs and who may have ended: nemeses end processes, and whatever ends by itself without being expected to is a finding,
- * recorded and started again, as a supervisor would. A node that leaves the cluster ends by itself, with 0, and is gone then.
+ * recorded and started again, as a supervisor would. A node that leaves the cluster ends by itself, with 0, and is gone then. One that
+ * is to join and hears of no cluster, as while the brokers' routes are cut, ends so that it is started again, and is: no finding.
  */
 
-import { EXIT_REFUSED, HAS_LEFT } from '../actors/node/protocol.ts'
+import { EXIT_FAILURE, EXIT_REFUSED, HAS_LEFT } from '../actors/node/protocol.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { TestCluster } from './ground/cluster.ts'
 
@@ -24,6 +25,8 @@ export interface Supervisor {
 
 const POLL_MS = 100
 const LOG_TAIL_CHARACTERS = 1_500
+/** What a node says that came too early to join, and may be started again (topology/joinCluster.ts). */
+export const TOO_EARLY = /nobody answers on|does not say how its cluster stands/
 
 /** What is supervised of a cluster. */
 type Supervised = Pick<TestCluster, 'members' | 'roster' | 'isRunning' | 'exitCode' | 'log' | 'start' | 'kill'>
@@ -41,6 +44,8 @@ export const superviseCluster = (cluster: Supervised): Supervisor => {
   /** It may be killed after it had been removed, and before it had ended: then the next start says so. */
   const hasLeft = (node: NodeId): boolean =>
     cluster.exitCode(node) === 0 || (cluster.exitCode(node) === EXIT_REFUSED && tailOf(node).includes(HAS_LEFT))
+  const cameTooEarly = (node: NodeId): boolean =>
+    cluster.exitCode(node) === EXIT_FAILURE && cluster.roster.asksToJoin(node) && TOO_EARLY.test(tailOf(node))
   const look = (): void => {
     for (const node of [...cluster.members, ...cluster.roster.leaving]) {
       if (down.has(node) || mayExit.has(node) || cluster.isRunning(node)) continue
@@ -48,7 +53,9 @@ export const superviseCluster = (cluster: Supervised): Supervisor => {
         cluster.roster.remove(node)
         continue
       }
-      surprises.push(`${node} ended by itself with code ${cluster.exitCode(node)}; the end of its log:\n${tailOf(node)}`)
+      if (!cameTooEarly(node)) {
+        surprises.push(`${node} ended by itself with code ${cluster.exitCode(node)}; the end of its log:\n${tailOf(node)}`)
+      }
       cluster.start(node)
     }
   }

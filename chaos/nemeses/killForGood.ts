@@ -8,6 +8,7 @@ import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { chance, pick } from '../../actors/kernel/random.ts'
 import { emptyDirectory } from '../ground/emptyDirectory.ts'
+import { TOO_EARLY } from '../supervisor.ts'
 import { NO_SPARE, awaitIn, comeBack, hasSpare, viewOf } from './membership.ts'
 import type { NodeId } from '../../topology/ids.ts'
 import type { Arena, Nemesis } from './nemesis.ts'
@@ -19,8 +20,6 @@ const REMOVED_WITHIN_MS = 30_000
 const ATTEMPTS_MAX = 3
 /** What it must say (topology/joinCluster.ts). */
 const NOT_ITS_OWN = 'and this directory is not its own'
-/** When it came too early, and may be started again. */
-const TOO_EARLY = /nobody answers on|does not say how its cluster stands/
 
 export const killForGood: Nemesis = {
   name: 'killForGood',

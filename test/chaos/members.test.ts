@@ -63,6 +63,30 @@ describe('a supervisor', () => {
   })
 })
 
+describe('a supervisor of a node that hears of no cluster', () => {
+  afterEach(() => { jest.useRealTimers() })
+
+  const nobody = 'nobody answers on kv.status: start a cluster first, or give the right --prefix and --servers'
+  test.each([
+    ['starts it again where it is to join', n4, 1, nobody, 0],
+    ['finds it wrong where it ends by an error', n4, 1, 'an assertion', 1],
+    ['finds it wrong where it is refused', n4, 78, nobody, 1],
+    ['finds it wrong of a member of the first hour', n3, 1, nobody, 1],
+  ] as const)('%s', (_what, down, code, log, surprises) => {
+    jest.useFakeTimers()
+    const roster = createRoster([n1, n2, n3])
+    roster.admit(n4)
+    const started: NodeId[] = []
+    const supervisor = superviseCluster({
+      roster, members: roster.members, isRunning: (node) => node !== down || started.includes(node),
+      exitCode: () => code, log: () => log, start: (node) => { started.push(node) }, kill: async () => {},
+    })
+    jest.advanceTimersByTime(1_000)
+    supervisor.stop()
+    expect([started, supervisor.surprises().length]).toEqual([[down], surprises])
+  })
+})
+
 describe('when all moves are done', () => {
   const head = { epoch: 9, consistency: 'linearizable' as const }
   const view = { isLost: false, weight: 1, zone: '', replicas: 1, leads: 0, isMetaMember: true, moves: 0 }
