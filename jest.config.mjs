@@ -30,8 +30,6 @@ export default {
       sourceMaps: 'inline',
     }],
   },
-  // As test/support/transformer.mjs does for our modules, for those of CommonJS, `expect` among them.
-  sandboxInjectedGlobals: ['Array', 'Error', 'JSON', 'Map', 'Math', 'Number', 'Object', 'Set', 'String', 'Symbol', 'Uint8Array'],
   coverageProvider: 'v8',
   collectCoverageFrom: ['{actors,bus,storage,topology,sdk}/**/*.ts'],
   coverageDirectory: 'coverage',
