@@ -6,8 +6,8 @@
  *
  * - Outgoing bytes are bounded per destination: what the broker has not confirmed counts as in flight, and above
  *   PARCEL_BYTES_IN_FLIGHT_MAX messages are dropped and counted, what clients fill it with before that. Raft repeats what matters;
- *   of anything else the sender is told, and tells the client. The broker is asked for a confirmation only once a quarter of the limit
- *   is in flight: below that nothing depends on the answer.
+ *   of a request or of values that were read the sender is told, and tells the client. The broker is asked for a confirmation only
+ *   once a quarter of the limit is in flight: below that nothing depends on the answer.
  * - Incoming frames are refused, never half taken, unless everything about them is right. A sender's boot id that is new
  *   supersedes the one before, whose late frames are then dropped: a node that restarted must not be heard twice.
  *   Boot ids have no order, so a first frame may be mistaken for a newer one (below, `isCurrentBoot`).

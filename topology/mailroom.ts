@@ -14,6 +14,7 @@ import { createPost, isFillingResult } from '../bus/postOffice.ts'
 import { createShardSpans } from './shardSpans.ts'
 import { silentRecorder } from '../actors/kernel/recorder.ts'
 import { traceFields } from '../actors/kernel/trace.ts'
+import { isCutOff } from '../actors/shard/operation.ts'
 import { isOnNode } from './ids.ts'
 import { aboutMessage, actorAt, wireType } from './mailNames.ts'
 import type { Recorder } from '../actors/kernel/recorder.ts'
@@ -197,8 +198,8 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
 }
 
 /**
- * The outbox for that node is full. Whoever waits for an answer is told at once that it is: a forwarded request has not left this node, and
- * a read whose value does not fit is refused in a message that does.
+ * The post did not take it, as a rule since the outbox for that node is full. Whoever waits for an answer is told at once: a forwarded
+ * request has not left this node, and a read whose value does not fit is refused in a message that does.
  */
 const tellNotTaken = (sorting: Sorting, to: Origin, message: ActorMessage): void => {
   switch (message.type) {
@@ -212,7 +213,7 @@ const tellNotTaken = (sorting: Sorting, to: Origin, message: ActorMessage): void
     }
     case 'shard.reply': {
       if (!message.results.some(isFillingResult)) return
-      const results = message.results.map((result) => (isFillingResult(result) ? noRoom : result))
+      const results = message.results.map((result) => (isFillingResult(result) || isCutOff(result) ? noRoomThere : result))
       sorting.post.send(to.node, to.address, { ...message, results })
       return
     }
@@ -220,9 +221,10 @@ const tellNotTaken = (sorting: Sorting, to: Origin, message: ActorMessage): void
   message satisfies never
 }
 
-/** By its own share: one that is smaller than the rest. */
+const noRoomThere: OperationResult = { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS }
+/** Of what never left. A refusal that takes the room itself has no text: thousands of them would fill what is left for Raft. */
 const noRoom: OperationResult = {
-  status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS,
+  ...noRoomThere,
   message: 'The node has too much on its way to the node that leads the shard: slow down, or ask for fewer large values at a time.',
 }
 

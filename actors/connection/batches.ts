@@ -1,6 +1,6 @@
 /** Batches on their way: the end of a turn sends them, replies and deadlines resolve them. The rules are in core.ts's header. */
 
-import { BATCH_OPERATIONS_MAX, isRead } from '../shard/operation.ts'
+import { BATCH_OPERATIONS_MAX, isCutOff, isRead } from '../shard/operation.ts'
 import { TRACES_A_MESSAGE_MAX } from '../kernel/trace.ts'
 import { answer, release } from './core.ts'
 import type { NodeId } from '../../topology/ids.ts'
@@ -113,9 +113,6 @@ export const handleReply = (core: ConnectionCore, reply: EventOf<'shard.reply'>)
   }
   gatherAgain(core, cutOff)
 }
-
-/** Its value did not fit the message with those before it (actors/shard/answer.ts, `withinReply`). Nothing else names no time to wait. */
-const isCutOff = ({ status, retryAfterMs }: OperationResult): boolean => status === 'OVERLOADED' && retryAfterMs === 0
 
 /**
  * Strangers' reads of one turn were forwarded together: that they are too much for one message is no fault of theirs. Whoever sent a batch

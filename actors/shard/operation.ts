@@ -96,3 +96,6 @@ export const SESSION_RESULTS_MAX = 1_024
 export const ENTRY_OVERHEAD_BYTES = 16 * 1_024
 
 export const isRead = (code: OpCode): boolean => code === OpCode.get
+
+/** Its value did not fit the message with those before it (actors/shard/answer.ts, `withinReply`). Nothing else names no time to wait. */
+export const isCutOff = ({ status, retryAfterMs }: OperationResult): boolean => status === 'OVERLOADED' && retryAfterMs === 0

@@ -116,3 +116,12 @@ test('of an answer to another node that finds the way full, reads of values are 
   const last = arrived.at(-1)
   expect(last).toMatchObject({ from: n1, to: 'connection/raw', message: { type: 'shard.reply', batch: 7, results: [full, written] } })
 })
+
+test('refusals of an answer that finds the way full take less than the values, and none of its reads is asked for again at once', () => {
+  const { room, arrived, pass } = createFullRoom()
+  const cutOff = { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0, message: 'ask for fewer at a time' } as const
+  room.send(n2, 'connection/raw', replyWith([{ status: 'OK', revision: 8, value: new Uint8Array(65) }, cutOff]))
+  pass()
+  const refused = { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 100 } as const
+  expect(arrived.at(-1)?.message).toEqual(replyWith([refused, refused]))
+})
