@@ -14,7 +14,7 @@ import { createEventParser } from './sse.ts'
 import { createIntake } from './intake.ts'
 import { createLoads } from './loads.ts'
 import { createRates } from './rates.ts'
-import { PASTS_MS, readPast } from './past.ts'
+import { readPast } from './past.ts'
 import { recordOf } from '../recorder/record.ts'
 import { applyActors, applyRecord, createWorld } from './world.ts'
 import type { ClusterFacts } from './picture.ts'
@@ -177,11 +177,12 @@ const rememberStanding = (before: number): void => {
 const readPastOnce = async (): Promise<void> => {
   if (isPastRead) return
   isPastRead = true
-  rememberStanding(Date.now() - PASTS_MS[0])
-  intake.push(await readPast(async (pastMs) => {
-    const answer = await open(`/v1/recording?from=${Date.now() - pastMs}`)
+  const { from, records } = await readPast(async (since) => {
+    const answer = await open(`/v1/recording?from=${since}`)
     return 'problem' in answer ? null : answer.value.body
-  }))
+  })
+  rememberStanding(from)
+  intake.push(records)
 }
 
 let abortFeed = new AbortController()

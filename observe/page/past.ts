@@ -11,23 +11,36 @@ import type { ActorRecord } from '../recorder/record.ts'
 /** The longest first. */
 export const PASTS_MS = [120_000, 30_000, 8_000] as const
 
-/** `ask`: for the recording of so many milliseconds until now; null when it can not be had. */
-export const readPast = async (ask: (pastMs: number) => Promise<ReadableStream<Uint8Array> | null>): Promise<readonly ActorRecord[]> => {
-  for (const pastMs of PASTS_MS) {
-    const body = await ask(pastMs)
-    const whole = body === null ? [] : await wholeOf(body)
-    if (whole !== null) return whole
-  }
-  return []
+export interface Past {
+  /** Since when all is in `records`. */
+  readonly from: number
+  readonly records: readonly ActorRecord[]
 }
 
-/** Null when it is more than the page takes: nobody is made to write the rest of it. */
-const wholeOf = async (body: ReadableStream<Uint8Array>): Promise<readonly ActorRecord[] | null> => {
+/** `ask`: for the recording from that moment until now; null when it can not be had. */
+export const readPast = async (ask: (from: number) => Promise<ReadableStream<Uint8Array> | null>, now = Date.now): Promise<Past> => {
+  for (const pastMs of PASTS_MS) {
+    const from = now() - pastMs
+    const body = await ask(from)
+    const records = body === null ? 'none' : await wholeOf(body)
+    if (records === 'none') break
+    if (records !== 'tooMany') return { from, records }
+  }
+  return { from: now(), records: [] }
+}
+
+const wholeOf = async (body: ReadableStream<Uint8Array>): Promise<readonly ActorRecord[] | 'tooMany' | 'none'> => {
   const records: ActorRecord[] = []
-  for await (const piece of piecesOf(body)) {
-    if ('problem' in piece) return []
-    for (const record of piece.records) records.push(record)
-    if (records.length > WAITING_MAX) return null
+  try {
+    for await (const piece of piecesOf(body)) {
+      if ('problem' in piece) return 'none'
+      for (const record of piece.records) records.push(record)
+      // Nobody is made to write the rest of it.
+      if (records.length > WAITING_MAX) return 'tooMany'
+    }
+  } catch {
+    // It broke off: the page begins with the feed, which is asked for again and again.
+    return 'none'
   }
   return records
 }

@@ -14,9 +14,9 @@ const group = (at: number): ActorRecord => ({ at, seq: at, node: 'n1', actor: 'w
 const clusterOf = (everyMs: number) => {
   const asked: number[] = []
   let cancelled = 0
-  const ask = async (pastMs: number): Promise<ReadableStream<Uint8Array>> => {
-    asked.push(pastMs)
-    let at = NOW - pastMs
+  const ask = async (from: number): Promise<ReadableStream<Uint8Array>> => {
+    asked.push(NOW - from)
+    let at = from
     return new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode(head)),
       pull: (controller) => {
@@ -28,25 +28,40 @@ const clusterOf = (everyMs: number) => {
       cancel: () => { cancelled += 1 },
     })
   }
-  return { asked, ask, cancelled: () => cancelled }
+  return { asked, read: () => readPast(ask, () => NOW), cancelled: () => cancelled }
 }
 
 test('a quiet cluster\'s past is the longest', async () => {
-  const { asked, ask } = clusterOf(100)
-  expect(await readPast(ask)).toHaveLength(1_200)
+  const { asked, read } = clusterOf(100)
+  const { from, records } = await read()
+  expect([records.length, from]).toEqual([1_200, NOW - PASTS_MS[0]])
   expect(asked).toEqual([PASTS_MS[0]])
 })
 
 test('a busy cluster\'s past is shorter and reaches until now, and what the page can not take is not written', async () => {
-  const { asked, ask, cancelled } = clusterOf(2)
-  const past = await readPast(ask)
-  expect([past.length, past[0]?.at, past.at(-1)?.at]).toEqual([15_000, NOW - PASTS_MS[1], NOW - 2])
-  expect(past.length).toBeLessThanOrEqual(WAITING_MAX)
+  const { asked, read, cancelled } = clusterOf(2)
+  const { from, records } = await read()
+  expect([records.length, from, records[0]?.at, records.at(-1)?.at]).toEqual([15_000, NOW - PASTS_MS[1], NOW - PASTS_MS[1], NOW - 2])
+  expect(records.length).toBeLessThanOrEqual(WAITING_MAX)
   expect([asked, cancelled()]).toEqual([PASTS_MS.slice(0, 2), 1])
 })
 
 test('where even the shortest is too much, and where there is none, the page begins with the feed', async () => {
-  const { asked, ask, cancelled } = clusterOf(0.25)
-  expect([await readPast(ask), asked, cancelled()]).toEqual([[], [...PASTS_MS], PASTS_MS.length])
-  expect(await readPast(async () => null)).toEqual([])
+  const nothing = { from: NOW, records: [] }
+  const { asked, read, cancelled } = clusterOf(0.25)
+  expect([await read(), asked, cancelled()]).toEqual([nothing, [...PASTS_MS], PASTS_MS.length])
+  expect(await readPast(async () => null, () => NOW)).toEqual(nothing)
+})
+
+test('where it breaks off, the page begins with the feed', async () => {
+  let asked = 0
+  const breaking = async (): Promise<ReadableStream<Uint8Array>> => {
+    asked += 1
+    return new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(head + recordLine(group(NOW - 1)))),
+      pull: (controller) => controller.error(new Error('the connection broke')),
+    })
+  }
+  expect(await readPast(breaking, () => NOW)).toEqual({ from: NOW, records: [] })
+  expect(asked).toBe(1)
 })
