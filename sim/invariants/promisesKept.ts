@@ -22,6 +22,15 @@ interface Promised {
   acceptedIndex: Index
 }
 
+/** By term: another leader's snapshot of the same index may have another length. */
+const transferOf = (shard: number, from: ReplicaId, to: ReplicaId, { term, snapshotIndex }: Transfer): string =>
+  `${shard} ${from} ${to} ${term} ${snapshotIndex}`
+
+interface Transfer {
+  readonly term: Term
+  readonly snapshotIndex: Index
+}
+
 export const createPromisesKept = (): Invariant => {
   const promises = new Map<string, Promised>()
   /** Bytes of the snapshots that are sent: whoever says that it has all of them says that it is installed. */
@@ -42,10 +51,10 @@ export const createPromisesKept = (): Invariant => {
     } else if (term === promised.acceptedTerm) promised.acceptedIndex = Math.max(promised.acceptedIndex, index)
   }
   const note = ({ shard, from, to, message }: SentMail): void => {
-    if (message.type === 'raft.snapshotChunk') totals.set(`${shard} ${from} ${to} ${message.snapshotIndex}`, message.totalBytes)
+    if (message.type === 'raft.snapshotChunk') totals.set(transferOf(shard, from, to, message), message.totalBytes)
     const promised = promisedBy(shard, from)
     if (message.type === 'raft.appendAccepted') accept(promised, message.term, message.matchIndex)
-    if (message.type === 'raft.snapshotAccepted' && message.nextOffset === totals.get(`${shard} ${to} ${from} ${message.snapshotIndex}`)) {
+    if (message.type === 'raft.snapshotAccepted' && message.nextOffset === totals.get(transferOf(shard, to, from, message))) {
       accept(promised, message.term, message.snapshotIndex)
     }
     if (message.type === 'raft.voteGranted') {

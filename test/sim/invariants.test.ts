@@ -258,6 +258,16 @@ describe('promises are kept', () => {
     expect(checkStart?.(view(b, log(1), { life: 3 }), none)).toContain('accepted index 3')
     expect(checkStart?.(view(b, [], { life: 3, term: 1, lastIndex: 3, snapshotIndex: 3 }), none)).toBe(null)
   })
+  test('part of a snapshot of an earlier term is no promise of a shorter one of the same index', () => {
+    const { checkMail, checkStart } = createPromisesKept()
+    const chunk = (term: number, totalBytes: number): SentMail => mail(a, b, {
+      type: 'raft.snapshotChunk', term, snapshotTerm: 1, snapshotIndex: 3, offset: 0, totalBytes, crc: 0, bytes: new Uint8Array(50),
+    })
+    checkMail?.(chunk(1, 90))
+    checkMail?.(chunk(2, 50))
+    checkMail?.(mail(b, a, { type: 'raft.snapshotAccepted', term: 1, snapshotIndex: 3, nextOffset: 50 }))
+    expect(checkStart?.(view(b, log(1), { life: 2 }), none)).toBe(null)
+  })
   test('a vote is remembered', () => {
     const { checkMail, checkStart } = createPromisesKept()
     checkMail?.(granted(b, c, 4))
