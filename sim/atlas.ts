@@ -2,33 +2,46 @@
  * Which disks may be damaged: of every group a majority of voters keeps a good copy, so that whatever a quorum acknowledged is on a good
  * disk of every quorum that is left. (TigerBeetle's fault atlas does this by sector; here a damaged replica counts for nothing.)
  *
+ * Damage to a snapshot is harm to its group alone: the machine's other replicas answer for themselves as if nothing had happened.
+ *
  * A replica that took a damaged one's place is good again once the map counts it among the voters: by then the members' own log has
  * said so with a majority of good ones. While a move is under way the voters may be those before it or those after it.
  */
 
 import { groupsOf, placementOf, replicasAfter } from '../actors/topology/clusterState.ts'
 import { generationOf, nodeOf } from '../topology/ids.ts'
+import { groupIdOf } from '../topology/namedReplicas.ts'
 import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
-import type { ReplicaId } from '../topology/ids.ts'
+import type { GroupId, ReplicaId } from '../topology/ids.ts'
 import type { Machine } from './cluster.ts'
 
-type Harm = Pick<Machine, 'id' | 'isDamaged' | 'soundFrom'>
+type Harm = Pick<Machine, 'id' | 'isDamaged' | 'soundFrom' | 'rotten'>
 
-/** Damage is put on the machine's disk. Replicas that no map has named yet can not be on it. */
-export const harm = (machine: Machine, newest: Pick<ClusterState, 'nextGeneration'>): void => {
+const SNAPSHOT = /^snapshots\/(\d+)\//
+
+/** Damage is put on the machine's disk, at `place` as the disk tells it, or anywhere. Replicas that no map has named yet can not be on it. */
+export const harm = (machine: Machine, { nextGeneration }: Pick<ClusterState, 'nextGeneration'>, place = ''): void => {
+  const group = SNAPSHOT.exec(place)?.[1]
+  if (group !== undefined) {
+    machine.rotten.set(Number(group), nextGeneration)
+    return
+  }
   machine.isDamaged = true
-  machine.soundFrom = newest.nextGeneration
+  machine.soundFrom = nextGeneration
 }
 
+export const hasDamage = ({ isDamaged, rotten }: Harm): boolean => isDamaged || rotten.size > 0
+
 /** It was on the disk when damage was put there: it may be quarantined, and counts for nothing. */
-export const isHarmed = ({ isDamaged, soundFrom }: Harm, replica: ReplicaId): boolean => isDamaged && generationOf(replica) < soundFrom
+export const isHarmed = ({ isDamaged, soundFrom, rotten }: Harm, group: GroupId, replica: ReplicaId): boolean =>
+  generationOf(replica) < Math.max(isDamaged ? soundFrom : 0, rotten.get(group) ?? 0)
 
 /** One that is damaged already may be damaged again. */
 export const mayDamage = (machines: readonly Harm[], newest: ClusterState, machine: Pick<Machine, 'id'>): boolean => {
-  const isGood = (replica: ReplicaId): boolean =>
-    nodeOf(replica) !== machine.id && machines.some((one) => one.id === nodeOf(replica) && !isHarmed(one, replica))
-  return groupsOf(newest).every((group) =>
-    votersOf(newest, group).every((voters) => voters.filter(isGood).length > voters.length / 2))
+  const isGood = (group: GroupId, replica: ReplicaId): boolean =>
+    nodeOf(replica) !== machine.id && machines.some((one) => one.id === nodeOf(replica) && !isHarmed(one, group, replica))
+  return groupsOf(newest).every((group) => votersOf(newest, group).every((voters) =>
+    voters.filter((voter) => isGood(groupIdOf(group), voter)).length > voters.length / 2))
 }
 
 /** Before a move that is under way, and after it. */

@@ -29,7 +29,7 @@ import type { Bus } from '../bus/port.ts'
 import type { MemoryBroker } from '../bus/memory.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { Journeys } from '../topology/journeys.ts'
-import type { NodeId } from '../topology/ids.ts'
+import type { GroupId, NodeId } from '../topology/ids.ts'
 import type { Node } from '../topology/node.ts'
 import type { NodeSettings } from '../topology/nodeOptions.ts'
 import type { Process, Timeline } from './clock.ts'
@@ -54,6 +54,8 @@ export interface Machine {
   mayExit: string
   /** Its disk was damaged: replicas of an earlier generation than `soundFrom` may be quarantined, and count for nothing. */
   isDamaged: boolean
+  /** Groups of which a snapshot was damaged, with the generation from which their replicas here are sound again. */
+  readonly rotten: Map<GroupId, number>
   /** What its next life runs: today's, or another version where a cluster of two is looked at. */
   createNode: typeof createNode
   soundFrom: number
@@ -121,7 +123,7 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const machines = [...members, ...joiners].map((id): Machine => ({
     id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
     node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, mapLeft: null, createNode, isInUse: members.includes(id),
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, rotten: new Map(), mapLeft: null, createNode, isInUse: members.includes(id),
     isLost: false, hasJoined: !members.includes(id), isJoining: false,
   }))
   const genesisFor = ({ id, hasJoined }: Machine): Genesis =>

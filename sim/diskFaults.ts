@@ -47,7 +47,7 @@ export const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => 
   cluster.kill(victim)
   const place = change(victim.disk, chance(random, 0.5) ? 'snapshot' : 'log')
   if (place !== null) {
-    harm(victim, context.newestMap())
+    harm(victim, context.newestMap(), place)
     say(context, kind, `${victim.id} ${place}`)
   }
   context.restart(victim)

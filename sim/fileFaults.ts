@@ -13,7 +13,7 @@
 
 import { between, chance, pick, shuffle } from '../actors/kernel/random.ts'
 import { hostedOn } from '../actors/topology/clusterState.ts'
-import { generationOf, nodeOf } from '../topology/ids.ts'
+import { META_GROUP, generationOf, nodeOf } from '../topology/ids.ts'
 import { GENERATION_OF_GENESIS } from '../topology/knownReplicas.ts'
 import { harm, isHarmed, mayDamage, votersOf } from './atlas.ts'
 import { damage } from './diskFaults.ts'
@@ -37,7 +37,7 @@ export const mayLoseMaps = (machines: readonly Machine[], newest: ClusterState, 
   const isNamed = (replica: ReplicaId): boolean => generationOf(replica) === GENERATION_OF_GENESIS
     || maps.some((map) => hostedOn(map, nodeOf(replica)).some((hosted) => hosted.group === 'meta' && hosted.replica === replica))
   const isThere = (replica: ReplicaId): boolean =>
-    machines.some((one) => one.id === nodeOf(replica) && !one.isLost && !isHarmed(one, replica))
+    machines.some((one) => one.id === nodeOf(replica) && !one.isLost && !isHarmed(one, META_GROUP, replica))
   return votersOf(newest, 'meta').every((voters) =>
     voters.filter((voter) => isNamed(voter) && isThere(voter)).length > voters.length / 2)
 }
@@ -85,7 +85,7 @@ export const snapshotRot: FaultAction = (context, machine) => {
   const { flipBit, zeroSector, zeroTail, cutShort, lose } = machine.disk
   const place = pick(random, [flipBit, zeroSector, zeroTail, cutShort, lose])?.('snapshot') ?? null
   if (place === null) return
-  harm(machine, newestMap())
+  harm(machine, newestMap(), place)
   say(context, 'snapshotRot', `${machine.id} ${place}`)
 }
 

@@ -7,7 +7,7 @@
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
 import { activeNodes, groupsOf, movesOf, placementOf } from '../actors/topology/clusterState.ts'
-import { isHarmed } from './atlas.ts'
+import { hasDamage, isHarmed } from './atlas.ts'
 import { NEWEST_MAP } from './invariants/newestMapEverywhere.ts'
 import { endPause, newestState } from './mapFaults.ts'
 import { lateMaps, traceLateMaps } from './mapLiveness.ts'
@@ -83,7 +83,7 @@ const drawSurvivors = ({ cluster, options }: Simulation): Machine[] => {
   const random = createRandom(options.seed + 1)
   let keep = [...cluster.machines]
   // Whose majority a move needs is not drawn here: where members change or are replaced, everybody lives.
-  if (isElastic(options) || cluster.machines.some(({ isDamaged }) => isDamaged)) return keep
+  if (isElastic(options) || cluster.machines.some(hasDamage)) return keep
   for (const candidate of shuffle(random, cluster.machines)) {
     const left = keep.filter((machine) => machine !== candidate)
     if (carriesEveryShard(cluster, left)) keep = left
@@ -118,7 +118,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
       if (!hosts.has(id) || machine.isLost) continue
       // A node that still opens its log has no replicas yet: it is to have them.
       const replica = node?.parts()?.host.of(shardId(ledger.shard))
-      if (replica !== undefined && isHarmed(machine, replica.id)) continue
+      if (replica !== undefined && isHarmed(machine, ledger.shard, replica.id)) continue
       const applied = replica?.actor.status().appliedIndex ?? 0
       const committed = ledger.lines.length
       if (replica === undefined || applied !== committed) {

@@ -8,6 +8,7 @@
 
 import { between, chance, pick } from '../actors/kernel/random.ts'
 import { REPLICATION_FACTORS, activeNodes, hostedOn, presentNodes } from '../actors/topology/clusterState.ts'
+import { hasDamage } from './atlas.ts'
 import { ask } from './mapFaults.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { FaultAction, FaultContext } from './faultContext.ts'
@@ -22,7 +23,7 @@ const ZONES = ['', 'east', 'west']
 
 /** Whether replicas may be given up; if so, no disk is damaged from now on. */
 const mayThin = (cluster: Cluster): boolean => {
-  if (cluster.machines.some(({ isDamaged }) => isDamaged)) return false
+  if (cluster.machines.some(hasDamage)) return false
   cluster.isThinned = true
   return true
 }

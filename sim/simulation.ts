@@ -24,7 +24,7 @@ import type { Timeline } from './clock.ts'
 import type { Cluster } from './cluster.ts'
 import type { Faults } from './faults.ts'
 import type { QueueLimits } from './invariants/boundedQueues.ts'
-import type { ReplicaId } from '../topology/ids.ts'
+import type { GroupId, ReplicaId } from '../topology/ids.ts'
 import type { Marks } from './marks/marks.ts'
 import type { RestLimits } from './marks/world.ts'
 import type { Network } from './network.ts'
@@ -156,8 +156,8 @@ const queueLimitsOf = ({ shardLimits, raftLimits }: SimOptions): QueueLimits => 
   uncommittedBytesMax: raftLimits.uncommittedBytesMax ?? raftLimitDefaults.uncommittedBytesMax,
 })
 
-const isHarmedIn = ({ machines }: Cluster) => (node: string, replica: ReplicaId): boolean =>
-  machines.some((machine) => machine.id === node && isHarmed(machine, replica))
+const isHarmedIn = ({ machines }: Cluster) => (node: string, group: GroupId, replica: ReplicaId): boolean =>
+  machines.some((machine) => machine.id === node && isHarmed(machine, group, replica))
 
 const leadersIn = ({ machines }: Cluster): string[] =>
   machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)

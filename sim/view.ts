@@ -13,7 +13,7 @@ export interface ReplicaView {
   readonly shard: number
   /** Counts the lives of its node: another life has forgotten everything volatile. */
   readonly life: number
-  /** Damage was put on its disk: what it forgot it may have forgotten. */
+  /** Damage was put on its disk, or on a snapshot of its group there: what it forgot it may have forgotten. */
   readonly isDamaged: boolean
   /** Damage was put there once, before this replica came or after. */
   readonly hasDamagedDisk: boolean

@@ -102,9 +102,11 @@ export const createMailroom = (options: MailroomOptions): Mailroom => {
       return
     }
     const trace = given ?? traceOf(options.journeys, { node: to, address }, message)
-    if (message.type === 'shard.reply') spans.end({ node: to, address }, message)
-    if (trace !== undefined || recorder.isDetailed()) recordParcel(recorder, 'send', { to: address, message, trace, peer: to })
-    if (!post.send(to, address, message, trace)) tellNotTaken(sorting, { node: to, address }, message)
+    const left = post.send(to, address, message, trace) ? message : tellNotTaken(sorting, { node: to, address }, message)
+    if (message.type === 'shard.reply') spans.end({ node: to, address }, left?.type === 'shard.reply' ? left : message)
+    if (left !== undefined && (trace !== undefined || recorder.isDetailed())) {
+      recordParcel(recorder, 'send', { to: address, message: left, trace, peer: to })
+    }
   }
   const sorting: Sorting = { options, post, send, spans, recorder, misdirected: 0 }
   return { post, send, traceOf: spans.contextOf, misdirected: () => sorting.misdirected }
@@ -199,26 +201,27 @@ const deliverRequest = (sorting: Sorting, { from, to, trace }: Parcel, message: 
 
 /**
  * The post did not take it, as a rule since the outbox for that node is full. Whoever waits for an answer is told at once: a forwarded
- * request has not left this node, and a read whose value does not fit is refused in a message that does.
+ * request has not left this node, and a read whose value does not fit is refused in a message that does, which is returned.
  */
-const tellNotTaken = (sorting: Sorting, to: Origin, message: ActorMessage): void => {
+const tellNotTaken = (sorting: Sorting, to: Origin, message: ActorMessage): ActorMessage | undefined => {
   switch (message.type) {
-    case 'raft': return
+    case 'raft': return undefined
     case 'shard.request': {
       const { replyTo, batch, operations } = message
       const shard = must(numberIn(to.address, 'shard'), 'requests go to shards') as ShardId
       const results = operations.map(() => noRoom)
       deliver(sorting, { from: to.node, to: replyTo, message: { type: 'shard.reply', shard, batch, results } })
-      return
+      return undefined
     }
     case 'shard.reply': {
-      if (!message.results.some(isFillingResult)) return
+      if (!message.results.some(isFillingResult)) return undefined
       const results = message.results.map((result) => (isFillingResult(result) || isCutOff(result) ? noRoomThere : result))
-      sorting.post.send(to.node, to.address, { ...message, results })
-      return
+      const refusal = { ...message, results }
+      return sorting.post.send(to.node, to.address, refusal) ? refusal : undefined
     }
   }
   message satisfies never
+  return undefined
 }
 
 const noRoomThere: OperationResult = { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: RETRY_AFTER_MS }

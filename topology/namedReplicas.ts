@@ -56,7 +56,7 @@ const namedIn = (state: ClusterState, born: ClusterState, { node, hasJoined }: G
 export const bornHereIn = (state: ClusterState, node: NodeId): readonly GroupId[] =>
   hostedOn(state, node).filter(({ replica }) => generationOf(replica) === GENERATION_OF_GENESIS).map(({ group }) => groupIdOf(group))
 
-const groupIdOf = (group: GroupKey): GroupId => (group === 'meta' ? META_GROUP : group)
+export const groupIdOf = (group: GroupKey): GroupId => (group === 'meta' ? META_GROUP : group)
 
 /** A group's first replicas begin from the genesis, whatever the map has become since: their logs tell the rest. */
 const bornWith = (born: ClusterState, group: GroupKey, replica: ReplicaId): readonly ReplicaId[] | undefined =>

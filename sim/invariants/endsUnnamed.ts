@@ -8,7 +8,7 @@
 import { hostedOn } from '../../actors/topology/clusterState.ts'
 import { nodeId, shardOfGroup } from '../../topology/ids.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
-import type { ReplicaId } from '../../topology/ids.ts'
+import type { GroupId, ReplicaId } from '../../topology/ids.ts'
 import type { Columns } from '../trace.ts'
 import type { Problem } from '../view.ts'
 
@@ -19,12 +19,12 @@ const ENDS = /^a replica ends here: the map names it no longer group=(\d+) repli
 export interface EndsUnnamedInput {
   /** Of all that were ever committed. */
   readonly newest: () => ClusterState
-  readonly isHarmed: (node: string, replica: ReplicaId) => boolean
+  readonly isHarmed: (node: string, group: GroupId, replica: ReplicaId) => boolean
 }
 
 export const endsUnnamed = ({ who, details }: Columns, { newest, isHarmed }: EndsUnnamedInput): Problem => {
   const [, group, replica] = ENDS.exec(details) ?? []
-  if (group === undefined || replica === undefined || isHarmed(who, replica as ReplicaId)) return null
+  if (group === undefined || replica === undefined || isHarmed(who, Number(group), replica as ReplicaId)) return null
   const state = newest()
   const key = shardOfGroup(Number(group)) ?? 'meta'
   const isNamed = hostedOn(state, nodeId(who)).some((hosted) => hosted.group === key && hosted.replica === replica)

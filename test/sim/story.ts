@@ -257,7 +257,7 @@ const damage = ({ watch }: Simulation, machine: Machine, what: 'log' | 'snapshot
   const at = what === 'log' ? SEGMENT_HEADER_BYTES + 8 : Math.floor(bytes.length / 2)
   bytes[at] = (bytes[at] ?? 0) ^ 1
   machine.disk.restore({ files: new Map(files).set(path, bytes), directories })
-  harm(machine, watch.newestMap())
+  harm(machine, watch.newestMap(), path)
   machine.mayExit = 'damaged'
 }
 

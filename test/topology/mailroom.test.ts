@@ -13,10 +13,11 @@ import { createMailroom } from '../../topology/mailroom.ts'
 import { createPost } from '../../bus/postOffice.ts'
 import { createVirtualWorld } from '../support/virtual.ts'
 import type { OperationResult } from '../../actors/shard/operation.ts'
+import type { Happening } from '../../actors/kernel/recorder.ts'
 import type { ActorMessage } from '../../bus/messages.ts'
-import type { Parcel } from '../../bus/post.ts'
+import type { Parcel, Post } from '../../bus/post.ts'
 import type { Mailroom, MailroomOptions } from '../../topology/mailroom.ts'
-import type { NodeOptions } from '../../topology/nodeOptions.ts'
+import type { NodeOptions, NodePorts } from '../../topology/nodeOptions.ts'
 
 const [n1, n2] = [nodeId('n1'), nodeId('n2')]
 const genesis = must(createGenesis({
@@ -30,16 +31,18 @@ interface Room {
 }
 
 /** Node n1, which hosts `n1:3` of group 0 and nothing else. */
-const createRoom = ({ broker, clock } = createVirtualWorld()): Room => {
+const createRoom = ({ broker, clock } = createVirtualWorld(), watching: Pick<NodePorts, 'tracing' | 'recorder'> = {}): Room => {
   const received: unknown[] = []
-  const hosted = { id: replicaId(n1, 3), raft: { send: (message: unknown) => received.push(message) } }
+  const hosted = {
+    id: replicaId(n1, 3), raft: { send: (message: unknown) => received.push(message) }, actor: { send: () => {} },
+  }
   const node = {
-    genesis, boot: bootId('00000000000000aa'), ports: { bus: broker.connect({ name: n1 }), clock, log: silentLogger },
+    genesis, boot: bootId('00000000000000aa'), ports: { bus: broker.connect({ name: n1 }), clock, log: silentLogger, ...watching },
   } as unknown as NodeOptions
   const room = createMailroom({
     node, turn: createTurn(clock), map: () => mapOfGenesis(genesis), leaderOf: () => null, catchUp: () => {}, tellsLevels: () => false,
     journeys: createJourneys(clock, undefined),
-    host: () => ({ memberOf: (group: number) => (group === 0 ? hosted : undefined) }),
+    host: () => ({ memberOf: (group: number) => (group === 0 ? hosted : undefined), of: () => hosted }),
     doors: () => ({ reply: (to: string, reply: object) => received.push({ ...reply, to }) > 0 }),
   } as unknown as MailroomOptions)
   return { room, received }
@@ -73,22 +76,34 @@ test('mail of another node says which of its processes sent it', () => {
   expect(received).toEqual([{ ...message, from: 'n2:1', boot }])
 })
 
+interface FullRoom extends Room {
+  /** At n2. */
+  readonly arrived: Parcel[]
+  readonly pass: () => void
+  readonly fill: () => void
+  /** Of n2. */
+  readonly peer: Post
+}
+
 /** Room n1 with as much on its way to n2 as clients may have there: 7 MiB. */
-const createFullRoom = (): Room & { readonly arrived: Parcel[], readonly pass: () => void } => {
+const createFullRoom = (watching: Pick<NodePorts, 'tracing' | 'recorder'> = {}): FullRoom => {
   const world = createVirtualWorld()
-  const { room, received } = createRoom(world)
+  const { room, received } = createRoom(world, watching)
   const arrived: Parcel[] = []
-  createPost({
+  const peer = createPost({
     bus: world.broker.connect({ name: n2 }), clock: world.clock, cluster: genesis.cluster, self: n2, bootId: bootId('00000000000000bb'),
     isMember: () => true, requestFlush: () => {}, onParcel: (parcel) => arrived.push(parcel), log: silentLogger,
   })
   const value = new Uint8Array(400_000)
-  for (let sent = 0; sent < 30; sent += 1) room.send(n2, 'connection/raw', replyWith([{ status: 'OK', revision: 1, value }]))
+  const fill = (): void => {
+    for (let sent = 0; sent < 30; sent += 1) room.send(n2, 'connection/raw', replyWith([{ status: 'OK', revision: 1, value }]))
+  }
+  fill()
   const pass = (): void => {
     room.post.flush()
     world.pass(5)
   }
-  return { room, received, arrived, pass }
+  return { room, received, arrived, pass, fill, peer }
 }
 
 const replyWith = (results: readonly OperationResult[]): ActorMessage => ({ type: 'shard.reply', shard: shardId(1), batch: 7, results })
@@ -124,4 +139,32 @@ test('refusals of an answer that finds the way full take less than the values, a
   pass()
   const refused = { status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 100 } as const
   expect(arrived.at(-1)?.message).toEqual(replyWith([refused, refused]))
+})
+
+test('a refusal that leaves in place of an answer is what the span of the request says, and what is recorded as sent', () => {
+  const ended: string[] = []
+  const sent: object[] = []
+  const context = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1 }
+  const watching = {
+    tracing: { beginAtShard: () => ({ context, end: (status: string) => ended.push(status) }) },
+    recorder: { record: (happening: Happening) => happening.kind === 'send' && sent.push(happening), isDetailed: () => true, ended: () => {} },
+  } as unknown as Pick<NodePorts, 'tracing' | 'recorder'>
+  const { room, peer, pass, fill, arrived } = createFullRoom(watching)
+  const request = {
+    type: 'shard.request', replyTo: 'connection/raw', batch: 9, policy: 'forward', term: 1, consistency: 'linearizable',
+    operations: [{ code: OpCode.get, key: 'a' }],
+  } as const
+  peer.send(n1, addressOf('shard', 1), request, context)
+  peer.flush()
+  pass()
+  fill()
+  sent.length = 0
+  room.send(n2, 'connection/raw', { ...replyWith([{ status: 'OK', revision: 8, value: new Uint8Array(65) }]), batch: 9 } as ActorMessage)
+  expect([ended, sent]).toEqual([['OVERLOADED'], [expect.objectContaining({ peer: n2, detail: { results: 1, status: 'OVERLOADED' } })]])
+  pass()
+  expect(arrived.at(-1)?.message).toMatchObject({ results: [{ status: 'OVERLOADED' }] })
+  fill()
+  sent.length = 0
+  room.send(n2, addressOf('shard', 1), request)
+  expect(sent).toEqual([])
 })

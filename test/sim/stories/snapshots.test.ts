@@ -198,7 +198,7 @@ const rotNewest = (story: Story, leader: Machine, rot: Rot): void => {
   const newest = (): readonly [string, Uint8Array] => must([...leader.disk.copy().files]
     .filter(([path]) => path.startsWith('snapshots/0/') && path.endsWith('.snap')).sort().at(-1), 'a snapshot')
   const [path, before] = newest()
-  harm(leader, story.simulation.watch.newestMap())
+  harm(leader, story.simulation.watch.newestMap(), path)
   while (Buffer.from(newest()[1]).equals(Buffer.from(before))) leader.disk[rot]('snapshot')
   expect(newest()[0]).toBe(path)
 }
