@@ -19,7 +19,7 @@ type Harm = Pick<Machine, 'id' | 'isDamaged' | 'soundFrom' | 'rotten'>
 
 const SNAPSHOT = /^snapshots\/(\d+)\//
 
-/** Damage is put on the machine's disk, at `place` as the disk tells it, or anywhere. Replicas that no map has named yet can not be on it. */
+/** Damage is put on the machine's disk, at `place` as the disk tells it, or anywhere. No replica is on it that no map has named yet. */
 export const harm = (machine: Machine, { nextGeneration }: Pick<ClusterState, 'nextGeneration'>, place = ''): void => {
   const group = SNAPSHOT.exec(place)?.[1]
   if (group !== undefined) {

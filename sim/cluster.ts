@@ -123,8 +123,8 @@ export const createCluster = (input: ClusterInput): Cluster => {
   const machines = [...members, ...joiners].map((id): Machine => ({
     id, disk: createDisk(options.disk, { random, tears: streamOf(options.seed, `what tears on ${id}`) }, timeline),
     node: null, process: createProcess(id), lives: 0,
-    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, rotten: new Map(), mapLeft: null, createNode, isInUse: members.includes(id),
-    isLost: false, hasJoined: !members.includes(id), isJoining: false,
+    wallOffsetMs: 0, mayExit: '', isDamaged: false, soundFrom: 0, rotten: new Map(), mapLeft: null, createNode,
+    isInUse: members.includes(id), isLost: false, hasJoined: !members.includes(id), isJoining: false,
   }))
   const genesisFor = ({ id, hasJoined }: Machine): Genesis =>
     ({ ...must(genesis[0], 'a cluster has members'), node: id, ...(hasJoined ? { hasJoined } : {}) })

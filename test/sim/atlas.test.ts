@@ -8,7 +8,8 @@ import { after, genesisOf } from '../actors/topology/states.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { GroupId } from '../../topology/ids.ts'
 
-const machinesOf = ({ nodes }: ClusterState) => nodes.map(({ id }) => ({ id, isDamaged: false, soundFrom: 0, rotten: new Map<GroupId, number>() }))
+const machinesOf = ({ nodes }: ClusterState) => nodes.map(({ id }) =>
+  ({ id, isDamaged: false, soundFrom: 0, rotten: new Map<GroupId, number>() }))
 const n1 = nodeId('n1')
 
 test('of five copies two may be damaged, of three one, and the same one again', () => {

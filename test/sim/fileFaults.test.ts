@@ -93,7 +93,9 @@ test('the maps of those who alone could tell where the meta group is are not los
   const promoted = after(begun, { kind: 'promote', move: born.nextMove })
   const moved = after(promoted, { kind: 'finish', move: born.nextMove, result: 'moved' })
   const machineOf = (id: string, map: ClusterState | null): Machine =>
-    ({ id, node: null, mapLeft: map, isInUse: true, isLost: false, isDamaged: false, soundFrom: 0, rotten: new Map() }) as unknown as Machine
+    ({
+      id, node: null, mapLeft: map, isInUse: true, isLost: false, isDamaged: false, soundFrom: 0, rotten: new Map(),
+    }) as unknown as Machine
   const machines = [1, 2, 3, 4].map((i) => machineOf(`n${i}`, moved))
   const [first, second] = machines as [Machine, Machine]
   expect(moved.meta.replicas.map(nodeOf)).toEqual(expect.arrayContaining([n(2), n(3), n(4)]))

@@ -147,7 +147,9 @@ test('a refusal that leaves in place of an answer is what the span of the reques
   const context = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1 }
   const watching = {
     tracing: { beginAtShard: () => ({ context, end: (status: string) => ended.push(status) }) },
-    recorder: { record: (happening: Happening) => happening.kind === 'send' && sent.push(happening), isDetailed: () => true, ended: () => {} },
+    recorder: {
+      record: (happening: Happening) => happening.kind === 'send' && sent.push(happening), isDetailed: () => true, ended: () => {},
+    },
   } as unknown as Pick<NodePorts, 'tracing' | 'recorder'>
   const { room, peer, pass, fill, arrived } = createFullRoom(watching)
   const request = {
