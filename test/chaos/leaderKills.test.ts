@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { leadershipsOf } from '../../chaos/ground/cluster.ts'
 import { hasSuccessor } from '../../chaos/nemeses/killLeader.ts'
+import { syncFailure } from '../../chaos/nemeses/syncFailure.ts'
 import { emptyProblems, killProblems } from '../../chaos/run.ts'
 import { measuredEarly, rage, strikeOn } from '../../chaos/storm.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
@@ -62,6 +63,21 @@ test('a strike that could not do what it is for is none', async () => {
   expect([[...strikes], said]).toEqual([[['drain', 0]], ['missed: no spare was there in time']])
   expect(emptyProblems({ answered: 1, strikes })).toEqual(['nothing struck: nothing was tested'])
   expect(await strikeOn({ nemesis: drain, arenaOf, isEnough: () => said.length === 3, withinSeconds: 60 })).toBe(0)
+})
+
+test('a failing sync is no strike on a node without a shard: its log has nothing to sync, and it may go on', async () => {
+  const done: string[] = []
+  const cluster = {
+    members: [nodeId('n4')], reports: async () => [report('n4', [])], order: () => done.push('ordered'),
+    ended: async () => 1, isRunning: () => true,
+  }
+  const arena = {
+    cluster, random: createRandom(1), say: () => {}, expectExit: () => done.push('may end'), missed: (why: string) => done.push(why),
+  } as unknown as Arena
+  await syncFailure.strike(arena)
+  expect(done).toEqual(['n4 has no shard that makes its log sync'])
+  const hosting = { ...arena, cluster: { ...cluster, reports: async () => [report('n4', [replica(0)])] } } as unknown as Arena
+  await expect(syncFailure.strike(hosting)).rejects.toThrow('n4 goes on although its syncs fail')
 })
 
 describe('strikes after the storm', () => {
