@@ -29,7 +29,7 @@ const LOG_TAIL_CHARACTERS = 1_500
 export const TOO_EARLY = /nobody answers on|does not say how its cluster stands/
 
 /** What is supervised of a cluster. */
-type Supervised = Pick<TestCluster, 'members' | 'roster' | 'isRunning' | 'exitCode' | 'log' | 'start' | 'kill'>
+type Supervised = Pick<TestCluster, 'members' | 'roster' | 'isRunning' | 'exitCode' | 'logOfLife' | 'start' | 'kill'>
 
 export const superviseCluster = (cluster: Supervised): Supervisor => {
   const down = new Set<NodeId>()
@@ -40,7 +40,7 @@ export const superviseCluster = (cluster: Supervised): Supervisor => {
     mayExit.delete(node)
     cluster.start(node)
   }
-  const tailOf = (node: NodeId): string => cluster.log(node).slice(-LOG_TAIL_CHARACTERS)
+  const tailOf = (node: NodeId): string => cluster.logOfLife(node).slice(-LOG_TAIL_CHARACTERS)
   /** It may be killed after it had been removed, and before it had ended: then the next start says so. */
   const hasLeft = (node: NodeId): boolean =>
     cluster.exitCode(node) === 0 || (cluster.exitCode(node) === EXIT_REFUSED && tailOf(node).includes(HAS_LEFT))

@@ -39,7 +39,8 @@ const POLL_MS = 25
 const UNTIL_MS = 90_000
 export const CLUSTER = clusterId('00000000c0ffee00')
 
-type OfProcesses = 'start' | 'runAs' | 'kill' | 'signal' | 'isRunning' | 'exitCode' | 'ended' | 'order' | 'limitFiles' | 'log'
+type OfProcesses =
+  'start' | 'runAs' | 'kill' | 'signal' | 'isRunning' | 'exitCode' | 'ended' | 'order' | 'limitFiles' | 'log' | 'logOfLife'
 
 export interface TestCluster extends Pick<NodeProcesses, OfProcesses> {
   /** The first, or only, one. */

@@ -6,7 +6,7 @@
  */
 
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { builtFile } from './checkout.ts'
@@ -31,7 +31,10 @@ export interface NodeProcesses {
   readonly order: (node: NodeId, order: Order) => void
   /** Sets the soft limit of open files of the running process; throws where it can not be set. */
   readonly limitFiles: (node: NodeId, limit: number) => void
+  /** Of all its processes. */
   readonly log: (node: NodeId) => string
+  /** Of the newest one. */
+  readonly logOfLife: (node: NodeId) => string
   readonly command: (args: readonly string[], env: NodeJS.ProcessEnv) => CliProcess
   readonly stop: () => Promise<void>
 }
@@ -60,6 +63,8 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
   const upgraded = new Set<NodeId>()
   const children = new Map<NodeId, ChildProcess>()
   const commands = new Set<ChildProcess>()
+  /** Where in the log of a node its newest process begins, in bytes. */
+  const lifeBegins = new Map<NodeId, number>()
   const logPath = (node: NodeId): string => join(root, `${node}.log`)
   const isAlive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
   const kill = async (node: NodeId): Promise<void> => {
@@ -82,6 +87,7 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
       const build = upgraded.has(node) ? options.next : options.haunted
       const inside = build?.inside ?? null
       const output = openSync(logPath(node), 'a')
+      lifeBegins.set(node, fstatSync(output).size)
       const args = [
         build?.cli ?? CLI, 'node', ...(options.asksToJoin(node) ? ['--join'] : []),
         '--id', node, '--dir', join(root, node), '--servers', options.serversOf(node).join(','),
@@ -109,6 +115,7 @@ export const createNodeProcesses = (options: NodeProcessesOptions): NodeProcesse
       if (pid !== undefined) limitOpenFiles(pid, limit)
     },
     log: (node) => readFileSync(logPath(node), 'utf8'),
+    logOfLife: (node) => readFileSync(logPath(node)).toString('utf8', lifeBegins.get(node)),
     command: (args, env) => {
       const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
       commands.add(child)

@@ -41,7 +41,7 @@ describe('a supervisor', () => {
     const isRunning = (node: NodeId): boolean => node !== n3 || started.includes(n3)
     const supervisor = superviseCluster({
       roster, members: roster.members, isRunning,
-      exitCode: () => code, log: () => log, start: (node) => { started.push(node) }, kill: async () => {},
+      exitCode: () => code, logOfLife: () => log, start: (node) => { started.push(node) }, kill: async () => {},
     })
     roster.leave(n3)
     jest.advanceTimersByTime(1_000)
@@ -79,7 +79,7 @@ describe('a supervisor of a node that hears of no cluster', () => {
     const started: NodeId[] = []
     const supervisor = superviseCluster({
       roster, members: roster.members, isRunning: (node) => node !== down || started.includes(node),
-      exitCode: () => code, log: () => log, start: (node) => { started.push(node) }, kill: async () => {},
+      exitCode: () => code, logOfLife: () => log, start: (node) => { started.push(node) }, kill: async () => {},
     })
     jest.advanceTimersByTime(1_000)
     supervisor.stop()
