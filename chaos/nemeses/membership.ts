@@ -56,12 +56,12 @@ const freeName = ({ cluster: { roster } }: Arena): NodeId => {
 
 export const NO_SPARE = 'no spare was there in time'
 
-/** There is one member more than at birth, and the map knows all of them: one may go. */
+/** There is one member more than at birth, the map knows all of them, and none is taken for lost: one may go. */
 export const hasSpare = async (arena: Arena): Promise<boolean> => {
   const { roster, admin } = arena.cluster
   if (roster.members.length <= roster.born) await admitOne(arena)
   return await awaitIn(arena, MOVES_MS, async () => {
-    const active = new Set((await admin.nodes())?.nodes.filter(({ state }) => state === 'active').map(({ id }) => id))
+    const active = new Set((await admin.nodes())?.nodes.filter(({ state, isLost }) => state === 'active' && !isLost).map(({ id }) => id))
     return roster.members.every((node) => active.has(node))
   })
 }

@@ -3,9 +3,11 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { createRoster } from '../../chaos/ground/roster.ts'
 import { membershipProblems } from '../../chaos/settleMembers.ts'
+import { hasSpare } from '../../chaos/nemeses/membership.ts'
 import { superviseCluster } from '../../chaos/supervisor.ts'
 import { nodeId } from '../../topology/ids.ts'
 import type { Standing } from '../../chaos/settleMembers.ts'
+import type { Arena } from '../../chaos/nemeses/nemesis.ts'
 import type { NodeId } from '../../topology/ids.ts'
 
 const [n1, n2, n3, n4] = ['n1', 'n2', 'n3', 'n4'].map(nodeId) as [NodeId, NodeId, NodeId, NodeId]
@@ -127,4 +129,11 @@ describe('when all moves are done', () => {
   ])('%s is said', (_name, change, problem) => {
     expect(said(change).join('\n')).toContain(problem)
   })
+})
+
+test.each([[false, true], [true, false]])('one may go where all are members, and nobody is taken for lost (%s)', async (isLost, mayGo) => {
+  const members = [n1, n2, n3, n4]
+  const nodes = members.map((id) => ({ id, state: 'active', isLost: id === n1 && isLost }))
+  const arena = { over: AbortSignal.abort(), cluster: { roster: { members, born: 3 }, admin: { nodes: async () => ({ nodes }) } } }
+  expect(await hasSpare(arena as unknown as Arena)).toBe(mayGo)
 })
