@@ -33,8 +33,8 @@ export const harm = (machine: Machine, { nextGeneration }: Pick<ClusterState, 'n
 export const hasDamage = ({ isDamaged, rotten }: Harm): boolean => isDamaged || rotten.size > 0
 
 /** It was on the disk when damage was put there: it may be quarantined, and counts for nothing. */
-export const isHarmed = ({ isDamaged, soundFrom, rotten }: Harm, group: GroupId, replica: ReplicaId): boolean =>
-  generationOf(replica) < Math.max(isDamaged ? soundFrom : 0, rotten.get(group) ?? 0)
+export const isHarmed = ({ soundFrom, rotten }: Harm, group: GroupId, replica: ReplicaId): boolean =>
+  generationOf(replica) < Math.max(soundFrom, rotten.get(group) ?? 0)
 
 /** One that is damaged already may be damaged again. */
 export const mayDamage = (machines: readonly Harm[], newest: ClusterState, machine: Pick<Machine, 'id'>): boolean => {

@@ -54,11 +54,11 @@ export interface Machine {
   mayExit: string
   /** Its disk was damaged: replicas of an earlier generation than `soundFrom` may be quarantined, and count for nothing. */
   isDamaged: boolean
+  soundFrom: number
   /** Groups of which a snapshot was damaged, with the generation from which their replicas here are sound again. */
   readonly rotten: Map<GroupId, number>
   /** What its next life runs: today's, or another version where a cluster of two is looked at. */
   createNode: typeof createNode
-  soundFrom: number
   /** The map that was in force when its last life ended: on its disk. Null: none is, or its file is lost. */
   mapLeft: ClusterState | null
   /** It has a node: false before its first join, and after its node has left the cluster. */
