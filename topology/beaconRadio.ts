@@ -5,7 +5,8 @@
  * acknowledges nothing, and who is silent is handed no leadership and is replaced in the end (topology/absences.ts).
  *
  * What a node says of itself counts when the own map names it. Which map it has is of interest whoever it is: it may be one of those that
- * joined while this node was away (topology/mapSync.ts).
+ * joined while this node was away (topology/mapSync.ts). Who has an older one is told of this node's with the next tick: it may be one that
+ * was alone when its copy of the directory was made, and waits for that no longer than a minimum election timeout (actors/raft/state.ts).
  */
 
 import { decodeControl, encodeControl } from '../bus/codec/control.ts'
@@ -76,6 +77,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
       else if (message.epoch <= options.message().epoch && areStrangersSettled(clock.now())) {
         refusals.note('sender', `${from} is no member by the map that is known here`)
       }
+      if (message.epoch < options.message().epoch) hasChanged = true
       options.onEpoch(from, message.epoch)
     }
   })

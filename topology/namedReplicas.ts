@@ -29,6 +29,8 @@ export interface NamedReplica {
   /** The move that ordered it is being undone: whether it was begun or not, it is begun no more. */
   readonly isUndone: boolean
   readonly voters: readonly ReplicaId[]
+  /** The map counts it among the voters, and others. */
+  readonly hasFellows: boolean
 }
 
 export const createNamed = (genesis: Genesis): ((state: ClusterState) => readonly NamedReplica[]) => {
@@ -49,6 +51,7 @@ const namedIn = (state: ClusterState, born: ClusterState, { node, hasJoined }: G
     isAdded,
     isUndone,
     voters: bornWith(born, group, replica) ?? votersOf(state, group),
+    hasFellows: votersOf(state, group).length > 1 && votersOf(state, group).includes(replica),
   }))
 }
 

@@ -242,7 +242,16 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
 const hear = (hosting: Hosting, isSpared: Hosting['isSpared']): void => {
   hosting.isFollowing = true
   hosting.isSpared = isSpared
+  tellFellows(hosting)
   review(hosting)
+}
+
+/** One whose log knows of no other voter is an old copy (actors/raft/state.ts). */
+const tellFellows = ({ options, slots }: Hosting): void => {
+  for (const { group, id, hasFellows } of options.named()) {
+    const slot = slots.get(group)
+    if (hasFellows && slot?.named.id === id) slot.member?.raft.send({ type: 'raft.namedWithOthers' })
+  }
 }
 
 /** Brings what is hosted towards what is named. Called again whenever something it waited for has happened. */
@@ -358,6 +367,7 @@ const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered
   const begin = { id, configuration: initialConfiguration(voters.map(shared)), ticks: hosting.ticks, ...from }
   const member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   setMember(hosting, slot, member)
+  if (slot.named.hasFellows) member.raft.send({ type: 'raft.namedWithOthers' })
   if (hosting.isFull) member.actor.send({ type: 'wal.spaceChanged', full: true })
   if (hosting.isStalled) member.raft.send({ type: 'wal.stalled', stalled: true })
   slot.state = 'open'
@@ -434,7 +444,7 @@ const endUnnamed = (hosting: Hosting): void => {
     if (isRemoved && !hosting.leftOver.has(group)) continue
     if (!mayEnd(hosting)) continue
     hosting.leftOver.delete(group)
-    const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [] }
+    const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [], hasFellows: false }
     const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
     slots.set(group, slot)
     const end = isRemoved ? leave : retire

@@ -51,7 +51,7 @@ import {
 } from './roles.ts'
 import { handleChunkWritten, handleSnapshotChunk, handleSnapshotDamaged, handleSnapshotInstalled } from './snapshotReceive.ts'
 import { handleChunkRead, handleChunkReadFailed, handleSnapshotAccepted, handleSnapshotRefused } from './snapshotTransfer.ts'
-import { isSelfVoter } from './state.ts'
+import { isOutgrown, isSelfVoter } from './state.ts'
 import { isNewerTerm, isUnpresented } from './term.ts'
 import { handleTick, handleTickAsCampaigner, handleTickAsLeader } from './timers.ts'
 import type { RaftEvent } from './protocol.ts'
@@ -150,6 +150,7 @@ export const raftMachine = setup({
     isRemoved: whenever(isRemoved),
     isOfAnotherSize: when('raft.snapshotStored', isOfAnotherSize),
     isJointPhaseOver: whenever(isJointPhaseOver),
+    isOutgrown: whenever(isOutgrown),
   },
   actions: {
     readAgain: raise(({ event }) => event),
@@ -227,6 +228,9 @@ export const raftMachine = setup({
       { actions: 'heedOthersRefusal' },
     ],
     'raft.halt': { target: '.halted', actions: 'noteHalt' },
+    'raft.namedWithOthers': {
+      guard: 'isOutgrown', target: '.halted', actions: because('its log is of before others were voters: an old copy'),
+    },
     'raft.requestPreVote': [
       { guard: 'isStranger', actions: 'tellRefused' },
       { guard: 'isOfAnotherProcess', actions: 'askAnew' },

@@ -251,7 +251,7 @@ export const createCore = (input: RaftInput): RaftCore => {
   const membership = createMembership(startIndex, configuration)
   for (const entry of entriesBetween(log, startIndex + 1, lastIndexOf(log))) noteEntry(membership, entry)
   const { term, vote } = recovered.hardState
-  const isAlone = membership.history.every((row) => isSoleMember(row.configuration, self))
+  const isAlone = isSoleIn(membership, self)
   const core: RaftCore = {
     self, timing, limits: input.limits, random: input.random, crc32: input.crc32, allowance: input.allowance, effects: [],
     now: input.now, wallMs: input.wallMs, wallAheadMs: input.wallMs - input.now,
@@ -263,7 +263,7 @@ export const createCore = (input: RaftInput): RaftCore => {
     electionTimeout: isAlone ? 1 : firstTimeout(input) + firstElectionDelay,
     elections: 0,
     ticksSinceLeader: Number.POSITIVE_INFINITY,
-    freshTicks: isAlone ? 0 : timing.electionTicksMax + 1,
+    freshTicks: isAlone ? timing.electionTicksMin : timing.electionTicksMax + 1,
     presenting: createPresenting({
       incarnation: input.random.uint32(), term, vote, lastTerm: lastTermOf(log), lastIndex: lastIndexOf(log),
     }),
@@ -284,7 +284,18 @@ const firstTimeout = ({ timing: { electionTicksMin, electionTicksMax }, random }
  * Nobody else can have been promised anything, if no configuration in the log has another member: no need to wait out what a started member
  * may have forgotten. The last configuration alone does not say so: whoever led when it was appended, the one that it removes, may lead on
  * by a lease (test: "a member that is left alone by its newest configuration waits as any other").
+ *
+ * Unless the log is an old copy of a time before others joined. It waits for a minimum election timeout, in which its node hears of a newer
+ * map where there is one (topology/beaconRadio.ts), and whoever is named there with others halts (`isOutgrown`).
  */
+const isSoleIn = ({ history }: Membership, self: ReplicaId): boolean => history.every((row) => isSoleMember(row.configuration, self))
+
+/**
+ * The cluster's map names other voters of the group, and no configuration in the log does. The one that made them voters was committed by
+ * this member, by itself or with them, before the map could name them: so its disk held it once.
+ */
+export const isOutgrown = ({ membership, self }: RaftCore): boolean => isSoleIn(membership, self)
+
 const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
   const members = membersOf(configuration)
   return members.length === 1 && members[0] === self
