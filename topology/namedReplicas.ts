@@ -16,6 +16,7 @@ import { adoptGenesis, hostedOn, placementOf } from '../actors/topology/clusterS
 import { must } from '../actors/kernel/assert.ts'
 import { META_GROUP, generationOf } from './ids.ts'
 import { GENERATION_OF_GENESIS } from './knownReplicas.ts'
+import { othersAt } from './outgrown.ts'
 import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
 import type { GroupId, NodeId, ReplicaId } from './ids.ts'
@@ -29,8 +30,8 @@ export interface NamedReplica {
   /** The move that ordered it is being undone: whether it was begun or not, it is begun no more. */
   readonly isUndone: boolean
   readonly voters: readonly ReplicaId[]
-  /** The map counts it among the voters, and others. */
-  readonly hasFellows: boolean
+  /** By the map it had fellow voters at this epoch; null: by the map it may be alone (outgrown.ts). */
+  readonly othersAt: number | null
 }
 
 export const createNamed = (genesis: Genesis): ((state: ClusterState) => readonly NamedReplica[]) => {
@@ -51,9 +52,13 @@ const namedIn = (state: ClusterState, born: ClusterState, { node, hasJoined }: G
     isAdded,
     isUndone,
     voters: bornWith(born, group, replica) ?? votersOf(state, group),
-    hasFellows: votersOf(state, group).length > 1 && votersOf(state, group).includes(replica),
+    othersAt: othersAt(state, group, replica),
   }))
 }
+
+/** A replica that no map names any more, whose files are still here. */
+export const unnamed = (group: GroupId, id: ReplicaId): NamedReplica =>
+  ({ group, id, isAdded: false, isUndone: false, voters: [], othersAt: null })
 
 /** The groups whose first replica here the state still names. */
 export const bornHereIn = (state: ClusterState, node: NodeId): readonly GroupId[] =>

@@ -28,7 +28,8 @@ import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
 import { hasDoubts, isDoubted } from './doubts.ts'
 import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
-import { bornHereIn } from './namedReplicas.ts'
+import { bornHereIn, unnamed } from './namedReplicas.ts'
+import { tellOthers } from './outgrown.ts'
 import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { HostedMeta } from './hostedMeta.ts'
@@ -242,16 +243,8 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
 const hear = (hosting: Hosting, isSpared: Hosting['isSpared']): void => {
   hosting.isFollowing = true
   hosting.isSpared = isSpared
-  tellFellows(hosting)
+  tellOthers(hosting.options.named(), (group) => hosting.byGroup[group])
   review(hosting)
-}
-
-/** One whose log knows of no other voter is an old copy (actors/raft/state.ts). */
-const tellFellows = ({ options, slots }: Hosting): void => {
-  for (const { group, id, hasFellows } of options.named()) {
-    const slot = slots.get(group)
-    if (hasFellows && slot?.named.id === id) slot.member?.raft.send({ type: 'raft.namedWithOthers' })
-  }
 }
 
 /** Brings what is hosted towards what is named. Called again whenever something it waited for has happened. */
@@ -362,12 +355,11 @@ const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }
 }
 
 const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot' | 'isHurt'>): void => {
-  const { group, voters } = slot.named
-  const id = shared(slot.named.id)
-  const begin = { id, configuration: initialConfiguration(voters.map(shared)), ticks: hosting.ticks, ...from }
+  const { group, id, voters } = slot.named
+  const begin = { id: shared(id), configuration: initialConfiguration(voters.map(shared)), ticks: hosting.ticks, ...from }
   const member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   setMember(hosting, slot, member)
-  if (slot.named.hasFellows) member.raft.send({ type: 'raft.namedWithOthers' })
+  tellOthers([slot.named], () => member)
   if (hosting.isFull) member.actor.send({ type: 'wal.spaceChanged', full: true })
   if (hosting.isStalled) member.raft.send({ type: 'wal.stalled', stalled: true })
   slot.state = 'open'
@@ -395,8 +387,8 @@ const adopt = (hosting: Hosting, named: NamedReplica): void => {
 
 const note = ({ options }: Hosting, { group, id }: NamedReplica, event: string): void => {
   const shard = shardOfGroup(group)
-  const detail = { replica: id }
-  options.recorder?.record({ actor: raftActorOf(group), kind: 'note', event, detail, ...(shard === null ? {} : { shard }) })
+  const place = shard === null ? {} : { shard }
+  options.recorder?.record({ actor: raftActorOf(group), kind: 'note', event, detail: { replica: id }, ...place })
 }
 
 type Answered = Extract<WalNotice, { readonly type: 'wal.adopted' | 'wal.retired' }>
@@ -444,8 +436,7 @@ const endUnnamed = (hosting: Hosting): void => {
     if (isRemoved && !hosting.leftOver.has(group)) continue
     if (!mayEnd(hosting)) continue
     hosting.leftOver.delete(group)
-    const gone: NamedReplica = { group, id: replicaId(options.node, generation), isAdded: false, isUndone: false, voters: [], hasFellows: false }
-    const slot: Slot = { named: gone, state: 'open', ticket: 0, member: null }
+    const slot: Slot = { named: unnamed(group, replicaId(options.node, generation)), state: 'open', ticket: 0, member: null }
     slots.set(group, slot)
     const end = isRemoved ? leave : retire
     end(hosting, slot)

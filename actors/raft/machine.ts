@@ -150,7 +150,7 @@ export const raftMachine = setup({
     isRemoved: whenever(isRemoved),
     isOfAnotherSize: when('raft.snapshotStored', isOfAnotherSize),
     isJointPhaseOver: whenever(isJointPhaseOver),
-    isOutgrown: whenever(isOutgrown),
+    isOutgrown: when('raft.namedWithOthers', isOutgrown),
   },
   actions: {
     readAgain: raise(({ event }) => event),

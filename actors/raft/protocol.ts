@@ -159,8 +159,8 @@ export type RaftLocalEvent =
   | { readonly type: 'raft.snapshotDamaged'; readonly snapshotIndex: Index; readonly reason: 'damaged' | 'noSpace' }
   /** The state of the snapshot that `raft.restore` named is loaded: committed entries may follow. */
   | { readonly type: 'raft.restored'; readonly index: Index }
-  /** The cluster's map names this replica among other voters of its group. It halts where its log knows of none (state.ts). */
-  | { readonly type: 'raft.namedWithOthers' }
+  /** By the cluster's map the group had other voters at this epoch. Whose log knows of none halts: it is an old copy (state.ts). */
+  | { readonly type: 'raft.namedWithOthers'; readonly epoch: number }
   /** This replica is corrupt or presented less than it promised: it never votes or acknowledges again under its id. */
   | { readonly type: 'raft.halt'; readonly reason: string }
 

@@ -291,10 +291,11 @@ const firstTimeout = ({ timing: { electionTicksMin, electionTicksMax }, random }
 const isSoleIn = ({ history }: Membership, self: ReplicaId): boolean => history.every((row) => isSoleMember(row.configuration, self))
 
 /**
- * The cluster's map names other voters of the group, and no configuration in the log does. The one that made them voters was committed by
- * this member, by itself or with them, before the map could name them: so its disk held it once.
+ * By the cluster's map the group had other voters at that epoch; no configuration in the log has, and none was ordered later. The one that
+ * made them voters was committed by this member, by itself or with them, before the map could name them: so its disk held it once.
  */
-export const isOutgrown = ({ membership, self }: RaftCore): boolean => isSoleIn(membership, self)
+export const isOutgrown = ({ membership, self }: RaftCore, { epoch }: { readonly epoch: number }): boolean =>
+  isSoleIn(membership, self) && membership.configuration.epoch <= epoch
 
 const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
   const members = membersOf(configuration)

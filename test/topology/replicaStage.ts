@@ -29,7 +29,7 @@ export const genesis = must(createGenesis({
 })[0], 'a genesis')
 
 export const named = (group: GroupId, generation: number): NamedReplica =>
-  ({ group, id: own(generation), isAdded: generation > 1, isUndone: false, voters: [own(generation), ...others], hasFellows: false })
+  ({ group, id: own(generation), isAdded: generation > 1, isUndone: false, voters: [own(generation), ...others], othersAt: null })
 export const withVote = (group: GroupId, generation: number): NamedReplica => ({ ...named(group, generation), isAdded: false })
 export const undone = (group: GroupId, generation: number): NamedReplica => ({ ...withVote(group, generation), isUndone: true })
 

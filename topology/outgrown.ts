@@ -1,0 +1,39 @@
+/**
+ * Old copies of a time when their replica was its group's only voter.
+ *
+ * The log of such a copy knows of nobody to ask, and would serve old values. The map knows better, as soon as it is heard of. Which of the
+ * two is the newer one epochs tell: a configuration carries that of the order which made it (actors/raft/reconfiguration.ts). It can be the
+ * log's, too (test: "whom the others have left serves on, though its own map names them still"):
+ *   1. Of n1 and n2 a shard is to lose n2. The configuration {n1} is committed; n1 writes a snapshot, which is all that it keeps.
+ *   2. n1 dies before it hears that the move is done. Its own map, when it is back, names n1 and n2 as voters.
+ *   3. Did it take itself for an old copy then, the shard would be gone.
+ */
+
+import { placementOf, replicasAfter } from '../actors/topology/clusterState.ts'
+import type { ClusterState, GroupKey, Placement } from '../actors/topology/clusterState.ts'
+import type { HostedMember } from './replicaHost.ts'
+import type { GroupId, ReplicaId } from './ids.ts'
+import type { NamedReplica } from './namedReplicas.ts'
+
+/**
+ * An epoch at which the configuration in force had other voters beside this one; null when the map knows of none. A move that leaves it
+ * alone may have been carried out already, and from its undoing nobody can tell when it was ordered.
+ */
+export const othersAt = (state: ClusterState, group: GroupKey, replica: ReplicaId): number | null => {
+  const placement = placementOf(state, group)
+  if (placement === undefined || placement.replicas.length < 2 || !placement.replicas.includes(replica)) return null
+  const { move } = placement
+  if (move === null || !isLeftAlone(placement, move, replica)) return state.epoch
+  return move.step === 'undoing' ? null : move.orderedAt - 1
+}
+
+const isLeftAlone = ({ replicas }: Placement, move: NonNullable<Placement['move']>, replica: ReplicaId): boolean =>
+  replicasAfter(replicas, move).join() === replica
+
+/** A member whose log knows of no other voter, and is of that epoch or older, halts (actors/raft/state.ts). */
+export const tellOthers = (named: readonly NamedReplica[], memberOf: (group: GroupId) => HostedMember | undefined): void => {
+  for (const { group, id, othersAt: epoch } of named) {
+    const member = memberOf(group)
+    if (epoch !== null && member?.id === id) member.raft.send({ type: 'raft.namedWithOthers', epoch })
+  }
+}
