@@ -365,8 +365,10 @@ describe('thesis 4.2.3, leader stickiness', () => {
     expect(rolesOf(h)).toContain('preCandidate')
   })
 
-  test('A member that is the whole group leads at its first tick', () => {
+  test('A member that is the whole group leads when it could have heard that it is not: after a minimum election timeout', () => {
     const h = createHarness({ size: 1, isWarm: false })
+    h.tick(9)
+    expect(h.member(1).core).toMatchObject({ role: 'follower', term: 0 })
     h.tick(1)
     expect(h.member(1).core).toMatchObject({ role: 'leader', commitIndex: 1 })
   })

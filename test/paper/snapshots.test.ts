@@ -448,7 +448,7 @@ describe('compaction', () => {
     h.crash(1)
     lines.length = 0
     h.restart(1)
-    h.tick(1)
+    h.tick(10)
     expect(lines.filter((line) => /restores|applies/.test(line))).toEqual(['1 restores 4/1', '1 applies 5/1 after', '1 applies 6/2'])
     expect(numberOf(h.leader().id)).toBe(1)
   })
