@@ -12,6 +12,7 @@
  */
 
 import { createServer } from 'node:http'
+import { limitPlaces } from './places.ts'
 import { inTurn } from './turns.ts'
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { PageListener } from './observatory.ts'
@@ -38,13 +39,15 @@ export interface HealthOptions {
    * waits for (30 s), and than the beat of the feed (2 s); less holds the places of the feed shorter for those that do not read.
    */
   readonly silenceMsMax?: number
-  /** Open at a time; more are closed at once. Above what people and their tools need, below what a process may have of descriptors. */
+  /** Open at a time (places.ts). Above what people and their tools need, below what a process may have of descriptors. */
   readonly connectionsMax?: number
   /** One was closed since there are as many, for the first time in a minute. */
   readonly onFull?: (connections: number) => void
 }
 
 const REQUEST_TIMEOUT_MS = 5_000
+/** How often requests that take too long are looked for. Node's own 30 s would let a silent client keep its place for as long. */
+const REQUESTS_LOOKED_AT_MS = 1_000
 const SILENCE_MS_MAX = 60_000
 const CONNECTIONS_MAX = 1_024
 const FULL_EVERY_MS = 60_000
@@ -67,15 +70,16 @@ export const serveHealth = (options: HealthOptions, done: (error: Error | null, 
       answer(response, readiness.ready ? 200 : 503, readiness)
     } else answer(response, 404, { error: 'there are /livez, /readyz and /healthz' })
   })
-  const server: Server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, listener)
+  const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: REQUESTS_LOOKED_AT_MS }
+  const server: Server = createServer(timeouts, listener)
   // Node begins anew to count while a write that waits makes progress.
   server.timeout = options.silenceMsMax ?? SILENCE_MS_MAX
-  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX
+  const { connectionsMax = CONNECTIONS_MAX } = options
   let tellAt = 0
-  server.on('drop', () => {
+  limitPlaces(server, connectionsMax, () => {
     if (performance.now() < tellAt) return
     tellAt = performance.now() + FULL_EVERY_MS
-    options.onFull?.(server.maxConnections)
+    options.onFull?.(connectionsMax)
   })
   server.once('error', (error) => done(error, 0))
   server.listen(options.port, options.host, () => {

@@ -34,6 +34,7 @@ describe('a report', () => {
     ['nothing', ''], ['no JSON', '{'], ['null', 'null'], ['a list', '[]'], ['members that are no names', { ...whole, members: ['n1', 1] }],
     ['a replica that is none', { ...whole, replicas: [null] }], ['a replica without a state', { ...whole, replicas: [{ shard: 0 }] }],
     ['no node', { ...whole, node: null }], ['no broker', { ...whole, broker: null }], ['half a shard', { ...whole, shardCount: 0.5 }],
+    ['no shard', { ...whole, shardCount: 0 }], ['more shards than there can be', { ...whole, shardCount: 1_025 }],
   ])('with %s is none', (_what, value) => {
     expect(reportIn({ data: bytes(value) })).toBeNull()
   })
