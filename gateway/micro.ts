@@ -8,9 +8,10 @@
  *   $SRV.<verb>.shardkv.<node>-<cluster>    one
  *
  * It only tells. Requests come by the subjects of gateway/nats.ts, so the queue groups named here are those, or none where the broker
- * routes to a leader. Answers go only under the inbox prefix (docs/TESTING.md T22).
+ * routes to a leader. Answers go only under the inbox prefix (docs/TESTING.md T22), and while there is room for them.
  */
 
+import { hasAnswerRoom } from '../bus/answerRoom.ts'
 import { SERVICE_VERBS, isClientReplyAllowed, serviceSubjects } from '../bus/subjects.ts'
 import type { ServiceVerb } from '../bus/subjects.ts'
 import type { Bus, Subscription } from '../bus/port.ts'
@@ -55,7 +56,7 @@ export const createMicro = (options: MicroOptions): Micro => {
   const encoder = new TextEncoder()
   let subscriptions: readonly Subscription[] = []
   const answer = (verb: ServiceVerb, reply: string): void => {
-    if (isClientReplyAllowed(reply, inboxPrefix)) bus.publish(reply, encoder.encode(JSON.stringify(answers[verb](options, id))))
+    if (isClientReplyAllowed(reply, inboxPrefix) && hasAnswerRoom(bus)) bus.publish(reply, encoder.encode(JSON.stringify(answers[verb](options, id))))
   }
   return {
     open: () => {

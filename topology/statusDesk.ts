@@ -3,14 +3,15 @@
  *
  *   a report takes the thread that Raft runs on,   so the desk rests after one, REST_TIMES as long as that took. Whoever asks meanwhile
  *   tens of milliseconds at a thousand shards      waits, and gets what is made for all who wait: made after it was asked for
- *   answers leave by the connection of beacons     so above BUSY_SHARE of what that may hold nobody is answered: a thousand questions in
- *   and of the failure detector                    one packet would fill it, and a node that can not send its beacons is taken for lost
+ *   answers leave by the connection of beacons     so above a share of what that may hold nobody is answered (bus/answerRoom.ts)
+ *   and of the failure detector
  *
  * Limit: WAITING_MAX wait. A rest is short enough for those who look whether a name is taken (topology/nameClaims.ts), who take silence for
  * a no: those that want to hear where nodes do are answered first, and while the connection takes anything. Clients may say that they do,
  * so of these NODES_WAITING_MAX wait.
  */
 
+import { hasAnswerRoom } from '../bus/answerRoom.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { isReplyAllowed } from '../bus/subjects.ts'
 import { statusAnswer } from './statusAnswer.ts'
@@ -21,7 +22,6 @@ import type { NodeReport } from './report.ts'
 
 const REST_TIMES = 19
 const REST_MS_MAX = 200
-const BUSY_SHARE = 0.25
 const WAITING_MAX = 1_024
 const NODES_WAITING_MAX = 64
 
@@ -49,10 +49,6 @@ export const openStatusDesk = (options: StatusDeskOptions): StatusDesk => {
   let cancel: Cancel | null = null
   let restsUntil = Number.NEGATIVE_INFINITY
 
-  const isBusy = (): boolean => {
-    const { outstandingBytes, outstandingBytesMax } = bus.status()
-    return outstandingBytes > outstandingBytesMax * BUSY_SHARE
-  }
   const answerAll = (): void => {
     const startedAt = clock.now()
     const answer = statusAnswer(report(), bus.status().maxPayloadBytes)
@@ -60,7 +56,7 @@ export const openStatusDesk = (options: StatusDeskOptions): StatusDesk => {
     restsUntil = madeAt + Math.min(REST_MS_MAX, REST_TIMES * (madeAt - startedAt))
     for (const waiting of [nodes, others]) {
       for (const reply of waiting) {
-        const outcome = waiting === others && isBusy() ? 'busy' : bus.publish(reply, answer)
+        const outcome = waiting === others && !hasAnswerRoom(bus) ? 'busy' : bus.publish(reply, answer)
         if (outcome !== 'sent') unanswered.note(outcome, 'the connection holds what the broker has not taken, or does not take this')
       }
       waiting.clear()

@@ -13,10 +13,14 @@ const identity = {
   metadata: { cluster: '0123456789abcdef', node: 'n1', prefix: 'kv', shards: '16', help: 'kv.help' },
 }
 
-const open = (endpoints: readonly EndpointStats[] = [put]) => {
+const OUTSTANDING_MAX = 1_000
+
+const open = (endpoints: readonly EndpointStats[] = [put], outstandingBytes = 0) => {
   const { broker, pass } = createVirtualWorld()
+  const bus = broker.connect({ name: 'node' })
   const micro = createMicro({
-    bus: broker.connect({ name: 'node' }), inboxPrefix: '_INBOX.', cluster: clusterId('0123456789abcdef'), self: nodeId('n1'), prefix: 'kv',
+    bus: { ...bus, status: () => ({ ...bus.status(), outstandingBytes, outstandingBytesMax: OUTSTANDING_MAX }) },
+    inboxPrefix: '_INBOX.', cluster: clusterId('0123456789abcdef'), self: nodeId('n1'), prefix: 'kv',
     shardCount: 16, version: '1.2.3', startedAtMs: Date.UTC(2026, 0, 2), endpoints: () => endpoints,
   })
   micro.open()
@@ -40,6 +44,11 @@ const open = (endpoints: readonly EndpointStats[] = [put]) => {
 describe('a node as a micro service', () => {
   test.each(['$SRV.PING', '$SRV.PING.shardkv', `$SRV.PING.shardkv.${ID}`])('says who it is on %s', (subject) => {
     expect(open().ask(subject)).toEqual([{ type: 'io.nats.micro.v1.ping_response', ...identity }])
+  })
+
+  test('leaves the connection to beacons and the failure detector when a quarter of what it may hold has not been taken', () => {
+    expect(open([put], OUTSTANDING_MAX / 4).ask('$SRV.PING')).toHaveLength(1)
+    expect(open([put], OUTSTANDING_MAX / 4 + 1).ask('$SRV.PING')).toEqual([])
   })
 
   test('tells its endpoints', () => {
