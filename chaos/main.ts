@@ -132,7 +132,11 @@ const checkFile = (path: string): void => {
   const judgement = judgeHistory(history)
   const problems = [...problemsOf(judgement), ...(judgement.checked > 0 ? [] : ['there is no operation in it: nothing is proved'])]
   for (const problem of problems) say(`chaos: FAILED: ${problem}`)
-  say(`chaos: ${judgement.checked} operations of ${path} checked${history.isWhole ? '' : '; the history does not say that it is whole'}`)
+  const unsaid = [
+    ...(history.isWhole ? [] : ['the history does not say that it is whole']),
+    ...(history.shards === null ? ['it does not say of how many shards it is: revisions were compared by key alone'] : []),
+  ]
+  say([`chaos: ${judgement.checked} operations of ${path} checked`, ...unsaid].join('; '))
   finish(problems.length === 0 ? 1 : 0, problems.length === 0 ? 0 : 1)
 }
 
