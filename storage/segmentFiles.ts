@@ -163,7 +163,7 @@ export const removeSegments = (segments: SegmentFiles, numbers: readonly number[
   const { fileSystem, directory } = segments
   const serial = createSerial<undefined>(undefined, (error) => done(error))
   for (const segment of numbers) serial.step((_, next) => removeSegment(segments, segment, (error) => next(error, undefined)))
-  serial.step((_, next) => fileSystem.syncDirectory(directory, (error) => next(error, undefined)))
+  serial.step((_, next) => fileSystem.syncDirectory(directory, (error) => next(syncFailed(error), undefined)))
   serial.run()
 }
 

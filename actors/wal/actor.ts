@@ -147,8 +147,7 @@ const perform = (effect: WalEffect, ports: Ports): void => {
     case 'wal.writeGroup': return writeGroup(ports, effect)
     case 'wal.retryWrite': return files.retry((failure) => report(written(failure)))
     case 'wal.prepareSegment': return prepareSegment(ports, effect)
-    case 'wal.removeSegments':
-      return files.remove(effect.segments, (error) => report(error === null ? { type: 'wal.segmentsRemoved' } : failed('remove', error)))
+    case 'wal.removeSegments': return removeSegments(ports, effect.segments)
     case 'wal.readEntries':
       return files.readEntries(effect.segment, (error, records) =>
         report(error === null ? { type: 'wal.entriesRead', segment: effect.segment, records } : unread(error)))
@@ -176,6 +175,16 @@ const openLog = (ports: Ports, isFirstTime = true): void => {
     else if (recovery.isNewer) {
       report({ type: 'wal.diskFailed', reason: 'a newer version of ShardKV wrote this log; start that version or a later one' })
     } else report({ type: 'wal.replayed', recovery })
+  })
+}
+
+/** A file system that never writes in place needs room even to remove. What could not be removed when the log ends is left to the next. */
+const removeSegments = (ports: Ports, segments: readonly number[]): void => {
+  const { files, clock, report, spaceRetryMs, isEnding } = ports
+  files.remove(segments, (error) => {
+    if (error === null) report({ type: 'wal.segmentsRemoved' })
+    else if (!isOutOfSpace(error)) report(failed('remove', error))
+    else clock.after(spaceRetryMs, () => (isEnding() ? report({ type: 'wal.segmentsRemoved' }) : removeSegments(ports, segments)))
   })
 }
 

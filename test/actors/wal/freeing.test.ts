@@ -19,6 +19,41 @@ describe('freeing segments', () => {
     expect(rig.wal.bytes()).toBeLessThan(bytes)
   })
 
+  /** As file systems do that never write in place, and quotas. The log ended, and with it the node. */
+  describe.each(['ENOSPC', 'EDQUOT'])('where there is no room to remove one (%s)', (code) => {
+    const freedWithoutRoom = () => {
+      const disk = { isFull: false }
+      const rig = createRig({
+        config: { segmentsWanted: 99, spaceRetryMs: 200 },
+        fault: ({ operation }) => (disk.isFull && operation === 'remove' ? { kind: 'error', code } : undefined),
+      }).open()
+      fill(rig, 1, { from: 1, to: 20 })
+      disk.isFull = true
+      rig.compact(1, { index: 19, term: 1 })
+      rig.clock.advance(1_000)
+      return { disk, rig }
+    }
+
+    test('it goes when there is', () => {
+      const { disk, rig } = freedWithoutRoom()
+      const ticket = rig.append(1, { entries: [entryOf(21)] })
+      rig.clock.advance(10)
+      expect([rig.wal.state(), rig.isAcknowledged(ticket)]).toEqual(['open', true])
+      expect(segmentsOn(rig)).toContain(`wal/${segmentName(1)}`)
+      disk.isFull = false
+      rig.clock.advance(300)
+      expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
+    })
+
+    test('the log can be closed, and the next one has everything', () => {
+      const { rig } = freedWithoutRoom()
+      rig.wal.send({ type: 'wal.close' })
+      rig.clock.advance(1_000)
+      expect([rig.wal.state(), typesOf(rig).at(-1)]).toEqual(['closed', 'wal.closed'])
+      expect(restart(rig).report()?.groups.get(1)?.entries.length).toBe(1)
+    })
+  })
+
   test('a cold group with few live records is copied forward, vote and all', () => {
     const rig = createRig().open()
     rig.append(9, { hardState: { term: 3, vote: vote('z') }, entries: entriesOf(1, 2, { term: 3 }) })
