@@ -70,8 +70,9 @@ export const serveHealth = (options: HealthOptions, done: (error: Error | null, 
       answer(response, readiness.ready ? 200 : 503, readiness)
     } else answer(response, 404, { error: 'there are /livez, /readyz and /healthz' })
   })
-  const timeouts = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: REQUESTS_LOOKED_AT_MS }
-  const server: Server = createServer(timeouts, listener)
+  const server: Server = createServer({
+    requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: REQUESTS_LOOKED_AT_MS,
+  }, listener)
   // Node begins anew to count while a write that waits makes progress.
   server.timeout = options.silenceMsMax ?? SILENCE_MS_MAX
   const { connectionsMax = CONNECTIONS_MAX } = options

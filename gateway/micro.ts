@@ -56,7 +56,8 @@ export const createMicro = (options: MicroOptions): Micro => {
   const encoder = new TextEncoder()
   let subscriptions: readonly Subscription[] = []
   const answer = (verb: ServiceVerb, reply: string): void => {
-    if (isClientReplyAllowed(reply, inboxPrefix) && hasAnswerRoom(bus)) bus.publish(reply, encoder.encode(JSON.stringify(answers[verb](options, id))))
+    if (!isClientReplyAllowed(reply, inboxPrefix) || !hasAnswerRoom(bus)) return
+    bus.publish(reply, encoder.encode(JSON.stringify(answers[verb](options, id))))
   }
   return {
     open: () => {

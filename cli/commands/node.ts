@@ -324,7 +324,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
       host: options.httpHost,
       port: options.httpPort,
       readiness: () => node?.readiness() ?? { ready: false, waitingFor: ['the node to be built'], warnings: [] },
-      onFull: (connections) => log.warn({ actor: 'http', connections }, 'as many connections are open as may be: silent ones make room for more'),
+      onFull: (connections) => log.warn({ actor: 'http', connections }, 'there are as many connections as may be: silent ones make room'),
     }, (error, port) => {
       if (error !== null) {
         reject(error)

@@ -32,7 +32,10 @@ test.each([
   ['one of two, of which the other is replaced', [n1, n2], { add: n3, remove: n2, step: 'undoing' }, EPOCH],
   ['one of two, and goes', [n1, n2], { add: null, remove: n1, step: 'promoting' }, EPOCH],
   ['one of two, of which the other goes', [n1, n2], { add: null, remove: n2, step: 'promoting' }, ORDERED_AT - 1],
-  ['one of two, of which the other was to go', [n1, n2], { add: null, remove: n2, step: 'undoing' }, null],
 ] as const)('the map tells of a replica that is %s whether, and when at the latest, others had a vote', (_, replicas, move, epoch) => {
   expect(othersAt(placed(replicas, move), shardId(0), n1)).toBe(epoch)
+})
+
+test('of a removal that is being undone nobody can tell whether it was carried out, and when', () => {
+  expect(othersAt(placed([n1, n2], { add: null, remove: n2, step: 'undoing' }), shardId(0), n1)).toBeNull()
 })
