@@ -7,8 +7,8 @@ import { describe, expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { hostedOn, movesOf, nodeIn } from '../../../actors/topology/clusterState.ts'
 import { harm } from '../../../sim/atlas.ts'
-import { newestState } from '../../../sim/mapFaults.ts'
 import { generationOf, nodeId, nodeOf, shardId } from '../../../topology/ids.ts'
+import { decide, isAtRest, stateOf, untilMoved } from '../orders.ts'
 import { tellStory } from '../story.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Outcome, Wish } from '../../../actors/topology/protocol.ts'
@@ -16,32 +16,8 @@ import type { ReplicaId } from '../../../topology/ids.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { Pending, Story } from '../story.ts'
 
-const stateOf = ({ simulation }: Story): ClusterState => must(newestState(simulation.cluster), 'somebody runs')
-
-/** Asks the machine's node until somebody decides. */
-const decide = (story: Story, wish: Wish, machine: Machine = must(story.nodes[0], 'a machine')): Outcome => {
-  let outcome: Outcome | null = null
-  let isAsking = false
-  story.until(`${wish.kind} is decided`, () => {
-    if (outcome !== null && !(outcome.kind === 'refused' && outcome.reason === 'staleEpoch')) return true
-    if (isAsking) return false
-    isAsking = true
-    const expectedEpoch = machine.node?.parts()?.live.state().epoch ?? 1
-    machine.node?.propose({ ...wish, expectedEpoch, at: 1, by: 'story', request: '' }, (decided) => {
-      outcome = decided
-      isAsking = false
-    })
-    return false
-  })
-  return must<Outcome>(outcome, 'it was decided')
-}
-
 const replicasOn = (state: ClusterState, { id }: Machine): number =>
   state.shards.filter(({ replicas }) => replicas.some((replica) => nodeOf(replica) === id)).length
-
-const isAtRest = (story: Story): boolean => movesOf(stateOf(story)).length === 0
-const untilMoved = (story: Story, what: string, isTrue: (state: ClusterState) => boolean): void =>
-  story.until(what, () => isAtRest(story) && isTrue(stateOf(story)), 120_000)
 
 /** Whoever leads the meta group has no more wishes, and what it has decided is known everywhere. */
 const isAllDone = (story: Story): boolean => story.nodes.some(({ node }) => {

@@ -6,32 +6,18 @@
 
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
-import { movesOf } from '../../../actors/topology/clusterState.ts'
+import { activeNodes } from '../../../actors/topology/clusterState.ts'
 import { harm } from '../../../sim/atlas.ts'
-import { newestState } from '../../../sim/mapFaults.ts'
 import { META_GROUP, nodeOf, shardId } from '../../../topology/ids.ts'
+import { decide, stateOf, untilMoved } from '../orders.ts'
 import { tellStory } from '../story.ts'
-import type { ClusterState } from '../../../actors/topology/clusterState.ts'
+import type { Wish } from '../../../actors/topology/protocol.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { Story } from '../story.ts'
 
 const GROWN_MS = 200_000
-const stateOf = ({ simulation }: Story): ClusterState => must(newestState(simulation.cluster), 'somebody has a map')
 
-const setFactor = (story: Story, { node }: Machine, replicationFactor: number): void => {
-  let isDecided = false
-  let isAsking = false
-  story.until('the replication factor is another one', () => {
-    if (isDecided || isAsking) return isDecided
-    isAsking = true
-    const wish = { kind: 'setReplicationFactor', replicationFactor, expectedEpoch: stateOf(story).epoch } as const
-    node?.propose({ ...wish, at: 1, by: 'story', request: '' }, (outcome) => {
-      isDecided = outcome !== null && outcome.kind !== 'refused'
-      isAsking = false
-    })
-    return false
-  }, GROWN_MS)
-}
+const order = (story: Story, wish: Wish): void => { expect(decide(story, wish)).toMatchObject({ kind: 'applied' }) }
 
 /** One node becomes three; the first is put back to when it was alone, with whatever the others have acknowledged since. */
 const putBackOfOne = (seed: number): { readonly story: Story; readonly first: Machine } => {
@@ -44,9 +30,9 @@ const putBackOfOne = (seed: number): { readonly story: Story; readonly first: Ma
   story.start(first)
   story.put('k0', 'old')
   for (const joiner of joiners) story.simulation.cluster.join(joiner)
-  setFactor(story, first, 3)
-  story.until('every shard has three replicas', () => movesOf(stateOf(story)).length === 0
-    && stateOf(story).shards.every(({ replicas }) => replicas.length === 3), GROWN_MS)
+  story.until('there are three nodes', () => activeNodes(stateOf(story)).length === 3, GROWN_MS)
+  order(story, { kind: 'setReplicationFactor', replicationFactor: 3 })
+  untilMoved(story, 'every shard has three replicas', ({ shards }) => shards.every(({ replicas }) => replicas.length === 3), GROWN_MS)
   for (let i = 0; i < 5; i += 1) story.put(`k${i}`, 'new')
   story.losePower(first)
   for (let i = 0; i < 5; i += 1) story.put(`k${i}`, 'newest')
@@ -69,9 +55,8 @@ const expectHarmless = (seed: number): void => {
     for (let i = 0; i < 5; i += 1) if (turn % 20 === 0) expect(story.insist('get', `k${i}`).value).toBe('newest')
   }
   expect(quarantined).toEqual(new Set([0, 1, META_GROUP]))
-  story.until('it has new replicas of everything', () => movesOf(stateOf(story)).length === 0
-    && (first.node?.parts()?.host.damaged().length ?? 1) === 0
-    && stateOf(story).shards.every(({ replicas }) => replicas.some((replica) => nodeOf(replica) === first.id)), GROWN_MS)
+  untilMoved(story, 'it has new replicas of everything', ({ shards }) => (first.node?.parts()?.host.damaged().length ?? 1) === 0
+    && shards.every(({ replicas }) => replicas.some((replica) => nodeOf(replica) === first.id)), GROWN_MS)
   for (let i = 0; i < 5; i += 1) expect(story.get(`k${i}`)).toBe('newest')
   story.end()
 }
@@ -79,6 +64,36 @@ const expectHarmless = (seed: number): void => {
 /** Also where the copy had led, so that nobody can tell what it promised. */
 test('a copy of when its node was alone serves nothing old, and is replaced', () => {
   for (const seed of [901, 7, 902, 903]) expectHarmless(seed)
+})
+
+test('a copy of when a shard lived there alone serves nothing old: the shard has moved away', () => {
+  const story = tellStory(905, { nodes: 4, shards: 1, replicationFactor: 1 })
+  story.put('k', 'old')
+  const owner = story.settledLeader()
+  story.losePower(owner)
+  const copy = owner.disk.copy()
+  story.start(owner)
+  story.put('k', 'old')
+  const other = must(story.nodes.find((machine) => machine !== owner), 'another')
+  const remove = must(stateOf(story).shards[0]?.replicas[0], 'a replica')
+  decide(story, { kind: 'pause' })
+  for (const change of [{ add: other.id, remove: null }, { add: null, remove }]) {
+    order(story, { kind: 'beginMove', group: shardId(0), ...change, isPlanned: false })
+    untilMoved(story, 'it is done', ({ shards }) => shards[0]?.replicas.some((replica) => nodeOf(replica) === other.id) === true)
+  }
+  story.put('k', 'new')
+  story.losePower(owner)
+  story.put('k', 'newest')
+  owner.disk.restore(copy)
+  harm(owner, story.simulation.watch.newestMap())
+  owner.mayExit = 'an old copy'
+  story.start(owner)
+  for (let turn = 0; turn < 300; turn += 1) {
+    story.run(10)
+    expect([turn, leadsHere(owner)]).toEqual([turn, false])
+    if (turn % 20 === 0) expect(story.insist('get', 'k').value).toBe('newest')
+  }
+  story.end()
 })
 
 /** Where the shard has one voter left, and the node does not know yet that the move is done. */
@@ -93,7 +108,7 @@ const leftAlone = (story: Story): Machine | undefined => story.nodes.find((machi
 test('whom the others have left serves on, though its own map names them still', () => {
   const story = tellStory(904, { nodes: 3, shards: 1, replicationFactor: 3 })
   story.putMany('k', 5)
-  setFactor(story, story.leader(), 1)
+  order(story, { kind: 'setReplicationFactor', replicationFactor: 1 })
   story.until('one is left alone', () => leftAlone(story) !== undefined, GROWN_MS)
   const last = must(leftAlone(story), 'one is left alone')
   story.isolate(last)
