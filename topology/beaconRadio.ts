@@ -5,8 +5,9 @@
  * acknowledges nothing, and who is silent is handed no leadership and is replaced in the end (topology/absences.ts).
  *
  * What a node says of itself counts when the own map names it. Which map it has is of interest whoever it is: it may be one of those that
- * joined while this node was away (topology/mapSync.ts). Who has an older one is told of this node's with the next tick: it may be one that
- * was alone when its copy of the directory was made, and waits for that no longer than a minimum election timeout (actors/raft/state.ts).
+ * joined while this node was away (topology/mapSync.ts). Whose process is heard for the first time, with an older one, is told
+ * of this node's with the next tick: it may be one that was alone when its copy of the directory was made, and waits for that no longer
+ * than a minimum election timeout (actors/raft/state.ts).
  */
 
 import { decodeControl, encodeControl } from '../bus/codec/control.ts'
@@ -14,6 +15,7 @@ import { createRefusalLog } from '../bus/refusalLog.ts'
 import { mapSubject, mapWildcard, senderOf } from '../bus/subjects.ts'
 import { BEACON_INTERVAL_MS, beaconOf } from './beacon.ts'
 import { isNodeId } from './ids.ts'
+import { NODES_MAX } from '../actors/topology/clusterState.ts'
 import type { Bus } from '../bus/port.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
@@ -55,6 +57,14 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
   const subject = mapSubject(cluster, self)
   let sentAt = Number.NEGATIVE_INFINITY
   let hasChanged = false
+  /** By node the process that was told of this node's map. */
+  const told = new Map<NodeId, BootId>()
+  const isFirstOf = (from: NodeId, boot: BootId): boolean => {
+    if (told.get(from) === boot) return false
+    if (told.size >= NODES_MAX) told.clear()
+    told.set(from, boot)
+    return true
+  }
   let wasMute = false
   let strangersSince = 0
   let strangerAt = Number.NEGATIVE_INFINITY
@@ -77,7 +87,7 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
       else if (message.epoch <= options.message().epoch && areStrangersSettled(clock.now())) {
         refusals.note('sender', `${from} is no member by the map that is known here`)
       }
-      if (message.epoch < options.message().epoch) hasChanged = true
+      if (message.epoch < options.message().epoch && isFirstOf(from, message.boot)) hasChanged = true
       options.onEpoch(from, message.epoch)
     }
   })

@@ -14,6 +14,7 @@ import { metaHeir } from './metaHeir.ts'
 import { createMetaQuestions } from './metaQuestions.ts'
 import { createMetaReads } from './metaReads.ts'
 import { createOwnMembership } from './ownMembership.ts'
+import { createMapWait } from './outgrown.ts'
 import { hasMajorityWithout } from './places.ts'
 import { createProposals } from './proposals.ts'
 import { createTopologyAnswers } from './topologyAnswers.ts'
@@ -136,6 +137,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,
     hasJoined: genesis.hasJoined === true, wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
+  const missed = createMapWait(ports.clock, () => live.state().epoch, () => {
+    const meta = parts.host.meta()
+    return meta === undefined ? parts.host.all() : [...parts.host.all(), meta]
+  })
   return {
     onTick: (now) => {
       membership.onTick(now)
@@ -146,7 +151,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     order,
     propose: proposals.propose,
     admin,
-    heardEpoch: sync.heard,
+    heardEpoch: (from, epoch) => {
+      missed(epoch)
+      sync.heard(from, epoch)
+    },
     counters: desk.counters,
     stop: () => {
       desk.stop()

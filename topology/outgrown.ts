@@ -10,19 +10,22 @@
  */
 
 import { placementOf, replicasAfter } from '../actors/topology/clusterState.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
 import type { ClusterState, GroupKey, Placement } from '../actors/topology/clusterState.ts'
 import type { HostedMember } from './replicaHost.ts'
 import type { GroupId, ReplicaId } from './ids.ts'
 import type { NamedReplica } from './namedReplicas.ts'
 
 /**
- * An epoch at which the configuration in force had other voters beside this one; null when the map knows of none. A move that leaves it
- * alone may have been carried out already, and from its undoing nobody can tell when it was ordered.
+ * An epoch at which the configuration in force had other members beside this one; null when the map knows of none. Who is being promoted
+ * was a learner before, by the group's committed log. A move that leaves it alone may have been carried out already, and from its undoing
+ * nobody can tell when it was ordered.
  */
 export const othersAt = (state: ClusterState, group: GroupKey, replica: ReplicaId): number | null => {
   const placement = placementOf(state, group)
-  if (placement === undefined || placement.replicas.length < 2 || !placement.replicas.includes(replica)) return null
+  if (placement === undefined || !placement.replicas.includes(replica)) return null
   const { move } = placement
+  if (placement.replicas.length === 1) return move?.step === 'promoting' ? state.epoch : null
   if (move === null || !isLeftAlone(placement, move, replica)) return state.epoch
   return move.step === 'undoing' ? null : move.orderedAt - 1
 }
@@ -30,10 +33,22 @@ export const othersAt = (state: ClusterState, group: GroupKey, replica: ReplicaI
 const isLeftAlone = ({ replicas }: Placement, move: NonNullable<Placement['move']>, replica: ReplicaId): boolean =>
   replicasAfter(replicas, move).join() === replica
 
-/** A member whose log knows of no other voter, and is of that epoch or older, halts (actors/raft/state.ts). */
-export const tellOthers = (named: readonly NamedReplica[], memberOf: (group: GroupId) => HostedMember | undefined): void => {
+/** A member whose log knows of no other, and is of that epoch or older, halts (actors/raft/state.ts). */
+export const tellMap = (named: readonly NamedReplica[], memberOf: (group: GroupId) => HostedMember | undefined): void => {
   for (const { group, id, othersAt: epoch } of named) {
     const member = memberOf(group)
-    if (epoch !== null && member?.id === id) member.raft.send({ type: 'raft.namedWithOthers', epoch })
+    if (member?.id === id) member.raft.send({ type: 'raft.mapInForce', othersAt: epoch })
+  }
+}
+
+/** For so long after the start members wait for a map that others have: it may not come, or find no room on the disk. */
+const MAP_AWAITED_MS = 10_000
+
+/** Told of the epochs that others have. */
+export const createMapWait = (clock: Pick<Clock, 'now'>, epoch: () => number, members: () => Iterable<HostedMember>) => {
+  const startedAt = clock.now()
+  return (theirs: number): void => {
+    if (theirs <= epoch() || clock.now() - startedAt > MAP_AWAITED_MS) return
+    for (const { raft } of members()) raft.send({ type: 'raft.mapMissed' })
   }
 }

@@ -29,7 +29,7 @@ import { openReplica } from './hostedReplica.ts'
 import { hasDoubts, isDoubted } from './doubts.ts'
 import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
 import { bornHereIn, unnamed } from './namedReplicas.ts'
-import { tellOthers } from './outgrown.ts'
+import { tellMap } from './outgrown.ts'
 import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 import type { HostedMeta } from './hostedMeta.ts'
@@ -243,7 +243,7 @@ const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): 
 const hear = (hosting: Hosting, isSpared: Hosting['isSpared']): void => {
   hosting.isFollowing = true
   hosting.isSpared = isSpared
-  tellOthers(hosting.options.named(), (group) => hosting.byGroup[group])
+  tellMap(hosting.options.named(), (group) => hosting.byGroup[group])
   review(hosting)
 }
 
@@ -359,7 +359,7 @@ const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered
   const begin = { id: shared(id), configuration: initialConfiguration(voters.map(shared)), ticks: hosting.ticks, ...from }
   const member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   setMember(hosting, slot, member)
-  tellOthers([slot.named], () => member)
+  tellMap(hosting.options.named(), (told) => (told === group ? member : undefined))
   if (hosting.isFull) member.actor.send({ type: 'wal.spaceChanged', full: true })
   if (hosting.isStalled) member.raft.send({ type: 'wal.stalled', stalled: true })
   slot.state = 'open'

@@ -51,7 +51,7 @@ import {
 } from './roles.ts'
 import { handleChunkWritten, handleSnapshotChunk, handleSnapshotDamaged, handleSnapshotInstalled } from './snapshotReceive.ts'
 import { handleChunkRead, handleChunkReadFailed, handleSnapshotAccepted, handleSnapshotRefused } from './snapshotTransfer.ts'
-import { isOutgrown, isSelfVoter } from './state.ts'
+import { awaitMap, hearOthers, isOutgrown, isSelfVoter } from './state.ts'
 import { isNewerTerm, isUnpresented } from './term.ts'
 import { handleTick, handleTickAsCampaigner, handleTickAsLeader } from './timers.ts'
 import type { RaftEvent } from './protocol.ts'
@@ -150,7 +150,7 @@ export const raftMachine = setup({
     isRemoved: whenever(isRemoved),
     isOfAnotherSize: when('raft.snapshotStored', isOfAnotherSize),
     isJointPhaseOver: whenever(isJointPhaseOver),
-    isOutgrown: when('raft.namedWithOthers', isOutgrown),
+    isOutgrown: when('raft.mapInForce', isOutgrown),
   },
   actions: {
     readAgain: raise(({ event }) => event),
@@ -204,6 +204,8 @@ export const raftMachine = setup({
     giveUpChunk: on('raft.chunkReadFailed', handleChunkReadFailed),
     slideWindow: on('raft.snapshotAccepted', handleSnapshotAccepted),
     endTransfer: on('raft.snapshotRefused', handleSnapshotRefused),
+    awaitMap: ({ context }) => awaitMap(context.core),
+    hearOthers: ({ context }) => hearOthers(context.core),
     handOver: on('raft.transferLeadership', handleTransferLeadership),
     reconfigure: on('raft.reconfigure', handleReconfigure),
     leaveJointPhase: ({ context }) => leaveJointPhase(context.core),
@@ -228,9 +230,11 @@ export const raftMachine = setup({
       { actions: 'heedOthersRefusal' },
     ],
     'raft.halt': { target: '.halted', actions: 'noteHalt' },
-    'raft.namedWithOthers': {
-      guard: 'isOutgrown', target: '.halted', actions: because('its log is of before others were voters: an old copy'),
-    },
+    'raft.mapInForce': [
+      { guard: 'isOutgrown', target: '.halted', actions: because('its log is of before others were voters: an old copy') },
+      { actions: 'hearOthers' },
+    ],
+    'raft.mapMissed': { actions: 'awaitMap' },
     'raft.requestPreVote': [
       { guard: 'isStranger', actions: 'tellRefused' },
       { guard: 'isOfAnotherProcess', actions: 'askAnew' },

@@ -159,8 +159,10 @@ export type RaftLocalEvent =
   | { readonly type: 'raft.snapshotDamaged'; readonly snapshotIndex: Index; readonly reason: 'damaged' | 'noSpace' }
   /** The state of the snapshot that `raft.restore` named is loaded: committed entries may follow. */
   | { readonly type: 'raft.restored'; readonly index: Index }
-  /** By the cluster's map the group had other voters at this epoch. Whose log knows of none halts: it is an old copy (state.ts). */
-  | { readonly type: 'raft.namedWithOthers'; readonly epoch: number }
+  /** A map of the cluster is in force, by which the group had others at this epoch, if any: whose log knows of none halts (state.ts). */
+  | { readonly type: 'raft.mapInForce'; readonly othersAt: number | null }
+  /** Another node has a newer map than the one in force here. */
+  | { readonly type: 'raft.mapMissed' }
   /** This replica is corrupt or presented less than it promised: it never votes or acknowledges again under its id. */
   | { readonly type: 'raft.halt'; readonly reason: string }
 

@@ -286,16 +286,28 @@ const firstTimeout = ({ timing: { electionTicksMin, electionTicksMax }, random }
  * by a lease (test: "a member that is left alone by its newest configuration waits as any other").
  *
  * Unless the log is an old copy of a time before others joined. It waits for a minimum election timeout, in which its node hears of a newer
- * map where there is one (topology/beaconRadio.ts), and whoever is named there with others halts (`isOutgrown`).
+ * map where there is one (topology/beaconRadio.ts), then for that map, and whoever is named there with others halts (`isOutgrown`).
  */
 const isSoleIn = ({ history }: Membership, self: ReplicaId): boolean => history.every((row) => isSoleMember(row.configuration, self))
+
+/** So many maximum election timeouts for a map that its node has heard of. Answers take no longer, or the way is as good as cut. */
+const MAP_ELECTIONS = 3
+
+const keepWaiting = (core: RaftCore, ticks: number): void => {
+  if (core.role === 'follower' && isSoleIn(core.membership, core.self)) core.freshTicks = ticks
+}
+
+export const awaitMap = (core: RaftCore): void => keepWaiting(core, MAP_ELECTIONS * core.timing.electionTicksMax)
+
+/** The map in force says nothing against it; others may have a newer one still. */
+export const hearOthers = (core: RaftCore): void => keepWaiting(core, core.timing.electionTicksMin)
 
 /**
  * By the cluster's map the group had other voters at that epoch; no configuration in the log has, and none was ordered later. The one that
  * made them voters was committed by this member, by itself or with them, before the map could name them: so its disk held it once.
  */
-export const isOutgrown = ({ membership, self }: RaftCore, { epoch }: { readonly epoch: number }): boolean =>
-  isSoleIn(membership, self) && membership.configuration.epoch <= epoch
+export const isOutgrown = ({ membership, self }: RaftCore, { othersAt }: { readonly othersAt: number | null }): boolean =>
+  othersAt !== null && isSoleIn(membership, self) && membership.configuration.epoch <= othersAt
 
 const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
   const members = membersOf(configuration)

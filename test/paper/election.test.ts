@@ -372,6 +372,29 @@ describe('thesis 4.2.3, leader stickiness', () => {
     h.tick(1)
     expect(h.member(1).core).toMatchObject({ role: 'leader', commitIndex: 1 })
   })
+
+  test('A member that is the whole group waits for a map that others have, then for a newer one; as leader it does not', () => {
+    const h = createHarness({ size: 1, isWarm: false })
+    h.tick(9)
+    h.send(1, { type: 'raft.mapMissed' })
+    h.tick(59)
+    expect(h.member(1).core.role).toBe('follower')
+    h.send(1, { type: 'raft.mapInForce', othersAt: null })
+    h.tick(9)
+    expect(h.member(1).core.role).toBe('follower')
+    h.tick(1)
+    expect(h.member(1).core.role).toBe('leader')
+    for (const event of [{ type: 'raft.mapMissed' }, { type: 'raft.mapInForce', othersAt: null }] as const) h.send(1, event)
+    expect(h.member(1).core.role).toBe('leader')
+  })
+
+  test('A member of a group of three waits for no map', () => {
+    const h = createHarness()
+    const { freshTicks } = h.member(1).core
+    h.send(1, { type: 'raft.mapMissed' })
+    h.send(1, { type: 'raft.mapInForce', othersAt: 7 })
+    expect(h.member(1).core).toMatchObject({ role: 'follower', freshTicks })
+  })
 })
 
 describe('thesis 6.2, CheckQuorum', () => {

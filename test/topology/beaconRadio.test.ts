@@ -46,6 +46,27 @@ describe('the beacon radio', () => {
     expect(heard).toEqual(Array.from({ length: 3 }, () => `skv.${cluster}.map.all.n1`))
   })
 
+  test('tells a process that has an older map of its own, with the next tick, and once', () => {
+    const { radio, other, pass, say } = open()
+    const heard: string[] = []
+    other.subscribe(`skv.${cluster}.map.all.n1`, ({ subject }) => heard.push(subject))
+    const countAfter = (now: number): number => {
+      radio.onTick(now)
+      pass(1)
+      return heard.length
+    }
+    const older = { ...said, boot: 'b'.repeat(16), epoch: 2 }
+    expect(countAfter(0)).toBe(1)
+    say('n2', { ...older, epoch: 3 })
+    expect(countAfter(50)).toBe(1)
+    say('n2', older)
+    expect(countAfter(100)).toBe(2)
+    say('n2', older)
+    expect(countAfter(150)).toBe(2)
+    say('n2', { ...older, boot: 'c'.repeat(16) })
+    expect(countAfter(200)).toBe(3)
+  })
+
   test('says that it is mute, and leads nothing, while its node has no data path, and says at once when that changes', () => {
     const { radio, other, pass, setDataPath } = open()
     const heard: unknown[] = []

@@ -5,8 +5,9 @@ import { must } from '../../actors/kernel/assert.ts'
 import { adoptGenesis } from '../../actors/topology/clusterState.ts'
 import { createGenesis } from '../../topology/clusterMap.ts'
 import { clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
-import { othersAt } from '../../topology/outgrown.ts'
+import { createMapWait, othersAt } from '../../topology/outgrown.ts'
 import type { ClusterState, Move } from '../../actors/topology/clusterState.ts'
+import type { HostedMember } from '../../topology/replicaHost.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 
 const n1 = replicaId(nodeId('n1'), 1)
@@ -24,7 +25,8 @@ const placed = (replicas: readonly ReplicaId[], move: Pick<Move, 'add' | 'remove
 
 test.each([
   ['alone', [n1], null, null],
-  ['alone, with one that is being added', [n1], { add: n2, remove: null, step: 'promoting' }, null],
+  ['alone, with one that is being added', [n1], { add: n2, remove: null, step: 'adding' }, null],
+  ['alone, with one that gets a vote', [n1], { add: n2, remove: null, step: 'promoting' }, EPOCH],
   ['no voter', [n2, n3], null, null],
   ['no voter yet', [n2, n3], { add: n1, remove: null, step: 'promoting' }, null],
   ['one of two', [n1, n2], null, EPOCH],
@@ -36,6 +38,24 @@ test.each([
   expect(othersAt(placed(replicas, move), shardId(0), n1)).toBe(epoch)
 })
 
-test('of a removal that is being undone nobody can tell whether it was carried out, and when', () => {
+test('of a move that is being undone nobody can tell whether it was carried out, and when', () => {
   expect(othersAt(placed([n1, n2], { add: null, remove: n2, step: 'undoing' }), shardId(0), n1)).toBeNull()
+  expect(othersAt(placed([n1], { add: n2, remove: null, step: 'undoing' }), shardId(0), n1)).toBeNull()
+})
+
+test('members are told of a newer map that others have, and no more when their node has run for ten seconds', () => {
+  const told: string[] = []
+  const member = { id: n1, raft: { send: ({ type }: { readonly type: string }) => told.push(type) } } as unknown as HostedMember
+  const clock = { ms: 500, now: () => clock.ms }
+  const hear = createMapWait(clock, () => EPOCH, () => [member, member])
+  hear(EPOCH)
+  expect(told).toEqual([])
+  hear(EPOCH + 1)
+  expect(told).toEqual(['raft.mapMissed', 'raft.mapMissed'])
+  clock.ms = 10_500
+  hear(EPOCH + 1)
+  expect(told).toHaveLength(4)
+  clock.ms = 10_501
+  hear(EPOCH + 1)
+  expect(told).toHaveLength(4)
 })
