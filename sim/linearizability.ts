@@ -11,10 +11,12 @@
  * until somebody sees it, but for the least that it can be: whatever takes its place has a larger one.
  *
  * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which
- * is the same as never. Two facts keep the search narrow, and lose nothing. Known revisions only grow, so
- * mutations that own one are placed in their order. And deletions of unknown outcome are alike, and so are
- * increments by the same amount, so they are placed in the order of their invocation, and only where they change
- * something: any other order can be turned into this one by exchanging two of them.
+ * is the same as never. Four facts keep the search narrow, and lose nothing. Known revisions only grow, so
+ * mutations that own one are placed in their order. Deletions of unknown outcome are alike, and so are
+ * increments by the same amount, so they are placed in the order of their invocation: any other order can be
+ * turned into this one by exchanging two of them. An operation of unknown outcome is placed only where it changes
+ * something, and not where a put follows at once, which nobody's answer tells from what was there before: with
+ * it left for later every answer that fits still fits, since the floor is no higher.
  *
  * The search gives up after `stepsMax` steps: that is a failure of the check, never a pass.
  */
@@ -183,9 +185,12 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
     return false
   }
   const tryAt = (invocation: Mark, completion: Mark): boolean => {
-    const after = turns.isNext(invocation.number, state) ? step(state, invocation.operation) : null
+    const { operation } = invocation
+    if (operation.call.kind === 'put' && isUnseen(path.at(-1))) return false
+    const after = turns.isNext(invocation.number) ? step(state, operation) : null
     if (after === null) return false
-    const isFree = after === state && invocation.operation.outcome.kind === 'answered'
+    const isFree = after === state
+    if (isFree && operation.outcome.kind === 'unknown') return false
     if (isFreeOnly !== isFree) return false
     if (isFree) tried.toggle(invocation.number)
     else if (!tried.isNew(invocation.number, after)) return false
@@ -221,6 +226,9 @@ interface Placement {
   /** It changed nothing, so nothing else need be tried in its place. */
   readonly isFree: boolean
 }
+
+/** A change of unknown outcome that nobody saw is the last so far. */
+const isUnseen = (last: Placement | undefined): boolean => last?.invocation.operation.outcome.kind === 'unknown'
 
 /** Invocations before completions at one instant: then the two operations count as concurrent, which allows more, never less. */
 const linkMarks = (operations: readonly HistoryOperation[]): { next: Mark | null } => {
@@ -264,7 +272,7 @@ const unlift = (invocation: Mark): void => {
 
 interface Turns {
   /** Whether nothing that must come before is still unplaced. */
-  readonly isNext: (number: number, state: KeyState) => boolean
+  readonly isNext: (number: number) => boolean
   readonly place: (number: number) => void
   readonly takeBack: (number: number) => void
 }
@@ -281,12 +289,9 @@ const createTurns = (operations: readonly HistoryOperation[]): Turns => {
     if (queue >= 0) placed[queue] = (placed[queue] ?? 0) + by
   }
   return {
-    isNext: (number, state) => {
+    isNext: (number) => {
       const queue = queueOf[number] ?? -1
-      if (queue < 0) return true
-      const operation = operations[number] as HistoryOperation
-      if (operation.outcome.kind === 'unknown' && step(state, operation) === state) return false
-      return queues[queue]?.get(number) === placed[queue]
+      return queue < 0 || queues[queue]?.get(number) === placed[queue]
     },
     place: (number) => move(number, 1),
     takeBack: (number) => move(number, -1),

@@ -104,3 +104,11 @@ test('many increments of unknown outcome, none of which took effect, are checked
   ]).flat()
   expect(checkLinearizability(historyOf(rows), 100_000).kind).toBe('linearizable')
 })
+
+test('many writes of unknown outcome that nobody saw do not keep a violation from being found', () => {
+  const rows = Array.from({ length: 20 }, (_, i): Row[] => [
+    [3 * i, never, put(`lost ${i}`), unknown], [3 * i, never, cas(0, `lost, too ${i}`), unknown],
+    [3 * i + 1, 3 * i + 2, put(`v${i}`), ok(2 * i + 1)],
+  ]).flat()
+  expect(checkLinearizability(historyOf([...rows, [61, 62, get, ok(39, 'other')]]), 100_000).kind).toBe('violation')
+})
