@@ -8,7 +8,7 @@
  */
 
 import { assert } from '../actors/kernel/assert.ts'
-import { SHARD_COUNT_MAX } from '../topology/ids.ts'
+import { SHARD_COUNT_MAX, isShardCount } from '../topology/ids.ts'
 import { ROUTING_CHECK_OP, STATUS_OP, nodesInbox, prefixProblem, serviceWildcard } from './subjects.ts'
 import type { ClusterId, NodeId } from '../topology/ids.ts'
 
@@ -55,8 +55,7 @@ const INBOXES = `${INBOX}.>`
 
 export const mappingsBlock = ({ prefix, shardCount }: MappingsInput): string => {
   assert(prefixProblem(prefix) === null, prefixProblem(prefix) ?? '')
-  const isCount = Number.isInteger(shardCount) && shardCount >= 1 && shardCount <= SHARD_COUNT_MAX
-  assert(isCount, `shard count ${shardCount} is 1 to ${SHARD_COUNT_MAX}`)
+  assert(isShardCount(shardCount), `shard count ${shardCount} is 1 to ${SHARD_COUNT_MAX}`)
   const slot = `${prefix}.slot.{{partition(${shardCount},2)}}.{{wildcard(1)}}.{{wildcard(2)}}`
   return [
     'mappings = {',

@@ -46,6 +46,8 @@ export interface BeaconRadioOptions {
   /** The cluster map that is in force at a node of this cluster, which the own map need not name. */
   readonly onEpoch: (from: NodeId, epoch: number) => void
   readonly message: () => BeaconMessage
+  /** Of the map in force here, as in the message, which takes a walk over all shards to make. */
+  readonly epoch: () => number
   /** Whether frames between nodes could leave now, as far as this node knows. */
   readonly hasDataPath: () => boolean
   /** An older process with this node's name has spoken, some time ago or now; `prefix`: which it serves, if it says so. */
@@ -84,10 +86,10 @@ export const createBeaconRadio = (options: BeaconRadioOptions): BeaconRadio => {
     } else {
       if (members().includes(from)) beacon.heard(from, message, clock.now())
       // A map newer than the one in force here may well name whom this one does not: it is asked for below, and nothing is wrong.
-      else if (message.epoch <= options.message().epoch && areStrangersSettled(clock.now())) {
+      else if (message.epoch <= options.epoch() && areStrangersSettled(clock.now())) {
         refusals.note('sender', `${from} is no member by the map that is known here`)
       }
-      if (message.epoch < options.message().epoch && isFirstOf(from, message.boot)) hasChanged = true
+      if (message.epoch < options.epoch() && isFirstOf(from, message.boot)) hasChanged = true
       options.onEpoch(from, message.epoch)
     }
   })

@@ -5,14 +5,12 @@
  * it starts would wake to all of them in one, which is given before the messages that came meanwhile (actors/kernel/ticker.ts).
  */
 
-import { raftTimingDefaults } from '../actors/raft/timing.ts'
+import type { RaftTiming } from '../actors/raft/timing.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
 
-/** The wait, and one at each of its ends. */
-const FIRST_TICKS = raftTimingDefaults.electionTicksMin + 2
-
-export const createFirstTicks = (): ((tick: Tick) => Tick) => {
-  let left = FIRST_TICKS
+/** The wait has one more at each of its ends. */
+export const createFirstTicks = ({ electionTicksMin }: Pick<RaftTiming, 'electionTicksMin'>): ((tick: Tick) => Tick) => {
+  let left = electionTicksMin + 2
   return (tick) => {
     if (left === 0) return tick
     left -= 1

@@ -25,6 +25,8 @@ export type BootId = Branded<string, 'BootId'>
 export type ClusterId = Branded<string, 'ClusterId'>
 
 export const SHARD_COUNT_MAX = 1_024
+export const isShardCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= SHARD_COUNT_MAX
 /** The meta group's place among the Raft groups: behind every shard's. */
 export const META_GROUP: GroupId = 1_024
 

@@ -7,6 +7,7 @@
  */
 
 import { silentRecorder } from '../actors/kernel/recorder.ts'
+import { raftTiming } from '../actors/raft/timing.ts'
 import { createShell } from '../actors/kernel/shell.ts'
 import { createTicker } from '../actors/kernel/ticker.ts'
 import { nodeMachine } from '../actors/node/machine.ts'
@@ -106,7 +107,7 @@ export const createNode = (options: NodeOptions): Node => {
     options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
     life: null, parts: null, leadership: null, gaps: null, prefixes: null, radio: null, twinCheck: null, gossip: null, mapParts: null,
     observation: null, ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isRoutingAsked: false,
-    isEnded: false, firstTicks: createFirstTicks(),
+    isEnded: false, firstTicks: createFirstTicks(raftTiming(options.settings.raftTiming)),
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -277,6 +278,7 @@ const join = (running: Running): void => {
     beacon: parts.beacon,
     onEpoch: (from, epoch) => running.mapParts?.heardEpoch(from, epoch),
     hasDataPath: () => bus.status().connected,
+    epoch: () => live.map().epoch,
     message: () => ({
       boot,
       startedAtMs,

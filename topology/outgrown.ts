@@ -33,11 +33,11 @@ export const othersAt = (state: ClusterState, group: GroupKey, replica: ReplicaI
 const isLeftAlone = ({ replicas }: Placement, move: NonNullable<Placement['move']>, replica: ReplicaId): boolean =>
   replicasAfter(replicas, move).join() === replica
 
-/** A member whose log knows of no other, and is of that epoch or older, halts (actors/raft/state.ts). */
+/** A member whose log knows of no other, and is of that epoch or older, halts (actors/raft/state.ts). Others are not troubled. */
 export const tellMap = (named: readonly NamedReplica[], memberOf: (group: GroupId) => HostedMember | undefined): void => {
   for (const { group, id, othersAt: epoch } of named) {
     const member = memberOf(group)
-    if (member?.id === id) member.raft.send({ type: 'raft.mapInForce', othersAt: epoch })
+    if (member?.id === id && member.raft.isSole()) member.raft.send({ type: 'raft.mapInForce', othersAt: epoch })
   }
 }
 
@@ -49,6 +49,6 @@ export const createMapWait = (clock: Pick<Clock, 'now'>, epoch: () => number, me
   const startedAt = clock.now()
   return (theirs: number): void => {
     if (theirs <= epoch() || clock.now() - startedAt > MAP_AWAITED_MS) return
-    for (const { raft } of members()) raft.send({ type: 'raft.mapMissed' })
+    for (const { raft } of members()) if (raft.isSole()) raft.send({ type: 'raft.mapMissed' })
   }
 }

@@ -359,7 +359,7 @@ const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered
   const begin = { id: shared(id), configuration: initialConfiguration(voters.map(shared)), ticks: hosting.ticks, ...from }
   const member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   setMember(hosting, slot, member)
-  tellMap(hosting.options.named(), (told) => (told === group ? member : undefined))
+  if (member.raft.isSole()) tellMap(hosting.options.named(), (told) => (told === group ? member : undefined))
   if (hosting.isFull) member.actor.send({ type: 'wal.spaceChanged', full: true })
   if (hosting.isStalled) member.raft.send({ type: 'wal.stalled', stalled: true })
   slot.state = 'open'

@@ -9,7 +9,7 @@
  * a client may answer in a node's place, and would else retitle, overwrite or question the terminal of whoever looks after the cluster.
  */
 
-import { SHARD_COUNT_MAX } from './ids.ts'
+import { isShardCount } from './ids.ts'
 import type { Inbound } from '../bus/port.ts'
 import type { NodeReport } from './report.ts'
 
@@ -20,6 +20,7 @@ export const reportIn = (message: Answer): NodeReport | null => {
   const report = statusIn(message) as Partial<NodeReport> | null
   if (report === null) return null
   const { node, members, replicas, shardCount, broker } = report
+  // Whoever reads it makes a row for every shard.
   const isReport = typeof node?.id === 'string' && typeof node.state === 'string' && isListOf(members, isText)
     && isListOf(replicas, isReplica) && isShardCount(shardCount) && typeof broker === 'object' && broker !== null
   return isReport ? report as NodeReport : null
@@ -44,10 +45,6 @@ const withoutControls = (name: string, value: unknown): unknown => {
   if (CONTROL.test(name)) return undefined
   return typeof value === 'string' ? value.replaceAll(controls, ' ') : value
 }
-
-/** Whoever reads it makes a row for each. */
-const isShardCount = (value: unknown): boolean =>
-  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= SHARD_COUNT_MAX
 
 const isText = (value: unknown): boolean => typeof value === 'string'
 

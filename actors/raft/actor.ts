@@ -30,7 +30,7 @@ import { EntryKind } from './protocol.ts'
 import { isQuorum } from './quorum.ts'
 import { isSettled } from './readIndex.ts'
 import { snapshotsInUse } from './retention.ts'
-import { configurationOf, createCore } from './state.ts'
+import { configurationOf, createCore, isSole } from './state.ts'
 import { dueInTicks, isTickDue } from './timers.ts'
 import { raftTiming } from './timing.ts'
 import { isUpToDate } from './upToDate.ts'
@@ -147,6 +147,8 @@ export interface RaftMember {
   readonly isSnapshotLost: () => boolean
   /** It has handed the shard all that had been committed when it first heard a leader, or led, after this start (upToDate.ts). */
   readonly isUpToDate: () => boolean
+  /** No configuration in its log has another member: whom the cluster's map concerns (state.ts). */
+  readonly isSole: () => boolean
   /** Who leads in which term, as far as this member knows: two fields of `status`, for every request that is forwarded. */
   readonly leadership: () => Leadership
   readonly status: () => RaftStatus
@@ -231,6 +233,7 @@ export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): 
     isVouchedFor: () => isQuorum(configurationOf(core), (voter) => voter === core.self || isAcceptedBy(core, voter)),
     isSnapshotLost: () => core.snapshotDoubt === 'lost',
     isUpToDate: () => isUpToDate(core),
+    isSole: () => isSole(core),
     leadership: () => core,
     stalledMembers: () => stalledIn(core),
     status: () => statusOf(core),

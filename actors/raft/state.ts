@@ -251,7 +251,7 @@ export const createCore = (input: RaftInput): RaftCore => {
   const membership = createMembership(startIndex, configuration)
   for (const entry of entriesBetween(log, startIndex + 1, lastIndexOf(log))) noteEntry(membership, entry)
   const { term, vote } = recovered.hardState
-  const isAlone = isSoleIn(membership, self)
+  const isAlone = isSole({ membership, self })
   const core: RaftCore = {
     self, timing, limits: input.limits, random: input.random, crc32: input.crc32, allowance: input.allowance, effects: [],
     now: input.now, wallMs: input.wallMs, wallAheadMs: input.wallMs - input.now,
@@ -288,13 +288,14 @@ const firstTimeout = ({ timing: { electionTicksMin, electionTicksMax }, random }
  * Unless the log is an old copy of a time before others joined. It waits for a minimum election timeout, in which its node hears of a newer
  * map where there is one (topology/beaconRadio.ts), then for that map, and whoever is named there with others halts (`isOutgrown`).
  */
-const isSoleIn = ({ history }: Membership, self: ReplicaId): boolean => history.every((row) => isSoleMember(row.configuration, self))
+export const isSole = ({ membership: { history }, self }: Pick<RaftCore, 'membership' | 'self'>): boolean =>
+  history.every((row) => isSoleMember(row.configuration, self))
 
 /** So many maximum election timeouts for a map that its node has heard of. Answers take no longer, or the way is as good as cut. */
 const MAP_ELECTIONS = 3
 
 const keepWaiting = (core: RaftCore, ticks: number): void => {
-  if (core.role === 'follower' && isSoleIn(core.membership, core.self)) core.freshTicks = ticks
+  if (core.role === 'follower' && isSole(core)) core.freshTicks = ticks
 }
 
 export const awaitMap = (core: RaftCore): void => keepWaiting(core, MAP_ELECTIONS * core.timing.electionTicksMax)
@@ -306,8 +307,8 @@ export const hearOthers = (core: RaftCore): void => keepWaiting(core, core.timin
  * By the cluster's map the group had other voters at that epoch; no configuration in the log has, and none was ordered later. The one that
  * made them voters was committed by this member, by itself or with them, before the map could name them: so its disk held it once.
  */
-export const isOutgrown = ({ membership, self }: RaftCore, { othersAt }: { readonly othersAt: number | null }): boolean =>
-  othersAt !== null && isSoleIn(membership, self) && membership.configuration.epoch <= othersAt
+export const isOutgrown = (core: RaftCore, { othersAt }: { readonly othersAt: number | null }): boolean =>
+  othersAt !== null && isSole(core) && core.membership.configuration.epoch <= othersAt
 
 const isSoleMember = (configuration: Configuration, self: ReplicaId): boolean => {
   const members = membersOf(configuration)

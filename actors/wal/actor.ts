@@ -179,12 +179,15 @@ const openLog = (ports: Ports, isFirstTime = true): void => {
 }
 
 /** A file system that never writes in place needs room even to remove. What could not be removed when the log ends is left to the next. */
-const removeSegments = (ports: Ports, segments: readonly number[]): void => {
-  const { files, clock, report, spaceRetryMs, isEnding } = ports
+const removeSegments = (ports: Ports, segments: readonly number[], isFirstTime = true): void => {
+  const { files, clock, log, report, spaceRetryMs, isEnding } = ports
   files.remove(segments, (error) => {
     if (error === null) report({ type: 'wal.segmentsRemoved' })
     else if (!isOutOfSpace(error)) report(failed('remove', error))
-    else clock.after(spaceRetryMs, () => (isEnding() ? report({ type: 'wal.segmentsRemoved' }) : removeSegments(ports, segments)))
+    else {
+      if (isFirstTime) log.warn({ err: error }, 'the disk is full: a part of the log is removed when there is room to do it')
+      clock.after(spaceRetryMs, () => (isEnding() ? report({ type: 'wal.segmentsRemoved' }) : removeSegments(ports, segments, false)))
+    }
   })
 }
 

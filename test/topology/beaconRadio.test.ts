@@ -22,7 +22,7 @@ const open = () => {
   let hasDataPath = true
   const radio = createBeaconRadio({
     bus: broker.connect({ name: 'n1' }), clock, log: silentLogger, cluster, self: n1, members: () => [n1, n2], beacon,
-    message: () => said, hasDataPath: () => hasDataPath,
+    message: () => said, epoch: () => said.epoch, hasDataPath: () => hasDataPath,
     onEpoch: (from, epoch) => epochs.push([from, epoch]), onOlder: (heard, prefix) => older.push(heard, prefix),
   })
   const other = broker.connect({ name: 'n2' })

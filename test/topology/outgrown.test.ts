@@ -45,7 +45,8 @@ test('of a move that is being undone nobody can tell whether it was carried out,
 
 test('members are told of a newer map that others have, and no more when their node has run for ten seconds', () => {
   const told: string[] = []
-  const member = { id: n1, raft: { send: ({ type }: { readonly type: string }) => told.push(type) } } as unknown as HostedMember
+  const raft = { isSole: () => true, send: ({ type }: { readonly type: string }) => told.push(type) }
+  const member = { id: n1, raft } as unknown as HostedMember
   const clock = { ms: 500, now: () => clock.ms }
   const hear = createMapWait(clock, () => EPOCH, () => [member, member])
   hear(EPOCH)

@@ -109,6 +109,7 @@ test('a copy whose process stands still as it starts serves nothing old', () => 
   story.run(1_100)
   story.resume(first)
   leadsNever(story, first)
+  story.end()
 })
 
 test('a copy that hears of a newer map, and waits for it, serves nothing old', () => {
@@ -118,8 +119,10 @@ test('a copy that hears of a newer map, and waits for it, serves nothing old', (
   const isHeard = (): boolean => joiners.some(({ node }) => (node?.parts()?.beacon.heardAt(first.id) ?? 0) > startedAt)
   // Who hears that its map is old says so with the next tick. Its question for the newer one is late.
   for (let step = 0; step < 10_000 && !isHeard(); step += 1) story.run(0.1)
+  expect(isHeard()).toBe(true)
   for (const joiner of joiners) story.holdBack(first, joiner, 900)
   leadsNever(story, first)
+  story.end()
 })
 
 test('a copy of before the second of its group had a vote serves nothing old, though its map is the newest', () => {
@@ -134,6 +137,8 @@ test('a copy of before the second of its group had a vote serves nothing old, th
   story.put('k0', 'new')
   putBack(story, first, copy)
   leadsNever(story, first)
+  // It is no majority with the other: nobody serves what only that one has.
+  expect(first.node?.parts()?.host.damaged().map(({ group }) => group)).toContain(0)
 })
 
 test('a copy of when a shard lived there alone serves nothing old: the shard has moved away', () => {
