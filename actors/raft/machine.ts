@@ -7,8 +7,8 @@
  *      │                                                 ▼  │ leader heard    │     │                     │
  *      │                                            preCandidate              │     │        newer term,  │
  *      │                                     pre-vote won│                    │     │        quorum lost, │
- *      │                                                 ▼                    │     │        commit stuck │
- *      │                                             candidate ◀──────────────┼─────┘                     │
+ *      │                                                 ▼                    │     │        commit stuck,│
+ *      │                                             candidate ◀──────────────┼─────┘        clock leapt  │
  *      │                                       vote won  │                    │                           │
  *      │                                                 ▼                    │                           │
  *      │                                              leader: settling ──own no-op committed──▶ serving ──┘
@@ -28,7 +28,7 @@
 import { raise, setup } from 'xstate'
 import { handleSnapshotStored } from './compaction.ts'
 import { handleEmit, handleRestored } from './commit.ts'
-import { isCommitStalled, isQuorumLost, isRemoved } from './checkQuorum.ts'
+import { isCommitStalled, isLogTimeLate, isQuorumLost, isRemoved } from './checkQuorum.ts'
 import { handleAppendedAsCandidate, handleAppendedAsFollower, handleAppendedAsLeader, handleStalled } from './diskAnswers.ts'
 import { submit } from './durability.ts'
 import {
@@ -54,6 +54,7 @@ import { handleChunkRead, handleChunkReadFailed, handleSnapshotAccepted, handleS
 import { awaitMap, hearOthers, isOutgrown, isSelfVoter } from './state.ts'
 import { isNewerTerm, isUnpresented } from './term.ts'
 import { handleTick, handleTickAsCampaigner, handleTickAsLeader } from './timers.ts'
+import { isClockAwaited } from './wallClocks.ts'
 import type { RaftEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -144,9 +145,10 @@ export const raftMachine = setup({
     maySucceed: when('raft.timeoutNow', maySucceed),
     hasWon: whenever(hasWon),
     hasLost: whenever(hasLost),
-    isSettled: whenever(isSettled),
+    mayServe: whenever((core) => isSettled(core) && !isClockAwaited(core)),
     isQuorumLost: when('tick', isQuorumLost),
     isCommitStalled: when('tick', isCommitStalled),
+    isLogTimeLate: when('tick', isLogTimeLate),
     isRemoved: whenever(isRemoved),
     isOfAnotherSize: when('raft.snapshotStored', isOfAnotherSize),
     isJointPhaseOver: whenever(isJointPhaseOver),
@@ -321,6 +323,7 @@ export const raftMachine = setup({
         tick: [
           { guard: 'isQuorumLost', target: 'follower', actions: ['passTime', because('no quorum answered within an election timeout')] },
           { guard: 'isCommitStalled', target: 'follower', actions: ['passTime', because('nothing commits: another may do better')] },
+          { guard: 'isLogTimeLate', target: 'follower', actions: ['passTime', because('its wall clock leapt ahead: log time is late')] },
           { actions: 'tickAsLeader' },
         ],
         'raft.propose': { actions: 'propose' },
@@ -340,6 +343,8 @@ export const raftMachine = setup({
         ],
         'raft.chunkRead': { actions: 'sendChunk' },
         'raft.chunkReadFailed': { actions: 'giveUpChunk' },
+        // For its clock alone (wallClocks.ts).
+        'raft.voteGranted': count('countVote'),
         'raft.requestVote': hear('follower', { actions: 'answerVote' } as const),
         // Of this term it can not be: two leaders in a term are a bug, and the handlers end the process over it.
         'raft.append': hear('follower', { actions: 'append' } as const),
@@ -347,7 +352,7 @@ export const raftMachine = setup({
         'raft.snapshotChunk': hear('follower', { actions: 'takeChunk' } as const),
       },
       states: {
-        settling: { always: { guard: 'isSettled', target: 'serving' } },
+        settling: { always: { guard: 'mayServe', target: 'serving' } },
         serving: { entry: 'becomeServing' },
       },
     },
