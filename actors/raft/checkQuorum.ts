@@ -8,9 +8,9 @@
  * - Entries wait, and for several election timeouts none has been emitted and no snapshot transfer to a voter has advanced: its data
  *   path or its disk is stuck while its heartbeats pass. (A learner's transfer says nothing: no commit waits for it.)
  *   Another leader may do better, unless so many members report a stalled disk that no quorum is left without one.
- * - Its wall clock has leapt ahead by more than CLOCK_ERROR_MS_MAX: its machine was suspended, or the clock was set. Either way log time, which goes
- *   by the monotonic clock, is late, and the longer it leads the more is written with too early an end. Where its peers slept as well (one
- *   machine, a laptop) nobody else will ask for the election that sets it right. So is a leader that was alone all the time.
+ * - Its wall clock has leapt ahead by more than CLOCK_ERROR_MS_MAX: its machine was suspended, or the clock was set. Either way log time,
+ *   which goes by the monotonic clock, is late, and the longer it leads the more is written with too early an end. Where its peers slept
+ *   as well (one machine, a laptop), or it has none, nobody else asks for the election that sets it right.
  * - It is not a voter of the configuration that has committed (thesis 4.2.2).
  */
 

@@ -15,7 +15,7 @@ describe('log time', () => {
   })
 
   /** By then the leader has heard of more of its voters' clocks than of those that elected it. */
-  test('starts at what is said of the clocks when the first entry of the term has committed, and counts the time until it is applied', () => {
+  test('starts at what is said of the clocks when the first entry has committed, and counts the time until that is applied', () => {
     const harness = createHarness()
     harness.role('leader', 1, { clockMs: 50_000 })
     harness.pass(100)

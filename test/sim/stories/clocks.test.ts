@@ -1,6 +1,6 @@
 /**
- * Keys expire by log time, and log time begins with the clocks of the voters (actors/raft/wallClocks.ts): what becomes of them where a clock is
- * late, or where all machines have slept. Clocks that are ahead, and sessions: sessions.test.ts.
+ * Keys expire by log time, and log time begins with the clocks of the voters (actors/raft/wallClocks.ts): what becomes of them where a
+ * clock is late, or where all machines have slept. Clocks that are ahead, and sessions: sessions.test.ts.
  */
 
 import { expect, test } from '@jest/globals'
