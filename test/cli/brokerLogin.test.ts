@@ -55,7 +55,8 @@ const found: CliRun = { code: 0, out: 'Ada', err: '' }
 
 test('an nkey is read from its file, whatever else is written there', async () => {
   const { publicKey, seed } = createNkey()
-  const url = await open(`authorization: { users: [ { nkey: ${publicKey} } ] }`, { nkeySeed: seed })
+  // The first signature of a process may take longer than the broker's usual two seconds on a busy machine.
+  const url = await open(`authorization: { timeout: 20, users: [ { nkey: ${publicKey} } ] }`, { nkeySeed: seed })
   expect(await getK(url, ['--nkey', fileOf('user.nk', `# of ann\n${seed}\n`)])).toEqual(found)
   const stranger = createNkey().seed
   const refused = await getK(url, ['--nkey', fileOf('stranger.nk', stranger)])
