@@ -97,14 +97,16 @@ export const handleProposalRefused = (core: ShardCore, { proposal, reason }: Loc
     switch (reason) {
       case 'notLeader':
       case 'transferring': completeUnlessSlot(core, pending, notLeader(core)); continue
-      case 'tooManyUncommitted':
-        core.counters.overloaded += 1
-        complete(core, pending, overloaded(core, pending.batch.policy))
-        continue
+      case 'tooManyUncommitted': shed(core, pending); continue
       case 'tooLarge': complete(core, pending, tooLarge); continue
     }
     reason satisfies never
   }
+}
+
+const shed = (core: ShardCore, pending: PendingOperation): void => {
+  core.counters.overloaded += 1
+  complete(core, pending, overloaded(core, pending.batch.policy))
 }
 
 const tooLarge: OperationResult = {
@@ -130,8 +132,14 @@ export const handleReadRefused = (core: ShardCore, { read, reason }: Local<'raft
   const operations = core.rounds.get(read)
   if (operations === undefined) return
   core.rounds.delete(read)
-  if (reason === 'leaseUnavailable') openRound(core, operations, false)
-  else refuseReads(core, operations)
+  switch (reason) {
+    case 'leaseUnavailable': openRound(core, operations, false); return
+    case 'notLeader': refuseReads(core, operations); return
+    case 'tooManyWaiting':
+      for (const pending of operations) shed(core, pending)
+      return
+  }
+  reason satisfies never
 }
 
 export const answerReadyReads = (core: ShardCore): void => {

@@ -236,6 +236,20 @@ describe('a serving shard', () => {
     expect(verdicts).toEqual([bySlot === undefined ? undefined : [bySlot], [else_], [else_]])
   })
 
+  test('answers reads that find too many waiting for a round with OVERLOADED: it leads, and nobody need look for another', () => {
+    const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) => {
+      const harness = createHarness()
+      harness.lead()
+      const batch = harness.ask([get('k')], { policy, term: 1 })
+      harness.flush()
+      harness.send({ type: 'raft.readRefused', read: 1, reason: 'tooManyWaiting' })
+      harness.send({ type: 'raft.readRefused', read: 1, reason: 'tooManyWaiting' })
+      expect(harness.shard.status()).toMatchObject({ pendingOperations: 0, pendingBytes: 0 })
+      return harness.verdictOf(batch)
+    })
+    expect(verdicts).toEqual([['OVERLOADED-'], ['OVERLOADED+'], ['OVERLOADED+']])
+  })
+
   test('keeps a reply to another node within one message, and does not mind at home', () => {
     const harness = createHarness({ entryBytesMax: 1_000 })
     harness.lead()
