@@ -6,6 +6,7 @@
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { byteBudget } from '../../../bus/budget.ts'
+import { doorsOf } from '../../../sim/network.ts'
 import { tellStory } from '../story.ts'
 import type { Inbound } from '../../../bus/port.ts'
 import type { Story } from '../story.ts'
@@ -129,6 +130,23 @@ test.each([
   story.losePower(...story.nodes)
   story.start(...story.nodes)
   expect(story.get('k')[0]).toBe('x')
+  story.end()
+})
+
+/** docs/TESTING.md T23: an answer to as many as a follower may forward at once. */
+test('a turn of small reads that one message asks for and none could answer is answered all the same', () => {
+  const story = tellStory(611, { maxPayloadBytes: 64 * 1_024, isMapped: false, shards: 1 })
+  story.put('k', 'v'.repeat(40))
+  story.settledLeader()
+  // A third of them for each node, which gets them all in one turn: by bytes they fit one message, and their answers do not.
+  const { broker } = story.simulation.cluster
+  const doors = story.followers().map(({ id }) => doorsOf(id))
+  doors.forEach(broker.hold)
+  const reads = Array.from({ length: 4_000 }, () => story.send('get', 'k'))
+  story.run(100)
+  doors.forEach(broker.release)
+  story.until('every one is answered', () => reads.every((read) => read.answer() !== null))
+  expect(reads.filter((read) => read.answer()?.status !== 'OK')).toEqual([])
   story.end()
 })
 
