@@ -13,7 +13,7 @@ import { BATCH_OPERATIONS_MAX } from './operation.ts'
 import type { Index } from '../raft/protocol.ts'
 import type { PendingOperation, Proposal, ShardCore } from './core.ts'
 import type { OperationResult } from './operation.ts'
-import type { ShardLocalEvent } from './protocol.ts'
+import type { Policy, ShardLocalEvent } from './protocol.ts'
 
 type Local<Type extends ShardLocalEvent['type']> = Extract<ShardLocalEvent, { type: Type }>
 
@@ -98,7 +98,7 @@ export const handleProposalRefused = (core: ShardCore, { proposal, reason }: Loc
       case 'notLeader':
       case 'transferring': completeUnlessSlot(core, pending, notLeader(core)); continue
       case 'tooManyUncommitted': shed(core, pending); continue
-      case 'tooLarge': complete(core, pending, tooLarge); continue
+      case 'tooLarge': complete(core, pending, tooLarge(pending.batch.policy)); continue
     }
     reason satisfies never
   }
@@ -109,9 +109,10 @@ const shed = (core: ShardCore, pending: PendingOperation): void => {
   complete(core, pending, overloaded(core, pending.batch.policy))
 }
 
-const tooLarge: OperationResult = {
-  status: 'TOO_LARGE', revision: 0, definite: true, message: 'The entry is above what the log takes: send less in one batch.',
-}
+/** By this process's limit: whoever holds the slot as well may have another (operationCheck.ts). */
+const tooLarge = (policy: Policy): OperationResult => ({
+  status: 'TOO_LARGE', revision: 0, definite: policy !== 'slot', message: 'The entry is above what the log takes: send less in one batch.',
+})
 
 /** Its entry may still commit under another leader, or be overwritten. */
 export const loseProposal = (core: ShardCore, proposal: Proposal): void => {

@@ -142,7 +142,7 @@ describe('a serving shard', () => {
     expect(harness.isFlushWanted()).toBe(true)
     harness.flush()
     harness.commit(...harness.takeAll())
-    expect(harness.verdictOf(mixed)).toEqual(['OK', 'INVALID+', 'TOO_LARGE+'])
+    expect(harness.verdictOf(mixed)).toEqual(['OK', 'INVALID+', 'TOO_LARGE-'])
   })
 
   test('refuses a batch of too many operations whole', () => {
@@ -220,7 +220,7 @@ describe('a serving shard', () => {
     ['notLeader', undefined, 'NOT_LEADER+'],
     ['transferring', undefined, 'NOT_LEADER+'],
     ['tooManyUncommitted', 'OVERLOADED-', 'OVERLOADED+'],
-    ['tooLarge', 'TOO_LARGE+', 'TOO_LARGE+'],
+    ['tooLarge', 'TOO_LARGE-', 'TOO_LARGE+'],
   ]
   test.each(refusals)('answers what Raft refused as %s: by slot %p, else %p', (reason, bySlot, else_) => {
     const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) => {

@@ -119,14 +119,15 @@ test('when nobody leads the broker says so, and what it refused never happens', 
 test.each([
   ['the broker', true],
   ['a node', false],
-])('a value of exactly the byte budget is written and read back; a byte more is refused for certain (routed by %s)', (_who, isMapped) => {
+])('a value of exactly the byte budget is written and read back; a byte more is refused (routed by %s)', (_who, isMapped) => {
   const story = tellStory(608, { maxPayloadBytes: 64 * 1_024, isMapped })
   const { valueBytesMax } = byteBudget(64 * 1_024)
   story.settledLeader()
   story.put('k', 'x'.repeat(valueBytesMax))
   expect(story.get('k').length).toBe(valueBytesMax)
   const refused = story.request('put', 'k', 'y'.repeat(valueBytesMax + 1))
-  expect([refused.status, refused.definite]).toEqual(['TOO_LARGE', true])
+  // For certain where a node alone is asked: by the slot, whoever else holds it may have started with another budget.
+  expect([refused.status, refused.definite]).toEqual(['TOO_LARGE', !isMapped])
   story.losePower(...story.nodes)
   story.start(...story.nodes)
   expect(story.get('k')[0]).toBe('x')
