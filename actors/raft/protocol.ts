@@ -125,6 +125,7 @@ export interface ConfigurationOrder {
  */
 export type OrderOutcome = 'done' | 'pending' | 'notLeader' | 'busy' | 'behind' | 'leaves' | 'stale' | 'invalid'
 
+export type ReadRefusal = 'notLeader' | 'leaseUnavailable' | 'tooManyWaiting'
 export type ProposalRefusal = 'notLeader' | 'transferring' | 'tooManyUncommitted' | 'tooLarge'
 
 export type RaftLocalEvent =
@@ -195,7 +196,7 @@ export type RaftEffect =
   | { readonly type: 'raft.orderAnswered'; readonly outcome: OrderOutcome }
   /** Answer the read from a state that has applied at least `index`, if this replica still leads `term` then. */
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
-  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }
+  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: ReadRefusal }
   /** `settled`: the leader's own no-op has committed, so that it may serve. `clockMs`: median wall clock of the voters that elected it. */
   | { readonly type: 'raft.roleChanged'; readonly role: RaftRole; readonly term: Term; readonly leader: ReplicaId | ''
       readonly settled: boolean; readonly clockMs: number; readonly reason: string }

@@ -96,6 +96,13 @@ test('so it does where the broker maps requests to shards, and names what it mad
   expect([code, err]).toEqual([4, expect.stringMatching(/not let this user publish kv\.put\.k; nothing was changed\. .*nats-config/)])
 })
 
+test('a broker that carries no headers is named, and what to do about it', async () => {
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
+  servers.push(server)
+  const { code, err } = await getK(server.url, [])
+  expect([code, err]).toEqual([4, expect.stringMatching(/no connection to nats:.*: the broker carries no headers.*no_header_support/)])
+})
+
 describe('TLS', () => {
   const authority = certify('authority')
   const [broker, client] = [certify('broker', authority), certify('client', authority)]

@@ -237,9 +237,9 @@ describe('bad input over a real broker', () => {
   }, TEST_MS_MAX)
 
   test.each([
-    ['the usual 1 MiB', 1_048_576, 524_288],
-    ['64 KiB', 65_536, 32_768],
-  ])('values at the boundaries of the byte budget of a broker with %s', async (_name, maxPayloadBytes, budget) => {
+    ['the usual 1 MiB', 1_048_576, 524_288, 'true'],
+    ['64 KiB', 65_536, 32_768, 'false'],
+  ])('values at the boundaries of the byte budget of a broker with %s', async (_name, maxPayloadBytes, budget, definite) => {
     const { running, bus } = await open({ maxPayloadBytes })
     const bytesOf = (length: number): Buffer => Buffer.alloc(length, `${length}-`)
     const taken = [0, 1, budget - 1, budget]
@@ -249,7 +249,7 @@ describe('bad input over a real broker', () => {
     const before = await stateOf(running)
     for (const length of [budget + 1, 2 * budget - 1_024, maxPayloadBytes - 64, maxPayloadBytes]) {
       const answer = await settledKv(bus, `kv.put.size-${length}`, bytesOf(length))
-      expect([length, answer.status, answer.headers.get('Kv-Definite')]).toEqual([length, 'TOO_LARGE', 'true'])
+      expect([length, answer.status, answer.headers.get('Kv-Definite')]).toEqual([length, 'TOO_LARGE', definite])
       expect(await settledKv(bus, `kv.get.size-${length}`)).toMatchObject({ status: 'NOT_FOUND' })
     }
     expect(bus.publish('kv.put.never', bytesOf(maxPayloadBytes + 1))).toBe('tooLarge')

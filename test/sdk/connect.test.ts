@@ -170,3 +170,10 @@ test('TLS that the broker does not offer is named, and the option that asks for 
   }
   await server.stop()
 })
+
+test('a broker that carries no headers is named, and what to do about it', async () => {
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
+  const message: unknown = expect.stringMatching(/No connection to nats:.*: the broker carries no headers.*no_header_support/)
+  await expect(connect({ servers: server.url })).rejects.toMatchObject({ code: 'UNAVAILABLE', definite: true, message })
+  await server.stop()
+})
