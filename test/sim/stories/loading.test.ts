@@ -15,7 +15,7 @@ const EVERY_MS = 5
 /** An election, which takes a leader that was killed; a planned move takes less. */
 const GAP_MS_MAX = 2_000
 /** Longer than anybody would wait for it. */
-const LOADING_MS = 15_000
+const LOADING_MS = 8_000
 
 /** The log is kept only as far as the newest snapshot. */
 const small = { snapshotLogBytes: 4_096, raftLimits: { tailEntriesMax: 0, tailBytesMax: 0 } }
