@@ -289,6 +289,7 @@ const join = (running: Running): void => {
       prefix: settings.prefix,
       leads: parts.host.all().filter(({ actor }) => actor.isServing()).map(({ shard, raft }) => [shard, raft.leadership().term]),
       damaged: parts.host.damaged().map(({ group, id }) => [group, generationOf(id)]),
+      loading: parts.host.all().filter(({ raft }) => raft.isLoading()).map(({ shard, id }) => [shard, generationOf(id)]),
     }),
     onOlder: (suspect, prefix) => running.twinCheck?.suspect(suspect, prefix),
   })

@@ -6,7 +6,7 @@
 import { between } from '../kernel/random.ts'
 import { isAnyHeldBack, resumeHeldBack } from './catchUp.ts'
 import { isCommitStalled, isQuorumLost, tickCommitStall } from './checkQuorum.ts'
-import { isElectionDue, tickCampaign } from './election.ts'
+import { electionDueAt, isElectionDue, tickCampaign } from './election.ts'
 import { tickTransfer } from './leadershipTransfer.ts'
 import { isPresenting, tickPresenting } from './presentation.ts'
 import { compareClocks, startRound } from './readIndex.ts'
@@ -95,7 +95,7 @@ export const dueInTicks = (core: RaftCore): number => {
   if (core.role === 'halted') return Number.POSITIVE_INFINITY
   if (isPresenting(core)) return 1
   switch (core.role) {
-    case 'follower': return Math.max(1, core.electionTimeout - core.electionTicks)
+    case 'follower': return Math.max(1, electionDueAt(core) - core.electionTicks)
     case 'learner': return Number.POSITIVE_INFINITY
     // Quiet leaders speak in step with the clock, not with the ticks that they were given.
     case 'leader':
