@@ -86,6 +86,7 @@ describe('images of a damaged disk', () => {
     ['a bit flipped', ['cut', 'exact', 'node damaged', 'one group damaged']],
     ['a record or group doubled, swapped, misplaced', ['cut', 'exact', 'node damaged']],
     ['a segment resurrected, stale, renamed, gone', ['exact', 'node damaged']],
+    ['a segment that can not be read', ['damaged for good', 'well once it is read']],
   ])('with %s meet every verdict they can', (wantedName, kinds) => {
     const kind = generators.findIndex(({ name }) => name === wantedName)
     const found = new Set(plan.filter((item) => item.kind === kind).map((item) => judgeItem(generators, item).kind))

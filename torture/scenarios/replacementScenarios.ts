@@ -143,11 +143,13 @@ const isFed = (life: Life): boolean => {
 /** From whatever the log holds now to a node whose replicas are all new and well. */
 const isAllReplaced = (life: Life): boolean => {
   const { damage: { harmed }, rig } = life
-  const isFillerHarmed = rig.report()?.groups.get(FILLER)?.quarantined !== undefined
-  const groups = isFillerHarmed ? [...harmed, FILLER] : harmed
-  if (rig.report() === undefined || !groups.every((group) => isReplaced(life, group))) return false
+  const report = rig.report()
+  if (report === undefined) return false
+  const quarantined = [...report.groups.values()].filter((group) => group.quarantined !== undefined).map(({ group }) => group)
+  const groups = new Set([...harmed, ...quarantined])
+  if (![...groups].every((group) => isReplaced(life, group))) return false
   rig.wal.send({ type: 'wal.damageReplaced' })
-  return isRolled(life, isFillerHarmed ? LAST_INDEX : lastOf(rig.report()?.groups.get(FILLER)))
+  return isRolled(life, groups.has(FILLER) ? LAST_INDEX : lastOf(report.groups.get(FILLER)))
 }
 
 const lastOf = (group: RecoveredGroup | undefined): number => (group === undefined ? 0 : group.snapshot.index + group.entries.length)
