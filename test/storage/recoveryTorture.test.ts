@@ -325,6 +325,25 @@ describe('a group that was never synced', () => {
     expect(found.report.findings).toEqual([expect.stringMatching(/a torn group at offset \d+ was never acknowledged; \d+ bytes cut/)])
   })
 
+  /** docs/GUARANTEES.md, the window of damage; the next test is where it ends. */
+  test('looks like those that were synced since, where one damaged sector has all of their headers and no seal has followed', () => {
+    const rig = createRig({ config: { segmentBytes: 65_536 } }).open()
+    for (let term = 1; term <= 5; term += 1) {
+      const ticket = rig.append(1, { hardState: { term, vote: '' } })
+      expect(rig.clock.runUntil(() => rig.isAcknowledged(ticket), 10)).toBe(true)
+    }
+    const found = (change: (bytes: Uint8Array) => void): number | string | undefined => {
+      const images = imagesOf(rig.disk.image())
+      change(imageOf(images, 1))
+      const { report } = recoverLog(images)
+      return report.damagedNode ?? report.groups.get(1)?.hardState.term
+    }
+    const [first, sectorEnd] = [BLOCK_BYTES + 48 + 32, BLOCK_BYTES + 512]
+    expect([found(() => {}), found((bytes) => bytes.fill(0xee, first, sectorEnd))]).toEqual([5, 1])
+    rig.clock.advance(300)
+    expect(found((bytes) => bytes.fill(0xee, first, sectorEnd))).toMatch(/what was synced at offset \d+ does not read back/)
+  })
+
   test('is damage instead, once a seal proves that it had been synced', () => {
     const rig = createRig({ config: { segmentBytes: 65_536 } }).open()
     rig.append(1, { entries: entriesOf(1, 3) })
