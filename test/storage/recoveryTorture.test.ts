@@ -86,6 +86,7 @@ describe('images of a damaged disk', () => {
     ['a bit flipped', ['cut', 'exact', 'node damaged', 'one group damaged']],
     ['a record or group doubled, swapped, misplaced', ['cut', 'exact', 'node damaged']],
     ['a segment resurrected, stale, renamed, gone', ['exact', 'node damaged']],
+    ['a segment that can not be read', ['damaged for good', 'well once it is read']],
   ])('with %s meet every verdict they can', (wantedName, kinds) => {
     const kind = generators.findIndex(({ name }) => name === wantedName)
     const found = new Set(plan.filter((item) => item.kind === kind).map((item) => judgeItem(generators, item).kind))
@@ -322,6 +323,25 @@ describe('a group that was never synced', () => {
       { kind: 'zero', segment: 1, from: found.tail.end.offset, to: expect.any(Number) },
     ])
     expect(found.report.findings).toEqual([expect.stringMatching(/a torn group at offset \d+ was never acknowledged; \d+ bytes cut/)])
+  })
+
+  /** docs/GUARANTEES.md, the window of damage; the next test is where it ends. */
+  test('looks like those that were synced since, where one damaged sector has all of their headers and no seal has followed', () => {
+    const rig = createRig({ config: { segmentBytes: 65_536 } }).open()
+    for (let term = 1; term <= 5; term += 1) {
+      const ticket = rig.append(1, { hardState: { term, vote: '' } })
+      expect(rig.clock.runUntil(() => rig.isAcknowledged(ticket), 10)).toBe(true)
+    }
+    const found = (change: (bytes: Uint8Array) => void): number | string | undefined => {
+      const images = imagesOf(rig.disk.image())
+      change(imageOf(images, 1))
+      const { report } = recoverLog(images)
+      return report.damagedNode ?? report.groups.get(1)?.hardState.term
+    }
+    const [first, sectorEnd] = [BLOCK_BYTES + 48 + 32, BLOCK_BYTES + 512]
+    expect([found(() => {}), found((bytes) => bytes.fill(0xee, first, sectorEnd))]).toEqual([5, 1])
+    rig.clock.advance(300)
+    expect(found((bytes) => bytes.fill(0xee, first, sectorEnd))).toMatch(/what was synced at offset \d+ does not read back/)
   })
 
   test('is damage instead, once a seal proves that it had been synced', () => {
