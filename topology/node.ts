@@ -189,6 +189,7 @@ const followMap = (running: Running): void => {
   if (isRefusedByLevel(running)) return
   parts?.wal.send({ type: 'wal.level', level: live.state().level })
   parts?.host.follow()
+  running.mapParts?.noteMap()
   parts?.post.noteMembers()
   parts?.doors.noteMap()
 }

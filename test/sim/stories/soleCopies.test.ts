@@ -112,17 +112,46 @@ test('a copy whose process stands still as it starts serves nothing old', () => 
   story.end()
 })
 
+/** It speaks, and one of them hears it: who hears that its map is old says so with the next tick. */
+const untilHeard = (story: Story, machine: Machine, by: readonly Machine[]): void => {
+  const startedAt = story.simulation.timeline.now()
+  const isHeard = (): boolean => by.some(({ node }) => (node?.parts()?.beacon.heardAt(machine.id) ?? 0) > startedAt)
+  for (let step = 0; step < 10_000 && !isHeard(); step += 1) story.run(0.1)
+  expect(isHeard()).toBe(true)
+}
+
 test('a copy that hears of a newer map, and waits for it, serves nothing old', () => {
   const { story, first, joiners, copy } = grown(923, 1)
   putBack(story, first, copy)
-  const startedAt = story.simulation.timeline.now()
-  const isHeard = (): boolean => joiners.some(({ node }) => (node?.parts()?.beacon.heardAt(first.id) ?? 0) > startedAt)
-  // Who hears that its map is old says so with the next tick. Its question for the newer one is late.
-  for (let step = 0; step < 10_000 && !isHeard(); step += 1) story.run(0.1)
-  expect(isHeard()).toBe(true)
+  untilHeard(story, first, joiners)
+  // Its question for the newer one is late.
   for (const joiner of joiners) story.holdBack(first, joiner, 900)
   leadsNever(story, first)
   story.end()
+})
+
+test('a copy that hears of the newest map, and gets an older one first, serves nothing old', () => {
+  const { story, first, joiners, copy } = joined(925, 1)
+  const [ahead, behind] = joiners as [Machine, Machine]
+  story.until('the meta group has three', () => stateOf(story).meta.replicas.length === 3 && isAtRest(story), GROWN_MS)
+  // By the map that this one keeps, the shard is where it was.
+  story.isolate(behind)
+  order(story, { kind: 'pause' })
+  order(story, { kind: 'beginMove', group: shardId(0), add: ahead.id, remove: null, isPlanned: false })
+  untilMoved(story, 'it has two replicas', ({ shards }) => shards[0]?.replicas.length === 2)
+  story.put('k0', 'new')
+  story.pause(ahead)
+  putBack(story, first, copy)
+  story.heal()
+  story.sever(ahead, behind)
+  untilHeard(story, first, [behind])
+  // It asks for the older map, and the answer is late. Meanwhile it hears of the newest, whose bytes are later still.
+  story.holdBack(first, behind, 300)
+  story.holdBack(first, ahead, 1_100)
+  story.run(60)
+  story.resume(ahead)
+  leadsNever(story, first)
+  expect(first.node?.parts()?.host.damaged().map(({ group }) => group)).toContain(0)
 })
 
 test('a copy of before the second of its group had a vote serves nothing old, though its map is the newest', () => {
