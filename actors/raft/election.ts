@@ -21,7 +21,7 @@ import { isVoter } from './membership.ts'
 import { isAcceptedBy, isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused, notePromise } from './promises.ts'
 import { voteResult } from './quorum.ts'
-import { configurationOf, isSelfVoter, send } from './state.ts'
+import { configurationOf, isSelfVoter, send, waitedIn } from './state.ts'
 import { isFresh, isLeaderAlive } from './term.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
@@ -34,7 +34,8 @@ type RequestVote = Received<'raft.requestVote'>
 
 /** Time for an election once these ticks have passed. Not while a snapshot is taking force: the log is about to be replaced. */
 export const isElectionDue = (core: RaftCore, { ticks }: Tick): boolean =>
-  core.electionTicks + ticks >= core.electionTimeout && core.freshTicks <= ticks && isSelfVoter(core) && !core.following.isInstalling
+  core.electionTicks + ticks >= core.electionTimeout && core.freshTicks <= waitedIn(core, ticks) && isSelfVoter(core)
+  && !core.following.isInstalling
 
 /** May take over at its leader's word. */
 export const maySucceed = (core: RaftCore, { from, term }: Received<'raft.timeoutNow'>): boolean =>

@@ -130,6 +130,20 @@ test('a copy that hears of a newer map, and waits for it, serves nothing old', (
   story.end()
 })
 
+/** Seconds pass in one tick, which is given before what was sent to it meanwhile. */
+test('a copy whose process stands still while it waits for a newer map serves nothing old', () => {
+  const { story, first, joiners, copy } = grown(924, 1)
+  putBack(story, first, copy)
+  untilHeard(story, first, joiners)
+  for (const joiner of joiners) story.holdBack(first, joiner, 4_500)
+  story.run(1_000)
+  story.pause(first)
+  story.run(3_100)
+  story.resume(first)
+  leadsNever(story, first)
+  story.end()
+})
+
 test('a copy that hears of the newest map, and gets an older one first, serves nothing old', () => {
   const { story, first, joiners, copy } = joined(925, 1)
   const [ahead, behind] = joiners as [Machine, Machine]
@@ -195,6 +209,26 @@ const leftAlone = (story: Story): Machine | undefined => story.nodes.find((machi
   const { role, configuration: { voters, outgoing } } = hosted.raft.status()
   return role === 'leader' && voters.length === 1 && outgoing.length === 0
     && (machine.node?.parts()?.live.state().shards[0]?.replicas.length ?? 1) > 1
+})
+
+/** A node with a replica of the meta group learns of each map at once. */
+test('shards of one replica get a leader while the map changes all the time', () => {
+  const story = tellStory(926, { nodes: 5, shards: 10, replicationFactor: 1 })
+  story.settledLeader()
+  const back = must(story.nodes[1], 'a second')
+  const own = stateOf(story).shards.filter(({ replicas }) => replicas.some((replica) => nodeOf(replica) === back.id)).length
+  expect(own).toBeGreaterThan(0)
+  story.losePower(back)
+  story.start(back)
+  const { timeline } = story.simulation
+  const startedAt = timeline.now()
+  const led = (): number => back.node?.parts()?.host.all().filter(({ raft }) => raft.role() === 'leader').length ?? 0
+  for (let turn = 0; led() < own && timeline.now() - startedAt < 15_000; turn += 1) {
+    order(story, { kind: turn % 2 === 0 ? 'pause' : 'resume' })
+    story.run(150)
+  }
+  expect(led()).toBe(own)
+  story.end()
 })
 
 test('whom the others have left serves on, though its own map names them still', () => {
