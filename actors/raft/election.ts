@@ -24,7 +24,7 @@ import { isVoter } from './membership.ts'
 import { isAcceptedBy, isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused, notePromise } from './promises.ts'
 import { voteResult } from './quorum.ts'
-import { configurationOf, isSelfVoter, send } from './state.ts'
+import { configurationOf, isSelfVoter, send, waitedIn } from './state.ts'
 import { isFresh, isLeaderAlive } from './term.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
@@ -37,7 +37,8 @@ type RequestVote = Received<'raft.requestVote'>
 
 /** Time for an election once these ticks have passed. Not while a snapshot is taking force: the log is about to be replaced. */
 export const isElectionDue = (core: RaftCore, { ticks }: Tick): boolean =>
-  core.electionTicks + ticks >= electionDueAt(core) && core.freshTicks <= ticks && isSelfVoter(core) && !core.following.isInstalling
+  core.electionTicks + ticks >= electionDueAt(core) && core.freshTicks <= waitedIn(core, ticks) && isSelfVoter(core)
+  && !core.following.isInstalling
 
 /** So many ticks after the election timer was reset. Whoever lets others go first waits longer than the longest timeout that they draw. */
 export const electionDueAt = (core: RaftCore): number =>

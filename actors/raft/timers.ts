@@ -11,6 +11,7 @@ import { tickTransfer } from './leadershipTransfer.ts'
 import { isPresenting, tickPresenting } from './presentation.ts'
 import { compareClocks, startRound } from './readIndex.ts'
 import { isAnyAwaited, resendToSilent } from './replication.ts'
+import { isWaitingAlone, waitedIn } from './state.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -43,7 +44,7 @@ export const handleTick = (core: RaftCore, { ticks, now, wallMs }: Tick): void =
   compareClocks(core, { now, wallMs })
   core.electionTicks += ticks
   core.ticksSinceLeader += ticks
-  core.freshTicks = Math.max(0, core.freshTicks - ticks)
+  core.freshTicks = Math.max(0, core.freshTicks - waitedIn(core, ticks))
   tickPresenting(core, ticks)
 }
 
@@ -77,7 +78,7 @@ const isHeartbeatDue = ({ leading, timing }: RaftCore, { ticks, now }: Pick<Tick
  */
 export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
   if (core.role === 'halted') return false
-  if (isPresenting(core)) return true
+  if (isPresenting(core) || isWaitingAlone(core)) return true
   switch (core.role) {
     case 'leader': return isHeartbeatDue(core, tick) || core.leading.transfer !== null || isAnyAwaited(core)
       || isAnyHeldBack(core) || isQuorumLost(core, tick) || isCommitStalled(core, tick)
@@ -93,7 +94,7 @@ export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
 /** No tick of fewer ticks than this is due, as long as no other event comes: a follower that has just heard its leader has time. */
 export const dueInTicks = (core: RaftCore): number => {
   if (core.role === 'halted') return Number.POSITIVE_INFINITY
-  if (isPresenting(core)) return 1
+  if (isPresenting(core) || isWaitingAlone(core)) return 1
   switch (core.role) {
     case 'follower': return Math.max(1, electionDueAt(core) - core.electionTicks)
     case 'learner': return Number.POSITIVE_INFINITY

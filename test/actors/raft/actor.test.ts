@@ -186,7 +186,7 @@ describe('the shell', () => {
 
   test('tells the shard of roles, by node, and of what commits', () => {
     const { member, shard, wal, sync, flushes } = stage({ configuration: alone })
-    member.send({ type: 'tick', ticks: 10, now: 70, wallMs: 5 })
+    for (let tick = 0; tick < 10; tick += 1) member.send({ type: 'tick', ticks: 1, now: 70, wallMs: 5 })
     sync()
     expect(flushes()).toBeGreaterThan(0)
     member.send({ type: 'raft.flush', now: 70 })
