@@ -85,7 +85,7 @@ export interface Story {
   readonly kill: (...machines: Machines) => void
   readonly losePower: (...machines: Machines) => void
   readonly start: (...machines: Machines) => void
-  /** Between two lives a bit turns over in what was proven to be synced: it may stop, and it counts for nothing any more. */
+  /** Between two lives a bit turns over in what was proven to be synced: it counts for nothing any more. */
   readonly damage: (machine: Machine, what: 'log' | 'snapshot') => void
   readonly pause: (...machines: Machines) => void
   readonly resume: (...machines: Machines) => void
@@ -258,7 +258,6 @@ const damage = ({ watch }: Simulation, machine: Machine, what: 'log' | 'snapshot
   bytes[at] = (bytes[at] ?? 0) ^ 1
   machine.disk.restore({ files: new Map(files).set(path, bytes), directories })
   harm(machine, watch.newestMap(), path)
-  machine.mayExit = 'damaged'
 }
 
 type Cuts = Pick<Story, 'isolate' | 'deafen' | 'mute' | 'sever' | 'hideFromClients' | 'holdBack' | 'heal'>
