@@ -55,6 +55,7 @@ const view = (machine: Machine, { id, raft: member }: { readonly id: ReplicaId; 
     life: machine.lives,
     isDamaged: generationOf(id) < machine.soundFrom || (raft.quarantined !== undefined && isHarmed(machine, own.shard, id)),
     hasDamagedDisk: machine.isDamaged || isHarmed(machine, own.shard, id),
+    wallOffsetMs: machine.wallOffsetMs,
     role: raft.role,
     term: raft.term,
     vote: raft.vote,

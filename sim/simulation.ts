@@ -98,6 +98,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
     shards: options.shards,
     genesis: () => must(cluster.genesis[0], 'a cluster has members'),
     silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
+    clockRateMax: options.clockRateMax,
     queueLimits: queueLimitsOf(options),
     now: timeline.now,
     machineOf: (name) => cluster.machines.find(({ id }) => id === name),
@@ -161,7 +162,6 @@ const queueLimitsOf = ({ shardLimits, raftLimits }: SimOptions): QueueLimits => 
 const isHarmedIn = ({ machines }: Cluster) => (node: string, group: GroupId, replica: ReplicaId): boolean =>
   machines.some((machine) => machine.id === node && isHarmed(machine, group, replica))
 
-const leadersIn = ({ machines }: Cluster): string[] =>
 /**
  * A drain and a failed sync excuse what they end by, and either may have come after the other; whatever else a story says, the whole life.
  * Damage excuses nobody: a node whose disk was damaged goes on without what it can not trust.
@@ -169,6 +169,7 @@ const leadersIn = ({ machines }: Cluster): string[] =>
 const mayEnd = ({ mayExit }: Machine, { code, reason }: Exit): boolean =>
   (mayExit === 'drain' || mayExit === 'syncError' ? code === 0 || reason.includes('EIO') : mayExit !== '')
 
+const leadersIn = ({ machines }: Cluster): string[] =>
   machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)
 
 const describeMail = ({ to, shard, message }: SentMail): string => {

@@ -20,6 +20,8 @@ export interface ReplicaView {
   readonly isDamaged: boolean
   /** Damage was put there once, before this replica came or after, or on a snapshot of its group while it was there. */
   readonly hasDamagedDisk: boolean
+  /** How far ahead the wall clock of its machine is. */
+  readonly wallOffsetMs: number
   readonly role: RaftRole
   readonly term: Term
   readonly vote: ReplicaId | ''
