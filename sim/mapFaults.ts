@@ -25,7 +25,7 @@ export const newestState = ({ machines }: Cluster): ClusterState | null => machi
   .map(({ node }) => node?.parts()?.live.state() ?? null)
   .reduce((newest, state) => (state !== null && state.epoch > (newest?.epoch ?? 0) ? state : newest), null)
 
-/** Its node was drained, and has left the cluster, or says that it did. Whatever else ends one whose name the map calls gone is no leaving. */
+/** Its node was drained, and has left the cluster, or says so. Whatever else ends one whose name the map calls gone is no leaving. */
 export const hasLeft = (cluster: Cluster, { id }: Machine, { code, reason }: Exit): boolean => {
   const state = newestState(cluster)
   return state !== null && nodeIn(state, id)?.state === 'left' && (code === 0 || reason.includes(HAS_LEFT))

@@ -2,9 +2,9 @@
  * Nothing ends too early: log time, by which keys and idle sessions end, is no further ahead than the clocks that may move it
  * (actors/raft/announce.ts). The model replays the times that leaders have stamped, so it would replay a wrong one as well.
  *
- * A leader begins with the lower median of its electors' wall clocks, which of two or more is at most the second that is furthest ahead,
- * and with its own where it is its only elector. From there log time runs with its monotonic clock, which drifts. How long ago it was elected
- * it reckons from the tick before that, so that it may be ahead by as much as one.
+ * A leader begins with the lower median of its electors' wall clocks, which of two or more is at most the second furthest ahead, and
+ * with its own where it is its only elector. How long ago it was elected it reckons from its tick before that, so that log time may be
+ * ahead by as much as one. From there it runs with the leader's monotonic clock, which drifts.
  */
 
 import { nodeOf } from '../../topology/ids.ts'

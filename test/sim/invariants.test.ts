@@ -213,8 +213,8 @@ describe('log time', () => {
     return check?.(view(a, [], { configuration }), stamped(aheadMs))
   }
   test('may be ahead by a tick, by as much as clocks drift, and as the second of the clocks that are furthest ahead was', () => {
-    const tickMs = SIM_TICK_MS * (1 + RATE)
-    expect([problem(Math.floor(tickMs + RATE * AT_MS + 1), []), problem(500, [[a, 9_000], [b, 500], [b, -500], [c, 100]])]).toEqual([null, null])
+    expect(problem(Math.floor(SIM_TICK_MS * (1 + RATE) + RATE * AT_MS + 1), [])).toBe(null)
+    expect(problem(500, [[a, 9_000], [b, 500], [b, -500], [c, 100]])).toBe(null)
   })
   test('is not moved by one clock alone, whichever of its node\'s replicas it is looked up by', () => {
     expect(problem(500, [[a, 9_000], [replicaId(nodeId('a'), 2), 9_000]])).toContain('439 ms ahead of the clocks')

@@ -163,7 +163,7 @@ test('a quarantined member stays out when it is restarted, and lends its vote to
 const breakDown = ({ node }: Machine): void =>
   must(node?.parts(), 'it runs').wal.send({ type: 'wal.retire', group: shardId(0), generation: -1, ticket: 0 })
 
-test('a node that ends by a failure is excused neither by damage that its disk had once, nor by a drain, nor by a sync that was to fail', () => {
+test('a node that ends by a failure is excused neither by damage of long ago, nor by a drain, nor by a sync that was to fail', () => {
   for (const mayExit of ['', 'drain', 'syncError']) {
     const story = tellStory(520, smallSegments)
     story.putMany('k', 60, 200)
