@@ -5,6 +5,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { outcomeOfAnswer } from '../../sim/calls.ts'
+import { isReuse } from '../../sim/history.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 import type { NewWay } from './load.ts'
@@ -51,7 +52,8 @@ const untilAnswered = async (bus: Bus, asked: Asked): Promise<Outcome> => {
   let isUnsure = false
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await request(bus, asked)
-    if (outcome.kind === 'answered') return outcome
+    // Its id is its own, so that nobody may refuse it as another's, whatever became of it before.
+    if (outcome.kind === 'answered' || isReuse(outcome)) return outcome
     isUnsure ||= outcome.kind === 'unknown'
     if (attempt === ATTEMPTS_MAX) return isUnsure ? { kind: 'unknown' } : outcome
     await pause(RETRY_MS)

@@ -87,7 +87,7 @@ export interface Story {
   readonly kill: (...machines: Machines) => void
   readonly losePower: (...machines: Machines) => void
   readonly start: (...machines: Machines) => void
-  /** Between two lives a bit turns over in what was proven to be synced: it may stop, and it counts for nothing any more. */
+  /** Between two lives a bit turns over in what was proven to be synced: it counts for nothing any more. */
   readonly damage: (machine: Machine, what: 'log' | 'snapshot') => void
   /** From now on its disk can not read that segment of its log: it may stop, and counts for nothing any more. */
   readonly failReads: (machine: Machine, segment: UnreadSegment) => void
@@ -263,7 +263,6 @@ const damage = ({ watch }: Simulation, machine: Machine, what: 'log' | 'snapshot
   bytes[at] = (bytes[at] ?? 0) ^ 1
   machine.disk.restore({ files: new Map(files).set(path, bytes), directories })
   harm(machine, watch.newestMap(), path)
-  machine.mayExit = 'damaged'
 }
 
 const failReads = ({ watch }: Simulation, machine: Machine, segment: UnreadSegment): void => {

@@ -7,6 +7,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Entry } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
+import { must } from '../../actors/kernel/assert.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { BLOCK_BYTES, encodeSegmentHeader, FORMAT_VERSION, segmentName, segmentOfName } from '../../storage/segment.ts'
 import { crc32 as crcOf } from '../../storage/crc.ts'
@@ -17,7 +18,9 @@ import { planOf } from '../../lanes/plan.ts'
 import { judgeItem } from '../../torture/crew.ts'
 import { generatorsOf } from '../../torture/generators.ts'
 import { unsyncedPages } from '../../torture/generators/unsyncedPages.ts'
+import { judgeLog } from '../../torture/oracle.ts'
 import { createRig, entriesOf, entryOf, vote } from '../../torture/rig.ts'
+import { durableEnd, growSpecimen, segmentsOf, withFile } from '../../torture/specimen.ts'
 
 type Images = Map<number, Uint8Array>
 
@@ -162,6 +165,23 @@ describe('a sealed log', () => {
     expect([found.repairs, found.tail.continues, found.tail.nextSegment]).toEqual([[], false, top + 1])
     expect([...found.report.groups.values()].every(({ quarantined }) => quarantined !== undefined)).toBe(true)
   })
+})
+
+test('a begun segment that is cut short is damage, or has lost nothing: the proofs may have gone with its end', () => {
+  const config = { segmentBytes: 12_288, segmentsWanted: 9 }
+  const specimen = growSpecimen({ name: 'to be cut short', config, isSealed: false }, ({ rig, settle }) => {
+    for (let index = 1; index <= 5; index += 1) {
+      rig.append(1, { entries: [entryOf(index, { bytes: 900 })] })
+      settle()
+    }
+  })
+  const { path, bytes } = must(segmentsOf(specimen.image).findLast(({ bytes: of }) => of.some((byte) => byte !== 0)), 'a begun segment')
+  const all = specimen.cuts.at(-1)?.end
+  expect(durableEnd(specimen, specimen.image)).not.toEqual(all)
+  for (const length of [4_096, 4_200, 6_000, 8_192, bytes.length - 1]) {
+    const image = withFile(specimen.image, path, bytes.slice(0, length))
+    expect([length, durableEnd(specimen, image), judgeLog(specimen, image)]).toEqual([length, all, { kind: 'node damaged' }])
+  }
 })
 
 describe('segments in the wrong place', () => {
