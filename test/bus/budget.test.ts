@@ -29,7 +29,7 @@ test('an answer to as many reads as are forwarded at once fits, however many of 
   fc.assert(fc.property(payloads, fc.double({ min: 0, max: 1, noNaN: true }), (maxPayloadBytes, share) => {
     const { forwardedOperationsMax, frameBytesMax } = byteBudget(maxPayloadBytes)
     const values = Math.ceil(forwardedOperationsMax * share)
-    const each = value(Math.floor(frameBytesMax / values))
+    const each = value(Math.floor(frameBytesMax / Math.max(1, values)))
     const results = Array.from({ length: forwardedOperationsMax }, (_, i) => (i < values ? each : cutOff))
     expect(isCarried(results, maxPayloadBytes)).toBe(true)
   }), { numRuns: 40 })
