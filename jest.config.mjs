@@ -35,7 +35,7 @@ export default {
   coverageDirectory: 'coverage',
   coverageReporters: ['text-summary', 'json', 'lcovonly'],
   coverageThreshold: { './actors/': gate, './bus/': gate, './storage/': gate, './topology/': gate, './sdk/': gate },
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   maxWorkers: lane === 'slow' ? 1 : '100%',
   workerIdleMemoryLimit: '512MB',
 }

@@ -18,6 +18,7 @@ import { createSystemClock } from '../actors/kernel/systemClock.ts'
 import { createOutbox } from './outbox.ts'
 import { createLiveness, createPulse } from './pulse.ts'
 import { receivedHeaders } from './receivedHeaders.ts'
+import { NoHeadersError } from './refusedConnection.ts'
 import { createRequests } from './requests.ts'
 import { connect, credsAuthenticator, headers as createHeaders, nkeyAuthenticator } from 'nats'
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsError, Status, TlsOptions } from 'nats'
@@ -64,8 +65,13 @@ export interface NatsOptions {
   readonly onHandlerError?: (error: unknown) => void
 }
 
-/** Rejects when no server accepts the connection (unless `waitForServer`) or the credentials are refused. */
-export const connectNats = async (options: NatsOptions): Promise<Bus> => busOf(await connect(connectionOptions(options)), options)
+/** Rejects when no server accepts the connection (unless `waitForServer`), the credentials are refused, or it carries no headers. */
+export const connectNats = async (options: NatsOptions): Promise<Bus> => {
+  const connection = await connect(connectionOptions(options))
+  if (connection.info?.headers === true) return busOf(connection, options)
+  await connection.close()
+  throw new NoHeadersError()
+}
 
 const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
   servers: [...options.servers],

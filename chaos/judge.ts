@@ -3,7 +3,7 @@
  * failed for certain never shows up, and the revisions of a shard grow (shardOrder.ts). Zero tolerance.
  */
 
-import { describeOperation } from '../sim/history.ts'
+import { describeOperation, isReuse } from '../sim/history.ts'
 import { checkExactlyOnce } from '../sim/exactlyOnce.ts'
 import { checkLinearizability } from '../sim/linearizability.ts'
 import { finalsOf } from './history.ts'
@@ -20,7 +20,7 @@ export interface Judgement {
    * shards whose revisions do not grow.
    */
   readonly notLinearizable: readonly string[]
-  /** Executed twice, or an answer that changed when it was asked for again. */
+  /** Executed twice, an answer that changed when it was asked for again, or a write refused as another's, though its id is its own. */
   readonly duplicates: readonly string[]
   /** Said to have certainly failed, and seen. */
   readonly failuresThatShow: readonly string[]
@@ -33,7 +33,7 @@ export const judgeHistory = (history: History): Judgement => {
     notLinearizable: [
       ...linearityProblems(checkLinearizability(operations)), ...(shards === null ? [] : checkShardOrder(operations, shards)),
     ],
-    duplicates: checkExactlyOnce({ history: operations, finals: finalsOf(history), repeats }),
+    duplicates: [...checkExactlyOnce({ history: operations, finals: finalsOf(history), repeats }), ...refusedAsAnothers(history)],
     failuresThatShow: checkFailures(operations),
   }
 }
@@ -51,6 +51,11 @@ const linearityProblems = (verdict: Verdict): readonly string[] => {
 
 export const problemsOf = ({ notLinearizable, duplicates, failuresThatShow }: Judgement): readonly string[] =>
   [...notLinearizable, ...duplicates, ...failuresThatShow]
+
+/** Every write has a request id of its own, or none. */
+const refusedAsAnothers = ({ operations, repeats }: History): string[] => operations.flatMap((operation) =>
+  [operation.outcome, ...repeats.get(operation.id) ?? []].filter(isReuse).map(() =>
+    `${describeOperation(operation)} was refused as if its id had been another write's`))
 
 /** Values are unique, so a value that somebody read tells which write it was. */
 const checkFailures = (operations: readonly HistoryOperation[]): string[] => {

@@ -65,7 +65,7 @@ const SERVED_WITHIN_MS = 120_000
 /** Longer than most pauses, shorter than some. */
 const LOST_AFTER_MS = 5_000
 /** What a storm was too short for: the kills that are demanded. */
-const MORE_KILLS_SECONDS = 120
+const MORE_KILLS_SECONDS = 600
 const MS_PER_SECOND = 1_000
 
 interface Ground {

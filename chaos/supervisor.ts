@@ -27,6 +27,8 @@ const POLL_MS = 100
 const LOG_TAIL_CHARACTERS = 1_500
 /** What a node says that came too early to join, and may be started again (topology/joinCluster.ts). */
 export const TOO_EARLY = /nobody answers on|does not say how its cluster stands/
+/** What it says where a full disk or a failing write kept it from making its directory: it has joined nothing yet. */
+const NO_DIRECTORY = /the data directory can not be set up/
 
 /** What is supervised of a cluster. */
 type Supervised = Pick<TestCluster, 'members' | 'roster' | 'isRunning' | 'exitCode' | 'logOfLife' | 'start' | 'kill'>
@@ -45,7 +47,8 @@ export const superviseCluster = (cluster: Supervised): Supervisor => {
   const hasLeft = (node: NodeId): boolean =>
     cluster.exitCode(node) === 0 || (cluster.exitCode(node) === EXIT_REFUSED && tailOf(node).includes(HAS_LEFT))
   const cameTooEarly = (node: NodeId): boolean =>
-    cluster.exitCode(node) === EXIT_FAILURE && cluster.roster.asksToJoin(node) && TOO_EARLY.test(tailOf(node))
+    cluster.exitCode(node) === EXIT_FAILURE && cluster.roster.asksToJoin(node)
+    && [TOO_EARLY, NO_DIRECTORY].some((said) => said.test(tailOf(node)))
   const look = (): void => {
     for (const node of [...cluster.members, ...cluster.roster.leaving]) {
       if (down.has(node) || mayExit.has(node) || cluster.isRunning(node)) continue

@@ -33,6 +33,7 @@ const troubleOf = (error: unknown, where: string): string => {
     case 'login': return `the broker at ${where} refuses this user; ${LOGIN}`
     case 'tls':
       return `no TLS with the broker at ${where} (${reason}); --tlsca names who vouches for it, --tlscert and --tlskey who you are`
+    case 'headers': return `no connection to ${where}: ${reason}`
     case 'broker': return `no broker answers at ${where} (${reason}); start a cluster with "shardkv start", or name yours with --servers`
   }
 }

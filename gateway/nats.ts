@@ -129,7 +129,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
     else if (parsed.kind === 'spanning') answerSpanning(parsed.op, to)
     else if (parsed.kind === 'key' && parsed.op !== ROUTING_CHECK_OP) {
       const read = readRequest(parsed, inbound, options)
-      if (!read.ok) refuse(to, read.status, read.message)
+      if (!read.ok) refuse(to, read.status, read.message, policy !== 'slot' || !read.isOwn)
       else admit({ policy, to, trace: read.trace }, read.request)
     }
   }

@@ -1,10 +1,12 @@
 /**
  * One raw NATS request as an operation: what the subject and the headers say, checked as far as that needs no state.
  *
- * Every refusal here is one that each receiver would give in the same words, so it is definite whoever gives it.
+ * Every refusal here is one that each receiver would give in the same words, so it is definite whoever gives it; but for one: what a value
+ * may weigh follows from the broker's payload as it was when this process started. Where that was raised since, and not every node has
+ * restarted, a leader that does not know yet that it is none any more refuses by its slot what its successor takes.
  */
 
-import { OpCode, isRead } from '../actors/shard/operation.ts'
+import { OpCode, VALUE_BYTES_MAX, isRead } from '../actors/shard/operation.ts'
 import { parseRequestHeaders } from '../bus/headers.ts'
 import { shardOf } from '../topology/hash.ts'
 import type { ClientRequest } from '../actors/connection/protocol.ts'
@@ -23,7 +25,8 @@ export interface RequestRules {
 
 export type ReadRequest =
   | { readonly ok: true; readonly request: Omit<ClientRequest, 'ticket' | 'policy'>; readonly trace?: TraceContext }
-  | { readonly ok: false; readonly status: StatusName; readonly message: string }
+  /** `isOwn`: by a limit of this process, so that another which is asked the same may do it. */
+  | { readonly ok: false; readonly status: StatusName; readonly message: string; readonly isOwn: boolean }
 
 const codes: ReadonlyMap<string, OpCode> = new Map([
   ['get', OpCode.get], ['put', OpCode.put], ['del', OpCode.del], ['incr', OpCode.incr], ['touch', OpCode.touch],
@@ -38,8 +41,9 @@ export const readRequest = (subject: KeyRequest, inbound: Inbound, rules: Reques
     const where = `this key belongs to shard ${shard} of ${rules.shardCount}, not ${subject.slot}`
     return refuse('INVALID', `${where}: the broker's mapping is for another shard count`)
   }
-  if (inbound.data.length > rules.valueBytesMax) {
-    return refuse('TOO_LARGE', `the value has ${inbound.data.length} bytes: the limit is ${rules.valueBytesMax}`)
+  const bytes = inbound.data.length
+  if (bytes > rules.valueBytesMax) {
+    return refuse('TOO_LARGE', `the value has ${bytes} bytes: the limit is ${rules.valueBytesMax}`, bytes <= VALUE_BYTES_MAX)
   }
   const parsed = parseRequestHeaders(inbound.headers)
   if (!parsed.ok) return refuse('INVALID', parsed.reason)
@@ -73,4 +77,4 @@ const operationOf = (code: OpCode, { subject, inbound, headers }: Source): Opera
   ...(headers.requestId === undefined ? {} : { requestId: headers.requestId }),
 })
 
-const refuse = (status: StatusName, message: string): ReadRequest => ({ ok: false, status, message })
+const refuse = (status: StatusName, message: string, isOwn = false): ReadRequest => ({ ok: false, status, message, isOwn })

@@ -24,8 +24,8 @@ export interface PlainAnswersOptions {
 /** `to` empty: nobody wants an answer. */
 export interface PlainAnswers {
   readonly reply: (to: string, context: ReplyContext, result: OperationResult, trace?: TraceContext) => void
-  /** Definite: nothing was done. Noted, too. */
-  readonly refuse: (to: string, status: StatusName, message: string) => void
+  /** Nothing was done here; not `definite` where another who was asked the same may do it. Noted, too. */
+  readonly refuse: (to: string, status: StatusName, message: string, definite?: boolean) => void
   /** The node's own answer to `subject`; TOO_LARGE and what to do when the broker does not take it in one message. */
   readonly tell: (to: string, subject: string, text: string) => void
 }
@@ -46,10 +46,10 @@ export const createPlainAnswers = ({ bus, refusals, instruments }: PlainAnswersO
       noteUnsent(publish(to, context, refusal), trace)
     }
   }
-  const refuse: PlainAnswers['refuse'] = (to, status, message) => {
+  const refuse: PlainAnswers['refuse'] = (to, status, message, definite = true) => {
     refusals.note(status, message)
     instruments?.told(0, status)
-    reply(to, {}, { status, revision: 0, definite: true, message })
+    reply(to, {}, { status, revision: 0, definite, message })
   }
   return {
     reply,

@@ -62,7 +62,7 @@ const budgetSeconds = numberOf('budget-seconds', Number.POSITIVE_INFINITY, 0)
 
 ensureDependencies()
 ensureBuild()
-const { readMutants, staleness } = await import('../test/mutants/lib/catalogue.mjs')
+const { isShownBy, readMutants, staleness } = await import('../test/mutants/lib/catalogue.mjs')
 const { runTests, runSeeds } = await import('../test/mutants/lib/sandbox.mjs')
 
 const startedAt = Date.now()
@@ -89,11 +89,14 @@ const replayWithBug = async (mutant) => {
   const { catcher } = mutant
   if (catcher.lane === 'test') {
     const [status] = (await runTests(mutant, [catcher])).values()
+    if (status === 'timedOut') return verdict(true, `(timed out) ${catcher.name}`)
     return status === 'failed' ? verdict(true, catcher.name) : verdict(false, `survived: the test ${status}`)
   }
   const { violation, problem } = await runSeeds(mutant, { from: catcher.seed, to: catcher.seed })
   if (problem !== undefined) return verdict(false, problem)
-  return violation === null ? verdict(false, `survived seed ${catcher.seed}: search again (--search ${mutant.id})`) : verdict(true, violation.invariant)
+  if (violation === null) return verdict(false, `survived seed ${catcher.seed}: search again (--search ${mutant.id})`)
+  return isShownBy(catcher, violation) ? verdict(true, violation.invariant)
+    : verdict(false, `seed ${catcher.seed} fails by something else: ${violation.invariant}`)
 }
 
 /** Whether the seed passes without a bug; each is run once, however many mutants it catches. */
@@ -151,15 +154,22 @@ const printTable = (mutants, verdicts) => {
   }
 }
 
+/** Seeds that fail by something that says nothing are passed over. */
+const firstThatShows = async (mutant, from = 1) => {
+  const found = await runSeeds(mutant, { from, to: seedsMax }, isOver)
+  if (found.violation === null || isShownBy({}, found.violation)) return found
+  return found.seed < seedsMax && !isOver() ? await firstThatShows(mutant, found.seed + 1) : { ...found, violation: null }
+}
+
 const search = async (mutants) => {
   const survived = []
   await inParallel(mutants.map((mutant) => async () => {
     const stale = staleness(mutant)
     if (stale === undefined && !isOver()) {
-      const { seed, violation, problem } = await runSeeds(mutant, { from: 1, to: seedsMax }, isOver)
+      const { seed, violation, problem } = await firstThatShows(mutant)
       if (violation !== null) {
         say(`${mutant.id} ${mutant.title}: seed ${seed}, ${violation.invariant}: ${violation.text.split('\n')[0]}`)
-        note(mutant, seed)
+        note(mutant, seed, violation.invariant)
         return
       }
       say(`${mutant.id} ${mutant.title}: ${problem ?? `survived ${seed} seeds`}`)
@@ -171,10 +181,10 @@ const search = async (mutants) => {
 }
 
 /** A test that caught it until now is kept, as `elsewhere`: the simulator may lose it again. */
-const note = (mutant, seed) => {
+const note = (mutant, seed, invariant) => {
   const { path, name: _name, catcher: before, ...data } = mutant
   const elsewhere = before.lane === 'test' ? { elsewhere: before } : {}
-  const text = JSON.stringify({ ...data, ...elsewhere, catcher: { lane: 'sim', seed, seedsNeeded: seed } }, null, 2)
+  const text = JSON.stringify({ ...data, ...elsewhere, catcher: { lane: 'sim', seed, seedsNeeded: seed, invariant } }, null, 2)
   writeFileSync(path, `${text.replaceAll(/\{\s+("lane"[^}]*?)\s+\}/g, (_, inner) => `{ ${inner.replaceAll(/\s*\n\s*/g, ' ')} }`)}\n`)
 }
 

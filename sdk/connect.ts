@@ -204,6 +204,7 @@ const refusalOf = (cause: unknown, servers: readonly string[]): ShardKvError => 
       const advice = 'Check the option tls: ca or caFile is who vouches for the broker, cert and key who this client is.'
       return new UnavailableError(`No TLS with the broker at ${where} (${reason}). ${advice}`, details)
     }
+    case 'headers': return new UnavailableError(`No connection to ${where}: ${reason}.`, details)
     case 'broker': return new UnavailableError(`${text} Is nats-server running there?`, details)
   }
 }

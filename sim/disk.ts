@@ -79,6 +79,10 @@ export interface Disk {
   readonly cutShort: (kind: DamagedKind) => string | null
   /** A random file of the kind is gone, and its path is returned; null when there is none. Of logs and maps only between lives. */
   readonly lose: (kind: DamagedKind) => string | null
+  /** No life can read that file any more: EIO. */
+  readonly failReads: (path: string) => void
+  /** It can read all of them again. */
+  readonly readAll: () => void
   readonly faultsInjected: () => number
 }
 
@@ -95,6 +99,7 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
   let triedAgain: string | null = null
   let awaited: Awaited | null = null
   let faults = 0
+  const unreadable = new Set<string>()
 
   const latency = (call: DiskCall): number => {
     // It asks the kernel, not the disk, and draws nothing.
@@ -104,6 +109,7 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
     return Math.max(own, stalledUntil - timeline.now())
   }
   const fault = (call: DiskCall): DiskFault | undefined => {
+    if (call.operation === 'read' && unreadable.has(nameOf(call.path))) return { kind: 'error', code: 'EIO' }
     if (!isSync(call)) return undefined
     if (call.path === failedLog) triedAgain = failedLog
     if (!isSyncFailing) return undefined
@@ -198,6 +204,11 @@ export const createDisk = (options: DiskOptions, { random, tears }: DiskStreams,
       faults += 1
       return path
     },
+    failReads: (path) => {
+      faults += 1
+      unreadable.add(path)
+    },
+    readAll: () => unreadable.clear(),
     faultsInjected: () => faults,
   }
 }
@@ -225,8 +236,10 @@ const LOG_SUFFIX = '.wal'
 const MADE_SUFFIX = '.new'
 
 /** A segment that is written is called by the name it was made under; while it is being made, there is no other. */
+const nameOf = (path: string): string => (path.endsWith(MADE_SUFFIX) ? path.slice(0, -MADE_SUFFIX.length) : path)
+
 const isLog = (path: string, { seen }: MemoryNames): boolean =>
-  seen.has(path.endsWith(MADE_SUFFIX) ? path.slice(0, -MADE_SUFFIX.length) : path)
+  seen.has(nameOf(path))
   && path.slice(path.indexOf('.')).startsWith(LOG_SUFFIX)
 
 const UNPROVEN_BYTES = 8_192

@@ -21,6 +21,12 @@ export interface FaultsInput {
   readonly lostAfterMs: number
 }
 
+/** How a node ended by itself. */
+export interface Exit {
+  readonly code: number
+  readonly reason: string
+}
+
 export interface FaultContext extends FaultsInput {
   /** False once everything is being healed: nothing is taken back twice. */
   readonly isActive: () => boolean

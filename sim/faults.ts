@@ -13,7 +13,7 @@ import { hasLeft } from './mapFaults.ts'
 import { streamOf } from './stream.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Machine } from './cluster.ts'
-import type { FaultAction, FaultContext, FaultsInput } from './faultContext.ts'
+import type { Exit, FaultAction, FaultContext, FaultsInput } from './faultContext.ts'
 import type { FaultKind, SimOptions } from './options.ts'
 
 /** What happens more often than the rest when its seed has enabled it: cuts are where leaders are deposed. */
@@ -24,7 +24,7 @@ export interface Faults {
   /** Stops drawing, ends every fault in force, and lets the machines of `keep` live. Others are ended for good. */
   readonly healAll: (keep: readonly Machine[]) => void
   /** What to do with a node that ended by itself. */
-  readonly onExit: (machine: Machine, reason: string) => void
+  readonly onExit: (machine: Machine, exit: Exit) => void
   readonly injected: () => number
   /** Skipped ones included. */
   readonly drawn: () => number
@@ -117,9 +117,9 @@ export const createFaults = (options: SimOptions, input: FaultsInput): Faults =>
         } else if (machine.isInUse && machine.node === null) cluster.start(machine)
       }
     },
-    onExit: (machine, reason) => {
-      trace.line(machine.id, 'machine', `ended by itself: ${reason}`)
-      machine.isInUse = !hasLeft(cluster, machine)
+    onExit: (machine, exit) => {
+      trace.line(machine.id, 'machine', `ended by itself: ${exit.reason}`)
+      machine.isInUse = !hasLeft(cluster, machine, exit)
       // Its machine goes on: what it had not synced waits in the cache for the next process, which must not take it for durable.
       cluster.kill(machine)
       restart(machine, downMs(exits))

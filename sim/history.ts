@@ -39,6 +39,9 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly status: string }
   | { readonly kind: 'unknown' }
 
+/** It was refused, since its request id had been given to another write: nothing was done. */
+export const isReuse = (outcome: Outcome): boolean => outcome.kind === 'failed' && outcome.status === 'REQUEST_ID_REUSED'
+
 export interface HistoryOperation {
   readonly id: number
   readonly client: number

@@ -21,6 +21,8 @@ export interface LedgerLine {
   /** The model after this line: what every replica that applied this index must report. */
   readonly revision: number
   readonly keys: number
+  /** Log time (actors/shard/logTime.ts); 0 before there is one. */
+  readonly timeMs: number
 }
 
 /** What became of one mutation, found by its identity. */
@@ -83,7 +85,7 @@ export interface LedgerObserver {
 /** Of a group whose state has no revisions and keys. */
 export const createPlainLedger = (): GroupLedger => {
   const lines: LedgerLine[] = []
-  return { lines, commit: (entry, at) => { lines.push({ entry, committedAt: at, revision: 0, keys: 0 }) } }
+  return { lines, commit: (entry, at) => { lines.push({ entry, committedAt: at, revision: 0, keys: 0, timeMs: 0 }) } }
 }
 
 export const createShardLedger = (shard: number, observer?: LedgerObserver): ShardLedger => {
@@ -132,7 +134,7 @@ export const createShardLedger = (shard: number, observer?: LedgerObserver): Sha
     lines,
     commit: (entry, at) => {
       if (entry.kind === EntryKind.batch && !model.apply(entry.payload, observerOf(entry, at))) undecodable += 1
-      lines.push({ entry, committedAt: at, revision: model.revision(), keys: model.keys() })
+      lines.push({ entry, committedAt: at, revision: model.revision(), keys: model.keys(), timeMs: model.timeMs() })
     },
     fateOf: (identity) => fates.get(identity),
     versionsOf,

@@ -118,7 +118,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
       if (!hosts.has(id) || machine.isLost) continue
       // A node that still opens its log has no replicas yet: it is to have them.
       const replica = node?.parts()?.host.of(shardId(ledger.shard))
-      if (replica !== undefined && isHarmed(machine, ledger.shard, replica.id)) continue
+      if (replica?.raft.status().quarantined !== undefined && isHarmed(machine, ledger.shard, replica.id)) continue
       const applied = replica?.actor.status().appliedIndex ?? 0
       const committed = ledger.lines.length
       if (replica === undefined || applied !== committed) {

@@ -4,13 +4,14 @@
  */
 
 import { between, pick } from '../actors/kernel/random.ts'
+import { HAS_LEFT } from '../actors/node/protocol.ts'
 import { activeNodes, movesOf, nodeIn } from '../actors/topology/clusterState.ts'
 import { nodeOf, shardId } from '../topology/ids.ts'
 import { say } from './faultContext.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Wish } from '../actors/topology/protocol.ts'
 import type { Cluster, Machine } from './cluster.ts'
-import type { FaultAction, FaultContext } from './faultContext.ts'
+import type { Exit, FaultAction, FaultContext } from './faultContext.ts'
 
 /** A person who moves things by hand has told the planner to rest, and lets it go on after a while. */
 const PAUSE_MS_MAX = 8_000
@@ -24,10 +25,10 @@ export const newestState = ({ machines }: Cluster): ClusterState | null => machi
   .map(({ node }) => node?.parts()?.live.state() ?? null)
   .reduce((newest, state) => (state !== null && state.epoch > (newest?.epoch ?? 0) ? state : newest), null)
 
-/** Its node was drained, and has left the cluster. */
-export const hasLeft = (cluster: Cluster, { id }: Machine): boolean => {
+/** Its node was drained, and has left the cluster, or says so. Whatever else ends one whose name the map calls gone is no leaving. */
+export const hasLeft = (cluster: Cluster, { id }: Machine, { code, reason }: Exit): boolean => {
   const state = newestState(cluster)
-  return state !== null && nodeIn(state, id)?.state === 'left'
+  return state !== null && nodeIn(state, id)?.state === 'left' && (code === 0 || reason.includes(HAS_LEFT))
 }
 
 type Asking = Pick<FaultContext, 'timeline' | 'trace'>

@@ -51,6 +51,8 @@ export interface Model {
   readonly read: (key: string) => ModelRecord | undefined
   readonly revision: () => number
   readonly keys: () => number
+  /** Log time, the greatest seen. */
+  readonly timeMs: () => number
 }
 
 interface Known {
@@ -183,5 +185,6 @@ export const createModel = (): Model => {
     read: (key) => records.get(key),
     revision: () => revision,
     keys: () => records.size,
+    timeMs: () => timeMs,
   }
 }

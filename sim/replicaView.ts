@@ -2,7 +2,7 @@
 
 import { encodeState } from '../actors/topology/codec.ts'
 import { fnv1a32 } from '../topology/hash.ts'
-import { META_GROUP } from '../topology/ids.ts'
+import { META_GROUP, generationOf } from '../topology/ids.ts'
 import { isHarmed } from './atlas.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { TopologyStatus } from '../actors/topology/actor.ts'
@@ -53,8 +53,9 @@ const view = (machine: Machine, { id, raft: member }: { readonly id: ReplicaId; 
     id,
     shard: own.shard,
     life: machine.lives,
-    isDamaged: isHarmed(machine, own.shard, id),
-    hasDamagedDisk: machine.isDamaged || machine.rotten.has(own.shard),
+    isDamaged: generationOf(id) < machine.soundFrom || (raft.quarantined !== undefined && isHarmed(machine, own.shard, id)),
+    hasDamagedDisk: machine.isDamaged || isHarmed(machine, own.shard, id),
+    wallOffsetMs: machine.wallOffsetMs,
     role: raft.role,
     term: raft.term,
     vote: raft.vote,

@@ -7,7 +7,7 @@
  */
 
 import { OpCode } from '../actors/shard/operation.ts'
-import { describeOperation } from './history.ts'
+import { describeOperation, isReuse } from './history.ts'
 import { contentOf, identityOf } from './ledger.ts'
 import type { HistoryOperation, Outcome } from './history.ts'
 import type { Fate, Identified, ShardLedger } from './ledger.ts'
@@ -62,8 +62,8 @@ const isOfAnother = (operation: HistoryOperation, fate: Fate | undefined): boole
 }
 
 /**
- * Whatever a read returns, stale or not, was committed once. Unless it is stale, it was in force at some instant of the read: committed
- * before the answer, and not yet followed by a committed change when the read began. That covers expiry, which no client sees happen.
+ * Whatever a read returns, stale or not, was committed before its answer. Unless it is stale, it was in force at some instant of the read:
+ * not yet followed by a committed change when it began. That covers expiry, which no client sees happen.
  */
 const checkRead = (operation: HistoryOperation, ledger: ShardLedger): string | null => {
   const { key, outcome, consistency } = operation
@@ -71,10 +71,12 @@ const checkRead = (operation: HistoryOperation, ledger: ShardLedger): string | n
   const seen = outcome.status === 'OK' ? { revision: outcome.revision, value: outcome.value ?? '' } : null
   const versions = ledger.versionsOf(key)
   const isSeen = (version: ModelRecord | null): boolean => version?.revision === seen?.revision && version?.value === seen?.value
-  if (seen !== null && !versions.some(({ record }) => isSeen(record))) return 'a read returned what was never committed'
+  if (!versions.some(({ record }) => isSeen(record))) return 'a read returned what was never committed'
+  const before = versions.filter(({ at }) => at <= operation.completedAt)
+  if (!before.some(({ record }) => isSeen(record)) && consistency === 'stale') return 'a read returned what was committed after its answer'
   if (consistency === 'stale') return null
-  const wasInForce = versions.some(({ at, record }, i) =>
-    isSeen(record) && at <= operation.completedAt && (versions[i + 1]?.at ?? Number.POSITIVE_INFINITY) >= operation.invokedAt)
+  const wasInForce = before.some(({ record }, i) =>
+    isSeen(record) && (versions[i + 1]?.at ?? Number.POSITIVE_INFINITY) >= operation.invokedAt)
   return wasInForce ? null : 'a read returned what was not in force while it ran'
 }
 
@@ -82,7 +84,7 @@ const checkMutation = (operation: HistoryOperation, fate: Fate | undefined): str
   const { outcome } = operation
   if (fate !== undefined && fate.executions > 1) return `it was executed ${fate.executions} times`
   if (isOfAnother(operation, fate)) return outcome.kind === 'answered' ? 'it was answered with what became of another write' : null
-  if (outcome.kind === 'failed' && outcome.status === 'REQUEST_ID_REUSED') return 'its id was called another write\'s, and is not'
+  if (isReuse(outcome)) return 'its id was called another write\'s, and is not'
   if (outcome.kind === 'failed' && fate?.result.status === 'OK') return 'a definite failure took effect'
   if (outcome.kind !== 'answered' || identityOfOperation(operation) === null) return null
   if (fate === undefined) return 'it was answered, but is not in the committed log'

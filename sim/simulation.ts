@@ -21,7 +21,8 @@ import { createTrace } from './trace.ts'
 import { createWatch } from './watch.ts'
 import { createWorkload } from './workload.ts'
 import type { Timeline } from './clock.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster, Machine } from './cluster.ts'
+import type { Exit } from './faultContext.ts'
 import type { Faults } from './faults.ts'
 import type { QueueLimits } from './invariants/boundedQueues.ts'
 import type { GroupId, ReplicaId } from '../topology/ids.ts'
@@ -97,6 +98,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
     shards: options.shards,
     genesis: () => must(cluster.genesis[0], 'a cluster has members'),
     silenceMsMax: SILENCE_ELECTIONS * options.raftTiming.electionTicksMax * SIM_TICK_MS,
+    clockRateMax: options.clockRateMax,
     queueLimits: queueLimitsOf(options),
     now: timeline.now,
     machineOf: (name) => cluster.machines.find(({ id }) => id === name),
@@ -120,7 +122,8 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
     recording,
     onRunning: watch.onRunning,
     onExit: (machine, code, reason) => {
-      if (machine.mayExit !== '' || machine.isDamaged || hasLeft(cluster, machine)) faults.onExit(machine, reason)
+      const exit = { code, reason }
+      if (mayEnd(machine, exit) || hasLeft(cluster, machine, exit)) faults.onExit(machine, exit)
       else fail({ invariant: 'nodes end only when they must', text: `${machine.id} ended with code ${code}: ${reason}` })
     },
   })
@@ -158,6 +161,13 @@ const queueLimitsOf = ({ shardLimits, raftLimits }: SimOptions): QueueLimits => 
 
 const isHarmedIn = ({ machines }: Cluster) => (node: string, group: GroupId, replica: ReplicaId): boolean =>
   machines.some((machine) => machine.id === node && isHarmed(machine, group, replica))
+
+/**
+ * A drain and a failed sync excuse what they end by, and either may have come after the other; whatever else a story says, the whole life.
+ * Damage excuses nobody: a node whose disk was damaged goes on without what it can not trust.
+ */
+const mayEnd = ({ mayExit }: Machine, { code, reason }: Exit): boolean =>
+  (mayExit === 'drain' || mayExit === 'syncError' ? code === 0 || reason.includes('EIO') : mayExit !== '')
 
 const leadersIn = ({ machines }: Cluster): string[] =>
   machines.filter(({ node }) => node?.parts()?.host.all().some(({ raft }) => raft.role() === 'leader')).map(({ id }) => id)

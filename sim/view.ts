@@ -13,10 +13,15 @@ export interface ReplicaView {
   readonly shard: number
   /** Counts the lives of its node: another life has forgotten everything volatile. */
   readonly life: number
-  /** Damage was put on its disk, or on a snapshot of its group there: what it forgot it may have forgotten. */
+  /**
+   * Damage was put on its disk, or it is quarantined and damage was put on a snapshot of its group there: what it forgot it may have
+   * forgotten. A snapshot that rots costs the log nothing, so that whoever is trusted beside one has everything.
+   */
   readonly isDamaged: boolean
-  /** Damage was put there once, before this replica came or after. */
+  /** Damage was put there once, before this replica came or after, or on a snapshot of its group while it was there. */
   readonly hasDamagedDisk: boolean
+  /** How far ahead the wall clock of its machine is. */
+  readonly wallOffsetMs: number
   readonly role: RaftRole
   readonly term: Term
   readonly vote: ReplicaId | ''

@@ -19,6 +19,7 @@ import { createDurableIsKept } from './invariants/durableIsKept.ts'
 import { createEqualStates } from './invariants/equalStates.ts'
 import { FRESH_READS, createFreshReads } from './invariants/freshReads.ts'
 import { createGrowth } from './invariants/growth.ts'
+import { createHonestLogTime } from './invariants/honestLogTime.ts'
 import { createLeaderCompleteness } from './invariants/leaderCompleteness.ts'
 import { createLogMatching } from './invariants/logMatching.ts'
 import { createOneLeader } from './invariants/oneLeader.ts'
@@ -56,6 +57,8 @@ export interface WatchInput {
   readonly genesis: () => Genesis
   /** How long a leader may go without hearing a quorum. */
   readonly silenceMsMax: number
+  /** By which the monotonic clocks of nodes may differ from virtual time. */
+  readonly clockRateMax: number
   readonly queueLimits: QueueLimits
   readonly now: () => number
   readonly machineOf: (name: string) => Machine | undefined
@@ -97,7 +100,7 @@ export const createWatch = (input: WatchInput): Watch => {
   /** Facts about time, the disk and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [
     createQuorumContact({ now, silenceMs: contact.silenceMs, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
-    durableIsAnswered,
+    durableIsAnswered, createHonestLogTime(input.clockRateMax),
   ]
   const [starting, changed, hearing] = [
     [...invariants, ...always].filter(({ checkStart }) => checkStart !== undefined), invariants.filter(({ check }) => check !== undefined),

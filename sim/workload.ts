@@ -16,7 +16,7 @@ import {
 } from './calls.ts'
 import { createClientSessions } from './clientSessions.ts'
 import { createDoor } from './door.ts'
-import { EXPIRING_LETTER, describeOperation, shardOfKey } from './history.ts'
+import { EXPIRING_LETTER, describeOperation, isReuse, shardOfKey } from './history.ts'
 import type { Random } from '../actors/kernel/random.ts'
 import type { Bus } from '../bus/port.ts'
 import type { NodeId } from '../topology/ids.ts'
@@ -126,7 +126,7 @@ export const createWorkload = (input: WorkloadInput): Workload => {
     if (operation.consistency === 'linearizable' && options.batches > 0 && chance(random, options.batches)) {
       client.door.send(shard, operationOf(operation, session), (result) => {
         const outcome = outcomeOfResult(operation.call, result)
-        if (outcome.kind === 'failed' && outcome.status === 'REQUEST_ID_REUSED') surprises.push(`${describeOperation(operation)}: reused`)
+        if (isReuse(outcome)) surprises.push(`${describeOperation(operation)}: reused`)
         done(outcome)
       })
       return

@@ -19,7 +19,8 @@ export interface SegmentEnd { readonly offset: number; readonly chain: number }
 
 export interface ColdSegment {
   readonly segment: number
-  readonly image: Uint8Array
+  /** Undefined where the disk can not read it any more. */
+  readonly image: Uint8Array | undefined
   readonly salt: number
   readonly end: SegmentEnd
   /** Offsets of the records whose payload the start of this process found damaged. */
@@ -29,6 +30,7 @@ export interface ColdSegment {
 /** Its entries, and the replica records that void those before them; or what is wrong with it, with code 'EDAMAGED'. */
 export const recordsOf = (cold: ColdSegment): readonly WalRecord[] | FileError => {
   const { segment, image, salt, end } = cold
+  if (image === undefined) return damagedError(cold, 'a part of it')
   const header = decodeSegmentHeader(image)
   if (header === undefined || header === 'newer') return damagedError(cold, 'its header')
   const { groups, damages, chain } = readSegment({ segment, image, chain: header.checksum, salt, limit: end.offset })

@@ -1,7 +1,8 @@
 /**
  * What recovery asks of the disk: finds and opens the segments, hands their images one at a time to the decision table
  * (storage/recovery.ts), and carries out the repairs it decided on. Every repair is synced, and the directories after the last: a process
- * before this one may have died between a renaming and its sync.
+ * before this one may have died between a renaming and its sync. What the disk can not read is damage like any other, and decided on there:
+ * it would be so at every start. All other errors end this one.
  */
 
 import type { Done } from './fileSystem.ts'
@@ -9,7 +10,7 @@ import { writeFully, writeZeros } from './fileWriter.ts'
 import { createRecovery } from './recovery.ts'
 import type { LogRecovery, Recovery, Repair, SegmentHead } from './recovery.ts'
 import { BLOCK_BYTES, segmentOfName } from './segment.ts'
-import { segmentFile, readSegmentFile, removeSegment, segmentPath, syncFailed } from './segmentFiles.ts'
+import { readBeginning, segmentFile, readSegmentFile, removeSegment, segmentPath, syncFailed } from './segmentFiles.ts'
 import type { SegmentFiles } from './segmentFiles.ts'
 import { createSerial } from './serial.ts'
 
@@ -66,7 +67,7 @@ const openHead = (segments: SegmentFiles, { segment, heads }: HeadsBefore, done:
     segments.files.set(segment, file)
     file.size((sizeError, sizeBytes) => {
       if (sizeError !== null) done(sizeError, heads)
-      else file.read(0, BLOCK_BYTES, (error, block) => done(error, [...heads, { segment, sizeBytes, block }]))
+      else readBeginning(file, BLOCK_BYTES, (error, block) => done(error, [...heads, { segment, sizeBytes, block }]))
     })
   })
 }

@@ -4,8 +4,8 @@
  *   a bad group, and nothing later proves that it was synced      torn: the log ends before it; the bytes after are zeroed
  *   a bad payload under a good record header, proven synced       that Raft group is quarantined, unless a later record makes up for it
  *   any other bad place proven synced, a segment missing or out   damage: every group of the node is quarantined, no byte is changed,
- *   of order, a begun segment shorter than it was made            and the log goes on in a new segment; a replica that begins in a
- *                                                                 later segment than all damage has lost nothing and is trusted
+ *   of order, a begun segment shorter than it was made, one       and the log goes on in a new segment; a replica that begins in a
+ *   that is needed, or above the log's end, and can not be read   later segment than all damage has lost nothing and is trusted
  *   segments below the newest `firstSegment`                      left over from an interrupted removal: removed
  *   a segment without a header that nothing proves synced         made ahead of its use, or torn when it was begun: not part of the log,
  *   behind all damage                                             also of a damaged one; zeroed and used next
@@ -34,8 +34,8 @@ import type { SegmentReading } from './segmentReader.ts'
 export interface SegmentHead {
   readonly segment: number
   readonly sizeBytes: number
-  /** The first block of the file, or less when the file is shorter. */
-  readonly block: Uint8Array
+  /** The first block of the file, or less when the file is shorter. Undefined: the disk can not read it. */
+  readonly block: Uint8Array | undefined
 }
 
 /** Where and how the writer goes on. */
@@ -83,7 +83,8 @@ export interface LogRecovery {
 export interface Recovery {
   /** The segment to load next, or undefined when `finish` may be called. */
   readonly next: () => number | undefined
-  readonly load: (segment: number, image: Uint8Array) => void
+  /** `image`: all of the file; undefined where the disk can not read it. */
+  readonly load: (segment: number, image: Uint8Array | undefined) => void
   readonly finish: () => LogRecovery
 }
 
@@ -105,6 +106,8 @@ interface State {
   damagedNode: string | undefined
   /** The newest segment that damage was found in; 0 for none. */
   damagedThrough: number
+  /** The newest segment that is of the log, or may be, and can not be read; 0 for none. */
+  unreadThrough: number
   firstSegment: number
   topReading: SegmentReading | undefined
   /** Of the newest segment. */
@@ -127,13 +130,16 @@ export const createRecovery = (heads: readonly SegmentHead[]): Recovery => {
     next: () => nextSegment(state),
     load: (segment, image) => {
       assert(nextSegment(state) === segment, 'segments are loaded in the order recovery asks for them')
+      // One whose header could not be read is read no further: without it a whole image would look like a group that was torn.
+      const read = state.heads.get(segment)?.block === undefined ? undefined : image
+      if (read === undefined) noteUnread(state, segment)
       if (state.headless[0] === segment) {
         state.headless.shift()
-        loadHeadless(state, segment, image)
-      } else if (state.body === undefined) loadTop(state, image)
+        if (read !== undefined) loadHeadless(state, segment, read)
+      } else if (state.body === undefined) loadTop(state, read)
       else {
         state.body?.shift()
-        replay(state, segment, readingOf(state, segment, image))
+        if (read !== undefined) replay(state, segment, readingOf(state, segment, read))
       }
     },
     finish: () => finish(state),
@@ -158,7 +164,7 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   let damagedThrough = 0
   let isNewer = false
   for (const { segment, block } of heads) {
-    const header = decodeSegmentHeader(block)
+    const header = block === undefined ? undefined : decodeSegmentHeader(block)
     if (header === 'newer') isNewer = true
     else if (header !== undefined && header.segment !== segment) {
       damagedNode = `segment ${segment} holds what was written as segment ${header.segment}`
@@ -179,8 +185,8 @@ const survey = (unsorted: readonly SegmentHead[]): State => {
   return {
     heads: new Map(heads.map((head) => [head.segment, head])), headers, isNewer, top, salt, ledgers: new Map(), findings, repairs: [],
     judged: new Map(),
-    damagedNode, damagedThrough, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined, unproven: undefined,
-    lastChain: undefined, tornBytes: 0, blank: [], torn: [], loose: [],
+    damagedNode, damagedThrough, unreadThrough: 0, firstSegment: headers.get(top)?.firstSegment ?? 0, topReading: undefined,
+    unproven: undefined, lastChain: undefined, tornBytes: 0, blank: [], torn: [], loose: [],
     headless: heads.map(({ segment }) => segment).filter((segment) => segment > top), body: undefined,
   }
 }
@@ -198,6 +204,13 @@ const reportDamage = (state: State, segment: number, what: string): void => {
   state.damagedNode ??= what
   state.damagedThrough = Math.max(state.damagedThrough, segment)
   state.findings.push(what)
+}
+
+/** Whatever was in it counts as acknowledged: taken for nothing, or for what was made ahead, it would be lost without a word. */
+const noteUnread = (state: State, segment: number): void => {
+  reportDamage(state, segment, `segment ${segment} can not be read`)
+  state.unreadThrough = Math.max(state.unreadThrough, segment)
+  state.lastChain = undefined
 }
 
 /** A file above the newest valid header: made ahead, torn while being begun, or begun and damaged since. */
@@ -220,10 +233,12 @@ const loadHeadless = (state: State, segment: number, image: Uint8Array): void =>
 }
 
 /** The newest segment is read first, since it knows which segments the log still needs, and replayed last. */
-const loadTop = (state: State, image: Uint8Array): void => {
-  state.topReading = readingOf(state, state.top, image)
-  state.unproven = unprovenIn(state.topReading, image)
-  for (const { header } of state.topReading.groups) state.firstSegment = Math.max(state.firstSegment, header.firstSegment)
+const loadTop = (state: State, image: Uint8Array | undefined): void => {
+  if (image !== undefined) {
+    state.topReading = readingOf(state, state.top, image)
+    state.unproven = unprovenIn(state.topReading, image)
+    for (const { header } of state.topReading.groups) state.firstSegment = Math.max(state.firstSegment, header.firstSegment)
+  }
   const needed = [...state.heads.keys()].filter((segment) => segment >= state.firstSegment && segment < state.top)
   let wanted = state.firstSegment
   for (const segment of [...needed, state.top]) {
@@ -314,7 +329,7 @@ const finish = (state: State): LogRecovery => {
     report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
     tail: tailOf(state),
     repairs: [
-      ...(isDamaged ? rewriteForTrusted(state, groups) : [...rewrite(state), ...state.repairs]), ...drops(state),
+      ...(isDamaged ? rewriteOnDamage(state, groups) : [...rewrite(state), ...state.repairs]), ...drops(state),
       ...(isDamaged ? [] : removals(state)),
     ],
     usages: [...state.ledgers.values()].map((ledger) => ledger.usage()),
@@ -364,9 +379,12 @@ const recoveredGroups = (state: State): ReadonlyMap<GroupId, RecoveredGroup> => 
 
 const rewrite = ({ unproven }: State): Repair[] => (unproven === undefined ? [] : [unproven])
 
-/** What a replica that is trusted on a damaged node says must be on the disk as everywhere else; it changes no byte. */
-const rewriteForTrusted = (state: State, groups: ReadonlyMap<GroupId, RecoveredGroup>): Repair[] =>
-  ([...groups.values()].some(({ quarantined }) => quarantined === undefined) ? rewrite(state) : [])
+/**
+ * What a replica that is trusted on a damaged node says must be on the disk as everywhere else; and what any may say again at a start that
+ * reads what this one can not, since the log goes on behind it and that proves it synced. It changes no byte.
+ */
+const rewriteOnDamage = (state: State, groups: ReadonlyMap<GroupId, RecoveredGroup>): Repair[] =>
+  (state.unreadThrough > 0 || [...groups.values()].some(({ quarantined }) => quarantined === undefined) ? rewrite(state) : [])
 
 const removals = (state: State): Repair[] =>
   [...state.heads.keys()].filter((segment) => segment < state.firstSegment).map((segment) => ({ kind: 'remove', segment }))
@@ -376,13 +394,26 @@ const begunSegments = (state: State): { readonly segment: number; readonly sizeB
     .filter(({ segment }) => (segment >= state.firstSegment || state.damagedNode !== undefined) && segment <= state.top)
     .map(({ segment, sizeBytes }) => ({ segment, sizeBytes }))
 
+/** Further than any segment reaches. */
+const END_UNKNOWN = 0xffff_ffff
+
+/**
+ * The header of the next segment says where the log left the one before. Of one that could not be read nobody knows that: by any place
+ * within it a later start that can read it would take what stands behind for nothing, or the next segment for one that does not follow.
+ * By this one it misses something of that segment, for good.
+ */
+const endOf = ({ unreadThrough, top, topReading }: State): Position => {
+  if (unreadThrough > 0 && unreadThrough >= top) return { segment: unreadThrough, offset: END_UNKNOWN }
+  return topReading?.end ?? { segment: 0, offset: 0 }
+}
+
 const tailOf = (state: State): LogTail => {
   const unused = new Set([...state.blank, ...droppedIn(state).map(({ segment }) => segment)])
   const highest = Math.max(0, ...[...state.heads.keys()].filter((segment) => !unused.has(segment)))
   const isDamaged = state.damagedNode !== undefined
   const reading = state.topReading
   return {
-    end: reading?.end ?? { segment: 0, offset: 0 }, chain: reading?.chain ?? 0, salt: state.salt ?? 0,
+    end: endOf(state), chain: reading?.chain ?? 0, salt: state.salt ?? 0,
     continues: reading !== undefined && !isDamaged, isSealed: reading?.isSealed ?? true,
     nextSegment: (isDamaged ? highest : state.top) + 1, firstSegment: Math.max(1, state.firstSegment),
     holdsReplicas: state.headers.get(state.top)?.holdsReplicas ?? false,

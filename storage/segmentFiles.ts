@@ -44,11 +44,23 @@ const temporaryPath = (segments: SegmentFiles, segment: number): string => `${se
 
 export const segmentFile = ({ files }: SegmentFiles, segment: number): File => must(files.get(segment), `segment ${segment} is open`)
 
-export const readSegmentFile = (segments: SegmentFiles, segment: number, done: Done<Uint8Array>): void => {
+/** Undefined where the disk can not read it. */
+export const readSegmentFile = (segments: SegmentFiles, segment: number, done: Done<Uint8Array | undefined>): void => {
   const file = segmentFile(segments, segment)
   file.size((error, sizeBytes) => {
-    if (error !== null) done(error, new Uint8Array(0))
-    else file.read(0, Math.min(sizeBytes, READ_BYTES_MAX), done)
+    if (error !== null) done(error, undefined)
+    else readBeginning(file, Math.min(sizeBytes, READ_BYTES_MAX), done)
+  })
+}
+
+/**
+ * EIO is what a disk says of a sector that it can not read: damage, and it will say so again at every start. It is no error here. Others
+ * are of the process or of who set it up, and say nothing of what is there.
+ */
+export const readBeginning = (file: File, lengthMax: number, done: Done<Uint8Array | undefined>): void => {
+  file.read(0, lengthMax, (error, bytes) => {
+    if (error?.code === 'EIO') done(null, undefined)
+    else done(error, bytes)
   })
 }
 

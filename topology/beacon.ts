@@ -1,8 +1,8 @@
 /**
  * The beacon: each node says once a second, and whenever its leaderships change, who it is and which shards it leads
- * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership,
- * which layouts its build knows, where its process can be reached, which prefix it serves, and whether another process has spoken under
- * their own name.
+ * (`skv.<cluster>.map.all.<self>`). Others learn leaders of shards they do not host, who is alive enough to be handed a leadership, which
+ * of its replicas could not serve yet, which layouts its build knows, where its process can be reached, which prefix it serves, and whether
+ * another process has spoken under their own name.
  *
  * Everything here is a hint: of two claims to one shard the newer term wins, and a wrong hint costs a refused forward, never data.
  * Of two processes with one name the younger stops; started at the same millisecond, the greater boot id does. So a node whose data
@@ -12,11 +12,11 @@
 
 import { prefixProblem } from '../bus/subjects.ts'
 import { addressesIn } from './addresses.ts'
-import { META_GROUP, isHex64, replicaId } from './ids.ts'
+import { META_GROUP, generationOf, isHex64, nodeOf, replicaId } from './ids.ts'
 import { FIRST_LEVEL } from './level.ts'
 import { nodeStates } from './report.ts'
 import type { NodeAddresses } from './addresses.ts'
-import type { BootId, NodeId, ShardId } from './ids.ts'
+import type { BootId, NodeId, ReplicaId, ShardId } from './ids.ts'
 import type { LevelRange } from './level.ts'
 import type { DamagedReplica } from './knownReplicas.ts'
 import type { NodeState } from './report.ts'
@@ -43,6 +43,11 @@ export interface BeaconMessage {
   readonly leads: readonly (readonly [number, number])[]
   /** [group, generation] pairs of its replicas that count for nothing and wait to be replaced. */
   readonly damaged: readonly (readonly [number, number])[]
+  /**
+   * [shard, generation] pairs of its replicas whose state is being loaded: they could serve nothing as leaders. Absent where there is none,
+   * and from nodes of before this was told.
+   */
+  readonly loading?: readonly (readonly [number, number])[]
   /** Its data connection is down: it is of no use now, and says only that its process lives. */
   readonly mute?: true
 }
@@ -73,6 +78,8 @@ export interface Beacon {
   readonly damaged: () => readonly DamagedReplica[]
   /** Serving where this node's clients ask, and heard for a while without a break: fit to be handed a leadership. */
   readonly isSteady: (node: NodeId, now: number) => boolean
+  /** Its node said, when last heard, that this replica is loading its state. */
+  readonly isLoading: (shard: ShardId, replica: ReplicaId) => boolean
   /** What a node that is steady says of its build. */
   readonly levelsOf: (node: NodeId, now: number) => LevelRange | undefined
   /** Whether the node is heard, and its build has layout levels. */
@@ -129,6 +136,8 @@ export const createBeacon = (self: BeaconSelf): Beacon => {
     damaged: () => [...elders].sort(([a], [b]) => (a < b ? -1 : 1))
       .flatMap(([node, { message }]) => message.damaged.map(([group, generation]) => ({ group, id: replicaId(node, generation) }))),
     isSteady,
+    isLoading: (shard, replica) => peers.get(nodeOf(replica))?.message.loading
+      ?.some(([group, generation]) => group === shard && generation === generationOf(replica)) ?? false,
     levelsOf: (node, now) => (isSteady(node, now) ? peers.get(node)?.message.levels : undefined),
     tellsLevels: (node, now) => {
       const peer = peers.get(node)
@@ -163,19 +172,20 @@ export const beaconOf = (value: unknown): BeaconMessage | null => {
   if (typeof value !== 'object' || value === null) return null
   // A node from before there were maps to learn says no epoch, and one from before there was repair nothing of damage.
   const said = value as Record<string, unknown>
-  const { boot, startedAtMs, state, epoch = 0, levels, addresses, prefix, damaged = [], mute } = said
+  const { boot, startedAtMs, state, epoch = 0, levels, addresses, prefix, damaged = [], loading = [], mute } = said
   const leads = mute === true && said.leads === null ? [] : said.leads
   if (typeof boot !== 'string' || !isHex64(boot) || !Number.isFinite(startedAtMs)) return null
   if (!nodeStates.includes(state as NodeState)) return null
   if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) return null
   if (!Array.isArray(leads) || !leads.every(isPair)) return null
-  if (!Array.isArray(damaged) || damaged.length > GROUPS_MAX || !damaged.every((pair) => isPair(pair) && pair[1] > 0)) return null
+  if (!areReplicas(damaged) || !areReplicas(loading)) return null
   const known = levelsIn(levels)
   if (known === null || (mute !== undefined && mute !== true)) return null
   const reached = addressesIn(addresses)
   return {
     boot: boot as BootId, startedAtMs: startedAtMs as number, state: state as NodeState, epoch: epoch as number, ...known,
-    ...(reached === undefined ? {} : { addresses: reached }), ...(isPrefix(prefix) && { prefix }), leads, damaged, ...(mute && { mute }),
+    ...(reached === undefined ? {} : { addresses: reached }), ...(isPrefix(prefix) && { prefix }), leads, damaged,
+    ...(loading.length > 0 && { loading }), ...(mute && { mute }),
   }
 }
 
@@ -188,6 +198,9 @@ const levelsIn = (levels: unknown): Pick<BeaconMessage, 'levels'> | null => {
 }
 
 const isPrefix = (prefix: unknown): prefix is string => typeof prefix === 'string' && prefixProblem(prefix) === null
+
+const areReplicas = (pairs: unknown): pairs is [number, number][] =>
+  Array.isArray(pairs) && pairs.length <= GROUPS_MAX && pairs.every((pair) => isPair(pair) && pair[1] > 0)
 
 const isPair = (pair: unknown): pair is [number, number] =>
   Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isSafeInteger(n) && n >= 0)

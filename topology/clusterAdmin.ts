@@ -154,7 +154,7 @@ const reasons: Readonly<Record<TransferAnswer, string>> = {
   leads: 'others do not say so yet',
   notLeader: 'the leadership is changing',
   busy: 'another hand-over is under way, or its leader does not serve yet',
-  unfit: 'it was not heard for a while, lacks entries, or has no room on its disk',
+  unfit: 'it was not heard for a while, lacks entries, is loading its state, or has no room on its disk',
 }
 
 const transferAnswered = record<{ readonly answer: TransferAnswer }>({ answer: oneOf(...transferAnswers) })

@@ -148,7 +148,7 @@ const openConnection = (
   ports: Pick<ConnectionOptions['ports'], 'answer' | 'forget' | 'closed'>,
 ): Connection => {
   const { clock, log, recorder } = options.node.ports
-  const { connectionLimits } = options.node.settings
+  const { budget, node: { settings: { connectionLimits } } } = options
   const connection: Connection = createConnection({
     id,
     kind,
@@ -156,7 +156,10 @@ const openConnection = (
     log: log.child({ actor: 'connection', conn_id: id }),
     recorder,
     now: clock.now(),
-    limits: { batchBytesMax: options.budget.frameBytesMax, ...(kind === 'raw' ? rawLimits : {}), ...connectionLimits },
+    limits: {
+      batchBytesMax: budget.frameBytesMax, forwardedOperationsMax: budget.forwardedOperationsMax,
+      ...(kind === 'raw' ? rawLimits : {}), ...connectionLimits,
+    },
     leaderOf: options.leaderOf,
     ports: {
       ...ports,

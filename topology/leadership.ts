@@ -60,7 +60,7 @@ export interface TransferWish {
 export const transferAnswers = ['begun', 'leads', 'notLeader', 'busy', 'unfit'] as const
 /**
  * `busy`: this leadership moves already, or does not serve yet. `unfit`: no quorum could vote, or the node has no replica, has not been
- * heard for a while, lacks entries, or has no room on its disk.
+ * heard for a while, lacks entries, is loading its state, or has no room on its disk.
  */
 export type TransferAnswer = (typeof transferAnswers)[number]
 
@@ -68,7 +68,7 @@ export interface LeadershipOptions {
   readonly node: NodeId
   readonly map: () => ClusterMap
   readonly host: Pick<ReplicaHost, 'all' | 'of'>
-  readonly beacon: Pick<Beacon, 'isSteady'>
+  readonly beacon: Pick<Beacon, 'isSteady' | 'isLoading'>
   /** Its replicas are being moved: leadership is not brought back to one that may be going. */
   readonly isMoving: (shard: ShardId) => boolean
   readonly isDiskFull: () => boolean

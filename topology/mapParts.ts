@@ -40,6 +40,8 @@ export interface MapParts {
   readonly admin: ClusterAdmin
   /** A peer's beacon says which map is in force there. */
   readonly heardEpoch: (from: NodeId, epoch: number) => void
+  /** Another map is in force here, and the replicas know it. */
+  readonly noteMap: () => void
   readonly counters: () => Readonly<Record<string, number>>
   readonly stop: () => void
 }
@@ -137,7 +139,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     self: genesis.node, boot: node.boot, levels: ownLevels, live, proposals, reads, join: node.join ?? null,
     hasJoined: genesis.hasJoined === true, wall: ports.clock.wall, carriesNothing: parts.host.isEmpty, onMember, onLeft, onRefused,
   })
-  const missed = createMapWait(ports.clock, () => live.state().epoch, () => {
+  const wait = createMapWait(ports.clock, () => live.state().epoch, () => {
     const meta = parts.host.meta()
     return meta === undefined ? parts.host.all() : [...parts.host.all(), meta]
   })
@@ -152,9 +154,10 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
     propose: proposals.propose,
     admin,
     heardEpoch: (from, epoch) => {
-      missed(epoch)
+      wait.heard(epoch)
       sync.heard(from, epoch)
     },
+    noteMap: wait.noteMap,
     counters: desk.counters,
     stop: () => {
       desk.stop()

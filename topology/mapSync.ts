@@ -1,5 +1,6 @@
 /**
- * Learns newer cluster maps from peers: a beacon tells their epoch, the desk their bytes. One question at a time.
+ * Learns newer cluster maps from peers: a beacon tells their epoch, the desk their bytes. One question at a time; who tells of a still
+ * newer one meanwhile is asked next, without waiting for its next beacon.
  *
  * A node that this one's map does not name is asked, too: whoever was away while every node it knew left can hear of the newer map from
  * strangers alone. What nodes tell is a committed state of this very cluster or nothing (LiveMap.learn), so it is no matter which they
@@ -38,31 +39,42 @@ export const createMapSync = ({ live, desk, clock, log, onNewer }: MapSyncOption
   /** Asked without success so far, and when. At most the members and STRANGERS_MAX others. */
   const asked = new Map<NodeId, number>()
   let isAsking = false
+  /** Of those heard while another was asked: who has the newest. */
+  let next: { readonly from: NodeId; readonly epoch: number } | null = null
   const mayAsk = (node: NodeId): boolean => {
     const members = new Set(presentNodes(live.state()).map(({ id }) => id))
     for (const [known, at] of asked) if (clock.now() - at >= PASSED_OVER_MS) asked.delete(known)
     const strangers = [...asked.keys()].filter((known) => !members.has(known)).length
     return !asked.has(node) && (members.has(node) || strangers < STRANGERS_MAX)
   }
-  return {
-    heard: (from, epoch) => {
-      if (isAsking || epoch <= live.learnedEpoch() || !mayAsk(from)) return
-      isAsking = true
-      asked.set(from, clock.now())
-      desk.ask(from, { kind: 'state', newerThan: live.learnedEpoch() }, (answer) => {
-        isAsking = false
-        const bytes = stateIn(answer)
-        if (bytes === undefined) return
-        const state = decodeState(bytes)
-        if ('isNewer' in state) onNewer(state.reason)
-        else if ('reason' in state) log.warn({ from, reason: state.reason }, 'a cluster map could not be read')
-        else {
-          asked.delete(from)
-          live.learn(state)
-        }
-      })
-    },
+  const take = (from: NodeId, answer: unknown): void => {
+    const bytes = stateIn(answer)
+    if (bytes === undefined) return
+    const state = decodeState(bytes)
+    if ('isNewer' in state) onNewer(state.reason)
+    else if ('reason' in state) log.warn({ from, reason: state.reason }, 'a cluster map could not be read')
+    else {
+      asked.delete(from)
+      live.learn(state)
+    }
   }
+  const heard: MapSync['heard'] = (from, epoch) => {
+    if (epoch <= live.learnedEpoch() || !mayAsk(from)) return
+    if (isAsking) {
+      if (next === null || epoch > next.epoch) next = { from, epoch }
+      return
+    }
+    isAsking = true
+    asked.set(from, clock.now())
+    desk.ask(from, { kind: 'state', newerThan: live.learnedEpoch() }, (answer) => {
+      isAsking = false
+      take(from, answer)
+      const told = next
+      next = null
+      if (told !== null) heard(told.from, told.epoch)
+    })
+  }
+  return { heard }
 }
 
 const stateIn = (answer: unknown): Uint8Array | undefined => {

@@ -7,14 +7,12 @@
  */
 
 import { silentRecorder } from '../actors/kernel/recorder.ts'
-import { raftTiming } from '../actors/raft/timing.ts'
 import { createShell } from '../actors/kernel/shell.ts'
 import { createTicker } from '../actors/kernel/ticker.ts'
 import { nodeMachine } from '../actors/node/machine.ts'
 import { EXIT_FAILURE, EXIT_REFUSED } from '../actors/node/protocol.ts'
 import { STATUS_OP, spanningSubject } from '../bus/subjects.ts'
 import { createBeaconRadio } from './beaconRadio.ts'
-import { createFirstTicks } from './firstTicks.ts'
 import { createGossipRadio } from './gossipRadio.ts'
 import { checkIdentity } from './identityCheck.ts'
 import { createLeadership } from './leadership.ts'
@@ -91,7 +89,6 @@ interface Running {
   twinCheck: TwinCheck | null
   gossip: GossipRadio | null
   ticker: Ticker | null
-  readonly firstTicks: (tick: Tick) => Tick
   mapParts: MapParts | null
   observation: ReturnType<typeof createObservation> | null
   status: StatusDesk | null
@@ -107,7 +104,7 @@ export const createNode = (options: NodeOptions): Node => {
     options, live: openLiveMap(options, { onChange: () => followMap(running), onNewer: (reason) => fail(running, reason, EXIT_REFUSED) }),
     life: null, parts: null, leadership: null, gaps: null, prefixes: null, radio: null, twinCheck: null, gossip: null, mapParts: null,
     observation: null, ticker: null, status: null, routing: 'gateway', isMember: false, isRoutingKnown: false, isRoutingAsked: false,
-    isEnded: false, firstTicks: createFirstTicks(raftTiming(options.settings.raftTiming)),
+    isEnded: false,
   }
   const effects: NodeEffect[] = []
   running.life = createShell({
@@ -189,6 +186,7 @@ const followMap = (running: Running): void => {
   if (isRefusedByLevel(running)) return
   parts?.wal.send({ type: 'wal.level', level: live.state().level })
   parts?.host.follow()
+  running.mapParts?.noteMap()
   parts?.post.noteMembers()
   parts?.doors.noteMap()
 }
@@ -289,6 +287,7 @@ const join = (running: Running): void => {
       prefix: settings.prefix,
       leads: parts.host.all().filter(({ actor }) => actor.isServing()).map(({ shard, raft }) => [shard, raft.leadership().term]),
       damaged: parts.host.damaged().map(({ group, id }) => [group, generationOf(id)]),
+      loading: parts.host.all().filter(({ raft }) => raft.isLoading()).map(({ shard, id }) => [shard, generationOf(id)]),
     }),
     onOlder: (suspect, prefix) => running.twinCheck?.suspect(suspect, prefix),
   })
@@ -349,7 +348,7 @@ const onTick = (running: Running, tick: Tick): void => {
   if (parts === null || leadership === null || life === null) return
   parts.host.noteStalled(parts.diskWatch.isStalled(tick.now))
   running.options.ports.vitals?.noteTick(tick)
-  parts.host.onTick(running.firstTicks(tick))
+  parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
   running.radio?.onTick(tick.now)
   running.mapParts?.onTick(tick.now)

@@ -41,14 +41,32 @@ export const tellMap = (named: readonly NamedReplica[], memberOf: (group: GroupI
   }
 }
 
-/** For so long after the start members wait for a map that others have: it may not come, or find no room on the disk. */
+/**
+ * For so long since others were first heard members wait for a map that these have: it may not come, or find no room on the disk. Not since
+ * the start, for to open a large log can take longer.
+ */
 const MAP_AWAITED_MS = 10_000
 
-/** Told of the epochs that others have. */
-export const createMapWait = (clock: Pick<Clock, 'now'>, epoch: () => number, members: () => Iterable<HostedMember>) => {
-  const startedAt = clock.now()
-  return (theirs: number): void => {
-    if (theirs <= epoch() || clock.now() - startedAt > MAP_AWAITED_MS) return
+export interface MapWait {
+  /** Which map is in force at another node. */
+  readonly heard: (theirs: number) => void
+  /** Another one is in force here, and members were told so: the newest it need not be (test: "..., and gets an older one first, ..."). */
+  readonly noteMap: () => void
+}
+
+export const createMapWait = (clock: Pick<Clock, 'now'>, epoch: () => number, members: () => Iterable<HostedMember>): MapWait => {
+  let heardAt = Number.POSITIVE_INFINITY
+  let newest = 0
+  const noteMap = (): void => {
+    if (newest <= epoch() || clock.now() - heardAt > MAP_AWAITED_MS) return
     for (const { raft } of members()) if (raft.isSole()) raft.send({ type: 'raft.mapMissed' })
+  }
+  return {
+    heard: (theirs) => {
+      heardAt = Math.min(heardAt, clock.now())
+      newest = Math.max(newest, theirs)
+      noteMap()
+    },
+    noteMap,
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Who may lead a shard instead of this node. A successor must be steady (its beacon was heard for a while, and it serves), and its disk
- * must have room, as the heartbeat answers of its replicas say: writes would be refused there.
+ * Who may lead a shard instead of this node. A successor must be steady (its beacon was heard for a while, and it serves), its state must
+ * not be loading still, as its beacon says, since nothing is answered from it until then, and its disk must have room, as the heartbeat
+ * answers of its replicas say: writes would be refused there.
  *
  * A disk counts as having room only ROOM_FOR_MS after it was last noted to be full or stalled, or one that fills, is compacted and fills
  * again would take leaderships to and fro.
@@ -33,7 +34,7 @@ export interface Succession {
   readonly note: (led: readonly HostedReplica[], now: number) => void
   /**
    * Who may succeed: the preferred leader first, so that leadership does not move again, then whoever has most of the log. A node that
-   * leaves is content with those whose disk is full when there is no other.
+   * leaves is content with those whose disk is full when there is no other; one that is loading would not take over (raft/election.ts).
    */
   readonly heirs: (replica: HostedReplica, purpose: Purpose, now: number) => readonly ReplicaId[]
 }
@@ -41,7 +42,7 @@ export interface Succession {
 export interface SuccessionOptions {
   readonly node: NodeId
   readonly map: () => ClusterMap
-  readonly beacon: Pick<Beacon, 'isSteady'>
+  readonly beacon: Pick<Beacon, 'isSteady' | 'isLoading'>
 }
 
 export const createSuccession = ({ node, map, beacon }: SuccessionOptions): Succession => {
@@ -61,7 +62,8 @@ export const createSuccession = ({ node, map, beacon }: SuccessionOptions): Succ
       const { matchIndex } = replica.raft.status()
       const preferred = preferredLeader(map(), replica.shard)
       const rank = (other: ReplicaId): number => (other === preferred ? Number.POSITIVE_INFINITY : matchIndex.get(other) ?? 0)
-      const steady = candidates(replica, purpose).filter((other) => nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now))
+      const steady = candidates(replica, purpose).filter((other) =>
+        nodeOf(other) !== node && beacon.isSteady(nodeOf(other), now) && !beacon.isLoading(replica.shard, other))
       const roomy = steady.filter((other) => hasRoom(other, now))
       const fit = roomy.length === 0 && purpose.reason === 'drain' ? steady : roomy
       return fit.toSorted((a, b) => rank(b) - rank(a))

@@ -11,6 +11,7 @@ import { randomLives } from './generators/randomLives.ts'
 import { snapshotDamage } from './generators/snapshotDamage.ts'
 import { staleSegments } from './generators/staleSegments.ts'
 import { truncation, zeroedTails } from './generators/truncation.ts'
+import { unreadSegments } from './generators/unreadSegments.ts'
 import { unsyncedPages } from './generators/unsyncedPages.ts'
 import { wipedSectors } from './generators/wipedSectors.ts'
 import { remembered } from './generator.ts'
@@ -24,5 +25,6 @@ export const generatorsOf = (seed: number): readonly Generator[] => {
     truncation(specimensOf), zeroedTails(specimensOf), bitFlips(specimensOf), wipedSectors(specimensOf), movedSectors(specimensOf),
     movedRecords(specimensOf), staleSegments(specimensOf), unsyncedPages(seed), snapshotDamage(), crashes(seed, scenarios),
     recoveryCrashes(seed, scenarios), faults(seed, scenarios), randomLives(seed), killedThenPower(seed, scenarios), damageAtRest(seed),
+    unreadSegments(specimensOf),
   ]
 }

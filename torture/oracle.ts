@@ -17,20 +17,23 @@ import type { RecoveredGroup, RecoveryReport } from '../actors/wal/protocol.ts'
 import type { Position } from '../storage/group.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
 import type { Verdict } from './generator.ts'
-import type { Rig } from './rig.ts'
+import type { Rig, RigOptions } from './rig.ts'
 import type { Cut, SegmentFile, Specimen } from './specimen.ts'
 
 /** A Raft group that no specimen has. */
 const PROBE_GROUP = 9_999
 const PROBE_MS_MAX = 5_000
 
-export const judgeLog = (specimen: Specimen, image: DiskImage): Verdict => {
-  const rig = createRig({ image }).open()
+type Fault = NonNullable<RigOptions['fault']>
+
+/** `fault`: of the disk, in every life. */
+export const judgeLog = (specimen: Specimen, image: DiskImage, fault: Fault = () => undefined): Verdict => {
+  const rig = createRig({ image, fault }).open()
   if (rig.failure() !== undefined) return { kind: 'thrown', problem: `recovery throws: ${String(rig.failure())}` }
   const report = rig.report()
   if (report === undefined) return refused(rig)
   const kind = kindOf(specimen, report)
-  const problem = inventedBy(specimen, report) ?? lostBy(specimen, report, image) ?? goingOn(rig, report, image)
+  const problem = inventedBy(specimen, report) ?? lostBy(specimen, report, image) ?? goingOn(rig, { report, image, fault })
   return problem === undefined ? { kind } : { kind, problem }
 }
 
@@ -116,13 +119,15 @@ const isSealOnly = (image: Uint8Array, { segment, offset }: Position): boolean =
   return decodeGroupHeader(image, { segment, offset: block })?.isSeal === true
 }
 
+interface Found { readonly report: RecoveryReport; readonly image: DiskImage; readonly fault: Fault }
+
 /** The log works after what it found, and the next restart finds the same and what was added. */
-const goingOn = (rig: Rig, report: RecoveryReport, image: DiskImage): string | undefined => {
+const goingOn = (rig: Rig, { report, image, fault }: Found): string | undefined => {
   const ticket = rig.append(PROBE_GROUP, { entries: [entryOf(1)] })
   if (!rig.clock.runUntil(() => rig.isAcknowledged(ticket), PROBE_MS_MAX)) return `the log does not go on: ${rig.wal.state()}`
   const after = rig.disk.crash({ random: createRandom(1), keep: 0 })
   rig.wal.stop()
-  const again = createRig({ image: after }).open()
+  const again = createRig({ image: after, fault }).open()
   const second = again.report()
   again.wal.stop()
   if (second === undefined) return 'a second restart finds nothing'
@@ -132,6 +137,42 @@ const goingOn = (rig: Rig, report: RecoveryReport, image: DiskImage): string | u
     if (next === undefined || recoveredText(next) !== recoveredText(found)) return `a second restart differs in group ${group}`
   }
   return report.damagedNode === undefined ? undefined : changedByte(report, image, after)
+}
+
+/**
+ * What the disk can not read is damage of the node, at every start. At one that can read it all is there, if nothing was written in
+ * between; and otherwise, too, unless it says that something is missing.
+ */
+export const judgeUnread = (specimen: Specimen, fault: Fault): Verdict => {
+  const verdict = judgeLog(specimen, specimen.image, fault)
+  if (verdict.problem !== undefined) return verdict
+  if (verdict.kind !== 'node damaged') return { ...verdict, problem: 'a segment can not be read, and nobody is told' }
+  const problem = idleProblem(specimen, fault)
+  if (problem !== undefined) return { ...verdict, problem }
+  const report = readAgain(specimen, fault, (rig) => {
+    const ticket = rig.append(PROBE_GROUP, { entries: [entryOf(1)] })
+    rig.clock.runUntil(() => rig.isAcknowledged(ticket), PROBE_MS_MAX)
+  })
+  if (report === undefined) return { ...verdict, problem: 'a start that can read it finds nothing' }
+  const groups = new Map(report.groups)
+  groups.delete(PROBE_GROUP)
+  const isLost = report.groups.get(PROBE_GROUP)?.entries.length !== 1
+  const wrong = isLost ? 'what was acknowledged meanwhile is lost' : lostBy(specimen, { ...report, groups }, specimen.image)
+  const kind = report.damagedNode === undefined ? 'well once it is read' : 'damaged for good'
+  return wrong === undefined ? { kind } : { kind, problem: `read again: ${wrong}` }
+}
+
+const readAgain = ({ image }: Specimen, fault: Fault, meanwhile: (rig: Rig) => void): RecoveryReport | undefined => {
+  const rig = createRig({ image, fault }).open()
+  meanwhile(rig)
+  const after = rig.disk.crash({ random: createRandom(1), keep: 0 })
+  return createRig({ image: after }).open().report()
+}
+
+const idleProblem = (specimen: Specimen, fault: Fault): string | undefined => {
+  const report = readAgain(specimen, fault, () => {})
+  if (report?.damagedNode !== undefined) return `read again, with nothing written meanwhile: ${report.damagedNode}`
+  return unkept(createRig({ image: specimen.image }).open().report(), report)
 }
 
 const isBlank = (bytes: Uint8Array): boolean => endOfData(bytes, 0) === 0

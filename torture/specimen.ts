@@ -6,6 +6,7 @@
  * synced. In a sealed log that is all of it; where nothing follows the last group, all but that.
  */
 
+import { must } from '../actors/kernel/assert.ts'
 import { crc32 } from '../storage/crc.ts'
 import { GROUP_HEADER_BYTES, isBefore } from '../storage/group.ts'
 import { recoverLog } from '../storage/recovery.ts'
@@ -117,8 +118,13 @@ const proofsOf = ({ path, segment, bytes }: SegmentFile): readonly Proof[] => {
   return [{ path, offset: 0, bytes: bytes.slice(0, SEGMENT_FIELDS_BYTES), synced: header.previous }, ...groups]
 }
 
-/** How far what is left of the log proves that it had been synced. */
-export const durableEnd = ({ proofs }: Specimen, image: DiskImage): Position => {
+/**
+ * How far what is left of the log proves that it had been synced. A segment has its whole size before it has its name, so that one which
+ * was begun and is shorter is damage by itself, whatever went with its end, proofs among it: nothing less than all is right then.
+ */
+export const durableEnd = ({ image: whole, cuts, proofs }: Specimen, image: DiskImage): Position => {
+  const isShort = (path: string): boolean => (image.files.get(path)?.length ?? Infinity) < (whole.files.get(path)?.length ?? 0)
+  if (proofs.some(({ path }) => isShort(path))) return must(cuts.at(-1), 'a log has a cut before anything is written').end
   let end: Position = { segment: 0, offset: 0 }
   for (const { path, offset, bytes, synced } of proofs) {
     const now = image.files.get(path)?.subarray(offset, offset + bytes.length)

@@ -33,12 +33,13 @@ const consistencies: Readonly<Record<Consistency, number>> = { linearizable: 0, 
 const groupOf = ({ request: { shard, policy, consistency, operation } }: InFlight): number =>
   ((shard * 3 + policies[policy]) * 3 + consistencies[consistency]) * 2 + (isRead(operation.code) ? 1 : 0)
 
-/** Cuts the group so that every message fits the broker's payload. */
+/** Cuts the group so that every message fits the broker's payload, and so does what answers it. */
 const sendGroup = (core: ConnectionCore, group: readonly InFlight[]): void => {
+  const operationsMax = group[0]?.request.policy === 'forward' ? core.limits.forwardedOperationsMax : BATCH_OPERATIONS_MAX
   let batch: InFlight[] = []
   let bytes = 0
   for (const inFlight of group) {
-    const isFull = batch.length === BATCH_OPERATIONS_MAX || bytes + inFlight.bytes > core.limits.batchBytesMax
+    const isFull = batch.length === operationsMax || bytes + inFlight.bytes > core.limits.batchBytesMax
     if (isFull && batch.length > 0) {
       sendBatch(core, batch)
       batch = []

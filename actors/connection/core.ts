@@ -138,7 +138,7 @@ export const acceptRequests = (core: ConnectionCore, { requests, now }: EventOf<
 }
 
 const refusalOf = (core: ConnectionCore, { operation, policy }: ClientRequest, now: number): OperationResult | null => {
-  const refusal = checkOperation(operation, core.limits.batchBytesMax)
+  const refusal = checkOperation(operation, core.limits.batchBytesMax, policy)
   if (refusal !== null || core.limits.requestsPerSecondMax === 0) return refusal
   const waitMs = takeToken(core.bucket, rateOf(core.limits), now)
   if (waitMs === 0) return null

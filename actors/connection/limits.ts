@@ -1,7 +1,7 @@
 /** The limits of one connection. At an in-flight maximum it is throttled, and refuses, until both are below
  * LOW_WATER of their maximum again. */
 
-import { ENTRY_OVERHEAD_BYTES, VALUE_BYTES_MAX } from '../shard/operation.ts'
+import { BATCH_OPERATIONS_MAX, ENTRY_OVERHEAD_BYTES, VALUE_BYTES_MAX } from '../shard/operation.ts'
 
 import type { RetryAfterLimits } from '../kernel/retryAfter.ts'
 
@@ -12,6 +12,8 @@ export interface ConnectionLimits extends RetryAfterLimits {
   readonly inFlightBytesMax: number
   /** Encoded operations of one message to a shard. A message must fit the broker's payload: the node sets it from the byte budget. */
   readonly batchBytesMax: number
+  /** Operations of one message to another node's shard, whose answer must fit the broker's payload, too: set from the byte budget. */
+  readonly forwardedOperationsMax: number
   /** Requests a second, by a token bucket; 0 is off. */
   readonly requestsPerSecondMax: number
   /** Requests that may come at once after a pause; at least 1. */
@@ -26,6 +28,7 @@ export const defaultConnectionLimits: ConnectionLimits = {
   inFlightRequestsMax: 16_384,
   inFlightBytesMax: 64 * 1_024 * 1_024,
   batchBytesMax: VALUE_BYTES_MAX + ENTRY_OVERHEAD_BYTES,
+  forwardedOperationsMax: BATCH_OPERATIONS_MAX,
   retryAfterMs: 50,
   retryAfterMsMax: 500,
   requestsPerSecondMax: 0,

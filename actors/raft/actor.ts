@@ -154,7 +154,9 @@ export interface RaftMember {
   readonly status: () => RaftStatus
   /** As leader: enough disks move that an election could succeed (diskQuorum.ts). No field of `status`, which is asked far more often. */
   readonly canElect: () => boolean
-  /** As leader: the other members that said, when last heard, that their disk is full or stalled. Asked at every tick. */
+  /** Its state is being loaded from a snapshot: it could serve nothing as leader. */
+  readonly isLoading: () => boolean
+  /** As leader: the other voters that said, when last heard, that their disk is full or stalled. Asked at every tick. */
   readonly stalledMembers: () => readonly ReplicaId[]
   /** As leader: how far its new replicas are. */
   readonly catchUps: () => readonly CatchUp[]
@@ -235,6 +237,7 @@ export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): 
     isUpToDate: () => isUpToDate(core),
     isSole: () => isSole(core),
     leadership: () => core,
+    isLoading: () => core.isRestoring && core.role !== 'halted',
     stalledMembers: () => stalledIn(core),
     status: () => statusOf(core),
     canElect: () => core.role === 'leader' && canElect(core),
@@ -475,7 +478,8 @@ const statusOf = (core: RaftCore): RaftStatus => {
 
 const stalledIn = ({ role, leading }: RaftCore): readonly ReplicaId[] => {
   let stalled: ReplicaId[] | null = null
-  if (role === 'leader') for (const { id, isDiskStalled } of leading.progress.values()) if (isDiskStalled) (stalled ??= []).push(id)
+  if (role !== 'leader') return NOBODY
+  for (const { id, isDiskStalled, isLearner } of leading.progress.values()) if (isDiskStalled && !isLearner) (stalled ??= []).push(id)
   return stalled ?? NOBODY
 }
 

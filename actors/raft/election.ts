@@ -13,6 +13,9 @@
  * A vote leaves when it is durable, and so do the candidate's own vote and its requests: a candidate that asked, crashed and came back
  * with a shorter log could otherwise win by votes for the longer one. A learner answers like everybody: it may be a voter in a
  * configuration it has not received yet (thesis 4.2.2).
+ *
+ * A member whose state is still being loaded from a snapshot votes like any other, but would serve nothing as leader until it has it, which
+ * is seconds for a big one. So it lets the others go first: it does not take over at its leader's word, and waits longer before it stands.
  */
 
 import { touchHardState } from './durability.ts'
@@ -21,7 +24,7 @@ import { isVoter } from './membership.ts'
 import { isAcceptedBy, isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused, notePromise } from './promises.ts'
 import { voteResult } from './quorum.ts'
-import { configurationOf, isSelfVoter, send } from './state.ts'
+import { configurationOf, isSelfVoter, send, waitedIn } from './state.ts'
 import { isFresh, isLeaderAlive } from './term.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
@@ -34,11 +37,23 @@ type RequestVote = Received<'raft.requestVote'>
 
 /** Time for an election once these ticks have passed. Not while a snapshot is taking force: the log is about to be replaced. */
 export const isElectionDue = (core: RaftCore, { ticks }: Tick): boolean =>
-  core.electionTicks + ticks >= core.electionTimeout && core.freshTicks <= ticks && isSelfVoter(core) && !core.following.isInstalling
+  core.electionTicks + ticks >= electionDueAt(core) && core.freshTicks <= waitedIn(core, ticks) && isSelfVoter(core)
+  && !core.following.isInstalling
+
+/** So many ticks after the election timer was reset. Whoever lets others go first waits longer than the longest timeout that they draw. */
+export const electionDueAt = (core: RaftCore): number =>
+  core.electionTimeout + (letsOthersGoFirst(core) ? core.timing.electionTicksMax : 0)
+
+/**
+ * Not for ever, since all of them may be loading. Nor before it has heard a leader in this life: where all were started together, nobody
+ * is ready, and the first election is not put off (test: "Members that all load their state elect as soon as others").
+ */
+const letsOthersGoFirst = ({ role, isRestoring, ticksSinceLeader }: RaftCore): boolean =>
+  role === 'follower' && isRestoring && ticksSinceLeader < Number.POSITIVE_INFINITY
 
 /** May take over at its leader's word. */
 export const maySucceed = (core: RaftCore, { from, term }: Received<'raft.timeoutNow'>): boolean =>
-  term === core.term && from === core.leader && isSelfVoter(core) && !isFresh(core) && !core.following.isInstalling
+  term === core.term && from === core.leader && isSelfVoter(core) && !isFresh(core) && !core.following.isInstalling && !core.isRestoring
 
 export const hasWon = (core: RaftCore): boolean => resultOf(core) === 'won'
 

@@ -128,10 +128,13 @@ const followCommit = (core: RaftCore, leaderCommit: Index): void => {
   if (index > core.commitIndex) commitTo(core, index)
 }
 
+/** A learner that is loading its state asks not to be counted on yet: as a voter it could serve nothing. A voter counts all the same. */
+const isNotToBeCounted = ({ isDiskStalled, isRestoring, role }: RaftCore): boolean => isDiskStalled || (isRestoring && role === 'learner')
+
 export const handleHeartbeat = (core: RaftCore, event: Received<'raft.heartbeat'>): void => {
   if (event.term === core.term) {
     hearLeader(core, event.from)
     followCommit(core, event.commitIndex)
   }
-  send(core, event.from, { type: 'raft.heartbeatAcked', term: core.term, round: event.round, diskStalled: core.isDiskStalled })
+  send(core, event.from, { type: 'raft.heartbeatAcked', term: core.term, round: event.round, diskStalled: isNotToBeCounted(core) })
 }

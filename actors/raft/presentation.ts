@@ -197,6 +197,8 @@ const restartProgress = (core: RaftCore, peer: ReplicaId): void => {
   restarted.ackedRound = known.ackedRound
   restarted.contactSentAt = known.contactSentAt
   restarted.isLearner = known.isLearner
+  // It loads what it starts from, and has not said yet that it is done.
+  restarted.isDiskStalled = known.isLearner
   restarted.deliveredBytes = known.deliveredBytes
   restarted.keptBytesMax = known.keptBytesMax
   core.leading.progress.set(peer, restarted)

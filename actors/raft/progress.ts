@@ -75,6 +75,7 @@ export interface Progress {
   /** The newest confirmation round this peer has answered, and when that round was sent (never when the answer came). */
   ackedRound: number
   contactSentAt: number
+  /** As it said last. Of a learner also from its start, or a snapshot that it installed, until it has said whether its state is loaded. */
   isDiskStalled: boolean
   /** A new replica: what it is sent is limited (allowance.ts). */
   isLearner: boolean

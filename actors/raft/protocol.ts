@@ -84,7 +84,10 @@ export type RaftMessage =
    * receiver's match.
    */
   | { readonly type: 'raft.heartbeat'; readonly term: Term; readonly commitIndex: Index; readonly round: number }
-  /** `diskStalled`: this replica's log has not completed a write for an election timeout, or is full. */
+  /**
+   * `diskStalled`: this replica's log has not completed a write for an election timeout, or is full. A learner says it, too, while its
+   * state is being loaded: a leader of any version promotes nobody who says so.
+   */
   | { readonly type: 'raft.heartbeatAcked'; readonly term: Term; readonly round: number; readonly diskStalled: boolean }
   /** One piece of the leader's snapshot file. `crc` covers `bytes`. The receiver verifies the whole file before it counts. */
   | { readonly type: 'raft.snapshotChunk'; readonly term: Term; readonly snapshotTerm: Term; readonly snapshotIndex: Index
@@ -120,11 +123,12 @@ export interface ConfigurationOrder {
 /**
  * `done`: it has committed. `pending`: it is in the log, on its way. Nothing was changed by any other: `notLeader` asks another
  * replica; `busy` asks again (another change or a hand-over is under way, or the term has just begun); `behind`: a new voter has not
- * caught up as a learner yet, or no majority of the old voters or of the new ones answers; `leaves`: this leader would remove itself,
- * and has first to hand over; `stale`: a newer order was taken; `invalid`: no voters, or a voter as learner.
+ * caught up as a learner yet or is loading its state, or no majority of the old voters or of the new ones answers; `leaves`: this leader
+ * would remove itself, and has first to hand over; `stale`: a newer order was taken; `invalid`: no voters, or a voter as learner.
  */
 export type OrderOutcome = 'done' | 'pending' | 'notLeader' | 'busy' | 'behind' | 'leaves' | 'stale' | 'invalid'
 
+export type ReadRefusal = 'notLeader' | 'leaseUnavailable' | 'tooManyWaiting'
 export type ProposalRefusal = 'notLeader' | 'transferring' | 'tooManyUncommitted' | 'tooLarge'
 
 export type RaftLocalEvent =
@@ -195,7 +199,7 @@ export type RaftEffect =
   | { readonly type: 'raft.orderAnswered'; readonly outcome: OrderOutcome }
   /** Answer the read from a state that has applied at least `index`, if this replica still leads `term` then. */
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
-  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }
+  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: ReadRefusal }
   /** `settled`: the leader's own no-op has committed, and it may serve. `clockMs`: what most voters' wall clocks have reached. */
   | { readonly type: 'raft.roleChanged'; readonly role: RaftRole; readonly term: Term; readonly leader: ReplicaId | ''
       readonly settled: boolean; readonly clockMs: number; readonly reason: string }

@@ -61,7 +61,7 @@ export const handleRead = (core: RaftCore, event: Read): void => {
     return
   }
   if (leading.gatheredReads.length + leading.waitingReads.length >= limits.readsWaitingMax) {
-    refuseRead(core, event)
+    core.effects.push({ type: 'raft.readRefused', read: event.read, reason: 'tooManyWaiting' })
     return
   }
   leading.gatheredReads.push(event.read)

@@ -14,8 +14,9 @@
  *
  * Safety does not depend on orders being wise. Raft's own rules are kept here: one change at a time, only after an entry of this
  * term has committed (Ongaro's 2015 correction), and joint consensus whenever voters change. A new voter has been a learner and has
- * nearly the whole log, so that commitment does not wait for it (thesis 4.2.1). A leader does not remove itself: it hands over first,
- * with the care of a planned move (topology/leadership.ts), so that nobody waits for an election timeout.
+ * nearly the whole log, so that commitment does not wait for it (thesis 4.2.1), and its state is loaded, so that it could lead. A leader
+ * does not remove itself: it hands over first, with the care of a planned move (topology/leadership.ts), so that nobody waits for an
+ * election timeout.
  *
  * Availability does depend on it, and whoever orders knows late who has died. So a joint phase begins only while both its halves would
  * let it end (test: "does not rest a group of two on a voter that ..."):
@@ -99,7 +100,8 @@ const hasCaughtUp = (core: RaftCore, replica: ReplicaId): boolean => {
 
 /**
  * An entry that is appended now would reach its disk soon: it answered a round of within the time after which a leader gives up without a
- * quorum (checkQuorum.ts), has forgotten nothing, lacks nothing but what is sent to it in a stream, and its disk writes.
+ * quorum (checkQuorum.ts), has forgotten nothing, lacks nothing but what is sent to it in a stream, and its disk writes. A learner says
+ * that its disk does not while it loads its state.
  */
 const isInTouch = (core: RaftCore, replica: ReplicaId): boolean => {
   if (replica === core.self) return !core.isDiskStalled

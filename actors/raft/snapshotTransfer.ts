@@ -151,6 +151,8 @@ const isInstalled = ({ transfer, earlier }: Progress, { snapshotIndex, nextOffse
 const noteInstalled = (core: RaftCore, progress: Progress, event: Received<'raft.snapshotAccepted'>): void => {
   const { from, term, snapshotIndex, nextOffset } = event
   progress.deliveredBytes += nextOffset
+  // It begins to load that now. What it has answered by then says nothing of it.
+  if (progress.isLearner) progress.isDiskStalled = true
   notePromise(core, from, { term, matchIndex: snapshotIndex })
   noteMatch(core, progress, snapshotIndex)
   // Said twice it counts once.

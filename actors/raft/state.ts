@@ -297,14 +297,33 @@ export const isSole = ({ membership: { history }, self }: Pick<RaftCore, 'member
 /** So many maximum election timeouts for a map that its node has heard of. Answers take no longer, or the way is as good as cut. */
 const MAP_ELECTIONS = 3
 
+const mapTicks = ({ timing }: RaftCore): number => MAP_ELECTIONS * timing.electionTicksMax
+
 const keepWaiting = (core: RaftCore, ticks: number): void => {
   if (core.role === 'follower' && isSole(core)) core.freshTicks = ticks
 }
 
-export const awaitMap = (core: RaftCore): void => keepWaiting(core, MAP_ELECTIONS * core.timing.electionTicksMax)
+export const awaitMap = (core: RaftCore): void => keepWaiting(core, mapTicks(core))
 
-/** The map in force says nothing against it; others may have a newer one still. */
-export const hearOthers = (core: RaftCore): void => keepWaiting(core, core.timing.electionTicksMin)
+/**
+ * The map in force says nothing against it; others may have a newer one still. Once both waits could be over, no map makes one longer:
+ * where it changes all the time, whoever is alone would get no leader (test: "shards of one replica get a leader while the map ...").
+ */
+export const hearOthers = (core: RaftCore): void => {
+  const { electionTicksMin } = core.timing
+  const isYoung = core.presenting.ticks <= electionTicksMin + mapTicks(core)
+  keepWaiting(core, isYoung ? electionTicksMin : Math.min(core.freshTicks, electionTicksMin))
+}
+
+/** May be an old copy that has heard of no other yet. */
+export const isWaitingAlone = (core: RaftCore): boolean =>
+  core.role === 'follower' && core.freshTicks > 0 && isSole(core)
+
+/**
+ * Of ticks that come at once such a wait counts one. A process that stood still wakes to all of them in one, which is given before the
+ * messages that came meanwhile (kernel/ticker.ts).
+ */
+export const waitedIn = (core: RaftCore, ticks: number): number => (isWaitingAlone(core) ? Math.min(1, ticks) : ticks)
 
 /**
  * By the cluster's map the group had other voters at that epoch; no configuration in the log has, and none was ordered later. The one that

@@ -6,11 +6,12 @@
 import { between } from '../kernel/random.ts'
 import { isAnyHeldBack, resumeHeldBack } from './catchUp.ts'
 import { isCommitStalled, isLogTimeLate, isQuorumLost, tickCommitStall } from './checkQuorum.ts'
-import { isElectionDue, tickCampaign } from './election.ts'
+import { electionDueAt, isElectionDue, tickCampaign } from './election.ts'
 import { tickTransfer } from './leadershipTransfer.ts'
 import { isPresenting, tickPresenting } from './presentation.ts'
 import { startRound } from './readIndex.ts'
 import { isAnyAwaited, resendToSilent } from './replication.ts'
+import { isWaitingAlone, waitedIn } from './state.ts'
 import { compareClocks, isClockAwaited } from './wallClocks.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
@@ -44,7 +45,7 @@ export const handleTick = (core: RaftCore, { ticks, now, wallMs }: Tick): void =
   compareClocks(core, { now, wallMs })
   core.electionTicks += ticks
   core.ticksSinceLeader += ticks
-  core.freshTicks = Math.max(0, core.freshTicks - ticks)
+  core.freshTicks = Math.max(0, core.freshTicks - waitedIn(core, ticks))
   tickPresenting(core, ticks)
 }
 
@@ -78,7 +79,7 @@ const isHeartbeatDue = ({ leading, timing }: RaftCore, { ticks, now }: Pick<Tick
  */
 export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
   if (core.role === 'halted') return false
-  if (isPresenting(core)) return true
+  if (isPresenting(core) || isWaitingAlone(core)) return true
   switch (core.role) {
     case 'leader': return isHeartbeatDue(core, tick) || core.leading.transfer !== null || isAnyAwaited(core)
       || isAnyHeldBack(core) || isQuorumLost(core, tick) || isCommitStalled(core, tick)
@@ -95,9 +96,9 @@ export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
 /** No tick of fewer ticks than this is due, as long as no other event comes: a follower that has just heard its leader has time. */
 export const dueInTicks = (core: RaftCore): number => {
   if (core.role === 'halted') return Number.POSITIVE_INFINITY
-  if (isPresenting(core)) return 1
+  if (isPresenting(core) || isWaitingAlone(core)) return 1
   switch (core.role) {
-    case 'follower': return Math.max(1, core.electionTimeout - core.electionTicks)
+    case 'follower': return Math.max(1, electionDueAt(core) - core.electionTicks)
     case 'learner': return Number.POSITIVE_INFINITY
     // Quiet leaders speak in step with the clock, not with the ticks that they were given.
     case 'leader':

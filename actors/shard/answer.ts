@@ -1,6 +1,6 @@
 /** How waiting operations leave: with a result, or with the silence that slot requests are owed by whoever is not certain. */
 
-import { isRead } from './operation.ts'
+import { cutOff, isRead } from './operation.ts'
 import type { PendingOperation, RequestBatch, ShardCore } from './core.ts'
 import type { OperationResult } from './operation.ts'
 import type { Policy } from './protocol.ts'
@@ -78,6 +78,7 @@ const finishWhenComplete = (core: ShardCore, batch: RequestBatch): void => {
 
 /**
  * A reply to another node must fit one message: what reads ask for beyond the byte budget is refused, not sent (docs/TESTING.md T23).
+ * What results take beside their values has its room by their number (bus/budget.ts).
  * A mutation's result is never touched: it has happened, and an error that called itself definite would deny it. Its value is a
  * counter of at most 20 characters.
  */
@@ -91,9 +92,6 @@ const withinReply = (core: ShardCore, { operations, results }: RequestBatch): re
       bytes += valueBytes
       return result
     }
-    return {
-      status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0,
-      message: 'The values asked for together exceed one message: ask for fewer at a time.',
-    }
+    return cutOff
   })
 }

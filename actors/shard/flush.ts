@@ -13,7 +13,7 @@ import { BATCH_OPERATIONS_MAX } from './operation.ts'
 import type { Index } from '../raft/protocol.ts'
 import type { PendingOperation, Proposal, ShardCore } from './core.ts'
 import type { OperationResult } from './operation.ts'
-import type { ShardLocalEvent } from './protocol.ts'
+import type { Policy, ShardLocalEvent } from './protocol.ts'
 
 type Local<Type extends ShardLocalEvent['type']> = Extract<ShardLocalEvent, { type: Type }>
 
@@ -97,19 +97,22 @@ export const handleProposalRefused = (core: ShardCore, { proposal, reason }: Loc
     switch (reason) {
       case 'notLeader':
       case 'transferring': completeUnlessSlot(core, pending, notLeader(core)); continue
-      case 'tooManyUncommitted':
-        core.counters.overloaded += 1
-        complete(core, pending, overloaded(core, pending.batch.policy))
-        continue
-      case 'tooLarge': complete(core, pending, tooLarge); continue
+      case 'tooManyUncommitted': shed(core, pending); continue
+      case 'tooLarge': complete(core, pending, tooLarge(pending.batch.policy)); continue
     }
     reason satisfies never
   }
 }
 
-const tooLarge: OperationResult = {
-  status: 'TOO_LARGE', revision: 0, definite: true, message: 'The entry is above what the log takes: send less in one batch.',
+const shed = (core: ShardCore, pending: PendingOperation): void => {
+  core.counters.overloaded += 1
+  complete(core, pending, overloaded(core, pending.batch.policy))
 }
+
+/** By this process's limit: whoever holds the slot as well may have another (operationCheck.ts). */
+const tooLarge = (policy: Policy): OperationResult => ({
+  status: 'TOO_LARGE', revision: 0, definite: policy !== 'slot', message: 'The entry is above what the log takes: send less in one batch.',
+})
 
 /** Its entry may still commit under another leader, or be overwritten. */
 export const loseProposal = (core: ShardCore, proposal: Proposal): void => {
@@ -130,8 +133,14 @@ export const handleReadRefused = (core: ShardCore, { read, reason }: Local<'raft
   const operations = core.rounds.get(read)
   if (operations === undefined) return
   core.rounds.delete(read)
-  if (reason === 'leaseUnavailable') openRound(core, operations, false)
-  else refuseReads(core, operations)
+  switch (reason) {
+    case 'leaseUnavailable': openRound(core, operations, false); return
+    case 'notLeader': refuseReads(core, operations); return
+    case 'tooManyWaiting':
+      for (const pending of operations) shed(core, pending)
+      return
+  }
+  reason satisfies never
 }
 
 export const answerReadyReads = (core: ShardCore): void => {

@@ -97,5 +97,11 @@ export const ENTRY_OVERHEAD_BYTES = 16 * 1_024
 
 export const isRead = (code: OpCode): boolean => code === OpCode.get
 
-/** Its value did not fit the message with those before it (actors/shard/answer.ts, `withinReply`). Nothing else names no time to wait. */
+/** A read whose value does not fit the message with those before it (actors/shard/answer.ts, `withinReply`). */
+export const cutOff: OperationResult = {
+  status: 'OVERLOADED', revision: 0, definite: true, retryAfterMs: 0,
+  message: 'The values asked for together exceed one message: ask for fewer at a time.',
+}
+
+/** Nothing else names no time to wait. */
 export const isCutOff = ({ status, retryAfterMs }: OperationResult): boolean => status === 'OVERLOADED' && retryAfterMs === 0

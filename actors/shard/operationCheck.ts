@@ -1,21 +1,24 @@
 /**
  * The checks that need no state: every receiver refuses the same operations in the same words, so such a refusal is certain and may be
- * given by anybody, on any policy (docs/SUBJECTS.md, "Who answers"). Connections check first, so that a bad request never shares a
- * batch with good ones; the shard checks again, since a peer's connection may be of another version.
+ * given by anybody, on any policy (docs/SUBJECTS.md, "Who answers"). But for what fits an entry: that follows from the broker's payload as
+ * it was when the process started, so by a slot it says nothing of a successor that started later. Connections check first, so that a bad
+ * request never shares a batch with good ones; the shard checks again, since a peer's connection may be of another version.
  */
 
 import { encodedOperationBytes } from './batch.ts'
 import { decimalOf } from './counter.ts'
 import { KEY_BYTES_MAX, OpCode, REQUEST_ID_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX, isRead } from './operation.ts'
 import type { Operation, OperationResult, StatusName } from './operation.ts'
+import type { Policy } from './protocol.ts'
 
 const clientPattern = /^[0-9a-f]{16}$/
 /** One byte a character. */
 const isBinary = (text: string): boolean => !/[\u0100-\uffff]/.test(text)
 
 /** The refusal, or null when the operation is well-formed and fits an entry of `operationBytesMax` bytes. */
-export const checkOperation = (operation: Operation, operationBytesMax: number): OperationResult | null =>
-  checkKey(operation) ?? checkNumbers(operation) ?? checkIdentity(operation) ?? checkValue(operation, operationBytesMax)
+export const checkOperation = (operation: Operation, operationBytesMax: number, policy: Policy): OperationResult | null =>
+  checkKey(operation) ?? checkNumbers(operation) ?? checkIdentity(operation) ?? checkValue(operation)
+  ?? checkWeight(operation, operationBytesMax, policy)
 
 const refuse = (status: StatusName, message: string): OperationResult => ({ status, revision: 0, definite: true, message })
 const invalid = (message: string): OperationResult => refuse('INVALID', message)
@@ -61,13 +64,17 @@ const checkIdentity = (operation: Operation): OperationResult | null => {
   return isOrdered ? null : invalid('A sequence is at least its first-incomplete mark, which is at least 1.')
 }
 
-const checkValue = (operation: Operation, operationBytesMax: number): OperationResult | null => {
-  const { code, value } = operation
+const checkValue = ({ code, value }: Operation): OperationResult | null => {
   if (value !== undefined) {
     if (code !== OpCode.put && code !== OpCode.incr) return invalid('Only put and incr take a value.')
     if (value.length > VALUE_BYTES_MAX) return refuse('TOO_LARGE', `The value has ${value.length} bytes: the limit is ${VALUE_BYTES_MAX}.`)
     if (code === OpCode.incr && decimalOf(value) === null) return invalid('incr adds a signed 64-bit decimal such as 1 or -20.')
   } else if (code === OpCode.put) return invalid('put needs a value; it may be empty.')
+  return null
+}
+
+const checkWeight = (operation: Operation, operationBytesMax: number, policy: Policy): OperationResult | null => {
   if (encodedOperationBytes(operation) <= operationBytesMax) return null
-  return refuse('TOO_LARGE', `The operation does not fit an entry: the limit is ${operationBytesMax} bytes.`)
+  const message = `The operation does not fit an entry: the limit is ${operationBytesMax} bytes.`
+  return { status: 'TOO_LARGE', revision: 0, definite: policy !== 'slot', message }
 }

@@ -3,7 +3,7 @@
  */
 
 import type { NodeId, ShardId } from '../../topology/ids.ts'
-import type { Entry, Index, ProposalRefusal, RaftRole, Term } from '../raft/protocol.ts'
+import type { Entry, Index, ProposalRefusal, RaftRole, ReadRefusal, Term } from '../raft/protocol.ts'
 import type { Consistency, Operation, OperationResult } from './operation.ts'
 
 /** Where an actor is reached: `connection/raw`, `connection/<id>`, `shard/7`, `raft/7`, `node`. */
@@ -49,7 +49,7 @@ export type ShardLocalEvent =
   | { readonly type: 'raft.proposed'; readonly proposal: number; readonly term: Term; readonly index: Index }
   | { readonly type: 'raft.proposalRefused'; readonly proposal: number; readonly reason: ProposalRefusal }
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
-  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: 'notLeader' | 'leaseUnavailable' }
+  | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: ReadRefusal }
   /** Raft leads on in `term`: the successor it was to make did not take over. */
   | { readonly type: 'raft.transferAborted'; readonly term: Term }
   | { readonly type: 'wal.spaceChanged'; readonly full: boolean }

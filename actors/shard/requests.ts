@@ -65,10 +65,10 @@ interface Receipt {
 }
 
 const receive = (core: ShardCore, { request, batch, reception, hasState }: Receipt): void => {
-  const { operations, consistency } = request
+  const { operations, consistency, policy } = request
   const isTooMany = operations.length > BATCH_OPERATIONS_MAX
   operations.forEach((operation, position) => {
-    const refusal = isTooMany ? tooMany : checkOperation(operation, core.operationBytesMax)
+    const refusal = isTooMany ? tooMany : checkOperation(operation, core.operationBytesMax, policy)
     const isStaleRead = hasState && consistency === 'stale' && isRead(operation.code)
     const result = refusal ?? (isStaleRead ? readKey(core.state, operation.key) : reception(operation, position))
     if (result === null) silenceAt(core, batch)

@@ -118,11 +118,11 @@ export const handleReadReady = (core: TopologyCore, { read, index, term }: Local
   else core.readyReads.push({ index, reading })
 }
 
-export const handleReadRefused = (core: TopologyCore, { read }: Local<'raft.readRefused'>): void => {
+export const handleReadRefused = (core: TopologyCore, { read, reason }: Local<'raft.readRefused'>): void => {
   const reading = core.rounds.get(read)
   if (reading === undefined) return
   core.rounds.delete(read)
-  refuse(core, reading.asker, 'notLeader')
+  refuse(core, reading.asker, reason === 'tooManyWaiting' ? 'overloaded' : 'notLeader')
 }
 
 export const answerReadyReads = (core: TopologyCore): void => {

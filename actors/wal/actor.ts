@@ -225,10 +225,17 @@ const written = (failure: WriteFailure | undefined): WalInput => {
   return failed(failure.isSync ? 'write or fsync' : 'write', failure.error)
 }
 
+/** Of errors that say nothing of the disk. */
+const cures: Readonly<Record<string, string>> = {
+  EACCES: 'Give the data directory to the user that this node runs as', EPERM: 'Give the data directory to the user that this node runs as',
+  EMFILE: 'Raise the limit of open files (ulimit -n)', ENFILE: 'Raise the limit of open files of the machine',
+  ENOMEM: 'Give the machine more memory',
+}
+
 const failed = (what: string, error: FileError | null): WalInput => ({
   type: 'wal.diskFailed',
   reason: `the log's ${what} failed (${error?.message ?? 'unknown'}); nothing more is acknowledged. `
-    + 'Check the disk, then start the node again',
+    + `${cures[error?.code ?? ''] ?? 'Check the disk'}, then start the node again`,
 })
 
 /** Damage that has come while the node lived: what it costs whom is for the next start to say, which reads the whole log. */

@@ -5,11 +5,12 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { outcomeOfAnswer } from '../../sim/calls.ts'
+import { isReuse } from '../../sim/history.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 import type { NewWay } from './load.ts'
 
-const TIMEOUT_MS = 1_500
+const TIMEOUT_MS_DEFAULT = 1_500
 const ATTEMPTS_MAX = 4
 const RETRY_MS = 100
 
@@ -20,11 +21,12 @@ interface Asked {
   readonly call: Call
   readonly consistency: HistoryOperation['consistency']
   readonly requestId?: string
+  readonly timeoutMs?: number
 }
 
-export const requestOver = (bus: Bus): NewWay => () => ({
+export const requestOver = (bus: Bus, timeoutMs = TIMEOUT_MS_DEFAULT): NewWay => () => ({
   name: 'request',
-  perform: (key, call, consistency) => request(bus, { key, call, consistency }),
+  perform: (key, call, consistency) => request(bus, { key, call, consistency, timeoutMs }),
 })
 
 let clients = 0
@@ -50,19 +52,21 @@ const untilAnswered = async (bus: Bus, asked: Asked): Promise<Outcome> => {
   let isUnsure = false
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await request(bus, asked)
-    if (outcome.kind === 'answered') return outcome
+    // Its id is its own, so that nobody may refuse it as another's, whatever became of it before.
+    if (outcome.kind === 'answered' || isReuse(outcome)) return outcome
     isUnsure ||= outcome.kind === 'unknown'
     if (attempt === ATTEMPTS_MAX) return isUnsure ? { kind: 'unknown' } : outcome
     await pause(RETRY_MS)
   }
 }
 
-const request = (bus: Bus, { key, call, consistency, requestId }: Asked): Promise<Outcome> => new Promise((resolve) => {
+const request = (bus: Bus, asked: Asked): Promise<Outcome> => new Promise((resolve) => {
+  const { key, call, consistency, requestId, timeoutMs = TIMEOUT_MS_DEFAULT } = asked
   const headers = new Map<string, string>()
   if (call.kind === 'cas') headers.set('Kv-If-Revision', String(call.ifRevision))
   if (requestId !== undefined && call.kind !== 'get') headers.set('Kv-Request-Id', requestId)
   if (consistency !== 'linearizable') headers.set('Kv-Consistency', consistency)
-  bus.request(`kv.${subjects[call.kind]}.${key}`, payloadOf(call), { timeoutMs: TIMEOUT_MS, headers }, (failure, answer) =>
+  bus.request(`kv.${subjects[call.kind]}.${key}`, payloadOf(call), { timeoutMs, headers }, (failure, answer) =>
     resolve(outcomeOfAnswer(call, failure, answer)))
 })
 

@@ -114,11 +114,19 @@ const kill = (child: ChildProcess): Promise<void> => new Promise((resolve) => {
   child.kill('SIGKILL')
 })
 
-export const freePort = (): Promise<number> => new Promise((resolve, reject) => {
-  const server = createServer()
-  server.once('error', reject)
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resolve(port))
+const given = new Set<number>()
+
+/** A port that nobody listens on, and that nobody in this process was told of before: between the two calls nobody may listen yet. */
+export const freePort = async (): Promise<number> => {
+  const port = await new Promise<number>((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port: free } = server.address() as AddressInfo
+      server.close(() => resolve(free))
+    })
   })
-})
+  if (given.has(port)) return freePort()
+  given.add(port)
+  return port
+}

@@ -3,13 +3,12 @@
  * again.
  */
 
-import { setTimeout as pause } from 'node:timers/promises'
+import { restartUnlessOutlived } from './aftermath.ts'
 import { anyNode, holdBetween } from './nemesis.ts'
 import type { Nemesis } from './nemesis.ts'
 
 const LIMIT = 8
 const USUAL = 1_024
-const AFTERMATH_MS = 500
 
 export const fileLimit: Nemesis = {
   name: 'fileLimit',
@@ -22,8 +21,6 @@ export const fileLimit: Nemesis = {
     cluster.limitFiles(node, LIMIT)
     await holdBetween(arena, 1_000, 4_000)
     if (cluster.isRunning(node)) cluster.limitFiles(node, USUAL)
-    // What it could not open may end it yet, also after the storm.
-    await pause(AFTERMATH_MS)
-    if (!arena.hasOutlived(node)) arena.start(node)
+    await restartUnlessOutlived(arena, node)
   },
 }

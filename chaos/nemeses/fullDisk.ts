@@ -6,12 +6,11 @@
  */
 
 import { chance } from '../../actors/kernel/random.ts'
+import { restartUnlessOutlived } from './aftermath.ts'
 import { holdBetween } from './nemesis.ts'
 import type { Nemesis } from './nemesis.ts'
 
 const LEFT_BYTES = 65_536
-/** A node whose sync has failed is gone by then. */
-const ENDS_WITHIN_MS = 1_000
 
 export const fullDisk: Nemesis = {
   name: 'fullDisk',
@@ -33,7 +32,6 @@ export const fullDisk: Nemesis = {
     }
     arena.smallDisk.free()
     if (!cluster.isHaunted) return
-    await cluster.ended(node, ENDS_WITHIN_MS)
-    if (!arena.hasOutlived(node)) arena.start(node)
+    await restartUnlessOutlived(arena, node)
   },
 }

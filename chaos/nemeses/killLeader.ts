@@ -8,7 +8,7 @@ import type { Nemesis } from './nemesis.ts'
 
 const DOWN_MS = 500
 /** A time counts only where the others were all there: with two of three away nobody can be elected. */
-const WHOLE_WITHIN_MS = 10_000
+const WHOLE_WITHIN_MS = 30_000
 
 export const killLeader: Nemesis = {
   name: 'killLeader',

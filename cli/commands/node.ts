@@ -15,6 +15,7 @@ import { EXIT_FAILURE, EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
 import { PING_INTERVAL_MS, connectNats, randomToken } from '../../bus/nats.ts'
 import { createPulse } from '../../bus/pulse.ts'
+import { NoHeadersError } from '../../bus/refusedConnection.ts'
 import { nodesInbox } from '../../bus/subjects.ts'
 import { createAdminListener } from '../../gateway/admin/listener.ts'
 import { createMetricsListener } from '../../gateway/metrics.ts'
@@ -245,7 +246,7 @@ const connectAll = async (options: NodeCommandOptions, log: Logger, pulse: Pulse
   const open = (suffix: keyof Buses, more: Partial<NatsOptions> = {}): Promise<Bus> => connectNats({
     ...options.broker, name: `shardkv/${options.id}/${suffix}`, inboxPrefix: nodesInbox(options.broker.inboxPrefix), waitForServer: true,
     pulse, ...more,
-  })
+  }).catch((error: unknown) => { throw error instanceof NoHeadersError ? new StartRefused(error.message) : error })
   log.info({ actor: 'bus', servers: options.broker.servers.join(',') }, 'connecting to the broker, for as long as it takes')
   const buses = {
     data: await open('data'),

@@ -70,8 +70,11 @@ export const disks = defineSubject('disks', [
       const wasQuarantined = isSameLife(view, before) && before.quarantined !== undefined
       if (view.quarantined !== undefined && !wasQuarantined) hit('a replica was quarantined')
     },
-    onMail: ({ message }) => {
-      if (message.type === 'raft.heartbeatAcked' && message.diskStalled) hit('a member told its leader that its disk stalls')
+    onMail: ({ shard, from, message }) => {
+      if (message.type !== 'raft.heartbeatAcked' || !message.diskStalled) return
+      // A learner says so, too, while it loads its state.
+      const role = world.ofShard(shard).find(({ id }) => id === from)?.role
+      if (role !== 'learner') hit('a member told its leader that its disk stalls')
     },
   }
 })

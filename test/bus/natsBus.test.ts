@@ -18,6 +18,14 @@ describeBus('nats', async () => {
   return { connect: () => open(server), stop: server.stop }
 })
 
+test('a broker that carries no headers is refused at once: the first answer to anybody could not be sent', async () => {
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
+  for (const waitForServer of [false, true]) {
+    await expect(open(server, { waitForServer })).rejects.toThrow(/no headers.*no_header_support/)
+  }
+  await server.stop()
+})
+
 describe('a NATS connection', () => {
   let server: NatsServer
   beforeAll(async () => {

@@ -126,6 +126,15 @@ describe('the judge', () => {
     }).duplicates).toHaveLength(1)
   })
 
+  test('sees a write, or its repetition, that was refused as if its id had been another one\'s', () => {
+    const reused: Outcome = { kind: 'failed', status: 'REQUEST_ID_REUSED' }
+    expect(judged((recorder) => {
+      recorder.repeat(perform(recorder, 'a', { kind: 'put', value: 'v1' }, answered(1)), reused)
+      perform(recorder, 'a', { kind: 'put', value: 'v2' }, reused)
+      perform(recorder, 'a', { kind: 'put', value: 'v3' }, { kind: 'failed', status: 'OVERLOADED' })
+    }).duplicates).toEqual([expect.stringContaining('put v1 a'), expect.stringContaining('put v2 a')])
+  })
+
   test('sees a write that was said to have certainly failed', () => {
     expect(judged((recorder) => {
       perform(recorder, 'a', { kind: 'put', value: 'v1' }, { kind: 'failed', status: 'NO_QUORUM' })

@@ -55,7 +55,8 @@ const found: CliRun = { code: 0, out: 'Ada', err: '' }
 
 test('an nkey is read from its file, whatever else is written there', async () => {
   const { publicKey, seed } = createNkey()
-  const url = await open(`authorization: { users: [ { nkey: ${publicKey} } ] }`, { nkeySeed: seed })
+  // The first signature of a process may take longer than the broker's usual two seconds on a busy machine.
+  const url = await open(`authorization: { timeout: 20, users: [ { nkey: ${publicKey} } ] }`, { nkeySeed: seed })
   expect(await getK(url, ['--nkey', fileOf('user.nk', `# of ann\n${seed}\n`)])).toEqual(found)
   const stranger = createNkey().seed
   const refused = await getK(url, ['--nkey', fileOf('stranger.nk', stranger)])
@@ -93,6 +94,13 @@ test('so it does where the broker maps requests to shards, and names what it mad
   const terminal = fakeTerminal(null, { connect: (broker) => connectNats({ ...broker, name: 'cli' }) })
   const { code, err } = await terminal.run('put', 'k', 'v', ...guest)
   expect([code, err]).toEqual([4, expect.stringMatching(/not let this user publish kv\.put\.k; nothing was changed\. .*nats-config/)])
+})
+
+test('a broker that carries no headers is named, and what to do about it', async () => {
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
+  servers.push(server)
+  const { code, err } = await getK(server.url, [])
+  expect([code, err]).toEqual([4, expect.stringMatching(/no connection to nats:.*: the broker carries no headers.*no_header_support/)])
 })
 
 describe('TLS', () => {

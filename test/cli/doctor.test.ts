@@ -1,6 +1,7 @@
 /** The doctor: what it says about evidence of every kind of trouble, and what its exit code is. */
 
 import { describe, expect, test } from '@jest/globals'
+import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { diagnose } from '../../cli/commands/doctor.ts'
 import { fakeCluster, fakeTerminal } from './fakes.ts'
 import { replica, report } from './reports.ts'
@@ -164,18 +165,19 @@ describe('finds, and says what to do about', () => {
 
 describe('the command', () => {
   const now = Date.now()
+  const clock = { ...createSystemClock(), wall: () => now }
   const reports = reportsOf({ node: { wallMs: now } }).map((one) => ({ ...one, node: { ...one.node, wallMs: now } }))
   const well = fakeCluster(({ subject }) => ({ status: subject === 'kv.help' ? 'OK' : 'NOT_FOUND' }), reports)
 
   test('is exit code 0 when all is well, with notes or without', async () => {
-    const { code, out, err } = await fakeTerminal(well).run('doctor', '-w', 'json')
+    const { code, out, err } = await fakeTerminal(well, { clock }).run('doctor', '-w', 'json')
     expect([code, err]).toEqual([0, ''])
     const findings: unknown = expect.arrayContaining([expect.objectContaining({ check: 'broker' })])
     expect(JSON.parse(out)).toMatchObject({ healthy: true, findings })
   })
 
   test('is exit code 1 when something is wrong, and says so below the findings', async () => {
-    const { code, out, err } = await fakeTerminal(fakeCluster(() => 'noResponders', reports)).run('doctor')
+    const { code, out, err } = await fakeTerminal(fakeCluster(() => 'noResponders', reports), { clock }).run('doctor')
     expect([code, err]).toEqual([1, 'shardkv: one thing is wrong\n'])
     expect(out).toMatch(/^problem {2}access {7}kv\.help is answered with "noResponders".*\n {22}-> /m)
   })

@@ -1,10 +1,10 @@
 /** A fourth node comes, carries its share, and is sent away again, by the command line over the admin API of real nodes. */
 
 import { request as httpRequest } from 'node:http'
-import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { freePort } from '../../chaos/ground/natsServer.ts'
 import { portOf } from '../support/adminPort.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import type { EventsAnswer, NodesAnswer, PlanAnswer } from '../../gateway/admin/views.ts'
@@ -40,13 +40,6 @@ const ask = (port: number, path: string, { method = 'GET', headers = {}, body = 
     request.on('error', reject)
     request.end(body)
   })
-
-const freePort = (): Promise<number> => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-  })
-})
 
 const wait = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
   const deadline = performance.now() + DEADLINE_MS

@@ -13,6 +13,7 @@ import { batchSubject, mapSubject, nodeSubject } from '../../bus/subjects.ts'
 import { shardOf } from '../../topology/hash.ts'
 import { bootId, clusterId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { CLUSTER, isServing, leadersOf, startTestCluster } from '../../chaos/ground/cluster.ts'
+import { requestHeard } from '../support/heard.ts'
 import { kv, settledKv } from '../support/kv.ts'
 import { hpub, malformedHeaders, sayRaw } from '../support/rawNats.ts'
 import type { NatsConnection } from 'nats'
@@ -206,7 +207,7 @@ describe('bad input over a real broker', () => {
     for (const [subject, pairs] of badHeaders) {
       const headers = createHeaders()
       for (const [name, value] of pairs) headers.append(name, value)
-      const answer = await stranger.request(subject, 'x', { headers, timeout: 5_000 })
+      const answer = await requestHeard(stranger, subject, 'x', { headers, timeout: 5_000 })
       expect([pairs, answer.headers?.get('Kv-Status'), answer.headers?.get('Kv-Definite')]).toEqual([pairs, 'INVALID', 'true'])
     }
     // No library sends these; the broker delivers them all the same, to every node at once.
@@ -215,9 +216,11 @@ describe('bad input over a real broker', () => {
       for (const subject of ['kv.status', '$SRV.PING', 'kv.map', batchSubject('kv', n1)]) await sayRaw(port, hpub(subject, '', lines))
       await sayRaw(port, hpub('kv.put.key-1', '', lines, 'x'))
     }
-    expect(await kv(bus, 'kv.incr.key-1', 'one')).toMatchObject({ status: 'INVALID' })
+    expect(await settledKv(bus, 'kv.incr.key-1', 'one')).toMatchObject({ status: 'INVALID' })
     // Where the answer would go is as much input as the rest: nothing may make a node speak on the nodes' own subjects.
     const forged = nodeSubject(CLUSTER, n1, n2)
+    // One of these is for whoever leads.
+    await running.until('every shard is served', isServing(running))
     for (const subject of ['kv.get.key-1', 'kv.help', 'kv.status', batchSubject('kv', n1)]) stranger.publish(subject, '', { reply: forged })
     await flood(stranger, 4_000, (i) => stranger.publish(i % 2 === 0 ? 'kv.put.%41' : 'kv.fly.key-1', 'x'))
 
@@ -234,9 +237,9 @@ describe('bad input over a real broker', () => {
   }, TEST_MS_MAX)
 
   test.each([
-    ['the usual 1 MiB', 1_048_576, 524_288],
-    ['64 KiB', 65_536, 32_768],
-  ])('values at the boundaries of the byte budget of a broker with %s', async (_name, maxPayloadBytes, budget) => {
+    ['the usual 1 MiB', 1_048_576, 524_288, 'true'],
+    ['64 KiB', 65_536, 32_768, 'false'],
+  ])('values at the boundaries of the byte budget of a broker with %s', async (_name, maxPayloadBytes, budget, definite) => {
     const { running, bus } = await open({ maxPayloadBytes })
     const bytesOf = (length: number): Buffer => Buffer.alloc(length, `${length}-`)
     const taken = [0, 1, budget - 1, budget]
@@ -245,15 +248,16 @@ describe('bad input over a real broker', () => {
     }
     const before = await stateOf(running)
     for (const length of [budget + 1, 2 * budget - 1_024, maxPayloadBytes - 64, maxPayloadBytes]) {
-      const answer = await kv(bus, `kv.put.size-${length}`, bytesOf(length))
-      expect([length, answer.status, answer.headers.get('Kv-Definite')]).toEqual([length, 'TOO_LARGE', 'true'])
-      expect(await kv(bus, `kv.get.size-${length}`)).toMatchObject({ status: 'NOT_FOUND' })
+      const answer = await settledKv(bus, `kv.put.size-${length}`, bytesOf(length))
+      expect([length, answer.status, answer.headers.get('Kv-Definite')]).toEqual([length, 'TOO_LARGE', definite])
+      expect(await settledKv(bus, `kv.get.size-${length}`)).toMatchObject({ status: 'NOT_FOUND' })
     }
     expect(bus.publish('kv.put.never', bytesOf(maxPayloadBytes + 1))).toBe('tooLarge')
     expect(await stateOf(running)).toEqual(before)
 
     // An entry that no frame could carry would show now: whoever was away must get it from the others.
-    const victim = must(leadersOf(await running.reports()).get(shardOf(`size-${budget}`, running.shardCount)), 'a leader')
+    const reports = await running.until('every shard is served', isServing(running))
+    const victim = must(leadersOf(reports).get(shardOf(`size-${budget}`, running.shardCount)), 'a leader')
     await running.kill(victim)
     await running.until('the others serve', isServing(running, running.members.filter((node) => node !== victim)))
     expect(await settledKv(bus, `kv.put.again-${budget}`, bytesOf(budget))).toMatchObject({ status: 'OK' })
@@ -270,7 +274,8 @@ describe('bad input over a real broker', () => {
   test('frames that are truncated, foreign, forged or unknown are refused whole and counted by reason', async () => {
     const { running, bus, stranger } = await open()
     const before = await stateOf(running)
-    const boot = must((await running.reports()).find(({ node }) => node.id === n2), 'n2 reports').node.bootId
+    const reports = await running.until('every node reports', ({ length }) => length === running.members.length)
+    const boot = must(reports.find(({ node }) => node.id === n2), 'n2 reports').node.bootId
     const subject = nodeSubject(CLUSTER, n1, n2)
     const valid = frameOf(n2, n1, boot, [raftMail(0, replicaId(n2, 1), replicaId(n1, 1))])
     const random = createRandom(SEED)

@@ -160,7 +160,8 @@ describe('GeoNames\' cities', () => {
     const checkpoint = `${file}.checkpoint`
     writeFileSync(file, `${cities.map((city) => JSON.stringify(city)).join('\n')}\n`)
     const running = await open()
-    const first = running.cli('load', file, '--key', TEMPLATE)
+    // A checkpoint is written two seconds after the first: the load takes longer, however fast the machine is.
+    const first = running.cli('load', file, '--key', TEMPLATE, '--in-flight', '16')
     await until(() => completedIn(checkpoint) > 0 || first.child.exitCode !== null, 'a checkpoint claims records', LOAD_MS_MAX)
     first.child.kill(signal)
     const interrupted = await first.ended
@@ -175,7 +176,7 @@ describe('GeoNames\' cities', () => {
     expect(second.err).toContain(`going on after record ${completed}`)
     expect(second.out).toContain(`loaded ${SLICE - completed} records`)
     expect(existsSync(checkpoint)).toBe(false)
-    const reports = await running.reports()
+    const reports = await running.until('every shard is served', isServing(running))
     expect([sumOfLeaders(reports, 'keys'), sumOfLeaders(reports, 'revision')]).toEqual([SLICE, SLICE])
     reader = await connect({ servers: running.url })
     expect(await readBack(reader, cities)).toMatchObject({ equal: SLICE, different: [] })

@@ -44,10 +44,10 @@ const copyOf = (directory: string): string => {
   return copy
 }
 
-const bootOf = async (running: TestCluster, node: NodeId): Promise<string | undefined> =>
-  (await running.reports()).find((report) => report.node.id === node)?.node.bootId
-
 const reportOf = (reports: readonly NodeReport[], node: NodeId): NodeReport | undefined => reports.find((report) => report.node.id === node)
+
+const bootOf = async (running: TestCluster, node: NodeId): Promise<string | undefined> =>
+  reportOf(await running.until(`${node} reports`, (reports) => reportOf(reports, node) !== undefined), node)?.node.bootId
 
 /** Acknowledged writes go on: several in a row, to every shard. */
 const expectWrites = async (bus: Bus, running: TestCluster, round: string): Promise<void> => {

@@ -10,6 +10,8 @@ import { judge } from '../support/judge.ts'
 import { until } from '../support/until.ts'
 
 const SEED = Number(process.env.SHARDKV_SEED ?? 42)
+/** A disk that stands still for two seconds, as they do now and then on shared machines, is late, and leaves nobody without an answer. */
+const ANSWERED_WITHIN_MS = 10_000
 /** Beacons are heard for so long before a node is handed anything. */
 const STEADY_MS = 4_500
 /** Why a leadership ends, or begins, without a plan (actors/raft/machine.ts). */
@@ -21,7 +23,7 @@ describe('nodes that drain under load', () => {
   test('one after the other, leave no plain request without an answer', async () => {
     const { running, bus } = await cluster.open()
     await running.until('every shard is served', isServing(running))
-    const load = startLoad({ through: [requestOver(bus)], clientsPerConnection: 24, seed: SEED, pauseMs: 8 })
+    const load = startLoad({ through: [requestOver(bus, ANSWERED_WITHIN_MS)], clientsPerConnection: 24, seed: SEED, pauseMs: 8 })
     const unplanned = (): number => running.members.map(running.log).join('').split(UNPLANNED).length - 1
     const before = unplanned()
     for (const node of running.members) {

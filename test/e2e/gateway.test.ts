@@ -1,10 +1,17 @@
-/** A broker without the mapping, one with it, and one with another cluster's: what requests meet, and what nodes say about it. */
+/** A broker without the mapping, with it, with another cluster's, and without headers: what requests meet, and what nodes say about it. */
 
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
+import { EXIT_REFUSED } from '../../actors/node/protocol.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
 import { shardOf } from '../../topology/hash.ts'
+import { builtFile } from '../../chaos/ground/checkout.ts'
 import { isServing } from '../../chaos/ground/cluster.ts'
+import { startNatsServer } from '../../chaos/ground/natsServer.ts'
 import { clusterOfTest } from '../support/clusterOfTest.ts'
 import { kv, settledKv } from '../support/kv.ts'
 import type { Bus } from '../../bus/port.ts'
@@ -120,3 +127,14 @@ describe('how requests reach leaders', () => {
       reports.length === running.members.length && reports.every((report) => keysOf(report) === 48 - astray))
   }, TEST_MS_MAX)
 })
+
+test('on a broker that carries no headers a node refuses to start, and says what to do', async () => {
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
+  const folder = mkdtempSync(join(tmpdir(), 'shardkv-headers-'))
+  const { status, stdout } = spawnSync(process.execPath, [
+    builtFile('cli/entry.js'), 'node', '--id', 'n1', '--dir', join(folder, 'n1'), '--join', '--servers', server.url,
+  ], { encoding: 'utf8', timeout: 30_000 })
+  await server.stop()
+  rmSync(folder, { recursive: true })
+  expect([status, stdout]).toEqual([EXIT_REFUSED, expect.stringMatching(/no_header_support.*refuses to start/)])
+}, TEST_MS_MAX)

@@ -7,12 +7,12 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createServer as createSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { chromium } from 'playwright-core'
 import { gzipSync } from 'node:zlib'
+import { freePort } from '../../chaos/ground/natsServer.ts'
 import { drawOptions } from '../../sim/options.ts'
 import { runSeed } from '../../sim/run.ts'
 import type { ChildProcess } from 'node:child_process'
@@ -59,13 +59,6 @@ let browser: Browser | undefined
 let output = ''
 let httpPort = 0
 let complaints: string[] = []
-
-const freePort = (): Promise<number> => new Promise((resolve) => {
-  const server = createSocket().listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resolve(port))
-  })
-})
 
 const until = async (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> => {
   const deadline = performance.now() + PATIENCE_MS

@@ -35,12 +35,13 @@ describe('on a broker with the printed permissions', () => {
       expect(await settledKv(bus, `kv.put.city-${i}`, `v${i}`, { 'Kv-Request-Id': `city-${i}` })).toMatchObject({ status: 'OK' })
       expect(await settledKv(bus, `kv.get.city-${i}`)).toMatchObject({ status: 'OK', value: `v${i}` })
     }
-    expect(await kv(bus, 'kv.put.user42.email', 'ada@example.org')).toMatchObject({ status: 'OK' })
-    expect(await kv(bus, 'kv.incr.visits')).toMatchObject({ status: 'OK', value: '1' })
+    expect(await settledKv(bus, 'kv.put.user42.email', 'ada@example.org', { 'Kv-Request-Id': 'email' })).toMatchObject({ status: 'OK' })
+    expect(await settledKv(bus, 'kv.incr.visits', '', { 'Kv-Request-Id': 'visit' })).toMatchObject({ status: 'OK', value: '1' })
     expect(await kv(bus, 'kv.map')).toMatchObject({ status: 'OK' })
     expect(await kv(bus, 'kv.help')).toMatchObject({ status: 'OK' })
 
-    const victim = must([...leadersOf(await running.reports()).values()][0], 'somebody leads')
+    const served = await running.until('every shard is served', isServing(running))
+    const victim = must([...leadersOf(served).values()][0], 'somebody leads')
     await running.kill(victim)
     await running.until('the others have taken over', isServing(running, running.members.filter((node) => node !== victim)))
     running.start(victim)
@@ -48,7 +49,7 @@ describe('on a broker with the printed permissions', () => {
     await running.broker.restart()
     await running.until('every shard is served after the broker\'s restart', isServing(running))
     await until(() => bus.status().connected, 'the client is back')
-    expect(await kv(bus, 'kv.get.city-7')).toMatchObject({ status: 'OK', value: 'v7' })
+    expect(await settledKv(bus, 'kv.get.city-7')).toMatchObject({ status: 'OK', value: 'v7' })
 
     expect(denied).toEqual([])
     expect(complaints(running)).toEqual([])
@@ -83,7 +84,7 @@ describe('on a broker with the printed permissions', () => {
       bus.publish(subject, new Uint8Array(32))
       await until(() => denied.at(-1) === `publish ${subject}`, `publishing to ${subject} is refused`)
     }
-    expect(await kv(bus, 'kv.put.after', 'x')).toMatchObject({ status: 'OK' })
+    expect(await settledKv(bus, 'kv.put.after', 'x', { 'Kv-Request-Id': 'after' })).toMatchObject({ status: 'OK' })
     expect(heard).toEqual([])
     for (const report of await running.reports()) {
       expect(Object.keys(report.node.counters).filter((name) => name.startsWith('post.refused.'))).toEqual([])

@@ -47,7 +47,8 @@ test('a node that was away under load is ready when it has applied what was comm
   running.start(victim)
   expect(await isReady()).toBe(false)
   await untilReady()
-  const own = must((await running.reports()).find(({ node }) => node.id === victim), 'it answers').replicas
+  const now = await running.until('it reports', (seen) => seen.some(({ node }) => node.id === victim), WITHIN_MS)
+  const own = must(now.find(({ node }) => node.id === victim), 'its report').replicas
   expect(own.map(({ shard, appliedIndex }) => appliedIndex >= (committed[shard] ?? Number.POSITIVE_INFINITY))).toEqual(own.map(() => true))
   expect(own).toHaveLength(SHARDS)
   await load.stop()

@@ -2,14 +2,14 @@
 
 import { spawn } from 'node:child_process'
 import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect, headers } from 'nats'
+import { freePort } from '../../chaos/ground/natsServer.ts'
 import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
+import { requestHeard } from '../support/heard.ts'
 import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
 import type { Readable } from 'node:stream'
 
 const START_MS_MAX = 60_000
@@ -22,13 +22,6 @@ let directory = ''
 let natsPort = 0
 let httpPort = 0
 let running: ChildProcess | undefined
-
-const freePort = (): Promise<number> => new Promise((resolve) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resolve(port))
-  })
-})
 
 const until = async (what: string, ms: number, isSo: () => boolean | Promise<boolean>): Promise<void> => {
   const deadline = performance.now() + ms
@@ -87,7 +80,7 @@ const kv = async (subject: string, data = '', options: Record<string, string> = 
   try {
     const given = headers()
     for (const [name, value] of Object.entries(options)) given.set(name, value)
-    const answer = await connection.request(subject, data, { timeout: 5_000, headers: given })
+    const answer = await requestHeard(connection, subject, data, { timeout: 5_000, headers: given })
     return { status: answer.headers?.get('Kv-Status') ?? '', value: answer.string() }
   } finally {
     await connection.close()

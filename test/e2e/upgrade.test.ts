@@ -63,7 +63,17 @@ const listen = (bus: Bus): Map<string, Set<number>> => {
 
 const filesOf = (running: TestCluster, node: NodeId, ending: string): readonly Buffer[] =>
   readdirSync(running.directory(node), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(ending))
-    .map((name) => readFileSync(join(running.directory(node), name)))
+    .flatMap((name) => readIfThere(join(running.directory(node), name)))
+
+/** What was there may have been removed since: an older snapshot goes when a newer one is complete. */
+const readIfThere = (path: string): readonly Buffer[] => {
+  try {
+    return [readFileSync(path)]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return []
+  }
+}
 
 /** What the files of this kind say of their version; those that are only prepared say 0. */
 const versionsOn = (running: TestCluster, node: NodeId, ending: '.wal' | '.snap'): readonly number[] =>
@@ -88,6 +98,8 @@ describe('a rolling upgrade', () => {
       await restartGently(running, node)
     }
     await provokeSnapshots(world)
+    await running.until('both have written a snapshot', () =>
+      [first, second].every((node) => versionsOn(running, node, '.snap').length > 0), WITHIN_MS)
     for (const node of [first, second]) {
       expect([node, versionsOn(running, node, '.wal'), versionsOn(running, node, '.snap')]).toEqual([node, [2], [1]])
     }
@@ -100,6 +112,9 @@ describe('a rolling upgrade', () => {
     await provokeSnapshots(world)
     await running.until('everybody speaks the next layout', () => heard.size === 3
       && [...heard.values()].every((versions) => versions.has(next.envelopeVersion)), WITHIN_MS)
+    await running.until('everybody has written the next layouts', () => running.members.every((node) =>
+      versionsOn(running, node, '.wal').includes(next.segmentVersion)
+      && versionsOn(running, node, '.snap').includes(next.snapshotVersion)), WITHIN_MS)
     for (const node of running.members) {
       expect([node, versionsOn(running, node, '.wal'), versionsOn(running, node, '.snap')])
         .toEqual([node, [2, next.segmentVersion], expect.arrayContaining([next.snapshotVersion])])

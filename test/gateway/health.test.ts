@@ -82,12 +82,12 @@ test('an answer that nobody reads any more is ended with its connection', async 
     response.end(body)
     return true
   }
-  const base = await serve(ready, { page, silenceMsMax: 1_000 })
+  const base = await serve(ready, { page, silenceMsMax: 5_000 })
   const stalled = await dial(base)
   stalled.pause()
   stalled.write('GET /stalled HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')
   expect((await (await fetch(`${base}/read`)).arrayBuffer()).byteLength).toBe(body.length)
-  await until(() => closed.length === 2, 'both answers have ended')
+  await until(() => closed.length === 2, 'both answers have ended', 20_000)
   expect(closed.toSorted()).toEqual(['/read', '/stalled'])
 })
 

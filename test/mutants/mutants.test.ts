@@ -3,6 +3,7 @@
  * `npm run mutants`.
  */
 
+import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 
@@ -17,7 +18,7 @@ interface Mutant extends Edit {
   readonly title: string
   readonly also?: readonly Edit[]
   readonly catcher:
-    | { readonly lane: 'sim'; readonly seed: number; readonly seedsNeeded: number }
+    | { readonly lane: 'sim'; readonly seed: number; readonly seedsNeeded: number; readonly invariant?: string }
     | { readonly lane: 'test'; readonly path: string; readonly name: string }
 }
 
@@ -56,4 +57,15 @@ describe('a planted bug', () => {
     expect(wanted.filter((id) => !known.includes(id))).toEqual([])
     expect(new Set(known).size).toBe(known.length)
   })
+})
+
+test('a seed shows a bug by the invariant that its catcher names, or else by one that says something', () => {
+  const shown = (catcher: { readonly invariant?: string }, invariant: string): boolean => {
+    const program = `import { isShownBy } from './test/mutants/lib/catalogue.mjs'
+      console.log(isShownBy(${JSON.stringify(catcher)}, ${JSON.stringify({ invariant })}))`
+    return spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).stdout.trim() === 'true'
+  }
+  expect([shown({}, 'logs match'), shown({ invariant: 'logs match' }, 'logs match')]).toEqual([true, true])
+  const { length } = ['nothing throws', 'the checker finishes'].filter((invariant) => !shown({}, invariant))
+  expect([length, shown({ invariant: 'logs match' }, 'one vote')]).toEqual([2, false])
 })

@@ -149,7 +149,7 @@ describe('thesis 6.4, ReadIndex', () => {
   test('Waiting reads are bounded', () => {
     const h = createServing({ limits: { readsWaitingMax: 2 } })
     const reads = [h.read(1), h.read(1), h.read(1)]
-    expect(reads.map((read) => h.member(1).refusedReads.get(read))).toEqual([undefined, undefined, 'notLeader'])
+    expect(reads.map((read) => h.member(1).refusedReads.get(read))).toEqual([undefined, undefined, 'tooManyWaiting'])
   })
 
   test('Rounds in flight are bounded; reads then wait for the next heartbeat', () => {

@@ -42,7 +42,7 @@ describe('connect', () => {
   })
 
   test('says when no cluster answers on the prefix', async () => {
-    await expect(connect({ servers: server.url, ...ann, prefix: 'nobody', timeoutMs: 300 })).rejects.toMatchObject({
+    await expect(connect({ servers: server.url, ...ann, prefix: 'nobody', timeoutMs: 2_000 })).rejects.toMatchObject({
       code: 'UNAVAILABLE', definite: true,
       message: expect.stringMatching(/No ShardKV cluster answers on prefix "nobody" at nats:.*Last: no node of a ShardKV cluster answers/),
     })
@@ -50,7 +50,7 @@ describe('connect', () => {
 
   test('names the addresses that it tried, whatever becomes of the list that it was given', async () => {
     const servers = [server.url]
-    const refusal = connect({ servers, ...ann, prefix: 'nobody', timeoutMs: 300 })
+    const refusal = connect({ servers, ...ann, prefix: 'nobody', timeoutMs: 2_000 })
     servers[0] = 'nats://127.0.0.1:1'
     await expect(refusal).rejects.toMatchObject({ message: expect.stringContaining(` at ${server.url}. `) })
   })
@@ -76,7 +76,7 @@ describe('connect', () => {
     await kv.close()
     const failures = [
       connect({ servers: withLogin('ann:wr0ng') }), connect({ servers: 'nats://ann:wr0ng@127.0.0.1:1' }),
-      connect({ servers: withLogin('ann:secret'), prefix: 'nobody', timeoutMs: 300 }),
+      connect({ servers: withLogin('ann:secret'), prefix: 'nobody', timeoutMs: 2_000 }),
     ].map((attempt) => attempt.then(() => 'connected', ({ code, message }: { code: string; message: string }) => `${code} ${message}`))
     const told = await Promise.all(failures)
     expect(told.map((text) => text.split(' ')[0])).toEqual(['UNAUTHORIZED', 'UNAVAILABLE', 'UNAVAILABLE'])
@@ -114,12 +114,12 @@ describe('connect', () => {
     const sockets = (): number => activeHandles().filter(({ remotePort }) => remotePort === port).length
     // Only the cluster's, when those of other tests are gone.
     const isQuiet = (): boolean => sockets() === 1
-    await until(isQuiet, 'the connections of other tests are closed', 3_000)
+    await until(isQuiet, 'the connections of other tests are closed')
     const signal = Object.assign(new AbortController().signal, { addEventListener: () => { throw new Error('planted') } })
     await expect(connect({ servers: server.url, ...ann, signal })).rejects.toThrow('planted')
     // One that began to connect later is through: the first one's socket is there, or gone already.
     await (await connect({ servers: server.url, ...ann })).close()
-    await until(isQuiet, 'there are as many sockets as before', 3_000)
+    await until(isQuiet, 'there are as many sockets as before')
   })
 
   test.each([
@@ -156,7 +156,7 @@ describe('a user without a permission', () => {
     await expect(connect({ servers: server.url, user: 'deaf', ...patient })).rejects.toMatchObject({
       code: 'UNAUTHORIZED', definite: true, message: expect.stringMatching(/does not let this user subscribe _INBOX\..*inboxPrefix/),
     })
-    const heard = connect({ servers: server.url, user: 'deaf', password: 'secret', inboxPrefix: '_INBOX.deaf', timeoutMs: 300 })
+    const heard = connect({ servers: server.url, user: 'deaf', password: 'secret', inboxPrefix: '_INBOX.deaf', timeoutMs: 2_000 })
     await expect(heard).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 })
@@ -168,5 +168,12 @@ test('TLS that the broker does not offer is named, and the option that asks for 
   for (const tls of [{}, { caFile: '/none.pem' }]) {
     await expect(connect({ servers: server.url, tls })).rejects.toMatchObject({ code: 'UNAVAILABLE', definite: true, message })
   }
+  await server.stop()
+})
+
+test('a broker that carries no headers is named, and what to do about it', async () => {
+  const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
+  const message: unknown = expect.stringMatching(/No connection to nats:.*: the broker carries no headers.*no_header_support/)
+  await expect(connect({ servers: server.url })).rejects.toMatchObject({ code: 'UNAVAILABLE', definite: true, message })
   await server.stop()
 })

@@ -93,6 +93,20 @@ describe('a disk that is lost with everything on it', () => {
     })
   })
 
+  test('excuses no end of its node as it joins again, though the map says that it has left', () => {
+    const story = tellStory(708, withRoom)
+    story.putMany('k', 10)
+    const victim = follower(story)
+    strikeIn(story, calamities.wipe, victim)
+    const { createNode } = victim
+    victim.createNode = (options) => {
+      options.onExit(1, 'it breaks down')
+      return createNode(options)
+    }
+    expect(() => story.until('it has ended unseen', () => false, 60_000))
+      .toThrow(`nodes end only when they must: ${victim.id} ended with code 1: it breaks down`)
+  })
+
   test('stays away while its name is a member\'s', () => {
     const story = tellStory(705)
     story.put('k', 'v')

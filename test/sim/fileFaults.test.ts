@@ -5,12 +5,14 @@ import { createRandom } from '../../actors/kernel/random.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { fileFaultKinds } from '../../sim/drawnApart.ts'
 import { fileFaults, mayLoseMaps, snapshotRot } from '../../sim/fileFaults.ts'
+import { disagreement } from '../../sim/liveness.ts'
 import { endsUnnamed } from '../../sim/invariants/endsUnnamed.ts'
 import { newestState } from '../../sim/mapFaults.ts'
 import { drawOptions } from '../../sim/options.ts'
+import { viewOf } from '../../sim/replicaView.ts'
 import { META_GROUP, nodeId, nodeOf, replicaId, shardId } from '../../topology/ids.ts'
 import { after, n, newborn } from '../actors/topology/states.ts'
-import { tellStory } from './story.ts'
+import { memberOf, tellStory } from './story.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { Wish } from '../../actors/topology/protocol.ts'
 import type { Machine } from '../../sim/cluster.ts'
@@ -139,6 +141,40 @@ test('snapshots that rot while their node lives keep nobody from catching up by 
   // By the path that the disk tells: of one group each, so that the machine as a whole is not excused.
   expect([leader.isDamaged, leader.rotten.size > 0]).toEqual([false, true])
   expect(marksOf(story)['a snapshot rotted while its node lived']).toBeGreaterThan(4)
+})
+
+test('a snapshot that rots excuses its replica of nothing but a quarantine, and its successor not even of that', () => {
+  const story = tellStory(716, { segmentBytes: 12 * 1_024, snapshotLogBytes: 4 * 1_024 })
+  story.putMany('k', 40, 200)
+  const machine = must(story.followers()[0], 'a follower')
+  strikeIn(story, snapshotRot, machine)
+  const seen = (): readonly boolean[] => {
+    const { isDamaged, hasDamagedDisk } = viewOf({ machine, replica: memberOf(machine), walBacklogBytes: 0 })
+    return [isDamaged, hasDamagedDisk]
+  }
+  expect([...machine.rotten.keys(), ...seen()]).toEqual([0, false, true])
+  story.until('it has everything', () => disagreement(story.simulation, [machine]) === null)
+  story.isolate(machine)
+  story.put('k', 'v')
+  expect(disagreement(story.simulation, [machine])).toContain(`${machine.id} has applied`)
+  machine.rotten.set(0, 1)
+  expect(seen()).toEqual([false, false])
+  machine.soundFrom = 2
+  expect(seen()[0]).toBe(true)
+})
+
+test('a snapshot that rots costs its replica nothing that it promised', () => {
+  const story = tellStory(717, { segmentBytes: 12 * 1_024, snapshotLogBytes: 4 * 1_024 })
+  story.putMany('k', 80, 200)
+  const { id } = memberOf(story.settledLeader())
+  const voter = must(story.followers().find((machine) => memberOf(machine).raft.status().vote === id), 'somebody has voted for it')
+  strikeIn(story, snapshotRot, voter)
+  story.kill(voter)
+  story.start(voter)
+  story.until('it is back', () => voter.node?.state() === 'serving')
+  expect([voter.rotten.has(0), story.report(voter).quarantined]).toEqual([true, undefined])
+  for (let i = 0; i < 80; i += 1) expect(Number.parseFloat(story.get(`k${i}`))).toBe(i)
+  story.end()
 })
 
 test('a replica may end when the newest map does not name it, or damage has harmed it', () => {

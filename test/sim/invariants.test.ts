@@ -3,14 +3,18 @@
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../actors/kernel/assert.ts'
 import { EntryKind } from '../../actors/raft/protocol.ts'
+import { encodeBatch } from '../../actors/shard/batch.ts'
 import { createShardLedger } from '../../sim/ledger.ts'
 import { createMapLedger } from '../../sim/mapLedger.ts'
+import { SIM_TICK_MS } from '../../sim/options.ts'
+import { WALL_START_MS } from '../../sim/wallClock.ts'
 import { createAppliedIsDurable } from '../../sim/invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from '../../sim/invariants/boundedQueues.ts'
 import { createCommittedMaps } from '../../sim/invariants/committedMaps.ts'
 import { createCommittedForever } from '../../sim/invariants/committedForever.ts'
 import { createEqualStates } from '../../sim/invariants/equalStates.ts'
 import { createGrowth } from '../../sim/invariants/growth.ts'
+import { createHonestLogTime } from '../../sim/invariants/honestLogTime.ts'
 import { createLeaderCompleteness } from '../../sim/invariants/leaderCompleteness.ts'
 import { createLogMatching } from '../../sim/invariants/logMatching.ts'
 import { behindTheMap } from '../../sim/invariants/newestMapEverywhere.ts'
@@ -44,7 +48,7 @@ const entry = (index: number, term: number, text = ''): Entry => ({ index, term,
 const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term))
 
 const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
-  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false,
+  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false, wallOffsetMs: 0,
   role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
   commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
   configuration: { epoch: 0, voters, outgoing: [], learners: [] },
@@ -189,6 +193,34 @@ describe('committed never changes', () => {
   })
   test('another entry at a committed index', () => {
     expect(createCommittedForever(() => 0).check?.(view(b, log(2), { commitIndex: 1 }), ledgerOf(log(1)))).toContain('was committed before')
+  })
+})
+
+describe('log time', () => {
+  const AT_MS = 1_000
+  const RATE = 0.01
+  const stamped = (aheadMs: number): ShardLedger => {
+    const ledger = createShardLedger(0)
+    const payload = encodeBatch({ timeMs: WALL_START_MS + AT_MS + aheadMs, operations: [] })
+    ledger.commit({ ...entry(1, 1), kind: EntryKind.batch, payload }, AT_MS)
+    return ledger
+  }
+  /** What is said of an entry so far ahead, where the nodes' clocks are or once were so far ahead. */
+  const problem = (aheadMs: number, clocks: readonly (readonly [ReplicaId, number])[], members = voters): string | null | undefined => {
+    const { check } = createHonestLogTime(RATE)
+    const configuration = { epoch: 0, voters: members, outgoing: [], learners: [] }
+    for (const [id, wallOffsetMs] of clocks) check?.(view(id, [], { wallOffsetMs, configuration }), none)
+    return check?.(view(a, [], { configuration }), stamped(aheadMs))
+  }
+  test('may be ahead by a tick, by as much as clocks drift, and as the second of the clocks that are furthest ahead was', () => {
+    expect(problem(Math.floor(SIM_TICK_MS * (1 + RATE) + RATE * AT_MS + 1), [])).toBe(null)
+    expect(problem(500, [[a, 9_000], [b, 500], [b, -500], [c, 100]])).toBe(null)
+  })
+  test('is not moved by one clock alone, whichever of its node\'s replicas it is looked up by', () => {
+    expect(problem(500, [[a, 9_000], [replicaId(nodeId('a'), 2), 9_000]])).toContain('439 ms ahead of the clocks')
+  })
+  test('of a group in which one elects itself is moved by its clock', () => {
+    expect([problem(500, [[a, 500]], [a]), problem(600, [[a, 500]], [a])]).toEqual([null, expect.stringContaining('ahead')])
   })
 })
 

@@ -90,6 +90,17 @@ test('a read of what was overwritten before it began, or written after it ended,
   }
 })
 
+test('a stale read may return what was overwritten, and not what was committed after its answer', () => {
+  const ledger = createShardLedger(0)
+  ledger.commit({ term: 1, index: 1, kind: EntryKind.batch, payload: encodeBatch({ timeMs: 1, operations: [put('a')] }) }, 100)
+  ledger.commit({ term: 1, index: 2, kind: EntryKind.batch, payload: encodeBatch({ timeMs: 1, operations: [put('b')] }) }, 200)
+  const read = (completedAt: number, outcome: Outcome): readonly string[] => settleHistory([{
+    id: 1, client: 1, key: 'k', call: { kind: 'get' }, outcome, consistency: 'stale', invokedAt: completedAt - 1, completedAt,
+  }], () => ledger).problems
+  expect([...read(100, ok(1, 'a')), ...read(300, ok(1, 'a')), ...read(200, ok(2, 'b'))]).toEqual([])
+  expect(read(199, ok(2, 'b'))).toEqual([expect.stringContaining('committed after its answer')])
+})
+
 test('a key is absent from its expiry on, though no client removed it', () => {
   const ledger = createShardLedger(0)
   const leased = { ...put('a'), ttlMs: 10 }

@@ -41,6 +41,8 @@ export interface Pending {
 
 type Machines = readonly Machine[]
 
+export type UnreadSegment = 'the oldest' | 'the newest that was begun' | 'one made ahead'
+
 export interface Story {
   readonly simulation: Simulation
   readonly nodes: Machines
@@ -85,8 +87,10 @@ export interface Story {
   readonly kill: (...machines: Machines) => void
   readonly losePower: (...machines: Machines) => void
   readonly start: (...machines: Machines) => void
-  /** Between two lives a bit turns over in what was proven to be synced: it may stop, and it counts for nothing any more. */
+  /** Between two lives a bit turns over in what was proven to be synced: it counts for nothing any more. */
   readonly damage: (machine: Machine, what: 'log' | 'snapshot') => void
+  /** From now on its disk can not read that segment of its log: it may stop, and counts for nothing any more. */
+  readonly failReads: (machine: Machine, segment: UnreadSegment) => void
   readonly pause: (...machines: Machines) => void
   readonly resume: (...machines: Machines) => void
   /** Somebody moves the leadership of shard 0 by hand. */
@@ -129,6 +133,7 @@ export const tellStory = (seed: number, options: Partial<SimOptions> = {}, more:
     losePower: (...machines) => machines.forEach((machine) => cluster.losePower(machine)),
     start: (...machines) => machines.forEach(cluster.start),
     damage: (machine, what) => damage(simulation, machine, what),
+    failReads: (machine, segment) => failReads(simulation, machine, segment),
     pause: (...machines) => machines.forEach(cluster.pause),
     resume: (...machines) => machines.forEach(cluster.resume),
     handOver: (from, to) => timeline.arrive(from.process, () =>
@@ -257,6 +262,14 @@ const damage = ({ watch }: Simulation, machine: Machine, what: 'log' | 'snapshot
   const at = what === 'log' ? SEGMENT_HEADER_BYTES + 8 : Math.floor(bytes.length / 2)
   bytes[at] = (bytes[at] ?? 0) ^ 1
   machine.disk.restore({ files: new Map(files).set(path, bytes), directories })
+  harm(machine, watch.newestMap(), path)
+}
+
+const failReads = ({ watch }: Simulation, machine: Machine, segment: UnreadSegment): void => {
+  const all = [...machine.disk.copy().files].filter(([path]) => path.endsWith('.wal')).sort(([a], [b]) => (a < b ? -1 : 1))
+  const begun = all.filter(([, bytes]) => bytes.some((byte) => byte !== 0))
+  const [path] = must(segment === 'the oldest' ? begun[0] : (segment === 'one made ahead' ? all : begun).at(-1), `${machine.id} has a log`)
+  machine.disk.failReads(path)
   harm(machine, watch.newestMap(), path)
   machine.mayExit = 'damaged'
 }

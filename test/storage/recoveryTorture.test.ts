@@ -7,6 +7,7 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Entry } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
+import { must } from '../../actors/kernel/assert.ts'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { BLOCK_BYTES, encodeSegmentHeader, FORMAT_VERSION, segmentName, segmentOfName } from '../../storage/segment.ts'
 import { crc32 as crcOf } from '../../storage/crc.ts'
@@ -17,7 +18,9 @@ import { planOf } from '../../lanes/plan.ts'
 import { judgeItem } from '../../torture/crew.ts'
 import { generatorsOf } from '../../torture/generators.ts'
 import { unsyncedPages } from '../../torture/generators/unsyncedPages.ts'
+import { judgeLog } from '../../torture/oracle.ts'
 import { createRig, entriesOf, entryOf, vote } from '../../torture/rig.ts'
+import { durableEnd, growSpecimen, segmentsOf, withFile } from '../../torture/specimen.ts'
 
 type Images = Map<number, Uint8Array>
 
@@ -86,6 +89,7 @@ describe('images of a damaged disk', () => {
     ['a bit flipped', ['cut', 'exact', 'node damaged', 'one group damaged']],
     ['a record or group doubled, swapped, misplaced', ['cut', 'exact', 'node damaged']],
     ['a segment resurrected, stale, renamed, gone', ['exact', 'node damaged']],
+    ['a segment that can not be read', ['damaged for good', 'well once it is read']],
   ])('with %s meet every verdict they can', (wantedName, kinds) => {
     const kind = generators.findIndex(({ name }) => name === wantedName)
     const found = new Set(plan.filter((item) => item.kind === kind).map((item) => judgeItem(generators, item).kind))
@@ -161,6 +165,23 @@ describe('a sealed log', () => {
     expect([found.repairs, found.tail.continues, found.tail.nextSegment]).toEqual([[], false, top + 1])
     expect([...found.report.groups.values()].every(({ quarantined }) => quarantined !== undefined)).toBe(true)
   })
+})
+
+test('a begun segment that is cut short is damage, or has lost nothing: the proofs may have gone with its end', () => {
+  const config = { segmentBytes: 12_288, segmentsWanted: 9 }
+  const specimen = growSpecimen({ name: 'to be cut short', config, isSealed: false }, ({ rig, settle }) => {
+    for (let index = 1; index <= 5; index += 1) {
+      rig.append(1, { entries: [entryOf(index, { bytes: 900 })] })
+      settle()
+    }
+  })
+  const { path, bytes } = must(segmentsOf(specimen.image).findLast(({ bytes: of }) => of.some((byte) => byte !== 0)), 'a begun segment')
+  const all = specimen.cuts.at(-1)?.end
+  expect(durableEnd(specimen, specimen.image)).not.toEqual(all)
+  for (const length of [4_096, 4_200, 6_000, 8_192, bytes.length - 1]) {
+    const image = withFile(specimen.image, path, bytes.slice(0, length))
+    expect([length, durableEnd(specimen, image), judgeLog(specimen, image)]).toEqual([length, all, { kind: 'node damaged' }])
+  }
 })
 
 describe('segments in the wrong place', () => {
@@ -322,6 +343,25 @@ describe('a group that was never synced', () => {
       { kind: 'zero', segment: 1, from: found.tail.end.offset, to: expect.any(Number) },
     ])
     expect(found.report.findings).toEqual([expect.stringMatching(/a torn group at offset \d+ was never acknowledged; \d+ bytes cut/)])
+  })
+
+  /** docs/GUARANTEES.md, the window of damage; the next test is where it ends. */
+  test('looks like those that were synced since, where one damaged sector has all of their headers and no seal has followed', () => {
+    const rig = createRig({ config: { segmentBytes: 65_536 } }).open()
+    for (let term = 1; term <= 5; term += 1) {
+      const ticket = rig.append(1, { hardState: { term, vote: '' } })
+      expect(rig.clock.runUntil(() => rig.isAcknowledged(ticket), 10)).toBe(true)
+    }
+    const found = (change: (bytes: Uint8Array) => void): number | string | undefined => {
+      const images = imagesOf(rig.disk.image())
+      change(imageOf(images, 1))
+      const { report } = recoverLog(images)
+      return report.damagedNode ?? report.groups.get(1)?.hardState.term
+    }
+    const [first, sectorEnd] = [BLOCK_BYTES + 48 + 32, BLOCK_BYTES + 512]
+    expect([found(() => {}), found((bytes) => bytes.fill(0xee, first, sectorEnd))]).toEqual([5, 1])
+    rig.clock.advance(300)
+    expect(found((bytes) => bytes.fill(0xee, first, sectorEnd))).toMatch(/what was synced at offset \d+ does not read back/)
   })
 
   test('is damage instead, once a seal proves that it had been synced', () => {

@@ -43,7 +43,9 @@ export const createChain = (): Chain => {
   const userJwt = jwt(account, user, { type: 'user', pub: {}, sub: {}, subs: -1, data: -1, payload: -1 })
   return {
     config: `operator: ${jwt(operator, operator, { type: 'operator' })}\nresolver: MEMORY\n`
-      + `resolver_preload: { ${account.getPublicKey()}: ${accountJwt} }\n`,
+      + `resolver_preload: { ${account.getPublicKey()}: ${accountJwt} }\n`
+      // The first signature of a process may take longer than the usual two seconds on a busy machine.
+      + 'authorization: { timeout: 20 }\n',
     creds: `-----BEGIN NATS USER JWT-----\n${userJwt}\n------END NATS USER JWT------\n\n`
       + `-----BEGIN USER NKEY SEED-----\n${seedOf(user)}\n------END USER NKEY SEED------\n`,
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { beaconOf, createBeacon } from '../../topology/beacon.ts'
-import { META_GROUP, bootId, nodeId, shardId } from '../../topology/ids.ts'
+import { META_GROUP, bootId, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import type { BeaconMessage } from '../../topology/beacon.ts'
 
 const boot = (n: number) => bootId(n.toString(16).padStart(16, '0'))
@@ -150,6 +150,23 @@ test('what the others say of their own replicas is kept, by node, until they say
   expect(beacon.damaged()).toEqual([{ group: 7, id: 'n2:1' }, { group: META_GROUP, id: 'n3:4' }])
   beacon.heard(n2, message(), 2)
   expect(beacon.damaged()).toEqual([{ group: META_GROUP, id: 'n3:4' }])
+})
+
+test('which replicas of the others are loading their state is what they said last', () => {
+  const beacon = open()
+  beacon.heard(n2, message({ loading: [[7, 3], [8, 1]] }), 0)
+  expect(([[7, n2, 3], [8, n2, 1], [7, n2, 4], [9, n2, 3], [7, n3, 3]] as const).map(([shard, node, generation]) =>
+    beacon.isLoading(shardId(shard), replicaId(node, generation)))).toEqual([true, true, false, false, false])
+  beacon.heard(n2, message({ loading: [[8, 1]] }), 1)
+  expect(beacon.isLoading(shardId(7), replicaId(n2, 3))).toBe(false)
+  beacon.heard(n2, message(), 2)
+  expect(beacon.isLoading(shardId(8), replicaId(n2, 1))).toBe(false)
+})
+
+test('a beacon says which of its replicas are loading, and one of before that was told counts', () => {
+  expect(beaconOf({ ...message(), loading: [[7, 3]] })).toEqual(message({ loading: [[7, 3]] }))
+  expect(beaconOf({ ...message(), loading: [] })).toEqual(message())
+  for (const loading of [7, 'x', [[1]], [[1, 0]], [[-1, 1]]]) expect(beaconOf({ ...message(), loading })).toBeNull()
 })
 
 test('of damage a younger process is not believed while an elder of its name is heard', () => {

@@ -30,7 +30,9 @@ interface Led {
  * which are its own.
  */
 const open = (shards: readonly ShardId[], more = 0) => {
-  const world = { steady: [...members], isFull: false, isIdle: true, moving: new Set<ShardId>(), said: [] as string[] }
+  const world = {
+    steady: [...members], loading: [] as ReplicaId[], isFull: false, isIdle: true, moving: new Set<ShardId>(), said: [] as string[],
+  }
   const led = new Map(shards.map((shard): [ShardId, Led] => {
     const own: Led = {
       state: 'leading.serving', matches: new Map(members.map((node) => [idOf(node), 7])), stalled: [], canElect: true,
@@ -61,7 +63,7 @@ const open = (shards: readonly ShardId[], more = 0) => {
   const leadership = createLeadership({
     node: self, map: () => map,
     host: { all: () => [...rest, ...[...led.values()].map(({ replica }) => replica)], of: (shard) => led.get(shard)?.replica },
-    beacon: { isSteady: (node) => world.steady.includes(node) },
+    beacon: { isSteady: (node) => world.steady.includes(node), isLoading: (_shard, replica) => world.loading.includes(replica) },
     isMoving: (shard) => world.moving.has(shard), isDiskFull: () => world.isFull, isIdle: () => world.isIdle,
   })
   const of = (shard: ShardId): Led => must(led.get(shard), 'it is led')
@@ -111,6 +113,7 @@ describe('a leadership of another node\'s shard', () => {
   test.each([
     ['is not steady', (it: ReturnType<typeof open>) => { it.world.steady = [self] }],
     ['lags', (it: ReturnType<typeof open>) => { it.of(first).matches.set(preferred, 6) }],
+    ['is loading its state', (it: ReturnType<typeof open>) => { it.world.loading = [preferred] }],
     ['has a full disk', (it: ReturnType<typeof open>) => { it.of(first).stalled = [preferred] }],
     ['would find no voters, since most disks are full', (it: ReturnType<typeof open>) => { it.of(first).canElect = false }],
   ])('does not begin to move while the preferred node %s', (_why, spoil) => {
@@ -228,6 +231,23 @@ describe('a node whose disk is full', () => {
 })
 
 describe('a node that drains', () => {
+  test('hands nothing to a replica that is loading its state, whose disk may be full or not, and waits for none', () => {
+    const it = open(own.slice(0, 1))
+    const shard = must(own[0], 'an own shard')
+    const [left, right] = members.filter((node) => node !== self).map(idOf) as [ReplicaId, ReplicaId]
+    it.world.loading = [left]
+    it.of(shard).stalled = [right]
+    it.leadership.startHandOver(1_000)
+    it.becomeQuiet(shard, 1_010)
+    expect(it.take()).toEqual([`${shard} shard.handOver`, `${shard} raft.transferLeadership ${right}`])
+    const other = open(own.slice(0, 1))
+    other.world.loading = [left, right]
+    other.leadership.startHandOver(1_000)
+    other.becomeQuiet(shard, 1_010)
+    expect(other.take()).toEqual([`${shard} shard.handOver`])
+    expect(other.leadership.isHandedOver(1_020)).toBe(true)
+  })
+
   test('hands everything over at once, again where that failed, and is done when it leads nothing', () => {
     const it = open(own.slice(0, 2))
     const [a, b] = own as [ShardId, ShardId]

@@ -43,20 +43,44 @@ test('of a move that is being undone nobody can tell whether it was carried out,
   expect(othersAt(placed([n1], { add: n2, remove: null, step: 'undoing' }), shardId(0), n1)).toBeNull()
 })
 
-test('members are told of a newer map that others have, and no more when their node has run for ten seconds', () => {
+/** Of two members that are alone, on a node where the map of that epoch is in force. */
+const createWait = () => {
   const told: string[] = []
   const raft = { isSole: () => true, send: ({ type }: { readonly type: string }) => told.push(type) }
   const member = { id: n1, raft } as unknown as HostedMember
   const clock = { ms: 500, now: () => clock.ms }
-  const hear = createMapWait(clock, () => EPOCH, () => [member, member])
-  hear(EPOCH)
+  const force = { epoch: EPOCH }
+  return { told, clock, force, wait: createMapWait(clock, () => force.epoch, () => [member, member]) }
+}
+
+test('members are told of a newer map that others have, and no more when these have been heard for ten seconds', () => {
+  const { told, clock, wait } = createWait()
+  // Its log was long to open.
+  clock.ms = 90_000
+  wait.heard(EPOCH)
   expect(told).toEqual([])
-  hear(EPOCH + 1)
+  wait.heard(EPOCH + 1)
   expect(told).toEqual(['raft.mapMissed', 'raft.mapMissed'])
-  clock.ms = 10_500
-  hear(EPOCH + 1)
+  clock.ms = 100_000
+  wait.heard(EPOCH + 1)
   expect(told).toHaveLength(4)
-  clock.ms = 10_501
-  hear(EPOCH + 1)
+  clock.ms = 100_001
+  wait.heard(EPOCH + 1)
   expect(told).toHaveLength(4)
+})
+
+test('members are told so again when an older one has taken force meanwhile, or is told of, and no more when the newest has', () => {
+  const { told, force, wait } = createWait()
+  wait.noteMap()
+  wait.heard(EPOCH + 2)
+  expect(told).toHaveLength(2)
+  force.epoch = EPOCH + 1
+  wait.noteMap()
+  expect(told).toHaveLength(4)
+  wait.heard(EPOCH)
+  expect(told).toHaveLength(6)
+  force.epoch = EPOCH + 2
+  wait.noteMap()
+  wait.heard(EPOCH + 2)
+  expect(told).toHaveLength(6)
 })

@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { HISTORY_EVENTS_MAX, adoptGenesis } from '../../actors/topology/clusterState.ts'
 import { apply } from '../../actors/topology/apply.ts'
-import { decodeCommand } from '../../actors/topology/codec.ts'
+import { decodeCommand, encodeState } from '../../actors/topology/codec.ts'
 import { silentLogger } from '../../actors/kernel/log.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { decodeControl, encodeControl } from '../../bus/codec/control.ts'
@@ -274,6 +274,28 @@ describe('a map is learned', () => {
     sync.heard(n2, 3)
     pass(100)
     expect(asked.slice(1)).toEqual([{ kind: 'state', newerThan: 2 }])
+  })
+
+  test('next from who told of a newer one while another was asked', () => {
+    const { open, pass, clock } = createTalk()
+    const asked: unknown[] = []
+    const known: Readonly<Record<string, ClusterState>> = { n2: { ...paused, epoch: 20 }, n3: { ...paused, epoch: 50 } }
+    for (const node of [n2, n3]) {
+      open(node, (request, done) => {
+        asked.push([node, request])
+        done({ epoch: known[node]?.epoch, state: encodeState(known[node] ?? born) })
+      })
+    }
+    const learned: ClusterState[] = []
+    const learnedEpoch = (): number => (learned.at(-1) ?? born).epoch
+    const live = { state: () => born, learnedEpoch, learn: (state: ClusterState) => { learned.push(state) } }
+    const sync = createMapSync({ live, desk: open(n1, silent), clock, log: silentLogger, onNewer: () => {} })
+    sync.heard(n2, 20)
+    sync.heard(n3, 50)
+    sync.heard(nodeId('n4'), 30)
+    pass(100)
+    expect(asked).toEqual([['n2', { kind: 'state', newerThan: 1 }], ['n3', { kind: 'state', newerThan: 20 }]])
+    expect(learned.map(({ epoch }) => epoch)).toEqual([20, 50])
   })
 
   test('not from rubbish, and the next peer is asked', () => {

@@ -6,6 +6,7 @@ import { unkept } from '../oracle.ts'
 import { createRig, entryOf } from '../rig.ts'
 import { counting } from '../scenario.ts'
 import { recoveredText } from '../specimen.ts'
+import type { RecoveryReport } from '../../actors/wal/protocol.ts'
 import type { DiskCall, DiskImage } from '../../storage/memoryFileSystem.ts'
 import type { MemoryNames } from '../../storage/memoryNames.ts'
 import type { GroupModel } from '../model.ts'
@@ -28,7 +29,7 @@ export const logScenario = ({ name, before, capacityBytes, run, judge }: Story, 
       ...(capacityBytes === undefined ? {} : { capacityBytes }),
     }
     const rig = createRig(options).open()
-    if (rig.report() !== undefined) run(rig)
+    if (isWell(rig.report())) run(rig)
     const judgeAll = (image: DiskImage): string | undefined => restartProblem(rig.models, image) ?? judge?.(rig, image)
     const played: Played = {
       calls: calls(), disk: rig.disk, judge: judgeAll,
@@ -42,6 +43,9 @@ export const logScenario = ({ name, before, capacityBytes, run, judge }: Story, 
     return played
   },
 })
+
+/** Where the start could not read a part of it all replicas are quarantined, and say nothing more. */
+const isWell = (report: RecoveryReport | undefined): boolean => report !== undefined && report.damagedNode === undefined
 
 /** A log that is opened in the cache of a killed process, whatever else lives beside it. */
 export const secondLog = (cache: MemoryNames, speaks: boolean, hasSyncedWrites = false): SecondLife & { readonly rig: Rig } => {
@@ -91,11 +95,16 @@ const continuing = (rig: Rig): string | undefined => {
   return undefined
 }
 
-/** An I/O error ends the log for good, with one notice. A full disk is waited out. A short write is gone on with. */
+/**
+ * An I/O error ends the log for good, with one notice, but for a read of the start: that would be so at every other, so it is damage. A
+ * full disk is waited out. A short write is gone on with.
+ */
 const behaviour = (rig: Rig, trouble: Trouble, hit: DiskCall): string | undefined => {
   rig.clock.advance(REST_MS)
   if (rig.failure() !== undefined) return `${trouble} at ${hit.operation} throws: ${String(rig.failure())}`
   const failures = rig.notices.filter(({ type }) => type === 'wal.failed').length
+  const isUnread = trouble === 'EIO' && hit.operation === 'read' && !isWell(rig.report())
+  if (isUnread) return unreadProblem(rig, failures)
   const mayHalt = trouble === 'EIO' || (trouble === 'ENOSPC' && hit.operation !== 'writev' && hit.operation !== 'writeSynced')
   if (rig.wal.state() === 'halted') return mayHalt ? haltProblem(rig, failures) : `${trouble} at ${hit.operation} halts the log`
   if (trouble === 'EIO') return `EIO at ${hit.operation} is passed over: the log is ${rig.wal.state()}`
@@ -106,6 +115,12 @@ const behaviour = (rig: Rig, trouble: Trouble, hit: DiskCall): string | undefine
     if (acknowledged < Math.max(0, ...tickets.values())) return `${trouble} at ${hit.operation}: group ${group} is never answered`
   }
   return undefined
+}
+
+const unreadProblem = (rig: Rig, failures: number): string | undefined => {
+  if (rig.wal.state() !== 'open' || failures > 0) return `a start that can not read a part of the log is ${rig.wal.state()}`
+  const trusted = [...rig.report()?.groups.values() ?? []].find(({ quarantined }) => quarantined === undefined)
+  return trusted === undefined ? undefined : `group ${trusted.group} is trusted by a start that can not read a part of the log`
 }
 
 const haltProblem = (rig: Rig, failures: number): string | undefined => {

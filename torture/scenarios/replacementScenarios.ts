@@ -16,7 +16,7 @@ import { createSnapshotRig, fillOf, headerOf } from '../snapshotRig.ts'
 import { changed, segmentsOf, withFile } from '../specimen.ts'
 import type { RecoveredGroup } from '../../actors/wal/protocol.ts'
 import type { SnapshotChoice } from '../../storage/snapshotChoice.ts'
-import type { DiskCall, DiskImage } from '../../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault, DiskImage } from '../../storage/memoryFileSystem.ts'
 import type { GroupModel, ModelState } from '../model.ts'
 import type { Rig } from '../rig.ts'
 import type { FaultAt, Played, Scenario, Trouble } from '../scenario.ts'
@@ -42,7 +42,11 @@ interface Damage {
   readonly name: string
   readonly harmed: readonly number[]
   readonly harm: (image: DiskImage) => DiskImage
+  /** What the disk can not do, in any life that ends in a verdict. */
+  readonly fault?: (call: DiskCall) => DiskFault | undefined
 }
+
+const OLDEST = `wal/${segmentName(1)}`
 
 const damages: readonly Damage[] = [
   { name: 'replacement of a replica', harmed: [GROUP], harm: (image) => {
@@ -53,9 +57,11 @@ const damages: readonly Damage[] = [
     return withFile(image, file.path, changed(file.bytes, (copy) => { copy[at] = 0 }))
   } },
   { name: 'replacement of all replicas', harmed: [...OTHER_GROUPS, GROUP], harm: (image) => {
-    const path = `wal/${segmentName(1)}`
-    return withFile(image, path, changed(image.files.get(path) ?? new Uint8Array(0), (copy) => copy.fill(0, BLOCK_BYTES, BLOCK_BYTES + 80)))
+    const zeroed = changed(image.files.get(OLDEST) ?? new Uint8Array(0), (copy) => copy.fill(0, BLOCK_BYTES, BLOCK_BYTES + 80))
+    return withFile(image, OLDEST, zeroed)
   } },
+  { name: 'replacement of all replicas, whose log can not be read', harmed: [...OTHER_GROUPS, GROUP], harm: (image) => image,
+    fault: ({ operation, path }) => (operation === 'read' && path === OLDEST ? { kind: 'error', code: 'EIO' } : undefined) },
 ]
 
 /** A node of three groups at rest. */
@@ -80,6 +86,8 @@ interface Start {
   readonly image: DiskImage
   /** What the first start after the damage finds. */
   readonly found: ReadonlyMap<number, RecoveredGroup>
+  /** It trusts no group of the node, be it known to the log or not. */
+  readonly isNodeDamaged: boolean
 }
 
 const starts = new Map<Damage, Start>()
@@ -87,9 +95,10 @@ const startOf = (damage: Damage): Start => {
   const known = starts.get(damage)
   if (known !== undefined) return known
   const image = damage.harm(healthy().disk.image())
-  const found = createRig({ image }).open().report()?.groups ?? new Map<number, RecoveredGroup>()
-  starts.set(damage, { image, found })
-  return { image, found }
+  const report = createRig({ image, fault: (call) => damage.fault?.(call) }).open().report()
+  const start = { image, found: report?.groups ?? new Map<number, RecoveredGroup>(), isNodeDamaged: report?.damagedNode !== undefined }
+  starts.set(damage, start)
+  return start
 }
 
 const stateOf = ({ snapshot, ...group }: RecoveredGroup): ModelState => ({ ...group, mark: snapshot })
@@ -143,11 +152,14 @@ const isFed = (life: Life): boolean => {
 /** From whatever the log holds now to a node whose replicas are all new and well. */
 const isAllReplaced = (life: Life): boolean => {
   const { damage: { harmed }, rig } = life
-  const isFillerHarmed = rig.report()?.groups.get(FILLER)?.quarantined !== undefined
-  const groups = isFillerHarmed ? [...harmed, FILLER] : harmed
-  if (rig.report() === undefined || !groups.every((group) => isReplaced(life, group))) return false
+  const report = rig.report()
+  if (report === undefined) return false
+  const quarantined = [...report.groups.values()].filter((group) => group.quarantined !== undefined).map(({ group }) => group)
+  // Those that a damaged log does not know as well.
+  const groups = new Set([...harmed, ...report.damagedNode === undefined ? [] : [...OTHER_GROUPS, GROUP], ...quarantined])
+  if (![...groups].every((group) => isReplaced(life, group))) return false
   rig.wal.send({ type: 'wal.damageReplaced' })
-  return isRolled(life, isFillerHarmed ? LAST_INDEX : lastOf(rig.report()?.groups.get(FILLER)))
+  return isRolled(life, groups.has(FILLER) ? LAST_INDEX : lastOf(report.groups.get(FILLER)))
 }
 
 const lastOf = (group: RecoveredGroup | undefined): number => (group === undefined ? 0 : group.snapshot.index + group.entries.length)
@@ -172,21 +184,26 @@ interface LifeOptions {
 
 /** A damaged log may have lost the newest adoption, so every life brings new generations (adr 9). */
 const begin = ({ damage, image, number, models }: LifeOptions, faultAt: FaultAt = noFault): Life & { readonly calls: () => number } => {
-  const { fault, calls } = counting(faultAt)
+  const { fault, calls } = counting((call, what) => faultAt(call, what) ?? damage.fault?.(what))
   const rig = createRig({ image, fault, ...(models === undefined ? {} : { models }) }).open()
   return { damage, rig, snapshots: createSnapshotRig({ on: rig }), generation: NEW_GENERATION + number, calls }
 }
 
 const judge = ({ damage, rig: { models } }: Life, image: DiskImage): string | undefined => {
-  const unseen = damage.harmed.find((group) => startOf(damage).found.get(group)?.quarantined === undefined)
+  const { found, isNodeDamaged } = startOf(damage)
+  const isSeen = (group: number): boolean => (found.has(group) ? found.get(group)?.quarantined !== undefined : isNodeDamaged)
+  const unseen = damage.harmed.find((group) => !isSeen(group))
   if (unseen !== undefined) return `the damage of group ${unseen} is not seen`
   const again = begin({ damage, image, number: 1 })
-  const groups = again.rig.report()?.groups
+  const report = again.rig.report()
+  const groups = report?.groups
   if (groups === undefined || again.rig.wal.state() !== 'open') return `the restart is ${again.rig.wal.state()}`
   for (const [group, model] of models) {
     const { hardState, mark, entries } = emptyState
     const recovered = groups.get(group) ?? { group, hardState, snapshot: mark, entries }
-    if (isOldAndTrusted(damage, recovered)) return `group ${group}: a damaged replica is trusted again`
+    // Nobody trusts one that a damaged log does not know.
+    const isUnknown = !groups.has(group) && report?.damagedNode !== undefined
+    if (!isUnknown && isOldAndTrusted(damage, recovered)) return `group ${group}: a damaged replica is trusted again`
     if (matchingPrefix(model, recovered) === undefined) return `group ${group} is no prefix that covers what was acknowledged`
   }
   return endingProblem(again)

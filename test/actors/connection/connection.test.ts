@@ -113,6 +113,15 @@ describe('the requests of a turn', () => {
     expect(harness.sent.map(({ message }) => message.operations.length)).toEqual([4_096, 1])
   })
 
+  test('are cut for another node at the operations whose answer one message holds', () => {
+    const harness = createHarness({ limits: { forwardedOperationsMax: 3 } })
+    harness.leaders.set(0, { node: there, term: 7 })
+    for (let i = 0; i < 4; i += 1) for (const policy of ['forward', 'slot', 'direct'] as const) harness.ask(get('k'), { policy })
+    harness.flush()
+    expect(harness.sent.map(({ message }) => [message.policy, message.operations.length]))
+      .toEqual([['forward', 3], ['forward', 1], ['slot', 4], ['direct', 4]])
+  })
+
   test('are answered each with its own result, in whatever order the batches come back', () => {
     const harness = createHarness()
     const [a, b] = [harness.ask(put('a')), harness.ask(put('b'))]

@@ -163,6 +163,19 @@ describe('the shell', () => {
     expect(mails).toEqual(['n3 raft.preVoteRefused term=2 reason=leaderAlive', 'n3 raft.preVoteGranted term=2'])
   })
 
+  test('calls those voters stalled that say so, and no learner, which says it of its state, too', () => {
+    const { member, say, sync } = stage({ configuration: { ...configuration, learners: [idOf(4)] } })
+    member.send({ type: 'tick', ticks: 40, now: 2_000, wallMs: 0 })
+    say({ type: 'raft.preVoteGranted', term: 1 })
+    sync()
+    say({ type: 'raft.voteGranted', term: 1, wallMs: 0 })
+    member.send({ type: 'raft.flush', now: 2_000 })
+    for (const peer of [2, 4]) say({ type: 'raft.heartbeatAcked', term: 1, round: 1, diskStalled: true }, peer)
+    expect([member.role(), member.stalledMembers(), member.canElect()]).toEqual(['leader', [idOf(2)], true])
+    say({ type: 'raft.heartbeatAcked', term: 1, round: 1, diskStalled: false })
+    expect(member.stalledMembers()).toEqual([])
+  })
+
   test('lets terms, votes and no-ops use the reserve of a full disk, and nothing else', () => {
     const { wal, say } = stage()
     say({ type: 'raft.heartbeat', term: 1, commitIndex: 0, round: 1 })
@@ -173,7 +186,7 @@ describe('the shell', () => {
 
   test('tells the shard of roles, by node, and of what commits', () => {
     const { member, shard, wal, sync, flushes } = stage({ configuration: alone })
-    member.send({ type: 'tick', ticks: 10, now: 70, wallMs: 5 })
+    for (let tick = 0; tick < 10; tick += 1) member.send({ type: 'tick', ticks: 1, now: 70, wallMs: 5 })
     sync()
     expect(flushes()).toBeGreaterThan(0)
     member.send({ type: 'raft.flush', now: 70 })

@@ -12,7 +12,7 @@ const BYTES_MAX = 600_000
 describe('the stateless check', () => {
   test('passes every well-formed operation', () => {
     fc.assert(fc.property(operations, (operation) => {
-      expect(checkOperation(operation, BYTES_MAX)).toBeNull()
+      expect(checkOperation(operation, BYTES_MAX, 'slot')).toBeNull()
     }))
   })
 
@@ -24,7 +24,7 @@ describe('the stateless check', () => {
     ['the longest request id', put('k', 'v', { requestId: 'r'.repeat(64) })],
   ]
   test.each(passing)('passes %s', (_, operation) => {
-    expect(checkOperation(operation, BYTES_MAX)).toBeNull()
+    expect(checkOperation(operation, BYTES_MAX, 'slot')).toBeNull()
   })
 
   const invalid: readonly (readonly [string, Operation])[] = [
@@ -55,7 +55,7 @@ describe('the stateless check', () => {
     ['close with a value', { ...close(1), value: new Uint8Array(1) }],
   ]
   test.each(invalid)('refuses %s', (_, operation) => {
-    expect(checkOperation(operation, BYTES_MAX)).toMatchObject({ status: 'INVALID', definite: true, message: expect.any(String) })
+    expect(checkOperation(operation, BYTES_MAX, 'slot')).toMatchObject({ status: 'INVALID', definite: true, message: expect.any(String) })
   })
 
   const tooLarge: readonly (readonly [string, Operation, number])[] = [
@@ -64,11 +64,16 @@ describe('the stateless check', () => {
     ['an operation above the entry budget', put('k', 'v'.repeat(100)), 108],
   ]
   test.each(tooLarge)('finds %s too large', (_, operation, bytesMax) => {
-    expect(checkOperation(operation, bytesMax)).toMatchObject({ status: 'TOO_LARGE', definite: true })
+    expect(checkOperation(operation, bytesMax, 'forward')).toMatchObject({ status: 'TOO_LARGE', definite: true })
+  })
+
+  test('says for certain by a slot what every node would say, and not what follows from the broker that this one began with', () => {
+    const bySlot = tooLarge.map(([, operation, bytesMax]) => checkOperation(operation, bytesMax, 'slot')?.definite)
+    expect(bySlot).toEqual([true, true, false])
   })
 
   test('passes an operation that fits the entry budget exactly', () => {
-    expect(checkOperation(put('k', 'v'.repeat(100)), 109)).toBeNull()
-    expect(checkOperation(touch('k', 5), 13)).toBeNull()
+    expect(checkOperation(put('k', 'v'.repeat(100)), 109, 'slot')).toBeNull()
+    expect(checkOperation(touch('k', 5), 13, 'slot')).toBeNull()
   })
 })

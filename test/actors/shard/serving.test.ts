@@ -142,7 +142,7 @@ describe('a serving shard', () => {
     expect(harness.isFlushWanted()).toBe(true)
     harness.flush()
     harness.commit(...harness.takeAll())
-    expect(harness.verdictOf(mixed)).toEqual(['OK', 'INVALID+', 'TOO_LARGE+'])
+    expect(harness.verdictOf(mixed)).toEqual(['OK', 'INVALID+', 'TOO_LARGE-'])
   })
 
   test('refuses a batch of too many operations whole', () => {
@@ -220,7 +220,7 @@ describe('a serving shard', () => {
     ['notLeader', undefined, 'NOT_LEADER+'],
     ['transferring', undefined, 'NOT_LEADER+'],
     ['tooManyUncommitted', 'OVERLOADED-', 'OVERLOADED+'],
-    ['tooLarge', 'TOO_LARGE+', 'TOO_LARGE+'],
+    ['tooLarge', 'TOO_LARGE-', 'TOO_LARGE+'],
   ]
   test.each(refusals)('answers what Raft refused as %s: by slot %p, else %p', (reason, bySlot, else_) => {
     const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) => {
@@ -234,6 +234,20 @@ describe('a serving shard', () => {
       return harness.verdictOf(batch)
     })
     expect(verdicts).toEqual([bySlot === undefined ? undefined : [bySlot], [else_], [else_]])
+  })
+
+  test('answers reads that find too many waiting for a round with OVERLOADED: it leads, and nobody need look for another', () => {
+    const verdicts = verdictsWhen(['slot', 'forward', 'direct'], (policy) => {
+      const harness = createHarness()
+      harness.lead()
+      const batch = harness.ask([get('k')], { policy, term: 1 })
+      harness.flush()
+      harness.send({ type: 'raft.readRefused', read: 1, reason: 'tooManyWaiting' })
+      harness.send({ type: 'raft.readRefused', read: 1, reason: 'tooManyWaiting' })
+      expect(harness.shard.status()).toMatchObject({ pendingOperations: 0, pendingBytes: 0 })
+      return harness.verdictOf(batch)
+    })
+    expect(verdicts).toEqual([['OVERLOADED-'], ['OVERLOADED+'], ['OVERLOADED+']])
   })
 
   test('keeps a reply to another node within one message, and does not mind at home', () => {

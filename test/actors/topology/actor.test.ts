@@ -410,10 +410,12 @@ describe('the shell of a member', () => {
     actor.send({ type: 'raft.readReady', read: 2, index: 1, term: 9 })
     actor.send({ type: 'raft.readReady', read: 2, index: 1, term: 9 })
     read()
-    actor.send({ type: 'raft.readReady', read: 3, index: 4, term: 1 })
-    expect(answers).toMatchObject([{ reason: 'notLeader' }, { reason: 'notLeader' }])
+    actor.send({ type: 'raft.readRefused', read: 3, reason: 'tooManyWaiting' })
+    read()
+    actor.send({ type: 'raft.readReady', read: 4, index: 4, term: 1 })
+    expect(answers).toMatchObject([{ reason: 'notLeader' }, { reason: 'notLeader' }, { reason: 'overloaded' }])
     role('follower', 2)
-    expect(answers[2]).toMatchObject({ reason: 'notLeader', leader: n(2) })
+    expect(answers[3]).toMatchObject({ reason: 'notLeader', leader: n(2) })
   })
 
   test('rests before it wishes again for what Raft would not take', () => {

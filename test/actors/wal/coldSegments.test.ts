@@ -9,7 +9,7 @@ import { recoverLog } from '../../../storage/recovery.ts'
 import { segmentName } from '../../../storage/segment.ts'
 import { SPARE_BYTES, createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { segmentsOf } from '../../../torture/specimen.ts'
-import type { DiskCall } from '../../../storage/memoryFileSystem.ts'
+import type { DiskCall, DiskFault } from '../../../storage/memoryFileSystem.ts'
 import type { ReplicaId } from '../../../topology/ids.ts'
 import type { Rig, RigOptions } from '../../../torture/rig.ts'
 
@@ -95,6 +95,24 @@ describe('a segment that is to be freed', () => {
     wear(rig)
     expect([rig.wal.state(), isThere(rig)]).toEqual(['halted', true])
     expect(restart(rig).report()?.damagedNode).toMatch(/does not read back/)
+  })
+
+  test('and can not be read any more likewise: the next start goes on without its replicas, or with all of them if it can read it', () => {
+    let isBad = false
+    const fault = ({ operation, path }: DiskCall): DiskFault | undefined =>
+      (isBad && operation === 'read' && path === COLD_PATH ? { kind: 'error', code: 'EIO' } : undefined)
+    const rig = restart(cold(), { fault })
+    isBad = true
+    wear(rig)
+    expect([rig.wal.state(), isThere(rig)]).toEqual(['halted', true])
+    expect(rig.notices.at(-1)).toEqual({
+      type: 'wal.failed',
+      reason: expect.stringMatching(/^segment 1 .* a part of it does not read back. Nothing was removed.*Start the node again/),
+    })
+    const next = restart(rig, { fault })
+    expect([next.wal.state(), next.report()?.damagedNode]).toEqual(['open', 'segment 1 can not be read'])
+    const read = restart(next)
+    expect([read.report()?.damagedNode, read.report()?.groups.get(COLD)?.entries.length]).toEqual([undefined, 2])
   })
 
   test('goes in spite of damage that a start has found there and judged', () => {

@@ -30,7 +30,7 @@ describe.each(scenarios.map((scenario) => [scenario.name, scenario] as const))('
     expect(problemsOf(recoveryCrashes(SEED, [scenario]))).toEqual([])
   })
 
-  test('stop for good after an I/O error of any call, wait out a full disk, write on after a short write', () => {
+  test('stop for good after an I/O error of any call but a read of the start, wait out a full disk, write on after a short write', () => {
     expect(problemsOf(faults(SEED, [scenario]))).toEqual([])
   })
 })

@@ -44,3 +44,10 @@ export const staleness = (mutant) => {
     return error.message
   }
 }
+
+/** Any failure may end in these, of the simulator itself as well: they say nothing of a bug. */
+const SAYING_NOTHING = ['the checker finishes', 'nothing throws']
+
+/** Whether a bug is caught by what a seed violated: the invariant that its catcher names, or, where none is named, any that says something. */
+export const isShownBy = ({ invariant }, violation) =>
+  (invariant === undefined ? !SAYING_NOTHING.includes(violation.invariant) : violation.invariant === invariant)

@@ -58,8 +58,8 @@ export const runSeeds = async (mutant, { from, to }, isOver = () => false) => {
 const quoted = (text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 /**
- * Runs tests by their full names: a map of "path: name" to 'passed', 'failed' or 'missing'. A file that does not even load has no
- * results, so its tests are missing: that would catch nothing.
+ * Runs tests by their full names: a map of "path: name" to 'passed', 'failed', 'timedOut' or 'missing'. A file that does not even load has
+ * no results, so its tests are missing: that would catch nothing.
  */
 export const runTests = async (mutant, tests) => {
   const folder = mkdtempSync(join(tmpdir(), 'shardkv-mutants-'))
@@ -80,10 +80,14 @@ export const runTests = async (mutant, tests) => {
 const resultsIn = (output, tests) => {
   const statuses = new Map()
   for (const { name: path, assertionResults } of readReport(output)) {
-    for (const { fullName, status } of assertionResults) statuses.set(`${path} ${fullName}`, status)
+    for (const result of assertionResults) statuses.set(`${path} ${result.fullName}`, statusOf(result))
   }
   return new Map(tests.map(({ path, name }) => [`${path}: ${name}`, statuses.get(`${join(root, path)} ${name}`) ?? 'missing']))
 }
+
+/** A bug that lets something wait for ever is caught by that alone; so would be any on a machine that is slow enough. */
+const statusOf = ({ status, failureMessages = [] }) =>
+  (failureMessages.length > 0 && failureMessages.every((message) => message.includes('Exceeded timeout')) ? 'timedOut' : status)
 
 const readReport = (output) => {
   try {

@@ -6,6 +6,7 @@
 import { expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
 import { calmDisk } from '../../../sim/options.ts'
+import { shardId } from '../../../topology/ids.ts'
 import { putBackOldCopy, tellStory } from '../story.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { Story } from '../story.ts'
@@ -151,12 +152,30 @@ test('a quarantined member stays out when it is restarted, and lends its vote to
   story.start(victim)
   story.until('it is quarantined', () => isQuarantined(victim))
   story.kill(victim)
-  victim.mayExit = 'damaged'
   story.start(victim)
   story.until('it still is', () => isQuarantined(victim))
   story.losePower(must(story.followers().find((machine) => machine !== victim), 'there is another'))
   story.run(5_000)
   expect(['timeout', 'noResponders', 'NO_QUORUM']).toContain(story.request('put', 'k', 'with one vote').status)
+})
+
+/** The node's log is handed what none of its callers may: an assertion ends the process. */
+const breakDown = ({ node }: Machine): void =>
+  must(node?.parts(), 'it runs').wal.send({ type: 'wal.retire', group: shardId(0), generation: -1, ticket: 0 })
+
+test('a node that ends by a failure is excused neither by damage of long ago, nor by a drain, nor by a sync that was to fail', () => {
+  for (const mayExit of ['', 'drain', 'syncError']) {
+    const story = tellStory(520, smallSegments)
+    story.putMany('k', 60, 200)
+    const victim = must(story.followers()[0], 'there is a follower')
+    story.kill(victim)
+    story.damage(victim, 'log')
+    story.start(victim)
+    story.until('it is quarantined', () => isQuarantined(victim))
+    victim.mayExit = mayExit
+    breakDown(victim)
+    expect(() => story.run(1_000)).toThrow('nodes end only when they must')
+  }
 })
 
 /** docs/TESTING.md T16. */

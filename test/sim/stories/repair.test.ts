@@ -13,7 +13,7 @@ import { putBackOldCopy, tellStory } from '../story.ts'
 import type { ClusterState } from '../../../actors/topology/clusterState.ts'
 import type { Machine } from '../../../sim/cluster.ts'
 import type { ReplicaId } from '../../../topology/ids.ts'
-import type { Story } from '../story.ts'
+import type { Story, UnreadSegment } from '../story.ts'
 
 const REPAIRED_MS = 60_000
 const small = { segmentBytes: 12 * 1_024, snapshotLogBytes: 1_024 * 1_024 }
@@ -25,11 +25,16 @@ const replicasOn = ({ shards, meta }: ClusterState, { id }: Machine): ReplicaId[
 const leadsMeta = ({ node }: Machine): boolean => node?.parts()?.host.meta()?.raft.role() === 'leader'
 
 /** Three nodes, one shard, sixty keys, and a follower whose log has been damaged while it was down. */
-const damagedFollower = (seed: number, options: Parameters<typeof tellStory>[1] = {}) => {
+const followerDown = (seed: number, options: Parameters<typeof tellStory>[1] = {}) => {
   const story = tellStory(seed, { ...small, ...options })
   story.putMany('k', 60, 200)
   const victim = must(story.followers().find((machine) => !leadsMeta(machine)), 'a follower')
   story.kill(victim)
+  return { story, victim }
+}
+
+const damagedFollower: typeof followerDown = (seed, options) => {
+  const { story, victim } = followerDown(seed, options)
   story.damage(victim, 'log')
   return { story, victim }
 }
@@ -141,6 +146,59 @@ describe('a replica with a damaged log', () => {
     }
     expect(stateOf(story).shards[0]?.replicas.every((replica) => generationOf(replica) > 1)).toBe(true)
     expectKeys(story)
+    story.end()
+  })
+})
+
+/** How a disk reports a sector that it can not read: EIO, at every start again, which ended the node for good. */
+describe('a node whose disk can not read a part of its log', () => {
+  test.each<UnreadSegment>(['the oldest', 'the newest that was begun', 'one made ahead'])(
+    'which is in %s, starts without its replicas: all are replaced, nothing is lost, and full redundancy returns', (segment) => {
+      const { story, victim } = followerDown(930)
+      story.failReads(victim, segment)
+      story.start(victim)
+      story.until('it says so', () => isQuarantined(victim))
+      untilRepaired(story, victim)
+      story.kill(victim)
+      story.start(victim)
+      story.until('it is back, and well', () => victim.node?.state() === 'serving' && !isQuarantined(victim))
+      expectKeys(story)
+      // The others are two of three: the new replica's vote counts.
+      story.losePower(must(story.followers().find((machine) => machine !== victim), 'the other follower'))
+      story.put('k', 'with the new one')
+      expectKeys(story)
+      story.end()
+    },
+  )
+
+  test('when it frees that part ends once, and its replicas are replaced', () => {
+    const { story, victim } = followerDown(931)
+    story.start(victim)
+    story.until('it is back', () => victim.node?.state() === 'serving')
+    const { lives } = victim
+    story.failReads(victim, 'the oldest')
+    for (let i = 0; victim.lives === lives && i < 400; i += 1) story.put('busy', String(i).padEnd(400, '.'))
+    story.until('it says so', () => victim.lives === lives + 1 && isQuarantined(victim))
+    untilRepaired(story, victim)
+    expect(victim.lives).toBe(lives + 1)
+    expectKeys(story)
+    story.end()
+  })
+
+  test('for a while only, as all the others can not: all is there at the next start, and until then nobody serves less', () => {
+    const { story } = followerDown(932)
+    const [leader] = story.nodes.filter(({ node }) => node !== null)
+    story.kill(...story.nodes.filter(({ node }) => node !== null))
+    for (const machine of story.nodes) story.failReads(machine, machine === leader ? 'the newest that was begun' : 'the oldest')
+    story.start(...story.nodes)
+    story.until('all say so', () => story.nodes.every(isQuarantined))
+    const answers = Array.from({ length: 5 }, (_, i) => story.request('get', `k${i}`))
+    expect(answers.filter(({ status }) => status === 'OK' || status === 'NOT_FOUND')).toEqual([])
+    story.kill(...story.nodes)
+    for (const { disk } of story.nodes) disk.readAll()
+    story.start(...story.nodes)
+    expectKeys(story)
+    expect(story.nodes.filter(isQuarantined)).toEqual([])
     story.end()
   })
 })

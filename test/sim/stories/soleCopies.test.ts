@@ -112,17 +112,60 @@ test('a copy whose process stands still as it starts serves nothing old', () => 
   story.end()
 })
 
+/** It speaks, and one of them hears it: who hears that its map is old says so with the next tick. */
+const untilHeard = (story: Story, machine: Machine, by: readonly Machine[]): void => {
+  const startedAt = story.simulation.timeline.now()
+  const isHeard = (): boolean => by.some(({ node }) => (node?.parts()?.beacon.heardAt(machine.id) ?? 0) > startedAt)
+  for (let step = 0; step < 10_000 && !isHeard(); step += 1) story.run(0.1)
+  expect(isHeard()).toBe(true)
+}
+
 test('a copy that hears of a newer map, and waits for it, serves nothing old', () => {
   const { story, first, joiners, copy } = grown(923, 1)
   putBack(story, first, copy)
-  const startedAt = story.simulation.timeline.now()
-  const isHeard = (): boolean => joiners.some(({ node }) => (node?.parts()?.beacon.heardAt(first.id) ?? 0) > startedAt)
-  // Who hears that its map is old says so with the next tick. Its question for the newer one is late.
-  for (let step = 0; step < 10_000 && !isHeard(); step += 1) story.run(0.1)
-  expect(isHeard()).toBe(true)
+  untilHeard(story, first, joiners)
+  // Its question for the newer one is late.
   for (const joiner of joiners) story.holdBack(first, joiner, 900)
   leadsNever(story, first)
   story.end()
+})
+
+/** Seconds pass in one tick, which is given before what was sent to it meanwhile. */
+test('a copy whose process stands still while it waits for a newer map serves nothing old', () => {
+  const { story, first, joiners, copy } = grown(924, 1)
+  putBack(story, first, copy)
+  untilHeard(story, first, joiners)
+  for (const joiner of joiners) story.holdBack(first, joiner, 4_500)
+  story.run(1_000)
+  story.pause(first)
+  story.run(3_100)
+  story.resume(first)
+  leadsNever(story, first)
+  story.end()
+})
+
+test('a copy that hears of the newest map, and gets an older one first, serves nothing old', () => {
+  const { story, first, joiners, copy } = joined(925, 1)
+  const [ahead, behind] = joiners as [Machine, Machine]
+  story.until('the meta group has three', () => stateOf(story).meta.replicas.length === 3 && isAtRest(story), GROWN_MS)
+  // By the map that this one keeps, the shard is where it was.
+  story.isolate(behind)
+  order(story, { kind: 'pause' })
+  order(story, { kind: 'beginMove', group: shardId(0), add: ahead.id, remove: null, isPlanned: false })
+  untilMoved(story, 'it has two replicas', ({ shards }) => shards[0]?.replicas.length === 2)
+  story.put('k0', 'new')
+  story.pause(ahead)
+  putBack(story, first, copy)
+  story.heal()
+  story.sever(ahead, behind)
+  untilHeard(story, first, [behind])
+  // It asks for the older map, and the answer is late. Meanwhile it hears of the newest, whose bytes are later still.
+  story.holdBack(first, behind, 300)
+  story.holdBack(first, ahead, 1_100)
+  story.run(60)
+  story.resume(ahead)
+  leadsNever(story, first)
+  expect(first.node?.parts()?.host.damaged().map(({ group }) => group)).toContain(0)
 })
 
 test('a copy of before the second of its group had a vote serves nothing old, though its map is the newest', () => {
@@ -166,6 +209,26 @@ const leftAlone = (story: Story): Machine | undefined => story.nodes.find((machi
   const { role, configuration: { voters, outgoing } } = hosted.raft.status()
   return role === 'leader' && voters.length === 1 && outgoing.length === 0
     && (machine.node?.parts()?.live.state().shards[0]?.replicas.length ?? 1) > 1
+})
+
+/** A node with a replica of the meta group learns of each map at once. */
+test('shards of one replica get a leader while the map changes all the time', () => {
+  const story = tellStory(926, { nodes: 5, shards: 10, replicationFactor: 1 })
+  story.settledLeader()
+  const back = must(story.nodes[1], 'a second')
+  const own = stateOf(story).shards.filter(({ replicas }) => replicas.some((replica) => nodeOf(replica) === back.id)).length
+  expect(own).toBeGreaterThan(0)
+  story.losePower(back)
+  story.start(back)
+  const { timeline } = story.simulation
+  const startedAt = timeline.now()
+  const led = (): number => back.node?.parts()?.host.all().filter(({ raft }) => raft.role() === 'leader').length ?? 0
+  for (let turn = 0; led() < own && timeline.now() - startedAt < 15_000; turn += 1) {
+    order(story, { kind: turn % 2 === 0 ? 'pause' : 'resume' })
+    story.run(150)
+  }
+  expect(led()).toBe(own)
+  story.end()
 })
 
 test('whom the others have left serves on, though its own map names them still', () => {
