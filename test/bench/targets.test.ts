@@ -1,7 +1,7 @@
 /** Whatever was started for a question is stopped after it. */
 
 import { describe, expect, test } from '@jest/globals'
-import { freePorts } from '../../bench/targets/freePorts.ts'
+import { freePortRow, freePorts } from '../../bench/targets/freePorts.ts'
 import { withTargets } from '../../bench/targets/use.ts'
 import type { Target } from '../../bench/targets/port.ts'
 
@@ -45,5 +45,7 @@ describe('targets', () => {
 describe('free ports', () => {
   test('are all different', async () => {
     expect(new Set(await freePorts(20)).size).toBe(20)
+    const first = await freePortRow(17)
+    expect([first >= 20_000, first + 17 <= 32_000]).toEqual([true, true])
   })
 })

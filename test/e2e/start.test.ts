@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect, headers } from 'nats'
-import { freePort } from '../../chaos/ground/natsServer.ts'
+import { freePortRow } from '../../bench/targets/freePorts.ts'
 import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
 import { requestHeard } from '../support/heard.ts'
 import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
@@ -89,8 +89,8 @@ const kv = async (subject: string, data = '', options: Record<string, string> = 
 
 beforeAll(async () => {
   directory = join(mkdtempSync(join(tmpdir(), 'shardkv-e2e-')), 'data')
-  natsPort = await freePort()
-  httpPort = await freePort() - NODES
+  natsPort = await freePortRow(1 + NODES)
+  httpPort = natsPort
 })
 afterEach(async () => {
   if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
@@ -147,8 +147,9 @@ describe('npm start', () => {
   test('a second one on the same directory, with other ports, is refused, and leaves the first one\'s broker as it is', async () => {
     const first = await start()
     const before = readFileSync(join(directory, 'nats.conf'), 'utf8')
-    const second = spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), '--nats-port', String(await freePort()), '--http-port',
-      String(await freePort() - NODES)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const others = String(await freePortRow(1 + NODES))
+    const second = spawn(process.execPath, ['bin/start.mjs', ...ownArgs(), '--nats-port', others, '--http-port', others],
+      { stdio: ['ignore', 'pipe', 'pipe'] })
     let text = ''
     second.stderr.on('data', (chunk: Buffer) => { text += chunk.toString() })
     await until('the second to end', START_MS_MAX, () => second.exitCode !== null)
