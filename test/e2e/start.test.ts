@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { connect, headers } from 'nats'
-import { freePortRow } from '../../bench/targets/freePorts.ts'
+import { freePortRow } from '../../lanes/freePorts.ts'
 import { mountSmallDisk } from '../../chaos/ground/smallDisk.ts'
-import { requestHeard } from '../support/heard.ts'
 import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
@@ -80,7 +79,7 @@ const kv = async (subject: string, data = '', options: Record<string, string> = 
   try {
     const given = headers()
     for (const [name, value] of Object.entries(options)) given.set(name, value)
-    const answer = await requestHeard(connection, subject, data, { timeout: 5_000, headers: given })
+    const answer = await connection.request(subject, data, { timeout: 5_000, headers: given })
     return { status: answer.headers?.get('Kv-Status') ?? '', value: answer.string() }
   } finally {
     await connection.close()

@@ -12,6 +12,16 @@ export const freePorts = async (count: number): Promise<readonly number[]> => {
   return ports
 }
 
+const given = new Set<number>()
+
+/** One that nobody in this process was told of before: between two calls nobody may listen on the first yet. */
+export const freePort = async (): Promise<number> => {
+  const [port = 0] = await freePorts(1)
+  if (given.has(port)) return freePort()
+  given.add(port)
+  return port
+}
+
 /**
  * Below the ports that systems give to connections that go out (from 32,768 on Linux, above elsewhere): each of those may be taken at any
  * time, and for as long as the connection lasts.
