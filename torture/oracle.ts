@@ -9,7 +9,7 @@
 import { createRandom } from '../actors/kernel/random.ts'
 import { emptyState } from './model.ts'
 import { createRig, entryOf } from './rig.ts'
-import { durableEnd, entryText, hardStateText, markText, recoveredText, replicaText, segmentsOf, stateText } from './specimen.ts'
+import { durableEnd, entryText, hardStateText, markText, recovered, recoveredText, replicaText, segmentsOf, stateText } from './specimen.ts'
 import { endOfData } from '../storage/bytes.ts'
 import { decodeGroupHeader, isBefore } from '../storage/group.ts'
 import { BLOCK_BYTES } from '../storage/segment.ts'
@@ -141,11 +141,13 @@ const goingOn = (rig: Rig, { report, image, fault }: Found): string | undefined 
 
 /**
  * What the disk can not read is damage of the node, at every start. At one that can read it all is there, if nothing was written in
- * between; and otherwise, too, unless it says that something is missing.
+ * between; and otherwise, too, unless it says that something is missing. A segment that an interrupted removal left is no part of the log,
+ * and harms nobody.
  */
-export const judgeUnread = (specimen: Specimen, fault: Fault): Verdict => {
+export const judgeUnread = (specimen: Specimen, unread: number, fault: Fault): Verdict => {
   const verdict = judgeLog(specimen, specimen.image, fault)
   if (verdict.problem !== undefined) return verdict
+  if (unread < recovered(specimen.image).tail.firstSegment) return judgeLeftOver(verdict)
   if (verdict.kind !== 'node damaged') return { ...verdict, problem: 'a segment can not be read, and nobody is told' }
   const problem = idleProblem(specimen, fault)
   if (problem !== undefined) return { ...verdict, problem }
@@ -161,6 +163,9 @@ export const judgeUnread = (specimen: Specimen, fault: Fault): Verdict => {
   const kind = report.damagedNode === undefined ? 'well once it is read' : 'damaged for good'
   return wrong === undefined ? { kind } : { kind, problem: `read again: ${wrong}` }
 }
+
+const judgeLeftOver = ({ kind }: Verdict): Verdict => (kind === 'exact' ? { kind: 'left over' }
+  : { kind, problem: 'a segment that the log needs no more can not be read, and that harms it' })
 
 const readAgain = ({ image }: Specimen, fault: Fault, meanwhile: (rig: Rig) => void): RecoveryReport | undefined => {
   const rig = createRig({ image, fault }).open()

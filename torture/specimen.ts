@@ -95,7 +95,8 @@ export const growSpecimen = (options: SpecimenOptions, story: (growth: Growth) =
   return { name: options.name, image, cuts, proofs: segmentsOf(image).flatMap(proofsOf), known: knownOf(rig.models), history }
 }
 
-const recovered = (image: DiskImage): LogRecovery =>
+/** What an undamaged restart finds. */
+export const recovered = (image: DiskImage): LogRecovery =>
   recoverLog(new Map(segmentsOf(image).map(({ segment, bytes }) => [segment, bytes])))
 
 const cutOf = ({ models, disk }: Rig): Cut => ({

@@ -12,12 +12,12 @@ import { connectNats } from '../../bus/nats.ts'
 import { runClient } from '../clientTask.ts'
 import { awaitLeaders } from '../drivers/leaders.ts'
 import { buildThere } from './checkout.ts'
-import { freePorts } from './freePorts.ts'
+import { freePortRow } from '../../lanes/freePorts.ts'
 import type { DriverName, DriverTarget } from '../drivers/port.ts'
 import type { ProductTarget } from './port.ts'
 
 const READY_LINE = 'shardkv is ready'
-/** Node i answers on this plus i; a free block is likelier high up. */
+/** Node i answers on the base plus i. */
 const HTTP_PORTS_WANTED = 16
 /** Two thirds of the leaderships move, at least one a second by each node. */
 const SETTLES_WITHIN_MS = 30_000
@@ -72,12 +72,13 @@ const startFrom = async (start: StartLocalCluster, { name, driver, size }: Start
   const files = createLocalFiles()
   started += 1
   const directory = join(tmpdir(), `shardkv-bench-${name}-${process.pid}-${started}`)
-  const [natsPort = 0, httpPort = 0] = await freePorts(2)
+  // Nodes listen behind the base.
+  const base = await freePortRow(1 + HTTP_PORTS_WANTED)
   const pids: Record<string, number> = {}
   const admin: string[] = []
   let setReady: () => void = () => {}
   const ready = new Promise<'ready'>((resolve) => { setReady = () => resolve('ready') })
-  const cluster = await start({ directory, ...size, natsPort, httpPort: httpPort - HTTP_PORTS_WANTED, logLevel: 'warn' }, (line) => {
+  const cluster = await start({ directory, ...size, natsPort: base, httpPort: base, logLevel: 'warn' }, (line) => {
     const row = /^ {2}(\S+) +(\d+) +(\S+?:\/\/[^/\s]+)/.exec(line)
     if (row !== null) {
       pids[row[1] ?? ''] = Number(row[2])
@@ -92,7 +93,7 @@ const startFrom = async (start: StartLocalCluster, { name, driver, size }: Start
     await files.remove(directory)
   }
   if (await Promise.race([ready, cluster.ended]) !== 'ready') throw new Error(`the cluster did not start; its logs are in ${directory}`)
-  const at = { servers: [`nats://127.0.0.1:${natsPort}`], prefix: 'kv' }
+  const at = { servers: [`nats://127.0.0.1:${base}`], prefix: 'kv' }
   try {
     await settle(at, size)
   } catch (error) {

@@ -60,7 +60,7 @@ export const connectClients = async (cluster: TestCluster, counts: Plan['clients
     linked,
     rejections,
     ways: [
-      ...among(counts.requests, requests, requestOver),
+      ...among(counts.requests, requests, (bus) => requestOver(bus)),
       ...among(counts.rememberedRequests, requests, rememberedRequestOver),
       ...among(counts.batches, doors, (door) => door),
       ...among(counts.sdk, kvs, (kv) => sdkOver(kv, rejections)),

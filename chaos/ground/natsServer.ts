@@ -5,11 +5,11 @@
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../lanes/freePorts.ts'
 import type { ChildProcess } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
 
 const STARTS_WITHIN_MS = 10_000
 const POLL_MS = 10
@@ -113,20 +113,3 @@ const kill = (child: ChildProcess): Promise<void> => new Promise((resolve) => {
   child.once('exit', () => resolve())
   child.kill('SIGKILL')
 })
-
-const given = new Set<number>()
-
-/** A port that nobody listens on, and that nobody in this process was told of before: between the two calls nobody may listen yet. */
-export const freePort = async (): Promise<number> => {
-  const port = await new Promise<number>((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port: free } = server.address() as AddressInfo
-      server.close(() => resolve(free))
-    })
-  })
-  if (given.has(port)) return freePort()
-  given.add(port)
-  return port
-}

@@ -1,7 +1,6 @@
 /** Whatever was started for a question is stopped after it. */
 
 import { describe, expect, test } from '@jest/globals'
-import { freePorts } from '../../bench/targets/freePorts.ts'
 import { withTargets } from '../../bench/targets/use.ts'
 import type { Target } from '../../bench/targets/port.ts'
 
@@ -39,11 +38,5 @@ describe('targets', () => {
     const before = process.listenerCount('SIGINT')
     await withTargets([], async () => { expect(process.listenerCount('SIGINT')).toBe(before + 1) })
     expect(process.listenerCount('SIGINT')).toBe(before)
-  })
-})
-
-describe('free ports', () => {
-  test('are all different', async () => {
-    expect(new Set(await freePorts(20)).size).toBe(20)
   })
 })

@@ -1,7 +1,8 @@
 /** What compose.yaml runs by default, with the programs that this machine has for it: the brokers, `init` and the nodes. */
 
 import { builtFile } from '../../chaos/ground/checkout.ts'
-import { freePort, natsServerPath } from '../../chaos/ground/natsServer.ts'
+import { natsServerPath } from '../../chaos/ground/natsServer.ts'
+import { freePort } from '../../lanes/freePorts.ts'
 import { readCompose } from './composeFile.ts'
 import type { Service } from './composeFile.ts'
 import type { Program } from './outside.ts'

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { chromium } from 'playwright-core'
 import { gzipSync } from 'node:zlib'
-import { freePort } from '../../chaos/ground/natsServer.ts'
+import { freePortRow } from '../../lanes/freePorts.ts'
 import { drawOptions } from '../../sim/options.ts'
 import { runSeed } from '../../sim/run.ts'
 import type { ChildProcess } from 'node:child_process'
@@ -253,8 +253,8 @@ const opensASeed = async (): Promise<void> => {
 where(`the Observatory${reason}`, () => {
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'shardkv-observatory-'))
-    httpPort = await freePort() - NODES
-    launcher = spawn(process.execPath, ['bin/start.mjs', '--dir', join(directory, 'data'), '--nats-port', String(await freePort()),
+    httpPort = await freePortRow(1 + NODES)
+    launcher = spawn(process.execPath, ['bin/start.mjs', '--dir', join(directory, 'data'), '--nats-port', String(httpPort),
       '--http-port', String(httpPort), '--shards', '8'], { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [launcher.stdout, launcher.stderr]) stream?.on('data', (chunk: Buffer) => { output += chunk.toString() })
     await until('the cluster to be ready', () => output.includes('data and logs:'))

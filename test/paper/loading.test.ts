@@ -19,6 +19,13 @@ const beginLoading = (h: Harness, number: number): void => {
 const endLoading = (h: Harness, number: number): void => {
   h.send(number, { type: 'raft.restored', index: h.member(number).core.emittedIndex })
 }
+/** Member 1, of three: it would stand after eleven ticks. */
+const createLoadingFollower = (): Harness => {
+  const h = createFollower(1, [1])
+  beginLoading(h, 1)
+  h.member(1).core.electionTimeout = 11
+  return h
+}
 const roleOf = (h: Harness, number = 1): string => h.member(number).core.role
 
 describe('a member that is loading its state', () => {
@@ -33,9 +40,7 @@ describe('a member that is loading its state', () => {
   })
 
   test('stands for election later than others would, and not never', () => {
-    const h = createFollower(1, [1])
-    beginLoading(h, 1)
-    h.member(1).core.electionTimeout = 11
+    const h = createLoadingFollower()
     h.tickOnly(1, 30)
     expect(roleOf(h)).toBe('follower')
     h.tickOnly(1, 1)
@@ -43,9 +48,7 @@ describe('a member that is loading its state', () => {
   })
 
   test('stands at once when it has its state and its own time is over', () => {
-    const h = createFollower(1, [1])
-    beginLoading(h, 1)
-    h.member(1).core.electionTimeout = 11
+    const h = createLoadingFollower()
     h.tickOnly(1, 20)
     endLoading(h, 1)
     h.tickOnly(1, 1)

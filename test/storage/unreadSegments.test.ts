@@ -173,17 +173,22 @@ describe('an error of another kind', () => {
     return last?.type === 'wal.failed' ? last.reason : undefined
   }
 
-  test.each([
-    ['EACCES', 'Give the data directory to the user'], ['EPERM', 'Give the data directory to the user'],
-    ['ENOENT', 'Check the disk'], ['EMFILE', 'Raise the limit of open files'], ['ENFILE', 'Raise the limit of open files'],
-    ['ENOMEM', 'Give the machine more memory'],
-  ])('of a read, such as %s, is no damage: it ends the start and says what to do', (code, cure) => {
+  const expectEnd = (code: string, cure: string): void => {
     for (const part of ['the header', 'the rest'] as const) {
       const rig = start(log, { fault: unread(2, part, code) })
       expect([rig.wal.state(), rig.report()]).toEqual(['halted', undefined])
       expect(reasonOf(rig)).toMatch(new RegExp(`^the log's recovery failed \\(${code}.*${cure}.*, then start the node again$`))
     }
+  }
+
+  test('of a read, such as EMFILE, is no damage: it ends the start and says what to do', () => {
+    expectEnd('EMFILE', 'Raise the limit of open files')
   })
+
+  test.each([
+    ['EACCES', 'Give the data directory to the user'], ['EPERM', 'Give the data directory to the user'], ['ENOENT', 'Check the disk'],
+    ['ENFILE', 'Raise the limit of open files'], ['ENOMEM', 'Give the machine more memory'],
+  ])('of a read, such as %s, is none either', expectEnd)
 
   test.each(['open', 'size', 'list', 'makeDirectory'])('EIO at %s of what holds the log, is no damage of a segment either', (operation) => {
     const rig = start(log, { fault: (call) => (call.operation === operation ? { kind: 'error', code: 'EIO' } : undefined) })

@@ -78,7 +78,7 @@ describe('the documented format', () => {
 
   test('every test it names exists', () => {
     const logTests = ['wal', 'freeing', 'torture', 'property', 'replicas', 'coldSegments'].map((name) => `../actors/wal/${name}`)
-    const files = ['./recoveryTorture', ...logTests]
+    const files = ['./recoveryTorture', './unreadSegments', ...logTests]
     const sources = files.map((path) => `${path}.test.ts`).map((path) => readFileSync(new URL(path, import.meta.url), 'utf8')).join('\n')
     const races = /## Races[\s\S]*?## What remains/.exec(readFileSync(page, 'utf8'))?.[0].replace(/\s+/g, ' ') ?? ''
     const names = [...races.matchAll(/(?:Tests?: |, )\*([^*]+)\*/g)].map((match) => (match[1] ?? '').replace(/, \.\.\.$/, ''))

@@ -13,14 +13,14 @@ import type { SpecimensOf } from './logs.ts'
 
 const parts = ['header', 'rest', 'all'] as const
 
-interface Unread { readonly path: string; readonly part: typeof parts[number] }
+interface Unread { readonly segment: number; readonly path: string; readonly part: typeof parts[number] }
 
 const isHit = (unread: Unread, { operation, path, bytes }: DiskCall): boolean => operation === 'read' && path === unread.path
   && (unread.part === 'all' || (bytes === BLOCK_BYTES) === (unread.part === 'header'))
 
 export const unreadSegments = (specimensOf: SpecimensOf): Generator => {
   const worksOf = remembered((pass) => specimensOf(pass).flatMap((specimen) =>
-    segmentsOf(specimen.image).flatMap(({ path }) => parts.map((part) => ({ specimen, unread: { path, part } })))))
+    segmentsOf(specimen.image).flatMap(({ segment, path }) => parts.map((part) => ({ specimen, unread: { segment, path, part } })))))
   return {
     name: 'a segment that can not be read', share: 2,
     sizeOf: (pass) => worksOf(pass).length,
@@ -28,7 +28,7 @@ export const unreadSegments = (specimensOf: SpecimensOf): Generator => {
       const work = worksOf(pass)[index]
       if (work === undefined) throw new RangeError(`there is no unread segment ${index} in pass ${pass}`)
       const { specimen, unread } = work
-      const verdict = judgeUnread(specimen, (call) => (isHit(unread, call) ? { kind: 'error', code: 'EIO' } : undefined))
+      const verdict = judgeUnread(specimen, unread.segment, (call) => (isHit(unread, call) ? { kind: 'error', code: 'EIO' } : undefined))
       return verdict.problem === undefined ? verdict
         : { ...verdict, problem: `${specimen.name}, ${unread.part} of ${unread.path}: ${verdict.problem}` }
     },
