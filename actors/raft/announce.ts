@@ -4,13 +4,12 @@
  * `clockMs` is for the leader's log time (wallClocks.ts): what is said last, with its settledness, knows the most votes.
  */
 
-import { isSettled } from './readIndex.ts'
 import { electedClockMs } from './wallClocks.ts'
 import type { RaftCore } from './state.ts'
 
 export const announce = (core: RaftCore): void => {
   const { role, term, leader, reason } = core
-  const settled = role === 'leader' && isSettled(core)
+  const settled = role === 'leader' && core.leading.isServing
   const said = `${role} ${term} ${leader} ${settled}`
   if (said === core.announced) return
   core.announced = said

@@ -81,6 +81,7 @@ export const becomeLeader = (core: RaftCore): void => {
 /** The no-op has committed: everything earlier leaders committed is known, and reads may be served. The time is known as well. */
 export const becomeServing = (core: RaftCore): void => {
   core.reason = 'the first entry of the term has committed'
+  core.leading.isServing = true
   announce(core)
   releaseEarlyReads(core)
 }

@@ -140,6 +140,8 @@ export interface Leading {
   readonly sinceMs: number
   /** The entry this leader began its term with. Until it commits nothing is served. */
   noopIndex: Index
+  /** For the rest of the term: that entry has committed, and the time is known (wallClocks.ts). */
+  isServing: boolean
   uncommittedBytes: number
   /** Appended since the last tick that was counted: a new replica is sent that whatever the allowance says. */
   writtenBytes: number
@@ -353,8 +355,8 @@ export const createFollowing = (verifiedIndex: Index): Following => ({
 })
 
 export const createLeading = (now: number): Leading => ({
-  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
-  round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
+  progress: new Map(), sinceMs: now, noopIndex: 0, isServing: false, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0,
+  quietTicks: 0, stalledTicks: 0, round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
   gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false, suspendedAt: Number.NEGATIVE_INFINITY,
 })
 

@@ -58,7 +58,7 @@ export const electedClockMs = (core: RaftCore): number => core.now + aheadOfMono
 /** As leader: whether the time depends on the votes that are still to come. */
 export const isClockAwaited = (core: RaftCore): boolean => {
   const { electionTicksMin, tickMs } = core.timing
-  if (core.now - core.leading.sinceMs >= electionTicksMin * tickMs) return false
+  if (core.leading.isServing || core.now - core.leading.sinceMs >= electionTicksMin * tickMs) return false
   return aheadOfMonotonic(core, Number.POSITIVE_INFINITY) - aheadOfMonotonic(core, Number.NEGATIVE_INFINITY) > CLOCK_ERROR_MS_MAX
 }
 
