@@ -12,6 +12,7 @@
  *      │                                       vote won  │                    │                           │
  *      │                                                 ▼                    │                           │
  *      │                                              leader: settling ──own no-op committed──▶ serving ──┘
+ *      │                                                        and the time known
  *      └──▶ halted ◀── from every state: refused by a peer, or told to halt (corrupt)
  *
  * Reading guide. A state lists what it handles and nothing else is heard. `hear` puts four questions before a message is read:
@@ -43,18 +44,18 @@ import {
   isStranger, tellRefused,
 } from './presentation.ts'
 import { isOfAnotherProcess } from './promises.ts'
-import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
+import { handleHeartbeatAcked, handleRead, refuseRead } from './readIndex.ts'
 import { handleReconfigure, isJointPhaseOver, leaveJointPhase, refuseReconfigure } from './reconfiguration.ts'
 import { handleAppendAccepted, handleAppendRejected, handleFlush, handlePropose, refuseProposal } from './replication.ts'
 import {
   becomeCandidate, becomeFollower, becomeHalted, becomeLeader, becomeLearner, becomePreCandidate, becomeServing,
 } from './roles.ts'
+import { mayServe } from './serving.ts'
 import { handleChunkWritten, handleSnapshotChunk, handleSnapshotDamaged, handleSnapshotInstalled } from './snapshotReceive.ts'
 import { handleChunkRead, handleChunkReadFailed, handleSnapshotAccepted, handleSnapshotRefused } from './snapshotTransfer.ts'
 import { awaitMap, hearOthers, isOutgrown, isSelfVoter } from './state.ts'
 import { isNewerTerm, isUnpresented } from './term.ts'
 import { handleTick, handleTickAsCampaigner, handleTickAsLeader } from './timers.ts'
-import { isClockAwaited } from './wallClocks.ts'
 import type { RaftEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -145,7 +146,7 @@ export const raftMachine = setup({
     maySucceed: when('raft.timeoutNow', maySucceed),
     hasWon: whenever(hasWon),
     hasLost: whenever(hasLost),
-    mayServe: whenever((core) => isSettled(core) && !isClockAwaited(core)),
+    mayServe: whenever(mayServe),
     isQuorumLost: when('tick', isQuorumLost),
     isCommitStalled: when('tick', isCommitStalled),
     isLogTimeLate: when('tick', isLogTimeLate),
@@ -343,8 +344,9 @@ export const raftMachine = setup({
         ],
         'raft.chunkRead': { actions: 'sendChunk' },
         'raft.chunkReadFailed': { actions: 'giveUpChunk' },
-        // For its clock alone (wallClocks.ts).
+        // For its voter's clock alone, or that there is none to wait for (wallClocks.ts).
         'raft.voteGranted': count('countVote'),
+        'raft.voteRefused': hear('follower', { actions: 'countRefusal' } as const),
         'raft.requestVote': hear('follower', { actions: 'answerVote' } as const),
         // Of this term it can not be: two leaders in a term are a bug, and the handlers end the process over it.
         'raft.append': hear('follower', { actions: 'append' } as const),

@@ -3,11 +3,12 @@
  * nothing of the time of day, and stand still while a machine is suspended.
  *
  * **What time a new leader begins with** (`electedClockMs`; the shard's log time, actors/shard/logTime.ts): the latest that a majority of
- * the voters' clocks have reached, by the votes it has. A vote brings its voter's clock; who has not voted has reached nothing. So no
- * minority of clocks moves it ahead, whoever votes first, and another vote only ever moves it on. Where just a majority has voted the
- * earliest of its clocks decides, be it wrong. So a leader goes on counting votes until it serves, and not longer: log time does not leap
- * while it does. Most of them come while its first entry commits. Where the clocks that it knows differ by so much that one of them must be
- * wrong, and the votes that it lacks would say which, it waits for these, for a minimum election timeout at most (`isClockAwaited`).
+ * the voters' clocks have reached, by the votes it has. A vote brings its voter's clock; who has not voted, or has refused to, has reached
+ * nothing. So no minority of clocks moves it ahead, whoever votes first, and another vote only ever moves it on. Where just a majority has
+ * voted the earliest of its clocks decides, be it wrong. So a leader goes on counting votes until it serves, and not longer: log time does
+ * not leap while it does. Most of them come while its first entry commits. Where the clocks that it knows differ by so much that one of
+ * them must be wrong, and the votes that it lacks would say which, it waits for these, for a minimum election timeout at most
+ * (`isClockAwaited`).
  *
  * **When the machine was suspended** (`compareClocks`): the wall clock, once it is right again, has gained on the monotonic one. Rounds
  * sent until then carry no lease any more (readIndex.ts). And log time, which runs with the monotonic clock, is late by as much, until the

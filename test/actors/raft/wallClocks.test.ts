@@ -81,6 +81,15 @@ describe('the time that a new leader begins with', () => {
     expect([isServing(open), errorOf(open)]).toEqual([true, -HOUR_MS])
   })
 
+  test('waits no longer for a vote that is refused', () => {
+    const h = createCandidate(3)
+    vote(h, 2, -HOUR_MS)
+    commitNoop(h, 2)
+    expect(isServing(h)).toBe(false)
+    say(h, 3, { type: 'raft.voteRefused', term: 1, reason: 'votedForOther' })
+    expect([isServing(h), errorOf(h)]).toEqual([true, -HOUR_MS])
+  })
+
   test('takes no voters in while it waits, since these have brought no clock', () => {
     const h = createCandidate(3)
     vote(h, 2, -HOUR_MS)
@@ -198,6 +207,34 @@ describe('a leader whose wall clock leaps ahead', () => {
     pass(h, 50)
     vote(h, 2, -HOUR_MS)
     expect(h.member(1).core.role).toBe('leader')
+    pass(h, 50)
+    expect(h.member(1).core).toMatchObject({ role: 'follower', reason })
+  })
+
+  test('while it asked for votes serves nothing before it has gone, though its first entry commits', () => {
+    const h = createCandidate(3)
+    leap(h, HOUR_MS)
+    pass(h, 50)
+    for (const peer of [2, 3]) vote(h, peer, -HOUR_MS)
+    commitNoop(h, 2)
+    expect([h.member(1).core.role, h.member(1).core.leading.isServing]).toEqual(['leader', false])
+    pass(h, 50)
+    expect(h.member(1).core).toMatchObject({ role: 'follower', reason })
+  })
+
+  test('leads on while most disks are stalled, since nobody could be elected, and goes once they move', () => {
+    const h = createServing()
+    const hear = (diskStalled: boolean): void => {
+      for (const peer of [2, 3]) say(h, peer, { type: 'raft.heartbeatAcked', term: 1, round: h.member(1).core.leading.round, diskStalled })
+    }
+    hear(true)
+    leap(h, HOUR_MS)
+    for (let i = 0; i < 20; i += 1) {
+      pass(h, 50)
+      hear(true)
+    }
+    expect(h.member(1).core.role).toBe('leader')
+    hear(false)
     pass(h, 50)
     expect(h.member(1).core).toMatchObject({ role: 'follower', reason })
   })
