@@ -105,8 +105,8 @@ const handOver: FaultAction = (context, machine) => {
 }
 
 /**
- * Machines that were all started with a wrong clock are told the time: whoever is elected next takes log time ahead with it, and somebody
- * is, at once.
+ * Machines that were all started with a wrong clock are told the time, or have slept together: every leader steps down with its next tick,
+ * unless it was told just before to hand over, and whoever is elected then takes log time ahead with it.
  */
 const timeLeap: FaultAction = (context, machine) => {
   const leapMs = between(context.random, ...LEAP_MS)

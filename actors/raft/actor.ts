@@ -28,7 +28,6 @@ import { configurationAt, membersOf } from './membership.ts'
 import { isAcceptedBy } from './presentation.ts'
 import { EntryKind } from './protocol.ts'
 import { isQuorum } from './quorum.ts'
-import { isSettled } from './readIndex.ts'
 import { snapshotsInUse } from './retention.ts'
 import { configurationOf, createCore, isSole } from './state.ts'
 import { dueInTicks, isTickDue } from './timers.ts'
@@ -467,7 +466,7 @@ const statusOf = (core: RaftCore): RaftStatus => {
   const configuration = configurationOf(core)
   const isLeader = role === 'leader'
   return {
-    role, term, vote, leader, settled: isLeader && isSettled(core),
+    role, term, vote, leader, settled: isLeader && core.leading.isServing,
     commitIndex, emittedIndex, durableIndex: core.durability.durableIndex,
     lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
     configuration,

@@ -29,7 +29,7 @@ import { isFresh, isLeaderAlive } from './term.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
 import type { Index, RaftEvent, RaftLocalEvent, Term, VoteRefusal } from './protocol.ts'
-import type { RaftCore } from './state.ts'
+import type { RaftCore, Vote } from './state.ts'
 
 type Tick = Extract<RaftLocalEvent, { type: 'tick' }>
 type RequestPreVote = Received<'raft.requestPreVote'>
@@ -80,8 +80,12 @@ export const askForVotes = (core: RaftCore): void => {
 /** The candidate's own vote is on disk, and with it every entry its requests speak of: now it may ask. */
 export const countOwnVote = (core: RaftCore): void => {
   if (!core.durability.isHardStateDurable || core.campaign.votes.has(core.self)) return
-  core.campaign.votes.set(core.self, { isGranted: true, wallMs: core.wallMs })
+  countSelf(core)
   askForVotes(core)
+}
+
+export const countSelf = (core: RaftCore): void => {
+  core.campaign.votes.set(core.self, { isGranted: true, wallAheadMs: core.wallAheadMs })
 }
 
 export const tickCampaign = (core: RaftCore, ticks: number): void => {
@@ -91,26 +95,27 @@ export const tickCampaign = (core: RaftCore, ticks: number): void => {
 }
 
 export const handlePreVoteGranted = (core: RaftCore, { from, term }: Received<'raft.preVoteGranted'>): void => {
-  if (term === core.term + 1) countVote(core, from, { isGranted: true, wallMs: 0 })
+  if (term === core.term + 1) countVote(core, from, { isGranted: true, wallAheadMs: 0 })
 }
 
 export const handlePreVoteRefused = (core: RaftCore, { from, term, reason }: Received<'raft.preVoteRefused'>): void => {
-  if (term === core.term + 1 && isFinal(reason)) countVote(core, from, { isGranted: false, wallMs: 0 })
+  if (term === core.term + 1 && isFinal(reason)) countVote(core, from, { isGranted: false, wallAheadMs: 0 })
 }
 
+/** Also as leader: a vote that comes late brings its voter's clock (wallClocks.ts). */
 export const handleVoteGranted = (core: RaftCore, { from, term, wallMs }: Received<'raft.voteGranted'>): void => {
   if (term !== core.term) return
   notePromise(core, from, { term, vote: core.self })
-  countVote(core, from, { isGranted: true, wallMs })
+  countVote(core, from, { isGranted: true, wallAheadMs: wallMs - core.now })
 }
 
 export const handleVoteRefused = (core: RaftCore, { from, term, reason }: Received<'raft.voteRefused'>): void => {
-  if (term === core.term && isFinal(reason)) countVote(core, from, { isGranted: false, wallMs: 0 })
+  if (term === core.term && isFinal(reason)) countVote(core, from, { isGranted: false, wallAheadMs: 0 })
 }
 
 const isFinal = (reason: VoteRefusal): boolean => reason !== 'freshlyStarted' && reason !== 'notPresented'
 
-const countVote = (core: RaftCore, from: ReplicaId, vote: { readonly isGranted: boolean, readonly wallMs: number }): void => {
+const countVote = (core: RaftCore, from: ReplicaId, vote: Vote): void => {
   if (!isVoter(configurationOf(core), from) || !isTrusted(core, from) || core.campaign.votes.has(from)) return
   core.campaign.votes.set(from, vote)
 }

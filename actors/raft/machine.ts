@@ -7,11 +7,12 @@
  *      │                                                 ▼  │ leader heard    │     │                     │
  *      │                                            preCandidate              │     │        newer term,  │
  *      │                                     pre-vote won│                    │     │        quorum lost, │
- *      │                                                 ▼                    │     │        commit stuck │
- *      │                                             candidate ◀──────────────┼─────┘                     │
+ *      │                                                 ▼                    │     │        commit stuck,│
+ *      │                                             candidate ◀──────────────┼─────┘        clock leapt  │
  *      │                                       vote won  │                    │                           │
  *      │                                                 ▼                    │                           │
  *      │                                              leader: settling ──own no-op committed──▶ serving ──┘
+ *      │                                                        and the time known
  *      └──▶ halted ◀── from every state: refused by a peer, or told to halt (corrupt)
  *
  * Reading guide. A state lists what it handles and nothing else is heard. `hear` puts four questions before a message is read:
@@ -28,7 +29,7 @@
 import { raise, setup } from 'xstate'
 import { handleSnapshotStored } from './compaction.ts'
 import { handleEmit, handleRestored } from './commit.ts'
-import { isCommitStalled, isQuorumLost, isRemoved } from './checkQuorum.ts'
+import { isCommitStalled, isLogTimeLate, isQuorumLost, isRemoved } from './checkQuorum.ts'
 import { handleAppendedAsCandidate, handleAppendedAsFollower, handleAppendedAsLeader, handleStalled } from './diskAnswers.ts'
 import { submit } from './durability.ts'
 import {
@@ -43,12 +44,13 @@ import {
   isStranger, tellRefused,
 } from './presentation.ts'
 import { isOfAnotherProcess } from './promises.ts'
-import { handleHeartbeatAcked, handleRead, isSettled, refuseRead } from './readIndex.ts'
+import { handleHeartbeatAcked, handleRead, refuseRead } from './readIndex.ts'
 import { handleReconfigure, isJointPhaseOver, leaveJointPhase, refuseReconfigure } from './reconfiguration.ts'
 import { handleAppendAccepted, handleAppendRejected, handleFlush, handlePropose, refuseProposal } from './replication.ts'
 import {
   becomeCandidate, becomeFollower, becomeHalted, becomeLeader, becomeLearner, becomePreCandidate, becomeServing,
 } from './roles.ts'
+import { mayServe } from './serving.ts'
 import { handleChunkWritten, handleSnapshotChunk, handleSnapshotDamaged, handleSnapshotInstalled } from './snapshotReceive.ts'
 import { handleChunkRead, handleChunkReadFailed, handleSnapshotAccepted, handleSnapshotRefused } from './snapshotTransfer.ts'
 import { awaitMap, hearOthers, isOutgrown, isSelfVoter } from './state.ts'
@@ -144,9 +146,10 @@ export const raftMachine = setup({
     maySucceed: when('raft.timeoutNow', maySucceed),
     hasWon: whenever(hasWon),
     hasLost: whenever(hasLost),
-    isSettled: whenever(isSettled),
+    mayServe: whenever(mayServe),
     isQuorumLost: when('tick', isQuorumLost),
     isCommitStalled: when('tick', isCommitStalled),
+    isLogTimeLate: when('tick', isLogTimeLate),
     isRemoved: whenever(isRemoved),
     isOfAnotherSize: when('raft.snapshotStored', isOfAnotherSize),
     isJointPhaseOver: whenever(isJointPhaseOver),
@@ -321,6 +324,7 @@ export const raftMachine = setup({
         tick: [
           { guard: 'isQuorumLost', target: 'follower', actions: ['passTime', because('no quorum answered within an election timeout')] },
           { guard: 'isCommitStalled', target: 'follower', actions: ['passTime', because('nothing commits: another may do better')] },
+          { guard: 'isLogTimeLate', target: 'follower', actions: ['passTime', because('its wall clock leapt ahead: log time is late')] },
           { actions: 'tickAsLeader' },
         ],
         'raft.propose': { actions: 'propose' },
@@ -340,6 +344,9 @@ export const raftMachine = setup({
         ],
         'raft.chunkRead': { actions: 'sendChunk' },
         'raft.chunkReadFailed': { actions: 'giveUpChunk' },
+        // For its voter's clock alone, or that there is none to wait for (wallClocks.ts).
+        'raft.voteGranted': count('countVote'),
+        'raft.voteRefused': hear('follower', { actions: 'countRefusal' } as const),
         'raft.requestVote': hear('follower', { actions: 'answerVote' } as const),
         // Of this term it can not be: two leaders in a term are a bug, and the handlers end the process over it.
         'raft.append': hear('follower', { actions: 'append' } as const),
@@ -347,7 +354,7 @@ export const raftMachine = setup({
         'raft.snapshotChunk': hear('follower', { actions: 'takeChunk' } as const),
       },
       states: {
-        settling: { always: { guard: 'isSettled', target: 'serving' } },
+        settling: { always: { guard: 'mayServe', target: 'serving' } },
         serving: { entry: 'becomeServing' },
       },
     },

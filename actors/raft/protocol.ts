@@ -200,7 +200,7 @@ export type RaftEffect =
   /** Answer the read from a state that has applied at least `index`, if this replica still leads `term` then. */
   | { readonly type: 'raft.readReady'; readonly read: number; readonly index: Index; readonly term: Term }
   | { readonly type: 'raft.readRefused'; readonly read: number; readonly reason: ReadRefusal }
-  /** `settled`: the leader's own no-op has committed, so that it may serve. `clockMs`: median wall clock of the voters that elected it. */
+  /** `settled`: the leader's own no-op has committed, and it may serve. `clockMs`: what most voters' wall clocks have reached. */
   | { readonly type: 'raft.roleChanged'; readonly role: RaftRole; readonly term: Term; readonly leader: ReplicaId | ''
       readonly settled: boolean; readonly clockMs: number; readonly reason: string }
   | { readonly type: 'raft.readChunk'; readonly to: ReplicaId; readonly snapshotIndex: Index; readonly snapshotTerm: Term

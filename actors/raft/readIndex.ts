@@ -24,9 +24,9 @@
  * leader exists. A member that has just started has forgotten it, and so grants nothing for one maximum election timeout.
  *
  * Monotonic clocks stand still while a machine is suspended, and there the others elect somebody. Ticks say nothing of that time. The wall
- * clock does, once it is right again: where it has gained on the monotonic one, rounds sent until then carry no lease any more (test:
- * "the lease does not outlast a suspend of the machine ..."). A wall clock that was set forward costs a round. One that stood still as
- * well, as in some pauses of virtual machines, is not noticed: docs/GUARANTEES.md.
+ * clock does, once it is right again (wallClocks.ts): where it has gained on the monotonic one, rounds sent until then carry no lease any
+ * more (test: "the lease does not outlast a suspend of the machine ..."), however little it was; by more a leader steps down
+ * (checkQuorum.ts). One that stood still as well, as in some pauses of virtual machines, is not noticed: docs/GUARANTEES.md.
  *
  * Answers to heartbeats may leave before the follower's term is durable. They promise no term and no entry, only that the follower knew
  * no newer leader, which stays true whatever it forgets: votes are durable before they are given, so the term in which it could have
@@ -40,13 +40,11 @@ import { isTrusted, presentTo, tellRefused } from './presentation.ts'
 import { isRefused } from './promises.ts'
 import { quorumValue } from './quorum.ts'
 import { ROUNDS_REMEMBERED, configurationOf, send, wantFlush } from './state.ts'
+import { compareClocks } from './wallClocks.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { Received } from './presentation.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore, WaitingRead } from './state.ts'
-
-/** What the wall clock gains between two looks at both, in ms, is a suspend from here on: far above slewing, far below a lease. */
-const SUSPEND_MS_MIN = 10
 
 type Read = Extract<RaftLocalEvent, { type: 'raft.read' }>
 
@@ -78,13 +76,6 @@ export const refuseRead = (core: RaftCore, { read }: { readonly read: number }):
 export const refuseWaitingReads = (core: RaftCore): void => {
   for (const { read } of core.leading.waitingReads) refuseRead(core, { read })
   for (const read of core.leading.gatheredReads) refuseRead(core, { read })
-}
-
-/** Both times were read together. */
-export const compareClocks = (core: RaftCore, { now, wallMs }: { readonly now: number; readonly wallMs: number }): void => {
-  const aheadMs = wallMs - now
-  if (aheadMs - core.wallAheadMs > SUSPEND_MS_MIN) core.leading.suspendedAt = now
-  core.wallAheadMs = aheadMs
 }
 
 const isLeaseValid = (core: RaftCore): boolean => {

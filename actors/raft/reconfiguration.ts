@@ -80,7 +80,8 @@ const obstacleTo = (core: RaftCore, order: ConfigurationOrder): OrderOutcome | n
   if (order.epoch < current.epoch) return 'stale'
   if (order.epoch === current.epoch) return isUnderWay ? 'pending' : 'done'
   if (!isWellFormed(order, current)) return 'invalid'
-  if (isUnderWay || !isSettled(core) || core.leading.transfer !== null) return 'busy'
+  // Voters that come in while clocks are awaited have brought none, and would hold log time back.
+  if (isUnderWay || !core.leading.isServing || core.leading.transfer !== null) return 'busy'
   if (!order.voters.includes(core.self)) return 'leaves'
   if (!order.voters.every((voter) => isVoter(current, voter) || hasCaughtUp(core, voter))) return 'behind'
   const next = firstStep(current, order)

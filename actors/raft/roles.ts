@@ -3,7 +3,7 @@
  */
 
 import { announce } from './announce.ts'
-import { askForVotes } from './election.ts'
+import { askForVotes, countSelf } from './election.ts'
 import { touchHardState } from './durability.ts'
 import { bytesBetween, lastIndexOf } from './log.ts'
 import { membershipChanged } from './peers.ts'
@@ -43,7 +43,7 @@ export const becomePreCandidate = (core: RaftCore): void => {
   core.following.incoming = null
   resetElectionTimer(core)
   core.campaign = createCampaign()
-  core.campaign.votes.set(core.self, { isGranted: true, wallMs: core.wallMs })
+  countSelf(core)
   announce(core)
   askForVotes(core)
 }
@@ -78,9 +78,10 @@ export const becomeLeader = (core: RaftCore): void => {
   wantFlush(core)
 }
 
-/** The no-op has committed: everything earlier leaders committed is known, and reads may be served. */
+/** The no-op has committed: everything earlier leaders committed is known, and reads may be served. The time is known as well. */
 export const becomeServing = (core: RaftCore): void => {
   core.reason = 'the first entry of the term has committed'
+  core.leading.isServing = true
   announce(core)
   releaseEarlyReads(core)
 }

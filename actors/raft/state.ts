@@ -79,7 +79,8 @@ export interface StoredSnapshot {
 
 export interface Vote {
   readonly isGranted: boolean
-  readonly wallMs: number
+  /** How far the voter's wall clock was ahead of this member's monotonic one when the vote came; 0 where nobody asks. */
+  readonly wallAheadMs: number
 }
 
 /** A campaign: a pre-vote or an election. */
@@ -89,6 +90,8 @@ export interface Campaign {
   isTransfer: boolean
   /** Ticks since the requests last left; they are repeated, because the network loses. */
   silentTicks: number
+  /** By how much the wall clock has leapt ahead since: the clocks that the votes brought are late by as much (wallClocks.ts). */
+  leapMs: number
 }
 
 /** A snapshot being received. */
@@ -137,6 +140,8 @@ export interface Leading {
   readonly sinceMs: number
   /** The entry this leader began its term with. Until it commits nothing is served. */
   noopIndex: Index
+  /** For the rest of the term: that entry has committed, and the time is known (wallClocks.ts). */
+  isServing: boolean
   uncommittedBytes: number
   /** Appended since the last tick that was counted: a new replica is sent that whatever the allowance says. */
   writtenBytes: number
@@ -173,7 +178,7 @@ export interface RaftCore {
   /** The newest monotonic and wall time that an event brought, in milliseconds. */
   now: number
   wallMs: number
-  /** How far the wall clock was ahead of the monotonic one when both were last read together (readIndex.ts). */
+  /** How far the wall clock was ahead of the monotonic one when both were last read together (wallClocks.ts). */
   wallAheadMs: number
 
   role: RaftRole
@@ -343,15 +348,15 @@ const createPresenting = (own: Presentation): Presenting => ({
   own, renewed: new Map(), accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
 })
 
-export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0 })
+export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0, leapMs: 0 })
 
 export const createFollowing = (verifiedIndex: Index): Following => ({
   verifiedIndex, owesAnswer: false, owesVote: false, answeredIndex: 0, incoming: null, isInstalling: false, chunkWrites: 0,
 })
 
 export const createLeading = (now: number): Leading => ({
-  progress: new Map(), sinceMs: now, noopIndex: 0, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0, quietTicks: 0, stalledTicks: 0,
-  round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
+  progress: new Map(), sinceMs: now, noopIndex: 0, isServing: false, uncommittedBytes: 0, writtenBytes: 0, heartbeatTicks: 0,
+  quietTicks: 0, stalledTicks: 0, round: 0, confirmedRound: 0, roundSentAt: new Float64Array(ROUNDS_REMEMBERED), isRoundWanted: false,
   gatheredReads: [], waitingReads: [], transfer: null, isLeaseVoid: false, suspendedAt: Number.NEGATIVE_INFINITY,
 })
 

@@ -1,17 +1,18 @@
 /**
  * Time: a tick reaches every role, and each counts what matters to it. Nothing here decides a change of role; the chart asks
- * `isElectionDue` and `isQuorumLost` before the tick is counted.
+ * `isElectionDue`, `isQuorumLost` and their like before the tick is counted.
  */
 
 import { between } from '../kernel/random.ts'
 import { isAnyHeldBack, resumeHeldBack } from './catchUp.ts'
-import { isCommitStalled, isQuorumLost, tickCommitStall } from './checkQuorum.ts'
+import { isCommitStalled, isLogTimeLate, isQuorumLost, tickCommitStall } from './checkQuorum.ts'
 import { electionDueAt, isElectionDue, tickCampaign } from './election.ts'
 import { tickTransfer } from './leadershipTransfer.ts'
 import { isPresenting, tickPresenting } from './presentation.ts'
-import { compareClocks, startRound } from './readIndex.ts'
+import { startRound } from './readIndex.ts'
 import { isAnyAwaited, resendToSilent } from './replication.ts'
 import { isWaitingAlone, waitedIn } from './state.ts'
+import { compareClocks, isClockAwaited } from './wallClocks.ts'
 import type { RaftLocalEvent } from './protocol.ts'
 import type { RaftCore } from './state.ts'
 
@@ -82,6 +83,7 @@ export const isTickDue = (core: RaftCore, tick: Tick): boolean => {
   switch (core.role) {
     case 'leader': return isHeartbeatDue(core, tick) || core.leading.transfer !== null || isAnyAwaited(core)
       || isAnyHeldBack(core) || isQuorumLost(core, tick) || isCommitStalled(core, tick)
+      || isLogTimeLate(core, tick) || isClockAwaited(core)
     case 'follower': return isElectionDue(core, tick)
     case 'learner': return false
     // Asks for votes again, and may begin anew.

@@ -86,7 +86,7 @@ export interface ShardCore extends ShardCoreOptions {
   term: Term
   leaderNode: NodeId | ''
   isSettled: boolean
-  /** The median wall clock of the electors, and the monotonic time it came. */
+  /** What most voters' wall clocks have reached, and the monotonic time it was said. */
   electedClockMs: number
   electedNow: number
   logTime: LogTime

@@ -35,7 +35,8 @@ export const handleRoleChanged = (core: ShardCore, event: RoleChanged): void => 
   const isSame = isSameLeadership(core, event)
   core.leaderNode = event.leaderNode
   if (core.role === 'leader' && !isSame) endLeadership(core)
-  if (event.role === 'leader' && !isSame) {
+  // Said again when it is settled, and by then it knows more of its voters' clocks.
+  if (event.role === 'leader') {
     core.electedClockMs = event.clockMs
     core.electedNow = event.now
   }

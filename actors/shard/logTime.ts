@@ -1,7 +1,7 @@
 /**
- * Log time, as a serving leader stamps it on entries: it starts at the later of what the log already says and the median of
- * its electors' wall clocks, and from then on runs with the leader's monotonic clock. It never goes back, and one clock a
- * day ahead moves nothing. The wall clock is not looked at again.
+ * Log time, as a serving leader stamps it on entries: it starts at the later of what the log already says and what a majority of the
+ * voters' wall clocks have reached (actors/raft/wallClocks.ts), and from then on runs with the leader's monotonic clock. It never goes
+ * back, and one clock a day ahead moves nothing. Nor does it leap while a leader serves: where the wall clock does, the leader steps down.
  */
 
 export interface LogTime {

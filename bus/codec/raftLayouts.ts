@@ -334,5 +334,5 @@ const readChoice = <T>(reader: Reader, choices: readonly T[]): T => {
   return choice
 }
 
-/** A wall clock as the wire carries it. One set before 1970 counts as 1970: the median of a quorum bears it. */
+/** A wall clock as the wire carries it. One set before 1970 counts as 1970: a majority decides (actors/raft/wallClocks.ts). */
 const wholeMs = (ms: number): number => Math.max(0, Math.trunc(ms))

@@ -9,7 +9,7 @@ import type { Finding } from './finding.ts'
 
 /** Expiry and announcements tolerate it; people who compare logs do not. */
 const CLOCK_MS_WELL = 500
-/** A new leader moves the cluster's time to the median of a quorum's clocks: times to live are wrong by up to this much. */
+/** A new leader begins with the time that most of its voters' clocks have reached: times to live are wrong by up to this much. */
 const CLOCK_MS_MAX = 5_000
 const DISK_BYTES_MIN = 1_024 ** 3
 const DISK_SHARE_MIN = 0.05

@@ -1,10 +1,10 @@
 /**
  * Nothing ends too early: log time, by which keys and idle sessions end, is no further ahead than the clocks that may move it
- * (actors/raft/announce.ts). The model replays the times that leaders have stamped, so it would replay a wrong one as well.
+ * (actors/raft/wallClocks.ts). The model replays the times that leaders have stamped, so it would replay a wrong one as well.
  *
- * A leader begins with the lower median of its electors' wall clocks, which of two or more is at most the second furthest ahead, and
- * with its own where it is its only elector. How long ago it was elected it reckons from its tick before that, so that log time may be
- * ahead by as much as one. From there it runs with the leader's monotonic clock, which drifts.
+ * A leader begins with the latest time that a majority of its group's voters have reached: of two or three voters the second furthest ahead
+ * at most, of four or five the third, of one its own. When a vote came it reckons from its tick before that, so that log time may be ahead
+ * by as much as one. From there it runs with the leader's monotonic clock, which drifts.
  */
 
 import { nodeOf } from '../../topology/ids.ts'
@@ -17,16 +17,17 @@ import type { Invariant, ReplicaView } from '../view.ts'
 export const createHonestLogTime = (clockRateMax: number): Invariant => {
   /** How far ahead each node's clock has ever been: votes are gathered while clocks jump. */
   const ahead = new Map<NodeId, number>()
-  /** Groups that had a member which could elect itself. */
-  const lonely = new Set<number>()
+  /** The fewest voters that have decided in each group. */
+  const fewest = new Map<number, number>()
   /** Lines of each group's ledger that were judged. */
   const judged = new Map<number, number>()
 
   const note = ({ id, shard, wallOffsetMs, configuration: { voters, outgoing } }: ReplicaView): void => {
     if (wallOffsetMs > 0 && wallOffsetMs > (ahead.get(nodeOf(id)) ?? 0)) ahead.set(nodeOf(id), wallOffsetMs)
-    if (voters.length === 1 && outgoing.length === 0) lonely.add(shard)
+    const deciding = Math.max(voters.length, outgoing.length)
+    if (deciding > 0) fewest.set(shard, Math.min(deciding, fewest.get(shard) ?? deciding))
   }
-  const aheadIn = (shard: number): number => [...ahead.values()].sort((a, b) => b - a)[lonely.has(shard) ? 0 : 1] ?? 0
+  const aheadIn = (shard: number): number => [...ahead.values()].sort((a, b) => b - a)[Math.floor((fewest.get(shard) ?? 0) / 2)] ?? 0
   return {
     name: 'log time is not ahead of the clocks',
     check: (view, { lines }: GroupLedger) => {

@@ -17,6 +17,7 @@ export const leadership = defineSubject('leadership', [
   'a leader stepped down for a newer term',
   'a leader stepped down for want of a quorum',
   'a leader stepped down because nothing committed',
+  'a leader stepped down because its clock leapt ahead',
   'a leader lost its leadership before its first entry committed',
   'the same member won two terms in a row',
   'a member led again after another had',
@@ -73,6 +74,7 @@ export const leadership = defineSubject('leadership', [
       if (what !== 'raft') return
       if (details.endsWith('no quorum answered within an election timeout')) hit('a leader stepped down for want of a quorum')
       if (details.endsWith('nothing commits: another may do better')) hit('a leader stepped down because nothing committed')
+      if (details.endsWith('its wall clock leapt ahead: log time is late')) hit('a leader stepped down because its clock leapt ahead')
     },
     onView: (view, before) => {
       if (!isSameLife(view, before)) return

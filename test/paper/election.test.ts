@@ -473,22 +473,3 @@ describe('beyond the paper, a leader that commits nothing', () => {
     expect(leadFor(61, false, (h) => h.send(1, { type: 'wal.stalled', stalled: true }))).toBe('follower')
   })
 })
-
-describe('log time', () => {
-  test('The new leader\'s clock is the lower median of the wall clocks of the voters that elected it', () => {
-    const clocks: number[] = []
-    const h = createSolo({ size: 5 })
-    const perform = h.member(1).core.effects
-    h.member(1).wallMs = 500
-    h.tickOnly(1, 21)
-    for (const peer of [2, 3]) say(h, peer, { type: 'raft.preVoteGranted', term: 1 })
-    settleDisk(h)
-    perform.push = (...effects) => {
-      for (const effect of effects) if (effect.type === 'raft.roleChanged' && effect.role === 'leader') clocks.push(effect.clockMs)
-      return Array.prototype.push.apply(perform, effects)
-    }
-    say(h, 2, { type: 'raft.voteGranted', term: 1, wallMs: 86_400_000_000 })
-    say(h, 3, { type: 'raft.voteGranted', term: 1, wallMs: 400 })
-    expect(clocks).toEqual([500 + h.now()])
-  })
-})

@@ -245,7 +245,7 @@ describe('thesis 6.4.1, the lease', () => {
     const h = withLease()
     const round = roundOf(h)
     h.advance(100)
-    h.member(1).wallMs += 30_000
+    h.member(1).wallMs += 900
     look(h)
     expect(lease(h)).toBe('leaseUnavailable')
     // What waited at the socket was asked before.

@@ -219,6 +219,11 @@ describe('log time', () => {
   test('is not moved by one clock alone, whichever of its node\'s replicas it is looked up by', () => {
     expect(problem(500, [[a, 9_000], [replicaId(nodeId('a'), 2), 9_000]])).toContain('439 ms ahead of the clocks')
   })
+  test('of a group of five is moved by three clocks, and not by two', () => {
+    const five = ['a', 'b', 'c', 'd', 'e'].map((name) => replicaId(nodeId(name), 1))
+    const ahead = five.map((id) => [id, 500] as const)
+    expect([problem(500, ahead.slice(0, 2), five), problem(500, ahead.slice(0, 3), five)]).toEqual([expect.stringContaining('ahead'), null])
+  })
   test('of a group in which one elects itself is moved by its clock', () => {
     expect([problem(500, [[a, 500]], [a]), problem(600, [[a, 500]], [a])]).toEqual([null, expect.stringContaining('ahead')])
   })

@@ -76,6 +76,8 @@ export interface HarnessMember {
   /** How often another snapshot was asked for, the newest being lost. The test stores it (`snapshot`). */
   snapshotsLost: number
   wallMs: number
+  /** What it said last of its voters' clocks, as leader. */
+  clockMs: number
   /** What ended the member, if an assertion did. */
   failure: unknown
 }
@@ -184,7 +186,7 @@ const createMember = (world: World, number: number): HarnessMember => {
     id: idOf(number), number, disk: createRaftDisk(), life: 0, isUp: false, isFlushWanted: false, isEmitWanted: false, applied: [],
     proposed: new Map(), refusedProposals: new Map(), orderAnswers: [], abortedTransfers: [],
     readyReads: new Map(), refusedReads: new Map(), received: new Uint8Array(0), isSnapshotDamaged: false, snapshotsLost: 0,
-    wallMs: 1_700_000_000_000,
+    wallMs: 1_700_000_000_000, clockMs: 0,
   } as unknown as HarnessMember
   start(world, member)
   return member
@@ -259,7 +261,10 @@ const perform = (world: World, member: HarnessMember, effect: RaftEffect): void 
     case 'raft.readRefused': member.refusedReads.set(effect.read, effect.reason); return
     case 'raft.orderAnswered': member.orderAnswers.push(effect.outcome); return
     case 'raft.transferAborted': member.abortedTransfers.push(effect.term); return
-    case 'raft.roleChanged': world.say(() => roleLine(member, effect)); return
+    case 'raft.roleChanged':
+      member.clockMs = effect.clockMs
+      world.say(() => roleLine(member, effect))
+      return
     case 'raft.snapshotLost': member.snapshotsLost += 1; return
     case 'raft.quarantine': member.disk.durable.quarantined = effect.reason; return
     default: performSnapshot(world, member, effect)

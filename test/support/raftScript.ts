@@ -60,7 +60,7 @@ export const electAgain = (harness: Harness): void => {
   harness.tickOnly(1, 1)
   say(harness, 2, { type: 'raft.preVoteGranted', term: core.term + 1 })
   settleDisk(harness)
-  say(harness, 2, { type: 'raft.voteGranted', term: core.term, wallMs: 0 })
+  say(harness, 2, { type: 'raft.voteGranted', term: core.term, wallMs: core.wallMs })
   settleDisk(harness)
   takeSent(harness)
 }

@@ -171,6 +171,8 @@ const commands: Readonly<Record<string, Command>> = {
   tick: ({ harness }, [count]) => harness.tick(Number(count ?? 1)),
   sleep: ({ harness }, words) => {
     harness.advance(numberIn(words, 1) * 50)
+    // Those that were awake have looked at their clocks.
+    for (const { core, wallMs } of harness.members) core.wallMs = wallMs + harness.now()
     harness.tickOnly(numberIn(words), numberIn(words, 1))
   },
   partition: (stage, words) => {

@@ -14,16 +14,28 @@ describe('log time', () => {
     expect(timeOf(harness)).toBe(50_250)
   })
 
-  test('counts the time between election and the first entry of the term', () => {
+  /** By then the leader has heard of more of its voters' clocks than of those that elected it. */
+  test('starts at what is said of the clocks when the first entry has committed, and counts the time until that is applied', () => {
     const harness = createHarness()
     harness.role('leader', 1, { clockMs: 50_000 })
     harness.pass(100)
-    harness.role('leader', 1, { settled: true, clockMs: 99_999_999 })
+    harness.role('leader', 1, { settled: true, clockMs: 3_650_100 })
+    harness.pass(30)
     harness.commit(noopEntry(1))
     harness.pass(10)
     harness.ask([put('k', 'v')])
     harness.flush()
-    expect(timeOf(harness)).toBe(50_110)
+    expect(timeOf(harness)).toBe(3_650_140)
+  })
+
+  test('is moved by nothing that is said of the clocks while the leader serves', () => {
+    const harness = createHarness()
+    harness.lead(1, 50_000)
+    harness.role('leader', 1, { settled: true, clockMs: 3_650_000 })
+    harness.pass(10)
+    harness.ask([put('k', 'v')])
+    harness.flush()
+    expect(timeOf(harness)).toBe(50_010)
   })
 
   test('goes on from the log where the electors\' clocks are behind', () => {

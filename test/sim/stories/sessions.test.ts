@@ -147,6 +147,23 @@ test('a key that has expired does not come back with a new leader', () => {
   story.end()
 })
 
+/** docs/GUARANTEES.md: all on one machine that was suspended. Log time makes up for that at once, not when the next leader comes. */
+test('a session that is opened after all machines have slept for an hour lives on under the next leader', () => {
+  const story = tellStory(711)
+  story.put('before', 'v')
+  story.settledLeader()
+  for (const machine of story.nodes) machine.wallOffsetMs += 3_600_000
+  story.run(200)
+  expect(insistOn(story, openSessionOperation(client))?.status).toBe('OK')
+  expect(textOf(insistOn(story, increment(1)))).toBe('OK 1')
+  const old = story.leader()
+  story.losePower(old)
+  story.leaderBut(old)
+  story.put('another', 'entry')
+  expect(textOf(insistOn(story, increment(2)))).toBe('OK 2')
+  story.end()
+})
+
 /** docs/GUARANTEES.md: one clock that is a day ahead expires nothing early. */
 test('a clock that is a day ahead expires nothing, whoever is elected with it', () => {
   const story = tellStory(709)
