@@ -10,7 +10,8 @@
  *   Another leader may do better, unless so many members report a stalled disk that no quorum is left without one.
  * - Its wall clock has leapt ahead by more than CLOCK_ERROR_MS_MAX: its machine was suspended, or the clock was set. Either way log time,
  *   which goes by the monotonic clock, is late, and the longer it leads the more is written with too early an end. Where its peers slept
- *   as well (one machine, a laptop), or it has none, nobody else asks for the election that sets it right. Not while most disks are stalled.
+ *   as well (one machine, a laptop), or it has none, nobody else asks for the election that sets it right.
+ *   Not while most disks are stalled.
  * - It is not a voter of the configuration that has committed (thesis 4.2.2).
  */
 
@@ -36,7 +37,7 @@ export const isCommitStalled = (core: RaftCore, { ticks }: Tick): boolean => {
   return core.leading.stalledTicks + ticks > commitStallElections * electionTicksMax && canElect(core)
 }
 
-/** Where it leapt by so much since the votes were asked for. Not where no election could succeed: nothing commits then, and nothing is late. */
+/** Where it leapt by so much since the votes were asked for; not where no election could succeed: nothing commits then. */
 export const isTooLate = (core: RaftCore, leapMs: number): boolean => leapMs > CLOCK_ERROR_MS_MAX && canElect(core)
 
 export const isLogTimeLate = (core: RaftCore, tick: Tick): boolean => isTooLate(core, leapAt(core, tick))
