@@ -107,6 +107,13 @@ module.exports = {
       to: { path: '^(test|sim|bench|chaos|lanes|torture|fuzz|cli|sdk)/' },
     },
     {
+      name: 'package-is-whole',
+      comment: 'package.json ships no such folder, so that the installed command ends at its first import. Cure: move what both need to where the package has it.',
+      severity: 'error',
+      from: { path: '^(cli|bench)/' },
+      to: { path: '^(test|sim|chaos|lanes|torture|fuzz)/' },
+    },
+    {
       name: 'dependencies-are-declared',
       comment: 'The package is not in package.json, or is only a development dependency. Cure: npm install --save it, make it a peer that is loaded when it is named, or do without. The page is bundled when it is built.',
       severity: 'error',

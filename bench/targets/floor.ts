@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runClient } from '../clientTask.ts'
 import { FLOOR_NODES, FLOOR_READY_LINE } from '../floor/layout.ts'
 import { createChildGroup } from './children.ts'
-import { freePorts } from '../../lanes/freePorts.ts'
+import { freePorts } from './freePorts.ts'
 import { serverPath } from './broker.ts'
 import type { Target } from './port.ts'
 

@@ -12,7 +12,7 @@ import { connectNats } from '../../bus/nats.ts'
 import { runClient } from '../clientTask.ts'
 import { awaitLeaders } from '../drivers/leaders.ts'
 import { buildThere } from './checkout.ts'
-import { freePortRow } from '../../lanes/freePorts.ts'
+import { freePortRow } from './freePorts.ts'
 import type { DriverName, DriverTarget } from '../drivers/port.ts'
 import type { ProductTarget } from './port.ts'
 

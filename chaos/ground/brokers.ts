@@ -7,7 +7,7 @@
  */
 
 import { openLink } from '../proxy/link.ts'
-import { freePort } from '../../lanes/freePorts.ts'
+import { freePort } from '../../bench/targets/freePorts.ts'
 import { startNatsServer } from './natsServer.ts'
 import type { Link } from '../proxy/link.ts'
 import type { NatsServer } from './natsServer.ts'

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../lanes/freePorts.ts'
+import { freePort } from '../../bench/targets/freePorts.ts'
 import type { ChildProcess } from 'node:child_process'
 
 const STARTS_WITHIN_MS = 10_000

@@ -2,7 +2,7 @@
 
 import { builtFile } from '../../chaos/ground/checkout.ts'
 import { natsServerPath } from '../../chaos/ground/natsServer.ts'
-import { freePort } from '../../lanes/freePorts.ts'
+import { freePort } from '../../bench/targets/freePorts.ts'
 import { readCompose } from './composeFile.ts'
 import type { Service } from './composeFile.ts'
 import type { Program } from './outside.ts'

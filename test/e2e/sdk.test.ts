@@ -13,7 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { transformSync } from '@swc/core'
 import { connect } from '../../sdk/index.ts'
 import { isServing, passwordOf, startTestCluster } from '../../chaos/ground/cluster.ts'
-import { freePort } from '../../lanes/freePorts.ts'
+import { freePort } from '../../bench/targets/freePorts.ts'
 import type { Kv } from '../../sdk/kv.ts'
 import type { TestCluster, TestClusterOptions } from '../../chaos/ground/cluster.ts'
 

@@ -1,8 +1,8 @@
-/** Ports for what a test or a bench starts (lanes/freePorts.ts): nobody else's, now or while it runs. */
+/** Ports for what a test or a bench starts (bench/targets/freePorts.ts): nobody else's, now or while it runs. */
 
 import { createServer } from 'node:net'
 import { expect, test } from '@jest/globals'
-import { freePort, freePortRow, freePorts } from '../../lanes/freePorts.ts'
+import { freePort, freePortRow, freePorts } from '../../bench/targets/freePorts.ts'
 import type { Server } from 'node:net'
 
 const listenOn = (port: number): Promise<Server> => new Promise((resolve, reject) => {
