@@ -20,10 +20,13 @@ describeBus('nats', async () => {
 
 test('a broker that carries no headers is refused at once: the first answer to anybody could not be sent', async () => {
   const server = await startNatsServer((port) => `listen: "127.0.0.1:${port}"\nno_header_support: true\n`)
-  for (const waitForServer of [false, true]) {
-    await expect(open(server, { waitForServer })).rejects.toThrow(/no headers.*no_header_support/)
+  try {
+    for (const waitForServer of [false, true]) {
+      await expect(open(server, { waitForServer })).rejects.toThrow(/no headers.*no_header_support/)
+    }
+  } finally {
+    await server.stop()
   }
-  await server.stop()
 })
 
 describe('a NATS connection', () => {
