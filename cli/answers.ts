@@ -1,6 +1,7 @@
 /** From an outcome to an answer, or to an error that says what to do next. */
 
 import { CliError, ExitCode } from './exit.ts'
+import { detailOf } from './client.ts'
 import type { KvAnswer, KvOutcome } from './client.ts'
 
 /** What a person should do about an answer that is no success. `requestId` is the write's: under it a repetition takes effect once. */
@@ -10,7 +11,7 @@ export const answerOrThrow = (outcome: KvOutcome, requestId?: string): KvAnswer 
   if (outcome.kind === 'unavailable') throw new CliError(ExitCode.unavailable, unavailableText(outcome, next))
   const { answer } = outcome
   if (answer.status === 'OK') return answer
-  const detail = new TextDecoder().decode(answer.value)
+  const detail = detailOf(answer)
   if (answer.status === 'NOT_FOUND') throw new CliError(ExitCode.notFound, detail === '' ? 'there is no such key' : detail)
   if (answer.status === 'CONFLICT') {
     const there = answer.revision === 0 ? 'does not exist' : `is at revision ${answer.revision}`

@@ -7,6 +7,7 @@
  */
 
 import { sleep } from './io.ts'
+import { withoutControls } from './valueText.ts'
 import { requestSubject } from '../bus/subjects.ts'
 import { Status } from '../actors/shard/operation.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
@@ -115,9 +116,12 @@ const isOfAllAttempts = (status: StatusName): boolean => results.has(status)
 const transient: ReadonlySet<StatusName> = new Set(['OVERLOADED', 'NO_QUORUM', 'NOT_LEADER', 'TIMEOUT'])
 const isTransient = (status: StatusName): boolean => transient.has(status)
 
+/** What an answer that is no success says. Whoever answers may be anybody, and a terminal does what control characters say. */
+export const detailOf = ({ value }: KvAnswer): string => withoutControls(new TextDecoder().decode(value))
+
 const reasonOf = (attempt: Attempt, subject: string): string => {
   if ('answer' in attempt) {
-    const detail = new TextDecoder().decode(attempt.answer.value)
+    const detail = detailOf(attempt.answer)
     return `the cluster answered ${attempt.answer.status}${detail === '' ? '' : `: ${detail}`}`
   }
   return `${failures[attempt.failure]}${isDenied(attempt) ? ` ${subject}` : ''}`
@@ -151,7 +155,7 @@ const answerOf = (message: Inbound): KvAnswer => {
   const headers: Headers = new Map(message.headers ?? [])
   const status = headers.get('Kv-Status') ?? ''
   return {
-    status: status in Status ? status as StatusName : 'INTERNAL',
+    status: Object.hasOwn(Status, status) ? status as StatusName : 'INTERNAL',
     revision: numberOf(headers, 'Kv-Revision'),
     shard: numberOf(headers, 'Kv-Shard'),
     value: Uint8Array.from(message.data),

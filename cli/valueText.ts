@@ -9,6 +9,9 @@ export const textOf = (bytes: Uint8Array): string | null => {
   }
 }
 
+/** Of what a stranger may have sent, for a terminal: control characters are blanks. */
+export const withoutControls = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ')
+
 /** On one line, for a terminal: control characters, and all bytes of what is no UTF-8, are escaped as JSON would or as \xNN. */
 export const readableOf = (bytes: Uint8Array): string => {
   const text = textOf(bytes)

@@ -46,7 +46,7 @@ export const runSlice = ({ target, seed, corpus, executions, trying }: SliceInpu
   const examples = Array.from({ length: EXAMPLES }, () => target.example(random))
   const pool: Seed[] = [...corpus, ...examples].map(seedOf)
   const witness = witnessOf(target, one(random, examples))
-  const words = (target.words ?? []).map(utf8)
+  const words = (target.words ?? []).map((word) => (typeof word === 'string' ? utf8(word) : word))
   const signatures = new Map<string, Uint8Array>()
   const problems: Finding[] = []
   let accepted = 0

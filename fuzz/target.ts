@@ -23,8 +23,8 @@ export interface Target {
   readonly mend?: (bytes: Uint8Array) => void
   /** Buffers that encoding again, or the image that is read, take whatever the input is. */
   readonly scratchBytes?: number
-  /** What texts of this kind are made of. */
-  readonly words?: readonly string[]
+  /** What texts of this kind are made of, or tokens of a binary format that no example has. */
+  readonly words?: readonly (string | Uint8Array)[]
 }
 
 export const refused = (reason: string): Outcome => ({ ok: false, reason })

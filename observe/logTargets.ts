@@ -76,17 +76,33 @@ export const parseLogTarget = (text: string): LogTarget => {
 }
 
 /** `limit.count=7` is `{ limit: { count: 7 } }`. */
-const nested = (given: URLSearchParams): Record<string, unknown> => {
-  const options: Record<string, unknown> = {}
+const nested = (given: URLSearchParams): Options => {
+  const options: Options = {}
   for (const [path, value] of given) {
     const names = path.split('.')
     const last = names.pop() ?? ''
-    let inner = options
-    for (const name of names) inner = (inner[name] ??= {}) as Record<string, unknown>
-    inner[last] = /^\d+$/.test(value) ? Number(value) : value === 'true' || (value === 'false' ? false : value)
+    setOption(names.reduce((outer, name) => innerOf(outer, name, path), options), last, valueOf(value), path)
   }
   return options
 }
+
+type Options = Record<string, unknown>
+
+const innerOf = (outer: Options, name: string, path: string): Options => {
+  const inner = Object.hasOwn(outer, name) ? outer[name] : setOption(outer, name, {}, path)
+  if (typeof inner !== 'object') throw new LogTargetError(`the option ${path} is below "${name}", which has a value`)
+  return inner as Options
+}
+
+const setOption = (outer: Options, name: string, value: unknown, path: string): unknown => {
+  // What every object has is no option of any package.
+  if (name === '' || name in Object.prototype) throw new LogTargetError(`"${path}" is no option of a log target`)
+  return (outer[name] = value)
+}
+
+/** Digits are a number where they are written as numbers are: a password may begin with 0. */
+const valueOf = (text: string): unknown =>
+  (/^(?:0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text === 'true' || (text === 'false' ? false : text))
 
 export type Load = (packageName: string) => Promise<unknown>
 
@@ -141,10 +157,16 @@ interface Stage {
 
 /** A pipeline of one, pino takes and then passes nothing on: each of these has to be a target of its own. */
 const openThread = (kind: RemoteKind, where: string, options: Readonly<Record<string, unknown>>): LogThread => {
-  if (kind === 'syslog') return threadOf({ pipeline: syslogPipeline(new URL(where), options) })
+  if (kind === 'syslog') return threadOf({ pipeline: syslogPipeline(syslogUrl(where), options) })
   const [name = ''] = packages[kind]
   const target = kind === 'elastic' ? ownTarget('elasticTarget') : name
   return threadOf({ target, options: remoteOptions(kind, where, options) })
+}
+
+const syslogUrl = (where: string): URL => {
+  const url = URL.canParse(where) ? new URL(where) : null
+  if (url !== null && (url.protocol === 'udp:' || url.protocol === 'tcp:') && url.hostname !== '') return url
+  throw new LogTargetError(`"${where}" is no address of syslog: use syslog:udp://host:514 or syslog:tcp://host:514`)
 }
 
 /** Its types do not tell of its worker. */

@@ -50,6 +50,9 @@ const fileOf = (fd: number): File => {
   }
 }
 
+/** Logs and snapshots hold every value: what is made here is its owner's alone. A folder that is there keeps what it has. */
+const DIRECTORY_MODE = 0o700
+
 const syncDirectory = (path: string, done: Done): void => {
   fs.open(path, 'r', (error, fd) => {
     if (error !== null) {
@@ -65,14 +68,15 @@ const syncDirectory = (path: string, done: Done): void => {
  * that died before the sync, so its parent is synced, too; but for the root, whose parent is none of ours.
  */
 const makeDirectory = (root: string, path: string, done: Done): void => {
-  fs.mkdir(path, (error) => {
+  fs.mkdir(path, DIRECTORY_MODE, (error) => {
     if (error?.code === 'ENOENT') makeDirectory(root, dirname(path), (above) => (above === null ? makeOne(root, path, done) : done(above)))
     else hasMade(root, path, error, done)
   })
 }
 
 /** Below a folder that is there. Where a link that leads nowhere stands in its place this fails with ENOENT, however often it is tried. */
-const makeOne = (root: string, path: string, done: Done): void => fs.mkdir(path, (error) => hasMade(root, path, error, done))
+const makeOne = (root: string, path: string, done: Done): void =>
+  fs.mkdir(path, DIRECTORY_MODE, (error) => hasMade(root, path, error, done))
 
 const hasMade = (root: string, path: string, error: FileError | null, done: Done): void => {
   const isThere = error?.code === 'EEXIST'

@@ -2,13 +2,15 @@
  * The control plane's messages (cluster map, beacons): a version byte and msgpack of plain data.
  *
  * Plain data only: null, booleans, numbers, strings, bytes, lists and records with string keys. Nothing here is hot, so what is
- * decoded is also walked: depth, size and kinds are checked before anybody sees it, and what it means is checked by its owner.
+ * decoded is walked twice: depth, size and kinds of the bytes before anything is made of them (plainPack.ts), and what was made of them
+ * before anybody sees it. What it means is checked by its owner.
  *
  * Records arrive as Maps and become objects only once their keys are known to be words. In an object a key such as 884 makes the engine
  * set aside a list of that length: four bytes on the wire, ten thousand in memory (found by the fuzz lane).
  */
 
 import { Packr, Unpackr } from 'msgpackr'
+import { isPlainPack } from './plainPack.ts'
 import type { Inbound } from '../port.ts'
 
 /** The longest command of the meta group and what is said beside it; half of a broker's usual payload is more. */
@@ -42,7 +44,9 @@ export const encodeControlWithin = (value: unknown, bytesMax: number): Uint8Arra
 export const decodeControl = (bytes: Uint8Array, bytesMax = CONTROL_BYTES_MAX): unknown => {
   if (bytes.length < 2 || bytes.length > bytesMax || bytes[0] !== CONTROL_VERSION) return undefined
   try {
-    const value = plainOf(unpackr.unpack(Buffer.from(bytes.subarray(1))), 0)
+    const packed = Buffer.from(bytes.subarray(1))
+    if (!isPlainPack(packed, { depthMax: DEPTH_MAX, valuesMax: 2 * NODES_MAX })) return undefined
+    const value = plainOf(unpackr.unpack(packed))
     return isPlain(value) ? value : undefined
   } catch {
     return undefined
@@ -58,14 +62,13 @@ export const isControlAnswer = ({ data, headers }: Pick<Inbound, 'data' | 'heade
   headers === undefined && decodeControl(data) !== undefined
 
 /** With objects for Maps; undefined in the place of what has no plain form, which is refused as a whole. */
-const plainOf = (value: unknown, depth: number): unknown => {
-  if (depth > DEPTH_MAX) return undefined
-  if (Array.isArray(value)) return value.map((item) => plainOf(item, depth + 1))
+const plainOf = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(plainOf)
   if (!(value instanceof Map)) return value
   const entries: [string, unknown][] = []
   for (const [key, item] of value as Map<unknown, unknown>) {
     if (typeof key !== 'string' || !isWord(key)) return undefined
-    entries.push([key, plainOf(item, depth + 1)])
+    entries.push([key, plainOf(item)])
   }
   return Object.fromEntries(entries)
 }

@@ -44,14 +44,20 @@ const permissionsOf = ({ cluster, nodes }: NatsConfigFlags): Omit<PermissionsInp
   if (cluster === undefined) return undefined
   if (!isHex64(cluster)) throw new CliError(ExitCode.usage, `"${cluster}" is no cluster id; "shardkv status -w json" shows it`)
   const names = nodes.split(',').map((name) => name.trim())
+  const [twice] = names.filter((name, at) => name === CLIENT || names.indexOf(name) < at)
+  if (twice === CLIENT) throw new CliError(ExitCode.usage, `"${CLIENT}" is the user of clients here, who may not do what nodes may`)
+  if (twice !== undefined) throw new CliError(ExitCode.usage, `the node "${twice}" is named twice`)
   return {
     cluster: cluster as ClusterId,
     nodes: names.map((node) => {
       if (!isNodeId(node)) throw new CliError(ExitCode.usage, `"${node}" is no node name: 1-32 of a-z, 0-9 and -, starting with a letter`)
       return { node, user: node, password: passwordVariable(node) }
     }),
-    clients: [{ user: 'client', password: passwordVariable('client') }],
+    clients: [{ user: CLIENT, password: passwordVariable(CLIENT) }],
   }
 }
+
+/** Whoever is no node. */
+const CLIENT = 'client'
 
 const passwordVariable = (user: string): string => `$SHARDKV_${user.replaceAll('-', '_').toUpperCase()}_PASSWORD`

@@ -7,6 +7,7 @@
 
 import { inboxOf } from '../broker.ts'
 import { sleep } from '../io.ts'
+import { withoutControls } from '../valueText.ts'
 import { collectTimedReports } from '../status/collect.ts'
 import {
   changedSubject, nodeSubject, nodeWildcard, nodesInbox, requestSubject, serviceWildcard, spanningSubject,
@@ -108,7 +109,7 @@ const probeAccess = async ({ bus, clock, prefix, newId }: Examination, cluster: 
 /** `Kv-Status`, or why there was no answer. */
 const ask = (bus: Bus, subject: string): Promise<string> => new Promise((resolve) => {
   bus.request(subject, new Uint8Array(0), { timeoutMs: PROBE_MS_MAX }, (failure: RequestFailure | null, answer) =>
-    resolve(answer?.headers?.get('Kv-Status') ?? failure ?? 'no status'))
+    resolve(withoutControls(answer?.headers?.get('Kv-Status') ?? failure ?? 'no status')))
 })
 
 /** The best of a few: the others tell of this process, not of the way. */

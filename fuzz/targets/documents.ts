@@ -26,8 +26,14 @@ const drawBeacon = (random: Random): unknown => ({
   leads: drawList(random, 3, (r) => [between(r, 0, 15), drawWhole(r)]),
 })
 
+/** References, a record's definition and its use, dates, what is undefined: kinds that are never sent, and what they hang on. */
+const packTokens = [
+  [0xd6, 0x69, 0, 0, 0, 1], [0xd6, 0x70, 0, 0, 0, 1], [0xd4, 0x72, 0x40], [0xd5, 0x72, 0x40, 0], [0x40, 0x01], [0xd6, 0xff, 0, 0, 0, 0], [0xd4, 0, 0],
+  [0xc7, 0, 0x65], [0xc1], [0x92], [0xdc, 0, 8], [0xdd, 0, 0, 0, 8], [0xde, 0, 2],
+].map((token) => Uint8Array.from(token))
+
 export const controlMessage: Target = {
-  name: 'control message', share: 4, isCanonical: false,
+  name: 'control message', share: 4, isCanonical: false, words: packTokens,
   example: (random) => encodeControl(chance(random, 0.6) ? drawBeacon(random) : drawPlain(random, 4)),
   decode: (bytes) => {
     const value = decodeControl(bytes)
@@ -51,7 +57,7 @@ const drawGossip = (random: Random): GossipMessage => {
 const NAMES = ['n1', 'n2', 'n10', 'a-longer-name-that-is-still-one'].map(nodeId)
 
 export const gossipMessage: Target = {
-  name: 'gossip message', share: 3, isCanonical: false,
+  name: 'gossip message', share: 3, isCanonical: false, words: packTokens,
   example: (random) => encodeGossip(drawGossip(random)),
   decode: (bytes) => {
     const message = decodeGossip(bytes)

@@ -6,6 +6,12 @@ import { CONTROL_BYTES_MAX, decodeControl, encodeControl } from '../../bus/codec
 
 const fieldName = fc.string({ maxLength: 6 }).filter((name) => name !== '__proto__' && !/^\d+$/.test(name))
 
+/** The list or record behind it gets a name, and is meant wherever the reference is. */
+const NAMED = [0xd6, 0x69, 0, 0, 0, 1]
+const REFERENCE = [0xd6, 0x70, 0, 0, 0, 1]
+/** A record with the key that is given, by a definition that a byte repeats. */
+const defined = (key: string): readonly number[] => [0xd4, 0x72, 0x40, 0x91, 0xa0 + key.length, ...Buffer.from(key), 0xc0]
+
 describe('a control message', () => {
   test('carries plain data', () => {
     const plain = fc.letrec((tie) => ({
@@ -40,9 +46,29 @@ describe('a control message', () => {
     ['a record with a number for a key (884)', new Uint8Array([1, 0x81, 0xcd, 0x03, 0x74, 0xc0])],
     ['a record with digits for a key', new Uint8Array([1, 0x81, 0xa3, 0x38, 0x38, 0x34, 0xc0])],
     ['a record that names its kind', new Uint8Array([1, 0x81, 0xa9, ...Buffer.from('__proto__'), 0x80])],
+    ['a list that holds itself', new Uint8Array([1, ...NAMED, 0x91, ...REFERENCE])],
+    ['a string that is not all there', new Uint8Array([1, 0xda, 0, 9, 0x61])],
+    ['a length that is not all there', new Uint8Array([1, 0xdb, 0, 0])],
+    ['a kind that is never used', new Uint8Array([1, 0xc1])],
+    ['more values than a message has', new Uint8Array([1, 0xdd, 0, 2, 0, 1, ...new Uint8Array(131_073)])],
     ['an infinity', new Uint8Array([1, 0xcb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0])],
   ])('of %s is refused', (_name, bytes) => {
     expect(decodeControl(bytes)).toBeUndefined()
+  })
+
+  /** What a library makes of an extension is not bounded by its bytes: a list that holds itself a thousand times never ends. */
+  test('of kinds that take more room than their bytes is refused before anything is made of it', () => {
+    expect(decodeControl(new Uint8Array([1, 0x92, ...NAMED, 0x91, 0xc0, ...REFERENCE]))).toBeUndefined()
+    expect(decodeControl(new Uint8Array([1, ...defined('word')]))).toBeUndefined()
+    const itself = [...NAMED, 0xdc, 0x03, 0xe8, ...Array.from({ length: 1_000 }, () => REFERENCE).flat()]
+    expect(decodeControl(new Uint8Array([1, ...itself]))).toBeUndefined()
+    const records = [0xdd, 0, 1, 0, 0, ...defined('1023'), ...Array.from({ length: 65_535 }, () => [0x40, 0xc0]).flat()]
+    expect(decodeControl(new Uint8Array([1, ...records]))).toBeUndefined()
+  })
+
+  test('of eight levels is taken, of nine it is not', () => {
+    const nest = (levels: number): Uint8Array => new Uint8Array([1, ...Array.from({ length: levels }, () => 0x91), 0xc0])
+    expect([decodeControl(nest(8)), decodeControl(nest(9))]).toEqual([[[[[[[[[null]]]]]]]], undefined])
   })
 
   test('with any byte changed is refused or plain data, and never throws', () => {

@@ -200,6 +200,16 @@ test('nats-config refuses what can be no prefix, cluster or node', async () => {
   }
 })
 
+test('nats-config gives nobody two kinds of rights: no node twice, and none in the name of the clients', async () => {
+  const terminal = fakeTerminal(null)
+  const errorOf = async (nodes: string): Promise<unknown> => {
+    const { code, err, out } = await terminal.run('nats-config', '--cluster', '0123456789abcdef', '--nodes', nodes)
+    return [code, out, err]
+  }
+  expect(await errorOf('n1,client')).toEqual([2, '', expect.stringContaining('"client" is the user of clients here')])
+  expect(await errorOf('n1,n2,n1')).toEqual([2, '', expect.stringContaining('the node "n1" is named twice')])
+})
+
 test('an unexpected error is exit code 1 with its stack', async () => {
   const terminal = fakeTerminal(null, { runNode: async () => { throw new TypeError('a bug') } })
   const { code, err } = await terminal.run('node', '--id', 'n1', '--dir', 'd')

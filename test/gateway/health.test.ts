@@ -126,6 +126,24 @@ test('whoever asks takes the place of the client that has said nothing for longe
   expect([asked.got.isClosed, busy.got.isClosed]).toEqual([false, false])
 })
 
+test('where all have asked, whoever comes takes the place of the request whose body has not come for longest', async () => {
+  const { seen, page } = heldPage()
+  const base = await serve(ready, { page, connectionsMax: 3 })
+  const announce = async (path: string): Promise<Awaited<ReturnType<typeof sendAll>>> => {
+    const client = await sendAll(base, [])
+    client.socket.write(`POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 4\r\n\r\n`)
+    await until(() => seen.includes(path), `${path} is looked at`)
+    return client
+  }
+  const whole = await announce('/held/1')
+  whole.socket.write('body')
+  const first = await announce('/held/2')
+  const second = await announce('/held/3')
+  const third = await sendAll(base, ['/livez'])
+  await until(() => third.got.text.includes('200 OK') && first.got.isClosed, 'one is answered in the place of another')
+  expect([whole.got.isClosed, second.got.isClosed]).toEqual([false, false])
+})
+
 test('a client that never ends its request is closed within seconds', async () => {
   const { got, socket } = await sendAll(await serve(ready), [])
   socket.write('GET /livez HTTP/1.1\r\nhost:')

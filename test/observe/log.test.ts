@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { openProcessLog } from '../../observe/log.ts'
 import { createLogLevels } from '../../observe/logLevels.ts'
-import { LogTargetError, parseLogTarget } from '../../observe/logTargets.ts'
+import { LogTargetError, openLogTarget, parseLogTarget } from '../../observe/logTargets.ts'
 import { createLogWriter } from '../../observe/logWriter.ts'
 import { createRedaction } from '../../observe/redaction.ts'
 import { ROWS_MAX, createRepeats } from '../../observe/repeats.ts'
@@ -233,6 +233,21 @@ describe('targets', () => {
     expect(() => parseLogTarget('carrier-pigeon:home')).toThrow(LogTargetError)
     expect(() => parseLogTarget('elasticsearch:https://u:hunter2@h')).toThrow(/^"elasticsearch:\.\.\." is no log target: /)
     expect(() => parseLogTarget('roll')).toThrow('says where to')
+    expect(parseLogTarget('elastic:http://h?auth.password=0123456&auth.pin=9007199254740993').options)
+      .toEqual({ auth: { password: '0123456', pin: '9007199254740993' } })
+  })
+
+  test('are refused where an option is none, and reach no object but their own', () => {
+    for (const options of ['__proto__.polluted=1', 'constructor.prototype.polluted=1', 'toString=1', '=1', 'a..b=1', 'a.__proto__=1']) {
+      expect(() => parseLogTarget(`roll:/x?${options}`)).toThrow(/is no option of a log target/)
+    }
+    expect(() => parseLogTarget('roll:/x?size=50m&size.x=1')).toThrow('the option size.x is below "size", which has a value')
+    expect(Object.keys(Object.prototype)).toEqual([])
+  })
+
+  test.each(['10.0.0.9:514', 'host:514', 'udp:', 'http://h'])('are refused where "%s" is no address of syslog', async (where) => {
+    const ports = { load: async () => ({}), onRecovered: () => {} }
+    await expect(openLogTarget(parseLogTarget(`syslog:${where}`), ports)).rejects.toThrow(LogTargetError)
   })
 
   test.each([

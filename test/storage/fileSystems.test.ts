@@ -1,7 +1,7 @@
 /** One contract for both file systems; then what only the forgetful one does. */
 
 import { afterAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRandom } from '../../actors/kernel/random.ts'
@@ -144,6 +144,16 @@ test('the node file system passes on what the kernel says', async () => {
   for (const call of [file.datasync, file.close]) expect(codeOf(await ask(call))).toBe('EBADF')
   expect(codeOf(await ask((done) => system.syncDirectory('missing', done)))).toBe('ENOENT')
   expect(codeOf(await ask((done) => system.makeDirectory('f/below', done)))).toBe('ENOTDIR')
+})
+
+test('the node file system makes folders that nobody else may enter, and leaves those that are there', async () => {
+  const above = mkdtempSync(join(tmpdir(), 'shardkv-fs-'))
+  directories.push(above)
+  chmodSync(above, 0o755)
+  const system = createNodeFileSystem(join(above, 'data'))
+  await ask((done) => system.makeDirectory('wal', done))
+  const modes = ['', 'data', 'data/wal'].map((path) => statSync(join(above, path)).mode & 0o777)
+  expect(modes).toEqual([0o755, 0o700, 0o700])
 })
 
 test('the node file system makes no folder below a link that leads nowhere, and says so', async () => {
