@@ -17,7 +17,7 @@ import { SECTOR_BYTES } from '../storage/memoryInode.ts'
 import { harm, mayDamage } from './atlas.ts'
 import { zeroTail } from './diskFaults.ts'
 import { say } from './faultContext.ts'
-import { mayLoseMaps } from './fileFaults.ts'
+import { findsItself } from './mapKeepers.ts'
 import { ask } from './mapFaults.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { DiskImage } from '../storage/memoryFileSystem.ts'
@@ -70,7 +70,7 @@ const longCrash: FaultAction = (context, machine) => {
 const wipe: FaultAction = (context, machine) => {
   const { cluster, newestMap } = context
   if (cluster.isThinned || !machine.isInUse || !mayDamage(cluster.machines, newestMap(), machine)) return
-  if (!mayLoseMaps(cluster.machines, newestMap(), [machine])) return
+  if (!findsItself(cluster.machines, newestMap(), machine)) return
   say(context, 'wipe', machine.id)
   cluster.kill(machine)
   machine.disk.wiped()

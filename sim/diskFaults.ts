@@ -8,6 +8,7 @@
 import { between, chance, pick } from '../actors/kernel/random.ts'
 import { harm, mayDamage } from './atlas.ts'
 import { say } from './faultContext.ts'
+import { findsItself } from './mapKeepers.ts'
 import type { DamagedKind, Disk } from './disk.ts'
 import type { FaultAction, Range } from './faultContext.ts'
 
@@ -42,12 +43,14 @@ export const syncError: FaultAction = (context, machine) => {
 export const damage = (kind: string, change: (disk: Disk, file: DamagedKind) => string | null): FaultAction => (context) => {
   const { cluster, random } = context
   const { machines } = cluster
-  const victim = pick(random, machines.filter((machine) => machine.node !== null && mayDamage(machines, context.newestMap(), machine)))
+  const newest = context.newestMap()
+  const victim = pick(random, machines.filter((machine) =>
+    machine.node !== null && mayDamage(machines, newest, machine) && findsItself(machines, newest, machine)))
   if (victim === undefined || cluster.isThinned) return
   cluster.kill(victim)
   const place = change(victim.disk, chance(random, 0.5) ? 'snapshot' : 'log')
   if (place !== null) {
-    harm(victim, context.newestMap(), place)
+    harm(victim, newest, place)
     say(context, kind, `${victim.id} ${place}`)
   }
   context.restart(victim)

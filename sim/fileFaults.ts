@@ -3,44 +3,23 @@
  * or of several at once, and the file of a snapshot is lost. And what befalls snapshots while their node lives, which has verified them
  * and does not look again until somebody needs them. Each drawn from a stream of its own (faults.ts).
  *
- * A map that is lost loses nothing (storage/mapFile.ts) as long as somebody is left who can tell. A node opens a replica that its map
- * names, or the genesis; so of the meta group a majority must be named by the genesis, or by the map of a node that keeps its own. It
- * elects, and its nodes tell the rest. Of shards nobody has to be left: what their nodes hold is in their logs.
+ * Which maps may be lost: mapKeepers.ts.
  *
  * Not here: `genesis.json`, without which a node refuses to start (storage/genesis.ts), and which the simulator hands to every node; and
  * files that are being written or received, which no start reads.
  */
 
 import { between, chance, pick, shuffle } from '../actors/kernel/random.ts'
-import { hostedOn } from '../actors/topology/clusterState.ts'
-import { META_GROUP, generationOf, nodeOf } from '../topology/ids.ts'
-import { GENERATION_OF_GENESIS } from '../topology/knownReplicas.ts'
-import { harm, isHarmed, mayDamage, votersOf } from './atlas.ts'
+import { harm, mayDamage } from './atlas.ts'
 import { damage } from './diskFaults.ts'
 import { say } from './faultContext.ts'
-import type { ClusterState } from '../actors/topology/clusterState.ts'
-import type { ReplicaId } from '../topology/ids.ts'
+import { findsItself, mayLoseMaps } from './mapKeepers.ts'
 import type { Machine } from './cluster.ts'
 import type { FileFaultKind } from './drawnApart.ts'
 import type { FaultAction, FaultContext, Range } from './faultContext.ts'
 
 /** Long enough for the map to become another one now and then. */
 const AWAY_MS: Range = [50, 8_000]
-
-/** In force, or what its disk had of it when it ended. */
-const mapOf = ({ node, mapLeft }: Machine): ClusterState | null => node?.parts()?.live.state() ?? mapLeft
-
-/** Whether the cluster finds itself again when these lose their maps at once, beside those that have none now. */
-export const mayLoseMaps = (machines: readonly Machine[], newest: ClusterState, struck: readonly Machine[]): boolean => {
-  const keepers = machines.filter((machine) => machine.isInUse && !machine.isLost && !struck.includes(machine))
-  const maps = keepers.map(mapOf).filter((map) => map !== null)
-  const isNamed = (replica: ReplicaId): boolean => generationOf(replica) === GENERATION_OF_GENESIS
-    || maps.some((map) => hostedOn(map, nodeOf(replica)).some((hosted) => hosted.group === 'meta' && hosted.replica === replica))
-  const isThere = (replica: ReplicaId): boolean =>
-    machines.some((one) => one.id === nodeOf(replica) && !one.isLost && !isHarmed(one, META_GROUP, replica))
-  return votersOf(newest, 'meta').every((voters) =>
-    voters.filter((voter) => isNamed(voter) && isThere(voter)).length > voters.length / 2)
-}
 
 /** It has a file: without one in force there is none. */
 const hasMapFile = ({ node }: Machine): boolean => (node?.parts()?.live.state().epoch ?? 1) > 1
@@ -81,7 +60,7 @@ const mapsLost: FaultAction = (context) => {
 /** It is to be sent, or to be started from, one day: its bytes are others by then, or fewer, or none. */
 export const snapshotRot: FaultAction = (context, machine) => {
   const { cluster, newestMap, random } = context
-  if (cluster.isThinned || !mayDamage(cluster.machines, newestMap(), machine)) return
+  if (cluster.isThinned || !mayDamage(cluster.machines, newestMap(), machine) || !findsItself(cluster.machines, newestMap(), machine)) return
   const { flipBit, zeroSector, zeroTail, cutShort, lose } = machine.disk
   const place = pick(random, [flipBit, zeroSector, zeroTail, cutShort, lose])?.('snapshot') ?? null
   if (place === null) return

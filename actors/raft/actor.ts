@@ -451,14 +451,23 @@ const restore = (running: Running, { index, term }: EffectOf<'raft.restore'>): v
     if (!running.isStopped) ports.shard({ type: 'shard.restoreChunk', bytes })
   }, (error) => {
     if (running.isStopped) return
-    if (error !== null) {
-      running.fail(error)
-      return
-    }
-    log.info({ index, term }, 'the state is loaded from a snapshot')
-    ports.shard({ type: 'shard.restored', index, term })
-    running.send({ type: 'raft.restored', index })
+    if (error === null) {
+      log.info({ index, term }, 'the state is loaded from a snapshot')
+      ports.shard({ type: 'shard.restored', index, term })
+      running.send({ type: 'raft.restored', index })
+    } else failRestore(running, index, error)
   })
+}
+
+/**
+ * The file verified when it was chosen, or received, and does not any more. Where the others are a quorum they have what it held, and this
+ * replica alone is given up: a process that ended would take those of all other groups along. Else the next start looks for an older one.
+ */
+const failRestore = ({ core, fail, send }: Running, index: Index, error: FileError): void => {
+  const isDamage = error.code === 'EDAMAGED' || error.code === 'ENOENT'
+  const haveOthers = isQuorum(configurationOf(core), (voter) => voter !== core.self)
+  if (isDamage && haveOthers) send({ type: 'raft.halt', reason: `its snapshot at ${index} went bad before it was loaded` })
+  else fail(error)
 }
 
 const statusOf = (core: RaftCore): RaftStatus => {

@@ -4,10 +4,11 @@ import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { fileFaultKinds } from '../../sim/drawnApart.ts'
-import { fileFaults, mayLoseMaps, snapshotRot } from '../../sim/fileFaults.ts'
+import { fileFaults, snapshotRot } from '../../sim/fileFaults.ts'
 import { disagreement } from '../../sim/liveness.ts'
 import { endsUnnamed } from '../../sim/invariants/endsUnnamed.ts'
 import { newestState } from '../../sim/mapFaults.ts'
+import { findsItself, mayLoseMaps } from '../../sim/mapKeepers.ts'
 import { drawOptions } from '../../sim/options.ts'
 import { viewOf } from '../../sim/replicaView.ts'
 import { META_GROUP, nodeId, nodeOf, replicaId, shardId } from '../../topology/ids.ts'
@@ -109,6 +110,9 @@ test('the maps of those who alone could tell where the meta group is are not los
   expect(mayLoseMaps(harmed, moved, harmed.slice(1))).toBe(true)
   const ignorant = harmed.map((machine) => (machine.id === first.id ? { ...machine, mapLeft: born } : machine))
   expect(mayLoseMaps(ignorant, moved, ignorant.slice(1))).toBe(false)
+  // Nobody has a map: of the meta group's n2, n3 and n4 the genesis names two, and needs both.
+  const blank = machines.map((machine) => ({ ...machine, mapLeft: null }))
+  expect(blank.map((machine) => findsItself(blank, moved, machine))).toEqual([true, false, false, true])
 })
 
 test('the file of a snapshot that is lost is damage, and what is missing is replaced', () => {

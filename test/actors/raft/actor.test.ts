@@ -274,6 +274,23 @@ describe('starting from a snapshot', () => {
     expect(failures).toHaveLength(1)
   })
 
+  test.each(['EDAMAGED', 'ENOENT'])('is given up alone when the snapshot has gone bad meanwhile (%s), and the others are a quorum', (code) => {
+    const { failures, answer, wal, member } = stage({ snapshot: info(9), recovered: recoveredAt(9) })
+    answer('load', failure(code))
+    const reason = 'its snapshot at 9 went bad before it was loaded'
+    expect([failures, member.status().quarantined, wal.at(-1)])
+      .toEqual([[], reason, { type: 'wal.quarantine', group: GROUP, ticket: 1, reason }])
+  })
+
+  test('ends the process when the snapshot has gone bad meanwhile, and the others are no quorum: a start may find an older one', () => {
+    const two = { ...configuration, voters: [idOf(1), idOf(2)] }
+    const { failures, answer, member } = stage({
+      configuration: two, snapshot: { ...info(9), configuration: two }, recovered: recoveredAt(9),
+    })
+    answer('load', failure('EDAMAGED'))
+    expect([failures.length, member.status().quarantined]).toEqual([1, undefined])
+  })
+
   test('refuses a snapshot that the log does not vouch for', () => {
     expect(() => stage({ snapshot: info(12), recovered: recoveredAt(9) })).toThrow(/vouches/)
   })

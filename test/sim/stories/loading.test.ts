@@ -5,6 +5,7 @@
 
 import { describe, expect, test } from '@jest/globals'
 import { must } from '../../../actors/kernel/assert.ts'
+import { harm } from '../../../sim/atlas.ts'
 import { nodeOf, shardId } from '../../../topology/ids.ts'
 import { decide, isAtRest, stateOf } from '../orders.ts'
 import { memberOf, tellStory } from '../story.ts'
@@ -131,6 +132,28 @@ describe('a replica that is loading its state', () => {
     letGo()
     reader.runUntil('it leads', () => isServing(preferred))
     expect(reader.gapMs()).toBeLessThan(GAP_MS_MAX)
+    story.end()
+  })
+
+  test('is given up alone when its snapshot goes bad before it is loaded, and replaced', () => {
+    const story = tellStory(956, small)
+    story.putMany('k', 60, 200)
+    story.settledLeader()
+    const slow = must(story.followers()[0], 'a follower')
+    const letGo = holdLoads(slow, 1)
+    story.losePower(slow)
+    story.run(1_000)
+    story.start(slow)
+    story.until('it is there', () => slow.node?.parts()?.host.of(shardId(0)) !== undefined && isLoading(slow))
+    const old = memberOf(slow).id
+    const { lives } = slow
+    for (let place = slow.disk.lose('snapshot'); place !== null; place = slow.disk.lose('snapshot')) harm(slow, stateOf(story), place)
+    letGo()
+    story.until('another is in its place', () => {
+      const replica = slow.node?.parts()?.host.of(shardId(0))
+      return replica !== undefined && replica.id !== old && story.revision(slow) === story.revision(story.leader())
+    })
+    expect(slow.lives).toBe(lives)
     story.end()
   })
 
