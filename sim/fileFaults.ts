@@ -60,11 +60,12 @@ const mapsLost: FaultAction = (context) => {
 /** It is to be sent, or to be started from, one day: its bytes are others by then, or fewer, or none. */
 export const snapshotRot: FaultAction = (context, machine) => {
   const { cluster, newestMap, random } = context
-  if (cluster.isThinned || !mayDamage(cluster.machines, newestMap(), machine) || !findsItself(cluster.machines, newestMap(), machine)) return
+  const newest = newestMap()
+  if (cluster.isThinned || !mayDamage(cluster.machines, newest, machine) || !findsItself(cluster.machines, newest, machine)) return
   const { flipBit, zeroSector, zeroTail, cutShort, lose } = machine.disk
   const place = pick(random, [flipBit, zeroSector, zeroTail, cutShort, lose])?.('snapshot') ?? null
   if (place === null) return
-  harm(machine, newestMap(), place)
+  harm(machine, newest, place)
   say(context, 'snapshotRot', `${machine.id} ${place}`)
 }
 

@@ -1,8 +1,8 @@
 /**
- * Which files of maps may be lost, and which disks beside them. A map that is lost loses nothing (storage/mapFile.ts) as long as somebody is
- * left who can tell. A node opens a replica that its map names, or the genesis; so of the meta group a majority must be named by the
- * genesis, or by the map of a node that keeps its own. It elects, and its nodes tell the rest. Of shards nobody has to be left: what
- * their nodes hold is in their logs.
+ * Which files of maps may be lost, and which disks beside them. A map that is lost loses nothing (storage/mapFile.ts) as long as
+ * somebody is left who can tell. A node opens a replica that its map names, or the genesis; so of the meta group a majority must be
+ * named by the genesis, or by the map of a node that keeps its own. It elects, and its nodes tell the rest. Of shards nobody has to be
+ * left: what their nodes hold is in their logs.
  */
 
 import { hostedOn } from '../actors/topology/clusterState.ts'

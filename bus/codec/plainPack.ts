@@ -13,7 +13,10 @@ export interface PackLimits {
   readonly valuesMax: number
 }
 
-/** Kinds of a fixed size, and the bytes behind their first. Extensions (0xc7-0xc9, 0xd4-0xd8) and the kind that is never used (0xc1) are in no table. */
+/**
+ * Kinds of a fixed size, and the bytes behind their first. Extensions (0xc7-0xc9, 0xd4-0xd8) and the kind that is never used (0xc1)
+ * are in no table.
+ */
 const FIXED: ReadonlyMap<number, number> = new Map([
   [0xc0, 0], [0xc2, 0], [0xc3, 0], [0xca, 4], [0xcb, 8],
   [0xcc, 1], [0xcd, 2], [0xce, 4], [0xcf, 8], [0xd0, 1], [0xd1, 2], [0xd2, 4], [0xd3, 8],

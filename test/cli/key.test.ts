@@ -177,7 +177,8 @@ describe('retries', () => {
   test('what a stranger answers is shown without the characters that a terminal obeys', async () => {
     const { terminal } = answering({ status: 'INVALID', value: 'no\x1b]0;mine\x07\r\nway', headers: { 'Kv-Definite': 'true' } })
     expect((await terminal.run('get', 'k')).err).toBe('shardkv: INVALID: no ]0;mine   way\n')
-    expect((await answering({ status: 'toString', headers: { 'Kv-Definite': 'true' } }).terminal.run('get', 'k')).err).toBe('shardkv: INTERNAL\n')
+    const unknown = answering({ status: 'toString', headers: { 'Kv-Definite': 'true' } })
+    expect((await unknown.terminal.run('get', 'k')).err).toBe('shardkv: INTERNAL\n')
   })
 
   test('what the cluster refuses for good is not repeated', async () => {

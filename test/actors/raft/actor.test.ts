@@ -274,7 +274,7 @@ describe('starting from a snapshot', () => {
     expect(failures).toHaveLength(1)
   })
 
-  test.each(['EDAMAGED', 'ENOENT'])('is given up alone when the snapshot has gone bad meanwhile (%s), and the others are a quorum', (code) => {
+  test.each(['EDAMAGED', 'ENOENT'])('is given up alone when the snapshot has gone bad meanwhile (%s) and others are a quorum', (code) => {
     const { failures, answer, wal, member } = stage({ snapshot: info(9), recovered: recoveredAt(9) })
     answer('load', failure(code))
     const reason = 'its snapshot at 9 went bad before it was loaded'
