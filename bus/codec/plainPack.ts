@@ -38,7 +38,7 @@ interface Head {
   readonly values: number
 }
 
-export const isPlainPack = (bytes: Buffer, { depthMax, valuesMax }: PackLimits): boolean => {
+export const isPlainPack = (bytes: Uint8Array, { depthMax, valuesMax }: PackLimits): boolean => {
   /** How many values are still to come at each level. */
   const open = [1]
   let at = 0
@@ -58,7 +58,7 @@ export const isPlainPack = (bytes: Buffer, { depthMax, valuesMax }: PackLimits):
 }
 
 /** Null for what is not plain, or not there. */
-const headAt = (bytes: Buffer, at: number): Head | null => {
+const headAt = (bytes: Uint8Array, at: number): Head | null => {
   const kind = bytes[at]
   if (kind === undefined) return null
   const head = headOf(bytes, at + 1, kind)
@@ -66,7 +66,7 @@ const headAt = (bytes: Buffer, at: number): Head | null => {
 }
 
 /** `at`: behind the kind. */
-const headOf = (bytes: Buffer, at: number, kind: number): Head | null => {
+const headOf = (bytes: Uint8Array, at: number, kind: number): Head | null => {
   if (kind < 0x80 || kind >= 0xe0) return { end: at, values: 0 }
   if (kind < 0x90) return { end: at, values: 2 * (kind - 0x80) }
   if (kind < 0xa0) return { end: at, values: kind - 0x90 }
@@ -76,8 +76,8 @@ const headOf = (bytes: Buffer, at: number, kind: number): Head | null => {
   const counted = COUNTED.get(kind)
   if (counted === undefined || at + counted[0] > bytes.length) return null
   const [lengthBytes, unit] = counted
-  const length = bytes.readUIntBE(at, lengthBytes)
   const end = at + lengthBytes
+  const length = bytes.subarray(at, end).reduce((sum, byte) => sum * 256 + byte, 0)
   if (unit === 'bytes') return { end: end + length, values: 0 }
   return { end, values: unit === 'items' ? length : 2 * length }
 }
