@@ -6,6 +6,7 @@
  * outcomes allow. Repeats: a request id that is sent again after its answer gets the same answer.
  */
 
+import { isSumOfSome } from './subsetSum.ts'
 import type { HistoryOperation, Outcome } from './history.ts'
 
 export interface ExactlyOnceInput {
@@ -15,9 +16,6 @@ export interface ExactlyOnceInput {
   /** Answers to request ids that were sent again after their first answer, by operation. */
   readonly repeats: ReadonlyMap<number, readonly Outcome[]>
 }
-
-/** The sums of this many amounts are all tried: at most 4,096. */
-const EXPLAINED_EXACTLY_MAX = 12
 
 /** One sentence per violation. */
 export const checkExactlyOnce = (input: ExactlyOnceInput): readonly string[] =>
@@ -44,7 +42,7 @@ const checkCounters = ({ history, finals }: ExactlyOnceInput): string[] => {
     if (final === undefined || !operations.every(({ call }) => call.kind === 'incr' || call.kind === 'get')) continue
     const counted = countIncrements(operations)
     const shown = Number(final ?? '0')
-    if (!isExplained(shown - counted.certain, counted.possible)) {
+    if (!isSumOfSome(shown - counted.certain, counted.possible)) {
       const possible = counted.possible.join(', ') || 'nothing'
       problems.push(`counter ${key} shows ${shown}; ${counted.certain} is certain, possible besides: ${possible}`)
     }
@@ -67,17 +65,6 @@ const countIncrements = (operations: readonly HistoryOperation[]): { readonly ce
     else if (outcome.kind === 'answered' && outcome.status === 'OK') certain += call.amount
   }
   return { certain, possible }
-}
-
-/** Is `rest` the sum of some of the possible amounts? Of many, only whether it lies between the least and the greatest sum. */
-const isExplained = (rest: number, possible: readonly number[]): boolean => {
-  if (possible.length > EXPLAINED_EXACTLY_MAX) {
-    const sumOf = (amounts: readonly number[]): number => amounts.reduce((sum, amount) => sum + amount, 0)
-    return rest >= sumOf(possible.filter((amount) => amount < 0)) && rest <= sumOf(possible.filter((amount) => amount > 0))
-  }
-  let sums = new Set([0])
-  for (const amount of possible) sums = new Set([...sums, ...[...sums].map((sum) => sum + amount)])
-  return sums.has(rest)
 }
 
 const checkRepeats = ({ history, repeats }: ExactlyOnceInput): string[] => {

@@ -11,16 +11,18 @@
  * until somebody sees it, but for the least that it can be: whatever takes its place has a larger one.
  *
  * An operation of unknown outcome may be placed anywhere after its invocation, also after everything else, which
- * is the same as never. Four facts keep the search narrow, and lose nothing. Known revisions only grow, so
+ * is the same as never. Five facts keep the search narrow, and lose nothing. Known revisions only grow, so
  * mutations that own one are placed in their order. Deletions of unknown outcome are alike, and so are
  * increments by the same amount, so they are placed in the order of their invocation: any other order can be
  * turned into this one by exchanging two of them. An operation of unknown outcome is placed only where it changes
  * something, and not where a put follows at once, which nobody's answer tells from what was there before: with
- * it left for later every answer that fits still fits, since the floor is no higher.
+ * it left for later every answer that fits still fits, since the floor is no higher. On a key that only grows an increment of unknown
+ * outcome is placed only where it helps to reach the value that was seen next (growth.ts).
  *
  * The search gives up after `stepsMax` steps: that is a failure of the check, never a pass.
  */
 
+import { createGrowth } from './growth.ts'
 import type { HistoryOperation } from './history.ts'
 
 export type Verdict =
@@ -164,6 +166,7 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
   const head = linkMarks(operations)
   const tried = createMemory(operations.length)
   const turns = createTurns(operations)
+  const growth = createGrowth(operations)
   const path: Placement[] = []
   let state = absent
   let deepest = 0
@@ -177,6 +180,7 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
       state = last.before
       tried.toggle(last.invocation.number)
       turns.takeBack(last.invocation.number)
+      growth.takeBack(last.invocation.number)
       unlift(last.invocation)
       mark = last.invocation.next
       isFreeOnly = false
@@ -192,10 +196,12 @@ const checkKey = (operations: readonly HistoryOperation[], stepsMax: number): Ke
     const isFree = after === state
     if (isFree && operation.outcome.kind === 'unknown') return false
     if (isFreeOnly !== isFree) return false
+    if (!growth.leadsOn(invocation.number, state.value)) return false
     if (isFree) tried.toggle(invocation.number)
     else if (!tried.isNew(invocation.number, after)) return false
     path.push({ invocation, before: state, isFree })
     turns.place(invocation.number)
+    growth.place(invocation.number)
     state = after
     lift(invocation, completion)
     mark = head.next

@@ -7,11 +7,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { chance, createRandom, fraction, pick } from '../../actors/kernel/random.ts'
 import { must } from '../../actors/kernel/assert.ts'
 import { FINAL_CLIENT, createRecorder } from '../history.ts'
+import { createCounters } from './counters.ts'
 import { requestOver } from './requests.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 import type { Recorder } from '../history.ts'
+import type { Counters } from './counters.ts'
 
 const BACKOFF_MS = 20
 const FINALS_WITHIN_MS = 60_000
@@ -31,7 +33,8 @@ export type NewWay = () => Way
 
 export interface Load {
   readonly recorder: Recorder
-  readonly keys: readonly string[]
+  /** Everything that was touched so far. */
+  readonly keys: () => readonly string[]
   /** Operations invoked and not completed. */
   readonly inFlight: () => number
   /** Stops the clients and waits for what is in flight. */
@@ -46,6 +49,7 @@ export interface LoadOptions {
   readonly pauseMs: number
   readonly recorder?: Recorder
   readonly registers?: number
+  /** At a time. */
   readonly counters?: number
   /** Of 1: reads that are content with the leader's clock. They must be as right as the others. */
   readonly leaseReads?: number
@@ -55,7 +59,7 @@ interface Session {
   readonly options: LoadOptions
   readonly recorder: Recorder
   readonly registers: readonly string[]
-  readonly counters: readonly string[]
+  readonly counters: Counters
   isStopping: boolean
   inFlight: number
   lastValue: number
@@ -64,10 +68,10 @@ interface Session {
 const REPEATED = 0.05
 
 export const startLoad = (options: LoadOptions): Load => {
-  const names = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i}`)
   const session: Session = {
     options, recorder: options.recorder ?? createRecorder(), isStopping: false, inFlight: 0, lastValue: 0,
-    registers: names('register', options.registers ?? 48), counters: names('counter', options.counters ?? 16),
+    registers: Array.from({ length: options.registers ?? 48 }, (_, i) => `register-${i}`),
+    counters: createCounters(options.counters ?? 16),
   }
   const clients = options.through.flatMap((newWay, c) => Array.from({ length: options.clientsPerConnection }, (_, i) => {
     const client = c * options.clientsPerConnection + i
@@ -75,7 +79,7 @@ export const startLoad = (options: LoadOptions): Load => {
   }))
   return {
     recorder: session.recorder,
-    keys: [...session.registers, ...session.counters],
+    keys: () => [...session.registers, ...session.counters.keys()],
     inFlight: () => session.inFlight,
     stop: async () => {
       session.isStopping = true
@@ -118,7 +122,10 @@ const callOnce = async (session: Session, { way, client, random, revisions }: Cl
 
 const drawOperation = (session: Session, random: Random, revisions: ReadonlyMap<string, number>): { key: string; call: Call } => {
   const draw = fraction(random)
-  if (draw < 0.2) return { key: must(pick(random, session.counters), 'counters'), call: { kind: 'incr', amount: 1 } }
+  if (draw < 0.2) {
+    const { key, amount } = session.counters.draw(random)
+    return { key, call: { kind: 'incr', amount } }
+  }
   const key = must(pick(random, session.registers), 'registers')
   session.lastValue += 1
   // Unique, so that a reader tells whose it is.
@@ -133,7 +140,7 @@ const drawOperation = (session: Session, random: Random, revisions: ReadonlyMap<
 export const readFinals = async (bus: Bus, { recorder, keys }: Pick<Load, 'recorder' | 'keys'>): Promise<void> => {
   const { perform, name } = requestOver(bus)()
   const giveUpAt = performance.now() + FINALS_WITHIN_MS
-  for (const key of keys) {
+  for (const key of keys()) {
     for (;;) {
       const call: Call = { kind: 'get' }
       const op = recorder.invoke({ client: FINAL_CLIENT, via: name, key, call, consistency: 'linearizable' })

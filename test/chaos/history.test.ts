@@ -1,8 +1,10 @@
 /** Histories as lines, and that the judge sees each thing that must not be. */
 
 import { describe, expect, test } from '@jest/globals'
+import { createRandom } from '../../actors/kernel/random.ts'
+import { createCounters } from '../../chaos/clients/counters.ts'
 import { createRecorder, parseHistory } from '../../chaos/history.ts'
-import { judgeHistory } from '../../chaos/judge.ts'
+import { judgeHistory, problemsOf } from '../../chaos/judge.ts'
 import { shardOf } from '../../topology/hash.ts'
 import type { Call, Outcome } from '../../sim/history.ts'
 import type { Recorder } from '../../chaos/history.ts'
@@ -118,6 +120,22 @@ describe('the judge', () => {
       perform(recorder, 'c', { kind: 'incr', amount: 1 }, { kind: 'unknown' })
       perform(recorder, 'c', { kind: 'get' }, answered(2, '2'), -1)
     }).duplicates).toEqual([expect.stringContaining('counter c shows 2')])
+  })
+
+  test('sees an increment that took effect twice, or after it had failed for certain, beside others of unknown outcome', () => {
+    const unknown: Outcome = { kind: 'unknown' }
+    const outcomes: readonly Outcome[] = [answered(5, '1'), unknown, { kind: 'failed', status: 'OVERLOADED' }, unknown]
+    const shown = (value: number): readonly string[] => problemsOf(judged((recorder) => {
+      const counters = createCounters(1)
+      const random = createRandom(1)
+      for (const outcome of outcomes) {
+        const { key, amount } = counters.draw(random)
+        perform(recorder, key, { kind: 'incr', amount }, outcome)
+      }
+      perform(recorder, 'counter-0-0', { kind: 'get' }, answered(9, String(value)), -1)
+    }))
+    expect(shown(1 + 8)).toEqual([])
+    for (const value of [1 + 1 + 8, 1 + 4 + 8]) expect(shown(value)).toContainEqual(expect.stringContaining(`shows ${value}`))
   })
 
   test('sees an answer that changed when it was asked for again', () => {

@@ -36,6 +36,12 @@ test('a definite failure that took effect is found', () => {
   expect(problemsOf([ok(1, '1'), { kind: 'failed', status: 'NOT_LEADER' }], '11')).toHaveLength(1)
 })
 
+test('among many of unknown outcome, an increment that counted twice is found', () => {
+  const unknown = Array.from({ length: 15 }, (): Outcome => ({ kind: 'unknown' }))
+  expect(problemsOf([ok(1, '1'), ...unknown], '1010101')).toEqual([])
+  expect(problemsOf([ok(1, '1'), ...unknown], '1010102')).toHaveLength(1)
+})
+
 test('two operations that own one revision are found', () => {
   expect(problemsOf([ok(1, '1'), ok(1, '11')], '11')).toHaveLength(1)
 })

@@ -43,6 +43,10 @@ const good: readonly (readonly [string, readonly Row[]])[] = [
   ['a deletion', [[0, 1, put('a'), ok(1)], [2, 3, del, ok(2)], [4, 5, get, missing], [6, 7, del, missing], [8, 9, put('b'), ok(3)]]],
   ['an unknown deletion', [[0, 1, put('a'), ok(1)], [2, never, del, unknown], [3, 4, get, ok(1, 'a')], [5, 6, get, missing]]],
   ['an unknown increment', [[0, 1, incr(1), ok(1, '1')], [2, never, incr(1), unknown], [3, 4, get, ok(1, '1')], [5, 6, get, ok(4, '2')]]],
+  ['unknown increments of which two add what another one does, and only that one leaves what was seen next', [
+    [0, never, incr(1), unknown], [0, never, incr(2), unknown], [0, never, incr(3), unknown],
+    [2, 3, get, ok(7, '3')], [4, 5, get, ok(8, '4')], [6, 7, get, ok(9, '6')],
+  ]],
   ['an unknown increment of a text, and of what stands there later', [
     [0, 1, put('x'), ok(1)], [2, never, incr(1), unknown], [3, 4, get, ok(1, 'x')], [5, 6, put('7'), ok(2)], [7, 8, get, ok(3, '8')],
   ]],
@@ -103,6 +107,25 @@ test('many increments of unknown outcome, none of which took effect, are checked
     [3 * i, 3 * i + 1, incr(1), ok(i + 1, String(i + 1))], [3 * i + 1, never, incr(1), unknown],
   ]).flat()
   expect(checkLinearizability(historyOf(rows), 100_000).kind).toBe('linearizable')
+})
+
+test('increments of unknown outcome that each add an amount of their own are checked in no time, and excuse no other', () => {
+  const sums = { answered: 0, late: 0 }
+  const rows = Array.from({ length: 24 }, (_, i): Row[] => {
+    const amount = 2 ** (2 * i)
+    sums.answered += amount
+    // Every other one of those before took effect unheard.
+    if (i % 2 === 1) sums.late += amount / 2
+    const seen = ok(100 * i + 50, String(sums.answered + sums.late))
+    return [[3 * i, never, incr(amount * 2), unknown], [3 * i + 1, 3 * i + 2, incr(amount), seen]]
+  }).flat()
+  const read = (value: number): string => checkLinearizability(historyOf([...rows, [90, 91, get, ok(9_000, String(value))]]), 100_000).kind
+  const { answered, late } = sums
+  expect(read(answered + late + 2 ** 47 + 8)).toBe('linearizable')
+  // The first answered one, twice.
+  expect(read(answered + late + 1)).toBe('violation')
+  // One of unknown outcome that had shown already.
+  expect(read(answered + late + 2)).toBe('violation')
 })
 
 test('many writes of unknown outcome that nobody saw do not keep a violation from being found', () => {
