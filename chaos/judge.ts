@@ -1,11 +1,13 @@
 /**
- * Is a history right? The simulator's own checkers (sim/linearizability.ts, sim/exactlyOnce.ts), and two more: what was said to have
- * failed for certain never shows up, and the revisions of a shard grow (shardOrder.ts). Zero tolerance.
+ * Is a history right? The simulator's own checkers (sim/linearizability.ts, sim/exactlyOnce.ts), and three more: what was said to have
+ * failed for certain never shows up, the revisions of a shard grow (shardOrder.ts), and keys end when they should (expiry.ts). Zero
+ * tolerance.
  */
 
-import { describeOperation, isReuse } from '../sim/history.ts'
+import { describeOperation, isExpiringKey, isReuse } from '../sim/history.ts'
 import { checkExactlyOnce } from '../sim/exactlyOnce.ts'
 import { checkLinearizability } from '../sim/linearizability.ts'
+import { checkExpiry } from './expiry.ts'
 import { finalsOf } from './history.ts'
 import { checkShardOrder } from './shardOrder.ts'
 import type { HistoryOperation } from '../sim/history.ts'
@@ -17,7 +19,7 @@ export interface Judgement {
   readonly checked: number
   /**
    * Acknowledged writes that vanished or were contradicted, and reads that were wrong: keys without any order that explains them, and
-   * shards whose revisions do not grow.
+   * shards whose revisions do not grow, and keys that expire too early, too late, or not for good.
    */
   readonly notLinearizable: readonly string[]
   /** Executed twice, an answer that changed when it was asked for again, or a write refused as another's, though its id is its own. */
@@ -31,7 +33,8 @@ export const judgeHistory = (history: History): Judgement => {
   return {
     checked: operations.length,
     notLinearizable: [
-      ...linearityProblems(checkLinearizability(operations)), ...(shards === null ? [] : checkShardOrder(operations, shards)),
+      ...linearityProblems(checkLinearizability(operations.filter(({ key }) => !isExpiringKey(key)))), ...checkExpiry(operations),
+      ...(shards === null ? [] : checkShardOrder(operations, shards)),
     ],
     duplicates: [...checkExactlyOnce({ history: operations, finals: finalsOf(history), repeats }), ...refusedAsAnothers(history)],
     failuresThatShow: checkFailures(operations),

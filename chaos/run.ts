@@ -13,6 +13,7 @@ import { connectClients } from './clients/connections.ts'
 import { FINAL_CLIENT, createRecorder } from './history.ts'
 import { judgeHistory, problemsOf } from './judge.ts'
 import { isServing, startTestCluster } from './ground/cluster.ts'
+import { clockOffset } from './nemeses/clockOffset.ts'
 import { mountSmallDisk } from './ground/smallDisk.ts'
 import { chosen } from './plan.ts'
 import { settleMembers } from './settleMembers.ts'
@@ -60,6 +61,7 @@ const DISK_BYTES = 96 * 1_048_576
 const GAP_MS_BAR = 4_000
 const THINK_MS = 60
 const LEASE_READS = 0.1
+const PASSING = 0.12
 const AFTERMATH_MS = 1_000
 const SERVED_WITHIN_MS = 120_000
 /** Longer than most pauses, shorter than some. */
@@ -161,7 +163,7 @@ const open = async (input: RunInput): Promise<Ground> => {
     supervisor: superviseCluster(cluster), times: noTimes(), problems: [], leaderKills: 0,
     load: startLoad({
       through: connections.ways, clientsPerConnection: 1, seed: plan.seed, pauseMs: THINK_MS, recorder, leaseReads: LEASE_READS,
-      registers: plan.registers, counters: plan.counters,
+      registers: plan.registers, counters: plan.counters, passing: plan.nemeses.includes(clockOffset.name) ? 0 : PASSING,
     }),
   }
 }

@@ -8,12 +8,14 @@ import { chance, createRandom, fraction, pick } from '../../actors/kernel/random
 import { must } from '../../actors/kernel/assert.ts'
 import { FINAL_CLIENT, createRecorder } from '../history.ts'
 import { createCounters } from './counters.ts'
+import { createPassingKeys } from './passing.ts'
 import { requestOver } from './requests.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Bus } from '../../bus/port.ts'
 import type { Call, HistoryOperation, Outcome } from '../../sim/history.ts'
 import type { Recorder } from '../history.ts'
 import type { Counters } from './counters.ts'
+import type { PassingKeys } from './passing.ts'
 
 const BACKOFF_MS = 20
 const FINALS_WITHIN_MS = 60_000
@@ -51,6 +53,8 @@ export interface LoadOptions {
   readonly registers?: number
   /** At a time. */
   readonly counters?: number
+  /** Of 1: calls on keys that expire. None where clocks are set, which log time follows. */
+  readonly passing?: number
   /** Of 1: reads that are content with the leader's clock. They must be as right as the others. */
   readonly leaseReads?: number
 }
@@ -60,6 +64,7 @@ interface Session {
   readonly recorder: Recorder
   readonly registers: readonly string[]
   readonly counters: Counters
+  readonly passing: PassingKeys
   isStopping: boolean
   inFlight: number
   lastValue: number
@@ -71,7 +76,7 @@ export const startLoad = (options: LoadOptions): Load => {
   const session: Session = {
     options, recorder: options.recorder ?? createRecorder(), isStopping: false, inFlight: 0, lastValue: 0,
     registers: Array.from({ length: options.registers ?? 48 }, (_, i) => `register-${i}`),
-    counters: createCounters(options.counters ?? 16),
+    counters: createCounters(options.counters ?? 16), passing: createPassingKeys(),
   }
   const clients = options.through.flatMap((newWay, c) => Array.from({ length: options.clientsPerConnection }, (_, i) => {
     const client = c * options.clientsPerConnection + i
@@ -79,7 +84,7 @@ export const startLoad = (options: LoadOptions): Load => {
   }))
   return {
     recorder: session.recorder,
-    keys: () => [...session.registers, ...session.counters.keys()],
+    keys: () => [...session.registers, ...session.counters.keys(), ...session.passing.keys()],
     inFlight: () => session.inFlight,
     stop: async () => {
       session.isStopping = true
@@ -121,15 +126,16 @@ const callOnce = async (session: Session, { way, client, random, revisions }: Cl
 }
 
 const drawOperation = (session: Session, random: Random, revisions: ReadonlyMap<string, number>): { key: string; call: Call } => {
+  session.lastValue += 1
+  // Unique, so that a reader tells whose it is.
+  const value = `v${session.lastValue}`
+  if (chance(random, session.options.passing ?? 0)) return session.passing.draw(random, value)
   const draw = fraction(random)
   if (draw < 0.2) {
     const { key, amount } = session.counters.draw(random)
     return { key, call: { kind: 'incr', amount } }
   }
   const key = must(pick(random, session.registers), 'registers')
-  session.lastValue += 1
-  // Unique, so that a reader tells whose it is.
-  const value = `v${session.lastValue}`
   if (draw < 0.55) return { key, call: { kind: 'get' } }
   if (draw < 0.8) return { key, call: { kind: 'put', value } }
   if (draw < 0.95) return { key, call: { kind: 'cas', value, ifRevision: revisions.get(key) ?? 0 } }

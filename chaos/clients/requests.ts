@@ -64,6 +64,7 @@ const request = (bus: Bus, asked: Asked): Promise<Outcome> => new Promise((resol
   const { key, call, consistency, requestId, timeoutMs = TIMEOUT_MS_DEFAULT } = asked
   const headers = new Map<string, string>()
   if (call.kind === 'cas') headers.set('Kv-If-Revision', String(call.ifRevision))
+  if ('ttlMs' in call && call.ttlMs !== undefined) headers.set('Kv-Ttl-Ms', String(call.ttlMs))
   if (requestId !== undefined && call.kind !== 'get') headers.set('Kv-Request-Id', requestId)
   if (consistency !== 'linearizable') headers.set('Kv-Consistency', consistency)
   bus.request(`kv.${subjects[call.kind]}.${key}`, payloadOf(call), { timeoutMs, headers }, (failure, answer) =>

@@ -32,7 +32,7 @@ const outcomeOf = async (kv: Kv<string>, { key, call, consistency }: Asked): Pro
       const entry = await kv.get(key, { consistency })
       return entry === null ? notFound : { kind: 'answered', status: 'OK', revision: entry.revision, value: entry.value }
     }
-    case 'put': return { kind: 'answered', status: 'OK', ...await kv.put(key, call.value) }
+    case 'put': return { kind: 'answered', status: 'OK', ...await kv.put(key, call.value, { ttlMs: call.ttlMs }) }
     case 'cas': return { kind: 'answered', status: 'OK', ...await kv.cas(key, call.ifRevision, call.value) }
     case 'del': {
       const written = await kv.del(key)

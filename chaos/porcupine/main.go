@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -25,6 +26,8 @@ const (
 	// The revision of a write whose answer nobody has.
 	unseen = -1
 )
+
+var expires = regexp.MustCompile(`^t[0-9]+$`)
 
 type call struct {
 	Kind       string `json:"kind"`
@@ -197,7 +200,7 @@ func main() {
 	}
 }
 
-// Without what can say nothing: failures that are certain, reads without an answer, stale reads.
+// Without what can say nothing: failures that are certain, reads without an answer, stale reads, keys that expire (which no client does).
 func read(path string) ([]porcupine.Operation, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -235,7 +238,7 @@ func operationsOf(invoked []line, completed map[int]line, end float64) []porcupi
 		completion, isComplete := completed[l.Op]
 		isUnknown := !isComplete || completion.Outcome.Kind == "unknown"
 		isFailed := isComplete && completion.Outcome.Kind == "failed"
-		if isFailed || l.Consistency == "stale" || (isUnknown && l.Call.Kind == "get") {
+		if isFailed || expires.MatchString(l.Key) || l.Consistency == "stale" || (isUnknown && l.Call.Kind == "get") {
 			continue
 		}
 		returnedAt := completion.At
