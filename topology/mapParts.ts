@@ -67,7 +67,7 @@ export const createMapParts = (options: MapPartsOptions): MapParts => {
   const log = ports.log.child({ actor: 'topology' })
   const ailments = createAilments({ beacon: parts.beacon, host: parts.host })
   const answer = createTopologyAnswers({
-    genesis, live,
+    genesis, live, clock: ports.clock,
     raftOf: (group) => parts.host.memberOf(group)?.raft,
     meta: parts.host.meta,
     leave: (group, voters) => {

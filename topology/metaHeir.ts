@@ -6,7 +6,7 @@
  */
 
 import { nodeOf } from './ids.ts'
-import type { RaftStatus } from '../actors/raft/actor.ts'
+import type { RaftStatus } from '../actors/raft/status.ts'
 import type { NodeId, ReplicaId } from './ids.ts'
 
 export interface MetaHeirInput {

@@ -7,7 +7,9 @@
 
 import { decodeCommand, encodeState } from '../actors/topology/codec.ts'
 import { EVENTS_MAX } from './metaReads.ts'
+import { isNews } from '../actors/topology/driver.ts'
 import { META_GROUP } from './ids.ts'
+import type { Clock } from '../actors/kernel/clock.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { OrderOutcome } from '../actors/raft/protocol.ts'
 import type { MetaAnswer, MoveReport } from '../actors/topology/protocol.ts'
@@ -25,6 +27,7 @@ import type { GroupId, NodeId, ReplicaId, ShardId } from './ids.ts'
 import type { Answer, RequestOf, TopologyRequest } from './topologyDesk.ts'
 
 export interface TopologyAnswersOptions {
+  readonly clock: Clock
   readonly genesis: Genesis
   readonly live: LiveMap
   readonly raftOf: (group: GroupId) => RaftMember | undefined
@@ -98,7 +101,12 @@ const read = (
 const proposalAnswer = (answer: MetaAnswer): ProposalAnswer =>
   (answer.type === 'meta.outcome' ? { outcome: answer.outcome } : { leader: answer.type === 'meta.refused' ? answer.leader : '' })
 
-const carryOut = ({ raftOf, leave }: TopologyAnswersOptions, request: RequestOf<'order'>, done: Answer): void => {
+/**
+ * What a leader that can not do what is ordered has committed is news, and may be that a cancelled promotion stands. So it makes sure
+ * first that it leads still. Without that a leader which was deposed, or has not served yet, tells of the past (test: "an order that its
+ * group can not obey ...").
+ */
+const carryOut = ({ raftOf, leave, clock }: TopologyAnswersOptions, request: RequestOf<'order'>, done: Answer): void => {
   const { group, epoch, voters, learners } = request
   const raft = raftOf(group)
   if (raft === undefined) {
@@ -107,7 +115,10 @@ const carryOut = ({ raftOf, leave }: TopologyAnswersOptions, request: RequestOf<
   }
   raft.reconfigure({ epoch, voters, learners }, (outcome) => {
     if (outcome === 'leaves') leave(group, voters)
-    done(outcome === 'notLeader' ? { outcome } : reportOf(raft, request, outcome))
+    if (outcome === 'notLeader') done({ outcome })
+    else if (!isNews(outcome)) done(reportOf(raft, request, outcome))
+    else raft.confirm({ now: clock.now(), wallMs: clock.wall() }, (leads) =>
+      done(leads ? reportOf(raft, request, outcome) : { outcome: 'notLeader' satisfies OrderOutcome }))
   })
 }
 

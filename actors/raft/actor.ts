@@ -19,17 +19,17 @@ import { must } from '../kernel/assert.ts'
 import { nodeOf, raftActorOf, shardOfGroup } from '../../topology/ids.ts'
 import { createAllowance } from './allowance.ts'
 import { catchUpsOf } from './catchUp.ts'
-import { matchIndexOf } from './commit.ts'
 import { canElect } from './diskQuorum.ts'
-import { entryAt, lastIndexOf, lastTermOf } from './log.ts'
+import { entryAt } from './log.ts'
 import { raftLimits } from './limits.ts'
 import { raftMachine } from './machine.ts'
-import { configurationAt, membersOf } from './membership.ts'
+import { configurationAt } from './membership.ts'
 import { isAcceptedBy } from './presentation.ts'
 import { EntryKind } from './protocol.ts'
 import { isQuorum } from './quorum.ts'
 import { snapshotsInUse } from './retention.ts'
 import { configurationOf, createCore, isSole } from './state.ts'
+import { stalledIn, statusOf } from './status.ts'
 import { dueInTicks, isTickDue } from './timers.ts'
 import { raftTiming } from './timing.ts'
 import { isUpToDate } from './upToDate.ts'
@@ -49,6 +49,7 @@ import type {
   Configuration, ConfigurationOrder, Entry, Index, OrderOutcome, RaftEffect, RaftEvent, RaftMessage, RaftRole, Term,
 } from './protocol.ts'
 import type { RaftCore } from './state.ts'
+import type { RaftStatus } from './status.ts'
 import type { RaftTiming } from './timing.ts'
 
 /** The newest, and one before it in case it turns out damaged. Beside those that are being sent. */
@@ -104,30 +105,6 @@ export interface RaftMemberOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-export interface RaftStatus {
-  readonly role: RaftRole
-  readonly term: Term
-  readonly vote: ReplicaId | ''
-  /** The leader as this member knows it; empty when unknown. */
-  readonly leader: ReplicaId | ''
-  /** As leader: the first entry of its term has committed, so it may serve. */
-  readonly settled: boolean
-  readonly commitIndex: Index
-  readonly lastIndex: Index
-  readonly lastTerm: Term
-  /** On disk here, as the log in memory has it. */
-  readonly durableIndex: Index
-  /** The last index handed to the shard. */
-  readonly emittedIndex: Index
-  /** Entries up to here are no longer in memory. */
-  readonly baseIndex: Index
-  readonly configuration: Configuration
-  /** As leader: what is known durable on every member, itself included. Empty otherwise. */
-  readonly matchIndex: ReadonlyMap<ReplicaId, Index>
-  /** Why this replica takes no more part, if it does not. */
-  readonly quarantined?: string
-}
-
 export interface Leadership {
   readonly leader: ReplicaId | ''
   readonly term: Term
@@ -137,6 +114,8 @@ export interface RaftMember {
   readonly send: (event: RaftEvent) => void
   /** Orders another membership (reconfiguration.ts). */
   readonly reconfigure: (order: ConfigurationOrder, done: (outcome: OrderOutcome) => void) => void
+  /** Says, once a majority has answered a round begun after this call, whether it leads still: what it has committed is the newest then. */
+  readonly confirm: (at: { readonly now: number; readonly wallMs: number }, done: (leads: boolean) => void) => void
   /** `wal.snapshotMarked` of this group completes an installation. (`wal.appended` is an event: `send` takes it.) */
   readonly walNotice: (notice: WalNotice) => void
   readonly role: () => RaftRole
@@ -187,6 +166,9 @@ interface Running {
   ticket: number
   /** Who waits for an answer to an order, in turn. */
   readonly orders: ((outcome: OrderOutcome) => void)[]
+  /** Reads of its own, by number: negative, since the shard counts upwards. */
+  readonly confirmations: Map<number, (leads: boolean) => void>
+  lastConfirmation: number
   isStopped: boolean
 }
 
@@ -207,7 +189,8 @@ export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): 
     fail: (error) => {
       if (!running.isStopped) options.onFailure(error)
     },
-    writes: [], isWriting: false, installing: null, newest: snapshot, ticket: 0, orders: [], isStopped: false,
+    writes: [], isWriting: false, installing: null, newest: snapshot, ticket: 0, orders: [],
+    confirmations: new Map(), lastConfirmation: 0, isStopped: false,
   }
   const shell = createShell({
     machine: raftMachine,
@@ -228,6 +211,11 @@ export const createRaftMember = ({ recovered, ...options }: RaftMemberOptions): 
     reconfigure: (order, done) => {
       running.orders.push(done)
       running.send({ type: 'raft.reconfigure', order })
+    },
+    confirm: (at, done) => {
+      running.lastConfirmation -= 1
+      running.confirmations.set(running.lastConfirmation, done)
+      running.send({ type: 'raft.read', read: running.lastConfirmation, lease: false, ...at })
     },
     walNotice: (notice) => handleWalNotice(running, notice),
     role: () => core.role,
@@ -260,11 +248,11 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.send': mail(running, effect); return
     case 'wal.append': append(running, effect); return
     case 'wal.compact': ports.wal({ type: 'wal.compact', group, mark: { index: effect.index, term: effect.term } }); return
+    case 'raft.readReady':
+    case 'raft.readRefused': answerRead(running, effect); return
     case 'raft.committed':
     case 'raft.proposed':
     case 'raft.proposalRefused':
-    case 'raft.readReady':
-    case 'raft.readRefused':
     case 'raft.transferAborted': ports.shard(effect); return
     case 'raft.orderAnswered': must(running.orders.shift(), 'an answer has an order')(effect.outcome); return
     case 'raft.roleChanged': changeRole(running, effect); return
@@ -280,6 +268,15 @@ const perform = (running: Running, effect: RaftEffect): void => {
     case 'raft.quarantine': quarantine(running, effect); return
   }
   effect satisfies never
+}
+
+const answerRead = ({ options, confirmations }: Running, effect: EffectOf<'raft.readReady' | 'raft.readRefused'>): void => {
+  const own = confirmations.get(effect.read)
+  if (own === undefined) options.ports.shard(effect)
+  else {
+    confirmations.delete(effect.read)
+    own(effect.type === 'raft.readReady')
+  }
 }
 
 const append = ({ options }: Running, { ticket, submittedTerm, hardState, entries }: EffectOf<'wal.append'>): void => {
@@ -469,31 +466,3 @@ const failRestore = ({ core, fail, send }: Running, index: Index, error: FileErr
   if (isDamage && haveOthers) send({ type: 'raft.halt', reason: `its snapshot at ${index} went bad before it was loaded` })
   else fail(error)
 }
-
-const statusOf = (core: RaftCore): RaftStatus => {
-  const { role, term, vote, leader, commitIndex, emittedIndex, log, quarantined } = core
-  const configuration = configurationOf(core)
-  const isLeader = role === 'leader'
-  return {
-    role, term, vote, leader, settled: isLeader && core.leading.isServing,
-    commitIndex, emittedIndex, durableIndex: core.durability.durableIndex,
-    lastIndex: lastIndexOf(log), lastTerm: lastTermOf(log), baseIndex: log.base.index,
-    configuration,
-    matchIndex: isLeader ? matchesOf(core, configuration) : NO_MATCHES,
-    ...(quarantined === undefined ? {} : { quarantined }),
-  }
-}
-
-const stalledIn = ({ role, leading }: RaftCore): readonly ReplicaId[] => {
-  let stalled: ReplicaId[] | null = null
-  if (role !== 'leader') return NOBODY
-  for (const { id, isDiskStalled, isLearner } of leading.progress.values()) if (isDiskStalled && !isLearner) (stalled ??= []).push(id)
-  return stalled ?? NOBODY
-}
-
-/** Shared: these are asked for often, and most replicas lead nothing, and no disk stalls. */
-const NOBODY: readonly ReplicaId[] = []
-const NO_MATCHES: ReadonlyMap<ReplicaId, Index> = new Map()
-
-const matchesOf = (core: RaftCore, configuration: Configuration): ReadonlyMap<ReplicaId, Index> =>
-  new Map(membersOf(configuration).map((member) => [member, matchIndexOf(core, member)]))

@@ -61,9 +61,14 @@ export const isVoter = ({ voters, outgoing }: Configuration, replica: ReplicaId)
 /** Every voter once, then the learners. */
 export const membersOf = ({ voters, outgoing, learners }: Configuration): ReplicaId[] => [...new Set([...voters, ...outgoing, ...learners])]
 
-/** A member, or a replica the log does not know yet; false for one that a higher generation on its node has replaced. */
+/**
+ * A voter, or a replica that the log does not know yet; false for one that a higher generation on its node has replaced. A learner has
+ * replaced nobody: the voter whose place it shall take counts until it has lost its vote, and may be alive (test: "A voter whose
+ * successor is a learner votes until that is promoted").
+ */
 export const isCurrent = (configuration: Configuration, replica: ReplicaId): boolean =>
-  !membersOf(configuration).some((member) => nodeOf(member) === nodeOf(replica) && generationOf(member) > generationOf(replica))
+  isVoter(configuration, replica) || !membersOf(configuration).some((member) =>
+    nodeOf(member) === nodeOf(replica) && generationOf(member) > generationOf(replica))
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -25,8 +25,7 @@ export const progressFor = (core: RaftCore, event: { readonly term: number, read
 /** A configuration was appended, or one was cut. */
 export const membershipChanged = (core: RaftCore): void => {
   const configuration = configurationOf(core)
-  const { accepted, renewed } = core.presenting
-  for (const known of [accepted, renewed]) for (const peer of known.keys()) if (!isCurrent(configuration, peer)) known.delete(peer)
+  refreshAccepted(core)
   if (core.role !== 'leader') return
   const { progress } = core.leading
   const peers = peersOf(core)
@@ -35,6 +34,19 @@ export const membershipChanged = (core: RaftCore): void => {
   for (const [peer, row] of progress) row.isLearner = !isVoter(configuration, peer)
   // What was written before there was a new replica is what it is behind.
   core.leading.writtenBytes = 0
+}
+
+/** Whoever has judged this start is never asked again (presentation.ts), also where it lost its place by an entry that was cut. */
+const refreshAccepted = ({ presenting: { accepted, replaced }, membership: { configuration } }: RaftCore): void => {
+  const move = (from: Set<ReplicaId>, to: Set<ReplicaId>, isCurrentNow: boolean): void => {
+    for (const peer of from) {
+      if (isCurrent(configuration, peer) !== isCurrentNow) continue
+      from.delete(peer)
+      to.add(peer)
+    }
+  }
+  move(accepted, replaced, false)
+  move(replaced, accepted, true)
 }
 
 /** A peer's durable log is known to reach `matchIndex`. */

@@ -31,6 +31,8 @@ export interface Presenting {
   /** By the peer that has to judge it: what is presented to it since, in place of the start's. */
   readonly renewed: Map<ReplicaId, Presentation>
   readonly accepted: Set<ReplicaId>
+  /** By whom it had been accepted before they lost their place to others on their nodes; they may come back when that is cut. */
+  readonly replaced: Set<ReplicaId>
   /** Presented to since the last tick, or told of a refusal: a burst of appends is answered once. */
   readonly saidThisTick: Set<ReplicaId>
   /** Ticks since the start, and since everybody was presented to. */
@@ -345,7 +347,8 @@ const createDurability = (lastIndex: Index): Durability => ({
 })
 
 const createPresenting = (own: Presentation): Presenting => ({
-  own, renewed: new Map(), accepted: new Set(), saidThisTick: new Set(), ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
+  own, renewed: new Map(), accepted: new Set(), replaced: new Set(), saidThisTick: new Set(),
+  ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
 })
 
 export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0, leapMs: 0 })

@@ -25,6 +25,7 @@
 
 import { movesOf, replicasAfter } from './clusterState.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
+import type { OrderOutcome } from '../raft/protocol.ts'
 import type { ClusterState, Move, MoveId, MoveOfGroup } from './clusterState.ts'
 import type { MoveOrder, MoveReport, Wish } from './protocol.ts'
 
@@ -125,8 +126,16 @@ const isCarriedOut = (order: MoveOrder, { configuration }: MoveReport): boolean 
   configuration.epoch === order.epoch && configuration.outgoing.length === 0
   && isSameSet(configuration.voters, order.voters) && isSameSet(configuration.learners, order.learners)
 
-const isPromotionCommitted = ({ placement, move }: MoveOfGroup, { configuration }: MoveReport): boolean =>
-  move.remove !== null && configuration.outgoing.length === 0 && isSameSet(configuration.voters, replicasAfter(placement.replicas, move))
+/**
+ * Outcomes of which the leader has made sure that it leads still (topology/topologyAnswers.ts). A configuration of the order's own epoch
+ * is what it is whoever tells of it. But one that counts whatever its epoch is may be one that the group had before: a move that only
+ * removes leaves what there was before somebody was added (test: "takes no configuration that was there before for a promotion ...").
+ */
+export const isNews = (outcome: OrderOutcome): boolean => outcome === 'behind' || outcome === 'leaves'
+
+const isPromotionCommitted = ({ placement, move }: MoveOfGroup, { configuration, outcome }: MoveReport): boolean =>
+  isNews(outcome) && move.remove !== null && configuration.outgoing.length === 0
+  && isSameSet(configuration.voters, replicasAfter(placement.replicas, move))
 
 /**
  * It has something of the leader's log, whose beginning may be all there is: a replica that has not begun lacks no more than that of a

@@ -12,6 +12,7 @@ import { createHarness, idOf } from '../support/raftHarness.ts'
 import { append, createFollower, createSolo, entriesOf, say, sentOf, settleDisk, takeSent } from '../support/raftScript.ts'
 import type { Harness } from '../support/raftHarness.ts'
 import type { Configuration, Entry, RaftMessage } from '../../actors/raft/protocol.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
 
 const group = (voters: readonly number[], outgoing: readonly number[] = [], learners: readonly number[] = []): Configuration =>
   ({ epoch: 0, voters: voters.map(idOf), outgoing: outgoing.map(idOf), learners: learners.map(idOf) })
@@ -188,6 +189,65 @@ describe('thesis 4.2', () => {
     h.restart(4)
     expect(h.member(4).core).toMatchObject({ role: 'learner', membership: { configuration: group([1, 2, 3], [], [4]) } })
     expect(h.member(1).core.membership.history).toHaveLength(1)
+  })
+})
+
+describe('a voter whose successor is a learner', () => {
+  const successor = replicaId(nodeId('n1'), 7)
+  /** There is no successor yet. */
+  const isKnown = ({ to }: { readonly to: ReplicaId }): boolean => to !== successor
+  const started = (leader: number): Harness => {
+    const h = createHarness({ configuration: group([1, 2, 3]) })
+    h.setRoute(isKnown)
+    h.campaign(leader)
+    h.tick(3)
+    h.propose(leader, 'x')
+    h.tick(2)
+    return h
+  }
+  const order = (h: Harness, leader: number): void => {
+    expect(h.order(leader, { epoch: 5, voters: [1, 2, 3].map(idOf), learners: [successor] })).toBe('pending')
+    h.tick(5)
+  }
+  const roles = (h: Harness, ...numbers: number[]): string[] => numbers.map((number) => h.member(number).core.role).sort()
+
+  test('A voter whose successor is a learner votes until that is promoted', () => {
+    const h = started(2)
+    h.crash(1)
+    order(h, 2)
+    h.crash(3)
+    h.restart(1)
+    h.tick(200)
+    expect(roles(h, 1, 2)).toEqual(['follower', 'leader'])
+  })
+
+  test('It may lead, and nobody has forgotten what was promised to it', () => {
+    const h = started(1)
+    h.setRoute(() => false)
+    h.propose(1, 'on its own disk alone')
+    h.stabilize()
+    h.crash(1)
+    h.crash(3)
+    h.setRoute(isKnown)
+    h.tick(40)
+    h.restart(1)
+    h.tick(200)
+    expect(h.leader().number).toBe(1)
+    h.propose(1, 'acknowledged by both')
+    h.tick(2)
+    order(h, 1)
+    h.tick(100)
+    expect(roles(h, 1, 2)).toEqual(['follower', 'leader'])
+  })
+
+  test('One that lost its place by an entry that was cut has its old judgement', () => {
+    const h = createFollower(1, [1])
+    const { accepted: acceptedBy, replaced } = h.member(1).core.presenting
+    const voters = [idOf(1), idOf(2), replicaId(nodeId('n3'), 7)]
+    say(h, 2, append(1, [1, 1], [change(2, 1, { epoch: 1, voters, outgoing: [], learners: [] })]))
+    expect([...acceptedBy, '|', ...replaced]).toEqual([idOf(2), '|', idOf(3)])
+    say(h, 2, append(2, [1, 1], entriesOf(2, 2)))
+    expect([...acceptedBy, '|', ...replaced]).toEqual([idOf(2), idOf(3), '|'])
   })
 })
 

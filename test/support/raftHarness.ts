@@ -357,12 +357,13 @@ const verifyReceived = (world: World, member: HarnessMember, effect: Extract<Sna
 
 const deliver = (world: World, mail: Mail): void => {
   const { from, to, message, life } = mail
-  const receiver = must(world.members.find(({ id }) => id === to), `${to} is a member`)
-  const line = (): string => `${numberOf(from)}->${receiver.number} ${describeMessage(message)}`
-  if (!receiver.isUp || !world.allows(mail)) {
+  const found = world.members.find(({ id }) => id === to)
+  const line = (): string => `${numberOf(from)}->${numberOf(to)} ${describeMessage(message)}`
+  if (found?.isUp === false || !world.allows(mail)) {
     world.say(() => `${line()} (lost)`)
     return
   }
+  const receiver = must(found, `${to} is a member`)
   const link = `${from} ${to} ${receiver.life}`
   if (life < (world.lives.get(link) ?? 0)) return
   world.lives.set(link, life)

@@ -117,23 +117,25 @@ describe('the topology desk', () => {
   })
 })
 
-/** A member of shard 1 that answers orders with `outcome`. */
-const raftOf = (outcome: OrderOutcome, orders: ConfigurationOrder[]): RaftMember => ({
+/** A member of shard 1 that answers orders with `outcome`, and leads still where that is asked. */
+const raftOf = (outcome: OrderOutcome, orders: ConfigurationOrder[], leads: boolean): RaftMember => ({
   reconfigure: (order: ConfigurationOrder, done: (outcome: OrderOutcome) => void) => {
     orders.push(order)
     done(outcome)
   },
+  confirm: (_at: unknown, done: (leads: boolean) => void) => done(leads),
   status: () => ({ commitIndex: 9, matchIndex: new Map([[replicaId(n1, 1), 12]]) }),
   configurationAt: (index: number) => ({ epoch: index, voters: [replicaId(n1, 1)], outgoing: [], learners: [] }),
 } as unknown as RaftMember)
 
 describe('a node answers', () => {
-  const answersOf = (outcome: OrderOutcome = 'done') => {
+  const { clock } = createVirtualWorld()
+  const answersOf = (outcome: OrderOutcome = 'done', leads = true) => {
     const orders: ConfigurationOrder[] = []
     const left: number[] = []
-    const raft = raftOf(outcome, orders)
+    const raft = raftOf(outcome, orders, leads)
     const answers = createTopologyAnswers({
-      genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined,
+      clock, genesis, live: { state: () => paused } as never, raftOf: (group) => (group === 0 ? undefined : raft), meta: () => undefined,
       leave: (group) => left.push(group),
       transfer: (shard, to) => (shard === 1 && to === n2 ? 'begun' : 'unfit'),
       figures: () => ({ boot: 'b', atMs: 0, shards: [], catchUps: [] }),
@@ -162,6 +164,14 @@ describe('a node answers', () => {
     })
     expect(ask({ ...order, group: META_GROUP })).toMatchObject({ group: 'meta' })
     expect(orders[0]).toEqual({ epoch: 9, voters: ['n1:1'], learners: [] })
+  })
+
+  test('an order that its group can not obey with what that has committed, if it is sure to lead it still', () => {
+    for (const outcome of ['behind', 'leaves'] as const) {
+      expect(answersOf(outcome, true).ask(order)).toMatchObject({ outcome, configuration: { epoch: 9 } })
+      expect(answersOf(outcome, false).ask(order)).toEqual({ outcome: 'notLeader' })
+    }
+    expect(answersOf('busy', false).ask(order)).toMatchObject({ outcome: 'busy' })
   })
 
   test('a leadership by hand with what its own part says', () => {
@@ -198,7 +208,7 @@ describe('the leader of the meta group answers', () => {
       actor: { status: () => ({ lost: [n3], progress: [{ move: 4, entriesLeft: 12 }] }) },
     } as unknown as HostedMeta
     open(n1, createTopologyAnswers({
-      genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {},
+      clock, genesis, live: { state: () => born } as never, raftOf: () => undefined, meta: () => meta, leave: () => {},
       transfer: () => 'notLeader', figures: () => ({ boot: 'b', atMs: 0, shards: [], catchUps: [] }),
     }))
     const questions = createMetaQuestions({ live: { state: () => born }, clock, ask: open(nodeId('n9'), silent).ask })
@@ -253,7 +263,7 @@ describe('a map is learned', () => {
     open(n2, (request, done) => {
       asked.push(request)
       createTopologyAnswers({
-        genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {},
+        clock, genesis, live: { state: () => paused } as never, raftOf: () => undefined, meta: () => undefined, leave: () => {},
         transfer: () => 'notLeader', figures: () => ({ boot: 'b', atMs: 0, shards: [], catchUps: [] }),
       })(request, done)
     })

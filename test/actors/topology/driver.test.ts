@@ -18,6 +18,8 @@ import type { GroupModel } from './groupModel.ts'
 import type { ReplicaId } from '../../../topology/ids.ts'
 
 const four = (): ClusterState => after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' })
+/** What n4 is given first. */
+const fourth = replicaId(n(4), 2)
 const pair: Wish = { kind: 'beginMove', group: shardId(0), add: n(4), remove: replicaId(n(1), 1), isPlanned: true }
 const only = (state: ClusterState): MoveOfGroup => must(movesOf(state)[0], 'a move is under way')
 
@@ -115,6 +117,23 @@ describe('the driver', () => {
     expect(stepDue(driver, state)).toEqual({ kind: 'finish', move: 1, result: 'undone' })
   })
 
+  test('takes no configuration that was there before for a promotion that stands, unless its leader has made sure that it leads', () => {
+    const driver = createDriver()
+    const addition: Wish = { kind: 'beginMove', group: shardId(0), add: n(4), remove: null, isPlanned: true }
+    const added = after(four(), addition, { kind: 'promote', move: 1 }, { kind: 'finish', move: 1, result: 'moved' })
+    const removal: Wish = { kind: 'beginMove', group: shardId(0), add: null, remove: fourth, isPlanned: true }
+    const state = after(added, removal, { kind: 'cancel', move: 2 })
+    const [order] = ordersDue(driver, state, 1)
+    const before = { epoch: 0, voters: must(four().shards[0], 'it is there').replicas, outgoing: [], learners: [] }
+    const report = { ...obeyed(must(order, 'it is ordered')), configuration: before }
+    for (const outcome of ['busy', 'pending', 'stale', 'done'] as const) {
+      noteReport(driver, { ...report, outcome })
+      expect(stepDue(driver, state)).toBeNull()
+    }
+    noteReport(driver, { ...report, outcome: 'behind' })
+    expect(stepDue(driver, state)).toEqual({ kind: 'finish', move: 2, result: 'moved' })
+  })
+
   test('undoes with an entry of its own epoch, and takes a promotion that stands for what it is', () => {
     const driver = createDriver()
     const promoted = after(four(), pair, { kind: 'promote', move: 1 })
@@ -141,9 +160,15 @@ interface World {
   commands: MetaCommand[]
 }
 
+/** As a group is whose fourth replica was added by the move before. */
+const groupIn = (state: ClusterState, group: GroupKey): GroupModel => {
+  const { replicas } = must(placementOf(state, group), 'the group is placed')
+  const born = { voters: replicas.filter((replica) => replica !== fourth), outgoing: [], learners: [], epoch: 0 }
+  return createGroupModel(group, replicas, replicas.includes(fourth) ? [born] : [])
+}
+
 const createWorld = (state: ClusterState): World => ({
-  state,
-  groups: new Map(groupsOf(state).map((group) => [group, createGroupModel(group, placementOf(state, group)?.replicas ?? [])])),
+  state, groups: new Map(groupsOf(state).map((group) => [group, groupIn(state, group)])),
   drivers: [createDriver(), createDriver()], views: [state, state], orders: [], reports: [], commands: [],
 })
 
@@ -195,7 +220,7 @@ const act = (world: World, random: ReturnType<typeof createRandom>): void => {
       const order = draw(world.orders, roll(100), keep)
       if (order === undefined) return
       const to = must(world.groups.get(order.group), 'the group is there')
-      world.reports.push(roll(8) === 0 ? takeOrderDeposed(to, order) : takeOrder(to, order))
+      world.reports.push(roll(8) === 0 ? takeOrderDeposed(to, order, roll(100)) : takeOrder(to, order))
       return
     }
     case 6: case 7: {
@@ -252,11 +277,11 @@ const begins: readonly Wish[] = [
   { kind: 'beginMove', group: 'meta', add: n(4), remove: replicaId(n(3), 1), isPlanned: true },
 ]
 
-/** A crowded third shard gives one up: a move that only removes. */
+/** A crowded third shard gives up whom it has just got: a move that only removes, and leaves what there was before. */
 const start = (): ClusterState => {
   const grown = after(four(), { kind: 'beginMove', group: shardId(3), add: n(4), remove: null, isPlanned: true },
     { kind: 'promote', move: 1 }, { kind: 'finish', move: 1, result: 'moved' })
-  return after(grown, { kind: 'beginMove', group: shardId(3), add: null, remove: replicaId(n(3), 1), isPlanned: true }, ...begins)
+  return after(grown, { kind: 'beginMove', group: shardId(3), add: null, remove: fourth, isPlanned: true }, ...begins)
 }
 
 describe('moves under a network that loses, doubles and reorders', () => {

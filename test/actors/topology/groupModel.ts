@@ -11,6 +11,8 @@ import type { ReplicaId } from '../../../topology/ids.ts'
 export interface GroupModel {
   readonly group: GroupKey
   committed: Configuration
+  /** What was committed before, which a leader that was deposed, or has not served yet, takes for the newest. */
+  readonly past: Configuration[]
   /** Appended by the leader, not committed: a joint configuration, or one without new voters. */
   appended: Configuration | null
   leader: ReplicaId
@@ -23,11 +25,11 @@ const isOrdered = (configuration: Configuration, order: MoveOrder): boolean =>
   configuration.epoch === order.epoch && configuration.outgoing.length === 0
   && sorted(configuration.voters) === sorted(order.voters) && sorted(configuration.learners) === sorted(order.learners)
 
-export const createGroupModel = (group: GroupKey, voters: readonly ReplicaId[]): GroupModel => {
+export const createGroupModel = (group: GroupKey, voters: readonly ReplicaId[], past: readonly Configuration[] = []): GroupModel => {
   const [leader] = voters
   if (leader === undefined) throw new Error('a group has voters')
   const committed = { voters, outgoing: [], learners: [], epoch: 1 }
-  return { group, committed, appended: null, leader, caughtUp: new Set(voters) }
+  return { group, committed, past: [...past], appended: null, leader, caughtUp: new Set(voters) }
 }
 
 /** The leader's answer to an order; it may append what is ordered. */
@@ -36,11 +38,15 @@ export const takeOrder = (model: GroupModel, order: MoveOrder): MoveReport => {
   return reportOf(model, order, outcome)
 }
 
-/** A leader that was replaced and does not know it: whatever it appends, it commits nothing. */
-export const takeOrderDeposed = (model: GroupModel, order: MoveOrder): MoveReport => reportOf(model, order, 'pending')
+/**
+ * A leader that was replaced and does not know it, or has not served yet: whatever it appends, it commits nothing, and what it knows to
+ * have committed may be long ago. It says nothing for which it would have to make sure that it leads.
+ */
+export const takeOrderDeposed = (model: GroupModel, order: MoveOrder, pick: number): MoveReport =>
+  reportOf(model, order, pick % 2 === 0 ? 'pending' : 'busy', model.past[pick % Math.max(1, model.past.length)])
 
-const reportOf = (model: GroupModel, order: MoveOrder, outcome: OrderOutcome): MoveReport => ({
-  group: model.group, move: order.move, epoch: order.epoch, outcome, configuration: model.committed,
+const reportOf = (model: GroupModel, order: MoveOrder, outcome: OrderOutcome, configuration = model.committed): MoveReport => ({
+  group: model.group, move: order.move, epoch: order.epoch, outcome, configuration,
   matches: [...model.committed.voters, ...model.committed.learners].map((replica) =>
     ({ replica, index: model.caughtUp.has(replica) ? 10_000 : 3 })),
 })
@@ -67,6 +73,7 @@ const outcomeOf = (model: GroupModel, order: MoveOrder): OrderOutcome => {
 export const commitAppended = (model: GroupModel): void => {
   const { appended } = model
   if (appended === null) return
+  model.past.push(model.committed)
   model.committed = appended
   model.appended = appended.outgoing.length === 0 ? null : { ...appended, outgoing: [] }
 }
