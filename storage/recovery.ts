@@ -326,7 +326,9 @@ const finish = (state: State): LogRecovery => {
   const groups = recoveredGroups(state)
   const base = { groups, tornBytes: isDamaged ? 0 : state.tornBytes, findings: state.findings }
   return {
-    report: state.damagedNode === undefined ? base : { ...base, damagedNode: state.damagedNode },
+    report: state.damagedNode === undefined ? base : {
+      ...base, damagedNode: state.damagedNode, ...(state.unreadThrough > 0 ? { isUnread: true } : {}),
+    },
     tail: tailOf(state),
     repairs: [
       ...(isDamaged ? rewriteOnDamage(state, groups) : [...rewrite(state), ...state.repairs]), ...drops(state),

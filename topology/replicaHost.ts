@@ -86,7 +86,7 @@ interface Slot {
   /** Of the wal event whose answer is awaited. */
   ticket: number
   member: HostedReplica | HostedMeta | null
-  /** Quarantined, if at all, for this life alone: its files could not be read. */
+  /** Quarantined, if at all, for this life alone: its files, or its log, could not be read. */
   isUnread?: boolean
 }
 
@@ -101,6 +101,8 @@ interface Hosting {
   /** Groups whose tombstone is older than this process: the one before it may have ended before it had removed their files. */
   readonly leftOver: Set<GroupId>
   damagedNode: string | undefined
+  /** The next start may find the log as it was. */
+  isLogUnread: boolean
   /** Replicas of this generation and later ones did not exist when this process started. Infinity: not known yet. */
   newFrom: number
   /** Groups of which such a read named the replica that they were born with here: it is in doubt no more. */
@@ -133,8 +135,8 @@ interface Members {
 
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
-    options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(), damagedNode: undefined, newFrom: 0,
-    neverLeft: new Set(), gone: [], isFollowing: false, isSpared: null, isWordWanted: false, isStopped: false, isStalled: false,
+    options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(),
+    damagedNode: undefined, isLogUnread: false, newFrom: 0, neverLeft: new Set(), gone: [], isFollowing: false, isSpared: null, isWordWanted: false, isStopped: false, isStalled: false,
     isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
@@ -156,6 +158,8 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
     noteRead: (state) => {
       hosting.newFrom = Math.min(hosting.newFrom, state.nextGeneration)
       for (const group of bornHereIn(state, options.node)) hosting.neverLeft.add(group)
+      // The map in force was the newest until now. If it is so still, that is said next (`noteNewest`).
+      hosting.isSpared = null
       review(hosting)
     },
     follow: () => hear(hosting, null),
@@ -230,8 +234,9 @@ const shardIn = (member: HostedReplica | HostedMeta | undefined): HostedReplica 
 const metaIn = (member: HostedReplica | HostedMeta | undefined): HostedMeta | undefined =>
   (member !== undefined && !('shard' in member) ? member : undefined)
 
-const noteReport = (hosting: Hosting, { groups, damagedNode }: RecoveryReport): void => {
+const noteReport = (hosting: Hosting, { groups, damagedNode, isUnread }: RecoveryReport): void => {
   hosting.damagedNode = damagedNode
+  hosting.isLogUnread = isUnread === true
   for (const [group, recovered] of groups) {
     hosting.recovered.set(group, recovered)
     hosting.known.set(group, recovered.replica ?? BORN_WITH_THE_GROUP)
@@ -334,9 +339,10 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
     }
     // The log learns what the files alone say: the next start may find them otherwise. One that could not be read says nothing: where the
     // way to all disks fails for a moment, a majority would be given up for good, with every byte in its place.
-    slot.isUnread = isUnread === true && found.quarantined === undefined
+    const isOfFiles = found.quarantined === undefined
+    slot.isUnread = isOfFiles ? isUnread === true : hosting.isLogUnread
     const reason = slot.isUnread ? undefined : recovered.quarantined
-    if (reason !== undefined && found.quarantined === undefined) {
+    if (reason !== undefined && isOfFiles) {
       options.log.error({ actor: 'node', group: named.group, reason }, 'this replica is quarantined by what its files say')
       options.ports.wal({ type: 'wal.quarantine', group: named.group, ticket: slot.ticket, reason })
     }

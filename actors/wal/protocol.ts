@@ -45,6 +45,8 @@ export interface RecoveryReport {
    * a record in `groups` included, but for those that were adopted behind all of the damage. Says what was found.
    */
   readonly damagedNode?: string
+  /** A part of the log could not be read: what is damaged may be so in this life alone. */
+  readonly isUnread?: true
   /** Bytes cut from a torn tail; 0 when the log ended cleanly. */
   readonly tornBytes: number
   /** One line a person can read for everything unusual that was found. */

@@ -49,6 +49,7 @@ interface Given {
   readonly named?: readonly NamedReplica[]
   readonly log?: readonly RecoveredGroup[]
   readonly damagedNode?: string
+  readonly isLogUnread?: true
   readonly isMapLost?: boolean
   /** Of the map that the node starts with. */
   readonly nextGeneration?: number
@@ -128,6 +129,7 @@ export const createStage = (given: Given): Stage => {
   const report: RecoveryReport = {
     groups: new Map((given.log ?? []).map((group) => [group.group, group])), tornBytes: 0, findings: [],
     ...(given.damagedNode === undefined ? {} : { damagedNode: given.damagedNode }),
+    ...(given.isLogUnread === undefined ? {} : { isUnread: given.isLogUnread }),
   }
   host.open(report, () => { isOpened = true })
   pass(10)

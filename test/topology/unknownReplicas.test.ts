@@ -83,6 +83,29 @@ test('of a snapshot that could not be read the log keeps nothing: the next start
     .toEqual([expect.stringContaining('index 5'), [], [], false])
 })
 
+test('one of a log that could not be read makes room where the others are a majority alone: the next start may find it whole', () => {
+  const damagedNode = 'segment 3 can not be read'
+  const given = { named: [withVote(0, 6), named(0, 7)], log: [{ ...held(0, ofMove), quarantined: damagedNode }], damagedNode }
+  const stage = createStage({ ...given, isLogUnread: true })
+  expect([stage.wal(), stage.host.asksWhatIsNew(), stage.host.damaged()]).toEqual([[], true, [{ group: 0, id: 'n1:6' }]])
+  stage.confirm(false)
+  expect([stage.wal(), stage.quarantines]).toEqual([[], []])
+  stage.confirm()
+  expect(stage.wal()).toEqual(['retire 0 n1:6'])
+  expect(createStage(given).wal()).toEqual(['retire 0 n1:6'])
+})
+
+test('what was said of an older map makes no room once a newer one was read: what was ordered may have been undone there', () => {
+  let isSpared = false
+  const stage = createStage({ named: [withVote(0, 6), named(0, 7)], log: [held(0, ofMove)] })
+  stage.host.noteNewest(() => isSpared)
+  isSpared = true
+  stage.read(adoptGenesis(genesis))
+  expect([stage.wal(), stage.host.asksWhatIsNew()]).toEqual([[], true])
+  stage.confirm()
+  expect(stage.wal()).toEqual(['retire 0 n1:6'])
+})
+
 test('one that could not be read makes room for another by the newest map alone: the next start may find it good', () => {
   const given = { named: [withVote(0, 6), named(0, 7)], log: [lacking] }
   const stage = createStage({ ...given, files: { good: [], damaged: ['5'], isUnread: true } })

@@ -110,8 +110,9 @@ describe('a segment that is to be freed', () => {
       reason: expect.stringMatching(/^segment 1 .* a part of it does not read back. Nothing was removed.*Start the node again/),
     })
     const next = restart(rig, { fault })
-    expect([next.wal.state(), next.report()?.damagedNode]).toEqual(['open', 'segment 1 can not be read'])
+    expect([next.wal.state(), next.report()?.damagedNode, next.report()?.isUnread]).toEqual(['open', 'segment 1 can not be read', true])
     const read = restart(next)
+    expect(read.report()?.isUnread).toBeUndefined()
     expect([read.report()?.damagedNode, read.report()?.groups.get(COLD)?.entries.length]).toEqual([undefined, 2])
   })
 
