@@ -42,3 +42,21 @@ const isLater = ({ generation }: KnownReplica): boolean => generation > GENERATI
 /** The log has nothing of it but its beginning: the files, if any, are of the replica before it, or of a transfer that begins anew. */
 export const hasOnlyBegun = ({ replica, quarantined, hardState, snapshot, entries }: RecoveredGroup): boolean =>
   replica !== undefined && quarantined === undefined && hardState.term === 0 && snapshot.index === 0 && entries.length === 0
+
+/**
+ * Takes what was recovered of the replica. A group that a sound log does not know has promised nothing, unless the replica has a vote by
+ * a move: then nobody can know.
+ */
+export const takeRecovered = (
+  { recovered, known, damagedNode }: {
+    readonly recovered: Map<GroupId, RecoveredGroup>; readonly known: ReadonlyMap<GroupId, KnownReplica>
+    readonly damagedNode: string | undefined
+  }, { group, id }: DamagedReplica,
+): RecoveredGroup => {
+  const found = recovered.get(group)
+  recovered.delete(group)
+  const generation = generationOf(id)
+  if (found !== undefined && known.get(group)?.generation === generation) return found
+  const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
+  return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
+}

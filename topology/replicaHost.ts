@@ -27,7 +27,7 @@ import { placesIn } from './places.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
 import { hasDoubts, isDoubted } from './doubts.ts'
-import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf } from './knownReplicas.ts'
+import { BORN_WITH_THE_GROUP, GENERATION_OF_GENESIS, hasGone, hasOnlyBegun, nothingOf, takeRecovered } from './knownReplicas.ts'
 import { bornHereIn, unnamed } from './namedReplicas.ts'
 import { tellMap } from './outgrown.ts'
 import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
@@ -136,8 +136,8 @@ interface Members {
 export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
     options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(),
-    damagedNode: undefined, isLogUnread: false, newFrom: 0, neverLeft: new Set(), gone: [], isFollowing: false, isSpared: null, isWordWanted: false, isStopped: false, isStalled: false,
-    isFull: false, tickets: 0, opened: null,
+    damagedNode: undefined, isLogUnread: false, newFrom: 0, neverLeft: new Set(), gone: [], isFollowing: false, isSpared: null,
+    isWordWanted: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
@@ -348,16 +348,6 @@ const openWith = (hosting: Hosting, slot: Slot, found: RecoveredGroup): void => 
     }
     start(hosting, slot, { recovered, snapshot, isHurt: damaged.length > 0 })
   })
-}
-
-/** A group that a sound log does not know has promised nothing, unless the replica has a vote by a move: then nobody can know. */
-const takeRecovered = ({ recovered, known, damagedNode }: Hosting, { group, id }: NamedReplica): RecoveredGroup => {
-  const found = recovered.get(group)
-  recovered.delete(group)
-  const generation = generationOf(id)
-  if (found !== undefined && known.get(group)?.generation === generation) return found
-  const reason = damagedNode ?? (generation === GENERATION_OF_GENESIS ? undefined : `the log holds nothing of ${id}, which may have a vote`)
-  return { ...nothingOf(group), ...(reason === undefined ? {} : { quarantined: reason }) }
 }
 
 const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered' | 'snapshot' | 'isHurt'>): void => {
