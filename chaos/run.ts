@@ -7,9 +7,11 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createRandom } from '../actors/kernel/random.ts'
+import { TTL_MS } from './clients/passing.ts'
 import { startLoad, readFinals } from './clients/load.ts'
 import { awaitAcknowledgement, watchShards } from './clients/probes.ts'
 import { connectClients } from './clients/connections.ts'
+import { LATE_MS } from './expiry.ts'
 import { FINAL_CLIENT, createRecorder } from './history.ts'
 import { judgeHistory, problemsOf } from './judge.ts'
 import { isServing, startTestCluster } from './ground/cluster.ts'
@@ -186,6 +188,8 @@ const weatherTheStorm = async (ground: Ground): Promise<ReadonlyMap<string, numb
   times.settled.push(await settle(ground))
   if (changesMembers(nemeses)) await settleMoves(ground)
   if (watch !== null) problems.push(...await rejectionProblems(connections, watch, killer !== undefined))
+  // Then whatever expires is overdue, though nobody writes any more.
+  await pause(TTL_MS.most + LATE_MS)
   await readFinals(connections.prober, load)
   return strikes
 }

@@ -5,7 +5,7 @@ import { EXPIRING_LETTER } from '../../sim/history.ts'
 import type { Random } from '../../actors/kernel/random.ts'
 import type { Call } from '../../sim/history.ts'
 
-const TTL_MS = { least: 1_000, most: 6_000 }
+export const TTL_MS = { least: 800, most: 2_500 }
 /** Of the calls: the others read. */
 const WRITES = 0.3
 /** So many of the newest are read: some of them are alive, some are not. */

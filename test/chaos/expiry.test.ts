@@ -44,9 +44,9 @@ describe('it is seen of a key', () => {
     ['that it is gone too early, by who saw a write of unknown outcome', 'was gone before its time', [
       [1_000, never, put, unknown], [1_200, 1_210, get, found], [1_300, 1_310, get, gone],
     ]],
-    ['that it stays', 'is there after its time', [written, [8_200, 8_210, get, found, FINAL_CLIENT]]],
+    ['that it stays', 'is there after its time', [written, [5_200, 5_210, get, found, FINAL_CLIENT]]],
     ['that it stays, though its write was of unknown outcome', 'is there after its time', [
-      [1_000, never, put, unknown], [1_200, 1_210, get, found], [8_300, 8_310, get, found, FINAL_CLIENT],
+      [1_000, never, put, unknown], [1_200, 1_210, get, found], [5_300, 5_310, get, found, FINAL_CLIENT],
     ]],
     ['that it comes back', 'came back', [written, [3_200, 3_300, get, gone], [3_400, 3_500, get, found]]],
     ['that it shows what nobody wrote', 'shows what was never written there', [written, [1_200, 1_300, get, ok(7, 'v2')]]],
