@@ -55,6 +55,8 @@ export interface ShardLedger extends GroupLedger {
   /** What the key was, in order, each from its commit on; absent at first. */
   readonly versionsOf: (key: string) => readonly Version[]
   readonly payloadsUndecodable: () => number
+  /** Log time at which the next key or session ends; infinite when none does. */
+  readonly nextEndMs: () => number
 }
 
 export interface Identified {
@@ -139,5 +141,6 @@ export const createShardLedger = (shard: number, observer?: LedgerObserver): Sha
     fateOf: (identity) => fates.get(identity),
     versionsOf,
     payloadsUndecodable: () => undecodable,
+    nextEndMs: model.nextEndMs,
   }
 }

@@ -53,6 +53,8 @@ export interface Model {
   readonly keys: () => number
   /** Log time, the greatest seen. */
   readonly timeMs: () => number
+  /** Log time at which the next key or session ends; infinite when none does. */
+  readonly nextEndMs: () => number
 }
 
 interface Known {
@@ -65,6 +67,8 @@ interface Session {
   firstIncomplete: number
   readonly results: Map<number, Known>
 }
+
+const endOf = ({ renewedAtMs }: Session): number => renewedAtMs + SESSION_IDLE_MS + SESSION_RENEW_MS
 
 /** What a write asks for, whenever and however often it is sent: a time to live may be reckoned anew for each attempt. */
 const contentOf = ({ code, key, ifRevision, ttlMs }: Operation, value: string | undefined): string =>
@@ -163,8 +167,8 @@ export const createModel = (): Model => {
       remove(key)
       onExpired(key)
     }
-    for (const [client, { renewedAtMs }] of sessions) {
-      if (renewedAtMs + SESSION_IDLE_MS + SESSION_RENEW_MS > timeMs) continue
+    for (const [client, session] of sessions) {
+      if (endOf(session) > timeMs) continue
       endSession(client)
       onSessionEnded(client)
     }
@@ -186,5 +190,9 @@ export const createModel = (): Model => {
     revision: () => revision,
     keys: () => records.size,
     timeMs: () => timeMs,
+    nextEndMs: () => Math.min(
+      ...[...records.values()].map(({ expiresAtMs }) => expiresAtMs || Number.POSITIVE_INFINITY),
+      ...[...sessions.values()].map(endOf),
+    ),
   }
 }

@@ -14,6 +14,7 @@ import { createPlainLedger, createShardLedger } from './ledger.ts'
 import { createAppliedIsDurable } from './invariants/appliedIsDurable.ts'
 import { createBoundedQueues } from './invariants/boundedQueues.ts'
 import { createCommittedForever } from './invariants/committedForever.ts'
+import { createCurrentLogTime } from './invariants/currentLogTime.ts'
 import { createDurableIsAnswered } from './invariants/durableIsAnswered.ts'
 import { createDurableIsKept } from './invariants/durableIsKept.ts'
 import { createEqualStates } from './invariants/equalStates.ts'
@@ -100,7 +101,7 @@ export const createWatch = (input: WatchInput): Watch => {
   /** Facts about time, the disk and volatile queues change without anything else changing. */
   const always: readonly Invariant[] = [
     createQuorumContact({ now, silenceMs: contact.silenceMs, silenceMsMax: input.silenceMsMax }), createBoundedQueues(input.queueLimits),
-    durableIsAnswered, createHonestLogTime(input.clockRateMax),
+    durableIsAnswered, createHonestLogTime(input.clockRateMax), createCurrentLogTime(now, input.clockRateMax),
   ]
   const [starting, changed, hearing] = [
     [...invariants, ...always].filter(({ checkStart }) => checkStart !== undefined), invariants.filter(({ check }) => check !== undefined),

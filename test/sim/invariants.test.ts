@@ -29,6 +29,7 @@ import { createQuorumContact } from '../../sim/invariants/quorumContact.ts'
 import { createSoundAreTrusted } from '../../sim/invariants/soundAreTrusted.ts'
 import { META_GROUP, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { after, asked, bytesOf, genesisOf, n, newborn } from '../actors/topology/states.ts'
+import { a, b, c, d, entry, ledgerOf, log, none, view, voters } from './views.ts'
 import type { Entry, RaftMessage } from '../../actors/raft/protocol.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { Wish } from '../../actors/topology/protocol.ts'
@@ -37,32 +38,6 @@ import type { ShardLedger } from '../../sim/ledger.ts'
 import type { AppliedLog } from '../../sim/mapLedger.ts'
 import type { ReplicaView, SentMail } from '../../sim/view.ts'
 
-const a = replicaId(nodeId('a'), 1)
-const b = replicaId(nodeId('b'), 1)
-const c = replicaId(nodeId('c'), 1)
-const d = replicaId(nodeId('d'), 1)
-const voters: readonly ReplicaId[] = [a, b, c]
-
-const entry = (index: number, term: number, text = ''): Entry => ({ index, term, kind: 0, payload: new TextEncoder().encode(text) })
-/** Entries of the given terms, from index 1. */
-const log = (...terms: number[]): Entry[] => terms.map((term, i) => entry(i + 1, term))
-
-const view = (id: ReplicaId, entries: readonly Entry[], more: Partial<ReplicaView> = {}): ReplicaView => ({
-  id, shard: 0, life: 1, isDamaged: false, hasDamagedDisk: false, wallOffsetMs: 0,
-  role: 'follower', term: entries.at(-1)?.term ?? 0, vote: '', quarantined: undefined,
-  commitIndex: 0, lastIndex: entries.length, lastTerm: entries.at(-1)?.term ?? 0, snapshotIndex: 0, voters,
-  configuration: { epoch: 0, voters, outgoing: [], learners: [] },
-  entryAt: (index) => entries[index - 1], matchIndex: new Map(), appliedIndex: 0, durableIndex: 0, durableTerm: undefined,
-  revision: 0, keys: 0, undecodable: 0, isServing: false, pendingOperations: 0, pendingBytes: 0, walBacklogBytes: 0,
-  stateHash: () => 'hash', ...more,
-})
-
-const ledgerOf = (entries: readonly Entry[]): ShardLedger => {
-  const ledger = createShardLedger(0)
-  for (const each of entries) ledger.commit(each, 0)
-  return ledger
-}
-const none = ledgerOf([])
 const mail = (from: ReplicaId, to: ReplicaId, message: RaftMessage): SentMail => ({ shard: 0, from, to, message })
 const granted = (from: ReplicaId, to: ReplicaId, term: number): SentMail => mail(from, to, { type: 'raft.voteGranted', term, wallMs: 0 })
 const accepted = (from: ReplicaId, term: number, matchIndex: number): SentMail =>

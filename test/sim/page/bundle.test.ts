@@ -9,7 +9,8 @@ import { drawOptions } from '../../../sim/options.ts'
 import type { DrawnRun } from '../../../observe/simulator/address.ts'
 import type { FromSimulator, ToSimulator } from '../../../observe/simulator/protocol.ts'
 
-const SCRIPT_BYTES_MAX = 220 * 1_024
+/** As much as the page itself may have. It runs the product and its simulator whole, and grows with them. */
+const SCRIPT_BYTES_MAX = 250_000
 /** Short, with a fault in it. */
 const SEED = 30
 const MINUTES = 0.02
