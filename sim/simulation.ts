@@ -77,7 +77,7 @@ export const createSimulation = ({ options, onLine, recording, openEnvelope: ope
     now: timeline.now,
     onColumns: (columns) => {
       marks.onLine(columns)
-      const wrong = endsUnnamed(columns, { newest: watch.newestMap, isHarmed: isHarmedIn(cluster) })
+      const wrong = endsUnnamed(columns, { newest: watch.newestMap, ledgerOf: watch.ledgerOf, isHarmed: isHarmedIn(cluster) })
       if (wrong !== null) fail({ invariant: ENDS_UNNAMED, text: wrong })
       recording?.onColumns(columns)
     },

@@ -37,7 +37,7 @@ import { metaViewOf, viewOf } from './replicaView.ts'
 import { createWires } from './wires.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
 import type { Genesis } from '../actors/wal/protocol.ts'
-import type { ReplicaId } from '../topology/ids.ts'
+import type { GroupId, ReplicaId } from '../topology/ids.ts'
 import type { Journeys } from '../topology/journeys.ts'
 import type { Process } from './clock.ts'
 import type { Machine } from './cluster.ts'
@@ -74,6 +74,7 @@ export interface WatchInput {
 
 export interface Watch {
   readonly ledgers: readonly ShardLedger[]
+  readonly ledgerOf: (group: GroupId) => GroupLedger | undefined
   /** Of all the cluster maps that were ever committed. */
   readonly newestMap: () => ClusterState
   readonly afterEvent: (process: Process | null) => void
@@ -138,6 +139,7 @@ export const createWatch = (input: WatchInput): Watch => {
   }
   return {
     ledgers,
+    ledgerOf: (group) => (group === META_GROUP ? metaLedger : ledgers[group]),
     newestMap: maps.newest,
     afterEvent: (process) => {
       if (process === null || process.state === 'dead') return

@@ -3,6 +3,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { must } from '../../actors/kernel/assert.ts'
+import { encodeConfiguration } from '../../actors/raft/membership.ts'
+import { EntryKind } from '../../actors/raft/protocol.ts'
 import { fileFaultKinds } from '../../sim/drawnApart.ts'
 import { fileFaults, snapshotRot } from '../../sim/fileFaults.ts'
 import { disagreement } from '../../sim/liveness.ts'
@@ -19,6 +21,8 @@ import type { Wish } from '../../actors/topology/protocol.ts'
 import type { Machine } from '../../sim/cluster.ts'
 import type { FaultAction } from '../../sim/faultContext.ts'
 import type { SimOptions } from '../../sim/options.ts'
+import type { GroupLedger, LedgerLine } from '../../sim/ledger.ts'
+import type { ReplicaId } from '../../topology/ids.ts'
 import type { Story } from './story.ts'
 
 const strikeIn = (story: Story, action: FaultAction, machine: Machine, seed = 7): void => {
@@ -181,20 +185,39 @@ test('a snapshot that rots costs its replica nothing that it promised', () => {
   story.end()
 })
 
+type LedgerOf = Pick<GroupLedger, 'lines'>
+
+/** A group that has committed configurations of these voters, one after the other. */
+const ledgerWith = (...groups: readonly (readonly string[])[]): LedgerOf => ({
+  lines: groups.map((voters, i): LedgerLine => ({
+    entry: {
+      index: i + 1, term: 1, kind: EntryKind.configuration,
+      payload: encodeConfiguration({ epoch: i, voters: voters as readonly ReplicaId[], outgoing: [], learners: [] }),
+    },
+    committedAt: 0, revision: 0, keys: 0, timeMs: 0,
+  })),
+})
+const withoutShards = (state: ClusterState): ClusterState => ({ ...state, shards: [] })
+
 test('a replica may end when the newest map does not name it, or damage has harmed it', () => {
   const born = newborn({ size: 3 })
   const begun = after(born, { kind: 'addNode', node: n(4), weight: 1, zone: '' },
     { kind: 'beginMove', group: shardId(0), add: n(4), remove: replicaId(n(1), 1), isPlanned: true })
-  const problem = (group: number, replica: string, state: ClusterState, isHarmed = false): string | null => endsUnnamed(
+  const nothing = { lines: [] }
+  const problem = (group: number, replica: string, state: ClusterState, isHarmed = false, ledger: LedgerOf = nothing) => endsUnnamed(
     {
       who: replica.slice(0, 2), what: 'node',
       details: `a replica ends here: the map names it no longer group=${group} replica=${replica}`,
     },
-    { newest: () => state, isHarmed: () => isHarmed })
+    { newest: () => state, ledgerOf: () => ledger, isHarmed: () => isHarmed })
   expect(problem(0, 'n4:2', begun)).toContain('ends n4:2 of group 0, which the map of epoch 3 names')
   expect(problem(META_GROUP, 'n1:1', begun)).toContain('group meta')
   expect([problem(0, 'n4:2', begun, true), problem(0, 'n4:2', born), problem(1, 'n4:2', begun)]).toEqual([null, null, null])
-  expect(endsUnnamed({ who: 'n1', what: 'node', details: 'node state' }, { newest: () => born, isHarmed: () => false })).toBe(null)
+  const state = { who: 'n1', what: 'node', details: 'node state' }
+  expect(endsUnnamed(state, { newest: () => born, ledgerOf: () => nothing, isHarmed: () => false })).toBe(null)
+  const committed = ledgerWith(['n1:1', 'n2:1', 'n4:2'], ['n1:1', 'n2:1', 'n3:1'])
+  expect(problem(1, 'n3:1', withoutShards(born), false, committed)).toBe('node n3 ends n3:1, which has a vote in group 1')
+  expect(problem(1, 'n4:2', born, false, committed)).toBe(null)
 })
 
 describe('what is drawn', () => {
