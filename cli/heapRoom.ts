@@ -10,8 +10,8 @@
  * Source: V8, heap/memory-controller.cc (`GrowingFactor`), flag `--heap-growing-percent`.
  */
 
-import { PerformanceObserver, constants } from 'node:perf_hooks'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { watchMajorCollections } from '../observe/majorCollections.ts'
 
 const MIB = 1_048_576
 const SMALL_HEAP_BYTES = 128 * MIB
@@ -34,11 +34,7 @@ export const keepHeapRoom = (): (() => void) => {
     percent = wanted
     setFlagsFromString(`--heap-growing-percent=${wanted}`)
   }
-  const observer = new PerformanceObserver((list) => {
-    const collections = list.getEntries() as readonly { readonly detail?: { readonly kind?: number } }[]
-    if (collections.some(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) review()
-  })
-  observer.observe({ entryTypes: ['gc'] })
+  const leave = watchMajorCollections(review)
   review()
-  return () => { observer.disconnect() }
+  return leave
 }

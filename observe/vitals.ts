@@ -3,6 +3,7 @@
 import { createHistogram, quantileOf, totalOf } from '../actors/kernel/histogram.ts'
 import { createLoopDelay } from './loopDelay.ts'
 import { createRecentHistogram } from './recentHistogram.ts'
+import { createResidentBytes } from './lastGood.ts'
 import type { Histogram, SparseCounts } from '../actors/kernel/histogram.ts'
 import type { VitalsPort } from '../topology/nodeOptions.ts'
 import type { NodeVitals } from '../topology/report.ts'
@@ -16,22 +17,13 @@ export const createVitals = (tickMs: number, diskSpace: () => NodeVitals['disk']
   const syncs = createHistogram()
   const recentSyncs = createRecentHistogram()
   const loop = createLoopDelay(tickMs)
-  let rssBytes = 0
-  /** It opens a file: without a free descriptor it throws, and a report must not end a node that works otherwise. */
-  const measuredRss = (): number => {
-    try {
-      rssBytes = process.memoryUsage.rss()
-    } catch {
-      // The last one is the best there is.
-    }
-    return rssBytes
-  }
+  const residentBytes = createResidentBytes()
   return {
     vitals: () => {
       const { user, system } = process.cpuUsage()
       return {
         cpuMs: Math.round((user + system) / 1_000),
-        rssBytes: measuredRss(),
+        rssBytes: residentBytes(),
         loopDelayMs: loop.read(),
         syncMicros: syncs.sparse(),
         syncMs: summaryOf(recentSyncs.sparse()),

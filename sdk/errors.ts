@@ -63,7 +63,7 @@ export class OverloadedError extends ShardKvError {
   override readonly code = 'OVERLOADED'
 }
 
-/** The leader's disk is full: writes are refused until there is space, reads go on. */
+/** The leader's disk is full, or its memory, as the message says: until there is room only reads go on, and of memory deletes, too. */
 export class NoSpaceError extends ShardKvError {
   override readonly name = 'NoSpaceError'
   override readonly code = 'NO_SPACE'

@@ -138,7 +138,9 @@ export const createNode = (options: NodeOptions): Node => {
 
 /** Anybody who reaches the HTTP port may ask, as often as he likes: no report is made for it, which at 1,024 shards takes milliseconds. */
 const readinessIn = (running: Running): Readiness => readinessOf({
-  node: { state: stateOf(running), diskFull: running.parts?.wal.isFull() ?? false },
+  node: {
+    state: stateOf(running), diskFull: running.parts?.wal.isFull() ?? false, memory: running.parts?.memoryWatch.report() ?? undefined,
+  },
   broker: { routing: running.routing },
   otherPrefixes: running.prefixes?.others() ?? [],
   ...ailingIn({ replicas: running.parts?.host.all() ?? [], meta: running.parts?.host.meta(), placements: running.live.state() }),
@@ -347,6 +349,7 @@ const onTick = (running: Running, tick: Tick): void => {
   const { parts, leadership, life } = running
   if (parts === null || leadership === null || life === null) return
   parts.host.noteStalled(parts.diskWatch.isStalled(tick.now))
+  parts.memoryWatch.onTick(tick.now)
   running.options.ports.vitals?.noteTick(tick)
   parts.host.onTick(tick)
   parts.doors.onTick(tick.now)
@@ -450,6 +453,7 @@ const report = (running: Running): NodeReport => reportNode({
   walBytes: running.parts?.wal.bytes() ?? 0,
   walBacklogBytes: running.parts?.wal.backlogBytes() ?? 0,
   diskFull: running.parts?.wal.isFull() ?? false,
+  memory: running.parts?.memoryWatch.report() ?? null,
   counters: running.parts === null ? {} : { ...countersOf(running.parts, running.radio), ...running.gossip?.counters() },
   gossip: running.gossip?.report(),
   otherPrefixes: running.prefixes?.others() ?? [],

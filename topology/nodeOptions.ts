@@ -28,6 +28,7 @@ import type { FileSystem } from '../storage/fileSystem.ts'
 import type { NodeAddresses } from './addresses.ts'
 import type { BootId } from './ids.ts'
 import type { Journeys } from './journeys.ts'
+import type { MemoryWatchOptions } from './memoryWatch.ts'
 import type { JoinWish } from './ownMembership.ts'
 import type { NodeVitals } from './report.ts'
 import type { SnapshotInstruments } from './timedSnapshots.ts'
@@ -128,6 +129,8 @@ export interface NodePorts {
   readonly operationTimes?: () => readonly OperationTimes[]
   /** What the process measures of itself; absent in the simulator. */
   readonly vitals?: VitalsPort
+  /** Absent in the simulator: there is always enough. */
+  readonly memory?: MemoryWatchOptions['gauge']
   /** Absent in the simulator. */
   readonly instruments?: NodeInstruments
 }

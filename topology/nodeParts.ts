@@ -20,6 +20,7 @@ import { createDiskWatch } from './diskWatch.ts'
 import { createFrontDoors } from './frontDoors.ts'
 import { createJourneys } from './journeys.ts'
 import { createMailroom } from './mailroom.ts'
+import { createMemoryWatch } from './memoryWatch.ts'
 import { createMicroService } from './microService.ts'
 import { createNamed } from './namedReplicas.ts'
 import { MOVE_BYTES_PER_SECOND_DEFAULT } from './nodeOptions.ts'
@@ -40,6 +41,7 @@ import type { DiskWatch } from './diskWatch.ts'
 import type { FrontDoors } from './frontDoors.ts'
 import type { Journeys } from './journeys.ts'
 import type { LiveMap } from './liveMap.ts'
+import type { MemoryWatch } from './memoryWatch.ts'
 import type { NodeOptions } from './nodeOptions.ts'
 import type { ReplicaHost } from './replicaHost.ts'
 import type { ReplicaHostPorts } from './replicaHostOptions.ts'
@@ -50,6 +52,7 @@ export interface NodeParts {
   readonly turn: Turn
   readonly wal: Wal
   readonly diskWatch: DiskWatch
+  readonly memoryWatch: MemoryWatch
   readonly host: ReplicaHost
   readonly post: Post
   readonly doors: FrontDoors
@@ -121,10 +124,16 @@ export const createNodeParts = (options: NodeOptions, live: LiveMap, hooks: Part
     isOverloaded: wal.isOverloaded,
     onFailure: hooks.onFailure,
   })
+  const memoryWatch = createMemoryWatch({
+    gauge: options.ports.memory, log: options.ports.log, changed: host.noteMemory,
+    storedBytes: () => host.all().reduce((bytes, { actor }) => bytes + actor.status().keyBytes, 0),
+  })
   const micro = createMicroService({
     node: options, map: live.map(), meters: () => host.all().map(({ actor }) => actor.meter), doorCounters: doors.counters,
   })
-  return { live, turn, wal, diskWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected }
+  return {
+    live, turn, wal, diskWatch, memoryWatch, host, post: mailroom.post, doors, micro, beacon, leaderOf, misdirected: mailroom.misdirected,
+  }
 }
 
 /** The newer term wins between what this node's replica knows and what a beacon said. */

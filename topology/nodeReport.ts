@@ -16,7 +16,7 @@ import type { OtherPrefix } from './prefixWatch.ts'
 import type { ReadinessFacts } from './readiness.ts'
 import type { ReplicaFindings } from './replicaHealth.ts'
 import type {
-  GossipReport, MemberPlace, NodeReport, NodeState, NodeVitals, ReplicaHealth, ReplicaReport, Routing, ShardLoad,
+  GossipReport, MemberPlace, MemoryReport, NodeReport, NodeState, NodeVitals, ReplicaHealth, ReplicaReport, Routing, ShardLoad,
 } from './report.ts'
 
 export interface ReportInput {
@@ -32,6 +32,7 @@ export interface ReportInput {
   readonly walBytes: number
   readonly walBacklogBytes: number
   readonly diskFull: boolean
+  readonly memory?: MemoryReport | null
   readonly counters: Readonly<Record<string, number>>
   readonly gossip?: GossipReport | undefined
   readonly otherPrefixes?: readonly OtherPrefix[]
@@ -59,6 +60,7 @@ export const reportNode = (input: ReportInput): NodeReport => {
       levels: ownLevels,
       wallMs: options.ports.clock.wall(),
       diskFull: input.diskFull,
+      ...(input.memory ? { memory: input.memory } : {}),
       walBytes: input.walBytes,
       walBacklogBytes: input.walBacklogBytes,
       ...vitalsOf(options),

@@ -22,7 +22,7 @@ import type { HostedMeta } from './hostedMeta.ts'
 import type { HostedReplica } from './hostedReplica.ts'
 import type { GroupId, ReplicaId, ShardId } from './ids.ts'
 import type { NodeOptions } from './nodeOptions.ts'
-import type { NodeReport, ReplicaReport } from './report.ts'
+import type { MemoryReport, NodeReport, ReplicaReport } from './report.ts'
 import type { ReplicaHost } from './replicaHost.ts'
 
 /** Once it was ready; before that at every tick. */
@@ -111,9 +111,15 @@ export const connectionsOf = ({ bus, doorsBus }: Pick<NodeOptions['ports'], 'bus
 /** What readiness reads of a report. */
 export interface ReadinessFacts extends Pick<NodeReport, 'otherPrefixes' | 'metaHealth'> {
   readonly broker: Pick<NodeReport['broker'], 'routing'>
-  readonly node: Pick<NodeReport['node'], 'state' | 'diskFull'>
+  readonly node: Pick<NodeReport['node'], 'state' | 'diskFull'> & { readonly memory?: Pick<MemoryReport, 'shortage'> | undefined }
   readonly replicas: readonly Pick<ReplicaReport, 'shard' | 'quarantined' | 'health'>[]
 }
+
+const shortWarnings = {
+  heap: 'NO_SPACE: the heap is nearly full, what grows is refused until enough is deleted or --max-old-space-size is higher',
+  process: 'NO_SPACE: memory is nearly used up, what grows is refused until enough is deleted or the machine or container has more; '
+    + 'where much was deleted already, a restart gives it back',
+} as const
 
 export const readinessOf = (report: ReadinessFacts, connected: Connected, gaps: Gaps | null): Readiness => {
   const waitingFor: string[] = []
@@ -124,6 +130,8 @@ export const readinessOf = (report: ReadinessFacts, connected: Connected, gaps: 
   if (connected.isAskingForPrefix) waitingFor.push('the other members to say which prefix they serve')
   waitingFor.push(...(gaps === null ? ['its replicas to be looked at'] : missingIn(gaps)))
   if (report.node.diskFull) warnings.push('NO_SPACE: the disk is full, writes are refused until there is room')
+  const shortage = report.node.memory?.shortage
+  if (shortage) warnings.push(shortWarnings[shortage])
   if (report.broker.routing === 'mismatch') warnings.push('the broker routes keys to the wrong shards')
   warnings.push(...(report.otherPrefixes ?? []).map(otherPrefixText))
   for (const { shard, quarantined, health } of report.replicas) {

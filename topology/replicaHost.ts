@@ -23,6 +23,7 @@ import { createTickBoard } from '../actors/kernel/tickBoard.ts'
 import { initialConfiguration } from '../actors/wal/protocol.ts'
 import { chooseSnapshot } from '../storage/snapshotChoice.ts'
 import { META_GROUP, generationOf, raftActorOf, replicaId, shardOfGroup, shared } from './ids.ts'
+import { createConditions } from './conditions.ts'
 import { placesIn } from './places.ts'
 import { openMeta } from './hostedMeta.ts'
 import { openReplica } from './hostedReplica.ts'
@@ -32,6 +33,7 @@ import { bornHereIn, unnamed } from './namedReplicas.ts'
 import { tellMap } from './outgrown.ts'
 import type { RecoveredGroup, RecoveryReport, WalNotice } from '../actors/wal/protocol.ts'
 import type { Tick } from '../actors/kernel/ticker.ts'
+import type { Conditions } from './conditions.ts'
 import type { HostedMeta } from './hostedMeta.ts'
 import type { HostTicks, HostedReplica, ReplicaStart } from './hostedReplica.ts'
 import type { ClusterState } from '../actors/topology/clusterState.ts'
@@ -71,7 +73,9 @@ export interface ReplicaHost {
   readonly isEmpty: () => boolean
   readonly onWalNotice: (notice: WalNotice) => void
   /** Whether the log completes writes: told to every member when it changes, and to those that open meanwhile. */
-  readonly noteStalled: (isStalled: boolean) => void
+  readonly noteStalled: Conditions['noteStalled']
+  /** What the node is short of: told to every shard's member likewise. */
+  readonly noteMemory: Conditions['noteMemory']
   readonly onTick: (tick: Tick) => void
   readonly stop: () => void
 }
@@ -116,9 +120,7 @@ interface Hosting {
   /** Something ends here as soon as that is known. */
   isWordWanted: boolean
   isStopped: boolean
-  /** What members were told of the disk, and those that open meanwhile are told, too. */
-  isStalled: boolean
-  isFull: boolean
+  readonly conditions: Conditions
   tickets: number
   /** Told once everything that was named at the start stands. */
   opened: (() => void) | null
@@ -137,7 +139,7 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
   const hosting: Hosting = {
     options, slots: new Map(), recovered: new Map(), known: new Map(), leftOver: new Set(),
     damagedNode: undefined, isLogUnread: false, newFrom: 0, neverLeft: new Set(), gone: [], isFollowing: false, isSpared: null,
-    isWordWanted: false, isStopped: false, isStalled: false, isFull: false, tickets: 0, opened: null,
+    isWordWanted: false, isStopped: false, conditions: createConditions(() => membersOf(hosting).all), tickets: 0, opened: null,
     byGroup: Array.from({ length: META_GROUP + 1 }), members: null, ticks: { members: createTickBoard(), shards: createTickBoard() },
   }
   const members = (): readonly (HostedReplica | HostedMeta)[] => membersOf(hosting).all
@@ -182,18 +184,15 @@ export const createReplicaHost = (options: ReplicaHostOptions): ReplicaHost => {
         case 'wal.snapshotWanted': memberOf(notice.group)?.actor.send({ type: 'shard.snapshotWanted' }); return
         case 'wal.adopted': onAdopted(hosting, notice); return
         case 'wal.retired': onRetired(hosting, notice); return
-        case 'wal.spaceChanged':
-          hosting.isFull = notice.full
-          for (const { actor } of members()) actor.send(notice)
-          tellStalled(hosting, notice.full)
-          return
+        case 'wal.spaceChanged': hosting.conditions.noteFull(notice.full); return
         case 'wal.recovered':
         case 'wal.closed':
         case 'wal.failed': return
       }
       notice satisfies never
     },
-    noteStalled: (isStalled) => tellStalled(hosting, isStalled),
+    noteStalled: hosting.conditions.noteStalled,
+    noteMemory: hosting.conditions.noteMemory,
     onTick: (tick) => {
       hosting.ticks.members.pass(tick)
       hosting.ticks.shards.pass(tick)
@@ -214,12 +213,6 @@ const membersOf = (hosting: Hosting): Members => {
   const all = [...hosting.slots.values()].map(({ member }) => member).filter((member) => member !== null)
   hosting.members = { all, shards: all.map(shardIn).filter((replica) => replica !== undefined) }
   return hosting.members
-}
-
-const tellStalled = (hosting: Hosting, isStalled: boolean): void => {
-  if (hosting.isStalled === isStalled) return
-  hosting.isStalled = isStalled
-  for (const { raft } of membersOf(hosting).all) raft.send({ type: 'wal.stalled', stalled: isStalled })
 }
 
 const setMember = (hosting: Hosting, slot: Slot, member: Slot['member']): void => {
@@ -356,8 +349,7 @@ const start = (hosting: Hosting, slot: Slot, from: Pick<ReplicaStart, 'recovered
   const member = group === META_GROUP ? openMeta(hosting.options, begin) : openReplica(hosting.options, group as ShardId, begin)
   setMember(hosting, slot, member)
   if (member.raft.isSole()) tellMap(hosting.options.named(), (told) => (told === group ? member : undefined))
-  if (hosting.isFull) member.actor.send({ type: 'wal.spaceChanged', full: true })
-  if (hosting.isStalled) member.raft.send({ type: 'wal.stalled', stalled: true })
+  hosting.conditions.tell(member)
   slot.state = 'open'
   review(hosting)
 }

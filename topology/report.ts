@@ -3,6 +3,8 @@
  * answers of all nodes; a node that stays silent is shown as unreachable. Sent as JSON, for any client to read.
  */
 
+import type { MemoryShortage } from '../actors/shard/protocol.ts'
+import type { MemoryUses } from '../observe/memoryRoom.ts'
 import type { NodeAddresses } from './addresses.ts'
 import type { BootId, ClusterId, NodeId, ShardId } from './ids.ts'
 import type { PeerView } from '../actors/gossip/protocol.ts'
@@ -72,6 +74,11 @@ export interface NodeVitals {
   readonly lostLogLines?: number
 }
 
+/** `shortage`: of what the node has too little to take more data; null where there is enough. */
+export interface MemoryReport extends MemoryUses {
+  readonly shortage: MemoryShortage | null
+}
+
 /** What this node's failure detector believes of the others. Who is alive to it is waited for longer (absences.ts); no more comes of it. */
 export interface GossipReport {
   /** `joining`, `running` or `leaving`. */
@@ -114,6 +121,8 @@ export interface NodeReport {
     /** The node's wall clock when it answered. */
     readonly wallMs: number
     readonly diskFull: boolean
+    /** Absent from older nodes, and where it is not measured. */
+    readonly memory?: MemoryReport
     readonly walBytes: number
     /** Submitted to the log and not yet durable. */
     readonly walBacklogBytes: number

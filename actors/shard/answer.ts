@@ -3,7 +3,7 @@
 import { cutOff, isRead } from './operation.ts'
 import type { PendingOperation, RequestBatch, ShardCore } from './core.ts'
 import type { OperationResult } from './operation.ts'
-import type { Policy } from './protocol.ts'
+import type { MemoryShortage, Policy } from './protocol.ts'
 
 /** Nothing was done; another node may lead. */
 export const notLeader = (core: ShardCore): OperationResult => ({
@@ -31,6 +31,17 @@ export const overloaded = (core: ShardCore, policy: Policy): OperationResult =>
 
 export const noSpace = (core: ShardCore, policy: Policy): OperationResult =>
   refusal(core, policy, 'NO_SPACE', 'The disk of the leader is full: free space there. Reads go on.')
+
+const noMemoryTexts: Readonly<Record<MemoryShortage, string>> = {
+  heap: 'The heap of the leader is nearly full: delete keys, add nodes, or raise --max-old-space-size there.',
+  process: "The leader's machine or container is nearly out of memory: delete keys, add nodes, or give it more memory; "
+    + 'where much was deleted already, restart the nodes one by one.',
+}
+
+export const noMemory = (core: ShardCore, policy: Policy, shortage: MemoryShortage): OperationResult => ({
+  ...refusal(core, policy, 'NO_SPACE', `${noMemoryTexts[shortage]} Reads and deletes go on.`),
+  retryAfterMs: core.limits.memoryRetryAfterMs,
+})
 
 export const answerAt = (
   core: ShardCore,

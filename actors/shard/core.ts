@@ -20,7 +20,7 @@ import type { NodeId, ShardId } from '../../topology/ids.ts'
 import type { ShardLimits } from './limits.ts'
 import type { LogTime } from './logTime.ts'
 import type { Operation, OperationResult } from './operation.ts'
-import type { Origin, Policy, ShardEffect } from './protocol.ts'
+import type { MemoryShortage, Origin, Policy, ShardEffect } from './protocol.ts'
 import type { Restore } from './restore.ts'
 import type { Snapshot } from './snapshotCodec.ts'
 import type { ShardState } from './state.ts'
@@ -93,6 +93,7 @@ export interface ShardCore extends ShardCoreOptions {
   /** Announced by `shard.serving`. */
   isServing: boolean
   isDiskFull: boolean
+  memoryShortage: MemoryShortage | null
 
   gatheredWrites: PendingOperation[]
   gatheredReads: PendingOperation[]
@@ -146,6 +147,7 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   logTime: { baseMs: 0, baseNow: 0, lastMs: 0 },
   isServing: false,
   isDiskFull: false,
+  memoryShortage: null,
   gatheredWrites: [],
   gatheredReads: [],
   gatheredLeaseReads: [],

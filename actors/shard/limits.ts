@@ -10,6 +10,8 @@ export interface ShardLimits {
   readonly pendingBytesMax: number
   /** What a refused caller is told to wait, in milliseconds. */
   readonly retryAfterMs: number
+  /** Likewise while memory is short: that lasts until somebody has deleted, and collections have shown it. */
+  readonly memoryRetryAfterMs: number
   /** A snapshot is due when the log since the last one exceeds the size of the state it holds, held between these two, in bytes. Lower
    *  replays faster after a crash, and keeps less of the log in memory; higher writes fewer snapshots. */
   readonly snapshotLogBytesMin: number
@@ -30,6 +32,7 @@ export const defaultShardLimits: ShardLimits = {
   pendingOperationsMax: 16_384,
   pendingBytesMax: 16 * 1_024 * 1_024,
   retryAfterMs: 50,
+  memoryRetryAfterMs: 1_000,
   snapshotLogBytesMin: 4 * 1_024 * 1_024,
   snapshotLogBytesMax: 16 * 1_024 * 1_024,
   restMs: 5_000,

@@ -57,6 +57,10 @@ const noteFull = (core: ShardCore, { full }: EventOf<'wal.spaceChanged'>): void 
   core.isDiskFull = full
 }
 
+const noteMemory = (core: ShardCore, { shortage }: EventOf<'memory.spaceChanged'>): void => {
+  core.memoryShortage = shortage
+}
+
 export const shardMachine = setup({
   types: { context: {} as ShardContext, input: {} as { readonly core: ShardCore }, events: {} as ShardEvent },
   guards: {
@@ -83,6 +87,7 @@ export const shardMachine = setup({
     answerReads: on('raft.readReady', handleReadReady),
     refuseReads: on('raft.readRefused', handleReadRefused),
     noteSpace: on('wal.spaceChanged', noteFull),
+    noteMemory: on('memory.spaceChanged', noteMemory),
     maybeSnapshot: on('shard.snapshotWanted', handleSnapshotWanted),
     replaceSnapshot: on('shard.snapshotLost', handleSnapshotLost),
     noteSnapshot: on('shard.snapshotWritten', handleSnapshotWritten),
@@ -114,6 +119,7 @@ export const shardMachine = setup({
     'raft.readReady': { actions: 'answerReads' },
     'raft.readRefused': { actions: 'refuseReads' },
     'wal.spaceChanged': { actions: 'noteSpace' },
+    'memory.spaceChanged': { actions: 'noteMemory' },
     'shard.snapshotWanted': { actions: 'maybeSnapshot' },
     'shard.snapshotLost': { actions: 'replaceSnapshot' },
     'shard.snapshotWritten': { actions: 'noteSnapshot' },

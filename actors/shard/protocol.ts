@@ -39,6 +39,9 @@ export interface Origin {
   readonly address: Address
 }
 
+/** What a node has too little left of to take more data: V8's heap, or the memory that the process may have (observe/memoryRoom.ts). */
+export type MemoryShortage = 'heap' | 'process'
+
 export type ShardLocalEvent =
   | { readonly type: 'tick'; readonly now: number; readonly wallMs: number }
   /** End of a turn: what was gathered becomes one entry and one read round. */
@@ -53,6 +56,7 @@ export type ShardLocalEvent =
   /** Raft leads on in `term`: the successor it was to make did not take over. */
   | { readonly type: 'raft.transferAborted'; readonly term: Term }
   | { readonly type: 'wal.spaceChanged'; readonly full: boolean }
+  | { readonly type: 'memory.spaceChanged'; readonly shortage: MemoryShortage | null }
   /** A snapshot is wanted now (log budget, cold group). */
   | { readonly type: 'shard.snapshotWanted' }
   /** The file of the newest snapshot is damaged: another is wanted, also of the same index. */

@@ -3,9 +3,10 @@
  * by the request's policy. What needs no state is refused alike everywhere; a stale read is answered by any replica.
  */
 
-import { answerAt, noSpace, notLeader, overloaded, silenceAt } from './answer.ts'
+import { answerAt, noMemory, noSpace, notLeader, overloaded, silenceAt } from './answer.ts'
 import { readKey } from './apply.ts'
 import { encodedOperationBytes } from './batch.ts'
+import { wouldGrow } from './growth.ts'
 import { BATCH_OPERATIONS_MAX, isRead } from './operation.ts'
 import { checkOperation } from './operationCheck.ts'
 import type { PendingOperation, RequestBatch, ShardCore } from './core.ts'
@@ -81,6 +82,7 @@ const take = (core: ShardCore, request: Request, pending: PendingOperation): Ope
   const { limits } = core
   const isWrite = !isRead(pending.operation.code)
   if (isWrite && core.isDiskFull) return noSpace(core, request.policy)
+  if (core.memoryShortage !== null && wouldGrow(core, pending.operation)) return noMemory(core, request.policy, core.memoryShortage)
   if (core.pendingOperations >= limits.pendingOperationsMax || core.pendingBytes + pending.bytes > limits.pendingBytesMax) {
     core.counters.overloaded += 1
     return overloaded(core, request.policy)

@@ -103,6 +103,12 @@ export const admitRequest = (table: SessionTable, { request, content }: AskedInS
   return session
 }
 
+/** Whether the request was executed before, or its answer forgotten: it will not be executed. Changes nothing. */
+export const isAnswered = (table: SessionTable, { client, sequence }: SessionRequest): boolean => {
+  const session = table.open.get(client)
+  return session !== undefined && (sequence < session.firstIncomplete || session.results.has(sequence))
+}
+
 export const rememberOutcome = (session: Session, { request, content }: AskedInSession, outcome: OperationResult): void => {
   session.results.set(request.sequence, { outcome: toRemember(outcome), content })
 }

@@ -5,7 +5,7 @@ import { brokerOf } from '../broker.ts'
 import { checkAccess, checkBroker, checkRouting } from '../doctor/brokerChecks.ts'
 import { gatherEvidence } from '../doctor/evidence.ts'
 import { problem } from '../doctor/finding.ts'
-import { checkClocks, checkDisks, checkLogs, checkLoops, checkNodes, checkSyncs } from '../doctor/nodeChecks.ts'
+import { checkClocks, checkDisks, checkMemory, checkLogs, checkLoops, checkNodes, checkSyncs } from '../doctor/nodeChecks.ts'
 import { checkShards } from '../doctor/shardChecks.ts'
 import { findingsText } from '../doctor/table.ts'
 import { CliError, ExitCode } from '../exit.ts'
@@ -42,7 +42,7 @@ export const doctorCommand = (io: CliIo): Command => withFormatFlag(withClusterF
   })
 
 const checks: readonly ((evidence: Evidence) => readonly Finding[])[] = [
-  checkNodes, checkRouting, checkAccess, checkShards, checkClocks, checkDisks, checkSyncs, checkLoops, checkLogs,
+  checkNodes, checkRouting, checkAccess, checkShards, checkClocks, checkDisks, checkMemory, checkSyncs, checkLoops, checkLogs,
 ]
 
 export const diagnose = (evidence: Evidence): readonly Finding[] => {

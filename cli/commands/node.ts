@@ -26,6 +26,7 @@ import { operationTimes } from '../../observe/operationTimes.ts'
 import { openProcessLog } from '../../observe/log.ts'
 import { createLogLevels } from '../../observe/logLevels.ts'
 import { LogTargetError } from '../../observe/logTargets.ts'
+import { createMemoryGauge } from '../../observe/memoryGauge.ts'
 import { createExposition } from '../../observe/metrics/exposition.ts'
 import { processReadings } from '../../observe/metrics/processReadings.ts'
 import { createNodeRecorder } from '../../observe/recorder/recorder.ts'
@@ -303,6 +304,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     traceMessages: () => levels.isOn('raft', 'trace'), raftLimits: { moveBytesPerSecond },
   }
   const disk = watchDiskSpace(options.dir)
+  const memory = createMemoryGauge()
   const vitals = createVitals(settings.tickMs, disk.space, lostLines)
   const instruments = createInstruments(() => Date.now() / 1_000)
   const metrics = createMetricsListener({
@@ -341,6 +343,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
     const requests = createRequestRecorder({ recorder, clock })
     const end = (code: number, reason: string): void => {
       disk.stop()
+      memory.stop()
       log[code === 0 ? 'info' : 'error']({ actor: 'node', code, reason }, 'the node has ended')
       health.close()
       resolve(code)
@@ -364,6 +367,7 @@ const serveUntilEnd = async (options: NodeCommandOptions, genesis: Genesis, surr
         recorder,
         requests,
         operationTimes: () => operationTimes(instruments.records),
+        memory,
         vitals: { ...vitals, noteTick: (tick) => { vitals.noteTick(tick); pulse.offer() } },
         instruments: options.slowMs === 0 ? instruments.ports : loggingSlow(instruments.ports, log, options.slowMs),
         tracing: tracing.join(requests.tracing),

@@ -1,8 +1,10 @@
 /** What the doctor says about the nodes: who answers, their clocks, disks and event loops. One finding a check: the worst counts. */
 
 import { quantileOf, totalOf } from '../../actors/kernel/histogram.ts'
+import { LIVE_FINE, LIVE_SHORT } from '../../observe/memoryRoom.ts'
 import { bytesText } from '../units.ts'
 import { note, ok, problem } from './finding.ts'
+import type { MemoryUse } from '../../observe/memoryRoom.ts'
 import type { NodeReport, NodeVitals } from '../../topology/report.ts'
 import type { Evidence } from './evidence.ts'
 import type { Finding } from './finding.ts'
@@ -75,6 +77,29 @@ export const checkDisks = ({ second }: Evidence): readonly Finding[] => {
   }
   return spaces.length === 0 ? [] : [ok('disk space', text)]
 }
+
+/** Nothing where nobody measures it: nodes of before. */
+export const checkMemory = ({ second }: Evidence): readonly Finding[] => {
+  const measured = second.flatMap(({ report: { node } }) => (node.memory === undefined ? [] : [{ id: node.id, ...node.memory }]))
+  const short = measured.filter(({ shortage }) => shortage !== null)
+  if (short.length > 0) {
+    const cure = short.some(({ shortage }) => shortage === 'heap')
+      ? 'delete keys, add nodes, or restart them with a higher --max-old-space-size (NODE_OPTIONS)'
+      : 'delete keys, add nodes, or give the machine or the container more; where much was deleted already, restart them one by one'
+    const where = short.map(({ id, shortage }) => `${id} (${shortage === 'heap' ? 'its heap' : 'the process'})`).join(', ')
+    return [problem('memory', `short on ${where}: what grows is refused`, cure)]
+  }
+  const text = measured.map(({ id, heap, process }) => `${id} heap ${shareText(heap)}, process ${shareText(process)}`).join('; ')
+  if (measured.length === 0) return []
+  const isNear = measured.some(({ heap, process }) => isNearlyShort(heap) || isNearlyShort(process))
+  const limit = `what grows is refused above ${LIVE_SHORT * 100} %`
+  return [isNear ? note('memory', `${text}: ${limit}`, 'delete keys, add nodes, or give them more') : ok('memory', text)]
+}
+
+const isNearlyShort = ({ liveBytes, limitBytes }: MemoryUse): boolean => liveBytes > limitBytes * LIVE_FINE
+
+const shareText = ({ liveBytes, limitBytes }: MemoryUse): string =>
+  `${Math.round(liveBytes / limitBytes * 100)} % of ${bytesText(limitBytes)}`
 
 /** Of the last minute or two: what stalled once is over. Where nobody has written since, the whole life is told and blamed for nothing. */
 export const checkSyncs = (evidence: Evidence): readonly Finding[] => worstOf(evidence, {

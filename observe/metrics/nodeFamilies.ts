@@ -115,6 +115,33 @@ const storageFamilies: readonly Family[] = [
   },
 ]
 
+const memoryFamilies: readonly Family[] = [
+  {
+    name: 'shardkv_heap_live_bytes', type: 'gauge', help: 'What lived in the old generation after its last major collection.',
+    read: ({ node }) => one(node?.report.node.memory?.heap.liveBytes),
+  },
+  {
+    name: 'shardkv_heap_limit_bytes', type: 'gauge', help: 'The most that the old generation may have: --max-old-space-size.',
+    read: ({ node }) => one(node?.report.node.memory?.heap.limitBytes),
+  },
+  {
+    name: 'shardkv_memory_live_bytes', type: 'gauge', help: 'What lived in the heap and in buffers after the last major collection.',
+    read: ({ node }) => one(node?.report.node.memory?.process.liveBytes),
+  },
+  {
+    name: 'shardkv_memory_limit_bytes', type: 'gauge',
+    help: 'The most that the process may have, by its container, machine and neighbours.',
+    read: ({ node }) => one(node?.report.node.memory?.process.limitBytes),
+  },
+  {
+    name: 'shardkv_memory_short', type: 'gauge', help: '1 while what grows is refused for want of memory: of the heap, or of the process.',
+    read: ({ node }) => {
+      const memory = node?.report.node.memory
+      return memory === undefined ? [] : each(['heap', 'process'], (of) => ({ labels: { of }, value: Number(memory.shortage === of) }))
+    },
+  },
+]
+
 const busFamilies: readonly Family[] = [
   {
     name: 'shardkv_bus_connected', type: 'gauge', help: '1 while a connection to the broker is up: data, doors or control.',
@@ -201,4 +228,6 @@ const clusterFamilies: readonly Family[] = [
   },
 ]
 
-export const nodeFamilies: readonly Family[] = [...processFamilies, ...clusterFamilies, ...busFamilies, ...storageFamilies]
+export const nodeFamilies: readonly Family[] = [
+  ...processFamilies, ...memoryFamilies, ...clusterFamilies, ...busFamilies, ...storageFamilies,
+]

@@ -8,7 +8,9 @@ import { replica, report } from './reports.ts'
 import type { Access, Evidence } from '../../cli/doctor/evidence.ts'
 import type { Finding } from '../../cli/doctor/finding.ts'
 import type { TimedReport } from '../../cli/status/collect.ts'
-import type { NodeReport, NodeVitals, ReplicaReport } from '../../topology/report.ts'
+import type { MemoryShortage } from '../../actors/shard/protocol.ts'
+import type { MemoryUse } from '../../observe/memoryRoom.ts'
+import type { MemoryReport, NodeReport, NodeVitals, ReplicaReport } from '../../topology/report.ts'
 
 const GIB = 1_024 ** 3
 const healthyVitals: NodeVitals = {
@@ -43,6 +45,11 @@ const evidenceOf = (one: Case = {}, over: Partial<Evidence> = {}): Evidence => (
   prefix: 'kv', broker: { url: 'nats://b:4222', version: '2.12.15' }, roundTripMs: 0.3, hasUser: true, access,
   first: timed(reportsOf({})), second: timed(reportsOf(one)), ...over,
 })
+
+const memoryOf = (shortage: MemoryShortage | null, percent: number): MemoryReport => {
+  const use = (share: number): MemoryUse => ({ liveBytes: share * GIB, usedBytes: share * GIB, limitBytes: 100 * GIB })
+  return { shortage, heap: use(percent), process: { ...use(10), residentBytes: 10 * GIB } }
+}
 
 const brokerOf = (routing: string): object => ({ url: '', version: '', routing })
 const withAccess = (over: Partial<Access>, rest: Partial<Evidence> = {}): Evidence =>
@@ -87,6 +94,10 @@ describe('finds, and says what to do about', () => {
     ['a full disk', evidenceOf({ node: { diskFull: true } }), 'problem', 'disk space', /full on n1/],
     ['a disk with little room', evidenceOf({ vitals: { disk: { freeBytes: 2 * GIB, totalBytes: 100 * GIB } } }), 'problem',
       'disk space', /nearly full on n1/],
+    ['a heap that is short', evidenceOf({ node: { memory: memoryOf('heap', 80) } }), 'problem', 'memory', /short on n1 \(its heap\)/],
+    ['a process that is short', evidenceOf({ node: { memory: memoryOf('process', 20) } }), 'problem', 'memory',
+      /short on n1 \(the process\)/],
+    ['memory that will be short', evidenceOf({ node: { memory: memoryOf(null, 65) } }), 'note', 'memory', /n1 heap 65 % of .*above 70 %/],
     ['a slow disk', evidenceOf({ vitals: { syncMs: { count: 9, p50: 30, p99: 60 } } }), 'note', 'sync time', /n1 p50 30 ms, p99 60 ms/],
     ['a disk that stalls', evidenceOf({ vitals: { syncMs: { count: 9, p50: 30, p99: 700 } } }), 'problem', 'sync time', /election timeout/],
     ['a busy event loop', evidenceOf({ vitals: { loopDelayMs: { p99: 200, max: 400 } } }), 'note', 'event loop', /p99 200 ms/],

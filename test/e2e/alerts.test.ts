@@ -217,6 +217,17 @@ describe('an alert fires by its fault', () => {
     must(disks[0], 'a disk').fill(8 * 1_024 * 1_024)
     await expectFired(running, before, 'ShardkvDiskAlmostFull')
   }, TEST_MS_MAX)
+
+  test('of memory that fills', async () => {
+    const options = `--import=data:text/javascript,process.constrainedMemory=()=>${300 * 1_024 * 1_024}`
+    const { running, bus } = await cluster.open({ nodes: 1, shards: 2, environment: () => ({ NODE_OPTIONS: options }) })
+    const before = await scrape(running)
+    const large = 'x'.repeat(LARGE)
+    for (let i = 0; i < 2_000; i += 1) {
+      if ((await settledKv(bus, `kv.put.key-${i}`, large, { 'Kv-Request-Id': `fill-${i}` })).status === 'NO_SPACE') break
+    }
+    await expectFired(running, before, 'ShardkvMemoryShort', 'ShardkvMemoryAlmostShort')
+  }, TEST_MS_MAX)
 })
 
 test('every alert of the file was fired above', () => {

@@ -147,11 +147,15 @@ describe('metrics of a node', () => {
       'gossip.sent': 10, 'gossip.unsent': 11, 'batch.opened': 12, 'batch.closed': 13, 'batch.batches': 14,
     }
     const peer = { node: nodeId('n2'), state: 'suspect', incarnation: 1 } as const
+    const memory = {
+      shortage: 'process',
+      heap: { liveBytes: 26, usedBytes: 27, limitBytes: 28 }, process: { liveBytes: 29, usedBytes: 30, limitBytes: 31, residentBytes: 32 },
+    } as const
     const render = createExposition(() => ({
       ...exposed().readings(), node: {
         ...sample, moves: new Map([[moveSteps[0], 2]]), isPaused: true,
         report: {
-          ...report, node: { ...report.node, diskFull: true, walBacklogBytes: 15, counters },
+          ...report, node: { ...report.node, diskFull: true, walBacklogBytes: 15, counters, memory },
           gossip: { state: 'running', incarnation: 16, health: 2, peers: [peer] },
         },
         doors: { ...must(doors, 'doors'), natsWaiting: 17, batchWaiting: 18, batchSessions: 19 },
@@ -174,6 +178,8 @@ describe('metrics of a node', () => {
       ['shard_waiting_bytes', {}, 20], ['shard_exactly_once_sessions', {}, 21], ['shard_undecodable_total', {}, 22],
       ['shard_silenced_total', {}, 23], ['shard_overloaded_total', {}, 24], ['shard_announcements_dropped_total', {}, 25],
       ['moves', { step: moveSteps[0] }, 2], ['moves', {}, 2], ['moves_paused', {}, 1], ['disk_full', {}, 1],
+      ['heap_live_bytes', {}, 26], ['heap_limit_bytes', {}, 28], ['memory_live_bytes', {}, 29], ['memory_limit_bytes', {}, 31],
+      ['memory_short', { of: 'heap' }, 0], ['memory_short', { of: 'process' }, 1],
     ]
     expect(expected.map(([name, labels]) => [name, labels, value(`shardkv_${name}`, labels)])).toEqual(expected)
   })

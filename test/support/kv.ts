@@ -38,6 +38,9 @@ const SETTLES_WITHIN_MS = 10_000
 const RETRY_MS = 25
 const transient: ReadonlySet<string> = new Set(['noResponders', 'NOT_LEADER', 'OVERLOADED', 'NO_QUORUM', 'TIMEOUT', 'timeout'])
 
+/** It passes by itself. */
+export const isTransient = ({ status }: KvReply): boolean => transient.has(status)
+
 /**
  * Asks again while the answer is one that passes by itself, since leadership moves now and then: when it certainly did not happen, and
  * when asking again does no harm, as for reads and for writes with a request id.
@@ -49,7 +52,7 @@ export const settledKv = async (...request: Parameters<typeof kv>): Promise<KvRe
   for (;;) {
     const reply = await kv(...request)
     const isDefinite = reply.status === 'noResponders' || reply.headers.get('Kv-Definite') === 'true'
-    if (!transient.has(reply.status) || !(isDefinite || isHarmless) || performance.now() > giveUpAt) return reply
+    if (!isTransient(reply) || !(isDefinite || isHarmless) || performance.now() > giveUpAt) return reply
     await pause(RETRY_MS)
   }
 }

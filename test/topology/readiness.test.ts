@@ -3,6 +3,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { META_GROUP, nodeId, replicaId, shardId } from '../../topology/ids.ts'
 import { createGapsWatch, readinessOf } from '../../topology/readiness.ts'
+import type { MemoryShortage } from '../../actors/shard/protocol.ts'
 import type { Placement } from '../../actors/topology/clusterState.ts'
 import type { HostedMeta } from '../../topology/hostedMeta.ts'
 import type { HostedReplica } from '../../topology/hostedReplica.ts'
@@ -141,6 +142,11 @@ test('it says what it waits for, and names no shard twice', () => {
     .toEqual(['the other members to say which prefix they serve'])
   expect(readinessOf({ ...report, otherPrefixes: [{ node: nodeId('n2'), prefix: 'other' }] }, connected, nothing))
     .toEqual({ ready: true, waitingFor: [], warnings: ['n2 serves the prefix other: clients of this one do not reach it'] })
+  const short = (shortage: MemoryShortage | null): string =>
+    readinessOf({ ...report, node: { ...report.node, memory: { shortage } } }, connected, nothing).warnings.join()
+  expect([short(null), short('heap'), short('process')]).toEqual([
+    '', expect.stringMatching(/^NO_SPACE: the heap .* --max-old-space-size/), expect.stringMatching(/^NO_SPACE: memory .* container/),
+  ])
   expect(readinessOf(report, connected, { behind: [1, 2, META_GROUP], leaderless: [shardId(1)] }).waitingFor).toEqual([
     'a leader of shards 1', 'the replicas here of shards 2 to catch up', "the meta group's replica here to catch up",
   ])

@@ -119,6 +119,16 @@ describe('log time', () => {
   })
 })
 
+test('what is due expires though memory is short', () => {
+  const harness = createHarness()
+  harness.role('follower', 1)
+  harness.commit(batchEntry(1, 50_000, [put('k', 'v', { ttlMs: 10 })]))
+  harness.lead(2, 60_000)
+  harness.send({ type: 'memory.spaceChanged', shortage: 'heap' })
+  harness.tick()
+  expect(harness.proposals.length).toBe(1)
+})
+
 describe('change announcements', () => {
   test('are made by the leader for entries of its own term, each once', () => {
     const harness = createHarness({ announceChanges: true })
