@@ -1,30 +1,34 @@
 /**
- * The bus over NATS: the only file that imports `nats`.
+ * The bus over NATS: the only file that loads `nats`.
  *
  * What nats.js does not do, and this file does:
  * - It buffers without bound while disconnected, and while the broker does not read. Here a publish without a connection is
  *   refused at once, and bytes that no ping has confirmed yet are bounded by `outboxBytesMax`.
  * - It keeps the caller's array until the next microtask. Here it is copied, since the port promises that.
- * - It prints and forgets an error thrown by a handler. Here it ends the process (fail-stop).
- * - It reads headers in a time that grows with the square of their number, and throws when they are malformed. Here it is never asked for
- *   them: anybody may send them (bus/receivedHeaders.ts). Its own requests can not be kept from it, so they are bus/requests.ts's.
- * - It hands out permission errors in three places. Here they are one BusEvent.
+ * - Its way between socket and messages is long, it prints and forgets an error thrown by a handler, and it reads headers in a time that
+ *   grows with the square of their number. Here it sees no message at all (bus/natsLane.ts), so that requests are bus/requests.ts's; a
+ *   handler's error ends the process (fail-stop); and headers may be anybody's (bus/receivedHeaders.ts).
+ * - It leaves the socket of an attempt to connect that took too long, and waits for one that is blocked before it connects anew. Here both
+ *   are ended (bus/natsLane.ts).
+ * - It hands out permission errors in three places. Here they are one BusEvent (bus/natsEvents.ts).
  * - It pings by a timer of each connection. Here all that share a pulse ping in one turn (bus/pulse.ts), and these pings confirm
  *   what was published, too.
  */
 
 import { randomBytes } from 'node:crypto'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
+import { createEvents } from './natsEvents.ts'
+import { openLane } from './natsLane.ts'
 import { createOutbox } from './outbox.ts'
 import { createLiveness, createPulse } from './pulse.ts'
-import { receivedHeaders } from './receivedHeaders.ts'
 import { NoHeadersError } from './refusedConnection.ts'
 import { createRequests } from './requests.ts'
-import { connect, credsAuthenticator, headers as createHeaders, nkeyAuthenticator } from 'nats'
-import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsError, Status, TlsOptions } from 'nats'
-import type { Outbox } from './outbox.ts'
+import { connect, credsAuthenticator, nkeyAuthenticator } from 'nats'
+import type { ConnectionOptions, NatsConnection, NatsError, TlsOptions } from 'nats'
 import type { Pulse } from './pulse.ts'
-import type { Bus, BusEvent, BusStatus, Headers, Inbound, InboundHandler, PublishOptions, Subscription } from './port.ts'
+import type { NatsEvents } from './natsEvents.ts'
+import type { NatsLane } from './natsLane.ts'
+import type { Bus, BusStatus, InboundHandler, PublishOptions, Subscription } from './port.ts'
 
 /** Protocol line and line ends of one message, roughly. */
 const MESSAGE_OVERHEAD_BYTES = 32
@@ -59,6 +63,8 @@ export interface NatsOptions {
   /** So many pings without an answer end the connection with the next beat. */
   readonly pingsOutMax?: number
   readonly outboxBytesMax?: number
+  /** An attempt to connect that takes longer is given up, and another one begins. Default: 5 s. */
+  readonly connectTimeoutMs?: number
   /** Keep trying until a server answers, instead of failing when none does. */
   readonly waitForServer?: boolean
   /** Called with what a handler threw; by default the process ends. */
@@ -68,9 +74,13 @@ export interface NatsOptions {
 /** Rejects when no server accepts the connection (unless `waitForServer`), the credentials are refused, or it carries no headers. */
 export const connectNats = async (options: NatsOptions): Promise<Bus> => {
   const connection = await connect(connectionOptions(options))
-  if (connection.info?.headers === true) return busOf(connection, options)
-  await connection.close()
-  throw new NoHeadersError()
+  try {
+    if (connection.info?.headers !== true) throw new NoHeadersError()
+    return busOf(connection, options)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
 }
 
 const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
@@ -80,7 +90,7 @@ const connectionOptions = (options: NatsOptions): ConnectionOptions => ({
   reconnectTimeWait: RECONNECT_WAIT_MS,
   reconnectJitter: RECONNECT_WAIT_MS,
   pingInterval: NEVER_MS,
-  timeout: CONNECT_TIMEOUT_MS,
+  timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
   noEcho: true,
   waitOnFirstConnect: options.waitForServer === true,
   ...(options.user === undefined ? {} : { user: options.user }),
@@ -95,29 +105,31 @@ const bytesOf = (secret: string | Uint8Array): Uint8Array => (typeof secret === 
 
 const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   const outbox = createOutbox(() => connection.flush(), options.outboxBytesMax)
-  const events = createEvents(connection, outbox)
+  const events = createEvents({ connection, onLost: outbox.reset, onThrown: throwLater })
+  const giveUp = (reason: string): void => {
+    events.noteReason(reason)
+    // The library begins nothing anew for one that drains: that one ends.
+    if (connection.isDraining()) void connection.close().catch(ignore)
+    else lane.drop()
+  }
+  const lane = openLane(connection, (error) => giveUp(`what the broker says can not be read: ${(error as Error).message}`))
   const leavePulse = (options.pulse ?? createPulse(PING_INTERVAL_MS)).join(createLiveness({
     ping: outbox.ping, isConnected: events.isConnected, pingsOutMax: options.pingsOutMax ?? PINGS_OUT_MAX,
-    // The library begins nothing anew for one that drains: that one ends.
-    giveUp: () => void (connection.isDraining() ? connection.close() : connection.reconnect()).catch(ignore),
+    giveUp: () => giveUp('the broker does not answer pings'),
   }))
   const failHandler = options.onHandlerError ?? throwLater
   let maxPayloadBytes = connection.info?.max_payload ?? 0
   let server = serverOf(connection)
 
   const publish = (subject: string, data: Uint8Array, publishOptions?: PublishOptions): ReturnType<Bus['publish']> => {
-    if (!events.isConnected()) return 'disconnected'
+    if (!events.isConnected() || !lane.isOpen()) return 'disconnected'
     if (!outbox.hasRoom(data.length)) return 'full'
-    try {
-      connection.publish(subject, Buffer.from(data), natsPublishOptions(publishOptions))
-    } catch (error) {
-      return outcomeOf(error)
-    }
-    outbox.published(data.length + MESSAGE_OVERHEAD_BYTES)
-    return 'sent'
+    const outcome = lane.publish(subject, data, publishOptions)
+    if (outcome === 'sent') outbox.published(data.length + MESSAGE_OVERHEAD_BYTES)
+    return outcome
   }
   const listen: Bus['subscribe'] = (subject, handler, subscribeOptions) =>
-    subscribe(connection, { subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler, onceLost: events.onceLost })
+    subscribe(connection, { lane, subject, queue: subscribeOptions?.queue, handler, onThrown: failHandler, onceLost: events.onceLost })
   const requests = createRequests({
     clock: createSystemClock(),
     inboxRoot: `${options.inboxPrefix ?? INBOX_PREFIX}.${randomToken()}`,
@@ -181,13 +193,6 @@ const guard = <Args extends readonly unknown[]>(fn: (...args: Args) => void, onT
     }
   }
 
-const outcomeOf = (error: unknown): 'tooLarge' | 'disconnected' => {
-  const code = (error as NatsError).code
-  if (code === 'MAX_PAYLOAD_EXCEEDED') return 'tooLarge'
-  if (code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DRAINING') return 'disconnected'
-  throw error
-}
-
 /**
  * A request while the connection is lost is one more that is lost on its way: its own time ends it, which also paces whoever repeats it.
  * Only after the end there is nothing to wait for.
@@ -200,31 +205,19 @@ const unlessClosed = (open: () => Subscription): Subscription | null => {
   try {
     return open()
   } catch (error) {
-    outcomeOf(error)
-    return null
+    const { code } = error as NatsError
+    if (code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DRAINING') return null
+    throw error
   }
-}
-
-const natsPublishOptions = (options: PublishOptions | undefined): { reply?: string; headers?: MsgHdrs } => {
-  if (options === undefined) return {}
-  return {
-    ...(options.reply === undefined ? {} : { reply: options.reply }),
-    ...(options.headers === undefined ? {} : { headers: natsHeaders(options.headers) }),
-  }
-}
-
-const natsHeaders = (given: Headers): MsgHdrs => {
-  const result = createHeaders()
-  for (const [name, value] of given) result.append(name, value)
-  return result
 }
 
 interface SubscribeInput {
+  readonly lane: NatsLane
   readonly subject: string
   readonly queue: string | undefined
   readonly handler: InboundHandler
   readonly onThrown: (error: unknown) => void
-  readonly onceLost: Events['onceLost']
+  readonly onceLost: NatsEvents['onceLost']
 }
 
 const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscription => {
@@ -232,21 +225,16 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
   let isOpen = true
   const subscription = connection.subscribe(input.subject, {
     ...(input.queue === undefined ? {} : { queue: input.queue }),
-    callback: (error, message) => {
-      // A refused subscription is reported here and as a status; the status becomes the event.
-      if (error !== null || !isOpen) return
-      const inbound = inboundOf(message as Sized)
-      try {
-        handler(inbound)
-      } catch (thrown) {
-        onThrown(thrown)
-      }
-    },
+    // A refused subscription is reported here and as a status; the status becomes the event. No message comes this way.
+    callback: ignore,
   })
+  const stopListening = input.lane.listen(subscription.getID(), guard(handler, onThrown))
+  void subscription.closed.then(stopListening)
   return {
     unsubscribe: () => {
       if (!isOpen) return
       isOpen = false
+      stopListening()
       subscription.unsubscribe()
     },
     // The library does not settle when the connection is closed meanwhile.
@@ -258,95 +246,4 @@ const subscribe = (connection: NatsConnection, input: SubscribeInput): Subscript
       })
     },
   }
-}
-
-interface Sized extends Msg {
-  /** Bytes of its subjects, headers and data: every message of the library's has it, though its type does not say so. */
-  readonly size: () => number
-}
-
-/**
- * Never throws, whatever was sent. The library hands out parts of a Buffer, whose `slice` is a view: as a plain Uint8Array it copies, which
- * is what readers expect.
- */
-const inboundOf = (message: Sized): Inbound => {
-  const { subject, reply = '', data: { buffer, byteOffset, byteLength } } = message
-  const inbound = { subject, reply, data: new Uint8Array(buffer, byteOffset, byteLength) }
-  const headerBytes = message.size() - byteLength - bytesIn(subject) - bytesIn(reply)
-  if (headerBytes === 0 && !reply.includes(REPLACED)) return inbound
-  // A subject that is no UTF-8 has not as many bytes as its text: then this is not where headers begin, and they can not be read.
-  const isInside = headerBytes > 0 && headerBytes <= byteOffset
-  const block = isInside ? new Uint8Array(buffer, byteOffset - headerBytes, headerBytes) : NO_BYTES
-  return { ...inbound, headers: receivedHeaders(block) }
-}
-
-const NO_BYTES = new Uint8Array(0)
-/** Stands for bytes that are no UTF-8. */
-const REPLACED = '\ufffd'
-
-const bytesIn = (text: string): number => Buffer.byteLength(text)
-
-interface Events {
-  readonly isConnected: () => boolean
-  readonly listen: (listener: (event: BusEvent) => void) => void
-  /** Calls back when the connection is lost or closed, unless the result is called before; it says whether it came in time. */
-  readonly onceLost: (listener: () => void) => () => boolean
-}
-
-const createEvents = (connection: NatsConnection, outbox: Outbox): Events => {
-  const listeners: ((event: BusEvent) => void)[] = []
-  const losses = new Set<() => void>()
-  let connected = true
-  const lose = (): void => {
-    const told = [...losses]
-    losses.clear()
-    for (const listener of told) listener()
-  }
-  const emit = (event: BusEvent): void => {
-    if (event.type === 'bus.connected') connected = true
-    if (event.type === 'bus.disconnected') {
-      connected = false
-      outbox.reset()
-    }
-    for (const listener of listeners) listener(event)
-    if (!connected) lose()
-  }
-  const follow = async (): Promise<void> => {
-    for await (const status of connection.status()) {
-      const event = eventOf(status)
-      if (event !== null) emit(event)
-    }
-  }
-  follow().catch(throwLater)
-  connection.closed().then((reason) => {
-    connected = false
-    emit(reason instanceof Error ? { type: 'bus.closed', reason: reason.message } : { type: 'bus.closed' })
-  }).catch(throwLater)
-  return {
-    isConnected: () => connected,
-    listen: (listener) => {
-      listeners.push(listener)
-    },
-    onceLost: (listener) => {
-      losses.add(listener)
-      return () => losses.delete(listener)
-    },
-  }
-}
-
-const eventOf = (status: Status): BusEvent | null => {
-  switch (status.type as string) {
-    case 'reconnect': return { type: 'bus.connected' }
-    case 'disconnect': return { type: 'bus.disconnected' }
-    case 'ldm': return { type: 'bus.lameDuck' }
-    case 'error': return deniedOf(status)
-  }
-  return null
-}
-
-const deniedOf = (status: Status): BusEvent | null => {
-  const { permissionContext } = status
-  if (permissionContext === undefined) return null
-  const operation = permissionContext.operation === 'publish' ? 'publish' : 'subscribe'
-  return { type: 'bus.permissionDenied', operation, subject: permissionContext.subject }
 }

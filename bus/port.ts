@@ -54,7 +54,8 @@ export interface BusStatus {
 
 export type BusEvent =
   | { readonly type: 'bus.connected' }
-  | { readonly type: 'bus.disconnected' }
+  /** `reason`: why this side has ended it; left out when the other one has. */
+  | { readonly type: 'bus.disconnected'; readonly reason?: string }
   | { readonly type: 'bus.lameDuck' }
   | { readonly type: 'bus.slowConsumer'; readonly subject: string }
   | { readonly type: 'bus.permissionDenied'; readonly operation: 'publish' | 'subscribe'; readonly subject: string }

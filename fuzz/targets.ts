@@ -2,6 +2,7 @@
 
 import { batchEntry, configuration } from './targets/entries.ts'
 import { clientFrame, nodeFrame } from './targets/batchDoor.ts'
+import { brokerBytes } from './targets/brokerBytes.ts'
 import { clusterMap, controlMessage, gossipMessage, nodeReport } from './targets/documents.ts'
 import { frame } from './targets/frames.ts'
 import { genesisFile, mapFile, snapshotFile } from './targets/files.ts'
@@ -18,5 +19,5 @@ export const targets: readonly Target[] = [
   frame, clientFrame, nodeFrame, controlMessage, gossipMessage, batchEntry, configuration, shardState, logRecord, logSegment, snapshotFile,
   genesisFile, subject, keyToken, requestHeaders, rawRequest, clusterMap, nodeReport, loadFile, checkpoint, keyTemplate, sdkCodecs,
   traceQuestion, recordPage, feedFrame, keptRequests, actorsOfNode, metaCommand, clusterState, batchTraces, mapFile, recordingFile,
-  snapshotTransfer,
+  snapshotTransfer, brokerBytes,
 ]

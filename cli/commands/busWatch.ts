@@ -24,7 +24,9 @@ export const watchBus = (bus: Bus, { name, clock, log, onLost }: BusWatch): void
   bus.onEvent((event) => {
     switch (event.type) {
       case 'bus.connected': busLog.info({}, 'connected to the broker again'); return
-      case 'bus.disconnected': busLog.warn({}, 'the connection to the broker is lost'); return
+      case 'bus.disconnected':
+        busLog.warn(event.reason === undefined ? {} : { reason: event.reason }, 'the connection to the broker is lost')
+        return
       case 'bus.lameDuck': busLog.info({}, 'the broker is about to stop'); return
       case 'bus.slowConsumer': busLog.warn({ subject: event.subject }, 'messages arrive faster than this node takes them'); return
       case 'bus.permissionDenied':

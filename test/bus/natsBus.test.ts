@@ -82,6 +82,20 @@ describe('a NATS connection', () => {
     bus.close()
   }, 20_000)
 
+  test('gives up on a server that does not read, too, while the socket still holds what it was given', async () => {
+    const bus = await open(server, { pulse: createPulse(50) })
+    const events: BusEvent[] = []
+    bus.onEvent((event) => events.push(event))
+    server.signal('SIGSTOP')
+    const value = new Uint8Array(500_000)
+    while (bus.publish('flood', value) === 'sent') ;
+    await until(() => events.length > 0, 'two pings went unanswered')
+    expect(events[0]).toEqual({ type: 'bus.disconnected', reason: 'the broker does not answer pings' })
+    server.signal('SIGCONT')
+    await until(() => bus.status().connected, 'it is connected again')
+    bus.close()
+  }, 20_000)
+
   test('bears as many unanswered pings as it is told to: their answers may stand behind a flood', async () => {
     const hasty = await open(server, { pulse: createPulse(50) })
     const patient = await open(server, { pulse: createPulse(50), pingsOutMax: 400 })
