@@ -120,6 +120,8 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
   const failHandler = options.onHandlerError ?? throwLater
   let maxPayloadBytes = connection.info?.max_payload ?? 0
   let server = serverOf(connection)
+  /** What the broker said of itself last: who asks for the status for every frame shall not have its address put together each time. */
+  let { info } = connection
 
   const publish = (subject: string, data: Uint8Array, publishOptions?: PublishOptions): ReturnType<Bus['publish']> => {
     if (!events.isConnected() || !lane.isOpen()) return 'disconnected'
@@ -158,8 +160,12 @@ const busOf = (connection: NatsConnection, options: NatsOptions): Bus => {
     close: () => void connection.close().catch(ignore),
     status: (): BusStatus => {
       const connected = events.isConnected()
-      maxPayloadBytes = connection.info?.max_payload ?? maxPayloadBytes
-      if (connected && connection.info !== undefined) server = serverOf(connection)
+      const told = connection.info
+      if (connected && told !== undefined && told !== info) {
+        info = told
+        maxPayloadBytes = told.max_payload
+        server = serverOf(connection)
+      }
       const roundTripMs = outbox.roundTripMs()
       return {
         connected,

@@ -118,28 +118,40 @@ interface Head {
   readonly messageBytes: number
 }
 
-const PLAIN_FIELDS = 4
-const HEADER_FIELDS = 5
-
-/** A reply is one field more, and empty in some of the broker's own messages (`$SYS`). Between two fields stands one blank. */
+/**
+ * Between two fields stands one blank. A reply is one field more, and empty in some of the broker's own messages (`$SYS`). Without a list
+ * of the fields, and patterns for the numbers: that takes twice as long.
+ */
 const readHead = (line: string): Head => {
-  const fields = line.split(' ')
-  const [kind, subject = '', sid, reply = ''] = fields
-  const fieldsLeast = kind === 'MSG' ? PLAIN_FIELDS : HEADER_FIELDS
-  const hasReply = fields.length === fieldsLeast + 1
-  if (subject === '') throw unreadable(line)
-  if ((kind !== 'MSG' && kind !== 'HMSG') || (!hasReply && fields.length !== fieldsLeast)) throw unreadable(line)
-  const messageBytes = numberIn(fields.at(-1), line)
-  const headerBytes = kind === 'MSG' ? 0 : numberIn(fields.at(-2), line)
+  const hasHeaders = line.startsWith('HMSG ')
+  if (!hasHeaders && !line.startsWith('MSG ')) throw unreadable(line)
+  const subjectAt = line.indexOf(' ') + 1
+  const subjectEnd = line.indexOf(' ', subjectAt)
+  const sidEnd = line.indexOf(' ', subjectEnd + 1)
+  const lengthAt = line.lastIndexOf(' ') + 1
+  const replyEnd = hasHeaders ? line.lastIndexOf(' ', lengthAt - 2) : lengthAt - 1
+  const reply = sidEnd < replyEnd ? line.slice(sidEnd + 1, replyEnd) : ''
+  if (subjectEnd <= subjectAt || sidEnd < 0 || replyEnd < sidEnd || reply.includes(' ')) throw unreadable(line)
+  const messageBytes = numberIn(line, lengthAt, line.length)
+  const headerBytes = hasHeaders ? numberIn(line, replyEnd + 1, lengthAt - 1) : 0
   if (messageBytes > MESSAGE_BYTES_MAX || headerBytes > messageBytes) throw unreadable(line)
-  return { subject, sid: numberIn(sid, line), reply: hasReply ? reply : '', headerBytes, messageBytes }
+  return { subject: line.slice(subjectAt, subjectEnd), sid: numberIn(line, subjectEnd + 1, sidEnd), reply, headerBytes, messageBytes }
 }
 
-const decimal = /^\d{1,15}$/
+const ZERO = 48
+const NINE = 57
+const DIGITS_MAX = 15
 
-const numberIn = (field: string | undefined, line: string): number => {
-  if (field === undefined || !decimal.test(field)) throw unreadable(line)
-  return Number(field)
+/** The decimal from `start` to `end`. */
+const numberIn = (line: string, start: number, end: number): number => {
+  if (start >= end || end - start > DIGITS_MAX) throw unreadable(line)
+  let value = 0
+  for (let at = start; at < end; at += 1) {
+    const digit = line.charCodeAt(at)
+    if (digit < ZERO || digit > NINE) throw unreadable(line)
+    value = value * 10 + digit - ZERO
+  }
+  return value
 }
 
 const SHOWN_CHARACTERS = 80

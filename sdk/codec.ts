@@ -5,6 +5,7 @@
 
 import { isBroken } from './brokenText.ts'
 import { InvalidError } from './errors.ts'
+import { copyOfValue } from './shortValues.ts'
 
 export interface Codec<Value> {
   /** The bytes are read until the write's promise settles: whoever changes them before that may change what is written, or make it fail. */
@@ -25,13 +26,13 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const jsonDecoder = new TextDecoder('utf-8', { fatal: true })
 
-/** Values as they are. */
+/** Values as they are. The `buffer` of one that was read may hold others, too: like a Buffer it begins at `byteOffset`. */
 export const bytes: Codec<Uint8Array> = {
   encode: (value) => {
     if (!(value instanceof Uint8Array)) throw new TypeError('a value is a Uint8Array; for others choose a codec: kv.withCodec(text)')
     return value
   },
-  decode: (view) => new Uint8Array(view),
+  decode: copyOfValue,
 }
 
 /** Strings as UTF-8. */
