@@ -4,7 +4,7 @@
  * The library connects, authenticates, finds servers again, and keeps the subscriptions. But each chunk of bytes goes through two
  * asynchronous generators (written out as state machines, since it is compiled for old runtimes) before it is looked at, byte by byte;
  * each message that leaves is made of three arrays, which are put together once more; and each write has a promise that nobody waits for.
- * Of a node's CPU for a read with 64 in flight that was a fifth (docs/PERFORMANCE.md, "What was tried"). Here a chunk is read where it
+ * Of a node's CPU for a read with 64 in flight that was a sixth (docs/PERFORMANCE.md, "What was tried"). Here a chunk is read where it
  * arrives (natsReader.ts), and a message is written where it leaves (sendBuffer.ts). Lines that are no message go to the library's own
  * parser.
  *
