@@ -128,9 +128,9 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
 const statusOf = (connected: boolean, maxPayloadBytes: number): BusStatus =>
   ({ connected, outstandingBytes: 0, outstandingBytesMax: Number.MAX_SAFE_INTEGER, maxPayloadBytes, server: SERVER, roundTripMs: 0 })
 
-/** `NATS/1.0`, a line for each header, and an empty line: they count towards the payload. */
+/** `NATS/1.0`, a line for each header, and an empty line: they count towards the payload. Without a header there is none of it. */
 const headerBytes = (headers: Headers | undefined): number => {
-  if (headers === undefined) return 0
+  if (headers === undefined || headers.size === 0) return 0
   let bytes = HEADER_BLOCK_BYTES
   for (const [header, value] of headers) bytes += header.length + value.length + HEADER_LINE_BYTES
   return bytes

@@ -126,7 +126,7 @@ export const openLane = (connection: NatsConnection, onUnreadable: (error: unkno
     isOpen: () => !protocol.isClosed() && !protocol.noMorePublishing,
     publish: (subject, data, { reply = '', headers } = {}) => {
       assert(subject !== '', 'a message has a subject')
-      const block = headers === undefined ? '' : sentHeaders(headers)
+      const block = sentHeaders(headers)
       const headerBytes = Buffer.byteLength(block)
       const messageBytes = headerBytes + data.length
       if (messageBytes > (connection.info?.max_payload ?? 0)) return 'tooLarge'

@@ -5,8 +5,9 @@ import type { Headers } from './port.ts'
 const FIRST_LINE = 'NATS/1.0'
 const line = /^[!-9;-~]+: [^\r\n]*$/
 
-/** Throws TypeError for a name or a value that would be another header, or the end of them. */
-export const sentHeaders = (headers: Headers): string => {
+/** Empty when there are none. Throws TypeError for a name or a value that would be another header, or the end of them. */
+export const sentHeaders = (headers: Headers | undefined): string => {
+  if (headers === undefined || headers.size === 0) return ''
   let block = FIRST_LINE
   for (const [name, value] of headers) {
     const header = `${name}: ${value}`
