@@ -92,6 +92,11 @@ describe('logs match', () => {
     check?.(view(a, log(1, 3)), none)
     expect(check?.(view(b, log(2, 3)), none)).toContain('stands term 2')
   })
+  test('nor of a replica in quarantine, whose log lost what it had written anew', () => {
+    const { check } = createLogMatching()
+    check?.(view(a, log(1, 3)), none)
+    expect(check?.(view(b, log(2, 3), { quarantined: 'its log is damaged' }), none)).toBe(null)
+  })
 })
 
 describe('a leader has everything committed', () => {
