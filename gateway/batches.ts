@@ -19,6 +19,7 @@
  * node that is offered ten times what it can do must not spend itself on saying no (gateway/admission.ts).
  */
 
+import { createPendingTable } from '../actors/kernel/pendingTable.ts'
 import { BATCH_OPERATIONS_MAX, isAnswer, isRead } from '../actors/shard/operation.ts'
 import { batchHeadOf, decodeClientFrame } from '../bus/codec/batch.ts'
 import { encodeNodeFrame } from '../bus/codec/batchAnswers.ts'
@@ -33,6 +34,7 @@ import { createPendingBatches } from './pendingBatches.ts'
 import { noteUnsampled } from './requestNotes.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Logger } from '../actors/kernel/log.ts'
+import type { PendingTable } from '../actors/kernel/pendingTable.ts'
 import type { ClientRequest, ConnectionEvent, RequestTicket } from '../actors/connection/protocol.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { Batch, BatchSessionId } from '../bus/codec/batch.ts'
@@ -116,7 +118,7 @@ interface Session {
   readonly id: BatchSessionId
   readonly connection: SessionConnection
   readonly protocol: number
-  readonly batches: Map<number, PendingBatch>
+  readonly batches: PendingTable<PendingBatch>
   readonly holding: Holding
   lastSequence: number
   hasSaidBye: boolean
@@ -193,7 +195,8 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
         if (sessions.delete(id)) totals.closed += 1
       },
     })
-    sessions.set(id, { id, connection, protocol, batches: new Map(), holding: nothingHeld(), lastSequence: 0, hasSaidBye: false })
+    const batches = createPendingTable<PendingBatch>()
+    sessions.set(id, { id, connection, protocol, batches, holding: nothingHeld(), lastSequence: 0, hasSaidBye: false })
     totals.opened += 1
     connection.send({ type: 'connection.hello', version: protocol, now: clock.now() })
     connection.send({ type: 'connection.authenticated' })

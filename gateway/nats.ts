@@ -11,6 +11,7 @@
  * Limit: PENDING_REPLIES_MAX requests wait for their answer here; the connection's own limit is lower and refuses first.
  */
 
+import { createPendingTable } from '../actors/kernel/pendingTable.ts'
 import { createRefusalLog } from '../bus/refusalLog.ts'
 import { OpCode, isRead } from '../actors/shard/operation.ts'
 import {
@@ -105,7 +106,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   const { bus, prefix, log, instruments } = options
   const refusals = createRefusalLog(options.clock, log, 'a request was refused')
   const statusSubject = spanningSubject(prefix, STATUS_OP)
-  const replies = new Map<RequestTicket, PendingReply>()
+  const replies = createPendingTable<PendingReply>()
   const served = new Map<ShardId, Subscription | null>()
   /** Slots that are drained and still deliver. Their shard may be served again before they are done. */
   const draining = new Map<ShardId, readonly Subscription[]>()

@@ -11,6 +11,7 @@ import {
   AbortError, ClosedError, CodecError, ConflictError, InternalError, InvalidError, NoSpaceError, OverloadedError, RequestIdReusedError,
   SessionExpiredError, TimeoutError, TooLargeError, UnauthorizedError,
 } from './errors.ts'
+import { NOWHERE } from './inFlight.ts'
 import { RETRY_AFTER_MS } from './limits.ts'
 import type { Consistency, Operation, OperationResult } from '../actors/shard/operation.ts'
 import type { ShardId } from '../topology/ids.ts'
@@ -47,6 +48,8 @@ export interface Call {
   /** In a batch that waits for results. */
   isSent: boolean
   isDone: boolean
+  /** Among those in flight (inFlight.ts). */
+  place: number
   /** What stood in its way last. */
   problem: string
   problemStatus: string
@@ -81,6 +84,7 @@ export const createCall = (input: CallInput, now: number): Call => ({
   isUncertain: false,
   isSent: false,
   isDone: false,
+  place: NOWHERE,
   problem: '',
   problemStatus: '',
   problemWaitMs: 0,

@@ -18,6 +18,7 @@ import { closeWithin } from './closing.ts'
 import { BROKER_AWAY, enqueue, isIdle, laneOf, noteProblem, rejectCall, takeIn, tellIfIdle, wakeLane } from './dispatch.ts'
 import { ClosedError, OverloadedError } from './errors.ts'
 import { createGate } from './gate.ts'
+import { createInFlight } from './inFlight.ts'
 import { createLane } from './lane.ts'
 import { FAREWELL_MS_MAX, RETRY_AFTER_MS, TICK_MS } from './limits.ts'
 import { createMapFollower } from './map.ts'
@@ -87,7 +88,7 @@ export const createClient = (options: ClientOptions): Client => {
   const close = async (): Promise<void> => {
     if (dispatch.state === 'open') dispatch.state = 'closing'
     await becomeIdle(dispatch)
-    for (const call of dispatch.calls) rejectCall(dispatch, call, closedOf(call, dispatch.closedBecause))
+    for (const call of dispatch.calls.all()) rejectCall(dispatch, call, closedOf(call, dispatch.closedBecause))
     if (isClosing(dispatch)) await sayFarewell(dispatch)
     subscription.unsubscribe()
     dispatch.state = 'closed'
@@ -116,7 +117,7 @@ export const createClient = (options: ClientOptions): Client => {
     fail: (reason) => { fail(dispatch, reason) },
     stats: () => ({
       ...dispatch.counters,
-      inFlightOperations: dispatch.calls.size,
+      inFlightOperations: dispatch.calls.size(),
       inFlightBytes: dispatch.bytes,
       mapFetches: dispatch.map.fetches(),
       mapEpoch: dispatch.routing?.epoch ?? 0,
@@ -137,7 +138,7 @@ const createDispatch = (options: ClientOptions, { hasLists }: Gate): Dispatch =>
     }),
     signals: createSignals((call) => { rejectCall(dispatch, call, abortOf(call)) }),
     hasLists,
-    links: new Map(), deniedNodes: new Set(), numberedLinks: [], lanes: [], dirty: [], calls: new Set(), routing: null,
+    links: new Map(), deniedNodes: new Set(), numberedLinks: [], lanes: [], dirty: [], calls: createInFlight(), routing: null,
     run: () => { run() },
     startTicking: () => {
       if (dispatch.isTicking) return
@@ -154,7 +155,7 @@ const createDispatch = (options: ClientOptions, { hasLists }: Gate): Dispatch =>
     dispatch.isTicking = false
     if (dispatch.state === 'closed') return
     runTick(dispatch)
-    if (dispatch.calls.size > 0 || dispatch.starting.length > 0) dispatch.startTicking()
+    if (dispatch.calls.size() > 0 || dispatch.starting.length > 0) dispatch.startTicking()
     else dispatch.hasSlept = false
   })
   return dispatch
@@ -173,7 +174,7 @@ const fail = (dispatch: Dispatch, reason: string): void => {
   if (dispatch.state === 'closed') return
   dispatch.state = 'closed'
   dispatch.closedBecause = reason
-  for (const call of dispatch.calls) endCall(dispatch, call, reason)
+  for (const call of dispatch.calls.all()) endCall(dispatch, call, reason)
   dispatch.lanes = []
   dispatch.dirty = []
   started(dispatch, endedBy(reason))
@@ -204,7 +205,7 @@ const submit = (dispatch: Dispatch, input: CallInput, isListed: boolean): void =
     return
   }
   const call = createCall(input, clock.now())
-  if (dispatch.calls.size >= limits.operationsMax || dispatch.bytes + call.bytes > limits.bytesMax) {
+  if (dispatch.calls.size() >= limits.operationsMax || dispatch.bytes + call.bytes > limits.bytesMax) {
     dispatch.counters.overloaded += 1
     input.reject(overloadedBy(dispatch))
     return
@@ -224,8 +225,8 @@ const submit = (dispatch: Dispatch, input: CallInput, isListed: boolean): void =
 }
 
 const overloadedBy = ({ calls, bytes, limits }: Dispatch): OverloadedError =>
-  new OverloadedError(`This connection has ${calls.size} operations with ${bytes} bytes in flight; its limits are ${limits.operationsMax} `
-    + `and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
+  new OverloadedError(`This connection has ${calls.size()} operations with ${bytes} bytes in flight; its limits are `
+    + `${limits.operationsMax} and ${limits.bytesMax}. Await some before you send more.`, { definite: true, retryAfterMs: RETRY_AFTER_MS })
 
 const hear = (dispatch: Dispatch, message: Inbound): void => {
   const { subject } = message
@@ -293,7 +294,7 @@ const handleDenied = (dispatch: Dispatch, event: Extract<BusEvent, { type: 'bus.
   // All that connecting asks for is the map, and to hear: nothing of it can do without.
   if (node === undefined) started(dispatch, deniedOf(event))
   else dispatch.deniedNodes.add(node)
-  for (const call of dispatch.calls) {
+  for (const call of dispatch.calls.all()) {
     if (node === undefined || isFor(dispatch, call, node)) rejectCall(dispatch, call, unauthorizedOf(call, event))
   }
 }
@@ -331,7 +332,7 @@ const sayFarewell = async (dispatch: Dispatch): Promise<void> => {
 
 /** Whoever is cut off is told so. Also of a connection that is over, all but its last words. */
 const cutOff = (dispatch: Dispatch, reason: string): CutOff => {
-  const callers = [...dispatch.calls].filter(({ code }) => code !== OpCode.openSession && code !== OpCode.closeSession)
+  const callers = dispatch.calls.all().filter(({ code }) => code !== OpCode.openSession && code !== OpCode.closeSession)
   const cut = { operations: callers.length, isDefinite: !callers.some(mayHaveHappened) }
   if (dispatch.state === 'closed') dispatch.bus.close()
   else fail(dispatch, reason)

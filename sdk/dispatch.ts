@@ -14,6 +14,7 @@ import type { Bus } from '../bus/port.ts'
 import type { NodeId } from '../topology/ids.ts'
 import type { Call } from './call.ts'
 import type { ShardKvError } from './errors.ts'
+import type { InFlight } from './inFlight.ts'
 import type { Lane } from './lane.ts'
 import type { Link, LinkCounters } from './link.ts'
 import type { MapFollower, RoutingMap } from './map.ts'
@@ -64,7 +65,7 @@ export interface Dispatch extends ClientOptions {
   /** Lanes with something that may leave at the end of this turn. */
   dirty: Lane[]
   /** All that are in flight. */
-  readonly calls: Set<Call>
+  readonly calls: InFlight
   /** Runs the end of a turn. */
   readonly run: () => void
   readonly startTicking: () => void
@@ -156,7 +157,7 @@ export const rejectCall = (dispatch: Dispatch, call: Call, error: ShardKvError):
 /** The caller has been told. Only now may the shard forget the write's result (session.ts). */
 export const finishCall = (dispatch: Dispatch, call: Call): void => {
   call.isDone = true
-  if (dispatch.calls.delete(call)) dispatch.bytes -= call.bytes
+  if (dispatch.calls.remove(call)) dispatch.bytes -= call.bytes
   const lane = laneOf(dispatch, call)
   if (call.session !== null && isOfSession(call)) {
     completeSequence(call.session, call.sequence)
@@ -170,8 +171,7 @@ export const finishCall = (dispatch: Dispatch, call: Call): void => {
 /** Nobody waits for what is still in flight: the opening of a session is for writes, which are in flight themselves. */
 export const isIdle = ({ calls, hasLists }: Dispatch): boolean => {
   if (hasLists()) return false
-  for (const { code } of calls) if (code !== OpCode.openSession) return false
-  return true
+  return !calls.some(({ code }) => code !== OpCode.openSession)
 }
 
 export const tellIfIdle = (dispatch: Dispatch): void => {

@@ -39,15 +39,18 @@ interface OpenFrame {
   isTraced: boolean
 }
 
+/** No Map, for the reason that calls in flight are no Set (inFlight.ts): one that is cleared does the same. */
+type OpenFrames = { [Name in Consistency]?: OpenFrame }
+
 export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft => {
   let frames: OpenFrame[] = []
-  const open = new Map<Consistency, OpenFrame>()
+  let open: OpenFrames = {}
 
   const frameFor = (consistency: Consistency, bytes: number): OpenFrame => {
-    const frame = open.get(consistency)
+    const frame = open[consistency]
     if (frame !== undefined && frame.calls.length < operationsMax && frame.bytes + bytes <= bytesMax()) return frame
     const next: OpenFrame = { consistency, groups: [], calls: [], bytes: 0, latestDeadline: 0, isTraced: false }
-    open.set(consistency, next)
+    open[consistency] = next
     frames.push(next)
     return next
   }
@@ -66,7 +69,7 @@ export const createDraft = ({ operationsMax, bytesMax }: DraftOptions): Draft =>
       const taken = frames
       if (taken.length === 0) return taken
       frames = []
-      open.clear()
+      open = {}
       return taken
     },
   }

@@ -209,8 +209,9 @@ const sendBatch = (link: LinkState, { consistency, groups, calls, bytes, latestD
   const timeoutMs = Math.max(1, Math.ceil(Math.min(attemptMs, latestDeadline - now)))
   if (sent.count() === 0) link.heardAt = now
   const token = link.ports.newToken()
-  const batch: SentBatch = { session, token, calls, open: calls.length, bytes, sentAt: now, expiresAt: now + timeoutMs + ATTEMPT_GRACE_MS }
-  sent.add(sequence, batch)
+  const expiresAt = now + timeoutMs + ATTEMPT_GRACE_MS
+  const batch: SentBatch = { sequence, session, token, calls, open: calls.length, bytes, sentAt: now, expiresAt }
+  sent.add(batch)
   const headers = isTraced ? traceHeaders(calls) : undefined
   const outcome = publish(link, { kind: 'batch', session, sequence, timeoutMs, consistency, groups }, { sequence, token }, headers)
   if (outcome !== 'sent') {

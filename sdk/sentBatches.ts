@@ -17,6 +17,8 @@ import type { BatchResults } from '../bus/codec/batchAnswers.ts'
 import type { Call } from './call.ts'
 
 export interface SentBatch {
+  /** Within the door session, and of the link: no two that wait have the same. */
+  readonly sequence: number
   readonly session: BatchSessionId
   /** In the subject of its answers. */
   readonly token: string
@@ -41,7 +43,7 @@ export interface SentPorts {
 }
 
 export interface SentBatches {
-  readonly add: (sequence: number, batch: SentBatch) => void
+  readonly add: (batch: SentBatch) => void
   /** Of a batch that waits for answers, late or not. */
   readonly tokenOf: (sequence: number) => string | undefined
   /** Batches that are not late. */
@@ -68,51 +70,52 @@ export interface SentBatches {
   readonly sweep: () => void
 }
 
+/** Lists, which are short, and no Maps, for the reason that calls in flight are no Set (inFlight.ts). */
 interface Book {
   readonly ports: SentPorts
-  readonly batches: Map<number, SentBatch>
+  readonly batches: SentBatch[]
   /** Late ones. `expiresAt` is when they are forgotten. */
-  readonly late: Map<number, SentBatch>
+  readonly late: SentBatch[]
   bytes: number
 }
 
 export const createSentBatches = (ports: SentPorts): SentBatches => {
-  const book: Book = { ports, batches: new Map(), late: new Map(), bytes: 0 }
+  const book: Book = { ports, batches: [], late: [], bytes: 0 }
   const { batches, late } = book
 
   const take = (sequence: number): SentBatch | undefined => {
-    const batch = batches.get(sequence)
-    if (batch !== undefined) remove(book, batches, { sequence, batch })
+    const batch = batchOf(batches, sequence)
+    if (batch !== undefined) remove(book, batches, batch)
     return batch
   }
   const expire = (now: number, until: number, problem: string): void => {
-    for (const [sequence, batch] of late) if (batch.expiresAt <= now) remove(book, late, { sequence, batch })
-    for (const [sequence, batch] of batches) if (batch.expiresAt <= until) makeLate(book, { sequence, batch }, { now, problem })
+    for (const batch of late.filter(({ expiresAt }) => expiresAt <= now)) remove(book, late, batch)
+    for (const batch of batches.filter(({ expiresAt }) => expiresAt <= until)) makeLate(book, batch, { now, problem })
   }
   return {
-    add: (sequence, batch) => {
-      batches.set(sequence, batch)
+    add: (batch) => {
+      batches.push(batch)
       book.bytes += batch.bytes
     },
-    tokenOf: (sequence) => (batches.get(sequence) ?? late.get(sequence))?.token,
-    count: () => batches.size,
+    tokenOf: (sequence) => (batchOf(batches, sequence) ?? batchOf(late, sequence))?.token,
+    count: () => batches.length,
     bytes: () => book.bytes,
     openSince: (since) => {
       let open = 0
-      for (const batch of batches.values()) if (batch.sentAt > since) open += batch.open
+      for (const batch of batches) if (batch.sentAt > since) open += batch.open
       return open
     },
     take,
     answered: (frame, problem) => {
       const { session, sequence, isLast, rows } = frame
-      const batch = batches.get(sequence)
+      const batch = batchOf(batches, sequence)
       if (batch === undefined || session !== batch.session) {
         answerLate(book, frame)
         return
       }
       for (const { position, result } of rows) answer(book, batch, { position, result })
       if (!isLast) return
-      take(sequence)
+      remove(book, batches, batch)
       lose(book, batch, problem)
     },
     refused: (batch, result) => {
@@ -131,20 +134,17 @@ export const createSentBatches = (ports: SentPorts): SentBatches => {
     },
     lost: (batch, problem) => { lose(book, batch, problem) },
     allLost: (problem) => {
-      const all = [...batches.values()]
-      batches.clear()
-      late.clear()
+      const all = batches.splice(0)
+      late.length = 0
       book.bytes = 0
       for (const batch of all) lose(book, batch, problem)
     },
     allLate: (now, problem) => { expire(now, Number.POSITIVE_INFINITY, problem) },
     expire: (now, problem) => { expire(now, now, problem) },
     sweep: () => {
-      for (const batch of batches.values()) forgetDone(book, batch)
-      for (const [sequence, batch] of late) {
-        forgetDone(book, batch)
-        if (batch.open === 0) late.delete(sequence)
-      }
+      for (const batch of batches) forgetDone(book, batch)
+      for (const batch of late) forgetDone(book, batch)
+      for (const batch of late.filter(({ open }) => open === 0)) remove(book, late, batch)
     },
   }
 }
@@ -154,13 +154,11 @@ interface Row {
   readonly result: OperationResult
 }
 
-interface Numbered {
-  readonly sequence: number
-  readonly batch: SentBatch
-}
+const batchOf = (batches: readonly SentBatch[], wanted: number): SentBatch | undefined =>
+  batches.find(({ sequence }) => sequence === wanted)
 
-const remove = (book: Book, from: Map<number, SentBatch>, { sequence, batch }: Numbered): void => {
-  from.delete(sequence)
+const remove = (book: Book, from: SentBatch[], batch: SentBatch): void => {
+  from.splice(from.indexOf(batch), 1)
   book.bytes -= batch.bytes
 }
 
@@ -184,13 +182,13 @@ const answer = (book: Book, batch: SentBatch, { position, result }: Row): void =
 
 /** The call waits, or another copy of it is on its way. */
 const answerLate = (book: Book, { session, sequence, isLast, rows }: BatchResults): void => {
-  const batch = book.late.get(sequence)
+  const batch = batchOf(book.late, sequence)
   if (batch === undefined || session !== batch.session) return
   for (const { position, result } of rows) {
     const call = close(book, batch, position)
     if (call !== null && isAnswer(result.status)) book.ports.onResult(call, result)
   }
-  if (isLast) remove(book, book.late, { sequence, batch })
+  if (isLast) remove(book, book.late, batch)
 }
 
 interface Lateness {
@@ -198,9 +196,9 @@ interface Lateness {
   readonly problem: string
 }
 
-const makeLate = (book: Book, { sequence, batch }: Numbered, { now, problem }: Lateness): void => {
-  book.batches.delete(sequence)
-  book.late.set(sequence, batch)
+const makeLate = (book: Book, batch: SentBatch, { now, problem }: Lateness): void => {
+  book.batches.splice(book.batches.indexOf(batch), 1)
+  book.late.push(batch)
   batch.expiresAt = now + LATE_MS_MAX
   lose(book, batch, problem)
 }

@@ -264,7 +264,7 @@ export const runTick = (dispatch: Dispatch): void => {
 const isUnnumbered = (call: Call): boolean => isWrite(call) && call.sequence === 0
 
 const expireCalls = (dispatch: Dispatch, now: number): void => {
-  for (const call of dispatch.calls) {
+  for (const call of dispatch.calls.all()) {
     if (call.deadline > now) continue
     const opening = isUnnumbered(call) ? laneOf(dispatch, call)?.opening ?? null : null
     if (opening !== null && opening.problem !== '') blameOpening(call, opening)

@@ -19,31 +19,39 @@ export interface DiskWatch {
 }
 
 export const createDiskWatch = (): DiskWatch => {
-  /** Writes that are not answered; a group without any has no row. */
+  /** Writes that are not answered. A row that is down to none stays until its group is retired: rows would come and go with every write. */
   const waiting = new Map<GroupId, number>()
+  let groupsWaiting = 0
   let progressAt = 0
   let isFull = false
   const answered = (group: GroupId, writes: number, now: number): void => {
-    const left = (waiting.get(group) ?? 0) - writes
-    if (left > 0) waiting.set(group, left)
-    else waiting.delete(group)
     progressAt = now
+    const before = waiting.get(group) ?? 0
+    if (before === 0) return
+    const left = Math.max(0, before - writes)
+    waiting.set(group, left)
+    if (left === 0) groupsWaiting -= 1
   }
   return {
     submitted: (event, now) => {
       if (event.type !== 'wal.append') return
-      if (waiting.size === 0) progressAt = now
-      waiting.set(event.group, (waiting.get(event.group) ?? 0) + 1)
+      if (groupsWaiting === 0) progressAt = now
+      const before = waiting.get(event.group) ?? 0
+      if (before === 0) groupsWaiting += 1
+      waiting.set(event.group, before + 1)
     },
     noticed: (notice, now) => {
       switch (notice.type) {
         case 'wal.spaceChanged': isFull = notice.full; return
         case 'wal.appended': answered(notice.group, 1, now); return
-        case 'wal.adopted':
-        case 'wal.retired': answered(notice.group, Number.POSITIVE_INFINITY, now); return
+        case 'wal.adopted': answered(notice.group, Number.POSITIVE_INFINITY, now); return
+        case 'wal.retired':
+          answered(notice.group, Number.POSITIVE_INFINITY, now)
+          waiting.delete(notice.group)
+          return
         default:
       }
     },
-    isStalled: (now) => isFull || (waiting.size > 0 && now - progressAt > DISK_STALL_MS),
+    isStalled: (now) => isFull || (groupsWaiting > 0 && now - progressAt > DISK_STALL_MS),
   }
 }

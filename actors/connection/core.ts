@@ -15,6 +15,7 @@ import { encodedOperationBytes } from '../shard/batch.ts'
 import { checkOperation } from '../shard/operationCheck.ts'
 import { createDeadlines } from './deadlines.ts'
 import { LOW_WATER, TIMEOUT_MS_MAX } from './limits.ts'
+import { createPendingTable } from '../kernel/pendingTable.ts'
 import { createRetryAfter } from '../kernel/retryAfter.ts'
 import { openTokenBucket, takeToken } from './tokenBucket.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
@@ -23,6 +24,7 @@ import type { Policy } from '../shard/protocol.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { ConnectionLimits } from './limits.ts'
 import type { ClientRequest, ConnectionEffect, ConnectionEvent, LeaderLookup } from './protocol.ts'
+import type { PendingTable } from '../kernel/pendingTable.ts'
 import type { RetryAfter } from '../kernel/retryAfter.ts'
 import type { TokenBucket } from './tokenBucket.ts'
 
@@ -71,7 +73,7 @@ export interface ConnectionCore extends ConnectionCoreOptions {
   gathered: InFlight[]
   /** One of them is sampled: only then does a flush look for it. */
   hasTraced: boolean
-  readonly batches: Map<number, SentBatch>
+  readonly batches: PendingTable<SentBatch>
   /** Of the batches: requests that left together mostly have one deadline. */
   readonly deadlines: Deadlines<SentBatch>
   readonly bucket: TokenBucket
@@ -91,7 +93,7 @@ export const createConnectionCore = (options: ConnectionCoreOptions): Connection
   effects: [],
   gathered: [],
   hasTraced: false,
-  batches: new Map(),
+  batches: createPendingTable(),
   deadlines: createDeadlines(),
   bucket: openTokenBucket(rateOf(options.limits), options.now),
   retryAfter: createRetryAfter(options.limits),

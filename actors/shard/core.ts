@@ -13,8 +13,10 @@
  * - A request by slot is answered only by a leader; who is unsure stays silent (docs/SUBJECTS.md, "Who answers").
  */
 
+import { createPendingTable } from '../kernel/pendingTable.ts'
 import { BATCH_HEADER_BYTES } from './batch.ts'
 import { createState } from './state.ts'
+import type { PendingTable } from '../kernel/pendingTable.ts'
 import type { Entry, Index, RaftRole, Term } from '../raft/protocol.ts'
 import type { NodeId, ShardId } from '../../topology/ids.ts'
 import type { ShardLimits } from './limits.ts'
@@ -98,9 +100,9 @@ export interface ShardCore extends ShardCoreOptions {
   gatheredWrites: PendingOperation[]
   gatheredReads: PendingOperation[]
   gatheredLeaseReads: PendingOperation[]
-  readonly proposals: Map<number, Proposal>
-  readonly inFlight: Map<Index, Proposal>
-  readonly rounds: Map<number, readonly PendingOperation[]>
+  readonly proposals: PendingTable<Proposal>
+  readonly inFlight: PendingTable<Proposal>
+  readonly rounds: PendingTable<readonly PendingOperation[]>
   readyReads: ReadyReads[]
   lastProposal: number
   lastRead: number
@@ -151,9 +153,9 @@ export const createShardCore = (options: ShardCoreOptions): ShardCore => ({
   gatheredWrites: [],
   gatheredReads: [],
   gatheredLeaseReads: [],
-  proposals: new Map(),
-  inFlight: new Map(),
-  rounds: new Map(),
+  proposals: createPendingTable(),
+  inFlight: createPendingTable(),
+  rounds: createPendingTable(),
   readyReads: [],
   lastProposal: 0,
   lastRead: 0,

@@ -88,10 +88,10 @@ const endLeadership = (core: ShardCore): void => {
   stopServing(core)
   const unproposed = core.gatheredWrites
   const reads = [
-    ...core.gatheredReads, ...core.gatheredLeaseReads, ...[...core.rounds.values()].flat(),
+    ...core.gatheredReads, ...core.gatheredLeaseReads, ...core.rounds.values().flat(),
     ...core.readyReads.flatMap(({ operations }) => operations),
   ]
-  const proposals = [...core.inFlight.values()]
+  const proposals = core.inFlight.values()
   core.gatheredWrites = []
   core.gatheredReads = []
   core.gatheredLeaseReads = []
