@@ -19,7 +19,7 @@ export interface ChildSpec {
   readonly name: string
   readonly program: string
   readonly args: readonly string[]
-  readonly env?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** It is ready when its log holds this. */
   readonly readyLine: string
   /** True for a program that does not end with its standard input. */

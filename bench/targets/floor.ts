@@ -1,7 +1,9 @@
 /** The floor as a target: one nats-server and three floor nodes (bench/floor). */
 
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brokerEnvironment } from '../../topology/launcher/brokerShare.ts'
 import { runClient } from '../clientTask.ts'
 import { FLOOR_NODES, FLOOR_READY_LINE } from '../floor/layout.ts'
 import { createChildGroup } from './children.ts'
@@ -20,6 +22,7 @@ export const startFloor = async (): Promise<Target> => {
       program: await serverPath(),
       args: ['-a', '127.0.0.1', '-p', String(port)],
       readyLine: 'Server is ready',
+      env: brokerEnvironment(process.env, availableParallelism(), FLOOR_NODES),
       isGuarded: true,
     }])
     const url = `nats://127.0.0.1:${port}`

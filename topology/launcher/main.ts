@@ -1,6 +1,7 @@
 /** The launcher with the real machine behind its ports. */
 
 import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { createSystemClock } from '../../actors/kernel/systemClock.ts'
 import { versionWarning } from '../../bus/brokerVersion.ts'
@@ -42,6 +43,7 @@ const realPorts = (say: Say): StartPorts => {
     say,
     files: host.files,
     env: host.env,
+    cores: availableParallelism(),
     clock: createSystemClock(),
     wallMs: () => Date.now(),
     processes: createProcesses(host.files),

@@ -6,6 +6,7 @@
  */
 
 import { join, resolve } from 'node:path'
+import { brokerEnvironment } from './brokerShare.ts'
 import { openCluster } from './clusterFile.ts'
 import { launch } from './launcher.ts'
 import type { ClusterPorts, ClusterRecord } from './clusterFile.ts'
@@ -45,6 +46,8 @@ export interface BrokerPlace {
 
 export interface StartPorts extends LauncherPorts, ClusterPorts {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Of this machine. */
+  readonly cores: number
   /** So that nobody else starts there. */
   readonly lock: (directory: string) => Promise<StartLock>
   readonly findServer: () => Promise<FoundServer>
@@ -137,7 +140,7 @@ const planBroker = async (options: StartOptions, ports: StartPorts, place: Place
     process: {
       program: server.path,
       args: ['-c', configPath, '--name', brokerName],
-      env: ports.env,
+      env: brokerEnvironment(ports.env, ports.cores, place.record.members.length),
       logPath: join(place.directory, 'logs', 'nats-server.log'),
       isGuarded: true,
     },
