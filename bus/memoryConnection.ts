@@ -4,11 +4,12 @@
 
 import { createLink } from './memoryLink.ts'
 import { createRequests } from './requests.ts'
+import { sentHeaders } from './sentHeaders.ts'
 import { isSubjectMatch } from './subjectTrie.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { Link, Outgoing, Receiver } from './memoryLink.ts'
 import type { SubjectTrie } from './subjectTrie.ts'
-import type { Bus, BusStatus, Headers, PublishOptions } from './port.ts'
+import type { Bus, BusStatus, PublishOptions } from './port.ts'
 
 /** Allow lists of subjects with wildcards; everything else is denied. Publishing is checked on the mapped subject, as in NATS. */
 export interface Permissions {
@@ -39,8 +40,7 @@ export interface MemoryConnection {
 }
 
 const SERVER = { url: 'memory://broker', version: '0.0.0' }
-const HEADER_LINE_BYTES = 4
-const HEADER_BLOCK_BYTES = 12
+const encoder = new TextEncoder()
 
 export interface ConnectionOptions {
   readonly name: string
@@ -82,7 +82,7 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
   }
   const publish = (subject: string, data: Uint8Array, options?: PublishOptions): ReturnType<Bus['publish']> => {
     if (!link.isUp()) return 'disconnected'
-    if (data.length + headerBytes(options?.headers) > exchange.maxPayloadBytes) return 'tooLarge'
+    if (data.length + encoder.encode(sentHeaders(options?.headers)).length > exchange.maxPayloadBytes) return 'tooLarge'
     const mapped = exchange.mapped(subject)
     if (permissions !== undefined && !isAllowed(permissions.publish, mapped)) {
       link.deny('publish', mapped)
@@ -127,13 +127,5 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
 /** What is published is with the broker at once: nothing is ever outstanding, and no limit met. */
 const statusOf = (connected: boolean, maxPayloadBytes: number): BusStatus =>
   ({ connected, outstandingBytes: 0, outstandingBytesMax: Number.MAX_SAFE_INTEGER, maxPayloadBytes, server: SERVER, roundTripMs: 0 })
-
-/** `NATS/1.0`, a line for each header, and an empty line: they count towards the payload. Without a header there is none of it. */
-const headerBytes = (headers: Headers | undefined): number => {
-  if (headers === undefined || headers.size === 0) return 0
-  let bytes = HEADER_BLOCK_BYTES
-  for (const [header, value] of headers) bytes += header.length + value.length + HEADER_LINE_BYTES
-  return bytes
-}
 
 const isAllowed = (patterns: readonly string[], subject: string): boolean => patterns.some((pattern) => isSubjectMatch(pattern, subject))

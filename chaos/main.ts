@@ -7,6 +7,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureNatsServer } from '../topology/launcher/main.ts'
@@ -34,6 +35,8 @@ const SEED_DEFAULT = 42
 /** Of Jepsen's schedules, and the calm before and between. */
 const PHASES = 2
 const PHASE_ROOM_SECONDS = 5
+/** The exit code of who ends by a signal: this and its number. */
+const SIGNALLED = 128
 
 interface Command {
   readonly check: string | undefined
@@ -149,6 +152,7 @@ const attack = async (command: Command): Promise<void> => {
     return
   }
   process.env['SHARDKV_NATS_SERVER'] = server.path
+  exitOnSignals()
   const commit = commitHere()
   const plans = planCampaign(seed, { runs, seconds }, command)
   const result = await runCampaign({ plans, commit, budgetSeconds, isKept, isVerbose, planted, say })
@@ -156,6 +160,11 @@ const attack = async (command: Command): Promise<void> => {
   finish(result.passed, result.failed)
   // Timers of connections that are gone hold nobody up.
   process.exit()
+}
+
+/** What runs is ended at the exit of this process, which a signal that nobody listens to would skip. */
+const exitOnSignals = (): void => {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => process.exit(SIGNALLED + constants.signals[name]))
 }
 
 const commitHere = (): string => {
