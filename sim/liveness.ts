@@ -6,7 +6,7 @@
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
-import { activeNodes, groupsOf, movesOf, placementOf } from '../actors/topology/clusterState.ts'
+import { activeNodes, groupsOf, movesOf, nodeIn, placementOf } from '../actors/topology/clusterState.ts'
 import { hasDamage, isHarmed } from './atlas.ts'
 import { NEWEST_MAP } from './invariants/newestMapEverywhere.ts'
 import { endPause, newestState } from './mapFaults.ts'
@@ -14,7 +14,8 @@ import { lateMaps, traceLateMaps } from './mapLiveness.ts'
 import { isElastic } from './options.ts'
 import { shardOf } from '../topology/hash.ts'
 import { nodeOf, shardId } from '../topology/ids.ts'
-import type { ClusterState } from '../actors/topology/clusterState.ts'
+import { groupKeyOf } from '../topology/namedReplicas.ts'
+import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
 import type { NodeId, ReplicaId } from '../topology/ids.ts'
 import type { Cluster, Machine } from './cluster.ts'
 import type { Simulation } from './simulation.ts'
@@ -108,7 +109,7 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
   if (state === null) return 'no node runs'
   const [moving] = movesOf(state)
   if (moving !== undefined) return `move ${moving.move.id} of ${moving.group} has not ended`
-  const ill = state.isPaused ? undefined : damagedIn(keep)[0] ?? lostIn(state, keep)
+  const ill = state.isPaused ? undefined : damagedIn(state, keep) ?? lostIn(state, keep)
   if (ill !== undefined) return `${ill} has not been replaced`
   for (const ledger of watch.ledgers) {
     const hosts: ReadonlySet<NodeId> = new Set(state.shards[ledger.shard]?.replicas.map(nodeOf))
@@ -134,14 +135,19 @@ export const disagreement = ({ watch, cluster }: Simulation, keep: readonly Mach
 /** A replica on a lost disk whose place somebody who runs could take. */
 const lostIn = (state: ClusterState, machines: readonly Machine[]): ReplicaId | undefined => {
   const lost = machines.filter(({ isLost }) => isLost).map(({ id }) => id)
-  const running = machines.filter(({ node }) => node !== null).map(({ id }) => id)
-  const living = activeNodes(state).map(({ id }) => id).filter((id) => running.includes(id))
-  return groupsOf(state).flatMap((group) => {
-    const replicas = placementOf(state, group)?.replicas ?? []
-    const isFree = living.some((id) => !replicas.some((replica) => nodeOf(replica) === id))
-    return isFree ? replicas.filter((replica) => lost.includes(nodeOf(replica))) : []
-  })[0]
+  return groupsOf(state).flatMap((group) =>
+    (isAnyFree(state, group, machines) ? replicasIn(state, group).filter((replica) => lost.includes(nodeOf(replica))) : []))[0]
 }
 
-const damagedIn = (machines: readonly Machine[]): ReplicaId[] =>
-  machines.flatMap(({ node }) => node?.parts()?.host.damaged().map(({ id }) => id) ?? [])
+/** A damaged replica is replaced on its own node, or where that drains by another, if one that runs can take it (plan.ts, `heldBack`). */
+const damagedIn = (state: ClusterState, machines: readonly Machine[]): ReplicaId | undefined =>
+  machines.flatMap(({ node }) => node?.parts()?.host.damaged() ?? [])
+    .find(({ id, group }) => nodeIn(state, nodeOf(id))?.state !== 'draining' || isAnyFree(state, groupKeyOf(group), machines))?.id
+
+/** Whether an active node runs that has no replica of the group. */
+const isAnyFree = (state: ClusterState, group: GroupKey, machines: readonly Machine[]): boolean => {
+  const running = machines.filter(({ node }) => node !== null).map(({ id }) => id)
+  return activeNodes(state).some(({ id }) => running.includes(id) && !replicasIn(state, group).some((replica) => nodeOf(replica) === id))
+}
+
+const replicasIn = (state: ClusterState, group: GroupKey): readonly ReplicaId[] => placementOf(state, group)?.replicas ?? []

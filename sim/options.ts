@@ -250,8 +250,8 @@ const withTurns = (base: SimOptions, random: Random): SimOptions => {
 export const elasticKinds: readonly FaultKind[] = ['join', 'leave', 'reweigh', 'moveByHand', 'cancelMove']
 
 /** Members come and go, or are replaced when they are silent. */
-export const isElastic = ({ joiners, lostAfterMs }: Pick<SimOptions, 'joiners' | 'lostAfterMs'>): boolean =>
-  joiners > 0 || lostAfterMs < LOST_AFTER_MS_DEFAULT
+export const isElastic = ({ joiners, lostAfterMs, faults, mapChanges }: SimOptions): boolean =>
+  joiners > 0 || lostAfterMs < LOST_AFTER_MS_DEFAULT || mapChanges.length > 0 || elasticKinds.some((kind) => faults.includes(kind))
 
 /** Half of the seeds have sessions, half the batch door, half keys that expire. */
 const withMemory = (base: SimOptions, random: Random): SimOptions => ({

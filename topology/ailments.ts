@@ -5,11 +5,11 @@
  * no harm.
  */
 
-import { META_GROUP } from './ids.ts'
+import { groupKeyOf } from './namedReplicas.ts'
 import type { DamagedReplica } from '../actors/topology/protocol.ts'
 import type { Beacon } from './beacon.ts'
 import type { ReplicaHost } from './replicaHost.ts'
-import type { ReplicaId, ShardId } from './ids.ts'
+import type { ReplicaId } from './ids.ts'
 
 /** Between two looks. */
 const LOOK_EVERY_MS = 1_000
@@ -37,7 +37,7 @@ export const createAilments = ({ beacon, host }: AilmentsOptions): Ailments => {
       if (now - lookedAt < LOOK_EVERY_MS) return null
       lookedAt = now
       const found = [...host.damaged(), ...beacon.damaged()].map(({ group, id }): DamagedReplica =>
-        ({ group: group === META_GROUP ? 'meta' : group as ShardId, replica: id }))
+        ({ group: groupKeyOf(group), replica: id }))
       if (isSame(found, known)) return null
       known = found
       return found

@@ -4,7 +4,7 @@
  */
 
 import { count, list, oneOf, record, replica } from '../actors/topology/fields.ts'
-import { META_GROUP } from './ids.ts'
+import { groupIdOf } from './namedReplicas.ts'
 import type { Configuration, OrderOutcome } from '../actors/raft/protocol.ts'
 import type { Check } from '../actors/topology/fields.ts'
 import type { GroupKey } from '../actors/topology/clusterState.ts'
@@ -23,7 +23,7 @@ export interface MoveOrdersOptions {
 
 export const createMoveOrders = ({ self, ask, leaderOf, reported }: MoveOrdersOptions) => (order: MoveOrder): void => {
   const { group, move, epoch, voters, learners } = order
-  const request: TopologyRequest = { kind: 'order', group: group === 'meta' ? META_GROUP : group, move, epoch, voters, learners }
+  const request: TopologyRequest = { kind: 'order', group: groupIdOf(group), move, epoch, voters, learners }
   const done: Answer = (value) => {
     const report = moveReportOf(value)
     if (report !== undefined) reported(report)

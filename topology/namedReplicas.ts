@@ -14,7 +14,7 @@
 
 import { adoptGenesis, hostedOn, placementOf } from '../actors/topology/clusterState.ts'
 import { must } from '../actors/kernel/assert.ts'
-import { META_GROUP, generationOf } from './ids.ts'
+import { META_GROUP, generationOf, shardOfGroup } from './ids.ts'
 import { GENERATION_OF_GENESIS } from './knownReplicas.ts'
 import { othersAt } from './outgrown.ts'
 import type { ClusterState, GroupKey } from '../actors/topology/clusterState.ts'
@@ -65,6 +65,8 @@ export const bornHereIn = (state: ClusterState, node: NodeId): readonly GroupId[
   hostedOn(state, node).filter(({ replica }) => generationOf(replica) === GENERATION_OF_GENESIS).map(({ group }) => groupIdOf(group))
 
 export const groupIdOf = (group: GroupKey): GroupId => (group === 'meta' ? META_GROUP : group)
+
+export const groupKeyOf = (group: GroupId): GroupKey => shardOfGroup(group) ?? 'meta'
 
 /** A group's first replicas begin from the genesis, whatever the map has become since: their logs tell the rest. */
 const bornWith = (born: ClusterState, group: GroupKey, replica: ReplicaId): readonly ReplicaId[] | undefined =>

@@ -8,7 +8,7 @@
 import { decodeCommand, encodeState } from '../actors/topology/codec.ts'
 import { EVENTS_MAX } from './metaReads.ts'
 import { isNews } from '../actors/topology/driver.ts'
-import { META_GROUP } from './ids.ts'
+import { groupKeyOf } from './namedReplicas.ts'
 import type { Clock } from '../actors/kernel/clock.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { OrderOutcome } from '../actors/raft/protocol.ts'
@@ -126,7 +126,7 @@ const carryOut = ({ raftOf, leave, clock }: TopologyAnswersOptions, request: Req
 const reportOf = (raft: RaftMember, { group, move, epoch }: RequestOf<'order'>, outcome: OrderOutcome): MoveReport => {
   const { commitIndex, matchIndex } = raft.status()
   return {
-    group: group === META_GROUP ? 'meta' : group as ShardId, move, epoch, outcome,
+    group: groupKeyOf(group), move, epoch, outcome,
     configuration: raft.configurationAt(commitIndex),
     matches: [...matchIndex].map(([replica, index]) => ({ replica, index })),
   }

@@ -5,8 +5,8 @@
 
 import { orderOf } from '../../actors/topology/driver.ts'
 import { movesOf } from '../../actors/topology/clusterState.ts'
-import { META_GROUP } from '../../topology/ids.ts'
-import type { ClusterState } from '../../actors/topology/clusterState.ts'
+import { groupKeyOf } from '../../topology/namedReplicas.ts'
+import type { ClusterState, GroupKey } from '../../actors/topology/clusterState.ts'
 import type { MoveOrder } from '../../actors/topology/protocol.ts'
 import type { ReplicaId } from '../../topology/ids.ts'
 import type { MapLedger } from '../mapLedger.ts'
@@ -16,7 +16,7 @@ export const createOrderedMembers = (ledger: MapLedger): Invariant => ({
   name: 'members are what was ordered',
   check: ({ id, shard, configuration: { epoch, voters, learners } }) => {
     if (epoch === 0) return null
-    const group = shard === META_GROUP ? 'meta' : shard
+    const group = groupKeyOf(shard)
     const order = orderAt(ledger.stateAt(epoch), group)
     if (order === undefined) return `${id} has a configuration of group ${group} of epoch ${epoch}, at which none was ordered`
     if (isSameSet(voters, order.voters) && isSameSet(learners, order.learners)) return null
@@ -25,7 +25,7 @@ export const createOrderedMembers = (ledger: MapLedger): Invariant => ({
   },
 })
 
-const orderAt = (state: ClusterState | undefined, wanted: number | 'meta'): MoveOrder | undefined => {
+const orderAt = (state: ClusterState | undefined, wanted: GroupKey): MoveOrder | undefined => {
   if (state === undefined) return undefined
   const found = movesOf(state).find(({ group, move }) => group === wanted && move.orderedAt === state.epoch)
   return found === undefined ? undefined : orderOf(found)

@@ -199,9 +199,9 @@ const copying = (limits = defaultPlanLimits): ClusterState => {
   return begun
 }
 
-describe('what is lost', () => {
-  const four = (): ClusterState => carryOut(after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' }), []).state
+const four = (): ClusterState => carryOut(after(newborn(), { kind: 'addNode', node: n(4), weight: 1, zone: '' }), []).state
 
+describe('what is lost', () => {
   test('is replaced before anything else moves, where a node can take it', () => {
     const state = after(four(), { kind: 'addNode', node: n(5), weight: 1, zone: '' })
     const { all } = planOf(state, [n(1)])
@@ -272,6 +272,19 @@ describe('what is damaged', () => {
     const step = planWith(state, [ill(2, group)]).all.find((move) => move.group === group)
     expect(step).toMatchObject({ remove: replicaId(n(2), 1) })
     expect(step?.add).not.toBe(n(2))
+  })
+
+  test('keeps its place on a node that drains while nobody else can take it: held back, like a sound one', () => {
+    const state = after(four(), { kind: 'drainNode', node: n(3), isForced: true })
+    const held = carryOut(state, [n(4)]).state
+    const group = must(planOf(held, [n(4)]).heldBack.find((key) => key !== 'meta'), 'a shard is held back')
+    const damaged = [{ group, replica: must(placementOf(held, group)?.replicas.find((replica) => nodeOf(replica) === n(3)), 'n3 has one') }]
+    expect(planWith(held, damaged, [n(4)])).toMatchObject({ all: [], blocked: [] })
+    expect(planWith(held, damaged, [n(4)]).heldBack).toContain(group)
+    const bothDrain = planWith(after(held, { kind: 'drainNode', node: n(4), isForced: true }), damaged, [n(4)])
+    const isActive = planWith(after(held, { kind: 'activateNode', node: n(3) }), damaged, [n(4)])
+    const isBack = planWith(held, damaged)
+    for (const { next } of [bothDrain, isActive, isBack]) expect(next.map(({ remove }) => remove)).toContain(damaged[0]?.replica)
   })
 
   test('is not preferred as the heir of a leader that drains', () => {
