@@ -259,7 +259,7 @@ export const createBatchGateway = (options: BatchGatewayOptions): BatchGateway =
       const areIdleDue = now - idleTickAt >= IDLE_TICK_MS
       if (areIdleDue) idleTickAt = now
       for (const { batches, connection } of sessions.values()) {
-        if (areIdleDue || batches.size > 0) connection.send({ type: 'tick', now })
+        if (areIdleDue || batches.size() > 0) connection.send({ type: 'tick', now })
       }
     },
     drain: () => {

@@ -138,7 +138,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
   const admit = ({ policy, to, trace, done }: Arrival, request: Omit<ClientRequest, 'ticket' | 'policy'>): void => {
     const { shard, operation, consistency } = request
     const span = beginAtDoor(options.tracing, request, trace, done !== undefined)
-    if (replies.size >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
+    if (replies.size() >= PENDING_REPLIES_MAX || (!isRead(operation.code) && options.isOverloaded())) {
       reply(to, { shard }, { status: 'OVERLOADED', revision: 0, definite: policy !== 'slot', retryAfterMs: RETRY_AFTER_MS })
       const known = finish(options, { span, trace, request, done }, { status: 'OVERLOADED', tookMs: null, result: null })
       refusals.note('OVERLOADED', 'too many requests wait for their answer, or too many bytes for the disk', known)
@@ -227,7 +227,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
         subscription.drain(() => { shared = shared.filter((other) => other !== subscription) })
       }
     },
-    isIdle: () => shared.length === 0 && replies.size === 0,
+    isIdle: () => shared.length === 0 && replies.size() === 0,
     close: () => {
       isOpen = false
       closeShared()
@@ -237,7 +237,7 @@ export const createNatsGateway = (options: NatsGatewayOptions): NatsGateway => {
       for (const pending of replies.values()) close(pending, 'TIMEOUT', null)
       replies.clear()
     },
-    waiting: () => replies.size,
+    waiting: () => replies.size(),
     counters: () => refusals.counts(),
   }
 }

@@ -52,14 +52,12 @@ export const encodeGroup = (
   fields: GroupFields, records: readonly WalRecord[],
 ): { readonly bytes: Uint8Array; readonly chain: number } => {
   let bodyBytes = 0
-  const { level, ...header } = fields
-  const layout = level === undefined ? {} : { level }
   for (const record of records) bodyBytes += recordBytes(record)
   const bytes = new Uint8Array(GROUP_HEADER_BYTES + bodyBytes)
-  let chain = writeHeader(bytes, { ...header, bodyBytes, recordCount: records.length })
+  let chain = writeHeader(bytes, fields, { bodyBytes, recordCount: records.length })
   let offset = GROUP_HEADER_BYTES
   for (const record of records) {
-    const written = encodeRecord(bytes, offset, { record, chain, ...layout })
+    const written = encodeRecord(bytes, offset, { record, chain, level: fields.level })
     chain = written.chain
     offset = written.end
   }
@@ -67,7 +65,7 @@ export const encodeGroup = (
   return { bytes, chain }
 }
 
-const writeHeader = (bytes: Uint8Array, header: Omit<GroupHeader, 'checksum'>): number => {
+const writeHeader = (bytes: Uint8Array, header: HeaderFields, body: Pick<GroupHeader, 'bodyBytes' | 'recordCount'>): number => {
   const view = viewOf(bytes)
   view.setUint32(0, GROUP_MAGIC, true)
   view.setUint32(8, header.at.segment, true)
@@ -76,8 +74,8 @@ const writeHeader = (bytes: Uint8Array, header: Omit<GroupHeader, 'checksum'>): 
   view.setUint32(20, header.synced.offset, true)
   view.setUint32(24, header.firstSegment, true)
   view.setUint32(28, header.chain, true)
-  view.setUint32(32, header.recordCount, true)
-  view.setUint32(36, header.bodyBytes, true)
+  view.setUint32(32, body.recordCount, true)
+  view.setUint32(36, body.bodyBytes, true)
   view.setUint32(40, header.isSeal ? 1 : 0, true)
   view.setUint32(44, header.salt, true)
   const checksum = crc32(bytes.subarray(0, GROUP_HEADER_BYTES))

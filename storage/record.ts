@@ -105,7 +105,7 @@ export interface RecordToWrite {
   readonly record: WalRecord
   readonly chain: number
   /** Of the segment; left out, the first. */
-  readonly level?: number
+  readonly level?: number | undefined
 }
 
 /** Writes the record at `offset` of a zero-filled target; returns the new chain value and the offset after it. */

@@ -56,7 +56,7 @@ const noteHanded = (core: ShardCore, operations: readonly PendingOperation[]): v
 
 /** Time moves only in entries: when something is due and no entry is under way to carry it, an empty one is proposed. */
 export const maybeProposeTick = (core: ShardCore): void => {
-  if (!core.isServing || core.isDiskFull || core.proposals.size > 0 || core.inFlight.size > 0) return
+  if (!core.isServing || core.isDiskFull || core.proposals.size() > 0 || core.inFlight.size() > 0) return
   if (isExpiryDue(core.state, logTimeAt(core.logTime, core.now))) propose(core, [])
 }
 

@@ -72,7 +72,7 @@ export const stopServing = (core: ShardCore): void => {
 
 /** Nobody waits for an answer, and no entry is under way that this leadership proposed. */
 export const isQuiet = (core: ShardCore): boolean =>
-  core.pendingOperations === 0 && core.proposals.size === 0 && core.inFlight.size === 0
+  core.pendingOperations === 0 && core.proposals.size() === 0 && core.inFlight.size() === 0
 
 export const announceQuiet = (core: ShardCore): void => {
   core.effects.push({ type: 'shard.quiet' })

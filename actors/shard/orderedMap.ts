@@ -41,8 +41,9 @@ const Tree = sortedBtree.default
 /** Whether two texts are equal is seen faster than which comes first, so that is asked once. */
 const compare = (a: string, b: string): number => (a < b ? -1 : a === b ? 0 : 1)
 
-export const createOrderedMap = <Value>(): OrderedMap<Value> => {
-  const values = createHash<Value>()
+/** `wholeKeysMax`: keys that the hash has in one Map (below). */
+export const createOrderedMap = <Value>(wholeKeysMax = WHOLE_KEYS_MAX): OrderedMap<Value> => {
+  const values = createHash<Value>(wholeKeysMax)
   const order: BTree.default<string, undefined> = new Tree<string, undefined>(undefined, compare)
   const openCuts = new Set<OpenCut<Value>>()
   /** Whatever came after the cut is none of its business: keeping it as well would grow without bound. */
@@ -105,22 +106,34 @@ interface Hash<Value> {
 
 /**
  * One Map holds at most 2^24 keys, removed ones included until it is rebuilt, and throws above; rebuilding one of 4 million takes half a
- * second. So the keys are spread over HASH_PARTS Maps: a billion keys, and pauses of milliseconds.
+ * second. So many keys are spread over HASH_PARTS Maps: a billion keys, and pauses of milliseconds. Few are in one, where each is found
+ * with less that has to be brought from memory.
  */
 const HASH_PARTS = 64
+/** More are spread, which takes some 10 ms, once. */
+const WHOLE_KEYS_MAX = 32_768
 
-const createHash = <Value>(): Hash<Value> => {
-  const parts = Array.from({ length: HASH_PARTS }, () => new Map<string, Value>())
+const createHash = <Value>(wholeKeysMax: number): Hash<Value> => {
+  let whole: Map<string, Value> | null = new Map()
+  let parts: readonly Map<string, Value>[] = []
   let size = 0
-  const partOf = (key: string): Map<string, Value> => must(parts[partNumberOf(key)], 'a number of a part is below their count')
+  const partOf = (key: string): Map<string, Value> => whole ?? must(parts[partNumberOf(key)], 'a number of a part is below their count')
+  const spread = (): void => {
+    const keys = whole ?? []
+    whole = null
+    parts = Array.from({ length: HASH_PARTS }, () => new Map<string, Value>())
+    for (const [key, value] of keys) partOf(key).set(key, value)
+  }
   return {
     get: (key) => partOf(key).get(key),
     set: (key, value) => {
       const part = partOf(key)
       const before = part.size
       part.set(key, value)
-      size += part.size - before
-      return part.size > before
+      if (part.size === before) return false
+      size += 1
+      if (size > wholeKeysMax && whole !== null) spread()
+      return true
     },
     delete: (key) => {
       if (partOf(key).delete(key)) size -= 1

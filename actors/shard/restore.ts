@@ -3,6 +3,7 @@
  * bytes, so what does not decode is another version or a bug; it is returned as a reason, never thrown.
  */
 
+import { createPendingTable } from '../kernel/pendingTable.ts'
 import { readBinaryString, readHex64, readSafeInteger, viewOf } from './bytes.ts'
 import { UNKNOWN_CONTENT } from './contentHash.ts'
 import { Status } from './operation.ts'
@@ -197,7 +198,7 @@ const takeRequest = (builder: Builder, at: At): void => {
 const takeSession = (builder: Builder, at: At): void => {
   const { view, offset } = at
   const { sessions } = builder.state
-  const results = new Map<number, Remembered>()
+  const results = createPendingTable<Remembered>()
   let next = offset + SESSION_HEADER_BYTES
   for (let left = view.getUint16(offset + 25, true); left > 0; left -= 1) {
     const remembered = { outcome: resultAt(builder, { ...at, offset: next + 8 }), content: UNKNOWN_CONTENT }

@@ -29,7 +29,7 @@
  * 3. A restart restores it and replays 11: r is a duplicate, the put is skipped, and an acknowledged write is gone (docs/TESTING.md T25).
  */
 
-import { assert } from '../kernel/assert.ts'
+import { assert, must } from '../kernel/assert.ts'
 import { viewOf, writeBinaryString, writeHex64, writeSafeInteger } from './bytes.ts'
 import { expiresAtMsOf, revisionOf, valueLengthOf, writeValueOf } from './keyRecord.ts'
 import { Status } from './operation.ts'
@@ -190,7 +190,7 @@ function* piecesOf(cut: Cut): Generator<Piece, void> {
 
 function* contentsPieces(cut: Cut): Generator<Piece, void> {
   let count = cut.requests.size
-  for (const { results } of cut.sessions) count += results.size
+  for (const { results } of cut.sessions) count += results.size()
   if (count === 0) return
   yield contentsHeadPiece(count)
   let hashes: number[] = []
@@ -248,17 +248,18 @@ const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session
   for (const { outcome } of results.values()) length += 8 + resultBytes(outcome)
   return {
     length,
-    entries: Math.max(1, results.size),
+    entries: Math.max(1, results.size()),
     write: ({ bytes, view, offset }) => {
       view.setUint8(offset, RecordTag.session)
       writeHex64(view, offset + 1, client)
       writeSafeInteger(view, offset + 9, renewedAtMs)
       writeSafeInteger(view, offset + 17, firstIncomplete)
-      view.setUint16(offset + 25, results.size, true)
+      view.setUint16(offset + 25, results.size(), true)
       let next = offset + SESSION_HEADER_BYTES
-      for (const [sequence, { outcome }] of results) {
+      const remembered = results.values()
+      for (const [i, sequence] of results.numbers().entries()) {
         writeSafeInteger(view, next, sequence)
-        next = writeResult({ bytes, view, offset: next + 8 }, outcome)
+        next = writeResult({ bytes, view, offset: next + 8 }, must(remembered[i], 'every number has its item').outcome)
       }
     },
   }

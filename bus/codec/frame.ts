@@ -298,7 +298,10 @@ const readWithin = <T>(reader: Reader, read: (kind: number) => T): T => {
 }
 
 const readBody = (reader: Reader, kind: number, ends: Ends): ActorMessage => {
-  if (isRaftKind(kind)) return { type: 'raft', ...readRaftMail(reader, kind, ends) }
+  if (isRaftKind(kind)) {
+    const { from, to, message } = readRaftMail(reader, kind, ends)
+    return { type: 'raft', from, to, message }
+  }
   if (kind === SHARD_REQUEST) return readShardRequest(reader)
   if (kind === SHARD_REPLY) return readShardReply(reader)
   throw new DecodeError(`message kind ${kind} is not known`)

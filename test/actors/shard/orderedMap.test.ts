@@ -16,9 +16,11 @@ const step = fc.oneof(
 const sorted = (model: ReadonlyMap<string, number>): [string, number][] => [...model].sort(([a], [b]) => (a < b ? -1 : 1))
 
 describe('the ordered map', () => {
-  test('answers like a sorted list, and a cut reads what there was when it was taken, however late', () => {
+  test.each([
+    ['in one Map', undefined], ['spread from the fourth key on', 3],
+  ])('%s, answers like a sorted list, and a cut reads what there was when it was taken, however late', (_, wholeKeysMax) => {
     fc.assert(fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const map = createOrderedMap<number>()
+      const map = createOrderedMap<number>(wholeKeysMax)
       const model = new Map<string, number>()
       const cuts: { readonly cut: Cut<number>, readonly was: [string, number][] }[] = []
       const readOldest = (): void => {
@@ -37,6 +39,13 @@ describe('the ordered map', () => {
       while (cuts.length > 0) readOldest()
       expect([...map.cut().entries()]).toEqual(sorted(model))
     }), { numRuns: 500 })
+  })
+
+  test('has all that it had once there are too many keys for one Map', () => {
+    const map = createOrderedMap<number>(3)
+    for (let i = 0; i < 100; i += 1) map.set(`key${i}`, i)
+    expect(map.delete('key1')).toBe(true)
+    expect([map.size(), map.get('key0'), map.get('key1'), map.get('key99')]).toEqual([99, 0, undefined, 99])
   })
 
   test('keeps for a cut nothing of keys that came after it', () => {
