@@ -83,7 +83,7 @@ export const withLoadFlags = (command: Command, seconds: number): Command => wit
 export const withRunFlags = (command: Command, defaults: { readonly runs: number; readonly seconds: number }): Command =>
   withLoadFlags(withRunsFlag(command, defaults.runs), defaults.seconds)
     .addOption(flag('--warm-servers-seconds <count>', 'work before the first run, so that no figure is of code being compiled')
-      .argParser(wholeNumber(0, 3_600)).default(10))
+      .argParser(wholeNumber(0, 3_600)).default(30))
 
 export const withKeysFlags = (command: Command, keys = KEYS_DEFAULT): Command => command
   .addOption(flag('--keys <count>', 'different keys of 16 bytes').argParser(wholeNumber(1, KEYS_MAX)).default(keys))

@@ -69,10 +69,13 @@ export const passingBytesOfText = (text: string, length = text.length): Uint8Arr
 
 export const textOfBytes = (bytes: Uint8Array): string => readBinaryString(bytes, 0, bytes.length)
 
-/** Sixteen lower-case hex digits as eight bytes. */
+/** Sixteen lower-case hex digits as eight bytes. Parsed only where they are others than the last: the writes of an entry share a session. */
 export const writeHex64 = (view: DataView, offset: number, hex: string): void => {
-  view.setUint32(offset, Number.parseInt(hex.slice(0, 8), 16))
-  view.setUint32(offset + 4, Number.parseInt(hex.slice(8), 16))
+  if (hex !== lastWritten.text) {
+    lastWritten = { high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16), text: hex }
+  }
+  view.setUint32(offset, lastWritten.high)
+  view.setUint32(offset + 4, lastWritten.low)
 }
 
 /**
@@ -92,6 +95,12 @@ export const readHex64 = (view: DataView, offset: number): string => {
 
 const hex32 = (word: number): string => word.toString(16).padStart(8, '0')
 
+interface Name {
+  readonly high: number
+  readonly low: number
+  readonly text: string
+}
+
 const REMEMBERED_NAMES = 1_024
-const remembered: ({ readonly high: number; readonly low: number; readonly text: string } | undefined)[] =
-  Array.from({ length: REMEMBERED_NAMES })
+const remembered: (Name | undefined)[] = Array.from({ length: REMEMBERED_NAMES })
+let lastWritten: Name = { high: 0, low: 0, text: '0000000000000000' }

@@ -160,7 +160,7 @@ const isPackable = ({ trace, term, micros, bytes, detail }: Happening): boolean 
   && (detail === undefined || isOneWord(detail))
 
 /** A number that a word gives back as it was. */
-const isWord = (value: number): boolean => Object.is(value >>> 0, value) && value !== ABSENT
+const isWord = (value: number): boolean => value >>> 0 === value && value !== ABSENT && (value !== 0 || 1 / value > 0)
 
 const isWordOrAbsent = (value: number | undefined): boolean => value === undefined || isWord(value)
 
