@@ -42,6 +42,8 @@ export interface MemoryConnection {
 const SERVER = { url: 'memory://broker', version: '0.0.0' }
 const encoder = new TextEncoder()
 
+const headerBytes = (block: string): number => (block === '' ? 0 : encoder.encode(block).length)
+
 export interface ConnectionOptions {
   readonly name: string
   /** Different for every connection of a broker: late answers to an earlier one of the same name find nobody. */
@@ -82,7 +84,7 @@ export const createMemoryConnection = (exchange: Exchange, options: ConnectionOp
   }
   const publish = (subject: string, data: Uint8Array, options?: PublishOptions): ReturnType<Bus['publish']> => {
     if (!link.isUp()) return 'disconnected'
-    if (data.length + encoder.encode(sentHeaders(options?.headers)).length > exchange.maxPayloadBytes) return 'tooLarge'
+    if (data.length + headerBytes(sentHeaders(options?.headers)) > exchange.maxPayloadBytes) return 'tooLarge'
     const mapped = exchange.mapped(subject)
     if (permissions !== undefined && !isAllowed(permissions.publish, mapped)) {
       link.deny('publish', mapped)

@@ -9,8 +9,10 @@
  * `bytes` counts a copy until it is answered or forgotten, a late one too: the node has it on its desk still.
  */
 
+import { createPendingTable } from '../actors/kernel/pendingTable.ts'
 import { isAnswer } from '../actors/shard/operation.ts'
 import { LATE_MS_MAX } from './limits.ts'
+import type { PendingTable } from '../actors/kernel/pendingTable.ts'
 import type { OperationResult } from '../actors/shard/operation.ts'
 import type { BatchSessionId } from '../bus/codec/batch.ts'
 import type { BatchResults } from '../bus/codec/batchAnswers.ts'
@@ -70,45 +72,45 @@ export interface SentBatches {
   readonly sweep: () => void
 }
 
-/** Lists, which are short, and no Maps, for the reason that calls in flight are no Set (inFlight.ts). */
+/** By sequence. */
 interface Book {
   readonly ports: SentPorts
-  readonly batches: SentBatch[]
+  readonly batches: PendingTable<SentBatch>
   /** Late ones. `expiresAt` is when they are forgotten. */
-  readonly late: SentBatch[]
+  readonly late: PendingTable<SentBatch>
   bytes: number
 }
 
 export const createSentBatches = (ports: SentPorts): SentBatches => {
-  const book: Book = { ports, batches: [], late: [], bytes: 0 }
+  const book: Book = { ports, batches: createPendingTable(), late: createPendingTable(), bytes: 0 }
   const { batches, late } = book
 
   const take = (sequence: number): SentBatch | undefined => {
-    const batch = batchOf(batches, sequence)
+    const batch = batches.get(sequence)
     if (batch !== undefined) remove(book, batches, batch)
     return batch
   }
   const expire = (now: number, until: number, problem: string): void => {
-    for (const batch of late.filter(({ expiresAt }) => expiresAt <= now)) remove(book, late, batch)
-    for (const batch of batches.filter(({ expiresAt }) => expiresAt <= until)) makeLate(book, batch, { now, problem })
+    for (const batch of late.values()) if (batch.expiresAt <= now) remove(book, late, batch)
+    for (const batch of batches.values()) if (batch.expiresAt <= until) makeLate(book, batch, { now, problem })
   }
   return {
     add: (batch) => {
-      batches.push(batch)
+      batches.set(batch.sequence, batch)
       book.bytes += batch.bytes
     },
-    tokenOf: (sequence) => (batchOf(batches, sequence) ?? batchOf(late, sequence))?.token,
-    count: () => batches.length,
+    tokenOf: (sequence) => (batches.get(sequence) ?? late.get(sequence))?.token,
+    count: batches.size,
     bytes: () => book.bytes,
     openSince: (since) => {
       let open = 0
-      for (const batch of batches) if (batch.sentAt > since) open += batch.open
+      for (const batch of batches.values()) if (batch.sentAt > since) open += batch.open
       return open
     },
     take,
     answered: (frame, problem) => {
       const { session, sequence, isLast, rows } = frame
-      const batch = batchOf(batches, sequence)
+      const batch = batches.get(sequence)
       if (batch === undefined || session !== batch.session) {
         answerLate(book, frame)
         return
@@ -134,17 +136,20 @@ export const createSentBatches = (ports: SentPorts): SentBatches => {
     },
     lost: (batch, problem) => { lose(book, batch, problem) },
     allLost: (problem) => {
-      const all = batches.splice(0)
-      late.length = 0
+      const all = batches.values()
+      batches.clear()
+      late.clear()
       book.bytes = 0
       for (const batch of all) lose(book, batch, problem)
     },
     allLate: (now, problem) => { expire(now, Number.POSITIVE_INFINITY, problem) },
     expire: (now, problem) => { expire(now, now, problem) },
     sweep: () => {
-      for (const batch of batches) forgetDone(book, batch)
-      for (const batch of late) forgetDone(book, batch)
-      for (const batch of late.filter(({ open }) => open === 0)) remove(book, late, batch)
+      for (const batch of batches.values()) forgetDone(book, batch)
+      for (const batch of late.values()) {
+        forgetDone(book, batch)
+        if (batch.open === 0) remove(book, late, batch)
+      }
     },
   }
 }
@@ -154,11 +159,8 @@ interface Row {
   readonly result: OperationResult
 }
 
-const batchOf = (batches: readonly SentBatch[], wanted: number): SentBatch | undefined =>
-  batches.find(({ sequence }) => sequence === wanted)
-
-const remove = (book: Book, from: SentBatch[], batch: SentBatch): void => {
-  from.splice(from.indexOf(batch), 1)
+const remove = (book: Book, from: PendingTable<SentBatch>, batch: SentBatch): void => {
+  from.delete(batch.sequence)
   book.bytes -= batch.bytes
 }
 
@@ -182,7 +184,7 @@ const answer = (book: Book, batch: SentBatch, { position, result }: Row): void =
 
 /** The call waits, or another copy of it is on its way. */
 const answerLate = (book: Book, { session, sequence, isLast, rows }: BatchResults): void => {
-  const batch = batchOf(book.late, sequence)
+  const batch = book.late.get(sequence)
   if (batch === undefined || session !== batch.session) return
   for (const { position, result } of rows) {
     const call = close(book, batch, position)
@@ -197,8 +199,8 @@ interface Lateness {
 }
 
 const makeLate = (book: Book, batch: SentBatch, { now, problem }: Lateness): void => {
-  book.batches.splice(book.batches.indexOf(batch), 1)
-  book.late.push(batch)
+  book.batches.delete(batch.sequence)
+  book.late.set(batch.sequence, batch)
   batch.expiresAt = now + LATE_MS_MAX
   lose(book, batch, problem)
 }

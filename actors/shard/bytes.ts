@@ -69,7 +69,7 @@ export const passingBytesOfText = (text: string, length = text.length): Uint8Arr
 
 export const textOfBytes = (bytes: Uint8Array): string => readBinaryString(bytes, 0, bytes.length)
 
-/** Sixteen lower-case hex digits as eight bytes. Parsed only where they are others than the last: the writes of an entry share a session. */
+/** Sixteen lower-case hex digits as eight bytes. Parsed only where they are not the last ones: the writes of an entry share a session. */
 export const writeHex64 = (view: DataView, offset: number, hex: string): void => {
   if (hex !== lastWritten.text) {
     lastWritten = { high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8), 16), text: hex }

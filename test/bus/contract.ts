@@ -317,6 +317,16 @@ const testPayloads = (world: World): void => {
     subscription.unsubscribe()
   })
 
+  test('throws for a header that would be another one, and sends nothing', async () => {
+    const { a, b } = world
+    const inbox = await listen(b, 'said')
+    expect(() => a.publish('said', bytesOf('refused'), { headers: new Map([['Kv-Id', '1\r\nKv-Other: 2']]) })).toThrow(TypeError)
+    a.publish('said', bytesOf('taken'))
+    await until(() => inbox.messages.length > 0, 'it has come')
+    expect(inbox.messages.map(({ text }) => text)).toEqual(['taken'])
+    inbox.unsubscribe()
+  })
+
   test('has taken the bytes when publish returns', async () => {
     const { a, b } = world
     const inbox = await listen(b, 'copied')
