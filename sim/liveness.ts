@@ -6,7 +6,7 @@
  */
 
 import { createRandom, shuffle } from '../actors/kernel/random.ts'
-import { activeNodes, groupsOf, movesOf, nodeIn, placementOf } from '../actors/topology/clusterState.ts'
+import { activeNodes, groupsOf, movesOf, nodeIn, placementOf, replicasWanted } from '../actors/topology/clusterState.ts'
 import { hasDamage, isHarmed } from './atlas.ts'
 import { NEWEST_MAP } from './invariants/newestMapEverywhere.ts'
 import { endPause, newestState } from './mapFaults.ts'
@@ -139,10 +139,16 @@ const lostIn = (state: ClusterState, machines: readonly Machine[]): ReplicaId | 
     (isAnyFree(state, group, machines) ? replicasIn(state, group).filter((replica) => lost.includes(nodeOf(replica))) : []))[0]
 }
 
-/** A damaged replica is replaced on its own node, or where that drains by another, if one that runs can take it (plan.ts, `heldBack`). */
+/**
+ * A damaged replica is replaced on its own node. Where that drains another that runs takes its place, or nobody if enough are left without
+ * it; otherwise it is held back there (plan.ts, `heldBack`).
+ */
 const damagedIn = (state: ClusterState, machines: readonly Machine[]): ReplicaId | undefined =>
   machines.flatMap(({ node }) => node?.parts()?.host.damaged() ?? [])
-    .find(({ id, group }) => nodeIn(state, nodeOf(id))?.state !== 'draining' || isAnyFree(state, groupKeyOf(group), machines))?.id
+    .find(({ id, group }) => nodeIn(state, nodeOf(id))?.state !== 'draining' || !isHeldBack(state, groupKeyOf(group), machines))?.id
+
+const isHeldBack = (state: ClusterState, group: GroupKey, machines: readonly Machine[]): boolean =>
+  replicasIn(state, group).length - 1 < replicasWanted(state, group, activeNodes(state).length) && !isAnyFree(state, group, machines)
 
 /** Whether an active node runs that has no replica of the group. */
 const isAnyFree = (state: ClusterState, group: GroupKey, machines: readonly Machine[]): boolean => {

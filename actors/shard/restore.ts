@@ -3,7 +3,7 @@
  * bytes, so what does not decode is another version or a bug; it is returned as a reason, never thrown.
  */
 
-import { createPendingTable } from '../kernel/pendingTable.ts'
+import { createNumberedList, setItem } from '../kernel/numberedList.ts'
 import { readBinaryString, readHex64, readSafeInteger, viewOf } from './bytes.ts'
 import { UNKNOWN_CONTENT } from './contentHash.ts'
 import { Status } from './operation.ts'
@@ -198,12 +198,12 @@ const takeRequest = (builder: Builder, at: At): void => {
 const takeSession = (builder: Builder, at: At): void => {
   const { view, offset } = at
   const { sessions } = builder.state
-  const results = createPendingTable<Remembered>()
+  const results = createNumberedList<Remembered>()
   let next = offset + SESSION_HEADER_BYTES
   for (let left = view.getUint16(offset + 25, true); left > 0; left -= 1) {
     const remembered = { outcome: resultAt(builder, { ...at, offset: next + 8 }), content: UNKNOWN_CONTENT }
     builder.remembered.push(remembered)
-    results.set(integerAt(builder, view, next), remembered)
+    setItem(results, integerAt(builder, view, next), remembered)
     next += 8 + RESULT_HEADER_BYTES + (remembered.outcome.value?.length ?? 0)
   }
   const client = readHex64(view, offset + 1)

@@ -18,11 +18,11 @@
  * Departure from RIFL: there is no lease server; idleness is judged by log time, in entries, so every replica agrees.
  */
 
-import { createPendingTable } from '../kernel/pendingTable.ts'
+import { copyOf, countIn, createNumberedList, deleteBelow, itemIn, setItem } from '../kernel/numberedList.ts'
 import { createFifo } from './fifo.ts'
 import { SESSION_RESULTS_MAX } from './operation.ts'
 import { answerAgain, asDuplicate, ok, toRemember } from './outcome.ts'
-import type { PendingTable } from '../kernel/pendingTable.ts'
+import type { NumberedList } from '../kernel/numberedList.ts'
 import type { Fifo, Keyed } from './fifo.ts'
 import type { OperationResult, SessionRequest } from './operation.ts'
 import type { Remembered } from './outcome.ts'
@@ -41,7 +41,7 @@ export interface Session {
   /** Results below it are forgotten. */
   firstIncomplete: number
   /** By sequence. */
-  readonly results: PendingTable<Remembered>
+  readonly results: NumberedList<Remembered>
   /** The table's cut at which this object was made; an older one is shared with a snapshot and is copied before it changes. */
   readonly cut: number
 }
@@ -78,7 +78,7 @@ export const openSession = (table: SessionTable, client: string, timeMs: number)
     return expired('This session has ended: open one under a new id.')
   }
   if (table.open.size >= SESSIONS_MAX) return overloaded(`The shard has ${SESSIONS_MAX} sessions: try again later.`)
-  table.open.set(client, { client, renewedAtMs: timeMs, firstIncomplete: 1, results: createPendingTable(), cut: table.cut })
+  table.open.set(client, { client, renewedAtMs: timeMs, firstIncomplete: 1, results: createNumberedList(), cut: table.cut })
   return ok(0)
 }
 
@@ -98,9 +98,9 @@ export const admitRequest = (table: SessionTable, { request, content }: AskedInS
   const session = writable(table, found, timeMs)
   forgetBelow(session, request.firstIncomplete)
   if (request.sequence < session.firstIncomplete) return expired('This sequence was acknowledged before; its result is forgotten.')
-  const first = session.results.get(request.sequence)
+  const first = itemIn(session.results, request.sequence)
   if (first !== undefined) return answerAgain(first, content)
-  if (session.results.size() >= SESSION_RESULTS_MAX) {
+  if (countIn(session.results) >= SESSION_RESULTS_MAX) {
     return overloaded(`The session has ${SESSION_RESULTS_MAX} unacknowledged results: raise its first-incomplete mark.`)
   }
   return session
@@ -109,11 +109,11 @@ export const admitRequest = (table: SessionTable, { request, content }: AskedInS
 /** Whether the request was executed before, or its answer forgotten: it will not be executed. Changes nothing. */
 export const isAnswered = (table: SessionTable, { client, sequence }: SessionRequest): boolean => {
   const session = table.open.get(client)
-  return session !== undefined && (sequence < session.firstIncomplete || session.results.get(sequence) !== undefined)
+  return session !== undefined && (sequence < session.firstIncomplete || itemIn(session.results, sequence) !== undefined)
 }
 
 export const rememberOutcome = (session: Session, { request, content }: AskedInSession, outcome: OperationResult): void => {
-  session.results.set(request.sequence, { outcome: toRemember(outcome), content })
+  setItem(session.results, request.sequence, { outcome: toRemember(outcome), content })
 }
 
 /** Ends sessions that were idle for too long, oldest first, a bounded number. */
@@ -152,7 +152,7 @@ const endSession = (table: SessionTable, session: Session): void => {
 const writable = (table: SessionTable, session: Session, timeMs: number): Session => {
   const isRenewalDue = timeMs - session.renewedAtMs >= SESSION_RENEW_MS
   if (!isRenewalDue && session.cut === table.cut) return session
-  const copy = session.cut === table.cut ? session : { ...session, results: session.results.copy(), cut: table.cut }
+  const copy = session.cut === table.cut ? session : { ...session, results: copyOf(session.results), cut: table.cut }
   if (isRenewalDue) {
     copy.renewedAtMs = timeMs
     table.open.delete(session.client)
@@ -163,6 +163,6 @@ const writable = (table: SessionTable, session: Session, timeMs: number): Sessio
 
 const forgetBelow = (session: Session, firstIncomplete: number): void => {
   if (firstIncomplete <= session.firstIncomplete) return
-  session.results.deleteBelow(firstIncomplete)
+  deleteBelow(session.results, firstIncomplete)
   session.firstIncomplete = firstIncomplete
 }

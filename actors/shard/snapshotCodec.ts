@@ -30,6 +30,7 @@
  */
 
 import { assert, must } from '../kernel/assert.ts'
+import { countIn, itemsIn, numbersIn } from '../kernel/numberedList.ts'
 import { viewOf, writeBinaryString, writeHex64, writeSafeInteger } from './bytes.ts'
 import { expiresAtMsOf, revisionOf, valueLengthOf, writeValueOf } from './keyRecord.ts'
 import { Status } from './operation.ts'
@@ -190,7 +191,7 @@ function* piecesOf(cut: Cut): Generator<Piece, void> {
 
 function* contentsPieces(cut: Cut): Generator<Piece, void> {
   let count = cut.requests.size
-  for (const { results } of cut.sessions) count += results.size()
+  for (const { results } of cut.sessions) count += countIn(results)
   if (count === 0) return
   yield contentsHeadPiece(count)
   let hashes: number[] = []
@@ -205,7 +206,7 @@ function* contentsPieces(cut: Cut): Generator<Piece, void> {
 
 function* contentsOf({ requests, sessions }: Cut): Generator<number, void> {
   for (const { content } of requests.entries()) yield content
-  for (const { results } of sessions) for (const { content } of results.values()) yield content
+  for (const { results } of sessions) for (const { content } of itemsIn(results)) yield content
 }
 
 const headPiece = (head: Cut['head']): Piece => ({
@@ -245,19 +246,19 @@ const requestPiece = (id: string, result: OperationResult): Piece => ({
 
 const sessionPiece = ({ client, renewedAtMs, firstIncomplete, results }: Session): Piece => {
   let length = SESSION_HEADER_BYTES
-  for (const { outcome } of results.values()) length += 8 + resultBytes(outcome)
+  for (const { outcome } of itemsIn(results)) length += 8 + resultBytes(outcome)
   return {
     length,
-    entries: Math.max(1, results.size()),
+    entries: Math.max(1, countIn(results)),
     write: ({ bytes, view, offset }) => {
       view.setUint8(offset, RecordTag.session)
       writeHex64(view, offset + 1, client)
       writeSafeInteger(view, offset + 9, renewedAtMs)
       writeSafeInteger(view, offset + 17, firstIncomplete)
-      view.setUint16(offset + 25, results.size(), true)
+      view.setUint16(offset + 25, countIn(results), true)
       let next = offset + SESSION_HEADER_BYTES
-      const remembered = results.values()
-      for (const [i, sequence] of results.numbers().entries()) {
+      const remembered = itemsIn(results)
+      for (const [i, sequence] of numbersIn(results).entries()) {
         writeSafeInteger(view, next, sequence)
         next = writeResult({ bytes, view, offset: next + 8 }, must(remembered[i], 'every number has its item').outcome)
       }

@@ -1,15 +1,21 @@
 /** Exactly-once sessions: RIFL's rules, their limits, and the races behind them. */
 
 import { describe, expect, test } from '@jest/globals'
+import { numbersIn } from '../../../actors/kernel/numberedList.ts'
+import { must } from '../../../actors/kernel/assert.ts'
 import { isExpiryDue } from '../../../actors/shard/expiry.ts'
 import { SESSION_RESULTS_MAX } from '../../../actors/shard/operation.ts'
 import {
   ENDED_SESSIONS_MAX, SESSIONS_ENDED_PER_ENTRY_MAX, SESSIONS_MAX, SESSION_IDLE_MS, SESSION_RENEW_MS, closeSession,
   createSessionTable, openSession,
 } from '../../../actors/shard/sessions.ts'
+import type { ShardState } from '../../../actors/shard/state.ts'
 import { client, close, createReplica, inSession, incr, open, put, text } from './entries.ts'
 
 const LIFE_MS = SESSION_IDLE_MS + SESSION_RENEW_MS
+
+/** Of the first client's remembered results. */
+const sequencesOf = ({ sessions }: ShardState): number[] => numbersIn(must(sessions.open.get(client(1)), 'it is open').results)
 
 describe('a session', () => {
   test('executes a sequence once, however often and in whatever order it comes', () => {
@@ -23,11 +29,11 @@ describe('a session', () => {
     const { apply, state } = createReplica()
     apply(1, open(1), ...[1, 2, 3].map((sequence) => incr('n', '1', inSession(1, sequence))))
     apply(1, incr('n', '1', inSession(1, 4, 3)))
-    expect(state.sessions.open.get(client(1))?.results.numbers()).toEqual([3, 4])
+    expect(sequencesOf(state)).toEqual([3, 4])
     expect(apply(1, incr('n', '1', inSession(1, 2)))).toMatchObject([{ status: 'SESSION_EXPIRED', definite: false }])
     expect(apply(1, incr('n', '1', inSession(1, 3)))).toMatchObject([{ status: 'OK', duplicate: true }])
     apply(1, incr('n', '1', inSession(1, 2 ** 52, 2 ** 52 - 1)))
-    expect(state.sessions.open.get(client(1))?.results.numbers()).toEqual([2 ** 52])
+    expect(sequencesOf(state)).toEqual([2 ** 52])
     expect(state.revision).toBe(5)
   })
 
@@ -35,7 +41,7 @@ describe('a session', () => {
     const { apply, state } = createReplica()
     apply(1, open(1), incr('n', '1', inSession(1, 1)), incr('n', '2', inSession(1, 2)))
     expect(apply(1, incr('n', '3', inSession(1, 2, 2)))).toMatchObject([{ status: 'REQUEST_ID_REUSED', definite: true }])
-    expect(state.sessions.open.get(client(1))?.results.numbers()).toEqual([2])
+    expect(sequencesOf(state)).toEqual([2])
     expect(apply(1, incr('n', '2', inSession(1, 2, 2)))).toMatchObject([{ status: 'OK', revision: 2, duplicate: true }])
     expect(state.revision).toBe(2)
   })

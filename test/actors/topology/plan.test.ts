@@ -287,6 +287,12 @@ describe('what is damaged', () => {
     for (const { next } of [bothDrain, isActive, isBack]) expect(next.map(({ remove }) => remove)).toContain(damaged[0]?.replica)
   })
 
+  test('is given up with its node that drains, where enough are left without it', () => {
+    const state = after(newborn({ size: 5 }), { kind: 'drainNode', node: n(5), isForced: false })
+    const damaged = ill(5, 'meta')
+    expect(planWith(state, [damaged]).next).toContainEqual({ group: 'meta', add: null, remove: damaged.replica })
+  })
+
   test('is not preferred as the heir of a leader that drains', () => {
     const state = after(newborn({ size: 4 }), { kind: 'drainNode', node: n(1), isForced: false })
     const { shard, replicas } = must(planOf(state).preferences[0], 'n1 hands something over')
