@@ -102,11 +102,11 @@ export interface Reader {
   isOwned: boolean
 }
 
-export const createReader = (bytes: Uint8Array, offset = 0): Reader => ({
+export const createReader = (bytes: Uint8Array, offset = 0, isOwned = false): Reader => ({
   buffer: Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   offset,
   end: bytes.length,
-  isOwned: false,
+  isOwned,
 })
 
 export const isAtEnd = (reader: Reader): boolean => reader.offset === reader.end

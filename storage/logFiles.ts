@@ -28,12 +28,12 @@ export interface GroupPlan {
    * Set when the group is the first of its segment: where the log leaves the one before, and the file's size. `firstSegment` is what
    * was durable before: the header may survive where the group, and with it a raise, is torn.
    */
-  readonly opens?: {
+  readonly opens: {
     readonly previous: Position
     readonly sizeBytes: number
     readonly firstSegment: number
     readonly holdsReplicas: boolean
-  }
+  } | undefined
   readonly synced: Position
   readonly firstSegment: number
   readonly isSeal: boolean

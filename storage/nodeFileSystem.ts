@@ -38,7 +38,8 @@ const fileOf = (fd: number): File => {
   }
   const synced = createSyncedWriter(fd, plain)
   return {
-    ...plain,
+    writev: plain.writev,
+    datasync: plain.datasync,
     read: (position, length, done) => readFully(fd, { position, length }, done),
     writeSynced: synced?.write,
     size: (done) => fs.fstat(fd, (error: Failure, stats) => done(error, error === null ? stats.size : 0)),

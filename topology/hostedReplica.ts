@@ -4,6 +4,7 @@ import { createRaftMember } from '../actors/raft/actor.ts'
 import { firstElectionDelay } from '../actors/raft/timing.ts'
 import { createShard } from '../actors/shard/actor.ts'
 import { crc32 } from '../storage/crc.ts'
+import { fnv1a32, mix32 } from './hash.ts'
 import type { TickBoard } from '../actors/kernel/tickBoard.ts'
 import type { RaftMember } from '../actors/raft/actor.ts'
 import type { ShardActor } from '../actors/shard/actor.ts'
@@ -39,6 +40,9 @@ export interface HostTicks {
   readonly shards: TickBoard
 }
 
+/** Any numbers that differ will do; these are the same after a restart, and in a replayed simulation. */
+const headStartOf = (id: ReplicaId, shard: ShardId): number => mix32(fnv1a32(`${id}/${shard}`)) / 2 ** 32
+
 export const openReplica = (options: ReplicaHostOptions, shard: ShardId, start: ReplicaStart): HostedReplica => {
   const { clock, turn, ports, journeys, onFailure } = options
   const { id } = start
@@ -51,6 +55,7 @@ export const openReplica = (options: ReplicaHostOptions, shard: ShardId, start: 
     ...(options.shardLimits === undefined ? {} : { limits: options.shardLimits }),
     entryBytesMax: options.entryBytesMax,
     announceChanges: options.announceChanges,
+    headStart: headStartOf(id, shard),
     ticks: start.ticks.shards,
     ports: {
       answer: ports.answer,

@@ -47,7 +47,7 @@ export const createOwedTicks = <Event>({ board, isDue, dueInTicks, give }: OwedT
   const settle = (): void => {
     if (!isOwed()) return
     given = passed.ticks
-    give({ ...owed })
+    give({ type: 'tick', ticks: owed.ticks, now: owed.now, wallMs: owed.wallMs })
   }
   const doze = (): void => seat.sleepUntil(given + dueInTicks())
   const seat = board.seat(() => {

@@ -119,12 +119,13 @@ const deliverQueued = <Event, Effect>(running: Running<Event, Effect>): void => 
 
 /** Effects may add effects: those are carried out in the same pass, in order. */
 const drain = <Event, Effect>(running: Running<Event, Effect>): void => {
-  if (running.effects.length === 0) return
-  for (const effect of running.effects) {
+  const { effects } = running
+  for (const effect of effects) {
     if (running.isStopped) break
     running.perform(effect)
   }
-  running.effects.length = 0
+  // One by one: setting the length is a call into V8, and gives the room for the next ones back.
+  while (effects.length > 0) effects.pop()
 }
 
 const fail = <Event, Effect>(running: Running<Event, Effect>, error: unknown): void => {

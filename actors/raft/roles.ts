@@ -56,7 +56,7 @@ export const becomeCandidate = (core: RaftCore, event: RaftEvent): void => {
   core.elections += 1
   touchHardState(core)
   resetElectionTimer(core)
-  core.campaign = { ...createCampaign(), isTransfer: event.type === 'raft.timeoutNow' }
+  core.campaign = createCampaign(event.type === 'raft.timeoutNow')
   announce(core)
 }
 
@@ -103,7 +103,7 @@ const leaveOldRole = (core: RaftCore): void => {
   if (core.role === 'leader') {
     refuseWaitingReads(core)
     core.leading = createLeading(core.now)
-    core.following = { ...createFollowing(core.commitIndex), chunkWrites: core.following.chunkWrites }
+    core.following = createFollowing(core.commitIndex, core.following.chunkWrites)
   }
   core.leader = ''
   resetElectionTimer(core)

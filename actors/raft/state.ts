@@ -351,10 +351,11 @@ const createPresenting = (own: Presentation): Presenting => ({
   ticks: 0, roundTicks: Number.POSITIVE_INFINITY,
 })
 
-export const createCampaign = (): Campaign => ({ votes: new Map(), isTransfer: false, silentTicks: 0, leapMs: 0 })
+export const createCampaign = (isTransfer = false): Campaign => ({ votes: new Map(), isTransfer, silentTicks: 0, leapMs: 0 })
 
-export const createFollowing = (verifiedIndex: Index): Following => ({
-  verifiedIndex, owesAnswer: false, owesVote: false, answeredIndex: 0, incoming: null, isInstalling: false, chunkWrites: 0,
+/** `chunkWrites`: of the time before, since the disk will answer them. */
+export const createFollowing = (verifiedIndex: Index, chunkWrites = 0): Following => ({
+  verifiedIndex, owesAnswer: false, owesVote: false, answeredIndex: 0, incoming: null, isInstalling: false, chunkWrites,
 })
 
 export const createLeading = (now: number): Leading => ({

@@ -65,7 +65,9 @@ export const adoptTerm = (core: RaftCore, term: Term): void => {
   core.term = term
   core.vote = ''
   core.leader = ''
-  core.following = { ...createFollowing(core.commitIndex), isInstalling, incoming: isInstalling ? incoming : null, chunkWrites }
+  core.following = createFollowing(core.commitIndex, chunkWrites)
+  core.following.isInstalling = isInstalling
+  if (isInstalling) core.following.incoming = incoming
   touchHardState(core)
   forgetRewrites(core)
 }

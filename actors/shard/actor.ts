@@ -74,6 +74,12 @@ export interface ShardOptions {
   /** The byte budget of one entry's payload, and of the values in one reply to another node. */
   readonly entryBytesMax: number
   readonly announceChanges: boolean
+  /**
+   * 0 (the default) to 1: the share of `snapshotLogBytesMin` that counts as written before the first snapshot. One that differs from
+   * replica to replica keeps the snapshots of a node apart, and those of a shard on its nodes: shards that are written to alike would
+   * go through their states all at once, everywhere.
+   */
+  readonly headStart?: number
   /** Where its ticks are written up. Absent: nowhere; they come as events. */
   readonly ticks?: TickBoard
   readonly ports: ShardPorts
@@ -123,6 +129,7 @@ export const createShard = (options: ShardOptions): ShardActor => {
     limits: { ...defaultShardLimits, ...options.limits },
     entryBytesMax: options.entryBytesMax,
     announceChanges: options.announceChanges,
+    headStart: options.headStart ?? 0,
   })
   const meter = createShardMeter()
   let cancelSnapshot: Cancel = () => {}

@@ -130,14 +130,15 @@ const maybeSnapshot = (core: ShardCore): void => {
   if (state.appliedIndex === core.snapshotIndex) return
   core.isSnapshotWanted = false
   core.logBytes = 0
+  core.headStartBytes = 0
   core.snapshotKeyBytes = state.keyBytes
   const chunks = openSnapshot(state)
   core.snapshot = chunks
   core.effects.push({ type: 'shard.writeSnapshot', index: state.appliedIndex, term: state.appliedTerm, chunks })
 }
 
-const isLogFull = ({ limits, logBytes, snapshotKeyBytes }: ShardCore): boolean =>
-  logBytes > Math.max(limits.snapshotLogBytesMin, Math.min(snapshotKeyBytes, limits.snapshotLogBytesMax))
+const isLogFull = ({ limits, logBytes, headStartBytes, snapshotKeyBytes }: ShardCore): boolean =>
+  logBytes + headStartBytes > Math.max(limits.snapshotLogBytesMin, Math.min(snapshotKeyBytes, limits.snapshotLogBytesMax))
 
 export const handleSnapshotWritten = (core: ShardCore, { index }: Local<'shard.snapshotWritten'>): void => {
   core.snapshot = null

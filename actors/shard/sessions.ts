@@ -152,7 +152,7 @@ const endSession = (table: SessionTable, session: Session): void => {
 const writable = (table: SessionTable, session: Session, timeMs: number): Session => {
   const isRenewalDue = timeMs - session.renewedAtMs >= SESSION_RENEW_MS
   if (!isRenewalDue && session.cut === table.cut) return session
-  const copy = session.cut === table.cut ? session : { ...session, results: copyOf(session.results), cut: table.cut }
+  const copy = session.cut === table.cut ? session : copyAt(session, table.cut)
   if (isRenewalDue) {
     copy.renewedAtMs = timeMs
     table.open.delete(session.client)
@@ -160,6 +160,10 @@ const writable = (table: SessionTable, session: Session, timeMs: number): Sessio
   table.open.set(session.client, copy)
   return copy
 }
+
+/** Field by field, as it was made: a spread makes objects of a kind of their own, for which all code that meets them is compiled anew. */
+const copyAt = ({ client, renewedAtMs, firstIncomplete, results }: Session, cut: number): Session =>
+  ({ client, renewedAtMs, firstIncomplete, results: copyOf(results), cut })
 
 const forgetBelow = (session: Session, firstIncomplete: number): void => {
   if (firstIncomplete <= session.firstIncomplete) return

@@ -21,7 +21,11 @@ export interface WalConfig {
    * `segmentsWanted`. Default 256 KiB.
    */
   readonly copyForwardBytesMax: number
-  /** Segments the log may hold before it begins to free the oldest. Fewer: less disk, more snapshots. Default 8. */
+  /**
+   * Segments the log may hold before it begins to free the oldest. Fewer: less disk, a faster start, more snapshots. Sixteen busy shards
+   * fill ten between their own snapshots, of which two are kept: wanted must be more, or every shard writes another one long before it is
+   * due, and all of them at once. Default 16.
+   */
   readonly segmentsWanted: number
 }
 
@@ -35,5 +39,5 @@ export const walConfigDefaults: WalConfig = {
   spaceRetryMs: 500,
   reserveBytes: MIB,
   copyForwardBytesMax: 262_144,
-  segmentsWanted: 8,
+  segmentsWanted: 16,
 }

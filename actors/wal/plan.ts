@@ -119,9 +119,10 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
     core.firstSegment = lowestNeededSegment(core)
     core.mayFree = false
   }
-  const base = { at, synced: previous, firstSegment: core.firstSegment, isSeal, level: core.segmentLevel, records }
-  const opens = { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore, holdsReplicas: core.holdsReplicas }
-  const plan: GroupPlan = target.opens ? { ...base, opens } : base
+  const opens = target.opens
+    ? { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore, holdsReplicas: core.holdsReplicas }
+    : undefined
+  const plan: GroupPlan = { at, opens, synced: previous, firstSegment: core.firstSegment, isSeal, level: core.segmentLevel, records }
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
   core.isSealed = isSeal
   if (!isSeal) core.lastGroupBytes = bytes

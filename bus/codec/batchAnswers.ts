@@ -146,7 +146,7 @@ const writeRow = (writer: Writer, { position, shard, result }: ResultRow): void 
 export const decodeNodeFrame = (bytes: Uint8Array): DecodedNodeFrame => decodeFrom(createReader(bytes))
 
 /** The same without a copy: the values are views of `bytes`, and valid as long as those are. */
-export const viewNodeFrame = (bytes: Uint8Array): DecodedNodeFrame => decodeFrom({ ...createReader(bytes), isOwned: true })
+export const viewNodeFrame = (bytes: Uint8Array): DecodedNodeFrame => decodeFrom(createReader(bytes, 0, true))
 
 const decodeFrom = (reader: Reader): DecodedNodeFrame => {
   try {

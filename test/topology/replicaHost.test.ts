@@ -7,6 +7,7 @@ import { describe, expect, test } from '@jest/globals'
 import { adoptGenesis } from '../../actors/topology/clusterState.ts'
 import { META_GROUP, generationOf, nodeId, replicaId } from '../../topology/ids.ts'
 import { createNamed } from '../../topology/namedReplicas.ts'
+import { batchEntry, put } from '../actors/shard/entries.ts'
 import { after } from '../actors/topology/states.ts'
 import {
   NEXT_GENERATION, createStage, genesis, held, logOf, n1, named, own, replicasOf, tombstone, undone, withVote,
@@ -89,6 +90,17 @@ describe('a replica', () => {
     stage.cleared()
     expect(stage.wal()).toEqual(['adopt 1 n1:5', 'retire 1 n1:5'])
     expect(replicasOf(stage)).toEqual([])
+  })
+
+  test('that is written to as another of its node is writes its snapshots at other times', () => {
+    const stage = createStage({ named: [named(0, 1), named(1, 1)] })
+    const bigWrite = put('k', 'v'.repeat(100_000))
+    for (let index = 1; stage.snapshotted.length < 2; index += 1) {
+      const before = stage.snapshotted.length
+      for (const { actor } of stage.host.all()) actor.send({ type: 'raft.committed', entries: [batchEntry(index, 1, [bigWrite])] })
+      expect(stage.snapshotted.length - before).toBeLessThan(2)
+    }
+    expect([...stage.snapshotted].sort()).toEqual([0, 1])
   })
 
   test('is not made by a message', () => {

@@ -16,7 +16,7 @@ import type { RaftMessage } from '../../actors/raft/protocol.ts'
 import type { RecoveredGroup, RecoveryReport, ReplicaMark, WalEvent } from '../../actors/wal/protocol.ts'
 import type { ClusterState } from '../../actors/topology/clusterState.ts'
 import type { FileError } from '../../storage/fileSystem.ts'
-import type { SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
+import type { SnapshotHeader, SnapshotStore, SnapshotsFound } from '../../storage/snapshotStore.ts'
 import type { NamedReplica } from '../../topology/namedReplicas.ts'
 import type { ReplicaHost } from '../../topology/replicaHost.ts'
 import type { GroupId, ReplicaId, ShardId } from '../../topology/ids.ts'
@@ -79,6 +79,8 @@ export interface Stage {
   /** `isSpared`: the others of each group are a majority. */
   readonly confirm: (isSpared?: boolean) => void
   readonly ended: ShardId[]
+  /** Groups that began to write a snapshot. */
+  readonly snapshotted: readonly GroupId[]
   /** Whether its member says, to the leader that asks it, that its disk stands still. */
   readonly saysStalled: (group: GroupId) => boolean
   readonly failures: unknown[]
@@ -93,6 +95,8 @@ export const createStage = (given: Given): Stage => {
   const waiting: Beginning[] = []
   const clears: { readonly group: GroupId, readonly done: (error: FileError | null) => void }[] = []
   const ended: ShardId[] = []
+  const snapshotted: GroupId[] = []
+  const ignore = (): void => {}
   const mails: { readonly group: GroupId, readonly message: RaftMessage }[] = []
   const failures: unknown[] = []
   const quarantines: Stage['quarantines'] = []
@@ -104,9 +108,12 @@ export const createStage = (given: Given): Stage => {
     list: (_group: GroupId, done: Parameters<SnapshotStore['list']>[1]) =>
       clock.defer(() => done(null, given.files ?? { good: [], damaged: [] })),
     load: () => {},
+    write: ({ group }: SnapshotHeader) => {
+      snapshotted.push(group)
+      return ignore
+    },
     clear: (group: GroupId, done: (error: FileError | null) => void) => clears.push({ group, done }),
   } as unknown as SnapshotStore
-  const ignore = (): void => {}
   const host = createReplicaHost({
     node: n1, genesis, named: () => names,
     nextGeneration: () => (given.isMapLost === true ? null : given.nextGeneration ?? NEXT_GENERATION),
@@ -140,7 +147,7 @@ export const createStage = (given: Given): Stage => {
     pass(10)
   }
   return {
-    host, ended, failures, quarantines,
+    host, ended, snapshotted, failures, quarantines,
     wal: () => asked.map(({ type, group, generation }) => `${type.slice('wal.'.length)} ${group} ${own(generation)}`),
     written: () => {
       const { type, group, ticket } = must(waiting.shift(), 'something was asked of the log')

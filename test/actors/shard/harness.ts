@@ -41,6 +41,7 @@ export interface HarnessOptions {
   readonly limits?: Partial<ShardLimits>
   readonly entryBytesMax?: number
   readonly announceChanges?: boolean
+  readonly headStart?: number
   readonly pruneFails?: boolean
   readonly snapshotsInUse?: readonly number[]
   /** Where the test lets time pass; otherwise by `tick`. */
@@ -56,8 +57,9 @@ const quietPorts = (
   quiet: () => { said.push('quiet') },
 })
 
-const settingsOf = ({ limits = {}, ticks = createTickBoard(), entryBytesMax = 10_000, announceChanges = false }: HarnessOptions) =>
-  ({ limits, ticks, entryBytesMax, announceChanges })
+const settingsOf = (
+  { limits = {}, ticks = createTickBoard(), entryBytesMax = 10_000, announceChanges = false, headStart = 0 }: HarnessOptions,
+) => ({ limits, ticks, entryBytesMax, announceChanges, headStart })
 
 export const createHarness = (options: HarnessOptions = {}) => {
   const answers: { batch: number; to: string; results: readonly OperationResult[] }[] = []

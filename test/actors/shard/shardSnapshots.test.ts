@@ -28,6 +28,16 @@ describe('the snapshots of a shard', () => {
     expect(harness.writes.map(({ index }) => index)).toEqual([2, 3, 5])
   })
 
+  test('begin sooner by the head start, and then come as far apart as ever', () => {
+    const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 1_000 }, headStart: 0.6 })
+    harness.role('follower', 1)
+    for (let index = 1; index <= 9; index += 1) {
+      harness.commit(entry(index, 250))
+      harness.writes.at(-1)?.done(null)
+    }
+    expect(harness.writes.map(({ index }) => index)).toEqual([2, 5, 8])
+  })
+
   test('are written of a state that grows by every write, too', () => {
     const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 100_000 } })
     harness.role('follower', 1)
