@@ -24,7 +24,7 @@ export interface WalConfig {
   /**
    * Segments the log may hold before it begins to free the oldest. Fewer: less disk, a faster start, more snapshots. Sixteen busy shards
    * fill ten between their own snapshots, of which two are kept: wanted must be more, or every shard writes another one long before it is
-   * due, and all of them at once. Default 16.
+   * due, and all of them at once. Default 12.
    */
   readonly segmentsWanted: number
 }
@@ -39,5 +39,5 @@ export const walConfigDefaults: WalConfig = {
   spaceRetryMs: 500,
   reserveBytes: MIB,
   copyForwardBytesMax: 262_144,
-  segmentsWanted: 16,
+  segmentsWanted: 12,
 }

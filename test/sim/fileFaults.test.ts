@@ -248,6 +248,7 @@ test('a shard that is written no more writes a snapshot of what its log is too s
     const { 'a snapshot was written': written, 'a snapshot was written of a shard at rest': atRest } = marksOf(story)
     return [written, atRest]
   }
-  expect(snapshotsAfter({})).toEqual([0, 0])
-  expect(snapshotsAfter(rest)).toEqual([3, 3])
+  // Two of the three have a head start that takes them there; the log of one of them is worth another snapshot at rest.
+  expect(snapshotsAfter({})).toEqual([2, 0])
+  expect(snapshotsAfter(rest)).toEqual([4, 2])
 })
