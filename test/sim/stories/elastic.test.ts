@@ -375,13 +375,14 @@ test('two nodes that lose their maps, and nothing else, keep the replicas that c
     decide(story, { kind: 'beginMove', group: shardId(0), add: id, remove: must(born[at + 1], 'a replica'), isPlanned: false })
     untilMoved(story, 'it has moved', ({ shards }) => shards[0]?.replicas.some((replica) => nodeOf(replica) === id) === true)
   }
-  const moved = stateOf(story).shards[0]?.replicas
+  // One node may be the only one that has heard of it.
+  const { epoch, shards: [moved] } = stateOf(story)
   story.kill(...homes)
   for (const machine of homes) loseMap(machine)
   story.start(...homes)
-  story.until('they know the map again', () => homes.every(({ node }) => node?.parts()?.live.state().epoch === stateOf(story).epoch))
+  story.until('they know the map again', () => homes.every(({ node }) => (node?.parts()?.live.state().epoch ?? 0) >= epoch))
   expectKeys(story)
-  expect(stateOf(story).shards[0]?.replicas).toEqual(moved)
+  expect(stateOf(story).shards[0]).toEqual(moved)
   story.end()
 })
 

@@ -116,7 +116,9 @@ test('a replica that is whole again after it was ordered away stays as long as i
 const orderedAndBack = (story: Of, victim: Machine) => {
   story.kill(victim)
   orderAway(story, victim)
-  const keeper = must(story.nodes.find((machine) => isOrdered(story, machine)), 'somebody has the map')
+  const keeperNow = (): Machine | undefined => story.nodes.find((machine) => isOrdered(story, machine))
+  story.until('somebody has the map', () => keeperNow() !== undefined)
+  const keeper = must(keeperNow(), 'it was there just now')
   story.run(500)
   const map = mapOf(keeper)
   orderBack(story, keeper)
