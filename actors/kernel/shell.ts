@@ -16,6 +16,7 @@ import { SETTLED, createHotPath } from './hotPath.ts'
 import type { Recording } from './recorder.ts'
 
 const QUEUED_EVENTS_MAX = 100_000
+const EFFECTS_FEW = 1_024
 
 export interface Shell<Event> {
   readonly send: (event: Event) => void
@@ -124,7 +125,8 @@ const drain = <Event, Effect>(running: Running<Event, Effect>): void => {
     if (running.isStopped) break
     running.perform(effect)
   }
-  // One by one: setting the length is a call into V8, and gives the room for the next ones back.
+  // Many: their room is given back. Few, one by one: setting the length is a call into V8, and gives back what the next ones need.
+  if (effects.length > EFFECTS_FEW) effects.length = 0
   while (effects.length > 0) effects.pop()
 }
 

@@ -75,7 +75,7 @@ export interface ShardCoreOptions {
   readonly limits: ShardLimits
   readonly entryBytesMax: number
   readonly announceChanges: boolean
-  /** See createShard. */
+  /** See ShardOptions. */
   readonly headStart: number
 }
 
@@ -114,7 +114,7 @@ export interface ShardCore extends ShardCoreOptions {
 
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
-  /** Counted as if they had been, until the first one: see createShard. */
+  /** Counted as if they had been, until there is one: see ShardOptions. */
   headStartBytes: number
   /** Payload bytes applied since the process started. */
   writtenBytes: number

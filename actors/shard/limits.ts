@@ -12,8 +12,11 @@ export interface ShardLimits {
   readonly retryAfterMs: number
   /** Likewise while memory is short: that lasts until somebody has deleted, and collections have shown it. */
   readonly memoryRetryAfterMs: number
-  /** A snapshot is due when the log since the last one exceeds the size of the state it holds, held between these two, in bytes. Lower
-   *  replays faster after a crash, and keeps less of the log in memory; higher writes fewer snapshots. */
+  /**
+   * A snapshot is due when the log since the last one exceeds the size of the state it holds, held between these two, in bytes; the first
+   * one of a new replica comes sooner (`headStart`). Lower replays faster after a crash, and keeps less of the log in memory; higher writes
+   * fewer snapshots.
+   */
   readonly snapshotLogBytesMin: number
   readonly snapshotLogBytesMax: number
   /** A shard is at rest when at most `restBytesMax` payload bytes were applied in `restMs` milliseconds. Then a snapshot is due, too, when

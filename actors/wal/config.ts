@@ -22,9 +22,9 @@ export interface WalConfig {
    */
   readonly copyForwardBytesMax: number
   /**
-   * Segments the log may hold before it begins to free the oldest. Fewer: less disk, a faster start, more snapshots. Sixteen busy shards
-   * fill ten between their own snapshots, of which two are kept: wanted must be more, or every shard writes another one long before it is
-   * due, and all of them at once. Default 12.
+   * Segments the log may hold before it begins to free the oldest. Fewer: less disk, a faster start, more snapshots. The log is kept back
+   * to the snapshot before the newest; with sixteen busy shards of up to 4 MiB it fills ten. Wanted must be more than that, or every
+   * shard is asked for another snapshot long before it is due, and all of them at once. Default 12.
    */
   readonly segmentsWanted: number
 }

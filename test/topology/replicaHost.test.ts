@@ -95,12 +95,12 @@ describe('a replica', () => {
   test('that is written to as another of its node is writes its snapshots at other times', () => {
     const stage = createStage({ named: [named(0, 1), named(1, 1)] })
     const bigWrite = put('k', 'v'.repeat(100_000))
-    for (let index = 1; stage.snapshotted.length < 2; index += 1) {
+    for (let index = 1; index <= 45; index += 1) {
       const before = stage.snapshotted.length
       for (const { actor } of stage.host.all()) actor.send({ type: 'raft.committed', entries: [batchEntry(index, 1, [bigWrite])] })
       expect(stage.snapshotted.length - before).toBeLessThan(2)
     }
-    expect([...stage.snapshotted].sort()).toEqual([0, 1])
+    expect(new Set(stage.snapshotted)).toEqual(new Set([0, 1]))
   })
 
   test('is not made by a message', () => {

@@ -38,6 +38,17 @@ describe('the snapshots of a shard', () => {
     expect(harness.writes.map(({ index }) => index)).toEqual([2, 5, 8])
   })
 
+  test('begin no sooner behind one that was restored: what follows it says how far it has come', () => {
+    const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 1_000 }, headStart: 0.9 })
+    harness.role('follower', 1)
+    harness.restore(createReplica().state)
+    harness.send({ type: 'shard.restored', index: 0, term: 0 })
+    for (let index = 1; index <= 2; index += 1) harness.commit(entry(index, 250))
+    expect(harness.writes).toEqual([])
+    harness.commit(entry(3, 250))
+    expect(harness.writes.map(({ index }) => index)).toEqual([3])
+  })
+
   test('are written of a state that grows by every write, too', () => {
     const harness = createHarness({ limits: { snapshotLogBytesMin: 1_000, snapshotLogBytesMax: 100_000 } })
     harness.role('follower', 1)
