@@ -9,6 +9,8 @@
  * clock that is furthest behind among its voters' showed when votes were asked for, however long they were on their way. From there it
  * runs with the leader's monotonic clock, also while the process stands still.
  *
+ * Its voters are all that were any between the two: one that voted may be none any more when its leader serves.
+ *
  * Which votes a leader had is not known here: where just a majority has voted, as where one is down, the clock that is furthest behind
  * does decide. Nor is a leader's own clock that leaps held against it, though it should soon lead no more.
  */
@@ -17,7 +19,7 @@ import { EntryKind } from '../../actors/raft/protocol.ts'
 import { META_GROUP, nodeOf } from '../../topology/ids.ts'
 import { SIM_TICK_MS } from '../options.ts'
 import { WALL_START_MS } from '../wallClock.ts'
-import type { Configuration, Index, Term } from '../../actors/raft/protocol.ts'
+import type { Index, Term } from '../../actors/raft/protocol.ts'
 import type { NodeId, ReplicaId } from '../../topology/ids.ts'
 import type { GroupLedger } from '../ledger.ts'
 import type { Invariant, Problem, ReplicaView } from '../view.ts'
@@ -28,6 +30,8 @@ interface Campaign {
   readonly askedAt: number
   /** Its log when it was last looked at. */
   readonly lastIndex: Index
+  /** Until it serves. */
+  readonly voters: ReadonlySet<ReplicaId>
   /** Once it serves: the least log time at the start of the run from which it could have run on. */
   readonly originMs: number | null
 }
@@ -46,11 +50,12 @@ export const createCurrentLogTime = (now: () => number, clockRateMax: number): I
   const follow = ({ campaigns, appended }: Group, { id, role, term, lastIndex, isServing, configuration }: ReplicaView): void => {
     if (role !== 'candidate' && role !== 'leader') return
     const known = campaigns.get(id)
-    const campaign = known?.term === term ? known : { term, askedAt: now(), lastIndex, originMs: null }
-    let { originMs } = campaign
+    const campaign: Campaign = known?.term === term ? known : { term, askedAt: now(), lastIndex, voters: new Set(), originMs: null }
+    let { voters, originMs } = campaign
+    if (originMs === null) voters = new Set([...voters, ...configuration.voters, ...configuration.outgoing])
     const readAt = campaign.askedAt - tickMs
-    if (isServing) originMs ??= WALL_START_MS + clocks.leastOf(configuration, readAt) + (readAt - now()) * slowest - ROUNDING_MS
-    campaigns.set(id, { ...campaign, lastIndex, originMs })
+    if (isServing) originMs ??= WALL_START_MS + clocks.leastOf(voters, readAt) + (readAt - now()) * slowest - ROUNDING_MS
+    campaigns.set(id, { ...campaign, lastIndex, voters, originMs })
     if (originMs === null) return
     const leastMs = originMs + now() * slowest
     for (let index = campaign.lastIndex + 1; index <= lastIndex; index += 1) appended.set(index, { term, leastMs })
@@ -87,7 +92,7 @@ const ROUNDING_MS = 3
 interface Offsets {
   readonly note: (view: ReplicaView) => void
   /** The least that any voter's clock was ahead by from that time on. */
-  readonly leastOf: (configuration: Configuration, since: number) => number
+  readonly leastOf: (voters: ReadonlySet<ReplicaId>, since: number) => number
 }
 
 /** What each node's clock was ahead by, from when on, as its own events have read it; the newest first. */
@@ -98,9 +103,9 @@ const createOffsets = (now: () => number): Offsets => {
       const offsets = seen.get(nodeOf(id)) ?? []
       if (offsets[0]?.offsetMs !== offsetMs) seen.set(nodeOf(id), [{ from: now(), offsetMs }, ...offsets])
     },
-    leastOf: ({ voters, outgoing }, since) => {
+    leastOf: (voters, since) => {
       let leastMs = Number.POSITIVE_INFINITY
-      for (const voter of [...voters, ...outgoing]) {
+      for (const voter of voters) {
         for (const { from, offsetMs } of seen.get(nodeOf(voter)) ?? []) {
           leastMs = Math.min(leastMs, offsetMs)
           if (from <= since) break

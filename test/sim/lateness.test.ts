@@ -28,8 +28,14 @@ describe('log time, once its leader serves', () => {
     ...entry(1, term), kind: EntryKind.batch, payload: encodeBatch({ timeMs: WALL_START_MS + appendedAt - lateMs, operations: [] }),
   })
 
+  const voting = (...voters: readonly ReplicaId[]): ReplicaView['configuration'] => ({ epoch: 0, voters, outgoing: [], learners: [] })
+  interface Given { readonly appendedAt?: number; readonly asked?: Partial<ReplicaView> }
+
   /** `a` asks for votes and serves; the clocks of the nodes are what is shown of them, when and of whom. */
-  const tell = (shown: readonly (readonly [atMs: number, who: ReplicaId, wallOffsetMs: number])[], { appendedAt = APPENDED_AT } = {}) => {
+  const tell = (
+    shown: readonly (readonly [atMs: number, who: ReplicaId, wallOffsetMs: number])[],
+    { appendedAt = APPENDED_AT, asked = {} }: Given = {},
+  ) => {
     let now = 0
     const { check } = createCurrentLogTime(() => now, RATE)
     const ledger = createShardLedger(0)
@@ -40,8 +46,8 @@ describe('log time, once its leader serves', () => {
     let ofA: Partial<ReplicaView> = {}
     const acts: (readonly [at: number, who: ReplicaId, more: Partial<ReplicaView>])[] = [
       ...shown.map(([at, who, wallOffsetMs]) => [at, who, { wallOffsetMs }] as const),
-      [ASKED_AT, a, { role: 'candidate' }],
-      [SERVED_AT, a, { role: 'leader', isServing: true }],
+      [ASKED_AT, a, { role: 'candidate', ...asked }],
+      [SERVED_AT, a, { role: 'leader', isServing: true, configuration: voting(a, b, c) }],
       [appendedAt, a, { lastIndex: 1 }],
     ]
     for (const [at, who, more] of acts.toSorted(([x], [y]) => x - y)) {
@@ -69,6 +75,11 @@ describe('log time, once its leader serves', () => {
     expect(tell([...right, [500, b, -700], [500, c, -900]])(batch(1, ALLOWED_MS + 900))).toBe(null)
     expect(tell([...right, [500, b, -700], [500, c, -900]])(batch(1, ALLOWED_MS + 901))).toContain('behind')
     expect(tell([...right, [500, d, -900]])(batch(1, ALLOWED_MS + 900))).toContain('behind')
+  })
+  test('may begin with the clock of a voter that is none any more when its leader serves', () => {
+    const late = [...right, [500, d, -900]] as const
+    expect(tell(late, { asked: { configuration: voting(a, b, d) } })(batch(1, ALLOWED_MS + 900))).toBe(null)
+    expect(tell(late, { asked: { configuration: voting(a, b, d) } })(batch(1, ALLOWED_MS + 901))).toContain('behind')
   })
   test('counts a clock as what it was while votes were asked for, neither long before nor afterwards', () => {
     const at = (atMs: number, backMs?: number) =>
