@@ -1,5 +1,5 @@
 /**
- * The bus over NATS: the only file that loads `nats`.
+ * The bus over NATS: this file and bus/natsDial.ts are the only ones that load `nats`.
  *
  * What nats.js does not do, and this file does:
  * - It buffers without bound while disconnected, and while the broker does not read. Here a publish without a connection is
@@ -9,7 +9,7 @@
  *   grows with the square of their number. Here it sees no message at all (bus/natsLane.ts), so that requests are bus/requests.ts's; a
  *   handler's error ends the process (fail-stop); and headers may be anybody's (bus/receivedHeaders.ts).
  * - It leaves the socket of an attempt to connect that took too long, and waits for one that is blocked before it connects anew. Here both
- *   are ended (bus/natsLane.ts).
+ *   are ended (bus/natsDial.ts, bus/natsLane.ts).
  * - It hands out permission errors in three places. Here they are one BusEvent (bus/natsEvents.ts).
  * - It pings by a timer of each connection. Here all that share a pulse ping in one turn (bus/pulse.ts), and these pings confirm
  *   what was published, too.
@@ -17,13 +17,14 @@
 
 import { randomBytes } from 'node:crypto'
 import { createSystemClock } from '../actors/kernel/systemClock.ts'
+import { dialNats } from './natsDial.ts'
 import { createEvents } from './natsEvents.ts'
 import { openLane } from './natsLane.ts'
 import { createOutbox } from './outbox.ts'
 import { createLiveness, createPulse } from './pulse.ts'
 import { NoHeadersError } from './refusedConnection.ts'
 import { createRequests } from './requests.ts'
-import { connect, credsAuthenticator, nkeyAuthenticator } from 'nats'
+import { credsAuthenticator, nkeyAuthenticator } from 'nats'
 import type { ConnectionOptions, NatsConnection, NatsError, TlsOptions } from 'nats'
 import type { Pulse } from './pulse.ts'
 import type { NatsEvents } from './natsEvents.ts'
@@ -73,7 +74,7 @@ export interface NatsOptions {
 
 /** Rejects when no server accepts the connection (unless `waitForServer`), the credentials are refused, or it carries no headers. */
 export const connectNats = async (options: NatsOptions): Promise<Bus> => {
-  const connection = await connect(connectionOptions(options))
+  const connection = await dialNats(connectionOptions(options))
   try {
     if (connection.info?.headers !== true) throw new NoHeadersError()
     return busOf(connection, options)

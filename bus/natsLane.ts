@@ -8,11 +8,12 @@
  * arrives (natsReader.ts), and a message is written where it leaves (sendBuffer.ts). Lines that are no message go to the library's own
  * parser.
  *
- * It uses parts of the library that are not its interface: the exact version is pinned, and another one is refused.
+ * It uses parts of the library that are not its interface (natsDial.ts).
  */
 
 import { assert } from '../actors/kernel/assert.ts'
 import { createNatsReader } from './natsReader.ts'
+import { takeBytes } from './natsSocket.ts'
 import { createSendBuffer } from './sendBuffer.ts'
 import { sentHeaders } from './sentHeaders.ts'
 import type { NatsConnection } from 'nats'
@@ -20,19 +21,8 @@ import type { Socket } from 'node:net'
 import type { Inbound, InboundHandler, PublishOptions } from './port.ts'
 import type { SendBuffer } from './sendBuffer.ts'
 
-/** The version of `nats` that package.json names. */
-export const CLIENT_VERSION = '2.29.3'
-
 /** So much that waits is written at once, as the library does it. */
 const FLUSH_BYTES = 32 * 1_024
-
-export class ClientLibraryError extends Error {
-  override readonly name = 'ClientLibraryError'
-
-  constructor(what: string) {
-    super(`the package nats is not ${CLIENT_VERSION}, the version that ShardKV is made for (${what}): install that one; nothing was sent`)
-  }
-}
 
 export interface NatsLane {
   /** False once the connection is closed, or about to be: what is published then goes nowhere. */
@@ -65,20 +55,17 @@ interface Protocol {
 const AT_A_LINE = 0
 
 interface Transport {
-  /** Not before it is connected, nor once it is closed. */
+  /** Not before it is dialled, nor once it is closed. */
   readonly socket?: Socket
-  /** It listens to the socket: its end is the end of the connection. */
-  readonly connected: boolean
   readonly isClosed: boolean
-  readonly version: string
   /** Begins to listen, once the broker has said INFO. What it throws ends the attempt, and the socket. */
   setupHandlers: () => void
   send: (bytes: Uint8Array) => void
 }
 
-/** `onUnreadable`: what came can not be read, and nothing more is. Throws ClientLibraryError. */
+/** Of one that `dialNats` made. `onUnreadable`: what came can not be read, and nothing more is. */
 export const openLane = (connection: NatsConnection, onUnreadable: (error: unknown) => void): NatsLane => {
-  const protocol = protocolOf(connection)
+  const { protocol } = connection as unknown as { readonly protocol: Protocol }
   const handlers = new Map<number, InboundHandler>()
   const outbound = createSendBuffer()
   const settled = Promise.resolve()
@@ -91,7 +78,7 @@ export const openLane = (connection: NatsConnection, onUnreadable: (error: unkno
     const isWithinLine = protocol.parser.state !== AT_A_LINE
     const reader = createNatsReader({ onMessage, onLine: (line) => protocol.parser.parse(line), isWithinLine })
     let isUnreadable = false
-    socket?.removeAllListeners('data').on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       if (isUnreadable) return
       try {
         reader.take(chunk)
@@ -99,14 +86,14 @@ export const openLane = (connection: NatsConnection, onUnreadable: (error: unkno
         isUnreadable = true
         onUnreadable(error)
       }
-    })
+    }
+    if (socket !== undefined) takeBytes(socket, take)
     transport.send = (bytes) => {
       if (!transport.isClosed) socket?.write(bytes)
     }
   }
   const { prepare } = protocol
   protocol.prepare = () => {
-    abandon(protocol.transport)
     const pong = prepare.call(protocol)
     const { transport } = protocol
     const { setupHandlers } = transport
@@ -144,22 +131,4 @@ export const openLane = (connection: NatsConnection, onUnreadable: (error: unkno
     },
     drop: () => void protocol.transport.socket?.destroy(),
   }
-}
-
-/**
- * The library forgets an attempt that took too long, and leaves its socket. When a broker that was stopped goes on, that would be a second
- * connection, whose end the library takes for the end of the one that it has: it makes a third, leaves that one too, and both are heard.
- */
-const abandon = ({ isClosed, connected, socket }: Transport): void => {
-  if (isClosed || socket === undefined) return
-  if (connected) socket.removeAllListeners().on('error', () => {})
-  socket.destroy()
-}
-
-const protocolOf = (connection: NatsConnection): Protocol => {
-  const { protocol } = connection as unknown as { protocol?: Protocol }
-  if (protocol === undefined) throw new ClientLibraryError('its connection has no protocol')
-  const { version } = protocol.transport
-  if (version !== CLIENT_VERSION) throw new ClientLibraryError(`it is ${version}`)
-  return protocol
 }

@@ -3,7 +3,8 @@
 import { createServer } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
-import { CLIENT_VERSION, ClientLibraryError, openLane } from '../../bus/natsLane.ts'
+import { CLIENT_VERSION, ClientLibraryError, checkLibrary } from '../../bus/natsDial.ts'
+import { openLane } from '../../bus/natsLane.ts'
 import { createPulse } from '../../bus/pulse.ts'
 import { createSendBuffer } from '../../bus/sendBuffer.ts'
 import { until } from '../support/until.ts'
@@ -132,11 +133,27 @@ test('an attempt to connect that took too long ends with the next: woken later i
   bus.close()
 })
 
+const expectNoAttemptLeft = async (waitForServer: boolean, attempts: number): Promise<void> => {
+  const broker = await startScriptedBroker({ greeting: (connection) => (connection === 0 ? '' : info()) })
+  const connecting = connectNats({ servers: [broker.url], name: 'test', connectTimeoutMs: 100, waitForServer }).catch(() => null)
+  await until(() => broker.sockets.length > 0, 'it tries')
+  let isOver = false
+  broker.sockets[0]?.on('close', () => { isOver = true })
+  const bus = await connecting
+  await until(() => isOver, 'the attempt that nobody answered is over')
+  expect([bus?.status().connected ?? false, broker.sockets.length]).toEqual([waitForServer, attempts])
+  bus?.close()
+}
+
+test('a first connection that waits for a server leaves no attempt behind', () => expectNoAttemptLeft(true, 2))
+
+test('a first connection that fails leaves no attempt behind', () => expectNoAttemptLeft(false, 1))
+
 test('an attempt that another one has followed does not become the connection', () => {
   const transports: FakeTransport[] = []
   const newTransport = (): FakeTransport => {
     const transport = {
-      version: CLIENT_VERSION, isClosed: false, connected: false, isSetUp: false, setupHandlers: () => {}, send: () => {},
+      isClosed: false, isSetUp: false, setupHandlers: () => {}, send: () => {},
     }
     transport.setupHandlers = () => { transport.isSetUp = true }
     transports.push(transport)
@@ -166,8 +183,8 @@ test('a broker that carries no headers, met by a reconnect, is refused for good:
 })
 
 test('another version of the library is refused by name: its parts may be others', () => {
-  const connection = { protocol: { transport: { version: '2.30.0' } } } as unknown as NatsConnection
-  expect(() => openLane(connection, () => {})).toThrow(ClientLibraryError)
-  expect(() => openLane(connection, () => {})).toThrow(`not ${CLIENT_VERSION}, the version that ShardKV is made for (it is 2.30.0)`)
-  expect(() => openLane({} as NatsConnection, () => {})).toThrow(/its connection has no protocol/)
+  const another = { version: '2.30.0' }
+  expect(() => checkLibrary(another)).toThrow(ClientLibraryError)
+  expect(() => checkLibrary(another)).toThrow(`not ${CLIENT_VERSION}, the version that ShardKV is made for (it is 2.30.0)`)
+  expect(() => checkLibrary({ version: CLIENT_VERSION })).not.toThrow()
 })
