@@ -23,8 +23,9 @@ export interface WalConfig {
   readonly copyForwardBytesMax: number
   /**
    * Segments the log may hold before it begins to free the oldest. Fewer: less disk, a faster start, more snapshots. The log is kept back
-   * to the snapshot before the newest; with sixteen busy shards of up to 4 MiB it fills ten. Wanted must be more than that, or every
-   * shard is asked for another snapshot long before it is due, and all of them at once. Default 12.
+   * to the snapshot before the newest; with sixteen busy shards of up to 4 MiB it fills ten. Wanted must be more than that, or shards are
+   * asked for snapshots before they are due: in turn (asks.ts), and until each has written two the log grows to one and a half times as
+   * much, or further where snapshots take long. Default 12.
    */
   readonly segmentsWanted: number
 }

@@ -92,6 +92,8 @@ export interface GroupState {
   readonly rows: Map<number, Row>
   placedLast: Index
   placedMark: Index
+  /** When the group was last asked for a snapshot, by `rounds`; -Infinity for never. */
+  askedAt: number
 }
 
 export interface SegmentSize { readonly segment: number; readonly sizeBytes: number }
@@ -144,6 +146,14 @@ export interface WalCore {
   flushesAtSealTimer: number
   /** A mark, a copy or a roll may have freed the oldest segment. */
   mayFree: boolean
+  /** The same, or a segment that stands ready, since the oldest one was looked at: it may be time to copy what is left in it. */
+  mayReclaim: boolean
+  /** How far the log has grown in this life, in rounds of asks for snapshots (asks.ts). */
+  rounds: number
+  /** How many groups may be asked now. Grows with the log, by parts of one. */
+  asksDue: number
+  /** As of the last look, how many share a round. */
+  groupsAsked: number
   /** The oldest segment while its live records are copied forward; 0 otherwise. */
   copyingSegment: number
   isReadingCopies: boolean
@@ -167,8 +177,8 @@ export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalC
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,
     end: { segment: 0, offset: 0 }, lastGroupBytes: Number.POSITIVE_INFINITY, firstSegment: 1, freedBelow: 0, inFlight: undefined,
     isSealed: true, isFull: false, isSpaceKnown: false, isStarved: false, isClosing: false, isFlushRequested: false,
-    isSealTimerArmed: false, isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, copyingSegment: 0,
-    isReadingCopies: false, isDamaged: false, damagedThrough: 0,
+    isSealTimerArmed: false, isRetryArmed: false, flushes: 0, flushesAtSealTimer: 0, mayFree: false, mayReclaim: false, asksDue: 1,
+    groupsAsked: 0, rounds: 0, copyingSegment: 0, isReadingCopies: false, isDamaged: false, damagedThrough: 0,
   }
 }
 
@@ -178,7 +188,7 @@ export const groupState = (core: WalCore, group: GroupId): GroupState => {
   const state: GroupState = {
     group, hardState: undefined, mark: { index: 0, term: 0 }, quarantine: undefined, replica: undefined, lastIndex: 0, terms: [],
     hardStateSegment: 0, markSegment: 0, quarantineSegment: 0, replicaSegment: 0, replicasWaiting: 0, rows: new Map(),
-    placedLast: 0, placedMark: 0,
+    placedLast: 0, placedMark: 0, askedAt: Number.NEGATIVE_INFINITY,
   }
   core.groups.set(group, state)
   return state

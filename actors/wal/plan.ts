@@ -9,6 +9,7 @@ import { assert, must } from '../kernel/assert.ts'
 import type { GroupPlan } from '../../storage/logFiles.ts'
 import type { LogRecovery } from '../../storage/recovery.ts'
 import type { WalRecord } from '../../storage/record.ts'
+import { growAsks, oweAllAsks } from './asks.ts'
 import { groupState, notify, requestFlush, submit, trimRows } from './core.ts'
 import type { SegmentSize, Submission, WalCore } from './core.ts'
 import type { SnapshotMark, WalNotice } from './protocol.ts'
@@ -106,6 +107,7 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
   const at = { segment: target.segment.segment, offset: target.offset }
   const previous = core.end
   const firstBefore = core.firstSegment
+  const leftEmpty = target.opens ? emptyAtEnd(core) : 0
   if (target.opens) {
     core.segments.push(target.segment)
     core.prepared = undefined
@@ -118,12 +120,14 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
   if (core.mayFree) {
     core.firstSegment = lowestNeededSegment(core)
     core.mayFree = false
+    core.mayReclaim = true
   }
   const opens = target.opens
     ? { previous, sizeBytes: target.segment.sizeBytes, firstSegment: firstBefore, holdsReplicas: core.holdsReplicas }
     : undefined
   const plan: GroupPlan = { at, opens, synced: previous, firstSegment: core.firstSegment, isSeal, level: core.segmentLevel, records }
   core.end = { segment: at.segment, offset: at.offset + core.layout.groupHeaderBytes + bytes }
+  growAsks(core, leftEmpty + core.end.offset - (target.opens ? 0 : previous.offset))
   core.isSealed = isSeal
   if (!isSeal) core.lastGroupBytes = bytes
   core.inFlight = { plan, notices, bytes }
@@ -131,6 +135,9 @@ const launch = (core: WalCore, { target, records, notices, bytes, isSeal }: Laun
   core.effects.push({ type: 'wal.writeGroup', plan })
   prepareAhead(core)
 }
+
+/** What the last segment will never hold. It counts, since segments are what there may be so many of. An end that nobody knows is far. */
+const emptyAtEnd = ({ segments, end }: WalCore): number => Math.max(0, (segments.at(-1)?.sizeBytes ?? 0) - end.offset)
 
 /** A record's segment is known now: the older one it stood in no longer needs it. */
 const place = (core: WalCore, record: WalRecord, segment: number): void => {
@@ -250,6 +257,7 @@ export const handleSegmentPrepared = (core: WalCore, prepared: SegmentSize): voi
   core.preparing = undefined
   core.prepared = prepared
   core.isSpaceKnown = true
+  core.mayReclaim = true
   reviewSpace(core)
   if (core.queue.length > 0) requestFlush(core)
 }
@@ -278,6 +286,7 @@ const becomeFull = (core: WalCore): void => {
   }
   armRetry(core)
   giveUpCopies(core)
+  oweAllAsks(core)
   reclaim(core)
 }
 

@@ -3,7 +3,7 @@
  *
  * One log serves all groups, so one cold group could pin every segment. A segment is pinned by live entries, and by the newest
  * hard state, mark, quarantine or replica record of a group. The latter are rewritten from memory; few live entries are read back and
- * copied forward; many call for a snapshot (`wal.snapshotWanted`), after which the group's own compaction frees the segment. A group that
+ * copied forward; many call for snapshots (asks.ts), after which the group's own compaction frees the segment. A group that
  * is never written again never gets there: its log is kept back to the snapshot before its newest, so that with one snapshot, or none
  * since those entries, they stay live for good. So beyond twice the segments wanted many are copied, too.
  *
@@ -15,9 +15,9 @@
  */
 
 import type { Index } from '../raft/protocol.ts'
-import type { GroupId } from '../../topology/ids.ts'
 import type { WalRecord } from '../../storage/record.ts'
-import { bytesLeft, notify, submit, termAt } from './core.ts'
+import { askForSnapshots } from './asks.ts'
+import { bytesLeft, submit, termAt } from './core.ts'
 import type { GroupState, WalCore } from './core.ts'
 
 /** How many times `segmentsWanted` a log may hold while it waits for snapshots. */
@@ -61,22 +61,31 @@ const hasSmallState = (state: GroupState, segment: number): boolean =>
   state.hardStateSegment === segment || state.markSegment === segment || state.quarantineSegment === segment
   || state.replicaSegment === segment
 
-/** Frees the oldest segment when the log holds more than it should, or the disk is full. One step at a time. */
+/**
+ * Frees the oldest segment when the log holds more than it should, or the disk is full. One step at a time. It is called after every
+ * write, and looks at the groups only where they may be in its way no longer, or somebody may be asked.
+ */
 export const reclaim = (core: WalCore): void => {
   const oldest = core.segments[0]?.segment
   const hasEnough = core.segments.length <= (core.isFull ? 1 : core.config.segmentsWanted)
   if (oldest === undefined || hasEnough || core.isDamaged || core.isClosing || core.copyingSegment !== 0) return
-  if (core.removing.length > 0 || oldest < core.firstSegment) return
-  const pins = pinningGroups(core, oldest)
+  if (core.removing.length > 0 || oldest < core.firstSegment || (!core.mayReclaim && core.asksDue < 1)) return
+  core.mayReclaim = false
+  let pins = 0
   let bytes = 0
-  for (const pin of pins) bytes += pin.bytes
+  for (const { rows } of core.groups.values()) {
+    const row = rows.get(oldest)
+    if (row === undefined) continue
+    pins += 1
+    bytes += row.bytes
+  }
   if (bytes > core.config.copyForwardBytesMax && !isMuchToBeCopied(core)) {
-    askForSnapshots(core, pins, bytes)
+    askForSnapshots(core)
     return
   }
   core.copyingSegment = oldest
-  core.isReadingCopies = pins.length > 0
-  if (pins.length > 0) core.effects.push({ type: 'wal.readEntries', segment: oldest })
+  core.isReadingCopies = pins > 0
+  if (pins > 0) core.effects.push({ type: 'wal.readEntries', segment: oldest })
   else copyForward(core, oldest, [])
 }
 
@@ -101,27 +110,6 @@ const isMuchToBeCopied = (core: WalCore): boolean => {
   let whole = 0
   for (const { sizeBytes } of core.segments) whole += sizeBytes - layout.dataOffset - layout.blockBytes
   return live * 3 <= whole
-}
-
-interface Pin { readonly group: GroupId; readonly bytes: number }
-
-const pinningGroups = (core: WalCore, segment: number): Pin[] => {
-  const pins: Pin[] = []
-  for (const { group, rows } of core.groups.values()) {
-    const row = rows.get(segment)
-    if (row !== undefined) pins.push({ group, bytes: row.bytes })
-  }
-  return pins
-}
-
-/** The biggest first, until the rest is small enough to be copied. */
-const askForSnapshots = (core: WalCore, pins: readonly Pin[], bytes: number): void => {
-  let rest = bytes
-  for (const pin of [...pins].sort((a, b) => b.bytes - a.bytes)) {
-    if (rest <= core.config.copyForwardBytesMax) return
-    rest -= pin.bytes
-    notify(core, { type: 'wal.snapshotWanted', group: pin.group })
-  }
 }
 
 /**
