@@ -40,8 +40,8 @@ export interface HostTicks {
   readonly shards: TickBoard
 }
 
-/** Any numbers that differ will do; these are the same after a restart, and in a replayed simulation. */
-const headStartOf = (id: ReplicaId, shard: ShardId): number => mix32(fnv1a32(`${id}/${shard}`)) / 2 ** 32
+/** Below a half. Any numbers that differ will do; these are the same after a restart, and in a replayed simulation. */
+const headStartOf = (id: ReplicaId, shard: ShardId): number => mix32(fnv1a32(`${id}/${shard}`)) / 2 ** 33
 
 export const openReplica = (options: ReplicaHostOptions, shard: ShardId, start: ReplicaStart): HostedReplica => {
   const { clock, turn, ports, journeys, onFailure } = options

@@ -97,7 +97,10 @@ const maybeRest = (core: ShardCore): void => {
   const { limits, now, writtenBytes } = core
   if (core.snapshot !== null || core.restore !== null) return
   if (!isWorthResting(core) || now - core.restSince < limits.restMs) return
-  if (writtenBytes - core.restMark <= limits.restBytesMax) core.isSnapshotWanted = true
+  if (writtenBytes - core.restMark <= limits.restBytesMax) {
+    core.isSnapshotWanted = true
+    core.isAtRest = true
+  }
   core.restSince = now
   core.restMark = writtenBytes
 }
@@ -132,15 +135,16 @@ const maybeSnapshot = (core: ShardCore): void => {
   if (state.appliedIndex === core.snapshotIndex) return
   core.isSnapshotWanted = false
   core.logBytes = 0
-  core.headStartBytes = 0
+  core.headStartNow = core.isAtRest ? core.headStart : 0
+  core.isAtRest = false
   core.snapshotKeyBytes = state.keyBytes
   const chunks = openSnapshot(state)
   core.snapshot = chunks
   core.effects.push({ type: 'shard.writeSnapshot', index: state.appliedIndex, term: state.appliedTerm, chunks })
 }
 
-const isLogFull = ({ limits, logBytes, headStartBytes, snapshotKeyBytes }: ShardCore): boolean =>
-  logBytes + headStartBytes > Math.max(limits.snapshotLogBytesMin, Math.min(snapshotKeyBytes, limits.snapshotLogBytesMax))
+const isLogFull = ({ limits, logBytes, headStartNow, snapshotKeyBytes }: ShardCore): boolean =>
+  logBytes > (1 - headStartNow) * Math.max(limits.snapshotLogBytesMin, Math.min(snapshotKeyBytes, limits.snapshotLogBytesMax))
 
 export const handleSnapshotWritten = (core: ShardCore, { index }: Local<'shard.snapshotWritten'>): void => {
   core.snapshot = null
@@ -179,7 +183,8 @@ export const handleRestored = (core: ShardCore, { index, term }: Local<'shard.re
   core.snapshotKeyBytes = state.keyBytes
   core.logBytes = 0
   // What is applied since the snapshot says where it stands.
-  core.headStartBytes = 0
+  core.headStartNow = 0
+  core.isAtRest = false
   const { held } = core
   core.held = []
   core.heldBytes = 0

@@ -114,8 +114,10 @@ export interface ShardCore extends ShardCoreOptions {
 
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
-  /** Counted as if they had been, until there is one: see ShardOptions. */
-  headStartBytes: number
+  /** The share of a full log that the next one may lack: see ShardOptions. */
+  headStartNow: number
+  /** It was found at rest, and the snapshot of that is still to come. */
+  isAtRest: boolean
   /** Payload bytes applied since the process started. */
   writtenBytes: number
   snapshotIndex: Index
@@ -168,7 +170,8 @@ export const createShardCore = ({ shard, node, limits, entryBytesMax, announceCh
   pendingOperations: 0,
   pendingBytes: 0,
   logBytes: 0,
-  headStartBytes: headStart * limits.snapshotLogBytesMin,
+  headStartNow: headStart,
+  isAtRest: false,
   writtenBytes: 0,
   snapshotIndex: 0,
   snapshotKeyBytes: 0,

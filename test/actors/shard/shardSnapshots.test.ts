@@ -98,6 +98,25 @@ describe('the snapshots of a shard', () => {
     expect(harness.writes.length).toBe(1)
   })
 
+  test('begin sooner after one at rest, which all shards of a node may write at the same time', () => {
+    const limits = { ...resting, snapshotLogBytesMin: 10_000, snapshotLogBytesMax: 10_000 }
+    const harness = createHarness({ limits, headStart: 0.4 })
+    harness.role('follower', 1)
+    const write = (from: number, through: number): void => {
+      for (let index = from; index <= through; index += 1) {
+        harness.commit(entry(index, 990))
+        harness.writes.at(-1)?.done(null)
+      }
+    }
+    write(1, 9)
+    later(harness, 5_000)
+    later(harness, 5_000)
+    harness.writes.at(-1)?.done(null)
+    expect(harness.writes.map(({ index }) => index)).toEqual([6, 9])
+    write(10, 40)
+    expect(harness.writes.map(({ index }) => index)).toEqual([6, 9, 15, 25, 35])
+  })
+
   test('are not written at rest for little, beside what the state weighs', () => {
     const harness = createHarness({ limits: resting })
     harness.role('follower', 1)
