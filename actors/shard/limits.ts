@@ -14,8 +14,8 @@ export interface ShardLimits {
   readonly memoryRetryAfterMs: number
   /**
    * A snapshot is due when the log since the last one exceeds the size of the state it holds, held between these two, in bytes; the first
-   * one of a new replica, and the first after a rest, come sooner (`headStart`). Lower replays faster after a crash, and keeps less of the log in memory; higher writes
-   * fewer snapshots.
+   * one of a new replica, and the first after a rest, come sooner (`headStart`). Lower replays faster after a crash, and keeps less of the
+   * log in memory; higher writes fewer snapshots.
    */
   readonly snapshotLogBytesMin: number
   readonly snapshotLogBytesMax: number
