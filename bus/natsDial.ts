@@ -35,9 +35,9 @@ interface Attempts {
   readonly transport?: NodeTransport
 }
 
-/** Throws ClientLibraryError; otherwise it rejects as the library's `connect` does. */
-export const dialNats = async (options: ConnectionOptions): Promise<NatsConnection> => {
-  checkLibrary(new NodeTransport())
+/** Rejects as the library's `connect` does, and with ClientLibraryError by what one of its transports says of itself. */
+export const dialNats = async (options: ConnectionOptions, { version } = new NodeTransport()): Promise<NatsConnection> => {
+  if (version !== CLIENT_VERSION) throw new ClientLibraryError(`it is ${version}`)
   setTransportFactory(transports)
   const connection = newConnection(options)
   const protocol = new ProtocolHandler(connection.options, connection)
@@ -49,19 +49,17 @@ export const dialNats = async (options: ConnectionOptions): Promise<NatsConnecti
     dialByOurs(must(attempts.transport, 'an attempt has a transport'))
     return pong
   }
+  const end = (): void => abandon(attempts.transport)
   try {
     await protocol.dialLoop()
   } catch (error) {
-    abandon(attempts.transport)
+    end()
     throw error
   }
+  void protocol.closed.then(end)
   connection.protocol = protocol
   void passOn(protocol.status(), connection)
   return connection as NatsConnection
-}
-
-export const checkLibrary = ({ version }: { readonly version: string }): void => {
-  if (version !== CLIENT_VERSION) throw new ClientLibraryError(`it is ${version}`)
 }
 
 /** Its declaration says that only the library may. */
@@ -74,6 +72,12 @@ const dialByOurs = (transport: NodeTransport): void => {
     transport.socket = openSocket(hostname, port)
     await once(transport.socket, 'connect')
     return transport.socket
+  }
+  const tlsFirst = transport.tlsFirst.bind(transport)
+  // As its STARTTLS does, it then makes TLS of the socket that is there.
+  transport.tlsFirst = async (place) => {
+    await transport.dial(place)
+    return await tlsFirst(place)
   }
 }
 

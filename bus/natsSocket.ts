@@ -1,6 +1,6 @@
 /**
  * TCP to a broker. What comes is read into one room, and copied out of it at its true length: without that, Node allocates 64 KiB for each
- * read, however little comes, and shrinks it, which was 4 % of a node's CPU under load (docs/PERFORMANCE.md, "What was tried").
+ * read, however little comes, and shrinks it, which was 4 % of a node's main thread (docs/PERFORMANCE.md, "What was tried").
  */
 
 import { createConnection } from 'node:net'
@@ -26,8 +26,8 @@ export const openSocket = (hostname: string, port: number): Socket => {
       callback: (bytes) => {
         const chunk = Buffer.allocUnsafe(bytes)
         room.copy(chunk, 0, 0, bytes)
-        if (past === null) socket.push(chunk)
-        else past(chunk)
+        if (past === null) return socket.push(chunk)
+        past(chunk)
         return true
       },
     },

@@ -75,7 +75,7 @@ export interface ShardOptions {
   readonly entryBytesMax: number
   readonly announceChanges: boolean
   /**
-   * 0 (the default) to 1: the share of a full log without which the first snapshot is due, and the first after one at rest. One that
+   * 0 (the default) to 1: by this share the log may be shorter when the first snapshot is due, and the first after one at rest. One that
    * differs from replica to replica keeps the snapshots of a node apart, and those of a shard on its nodes: shards that are written to
    * alike, or were at rest together, would go through their states all at once, everywhere.
    */

@@ -5,7 +5,7 @@
  * snapshots costs about as much as the writes themselves, and a restart replays about as much as it loads. Not the state as it is: one
  * that grows by every write would outweigh its log for ever.
  *
- * The first one of a replica that began with nothing comes sooner, by a head start (actor.ts).
+ * The first one of a replica that began with nothing, and the first after one at rest, come sooner, by a head start (actor.ts).
  *
  * A replica that is hardly written any longer (at rest) writes one for less, since its node keeps the log since the last one in memory.
  */

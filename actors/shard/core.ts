@@ -114,7 +114,7 @@ export interface ShardCore extends ShardCoreOptions {
 
   /** Payload bytes applied since the last snapshot began. */
   logBytes: number
-  /** The share of a full log that the next one may lack: see ShardOptions. */
+  /** By which share of it the log may be shorter when the next snapshot is due: see ShardOptions. */
   headStartNow: number
   /** It was found at rest, and the snapshot of that is still to come. */
   isAtRest: boolean

@@ -39,7 +39,7 @@ export const growAsks = (core: WalCore, bytes: number): void => {
   const { segmentBytes, segmentsWanted } = core.config
   const rounds = bytes * ROUNDS / (segmentBytes * segmentsWanted)
   core.rounds += rounds
-  core.asksDue = Math.min(core.asksDue, 1) + rounds * core.groupsAsked
+  core.asksDue = (core.isFull ? core.asksDue : Math.min(core.asksDue, 1)) + rounds * core.groupsAsked
 }
 
 /** The disk is full, or still is. */
@@ -47,7 +47,7 @@ export const oweAllAsks = (core: WalCore): void => {
   core.asksDue = core.groups.size
 }
 
-/** Those whose turn it is. What is due beyond them is forgotten: they are looked at again when the next ask is due. */
+/** Asks those whose turn it is. Asks that are due and find nobody whose turn it is are forgotten. */
 export const askForSnapshots = (core: WalCore): void => {
   const found = inTheWay(core)
   core.groupsAsked = countAsked(core, found)

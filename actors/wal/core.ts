@@ -172,6 +172,7 @@ export interface WalCoreOptions {
 export const createWalCore = ({ config, layout, effects }: WalCoreOptions): WalCore => {
   assert(config.segmentBytes >= 3 * layout.blockBytes && config.segmentBytes % layout.blockBytes === 0,
     `segmentBytes is a multiple of ${layout.blockBytes} and at least three times that`)
+  assert(config.segmentsWanted >= 1, 'segmentsWanted is at least 1')
   return {
     config, layout, effects, groups: new Map(), queue: [], backlogBytes: 0, segments: [], removing: [], prepared: undefined,
     preparing: undefined, nextSegment: 1, continues: false, segmentLevel: FIRST_LEVEL, nextLevel: FIRST_LEVEL, holdsReplicas: false,

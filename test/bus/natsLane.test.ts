@@ -1,9 +1,10 @@
 /** The lane between nats.js and its socket: a broker that says what none says, another version, and what stands before a ping. */
 
 import { createServer } from 'node:net'
+import { NodeTransport } from 'nats/lib/src/node_transport.js'
 import { afterEach, expect, test } from '@jest/globals'
 import { connectNats } from '../../bus/nats.ts'
-import { CLIENT_VERSION, ClientLibraryError, checkLibrary } from '../../bus/natsDial.ts'
+import { CLIENT_VERSION, ClientLibraryError, dialNats } from '../../bus/natsDial.ts'
 import { openLane } from '../../bus/natsLane.ts'
 import { createPulse } from '../../bus/pulse.ts'
 import { createSendBuffer } from '../../bus/sendBuffer.ts'
@@ -11,6 +12,7 @@ import { until } from '../support/until.ts'
 import { bytesOf, flushed, textOf } from './contract.ts'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { NatsConnection } from 'nats'
+import type { NatsOptions } from '../../bus/nats.ts'
 import type { BusEvent } from '../../bus/port.ts'
 
 const info = (changes: object = {}): string =>
@@ -133,9 +135,10 @@ test('an attempt to connect that took too long ends with the next: woken later i
   bus.close()
 })
 
-const expectNoAttemptLeft = async (waitForServer: boolean, attempts: number): Promise<void> => {
+const expectNoAttemptLeft = async (waitForServer: boolean, attempts: number, tls?: NatsOptions['tls']): Promise<void> => {
   const broker = await startScriptedBroker({ greeting: (connection) => (connection === 0 ? '' : info()) })
-  const connecting = connectNats({ servers: [broker.url], name: 'test', connectTimeoutMs: 100, waitForServer }).catch(() => null)
+  const options = { servers: [broker.url], name: 'test', connectTimeoutMs: 100, waitForServer, ...(tls === undefined ? {} : { tls }) }
+  const connecting = connectNats(options).catch(() => null)
   await until(() => broker.sockets.length > 0, 'it tries')
   let isOver = false
   broker.sockets[0]?.on('close', () => { isOver = true })
@@ -148,6 +151,19 @@ const expectNoAttemptLeft = async (waitForServer: boolean, attempts: number): Pr
 test('a first connection that waits for a server leaves no attempt behind', () => expectNoAttemptLeft(true, 2))
 
 test('a first connection that fails leaves no attempt behind', () => expectNoAttemptLeft(false, 1))
+
+test('nor does one that fails in its first handshake', () => expectNoAttemptLeft(false, 1, { handshakeFirst: true }))
+
+test('a connection that is closed while it is made anew leaves no attempt behind', async () => {
+  const broker = await startScriptedBroker({ greeting: (connection) => (connection === 0 ? info() : '') })
+  const bus = await connectNats({ servers: [broker.url], name: 'test' })
+  broker.sockets[0]?.destroy()
+  await until(() => broker.sockets.length === 2, 'it tries again')
+  let isOver = false
+  broker.sockets[1]?.on('close', () => { isOver = true })
+  bus.close()
+  await until(() => isOver, 'the attempt that nobody answered is over')
+})
 
 test('an attempt that another one has followed does not become the connection', () => {
   const transports: FakeTransport[] = []
@@ -182,9 +198,11 @@ test('a broker that carries no headers, met by a reconnect, is refused for good:
   expect(events).toEqual([{ type: 'bus.disconnected' }, { type: 'bus.closed', reason: expect.stringMatching(/no headers/) }])
 })
 
-test('another version of the library is refused by name: its parts may be others', () => {
-  const another = { version: '2.30.0' }
-  expect(() => checkLibrary(another)).toThrow(ClientLibraryError)
-  expect(() => checkLibrary(another)).toThrow(`not ${CLIENT_VERSION}, the version that ShardKV is made for (it is 2.30.0)`)
-  expect(() => checkLibrary({ version: CLIENT_VERSION })).not.toThrow()
+test('another version of the library is refused by name: its parts may be others', async () => {
+  const broker = await startScriptedBroker()
+  const another = Object.assign(new NodeTransport(), { version: '2.30.0' })
+  const dialled = dialNats({ servers: [broker.url] }, another)
+  await expect(dialled).rejects.toThrow(ClientLibraryError)
+  await expect(dialled).rejects.toThrow(`not ${CLIENT_VERSION}, the version that ShardKV is made for (it is 2.30.0)`)
+  expect(broker.sockets).toEqual([])
 })

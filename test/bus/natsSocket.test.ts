@@ -52,9 +52,12 @@ test('what the stream held before comes first', async () => {
   expect(textOf(taken)).toBe('held next')
 })
 
-test('its end is heard, taken or not', async () => {
+test.each([
+  ['once its bytes are taken', takeBytes],
+  ['by whoever listens', (socket: Socket, take: () => void) => socket.on('data', take)],
+])('its end is heard, %s', async (_name, hear) => {
   const { socket, broker } = await connected()
-  takeBytes(socket, () => {})
+  hear(socket, () => {})
   let isOver = false
   socket.on('end', () => { isOver = true })
   broker.end()
