@@ -6,7 +6,7 @@
 import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
 
-export type Take = (chunk: Buffer) => void
+type Take = (chunk: Buffer) => void
 
 /** As much as Node would read at once. */
 const ROOM_BYTES = 65_536

@@ -3,7 +3,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { createRandom } from '../../actors/kernel/random.ts'
 import { runClosedLoop } from '../../bench/load/closedLoop.ts'
-import { runOpenLoop } from '../../bench/load/openLoop.ts'
+import { createArrivals, runOpenLoop } from '../../bench/load/openLoop.ts'
+import { createTally } from '../../bench/load/measurement.ts'
+import { until } from '../support/until.ts'
 import type { Answer } from '../../bench/drivers/port.ts'
 
 const soon = (answer: Answer): Promise<Answer> => new Promise((resolve) => { setImmediate(() => resolve(answer)) })
@@ -64,5 +66,26 @@ describe('an open loop', () => {
     const { done: answered, failed } = await done
     expect(answered).toBe(5)
     expect(failed).toBeGreaterThan(0)
+  })
+
+  test('waits for what has started so far, and not for what starts meanwhile', async () => {
+    const waiting: ((answer: Answer) => void)[] = []
+    const arrivals = createArrivals(() => new Promise((resolve) => { waiting.push(resolve) }), loop, createRandom(3))
+    const startMore = async (): Promise<void> => {
+      await until(() => performance.now() > arrivals.nextAt(), 'the next is due')
+      await arrivals.startDue(Number.POSITIVE_INFINITY, createTally)
+    }
+    await startMore()
+    const earlier = waiting.length
+    let isDrained = false
+    void arrivals.drained().then(() => { isDrained = true })
+    await startMore()
+    for (const settle of waiting.slice(1, earlier)) settle('ok')
+    await startMore()
+    expect(isDrained).toBe(false)
+    waiting[0]?.('ok')
+    await until(() => isDrained, 'what had started has ended')
+    for (const settle of waiting.slice(earlier)) settle('ok')
+    await arrivals.drained()
   })
 })

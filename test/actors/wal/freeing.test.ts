@@ -7,6 +7,8 @@ import { createRig, entriesOf, entryOf, vote } from '../../../torture/rig.ts'
 import { fill, restart, segmentsOn, typesOf } from '../../support/logRig.ts'
 import type { Rig } from '../../../torture/rig.ts'
 
+const segmentsIn = (rig: Rig): number => rig.wal.bytes() / 16_384
+
 describe('freeing segments', () => {
   test('a segment with nothing live goes once the mark is durable, and not before', () => {
     const rig = createRig({ config: { segmentsWanted: 99 } }).open()
@@ -99,6 +101,33 @@ describe('freeing segments', () => {
     expect(segmentsOn(rig)).not.toContain(`wal/${segmentName(1)}`)
     expect(segmentsOn(rig).length).toBeLessThanOrEqual(6)
     expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(6)
+  })
+
+  test('it is copied as soon as the next segment stands ready, though nothing else has changed', () => {
+    const rig = createRig({
+      config: { copyForwardBytesMax: 1_000, segmentsWanted: 2 }, latencyMs: ({ path }) => (path.endsWith('.new') ? 5 : 0.2),
+    }).open()
+    rig.append(9, { entries: [entryOf(1, { bytes: 1_500 })] })
+    let last = 0
+    const write = (): void => {
+      last += 1
+      rig.append(1, { entries: [entryOf(last, { bytes: 700 })] })
+      rig.clock.advance(2)
+    }
+    // Up to the turn in which it becomes too long: the next segment is not made yet.
+    for (write(); segmentsIn(rig) <= 4; write()) {
+      rig.compact(1, { index: last - 1, term: 1 })
+      rig.clock.advance(200)
+    }
+    const holdsFirst = (): boolean => segmentsOn(rig).includes(`wal/${segmentName(1)}`)
+    rig.clock.advance(200)
+    expect(holdsFirst()).toBe(true)
+    write()
+    rig.clock.advance(50)
+    write()
+    rig.clock.advance(50)
+    expect(holdsFirst()).toBe(false)
+    expect(restart(rig).report()?.groups.get(9)?.entries.length).toBe(1)
   })
 
   test('a log of which most lives is copied no further, however far beyond that it is', () => {
